@@ -1,0 +1,61 @@
+"""The data-plane port: every hot AWS call goes through `Transport.call`, bytes in and bytes out.
+
+Two transports stand behind it: the reference one on stock aiobotocore clients, and the lean one that signs and speaks
+HTTP itself. One contract suite holds them equal, so a source or function never knows which it has.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+AWS_JSON_1_0 = "application/x-amz-json-1.0"
+AWS_JSON_1_1 = "application/x-amz-json-1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One AWS operation as a constant: what is the same on every call of it. Always a POST."""
+
+    service: str
+    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`."""
+    name: str
+    """The API's operation name, e.g. `ReceiveMessage`."""
+    target: str | None = None
+    """X-Amz-Target header of an AWS JSON call; None for REST."""
+    content_type: str = AWS_JSON_1_0
+    path: str = "/"
+    """Path and query, already percent-encoded, e.g. `/2015-03-31/functions/fn/invocations?Qualifier=live`."""
+    timeout: float = 30.0
+    """Seconds from writing the request to the last byte of the answer, unless the call names another."""
+    resend: bool = True
+    """Whether a request may be sent again once bytes of it were written. Never true for Invoke: the function would run
+    twice."""
+    max_reply_bytes: int = 64 * 1024 * 1024
+    headers: tuple[tuple[str, str], ...] = field(default=())
+    """Further headers, signed with the rest."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """A completely received answer with a 2xx status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Header names in lower case."""
+    body: bytes
+
+
+class Transport(Protocol):
+    """Signed calls to one account's services, with the credentials, region and endpoints it was built with."""
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        """Send once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
+
+        Raises NotSent (NoCredentials included), AnswerLost or ServiceError, each after the retries were used up. A
+        cancelled call closes its connection.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close idle connections and clients. Calls still running end in AnswerLost."""
+        ...

@@ -1,0 +1,61 @@
+"""The exceptions that cross a module boundary. A function's failure is not among them: that is a value (`Outcome`)."""
+
+
+class PollerError(Exception):
+    """Base of everything raised on purpose."""
+
+
+class ConfigurationError(PollerError):
+    """What the user wrote cannot be run. `problems` holds one readable line each; the command ends with 2."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class EnvironmentProblem(PollerError):
+    """The machine does not give what the daemon needs (port taken, state locked or corrupt). The command ends with 69."""
+
+
+class CallError(PollerError):
+    """A call brought no good answer. Which of the three below it was decides what may be done next."""
+
+
+class NotSent(CallError):
+    """No byte of the request was written: name resolution, connect, TLS, no free connection. Safe to send again."""
+
+
+class NoCredentials(NotSent):
+    """There is nothing to sign with: missing, expired and not renewable, or the provider failed."""
+
+
+class AnswerLost(CallError):
+    """The request went out, wholly or in part, and no complete answer came back: reset, end of stream, timeout, an
+    answer that is not HTTP or over the size limit. Whether the service acted on it is not known."""
+
+
+class ServiceError(CallError):
+    """The service answered, with an error. The same value from every transport.
+
+    `status` is the HTTP status; `code` the error code without namespace and suffix (`QueueDoesNotExist`); `retry_after`
+    the seconds of a Retry-After header, where one was sent; `body` the answer as it came.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str = "", *, retry_after: float | None = None, body: bytes = b""
+    ) -> None:
+        super().__init__(f"{code} ({status}): {message}" if message else f"{code} ({status})")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+        self.body = body
+
+
+class SourceUnavailable(PollerError):
+    """A source cannot be read now. `code` is the typed reason shown in status, `text` says what and what to do."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text

@@ -1,0 +1,22 @@
+"""Record: one message or stream entry on its way from receive to settle."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """The raw parsed item plus what the shared path needs to know about it.
+
+    Event, match view and arrival time are derived from `item` on demand, in the source's `event.py`: building them at
+    receive costs more than everything else on the way together.
+    """
+
+    item: Any
+    """What the service sent, parsed and otherwise untouched (a dict of the service's own JSON)."""
+    identifier: str
+    """The item identifier a function reports a failure by: message id, or sequence number."""
+    key: str | None = None
+    """Ordering key: message group, partition key or item key; None where the source keeps no order."""
+    handle: Any = None
+    """For the record's source alone, e.g. how long the message stays invisible."""
