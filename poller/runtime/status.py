@@ -1,0 +1,261 @@
+"""What the daemon knows about itself: plain values the hot path writes and the control plane reads.
+
+Written by lane, source and supervisor with attribute assignments only; nothing here renders, logs, locks or awaits. All
+of it lives on one event loop, so a reader between two awaits sees a consistent account.
+
+Times named `now`, `since`, `until` and `deadline` are the event loop's `time()` in seconds; only `started_at` is wall
+time.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class ReasonCode(StrEnum):
+    """Why a lane, partition or mapping stands where it stands. Users and tools bind to the values."""
+
+    STARTING = "starting"
+    NO_DATA = "no_data"
+    RECEIVING = "receiving"
+    WINDOW = "window"
+    INVOKING = "invoking"
+    WAITING_FOR_SLOT = "waiting_for_slot"
+    THROTTLED = "throttled"
+    FUNCTION_UNAVAILABLE = "function_unavailable"
+    FUNCTION_FAILING = "function_failing"
+    MEMORY = "memory"
+    CREDENTIALS = "credentials"
+    ACCESS_DENIED = "access_denied"
+    SOURCE_MISSING = "source_missing"
+    UNREACHABLE = "unreachable"
+    ERROR = "error"
+    SETTLING = "settling"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class MappingState(StrEnum):
+    """Where a mapping is in its life. `problem` is running without progress; its reason says why."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PROBLEM = "problem"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DISABLED = "disabled"
+
+
+DURATION_BOUNDS = (
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+)
+"""Seconds; the last is Lambda's longest timeout."""
+BATCH_SIZE_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
+"""Records; the last is the largest batch size AWS allows."""
+
+
+class Histogram:
+    """Counts per bucket, not cumulated; the last bucket takes what is above every bound."""
+
+    __slots__ = ("bounds", "buckets", "total")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.buckets = [0] * (len(bounds) + 1)
+        self.total = 0.0
+        """Sum of everything observed."""
+
+    def observe(self, value: float) -> None:
+        """Count a value into the first bucket whose bound is not below it."""
+        self.buckets[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """Where every record of one mapping went, since process start.
+
+    polled = filtered + delivered + destination + dropped + expired + before_start + returned + in flight, always:
+    whoever ends a record counts it in the same step, without an await between, in which it leaves the in-flight number.
+    """
+
+    polled: int = 0
+    """Records received from the source, every time they are received."""
+    filtered: int = 0
+    """Rejected by the filter criteria."""
+    delivered: int = 0
+    """The function succeeded on them."""
+    destination: int = 0
+    """Accepted by the on-failure destination."""
+    dropped: int = 0
+    """Given up at a limit the user set, with no destination to send to."""
+    expired: int = 0
+    """Ended by the source's own retention."""
+    before_start: int = 0
+    """Older than the starting position."""
+    returned: int = 0
+    """Back to the source, by us or by its timeout."""
+
+    invoked: int = 0
+    """Records in invocations, retries included."""
+    failed_invoke: int = 0
+    """Records in invocations that failed, those named by a partial batch response included."""
+    deleted: int = 0
+    """Records whose delete the source confirmed."""
+    delete_failed: int = 0
+    """Failed delete attempts, per record."""
+    invocations: dict[str, int] = field(default_factory=dict)
+    """Number of invocations by outcome; count with `count_invocation`."""
+    invocation_duration: Histogram = field(default_factory=lambda: Histogram(DURATION_BOUNDS))
+    """Seconds."""
+    batch_size: Histogram = field(default_factory=lambda: Histogram(BATCH_SIZE_BOUNDS))
+    """Records per invocation."""
+
+    def count_invocation(self, outcome: str, records: int, seconds: float) -> None:
+        """Count one invocation that ended. `outcome` becomes a metric label: a word of a fixed set, never a message."""
+        self.invocations[outcome] = self.invocations.get(outcome, 0) + 1
+        self.invoked += records
+        self.batch_size.observe(records)
+        self.invocation_duration.observe(seconds)
+
+    def unaccounted(self, in_flight: int) -> int:
+        """Records nobody answers for. Anything but 0 is a bug of ours: positive is lost, negative is counted twice."""
+        ended = (
+            self.filtered
+            + self.delivered
+            + self.destination
+            + self.dropped
+            + self.expired
+            + self.before_start
+            + self.returned
+        )
+        return self.polled - ended - in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A typed reason; `text` may be empty, then the code's own sentence is shown."""
+
+    code: ReasonCode
+    text: str = ""
+    since: float | None = None
+    until: float | None = None
+    """When it will be tried again or is over by itself; None when nobody knows."""
+
+
+@dataclass(slots=True, eq=False)
+class LaneStatus:
+    """The step a lane is in. Every await of a lane is announced with `enter`, so that a stuck one shows."""
+
+    code: ReasonCode = ReasonCode.STARTING
+    text: str = ""
+    since: float = 0.0
+    until: float | None = None
+    deadline: float | None = None
+    """Time by which this very step must be over, or the daemon counts as unhealthy. None: it may last for ever, e.g. a
+    queue without messages or a function that is throttled."""
+
+    def enter(
+        self, code: ReasonCode, now: float, until: float | None = None, deadline: float | None = None, text: str = ""
+    ) -> None:
+        """Begin a step. Entering the same code again keeps `since`, and renews everything else."""
+        if code is not self.code:
+            self.code = code
+            self.since = now
+        self.text = text
+        self.until = until
+        self.deadline = deadline
+
+
+@dataclass(slots=True, eq=False)
+class PartitionStatus:
+    """One partition. Without a reason of its own, that of its most telling lane stands."""
+
+    id: str
+    position: str | None = None
+    """Durable position in a stream; None where the source keeps none."""
+    reason: Reason | None = None
+    lanes: list[LaneStatus] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Lag:
+    """How far a mapping is behind its source. None is not known."""
+
+    records: int | None = None
+    seconds: float | None = None
+    expires_in_seconds: float | None = None
+    """Until the oldest record not yet settled is gone from the source."""
+
+
+def _nothing() -> int:
+    return 0
+
+
+@dataclass(slots=True, eq=False)
+class MappingStatus:
+    """One event source mapping, as status, metrics and readiness see it."""
+
+    name: str
+    uuid: str
+    event_source_arn: str
+    function: str
+    state: MappingState = MappingState.STARTING
+    reason: Reason | None = None
+    """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""
+    account: Account = field(default_factory=Account)
+    in_flight: Callable[[], int] = _nothing
+    """Records received and not yet ended; asked when somebody looks."""
+    partitions: list[PartitionStatus] = field(default_factory=list)
+    reached: bool = False
+    """The source answered once, or the reason says why it cannot be reached. Stays true: readiness asks only for the
+    start."""
+    last_result: str | None = None
+    """As AWS's LastProcessingResult."""
+    lag: Lag = field(default_factory=Lag)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+AwsRequests = Mapping[tuple[str, str, str], int]
+"""Number of AWS requests by service, operation and outcome."""
+
+
+@dataclass(slots=True, eq=False)
+class DaemonStatus:
+    """The whole process."""
+
+    version: str
+    started_at: float
+    """Wall time, seconds since the epoch."""
+    started: float
+    """The same moment in the loop's time."""
+    mappings: list[MappingStatus] = field(default_factory=list)
+    aws_requests: AwsRequests = MappingProxyType({})
+    """The transport's own live mapping."""
+    loop_seen: float | None = None
+    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
+    loop cannot write down its own lag."""
+    loop_lag: float = 0.0
+    """Seconds the watcher woke too late, last time."""
+    died: list[str] = field(default_factory=list)
+    """Names of tasks that ended although they never may."""
