@@ -1,0 +1,22 @@
+"""What the user wrote, read and checked: files, environment and command line in, frozen values out."""
+
+from poller.configuration.arns import EventSource, parse_source
+from poller.configuration.functions import FunctionConfig
+from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
+from poller.configuration.secrets import Secret
+from poller.configuration.settings import ApiSettings, AwsSettings, LogSettings, Settings
+
+__all__ = [
+    "ApiSettings",
+    "AwsSettings",
+    "EventSource",
+    "EventSourceMapping",
+    "FunctionConfig",
+    "LogSettings",
+    "ProvisionedPollerConfig",
+    "ScalingConfig",
+    "Secret",
+    "Settings",
+    "default_uuid",
+    "parse_source",
+]

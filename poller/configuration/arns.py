@@ -1,0 +1,88 @@
+"""ARNs of sources and names of functions, taken apart. Knows their grammar only; no service is asked."""
+
+import re
+from dataclasses import dataclass
+
+SOURCE_KINDS = {"sqs": "sqs", "kinesis": "kinesis", "dynamodb": "dynamodb", "rds": "documentdb"}
+"""The service part of an event source ARN, to the kind of source."""
+SUPPORTED_KINDS = frozenset({"sqs"})
+
+_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d*):(?P<resource>.+)"
+)
+_QUEUE = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo|[A-Za-z0-9_-]{1,80}")
+# After FunctionName in the API model of CreateEventSourceMapping, which would also take `NAME:ALIAS` apart as
+# `REGION:NAME`; a region stands in whole ARNs only.
+_FUNCTION = re.compile(
+    r"(?:arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<owner>\d{12}):function:|(?P<account>\d{12}):(?:function:)?)?"
+    r"(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[A-Za-z0-9_-]+))?"
+)
+_NAME_MOST = 64
+"""Characters of a Lambda function's bare name."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventSource:
+    """What an event source ARN says."""
+
+    arn: str
+    kind: str
+    """`sqs`, later `kinesis`, `dynamodb`, `documentdb`."""
+    service: str
+    region: str
+    account: str
+    name: str
+    """Of the queue, stream or cluster."""
+    fifo: bool = False
+
+
+def parse_source(arn: str) -> EventSource:
+    """Raises ValueError for what is no event source we know; one of a kind that is not supported is returned."""
+    found = _ARN.fullmatch(arn)
+    if found is None:
+        hint = "; that is a queue's URL" if arn.startswith("http") else ""
+        raise ValueError(f"is not an ARN such as arn:aws:sqs:eu-west-1:123456789012:orders{hint}")
+    service, region, account, resource = found["service"], found["region"], found["account"], found["resource"]
+    kind = SOURCE_KINDS.get(service)
+    if kind is None:
+        known = ", ".join(SOURCE_KINDS)
+        raise ValueError(f"is an ARN of {service!r}, which is not an event source here; it can be one of {known}")
+    if not region or not account:
+        raise ValueError("names no region or no account; write the whole ARN, arn:aws:sqs:REGION:ACCOUNT:QUEUE")
+    if kind == "sqs" and not _QUEUE.fullmatch(resource):
+        raise ValueError(f"ends in {resource!r}, which is no queue name (letters, digits, - and _, at most 80)")
+    return EventSource(arn, kind, service, region, account, _resource_name(resource), resource.endswith(".fifo"))
+
+
+def _resource_name(resource: str) -> str:
+    """`stream/clicks/consumer/c:1` is the stream clicks, `table/t/stream/…` the table t, `cluster:c` the cluster c."""
+    parts = re.split(r"[/:]", resource)
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionName:
+    """A Lambda function as written: name, partial ARN or ARN, each with an optional version or alias."""
+
+    written: str
+    name: str
+    """Bare name."""
+    qualifier: str | None = None
+    account: str | None = None
+    region: str | None = None
+
+    @property
+    def unqualified(self) -> str:
+        """What the Invoke API takes as FunctionName when the qualifier is given apart."""
+        return self.written.removesuffix(f":{self.qualifier}") if self.qualifier else self.written
+
+
+def parse_function_name(written: str) -> FunctionName:
+    """Raises ValueError."""
+    found = _FUNCTION.fullmatch(written)
+    if found is None or len(found["name"]) > _NAME_MOST:
+        raise ValueError(
+            "is neither a function's name (NAME), nor a partial ARN (ACCOUNT:function:NAME), nor an ARN "
+            "(arn:aws:lambda:REGION:ACCOUNT:function:NAME), each with an optional :VERSION or :ALIAS"
+        )
+    return FunctionName(written, found["name"], found["qualifier"], found["account"] or found["owner"], found["region"])

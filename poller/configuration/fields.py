@@ -1,0 +1,58 @@
+"""What the models of the configuration share: the strict frozen base and the kinds of text they are made of."""
+
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+NAME_MOST = 256
+_NAME = re.compile(r"[A-Za-z0-9_.:$-]+")
+
+
+class Written(BaseModel):
+    """Something as the user writes it: unknown keys are refused, the result does not change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004  (pydantic wants a ValueError)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool)]
+Seconds = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+
+
+def web_address(value: str) -> str:
+    """An http or https URL with a host. Raises ValueError."""
+    try:
+        parts = urlsplit(value)
+        port_is_valid = parts.port != 0
+    except ValueError:
+        port_is_valid = False
+    if not port_is_valid or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
+        raise ValueError("must be a URL such as http://127.0.0.1:8080/")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if not value.isascii() or urlsplit(web_address(value)).query:
+        raise ValueError("must be a plain URL such as http://127.0.0.1:4566, without a query")
+    return value.rstrip("/")
+
+
+def _name(value: str) -> str:
+    if len(value) > NAME_MOST or not _NAME.fullmatch(value):
+        raise ValueError(
+            f"must be 1 to {NAME_MOST} letters, digits and any of _ . : $ - (it is used in URLs and metrics)"
+        )
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(web_address)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Name = Annotated[str, AfterValidator(_name)]
+FilledText = Annotated[str, Field(min_length=1)]

@@ -1,0 +1,31 @@
+"""Sizes in bytes as people write them: `512 MiB`, `64MB`, or a bare number of bytes."""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+UNITS = {
+    "": 1,
+    "b": 1,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+
+
+def parse_size(value: object) -> int:
+    """Bytes. Raises ValueError for anything that is not a size."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[2].lower() not in UNITS:
+        raise ValueError("must be a size: a number of bytes, or one with a unit (B, KiB, MiB, GiB, kB, MB, GB)")
+    return int(float(found[1]) * UNITS[found[2].lower()])
+
+
+Size = Annotated[int, BeforeValidator(parse_size)]
