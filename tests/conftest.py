@@ -1,0 +1,66 @@
+"""What every test gets: coroutine tests on a virtual-time loop, a clean environment, local servers on demand."""
+
+import asyncio
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.virtual_time import VirtualClock, VirtualTimeLoop, run
+
+pytest_plugins = ["tests.servers.fixtures"]
+
+REAL_TIME = {"live", "real_time"}
+"""Markers of tests that need real sockets, and so a real loop."""
+INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "XDG_")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests: on virtual time unless marked for real sockets. No plugin needed."""
+    factory = asyncio.SelectorEventLoop if REAL_TIME & set(pyfuncitem.keywords) else VirtualTimeLoop
+    generated = getattr(pyfuncitem.obj, "hypothesis", None)
+    if generated is not None and inspect.iscoroutinefunction(generated.inner_test):
+        generated.inner_test = _synchronous(generated.inner_test, factory)
+        return None
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    # the fixtures' names of `pyfuncitem.funcargs` hold the autouse ones too, which the function does not take
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    run(pyfuncitem.obj(**arguments), loop_factory=factory)
+    return True
+
+
+def _synchronous(test: Callable[..., Any], factory: Callable[[], asyncio.AbstractEventLoop]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def wrapper(*args: Any, **kwargs: Any) -> None:
+        run(test(*args, **kwargs), loop_factory=factory)
+
+    return wrapper
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No setting, credential or proxy of the machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(INHERITED) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    # else a test without credentials would ask the network for an instance's
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dummy AWS credentials and a region in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "100000000000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
