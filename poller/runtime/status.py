@@ -206,6 +206,8 @@ class Lag:
     seconds: float | None = None
     expires_in_seconds: float | None = None
     """Until the oldest record not yet settled is gone from the source."""
+    iterator_age: float | None = None
+    """Seconds, streams only: age of the last record of the last batch."""
 
 
 def _nothing() -> int:

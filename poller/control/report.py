@@ -1,0 +1,170 @@
+"""The daemon's status as the JSON that `GET /status` and `poller status --json` show.
+
+Decides names, shapes and the sentence for each reason; reads the status values and changes nothing. What is not known
+is null, times are ISO 8601 in UTC.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from poller.runtime.status import (
+    Account,
+    DaemonStatus,
+    LaneStatus,
+    MappingState,
+    MappingStatus,
+    PartitionStatus,
+    Reason,
+    ReasonCode,
+)
+
+Json = dict[str, object]
+ToWall = Callable[[float | None], str | None]
+
+TEXTS: dict[ReasonCode, str] = {
+    ReasonCode.STARTING: "starting",
+    ReasonCode.NO_DATA: "the source has nothing to read",
+    ReasonCode.RECEIVING: "receiving",
+    ReasonCode.WINDOW: "gathering a batch until its window closes",
+    ReasonCode.INVOKING: "the function is running",
+    ReasonCode.WAITING_FOR_SLOT: "waiting for a free slot of the function's concurrency",
+    ReasonCode.THROTTLED: "throttled; the batch is held and tried again",
+    ReasonCode.FUNCTION_UNAVAILABLE: "the function cannot be invoked; the batch is held and tried again",
+    ReasonCode.FUNCTION_FAILING: "the function fails; the pace is lowered",
+    ReasonCode.MEMORY: "the limit of bytes in flight is reached",
+    ReasonCode.CREDENTIALS: "there are no valid AWS credentials",
+    ReasonCode.ACCESS_DENIED: "access denied",
+    ReasonCode.SOURCE_MISSING: "the source does not exist",
+    ReasonCode.UNREACHABLE: "the service cannot be reached",
+    ReasonCode.ERROR: "an unexpected error; restarting",
+    ReasonCode.SETTLING: "settling what was delivered",
+    ReasonCode.PAUSED: "paused",
+    ReasonCode.DISABLED: "disabled in the configuration",
+    ReasonCode.STOPPING: "stopping",
+    ReasonCode.STOPPED: "stopped",
+}
+
+_MOST_TELLING_FIRST = (
+    ReasonCode.ERROR,
+    ReasonCode.ACCESS_DENIED,
+    ReasonCode.SOURCE_MISSING,
+    ReasonCode.CREDENTIALS,
+    ReasonCode.UNREACHABLE,
+    ReasonCode.FUNCTION_UNAVAILABLE,
+    ReasonCode.THROTTLED,
+    ReasonCode.FUNCTION_FAILING,
+    ReasonCode.MEMORY,
+    ReasonCode.STOPPING,
+    ReasonCode.INVOKING,
+    ReasonCode.WAITING_FOR_SLOT,
+    ReasonCode.SETTLING,
+    ReasonCode.WINDOW,
+    ReasonCode.RECEIVING,
+    ReasonCode.STARTING,
+    ReasonCode.NO_DATA,
+    ReasonCode.PAUSED,
+    ReasonCode.DISABLED,
+    ReasonCode.STOPPED,
+)
+_RANK = {code: rank for rank, code in enumerate(_MOST_TELLING_FIRST)}
+
+
+def render(status: DaemonStatus, now: float, wall: float) -> Json:
+    """Render everything. `now` is the loop's time, `wall` the seconds since the epoch at the same moment."""
+
+    def to_wall(moment: float | None) -> str | None:
+        return None if moment is None else iso(wall - now + moment)
+
+    return {
+        "version": status.version,
+        "started_at": iso(status.started_at),
+        "mappings": [_mapping(mapping, to_wall) for mapping in status.mappings],
+    }
+
+
+def iso(seconds: float) -> str:
+    """Render seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def counters(account: Account) -> dict[str, int]:
+    """Name the counters as the metrics do, without `poller_` and `_events_total`."""
+    return {
+        "polled": account.polled,
+        "filtered": account.filtered,
+        "delivered": account.delivered,
+        "on_failure_destination_delivered": account.destination,
+        "dropped": account.dropped,
+        "expired": account.expired,
+        "before_start": account.before_start,
+        "returned": account.returned,
+        "invoked": account.invoked,
+        "failed_invoke": account.failed_invoke,
+        "deleted": account.deleted,
+        "delete_failed": account.delete_failed,
+    }
+
+
+def _mapping(mapping: MappingStatus, to_wall: ToWall) -> Json:
+    in_flight = mapping.in_flight()
+    return {
+        "name": mapping.name,
+        "uuid": mapping.uuid,
+        "event_source_arn": mapping.event_source_arn,
+        "function": mapping.function,
+        "tags": dict(mapping.tags),
+        "state": mapping.state.value,
+        "reason": _reason(mapping_reason(mapping), to_wall),
+        "counters": counters(mapping.account),
+        "in_flight": in_flight,
+        "unaccounted": mapping.account.unaccounted(in_flight),
+        "lag": {
+            "records": mapping.lag.records,
+            "seconds": mapping.lag.seconds,
+            "expires_in_seconds": mapping.lag.expires_in_seconds,
+        },
+        "last_result": mapping.last_result,
+        "partitions": [_partition(partition, to_wall) for partition in mapping.partitions],
+    }
+
+
+def _partition(partition: PartitionStatus, to_wall: ToWall) -> Json:
+    return {
+        "id": partition.id,
+        "position": partition.position,
+        "reason": _reason(partition_reason(partition), to_wall),
+        "lanes": [_reason(_lane_reason(lane), to_wall) for lane in partition.lanes],
+    }
+
+
+def mapping_reason(mapping: MappingStatus) -> Reason | None:
+    """Take the mapping's own reason, else that of its most telling partition."""
+    if mapping.reason is not None:
+        return mapping.reason
+    if mapping.state is MappingState.DISABLED:
+        return Reason(ReasonCode.DISABLED)
+    return _most_telling(partition_reason(partition) for partition in mapping.partitions)
+
+
+def partition_reason(partition: PartitionStatus) -> Reason | None:
+    """Take the partition's own reason, else that of its most telling lane: trouble first, then work, then quiet."""
+    return partition.reason or _most_telling(map(_lane_reason, partition.lanes))
+
+
+def _most_telling(reasons: Iterable[Reason | None]) -> Reason | None:
+    return min((reason for reason in reasons if reason), key=lambda reason: _RANK[reason.code], default=None)
+
+
+def _lane_reason(lane: LaneStatus) -> Reason:
+    return Reason(lane.code, lane.text, lane.since, lane.until)
+
+
+def _reason(reason: Reason | None, to_wall: ToWall) -> Json | None:
+    if reason is None:
+        return None
+    return {
+        "code": reason.code.value,
+        "text": reason.text or TEXTS[reason.code],
+        "since": to_wall(reason.since),
+        "until": to_wall(reason.until),
+    }

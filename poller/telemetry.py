@@ -1,0 +1,140 @@
+"""Structured logs: named events with bound context, on stderr, as JSON lines or for a console.
+
+Decides how a line looks and which level passes; never what is worth saying. Normal running is silent at `info`.
+Payloads are never logged, secrets neither: what may hold one has no place in an event's fields.
+
+The events, each a stable name with its fields beside it (`mapping`, and `lane` or `partition` where there is one, are
+bound):
+
+| event | level | when |
+|---|---|---|
+| daemon_started | info | configuration loaded, mappings started; names versions and the transport chosen |
+| api_listening | info | the HTTP server answers; `address` is what `--api` takes |
+| configuration_warning | warning | accepted, but probably not meant |
+| mapping_started, mapping_stopped | info | a mapping begins, has ended |
+| source_reached | info | a mapping's source answers, at first or again |
+| source_unavailable | warning | a source cannot be read: missing, denied, unreachable; `reason` says which |
+| receive_failed | warning | one receive brought no good answer; it is tried again |
+| batch_delivered | debug | an invocation succeeded; once per batch |
+| batch_failed | warning | an invocation failed, wholly or in part |
+| function_throttled | warning | a function refuses to be invoked; the batch is held |
+| function_recovered | info | it takes batches again |
+| delete_failed | warning | delivered messages could not be deleted yet |
+| partition_failed | error | a bug or an error without a class of its own ended a partition; it is restarted |
+| unhealthy, healthy | error, info | the health check changed its mind; `problems` says why |
+| stop_requested | info | soft or hard stop, and by what |
+| stopped | info | everything has ended; the account of each mapping beside it |
+| command_failed | critical | a bug ended the command |
+| library_message | as logged | a library's own log record; `logger` names it, `message` is its text |
+"""
+
+import logging
+import sys
+from typing import Any, Literal, Protocol, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "console"]
+
+_NUMBERS: dict[Level, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Logger(structlog.BoundLoggerBase):
+    """The one class of all our loggers. `set_level` swaps its methods, and so those of every logger bound long ago."""
+
+
+class _Writer:
+    """Writes lines to a stream. A reader of ours who is gone (closed pipe, full disk) must not stop deliveries."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, line: str) -> None:
+        try:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+        except (OSError, ValueError):
+            return
+
+    msg = debug = info = warning = warn = error = critical = exception = write
+
+
+class _Foreign(logging.Handler):
+    """Sends the log records of libraries the way of our own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # arguments that do not fit their format are the library's mistake, and must not end our call into it
+            message = str(record.msg)
+        level = min(_NUMBERS.values(), key=lambda number: abs(number - record.levelno))
+        logger(logger=record.name).log(level, "library_message", message=message, exc_info=record.exc_info)
+
+
+class _Renderer(Protocol):
+    def __call__(self, logger: WrappedLogger, name: str, event_dict: EventDict, /) -> str | bytes: ...
+
+
+_processors: list[Processor] = []
+"""One list for the life of the process: loggers already bound hold it, so a new format reaches them too."""
+
+
+def configure(level: Level = "info", output: Format = "json", stream: TextIO | None = None) -> None:
+    """Set logging up, or anew: loggers bound before follow in level and format, not in stream (default stderr)."""
+    stream = stream or sys.stderr
+    _processors[:] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *_rendering(output, colours=stream.isatty()),
+    ]
+    set_level(level)
+    structlog.configure(
+        processors=_processors,
+        wrapper_class=Logger,
+        logger_factory=lambda *_: _Writer(stream),
+        cache_logger_on_first_use=True,
+    )
+    _route_libraries()
+
+
+def _rendering(output: Format, *, colours: bool) -> list[Processor]:
+    if output == "json":
+        return [structlog.processors.format_exc_info, _order, structlog.processors.JSONRenderer()]
+    # the default formatter prints the values of local variables, secrets among them
+    plain = structlog.dev.plain_traceback
+    return [cast("_Renderer", structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))]
+
+
+def _order(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:
+    return {name: fields.pop(name) for name in ("timestamp", "level", "event")} | dict(fields)
+
+
+def set_level(level: Level) -> None:
+    """Change the level of every logger at once, those bound before included."""
+    filtering = structlog.make_filtering_bound_logger(_NUMBERS[level])
+    for name, method in vars(filtering).items():
+        if not name.startswith("__"):
+            setattr(Logger, name, method)
+
+
+def _route_libraries() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _Foreign):
+            root.removeHandler(handler)
+    root.addHandler(_Foreign())
+    # below this, libraries log payloads and signed headers
+    root.setLevel(logging.WARNING)
+
+
+def logger(**context: Any) -> FilteringBoundLogger:
+    """Bind a logger, cheap to call and to keep: once per mapping, lane or module, after `configure`."""
+    return cast("FilteringBoundLogger", structlog.get_logger().bind(**context))
