@@ -9,6 +9,7 @@ bound):
 | event | level | when |
 |---|---|---|
 | daemon_started | info | configuration loaded, mappings started; names versions and the transport chosen |
+| api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | api_listening | info | the HTTP server answers; `address` is what `--api` takes |
 | configuration_warning | warning | accepted, but probably not meant |
 | mapping_started, mapping_stopped | info | a mapping begins, has ended |

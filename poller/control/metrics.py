@@ -109,15 +109,13 @@ def _add_histogram(family: HistogramMetricFamily, name: str, histogram: Histogra
     family.add_metric([name], list(zip(bounds, accumulate(histogram.buckets), strict=True)), histogram.total)
 
 
-def registry(status: DaemonStatus) -> CollectorRegistry:
-    """Build a registry of our own: the status values and the process (CPU, memory, file descriptors)."""
-    own = CollectorRegistry()
-    own.register(StatusCollector(status))
-    ProcessCollector(registry=own)
-    return own
+def exposition(status: DaemonStatus, accept: str) -> tuple[bytes, str]:
+    """Render the status values and the process's own metrics (CPU, memory, file descriptors).
 
-
-def exposition(source: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """Render for a scraper that sent this Accept header: the body and its content type."""
+    `accept` is the scraper's Accept header; returns the body and its content type.
+    """
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(status))
+    ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(accept)
-    return encode(source), content_type
+    return encode(registry), content_type
