@@ -1,0 +1,119 @@
+"""An AWS account in memory behind the data-plane port: SQS and Lambda, with faults, latency and an exact ledger."""
+
+import asyncio
+import random
+import uuid
+from collections import Counter
+
+from poller.aws.port import Operation, Reply
+from poller.errors import AnswerLost, NotSent
+from tests.fakes.faults import FaultPlan, Way
+from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
+from tests.fakes.ledger import Ledger
+from tests.fakes.queue import FakeQueue, loop_time
+from tests.fakes.sqs import FakeSqs
+
+
+class FakeAws:
+    """A `Transport`. Time is the running loop's, so it works on virtual and on real time."""
+
+    def __init__(self, *, region: str = "eu-west-1", account: str = "123456789012", seed: int = 0) -> None:
+        self.region = region
+        self.account = account
+        self.ledger = Ledger()
+        self.faults = FaultPlan(seed)
+        self.latency = 0.0
+        """Seconds of a round trip, half before the service acts and half after."""
+        self.queues: dict[str, FakeQueue] = {}
+        self.calls: Counter[str] = Counter()
+        """By the operation's name; counted when the call is made."""
+        self.running = 0
+        """Calls not yet answered."""
+        self.closed = False
+        self._seed = seed
+        self._sqs = FakeSqs(self.queues, self.faults)
+        self._lambda = FakeLambda()
+
+    def queue(
+        self,
+        name: str,
+        *,
+        dead_letter_queue: FakeQueue | None = None,
+        max_receive_count: int = 0,
+        visibility_timeout: int = 30,
+        receive_wait: int = 0,
+        delay: int = 0,
+        content_based_deduplication: bool = False,
+        in_flight_limit: int | None = None,
+        disorder: bool = False,
+    ) -> FakeQueue:
+        """Create a queue; FIFO when the name ends in `.fifo`. `disorder` hands messages out in any order, by seed."""
+        assert (dead_letter_queue is None) == (max_receive_count == 0), "a dead-letter queue needs both, or neither"
+        self.queues[name] = FakeQueue(
+            name,
+            f"arn:aws:sqs:{self.region}:{self.account}:{name}",
+            f"https://sqs.{self.region}.amazonaws.com/{self.account}/{name}",
+            self.ledger,
+            visibility_timeout,
+            receive_wait,
+            delay,
+            content_based_deduplication,
+            dead_letter_queue,
+            max_receive_count,
+            in_flight_limit,
+            random.Random(self._seed) if disorder else None,
+        )
+        return self.queues[name]
+
+    def delete_queue(self, name: str) -> None:
+        """From now on it does not exist; its messages stay in the ledger as remaining."""
+        del self.queues[name]
+
+    def function(
+        self, name: str, handler: Handler = lambda _: None, *, reports_failures: bool = True, delay: float = 0.0
+    ) -> LambdaFunction:
+        """Create a function; see `LambdaFunction`."""
+        function = LambdaFunction(name, handler, self.ledger, reports_failures, delay=delay)
+        self._lambda.functions[name] = function
+        return function
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        self.calls[operation.name] += 1
+        if self.closed:
+            raise NotSent("the transport is closed")
+        seconds = operation.timeout if timeout is None else timeout
+        self.running += 1
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._call(operation, body)
+        except TimeoutError:
+            raise AnswerLost(f"no answer within {seconds:g} s") from None
+        finally:
+            self.running -= 1
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _call(self, operation: Operation, body: bytes) -> Reply:
+        fault = self.faults.draw(operation.name)
+        if fault is not None and fault.way is Way.NOT_SENT:
+            raise fault.error()
+        await asyncio.sleep(self.latency / 2)
+        if fault is not None and fault.way is Way.HANG:
+            await asyncio.get_running_loop().create_future()
+        if fault is not None and fault.way is not Way.LOST_AFTER:
+            raise fault.error()
+        reply, proved = await self._serve(operation, body)
+        if fault is not None:
+            raise fault.error()
+        await asyncio.sleep(self.latency / 2)
+        self.ledger.note("proved", proved, loop_time())
+        return reply
+
+    async def _serve(self, operation: Operation, body: bytes) -> tuple[Reply, frozenset[str]]:
+        if operation.service == "lambda":
+            return await self._lambda.call(operation, body)
+        assert operation.service == "sqs", f"no fake of {operation.service}"
+        answer = await self._sqs.call(operation.name, body)
+        headers = {"x-amzn-requestid": str(uuid.uuid4()), "content-type": operation.content_type}
+        return Reply(200, headers, answer), frozenset()

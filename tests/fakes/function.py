@@ -1,0 +1,85 @@
+"""A function behind the port of that name, scripted outcome by outcome; for tests of the lane without any HTTP."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from poller.policy.response import Outcome, Succeeded
+from tests.fakes.invocations import Invocations, not_named
+from tests.fakes.ledger import Ledger
+from tests.fakes.queue import loop_time
+
+Scripted = Outcome | Callable[[bytes], Outcome]
+
+
+class ScriptedFunction:
+    """A `Function`. `otherwise` answers when the script is over. With a ledger, successes are noted as proofs."""
+
+    def __init__(
+        self,
+        *script: Scripted,
+        otherwise: Scripted | None = None,
+        ledger: Ledger | None = None,
+        concurrency: int | None = None,
+        delay: float = 0.0,
+        timeout: float = 30.0,
+        payload_limit: int = 6_291_456,
+        name: str = "scripted",
+    ) -> None:
+        self.name = name
+        self.timeout = timeout
+        self.payload_limit = payload_limit
+        self.delay = delay
+        """Seconds each invocation takes."""
+        self.invocations = Invocations()
+        self.gate = asyncio.Event()
+        """Invocations wait for it; open from the start."""
+        self.gate.set()
+        self.closed = False
+        self._script = deque(script)
+        self._otherwise = otherwise or Succeeded(b"")
+        self._ledger = ledger or Ledger()
+        self._concurrency = concurrency
+        self._slots = None if concurrency is None else asyncio.Semaphore(concurrency)
+
+    @property
+    def batches(self) -> list[list[str]]:
+        """The message ids of each invocation so far."""
+        return [invocation.identifiers for invocation in self.invocations.all]
+
+    def script(self, *outcomes: Scripted) -> None:
+        self._script.extend(outcomes)
+
+    def slot(self) -> AbstractAsyncContextManager[None] | None:
+        return None if self._slots is None else self._slot(self._slots)
+
+    def slots_free(self) -> bool:
+        return self._slots is None or not self._slots.locked()
+
+    async def invoke(self, event: bytes) -> Outcome:
+        scripted = self._script.popleft() if self._script else self._otherwise
+        invocation = self.invocations.begin(event, loop_time())
+        self._ledger.note("invoked", invocation.identifiers, loop_time())
+        ended, succeeded = None, frozenset[str]()
+        try:
+            await self.gate.wait()
+            await asyncio.sleep(self.delay)
+            outcome = scripted(event) if callable(scripted) else scripted
+            ended = loop_time()
+            if isinstance(outcome, Succeeded):
+                succeeded = not_named(invocation.identifiers, outcome.body)
+                self._ledger.note("succeeded", succeeded, ended)
+                self._ledger.note("proved", succeeded, ended)
+        finally:
+            self.invocations.end(invocation, ended, succeeded)
+        return outcome
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @staticmethod
+    @asynccontextmanager
+    async def _slot(slots: asyncio.Semaphore) -> AsyncIterator[None]:
+        async with slots:
+            yield

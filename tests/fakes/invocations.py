@@ -1,0 +1,88 @@
+"""What a fake function was invoked with: which messages, how many at a time, in which order."""
+
+import json
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Invocation:
+    event: bytes
+    records: list[dict[str, Any]]
+    """Of the event; empty when it is none of records."""
+    started: float
+    ended: float | None = None
+    """None while it runs, and for ever when the caller gave up."""
+    succeeded: frozenset[str] = frozenset()
+    """Message ids it succeeded on."""
+
+    @property
+    def identifiers(self) -> list[str]:
+        return [record["messageId"] for record in self.records]
+
+    @property
+    def groups(self) -> set[str]:
+        """Message groups of its records."""
+        found = {record.get("attributes", {}).get("MessageGroupId") for record in self.records}
+        return found - {None}
+
+
+@dataclass(slots=True)
+class Invocations:
+    """Every invocation in the order of its start, and the peaks over all of them."""
+
+    all: list[Invocation] = field(default_factory=list)
+    running: int = 0
+    peak: int = 0
+    """Most at one time."""
+    group_peak: Counter[str] = field(default_factory=Counter)
+    """Most at one time that held records of a message group. Above 1 on a FIFO queue, a group overlapped itself."""
+    _groups_running: Counter[str] = field(default_factory=Counter)
+
+    def begin(self, event: bytes, now: float) -> Invocation:
+        invocation = Invocation(event, _records(event), now)
+        self.all.append(invocation)
+        self.running += 1
+        self.peak = max(self.peak, self.running)
+        for group in invocation.groups:
+            self._groups_running[group] += 1
+            self.group_peak[group] = max(self.group_peak[group], self._groups_running[group])
+        return invocation
+
+    def end(self, invocation: Invocation, now: float | None, succeeded: frozenset[str] = frozenset()) -> None:
+        """`now` is None when the caller gave up."""
+        invocation.ended = now
+        invocation.succeeded = succeeded
+        self.running -= 1
+        self._groups_running.subtract(invocation.groups)
+
+    def order_of_groups(self) -> dict[str, list[str]]:
+        """Per message group, the message ids in the order the function first succeeded on them."""
+        order: dict[str, list[str]] = defaultdict(list)
+        finished = [one for one in self.all if one.ended is not None]
+        for invocation in sorted(finished, key=lambda one: one.ended or 0.0):
+            for record in invocation.records:
+                group = order[record["attributes"].get("MessageGroupId", "")]
+                if record["messageId"] in invocation.succeeded and record["messageId"] not in group:
+                    group.append(record["messageId"])
+        return dict(order)
+
+
+def _records(event: bytes) -> list[dict[str, Any]]:
+    try:
+        parsed = json.loads(event)
+    except ValueError:
+        return []
+    records = parsed.get("Records", []) if isinstance(parsed, dict) else []
+    return [record for record in records if isinstance(record, dict) and "messageId" in record]
+
+
+def not_named(identifiers: list[str], body: bytes) -> frozenset[str]:
+    """The identifiers that a partial batch response leaves as succeeded; none where it names what was not there."""
+    if not body:
+        return frozenset(identifiers)
+    answer = json.loads(body)
+    failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
+    named = {failure["itemIdentifier"] for failure in failures or []}
+    return frozenset(identifiers) - named if named <= set(identifiers) else frozenset()
