@@ -2,6 +2,7 @@
 
 from poller.configuration.arns import EventSource, parse_source
 from poller.configuration.functions import FunctionConfig
+from poller.configuration.load import Configuration, load
 from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.secrets import Secret
 from poller.configuration.settings import ApiSettings, AwsSettings, LogSettings, Settings
@@ -9,6 +10,7 @@ from poller.configuration.settings import ApiSettings, AwsSettings, LogSettings,
 __all__ = [
     "ApiSettings",
     "AwsSettings",
+    "Configuration",
     "EventSource",
     "EventSourceMapping",
     "FunctionConfig",
@@ -18,5 +20,6 @@ __all__ = [
     "Secret",
     "Settings",
     "default_uuid",
+    "load",
     "parse_source",
 ]

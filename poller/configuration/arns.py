@@ -50,7 +50,7 @@ def parse_source(arn: str) -> EventSource:
     if not region or not account:
         raise ValueError("names no region or no account; write the whole ARN, arn:aws:sqs:REGION:ACCOUNT:QUEUE")
     if kind == "sqs" and not _QUEUE.fullmatch(resource):
-        raise ValueError(f"ends in {resource!r}, which is no queue name (letters, digits, - and _, at most 80)")
+        raise ValueError("does not end in a queue's name (letters, digits, - and _, at most 80)")
     return EventSource(arn, kind, service, region, account, _resource_name(resource), resource.endswith(".fifo"))
 
 

@@ -44,8 +44,12 @@ def _endpoint(value: str) -> str:
     return value.rstrip("/")
 
 
+def is_name(value: str) -> bool:
+    return len(value) <= NAME_MOST and _NAME.fullmatch(value) is not None
+
+
 def _name(value: str) -> str:
-    if len(value) > NAME_MOST or not _NAME.fullmatch(value):
+    if not is_name(value):
         raise ValueError(
             f"must be 1 to {NAME_MOST} letters, digits and any of _ . : $ - (it is used in URLs and metrics)"
         )

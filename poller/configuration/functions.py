@@ -49,15 +49,8 @@ class FunctionConfig:
         return parse_function_name(self.function_name) if self.function_name else None
 
     @property
-    def short_name(self) -> str:
-        """For the name of a mapping that was given none."""
-        lambda_name = self.name
-        if lambda_name is None or self.key not in (self.function_name, f"{self.function_name}:{self.qualifier}"):
-            return self.key
-        return f"{lambda_name.name}-{self.qualifier}" if self.qualifier else lambda_name.name
-
-    @property
     def endpoint_url(self) -> str | None:
+        """Of the Lambda API, where one is set."""
         return self.aws.for_service("lambda")[0]
 
     @property

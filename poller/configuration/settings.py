@@ -6,11 +6,11 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from poller.configuration.fields import Endpoint, FilledText, Seconds, Written
-from poller.configuration.secrets import SecretText
+from poller.configuration.secrets import Secret, SecretText
 from poller.configuration.sizes import Size
 
 MIB = 1024 * 1024
@@ -78,10 +78,21 @@ class AwsSettings(Written):
         return hash(self.key())
 
 
+def is_private(listen: str) -> bool:
+    """Whether only this machine can connect: a Unix socket or a loopback address."""
+    host = listen.rpartition(":")[0].strip("[]").lower()
+    if listen.startswith("unix:") or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class ApiSettings(Written):
     listen: str = "127.0.0.1:8642"
     """`HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; port 0 is any free one."""
-    token: SecretText | None = None
+    token: SecretText | None = Field(default=None, validate_default=True)
 
     @field_validator("listen")
     @classmethod
@@ -96,6 +107,18 @@ class ApiSettings(Written):
             raise ValueError("must be HOST:PORT, [IPv6]:PORT or unix:PATH, for instance 127.0.0.1:8642")
         return value
 
+    @field_validator("token")
+    @classmethod
+    def _token(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        if value is not None and not value.read():
+            raise ValueError("is empty; give a token, or remove the key")
+        listen = info.data.get("listen")
+        if value is None and listen is not None and not is_private(listen):
+            raise ValueError(
+                f"is required to listen on {listen}, which other machines can reach; or listen on 127.0.0.1"
+            )
+        return value
+
     @property
     def socket(self) -> Path | None:
         """The path of the Unix socket, where it listens on one."""
@@ -108,16 +131,6 @@ class ApiSettings(Written):
     @property
     def port(self) -> int:
         return int(self.listen.rpartition(":")[2])
-
-    @property
-    def private(self) -> bool:
-        """Whether only this machine can connect: a Unix socket or a loopback address."""
-        if self.socket is not None or self.host.lower() == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
 
 def _lower(value: object) -> object:
@@ -147,8 +160,8 @@ class Settings(BaseSettings):
     """`memory:` or `sqlite:///PATH`, the path absolute once loaded."""
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
-    shutdown_grace_seconds: Seconds = Field(25, ge=0, le=MOST_GRACE_SECONDS)
-    max_bytes_in_flight: Size = Field(512 * MIB, ge=LEAST_BYTES_IN_FLIGHT)
+    shutdown_grace_seconds: Seconds = Field(default=25, ge=0, le=MOST_GRACE_SECONDS)
+    max_bytes_in_flight: Size = Field(default=512 * MIB, ge=LEAST_BYTES_IN_FLIGHT)
 
     @field_validator("state")
     @classmethod

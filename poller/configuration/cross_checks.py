@@ -1,0 +1,65 @@
+"""Which parameters of one mapping cannot stand together. Each check gives the key at fault and the reason."""
+
+from collections.abc import Iterator
+
+from poller.configuration.arns import EventSource
+from poller.configuration.parameters import WrittenMapping
+
+Finding = tuple[tuple[str | int, ...], str]
+FIFO_MOST = 10
+"""Messages of one batch from a FIFO queue."""
+UNWINDOWED_MOST = 10
+"""Messages of one receive; a larger batch takes several, so it needs a window to gather them."""
+
+
+def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
+    yield from _batching(written, source)
+    yield from _pollers(written)
+    yield from _not_yet(written)
+    if written.fifo_stop_at_first_failure and not source.fifo:
+        yield ("fifo_stop_at_first_failure",), "is for FIFO queues only; remove it"
+    if written.fifo_stop_at_first_failure and not written.function_response_types:
+        yield (
+            ("fifo_stop_at_first_failure",),
+            "needs partial batch responses; add function_response_types: [ReportBatchItemFailures]",
+        )
+
+
+def _batching(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
+    size, window = written.batch_size, written.maximum_batching_window_in_seconds
+    if source.fifo:
+        if size is not None and size > FIFO_MOST:
+            yield ("batch_size",), f"must be at most {FIFO_MOST} for a FIFO queue"
+        if window:
+            yield ("maximum_batching_window_in_seconds",), "is not supported for FIFO queues; remove it"
+    elif source.kind == "sqs" and size is not None and size > UNWINDOWED_MOST and not window:
+        yield (
+            ("batch_size",),
+            f"is more than {UNWINDOWED_MOST}, which needs maximum_batching_window_in_seconds of 1 or more; set it",
+        )
+
+
+def _pollers(written: WrittenMapping) -> Iterator[Finding]:
+    pollers = written.provisioned_poller_config
+    if pollers is None:
+        return
+    at = "provisioned_poller_config"
+    if pollers.poller_group_name is not None:
+        yield (at, "poller_group_name"), "is not supported for an SQS queue, as in Lambda: it is for Kafka; remove it"
+    if pollers.minimum_pollers is None and pollers.maximum_pollers is None:
+        yield (at,), "needs minimum_pollers, maximum_pollers or both"
+    elif (pollers.maximum_pollers or 200) < (pollers.minimum_pollers or 2):
+        yield (at, "maximum_pollers"), f"must be at least minimum_pollers, which is {pollers.minimum_pollers or 2}"
+    if written.scaling_config is not None and written.scaling_config.maximum_concurrency is not None:
+        yield (
+            (at,),
+            "cannot stand beside scaling_config.maximum_concurrency; limit by maximum_pollers and remove the other",
+        )
+
+
+def _not_yet(written: WrittenMapping) -> Iterator[Finding]:
+    if written.filter_criteria is not None and written.filter_criteria.filters:
+        yield ("filter_criteria",), "is not supported yet; remove it, or filter in the function"
+    for index, metric in enumerate(written.metrics_config.metrics if written.metrics_config else []):
+        if metric != "EventCount":
+            yield (("metrics_config", "metrics", index), f"{metric} is for Kafka sources; only EventCount is possible")

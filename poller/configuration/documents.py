@@ -1,0 +1,207 @@
+"""One file to one tree: YAML, JSON or TOML. Decides what text is acceptable; refuses to know what any key means."""
+
+import json
+import re
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from poller.configuration.tree import Node, Origin, grow
+
+SUFFIXES = (".yaml", ".yml", ".toml", ".json")
+MOST_NODES = 200_000
+"""Far above any real configuration; reached only by aliases of aliases."""
+
+_CORE = "tag:yaml.org,2002:"
+_TAGS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq"))
+_CLOUDFORMATION_TAG = re.compile(
+    r"!(And|Base64|Cidr|Condition|Equals|FindInMap|GetAZs|GetAtt|If|ImportValue|Join|Not|Or|Ref|Select|Split|Sub|Transform)"
+)
+
+
+class UnreadableError(Exception):
+    """Why a file gives no tree, with the line where one is known."""
+
+    def __init__(self, text: str, line: int | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.line = line
+
+
+def read_document(path: Path) -> tuple[Node, list[str]]:
+    """The tree of a file and what is wrong with it; of an unusable file an empty tree."""
+    origin = Origin(str(path), path.absolute().parent)
+    reader = _Reader(origin)
+    try:
+        root = reader.read(path)
+    except UnreadableError as error:
+        where = origin.label if error.line is None else f"{origin.label}:{error.line}"
+        return Node({}, origin), [*reader.problems, f"{where}: {error.text}"]
+    return root, reader.problems
+
+
+class _Reader:
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self.problems: list[str] = []
+        self.count = 0
+        self.entered: list[yaml.Node] = []
+        self.loader = yaml.SafeLoader("")
+
+    def read(self, path: Path) -> Node:
+        if path.suffix.lower() not in SUFFIXES:
+            raise UnreadableError(f"is not named {', '.join('*' + suffix for suffix in SUFFIXES)}; rename it")
+        text = _text(path)
+        try:
+            if path.suffix.lower() == ".toml":
+                root = grow(_toml(text), self.origin)
+            elif path.suffix.lower() == ".json":
+                root = self.from_json(text)
+            else:
+                root = self.from_yaml(text)
+        except RecursionError as error:
+            raise UnreadableError("is nested too deeply") from error
+        if not isinstance(root.value, dict):
+            raise UnreadableError(
+                "holds no keys; write `key: value` lines, such as `event_source_mappings:`", root.line
+            )
+        return root
+
+    def from_yaml(self, text: str) -> Node:
+        node = _compose(text)
+        return Node({}, self.origin) if node is None else self.build(node)
+
+    def from_json(self, text: str) -> Node:
+        """Values by the JSON reader; lines from the YAML one, which knows them and reads nearly all JSON."""
+        try:
+            values = json.loads(text, parse_constant=_refuse_constant)
+        except json.JSONDecodeError as error:
+            raise UnreadableError(f"is not JSON: {error.msg}", error.lineno) from error
+        except ValueError as error:
+            raise UnreadableError(f"is not JSON: {error}") from error
+        try:
+            node = _compose(text.replace("\t", " "))
+        except UnreadableError:
+            node = None
+        return self.with_lines(grow(values, self.origin), node)
+
+    def with_lines(self, tree: Node, node: yaml.Node | None) -> Node:
+        if isinstance(tree.value, dict) and isinstance(node, yaml.MappingNode):
+            self.check_repeats(node)
+            pairs = {key.value: (key, value) for key, value in node.value}
+            children = {}
+            for key, child in tree.value.items():
+                key_node, value_node = pairs.get(key, (node, None))
+                children[key] = replace(self.with_lines(child, value_node), line=_line(key_node))
+            return replace(tree, value=children, line=_line(node))
+        if isinstance(tree.value, list) and isinstance(node, yaml.SequenceNode):
+            items = [self.with_lines(*pair) for pair in zip(tree.value, node.value, strict=True)]
+            return replace(tree, value=items, line=_line(node))
+        return replace(tree, line=None if node is None else _line(node))
+
+    def build(self, node: yaml.Node) -> Node:
+        self.count += 1
+        if self.count > MOST_NODES:
+            raise UnreadableError(f"grows to more than {MOST_NODES} values through its aliases", _line(node))
+        if any(node is parent for parent in self.entered):
+            raise UnreadableError("holds an alias of something that contains it", _line(node))
+        if node.tag not in _TAGS:
+            self.refuse_tag(node)
+            return Node(None, self.origin, _line(node), broken=True)
+        self.entered.append(node)
+        value: Any
+        if isinstance(node, yaml.MappingNode):
+            value = self.mapping(node)
+        elif isinstance(node, yaml.SequenceNode):
+            value = [self.build(item) for item in node.value]
+        else:
+            value = self.scalar(node)
+        self.entered.pop()
+        return Node(value, self.origin, _line(node))
+
+    def mapping(self, node: yaml.MappingNode) -> dict[str, Node]:
+        self.check_repeats(node)
+        try:
+            self.loader.flatten_mapping(node)
+        except yaml.MarkedYAMLError as error:
+            raise _unreadable_yaml(error) from error
+        children = {}
+        for key, value in node.value:
+            name = self.scalar(key) if isinstance(key, yaml.ScalarNode) else None
+            if isinstance(name, str):
+                children[name] = replace(self.build(value), line=_line(key), key=name)
+            else:
+                written = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                self.say(key, f"the key {written!r} is not text; put it in quotes")
+        return children
+
+    def check_repeats(self, node: yaml.MappingNode) -> None:
+        first: dict[str, yaml.Node] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in first:
+                self.say(key, f"{key.value}: is written twice, first in line {_line(first[key.value])}; remove one")
+            first.setdefault(key.value, key)
+
+    def scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self.loader.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            self.say(node, f"{node.value!r} is not a valid {node.tag.removeprefix(_CORE)}; put text in quotes")
+            return None
+
+    def refuse_tag(self, node: yaml.Node) -> None:
+        if _CLOUDFORMATION_TAG.fullmatch(node.tag):
+            self.say(
+                node, f"{node.tag} is a CloudFormation function, which only CloudFormation can resolve; write the value"
+            )
+        else:
+            self.say(node, f"the YAML tag {node.tag.replace(_CORE, '!!')} is not supported; write the plain value")
+
+    def say(self, node: yaml.Node, text: str) -> None:
+        self.problems.append(f"{self.origin.label}:{_line(node)}: {text}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror or type(error).__name__})") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableError("is not UTF-8 text") from error
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise UnreadableError(f"is not TOML: {error}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _compose(text: str) -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        raise _unreadable_yaml(error) from error
+    except yaml.YAMLError as error:
+        raise UnreadableError(f"is not YAML: {' '.join(str(error).split())}") from error
+    return node
+
+
+def _unreadable_yaml(error: yaml.MarkedYAMLError) -> UnreadableError:
+    mark = error.problem_mark or error.context_mark
+    said = ", ".join(text for text in (error.context, error.problem, error.note) if text)
+    return UnreadableError(f"is not YAML: {said}", None if mark is None else mark.line + 1)
+
+
+def _line(node: yaml.Node) -> int:
+    line: int = node.start_mark.line
+    return line + 1

@@ -1,0 +1,177 @@
+"""From files, environment and command line to one Configuration, or to one report of everything that is wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from poller.configuration.documents import read_document
+from poller.configuration.explain import Report, unknown_key
+from poller.configuration.files import Group, expand, search
+from poller.configuration.functions import FunctionConfig
+from poller.configuration.layers import Layers
+from poller.configuration.mapping import EventSourceMapping
+from poller.configuration.read_functions import read_function
+from poller.configuration.read_mappings import Functions, read_mapping, report_duplicates
+from poller.configuration.settings import Settings, default_state
+from poller.configuration.spelling import Speller
+from poller.configuration.tree import Node, Origin, clashes, find, grow, overlay
+from poller.errors import ConfigurationError
+
+FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
+SETTINGS = tuple(Settings.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    settings: Settings
+    functions: dict[str, FunctionConfig]
+    """By key, with those that only mappings name."""
+    mappings: list[EventSourceMapping]
+    warnings: list[str]
+    """What is allowed and probably not meant; one line each."""
+    sources: list[Path]
+    """The files read, in order."""
+
+
+def load(
+    paths: list[Path] | None, *, environ: Mapping[str, str], overrides: dict[str, Any] | None = None
+) -> Configuration:
+    """Read and check everything. `overrides` are settings from the command line, nested like a file's.
+
+    Raises ConfigurationError with all problems at once.
+    """
+    loader = _Loader(environ)
+    groups = loader.read(search(environ) if paths is None else paths)
+    settings = loader.settings(groups, overrides or {})
+    functions = Functions(loader.functions(groups, settings))
+    mappings = loader.mappings(groups, functions, settings)
+    if loader.problems:
+        raise ConfigurationError(sorted(loader.problems, key=_place))
+    if not mappings:
+        loader.warnings.append("no event source mapping is configured; nothing will be polled")
+    files = [file for group, _ in groups for file in group.files]
+    return Configuration(settings, functions.all(), mappings, loader.warnings, files)
+
+
+Groups = list[tuple[Group, list[Node]]]
+
+
+class _Loader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+
+    def read(self, paths: list[Path]) -> Groups:
+        found, problems = expand(paths)
+        self.problems += problems
+        groups = []
+        for group in found:
+            if not group.files:
+                self.warnings.append(f"{group.given}: holds no *.yaml, *.yml, *.toml or *.json file")
+            groups.append((group, [self.document(file) for file in group.files]))
+        return groups
+
+    def document(self, file: Path) -> Node:
+        root, problems = read_document(file)
+        self.problems += problems
+        speller = Speller(self.environ)
+        root = speller.spell(root)
+        self.problems += speller.problems
+        for key in root.value:
+            if key not in (*SETTINGS, FUNCTIONS, MAPPINGS):
+                Report(root, (), self.problems).say(unknown_key(key, [*SETTINGS, FUNCTIONS, MAPPINGS]), key)
+        return root
+
+    def settings(self, groups: Groups, overrides: dict[str, Any]) -> Settings:
+        """By precedence, lowest first; the built-in defaults if something is wrong, so that the rest is checked too."""
+        here = Path.cwd()
+        merged = grow({"state": default_state(self.environ)}, Origin("default", here))
+        layers = Layers()
+        for tree in (
+            *(self.group_settings(group, roots) for group, roots in groups),
+            *layers.outside(self.environ),
+            grow(overrides, Origin("command line", here)),
+        ):
+            merged = overlay(merged, tree)
+        self.problems += layers.problems
+        self.warnings += layers.warnings
+        report = Report(merged, (), self.problems)
+        settings = report.validated(Settings, _with_absolute_paths(merged))
+        return settings or Settings(state="memory:")
+
+    def group_settings(self, group: Group, roots: list[Node]) -> Node:
+        """The settings of a file, or of a directory's files, none of which comes before another."""
+        merged = Node({}, Origin(str(group.given), group.given))
+        for root in roots:
+            own = replace(root, value={key: child for key, child in root.value.items() if key in SETTINGS})
+            for path, first, second in clashes(merged, own):
+                _, written = find(own, path)
+                self.problems.append(f"{second.place}: {written}: is set already, at {first.place}; remove one")
+            merged = overlay(merged, own)
+        return merged
+
+    def functions(self, groups: Groups, settings: Settings) -> dict[str, FunctionConfig | None]:
+        found: dict[str, FunctionConfig | None] = {}
+        places: dict[str, str] = {}
+        for root in _documents(groups):
+            block = root.get(FUNCTIONS)
+            report = Report(root, (FUNCTIONS,), self.problems)
+            if block is None or not isinstance(block.value, dict):
+                if block is not None and block.value is not None:
+                    report.say("must hold functions by their keys")
+                continue
+            for key, node in block.value.items():
+                if key in found:
+                    report.say(f"is defined already, at {places[key]}; remove or rename one", key)
+                    continue
+                places[key] = node.place
+                own = Report(root, (FUNCTIONS, key), self.problems)
+                found[key] = read_function(key, node, settings.aws, own)
+        return found
+
+    def mappings(self, groups: Groups, functions: Functions, settings: Settings) -> list[EventSourceMapping]:
+        found: list[tuple[EventSourceMapping, Report]] = []
+        for root in _documents(groups):
+            block = root.get(MAPPINGS)
+            if block is None or not isinstance(block.value, list):
+                if block is not None and block.value is not None:
+                    Report(root, (MAPPINGS,), self.problems).say("must be a list of mappings (`- name: …`)")
+                continue
+            for index, node in enumerate(block.value):
+                report = Report(root, (MAPPINGS, index), self.problems)
+                mapping = read_mapping(node, functions, settings.aws, report)
+                if mapping is not None:
+                    found.append((mapping, report))
+        report_duplicates(found)
+        return [mapping for mapping, _ in found]
+
+
+def _place(problem: str) -> tuple[str, int]:
+    """To sort problems by file and line."""
+    label, _, rest = problem.partition(":")
+    line = rest.partition(":")[0]
+    return label, int(line) if line.isdecimal() else 0
+
+
+def _documents(groups: Groups) -> list[Node]:
+    return [root for _, roots in groups for root in roots]
+
+
+def _with_absolute_paths(settings: Node) -> Node:
+    """Relative paths are relative to the file they stand in, so they are resolved while that is known."""
+    for location, prefix in ((("state",), "sqlite:///"), (("api", "listen"), "unix:")):
+        node, _ = find(settings, location)
+        if isinstance(node.value, str) and node.value.startswith(prefix) and len(node.value) > len(prefix):
+            settings = _replaced(
+                settings, location, prefix + str(node.origin.directory / node.value.removeprefix(prefix))
+            )
+    return settings
+
+
+def _replaced(root: Node, location: tuple[str, ...], value: str) -> Node:
+    head, *rest = location
+    child = root.value[head]
+    child = _replaced(child, tuple(rest), value) if rest else replace(child, value=value)
+    return replace(root, value={**root.value, head: child})

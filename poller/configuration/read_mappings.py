@@ -1,0 +1,136 @@
+"""Entries of `event_source_mappings` to EventSourceMapping, checked against its source and all others."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+from poller.configuration.arns import SUPPORTED_KINDS, EventSource, parse_source
+from poller.configuration.cross_checks import cross_check
+from poller.configuration.explain import Report
+from poller.configuration.fields import Written
+from poller.configuration.functions import FunctionConfig
+from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
+from poller.configuration.parameters import BATCH_SIZE_DEFAULT, SQS, TITLES, WrittenMapping, not_for
+from poller.configuration.read_functions import implied_function
+from poller.configuration.settings import AwsSettings
+from poller.configuration.tree import Node
+
+
+class Functions:
+    """All functions: those written under `functions`, and those that mappings name by themselves."""
+
+    def __init__(self, declared: Mapping[str, FunctionConfig | None]) -> None:
+        """`declared` holds None for an entry whose problems were reported."""
+        self.declared = declared
+        self._implied: dict[tuple[str, Hashable], FunctionConfig] = {}
+
+    def all(self) -> dict[str, FunctionConfig]:
+        declared = [function for function in self.declared.values() if function is not None]
+        return {function.key: function for function in (*declared, *self._implied.values())}
+
+    def named(self, key: str, aws: AwsSettings, report: Report) -> FunctionConfig | None:
+        if key in self.declared:
+            return self.declared[key]
+        if (key, aws.key()) in self._implied:
+            return self._implied[key, aws.key()]
+        function = implied_function(key, aws, report, self.declared)
+        if function is None:
+            return None
+        # One name reached in two ways is two functions, whose slots are counted apart.
+        twins = sum(1 for name, _ in self._implied if name == key)
+        self._implied[key, aws.key()] = replace(function, key=f"{key} ({twins + 1})") if twins else function
+        return self._implied[key, aws.key()]
+
+
+def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Report) -> EventSourceMapping | None:
+    """One mapping; None with everything wrong about it reported. `functions` gains what the mapping implies."""
+    if not isinstance(node.value, dict):
+        report.say("must hold the keys of a mapping, such as event_source_arn and function_name")
+        return None
+    source, later = _source(node, report)
+    if later:
+        return None
+    foreign = {name: reason for name in node.value if (reason := not_for(source.kind if source else SQS, name))}
+    for name, reason in foreign.items():
+        report.say(reason, name)
+    written = report.validated(WrittenMapping, node.without(foreign))
+    if written is None or source is None:
+        return None
+    for below, text in cross_check(written, source):
+        report.say(text, *below)
+    function = functions.named(written.function_name, written.aws.merged_over(aws), report)
+    return None if function is None else _resolved(written, source, function, functions, aws)
+
+
+def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
+    """What two mappings may not share, with both places."""
+    for index, (mapping, report) in enumerate(found):
+        for other, other_report in found[:index]:
+            shared = _shared(mapping, other)
+            if shared is not None:
+                key, text = shared
+                report.say(f"{text}, as the mapping at {other_report.place} does; change or remove one", key)
+
+
+def _shared(one: EventSourceMapping, other: EventSourceMapping) -> tuple[str, str] | None:
+    if one.source == other.source and one.function.same_target(other.function):
+        return "function_name", f"feeds {one.function.key} from {one.source.name}"
+    if one.name == other.name:
+        return "name", f"makes {one.name!r} the mapping's name"
+    if one.uuid == other.uuid:
+        return "uuid", f"makes {one.uuid} the mapping's uuid"
+    return None
+
+
+def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
+    """The source, if it can be read; and whether its problem makes all other checks pointless."""
+    arn = node.get("event_source_arn")
+    if arn is None or not isinstance(arn.value, str):
+        return None, False
+    try:
+        source = parse_source(arn.value)
+    except ValueError as error:
+        report.say(str(error), "event_source_arn")
+        return None, False
+    if source.kind not in SUPPORTED_KINDS:
+        report.say(f"names {TITLES[source.kind]}, which is not supported yet; SQS queues are", "event_source_arn")
+        return None, True
+    return source, False
+
+
+def _resolved(
+    written: WrittenMapping, source: EventSource, function: FunctionConfig, functions: Functions, aws: AwsSettings
+) -> EventSourceMapping:
+    name = written.name or f"{source.name}-{_short_name(function, functions)}"
+    pollers, scaling = written.provisioned_poller_config, written.scaling_config
+    return EventSourceMapping(
+        name=name,
+        uuid=written.uuid or default_uuid(name),
+        event_source_arn=source.arn,
+        source=source,
+        function=function,
+        enabled=written.enabled,
+        batch_size=written.batch_size or BATCH_SIZE_DEFAULT[source.kind],
+        maximum_batching_window_in_seconds=written.maximum_batching_window_in_seconds,
+        function_response_types=tuple(written.function_response_types),
+        scaling_config=ScalingConfig(**_given(scaling)) if scaling else None,
+        provisioned_poller_config=ProvisionedPollerConfig(**_given(pollers)) if pollers else None,
+        metrics=tuple(written.metrics_config.metrics) if written.metrics_config else (),
+        tags=written.tags,
+        aws=written.aws.merged_over(aws),
+        maximum_hold_seconds=written.maximum_hold_seconds,
+        failure_visibility_timeout_seconds=written.failure_visibility_timeout_seconds,
+        fifo_stop_at_first_failure=written.fifo_stop_at_first_failure,
+        max_bytes_in_flight=written.max_bytes_in_flight,
+    )
+
+
+def _short_name(function: FunctionConfig, functions: Functions) -> str:
+    """For the name of a mapping that was given none."""
+    name = None if function.key in functions.declared else function.name
+    if name is None:
+        return function.key
+    return f"{name.name}-{function.qualifier}" if function.qualifier else name.name
+
+
+def _given(model: Written) -> dict[str, int]:
+    return model.model_dump(exclude_none=True, exclude={"poller_group_name"})

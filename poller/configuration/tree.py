@@ -1,0 +1,98 @@
+"""What was written, as a tree in which every value knows where it stands, so that a problem found late can name it.
+
+Decides how two trees are laid over each other. Refuses to know what any key means.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+Location = Sequence[str | int]
+"""Keys and list indexes from the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    label: str
+    """A file as the user named it, or `environment variable NAME`, or `command line`."""
+    directory: Path
+    """What relative paths in it are relative to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    value: Any
+    """A dict of nodes by key, a list of nodes, or a scalar."""
+    origin: Origin
+    line: int | None = None
+    key: str = ""
+    """The key it stands under, as the user spelled it."""
+    hidden: bool = False
+    """The value is a secret's and must not be shown."""
+    broken: bool = False
+    """A problem with it was reported already; what follows from it is noise."""
+
+    @property
+    def place(self) -> str:
+        return self.origin.label if self.line is None else f"{self.origin.label}:{self.line}"
+
+    def get(self, key: str) -> "Node | None":
+        return self.value.get(key) if isinstance(self.value, dict) else None
+
+    def plain(self) -> Any:
+        """The bare values."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.plain() for child in self.value]
+        return self.value
+
+    def without(self, keys: Iterable[str]) -> "Node":
+        dropped = set(keys)
+        return replace(self, value={key: child for key, child in self.value.items() if key not in dropped})
+
+
+def grow(value: Any, origin: Origin) -> Node:
+    """A tree of plain values that all come from one place."""
+    if isinstance(value, dict):
+        return Node({str(key): replace(grow(child, origin), key=str(key)) for key, child in value.items()}, origin)
+    if isinstance(value, list | tuple):
+        return Node([grow(child, origin) for child in value], origin)
+    return Node(value, origin)
+
+
+def overlay(base: Node, top: Node) -> Node:
+    """`top` over `base`, key by key; lists and scalars as a whole."""
+    if not (isinstance(base.value, dict) and isinstance(top.value, dict)):
+        return top
+    merged = dict(base.value)
+    for key, child in top.value.items():
+        merged[key] = overlay(merged[key], child) if key in merged else child
+    return replace(base, value=merged)
+
+
+def clashes(one: Node, other: Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Node, Node]]:
+    """Where both trees give one setting a value: `(location, node, node)`."""
+    if not (isinstance(one.value, dict) and isinstance(other.value, dict)):
+        yield path, one, other
+        return
+    for key, child in other.value.items():
+        if key in one.value:
+            yield from clashes(one.value[key], child, (*path, key))
+
+
+def find(root: Node, location: Location) -> tuple[Node, str]:
+    """The deepest node there is on the way to `location`, and the whole way in the user's own spelling."""
+    node, path, lost = root, "", False
+    for step in location:
+        child: Node | None = None
+        if not lost and isinstance(step, int) and isinstance(node.value, list) and step < len(node.value):
+            child = node.value[step]
+        elif not lost and isinstance(node.value, dict):
+            child = node.value.get(step)
+        lost = child is None
+        written = f"[{step}]" if isinstance(step, int) else str((child.key if child else "") or step)
+        path += written if written.startswith("[") or not path else f".{written}"
+        node = child or node
+    return node, path
