@@ -44,7 +44,7 @@ TEXTS: dict[ReasonCode, str] = {
     ReasonCode.STOPPED: "stopped",
 }
 
-_MOST_TELLING_FIRST = (
+MOST_TELLING_FIRST = (
     ReasonCode.ERROR,
     ReasonCode.ACCESS_DENIED,
     ReasonCode.SOURCE_MISSING,
@@ -66,7 +66,7 @@ _MOST_TELLING_FIRST = (
     ReasonCode.DISABLED,
     ReasonCode.STOPPED,
 )
-_RANK = {code: rank for rank, code in enumerate(_MOST_TELLING_FIRST)}
+_RANK = {code: rank for rank, code in enumerate(MOST_TELLING_FIRST)}
 
 
 def render(status: DaemonStatus, now: float, wall: float) -> Json:

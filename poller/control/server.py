@@ -46,11 +46,14 @@ async def serve(status: DaemonStatus, api: ApiSettings, wall: Callable[[], float
         if api.socket is None:
             yield await _listen_tcp(runner, api)
         else:
-            yield await _listen_unix(runner, api.socket)
+            listener = _bind_unix(api.socket)
+            try:
+                await web.SockSite(runner, listener).start()
+                yield f"unix:{api.socket}"
+            finally:
+                api.socket.unlink(missing_ok=True)
     finally:
         await runner.cleanup()
-        if api.socket is not None and runner.addresses is not None:
-            api.socket.unlink(missing_ok=True)
 
 
 class _Pages:
@@ -131,7 +134,7 @@ async def _listen_tcp(runner: web.AppRunner, api: ApiSettings) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def _listen_unix(runner: web.AppRunner, path: Path) -> str:
+def _bind_unix(path: Path) -> socket.socket:
     try:
         _remove_stale(path)
         listener = socket.socket(socket.AF_UNIX)
@@ -145,8 +148,7 @@ async def _listen_unix(runner: web.AppRunner, path: Path) -> str:
             os.umask(previous)
     except OSError as error:
         raise _cannot_listen(f"unix:{path}", error) from error
-    await web.SockSite(runner, listener).start()
-    return f"unix:{path}"
+    return listener
 
 
 def _remove_stale(path: Path) -> None:

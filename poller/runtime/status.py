@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 
 class ReasonCode(StrEnum):
@@ -252,7 +251,7 @@ class DaemonStatus:
     started: float
     """The same moment in the loop's time."""
     mappings: list[MappingStatus] = field(default_factory=list)
-    aws_requests: AwsRequests = MappingProxyType({})
+    aws_requests: AwsRequests = field(default_factory=dict)
     """The transport's own live mapping."""
     loop_seen: float | None = None
     """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked

@@ -1,0 +1,154 @@
+"""The command line: arguments in, exit code out, errors as a few readable lines on stderr.
+
+Decides how a failure is told and which code it gives; the commands themselves live in `commands`, `daemon` and `demo`,
+imported by the command that needs them, since the daemon's memory is measured.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+from poller import __version__, telemetry
+from poller.commands.client import Client, NoAnswer, address_of
+from poller.configuration import Configuration, load
+from poller.errors import ConfigurationError, EnvironmentProblem
+
+DONE = 0
+NOT_SO = 1
+BAD_INPUT = 2
+ENVIRONMENT = 69
+BUG = 70
+
+app = typer.Typer(
+    help="AWS Lambda's event source mapping, outside Lambda.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigPaths = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        help="File or directory; repeatable. Default: $POLLER_CONFIG, ./poller.yaml, /etc/poller/.",
+    ),
+]
+Api = Annotated[
+    str | None,
+    typer.Option(metavar="URL|unix:PATH", help="Where the daemon listens. Default: api.listen of the configuration."),
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"poller {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(config: ConfigPaths = None) -> None:
+    """Run the daemon, in the foreground."""
+    from poller import daemon  # noqa: PLC0415
+
+    raise typer.Exit(daemon.run(_load(config)))
+
+
+@app.command()
+def check(config: ConfigPaths = None) -> None:
+    """Validate the configuration and show the mappings it makes."""
+    from poller.commands import check as command  # noqa: PLC0415
+
+    command.show(_load(config))
+
+
+@app.command()
+def demo(
+    seconds: Annotated[int, typer.Option(min=1, help="How long records are produced.")] = 20,
+    messages: Annotated[int, typer.Option(min=1, help="How many records are produced.")] = 1000,
+) -> None:
+    """Show real mappings at work against a local AWS; no account needed."""
+    from poller import demo as command  # noqa: PLC0415
+
+    raise typer.Exit(command.run(seconds=seconds, messages=messages))
+
+
+@app.command()
+def status(
+    mapping: Annotated[str | None, typer.Argument(metavar="[MAPPING]", help="Name or uuid; default all.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line each time.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again each second, until interrupted.")] = False,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Show what a running daemon is doing."""
+    from poller.commands import status as command  # noqa: PLC0415
+
+    command.show(_client(api, config), mapping, as_json=as_json, watch=watch)
+
+
+@app.command()
+def health(api: Api = None, config: ConfigPaths = None) -> None:
+    """Exit 0 if a running daemon is healthy, 1 if not."""
+    code, _ = _client(api, config).get("/healthz")
+    typer.echo("healthy" if code == 200 else "unhealthy")
+    raise typer.Exit(DONE if code == 200 else NOT_SO)
+
+
+def _load(paths: list[Path] | None) -> Configuration:
+    return load(paths or None, environ=os.environ)
+
+
+def _client(api: str | None, paths: list[Path] | None) -> Client:
+    try:
+        settings = _load(paths).settings.api
+    except ConfigurationError:
+        # who names the daemon asks about that one, whatever lies around here; it may want no token
+        if api is None or paths:
+            raise
+        return Client(api, None)
+    return Client(api or address_of(settings), settings.token.read() if settings.token else None)
+
+
+def _fail(code: int, *lines: str) -> int:
+    for line in lines:
+        print(f"poller: {line}", file=sys.stderr)  # noqa: T201  (for a person, not for a log)
+    return code
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    try:
+        app(arguments)
+    except ConfigurationError as error:
+        return _fail(BAD_INPUT, *error.problems)
+    except NoAnswer as error:
+        return _fail(NOT_SO, str(error))
+    except EnvironmentProblem as error:
+        return _fail(ENVIRONMENT, str(error))
+    except Exception as error:  # noqa: BLE001  (the restart boundary of last resort: what arrives here is a bug)
+        if not structlog.is_configured():
+            telemetry.configure(output="console")
+        telemetry.logger().critical("command_failed", exc_info=True)
+        return _fail(BUG, f"a bug of ours ended the command ({type(error).__name__}); please report the lines above")
+    return DONE
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; `arguments` default to the process's own."""
+    sys.exit(_exit_code(arguments))

@@ -1,0 +1,114 @@
+"""`poller status`: what a running daemon is doing, as a table or as JSON, once or until interrupted."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from poller.commands.client import Client, NoAnswer
+from poller.commands.output import console
+
+WATCH_SECONDS = 1.0
+_COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
+
+
+def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> None:
+    """Print the status, of one mapping if named. Raises NoAnswer, also for a mapping the daemon does not have."""
+    status = _ask(client, mapping)
+    if not watch:
+        if as_json:
+            print(json.dumps(status, indent=2))  # noqa: T201  (the command's answer)
+        else:
+            console().print(_picture(status, detailed=mapping is not None))
+        return
+    try:
+        _watch(client, mapping, as_json=as_json)
+    except KeyboardInterrupt:
+        return
+
+
+def _ask(client: Client, mapping: str | None) -> dict[str, Any]:
+    status = client.status()
+    if mapping is None:
+        return status
+    chosen = [entry for entry in status["mappings"] if mapping in (entry["name"], entry["uuid"])]
+    if not chosen:
+        names = ", ".join(entry["name"] for entry in status["mappings"]) or "none"
+        raise NoAnswer(f"the poller at {client.address} has no mapping {mapping}; it has: {names}")
+    return {**status, "mappings": chosen}
+
+
+def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
+    if as_json:
+        while True:
+            print(json.dumps(_ask(client, mapping)), flush=True)  # noqa: T201  (one line each, for another program)
+            time.sleep(WATCH_SECONDS)
+    with Live(console=console(), auto_refresh=False) as live:
+        while True:
+            live.update(_picture(_ask(client, mapping), detailed=mapping is not None), refresh=True)
+            time.sleep(WATCH_SECONDS)
+
+
+def _picture(status: dict[str, Any], *, detailed: bool) -> RenderableType:
+    parts: list[RenderableType] = [_overview(status["mappings"])]
+    for mapping in status["mappings"]:
+        if mapping["unaccounted"]:
+            parts.append(f"{mapping['name']}: {mapping['unaccounted']} records are unaccounted for; please report it")
+        if detailed:
+            parts += [_counters(mapping), _lanes(mapping)]
+    if not status["mappings"]:
+        parts = ["no mappings"]
+    return Group(*parts, f"poller {status['version']}, running since {status['started_at']}")
+
+
+def _overview(mappings: list[dict[str, Any]]) -> Table:
+    table = Table("mapping", "state", "why", box=None)
+    for name in (*_COUNTED, "in flight", "lag"):
+        table.add_column(name.replace("_", " "), justify="right")
+    for mapping in mappings:
+        counts = [str(mapping["counters"][name]) for name in _COUNTED]
+        row = [mapping["name"], mapping["state"], _why(mapping["reason"]), *counts]
+        table.add_row(*row, str(mapping["in_flight"]), _lag(mapping["lag"]))
+    return table
+
+
+def _counters(mapping: dict[str, Any]) -> Table:
+    table = Table("source", "function", *mapping["counters"], box=None)
+    counts = map(str, mapping["counters"].values())
+    table.add_row(mapping["event_source_arn"], mapping["function"], *counts)
+    return table
+
+
+def _lanes(mapping: dict[str, Any]) -> Table:
+    table = Table("partition", "position", "lane", "why", box=None)
+    for partition in mapping["partitions"]:
+        table.add_row(partition["id"], partition["position"] or "-", "", _why(partition["reason"]))
+        for number, lane in enumerate(partition["lanes"]):
+            table.add_row("", "", str(number), _why(lane))
+    return table
+
+
+def _why(reason: dict[str, Any] | None) -> str:
+    if reason is None:
+        return "-"
+    times = [f"since {_clock(reason['since'])}"] if reason["since"] else []
+    times += [f"until {_clock(reason['until'])}"] if reason["until"] else []
+    return f"{reason['code']}: {reason['text']}" + (f" ({', '.join(times)})" if times else "")
+
+
+def _clock(moment: str) -> str:
+    """Show local time, without the date for what happens today."""
+    parsed = datetime.fromisoformat(moment).astimezone()
+    today = parsed.date() == datetime.now(UTC).astimezone().date()
+    return parsed.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+
+
+def _lag(lag: dict[str, Any]) -> str:
+    known = [f"{lag['records']} records"] if lag["records"] is not None else []
+    known += [f"{lag['seconds']:.0f} s"] if lag["seconds"] is not None else []
+    known += [f"expires in {lag['expires_in_seconds']:.0f} s"] if lag["expires_in_seconds"] is not None else []
+    return ", ".join(known) or "-"

@@ -1,0 +1,32 @@
+"""Status values as a running daemon would have them."""
+
+from poller.runtime.status import DaemonStatus, LaneStatus, MappingState, MappingStatus, PartitionStatus, ReasonCode
+
+STARTED_AT = 1_767_225_600.0
+"""2026-01-01T00:00:00Z, at loop time 100."""
+
+
+def a_mapping(name: str = "orders", **values) -> MappingStatus:
+    values = {
+        "uuid": "6f8a5c8e-0000-4000-8000-000000000001",
+        "event_source_arn": f"arn:aws:sqs:eu-west-1:123456789012:{name}",
+        "function": "thumbnails",
+        "state": MappingState.RUNNING,
+        "reached": True,
+        **values,
+    }
+    return MappingStatus(name, **values)
+
+
+def a_daemon(*mappings: MappingStatus, **values) -> DaemonStatus:
+    return DaemonStatus(
+        **{"version": "1.2.3", "started_at": STARTED_AT, "started": 100.0, "mappings": list(mappings), **values}
+    )
+
+
+def a_lane(code: ReasonCode, since: float = 100.0, **values) -> LaneStatus:
+    return LaneStatus(code, since=since, **values)
+
+
+def with_lanes(*lanes: LaneStatus, **values) -> MappingStatus:
+    return a_mapping(partitions=[PartitionStatus("0", lanes=list(lanes))], **values)

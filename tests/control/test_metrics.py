@@ -1,0 +1,96 @@
+"""Metrics, whose names dashboards and alerts bind to."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from poller.control.metrics import exposition
+from poller.runtime.status import Account, Lag, MappingState
+from tests.control.samples import a_daemon, a_mapping
+
+
+def scrape(status, accept=""):
+    body, _ = exposition(status, accept)
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+ORDERS = ("mapping", "orders")
+COUNTERS = {
+    "polled": "poller_polled_events_total",
+    "filtered": "poller_filtered_events_total",
+    "invoked": "poller_invoked_events_total",
+    "failed_invoke": "poller_failed_invoke_events_total",
+    "delivered": "poller_delivered_events_total",
+    "dropped": "poller_dropped_events_total",
+    "expired": "poller_expired_events_total",
+    "returned": "poller_returned_events_total",
+    "before_start": "poller_before_start_events_total",
+    "destination": "poller_on_failure_destination_delivered_events_total",
+    "deleted": "poller_deleted_events_total",
+    "delete_failed": "poller_delete_failed_events_total",
+}
+
+
+@pytest.mark.parametrize("counter", COUNTERS)
+def test_each_counter_has_its_name(counter):
+    samples = scrape(a_daemon(a_mapping(account=Account(**{counter: 42}))))
+    assert samples[COUNTERS[counter], ORDERS] == 42
+    assert samples["poller_polled_events_total", ORDERS] == (42 if counter == "polled" else 0)
+
+
+def test_in_flight_and_unaccounted_are_asked_at_the_scrape():
+    in_flight = 3
+    status = a_daemon(a_mapping(account=Account(polled=5), in_flight=lambda: in_flight))
+    assert scrape(status)["poller_in_flight_events", ORDERS] == 3
+    in_flight = 4
+    assert scrape(status)["poller_in_flight_events", ORDERS] == 4
+    assert scrape(status)["poller_unaccounted_events", ORDERS] == 1
+
+
+def test_a_lag_shows_once_it_is_known():
+    lag = Lag()
+    status = a_daemon(a_mapping(lag=lag))
+    names = ("poller_source_lag_seconds", "poller_seconds_until_expiry", "poller_iterator_age_seconds")
+    assert not any((name, ORDERS) in scrape(status) for name in names)
+    lag.seconds, lag.expires_in_seconds, lag.iterator_age = 1.0, 2.0, 3.0
+    assert [scrape(status)[name, ORDERS] for name in names] == [1.0, 2.0, 3.0]
+
+
+def test_a_mapping_is_in_exactly_one_state():
+    samples = scrape(a_daemon(a_mapping(state=MappingState.PROBLEM)))
+    states = {state: samples["poller_mapping_state", ORDERS, ("state", state.value)] for state in MappingState}
+    assert states == {state: state is MappingState.PROBLEM for state in MappingState}
+
+
+def test_invocations_by_outcome_duration_and_size():
+    account = Account()
+    account.count_invocation("succeeded", records=10, seconds=0.02)
+    account.count_invocation("failed", records=10001, seconds=2.0)
+    samples = scrape(a_daemon(a_mapping(account=account)))
+    assert samples["poller_invocations_total", ORDERS, ("outcome", "succeeded")] == 1
+    assert samples["poller_invocations_total", ORDERS, ("outcome", "failed")] == 1
+    duration = "poller_invocation_duration_seconds"
+    assert [samples[f"{duration}_bucket", ("le", le), ORDERS] for le in ("0.01", "0.025", "2.5", "+Inf")] == [
+        0,
+        1,
+        2,
+        2,
+    ]
+    assert samples[f"{duration}_sum", ORDERS] == pytest.approx(2.02)
+    assert samples["poller_batch_size_bucket", ("le", "10000.0"), ORDERS] == 1
+    assert samples["poller_batch_size_count", ORDERS] == 2
+
+
+def test_aws_requests_by_service_operation_and_outcome():
+    samples = scrape(a_daemon(aws_requests={("sqs", "ReceiveMessage", "ok"): 7}))
+    labels = (("operation", "ReceiveMessage"), ("outcome", "ok"), ("service", "sqs"))
+    assert samples["poller_aws_requests_total", *labels] == 7
+
+
+def test_a_scraper_that_wants_openmetrics_gets_it():
+    body, content_type = exposition(a_daemon(a_mapping()), "application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert body.endswith(b"# EOF\n")

@@ -1,0 +1,100 @@
+"""The JSON of /status, to which users and tools bind."""
+
+import json
+
+import pytest
+
+from poller.control.report import mapping_reason, render
+from poller.runtime.status import Account, Lag, MappingState, PartitionStatus, Reason, ReasonCode
+from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
+
+
+def test_the_whole_shape():
+    mapping = a_mapping(
+        account=Account(polled=12, delivered=8, destination=1, deleted=8, invoked=9, failed_invoke=1),
+        in_flight=lambda: 3,
+        partitions=[PartitionStatus("0", lanes=[a_lane(ReasonCode.THROTTLED, since=110.5, until=140.0)])],
+        tags={"team": "shop"},
+    )
+    assert render(a_daemon(mapping), now=120.0, wall=STARTED_AT + 20) == {
+        "version": "1.2.3",
+        "started_at": "2026-01-01T00:00:00.000Z",
+        "mappings": [
+            {
+                "name": "orders",
+                "uuid": "6f8a5c8e-0000-4000-8000-000000000001",
+                "event_source_arn": "arn:aws:sqs:eu-west-1:123456789012:orders",
+                "function": "thumbnails",
+                "tags": {"team": "shop"},
+                "state": "running",
+                "reason": THROTTLED,
+                "counters": {
+                    "polled": 12,
+                    "filtered": 0,
+                    "delivered": 8,
+                    "on_failure_destination_delivered": 1,
+                    "dropped": 0,
+                    "expired": 0,
+                    "before_start": 0,
+                    "returned": 0,
+                    "invoked": 9,
+                    "failed_invoke": 1,
+                    "deleted": 8,
+                    "delete_failed": 0,
+                },
+                "in_flight": 3,
+                "unaccounted": 0,
+                "lag": {"records": None, "seconds": None, "expires_in_seconds": None},
+                "last_result": None,
+                "partitions": [{"id": "0", "position": None, "reason": THROTTLED, "lanes": [THROTTLED]}],
+            }
+        ],
+    }
+
+
+THROTTLED = {
+    "code": "throttled",
+    "text": "throttled; the batch is held and tried again",
+    "since": "2026-01-01T00:00:10.500Z",
+    "until": "2026-01-01T00:00:40.000Z",
+}
+
+
+def test_what_is_known_of_the_lag_is_shown():
+    lag = Lag(records=5, seconds=1.5, expires_in_seconds=3600.0)
+    (mapping,) = render(a_daemon(a_mapping(lag=lag)), 0, 0)["mappings"]
+    assert mapping["lag"] == {"records": 5, "seconds": 1.5, "expires_in_seconds": 3600.0}
+
+
+def test_it_is_json_with_any_name():
+    text = json.dumps(render(a_daemon(a_mapping("größer")), 0, 0))
+    assert json.loads(text)["mappings"][0]["name"] == "größer"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "code"),
+    [
+        (a_mapping(), None),
+        (a_mapping(state=MappingState.DISABLED), ReasonCode.DISABLED),
+        (with_lanes(a_lane(ReasonCode.NO_DATA), a_lane(ReasonCode.INVOKING)), ReasonCode.INVOKING),
+        (with_lanes(a_lane(ReasonCode.INVOKING), a_lane(ReasonCode.THROTTLED)), ReasonCode.THROTTLED),
+        (with_lanes(a_lane(ReasonCode.INVOKING), a_lane(ReasonCode.WAITING_FOR_SLOT)), ReasonCode.INVOKING),
+        (
+            with_lanes(a_lane(ReasonCode.ERROR), reason=Reason(ReasonCode.ACCESS_DENIED, "sqs:ReceiveMessage")),
+            ReasonCode.ACCESS_DENIED,
+        ),
+        (
+            a_mapping(partitions=[PartitionStatus("0", reason=Reason(ReasonCode.ERROR)), PartitionStatus("1")]),
+            ReasonCode.ERROR,
+        ),
+    ],
+)
+def test_a_mapping_shows_the_most_telling_reason(mapping, code):
+    reason = mapping_reason(mapping)
+    assert (reason and reason.code) == code
+
+
+def test_a_text_of_its_own_replaces_the_usual_sentence():
+    reason = Reason(ReasonCode.SOURCE_MISSING, "queue orders does not exist in eu-west-1")
+    (mapping,) = render(a_daemon(a_mapping(reason=reason)), 0, 0)["mappings"]
+    assert mapping["reason"]["text"] == "queue orders does not exist in eu-west-1"

@@ -1,0 +1,108 @@
+"""How a log line looks, and which pass."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+
+from poller import telemetry
+
+
+@pytest.fixture
+def stream():
+    """Logging set up from nothing, and undone."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()  # pytest's own raise where logging would print
+    structlog.reset_defaults()
+    yield io.StringIO()
+    structlog.reset_defaults()
+    telemetry.set_level("info")
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(stream):
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def fail(password):
+    try:
+        _ = {}[password]
+    except KeyError as error:
+        telemetry.logger().error("partition_failed", exc_info=ValueError("why").with_traceback(error.__traceback__))
+
+
+def test_a_line_is_json_with_event_level_utc_time_and_bound_context(stream):
+    telemetry.configure(stream=stream)
+    telemetry.logger(mapping="orders", lane=3).warning("batch_failed", records=10)
+    (line,) = lines(stream)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"level": "warning", "event": "batch_failed", "mapping": "orders", "lane": 3, "records": 10}
+
+
+def test_a_changed_level_reaches_loggers_bound_before(stream):
+    telemetry.configure(stream=stream)
+    log = telemetry.logger()
+    log.debug("hidden")
+    telemetry.set_level("debug")
+    log.debug("shown")
+    telemetry.set_level("error")
+    log.warning("hidden")
+    log.error("shown")
+    assert [line["event"] for line in lines(stream)] == ["shown", "shown"]
+
+
+def test_a_changed_format_reaches_loggers_bound_before(stream):
+    telemetry.configure(stream=stream)
+    log = telemetry.logger(mapping="orders")
+    telemetry.configure(output="console", stream=stream)
+    log.info("batch_delivered")
+    assert "batch_delivered" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+
+
+@pytest.mark.parametrize("output", ["json", "console"])
+def test_an_exception_is_logged_without_the_values_of_variables(stream, output):
+    telemetry.configure(output=output, stream=stream)
+    fail("hunter2" * 3)
+    assert "ValueError: why" in stream.getvalue()
+    assert "hunter2hunter2" not in stream.getvalue()
+
+
+def test_an_exception_is_one_field_of_one_line(stream):
+    telemetry.configure(stream=stream)
+    fail("")
+    (line,) = lines(stream)
+    assert line["exception"].endswith("ValueError: why")
+
+
+def test_libraries_are_heard_from_warning_up(stream):
+    telemetry.configure("debug", stream=stream)
+    logging.getLogger("botocore.auth").info("hidden")
+    logging.getLogger("aiohttp").warning("%d of %s", 1, "two")
+    (line,) = lines(stream)
+    assert (line["event"], line["logger"], line["message"]) == ("library_message", "aiohttp", "1 of two")
+
+
+def test_a_library_with_wrong_arguments_is_logged_all_the_same(stream):
+    telemetry.configure(stream=stream)
+    logging.getLogger("aiohttp").error("%d things", "many")
+    assert lines(stream)[0]["message"] == "%d things"
+
+
+def test_setting_up_twice_does_not_double_the_lines_of_libraries(stream):
+    telemetry.configure(stream=stream)
+    telemetry.configure(stream=stream)
+    logging.getLogger("aiohttp").warning("once")
+    assert len(lines(stream)) == 1
+
+
+def test_a_reader_that_is_gone_stops_nothing(stream):
+    telemetry.configure(stream=stream)
+    log = telemetry.logger()
+    stream.close()
+    log.error("unheard")
+    assert stream.closed
