@@ -1,0 +1,1 @@
+"""What a message costs: the daemon and a plain aiobotocore loop, measured side by side against one stub endpoint."""

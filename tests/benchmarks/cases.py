@@ -1,0 +1,92 @@
+"""What is measured against what, and the targets.
+
+A case is one client under one load. Its `against` names the case that its ratio is taken with, round by round.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .bare import QUEUE_ARN
+
+BARE = "bare aiobotocore"
+LEAN = "poller"
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    messages: int
+    transport: str | None = None
+    """The daemon's `aws.transport`; None measures the bare loop."""
+    against: str | None = BARE
+    group: str = "backlog"
+    rate: float = 0.0
+    """Messages per second; 0 makes all of them available at once."""
+    controls: Mapping[str, float] = field(default_factory=dict)
+    """The stub's behaviour, by the names of its `/_ctl`."""
+    tls: bool = False
+    extras: bool = True
+    everything_on: bool = False
+    """Partial batch responses, `/metrics` scraped and `/status` read every second."""
+    idle_seconds: float = 0.0
+    """Measures that long an idle queue first."""
+
+
+# what AWS in the same region looks like to a client: an answer in 4 ms, a woken long poll in 2
+_TRICKLE = {"api_ms": 4, "wake_ms": 2, "invoke_ms": 10}
+_IDLE = 41.0
+"""Seconds; more than two long polls of 20 s, less than three."""
+
+
+def cases(*, quick: bool, idle: bool) -> list[Case]:
+    """`quick` is for a first look: fewer cases, smaller loads."""
+    slow, fast = (3_000, 20_000) if quick else (8_000, 60_000)
+    trickle = 1_000 if quick else 1_500
+    found = [
+        Case(BARE, slow, against=None),
+        Case(LEAN, fast, "lean"),
+        Case("poller, transport aiobotocore", slow, "aiobotocore"),
+        Case("poller, without extras", fast // 2, "lean", extras=False),
+        Case("bare, trickle", trickle, against=None, group="trickle", rate=500, controls=_TRICKLE),
+        Case("poller, trickle", trickle, "lean", "bare, trickle", "trickle", rate=500, controls=_TRICKLE),
+    ]
+    if not quick:
+        found += [
+            Case(
+                "poller, everything on",
+                fast,
+                "lean",
+                LEAN,
+                # 2 % of the messages fail once and come back after the queue's timeout
+                controls={"fail_every": 50, "visibility": 5},
+                everything_on=True,
+            ),
+            Case("bare, TLS", slow, against=None, group="TLS", tls=True),
+            Case("poller, TLS", fast, "lean", "bare, TLS", "TLS", tls=True),
+        ]
+    if idle:
+        found += [
+            Case("bare, idle", 1, against=None, group="idle", idle_seconds=_IDLE),
+            Case("poller, idle", 1, "lean", "bare, idle", "idle", idle_seconds=_IDLE),
+        ]
+    return found
+
+
+def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
+    """The daemon's configuration for a case, JSON-ready."""
+    mapping: dict[str, Any] = {
+        "name": "measured",
+        "event_source_arn": QUEUE_ARN,
+        "function_name": "fn",
+        "batch_size": 10,
+        "scaling_config": {"maximum_concurrency": 10},
+    }
+    if case.everything_on:
+        mapping["function_response_types"] = ["ReportBatchItemFailures"]
+    return {
+        "aws": {"region": "us-east-1", "endpoint_url": url, "transport": case.transport},
+        "state": "memory:",
+        "api": {"listen": listen},
+        "event_source_mappings": [mapping],
+    }
