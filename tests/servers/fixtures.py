@@ -1,1 +1,61 @@
-"""Session fixtures of the local AWS servers."""
+"""Fixtures of the local AWS servers: one process each for the session, one account for each test."""
+
+import importlib.util
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.account import Account
+from tests.servers.process import free_port, server
+
+_accounts = itertools.count(100_000_000_001)
+
+
+def _program(name: str, extra: str) -> str:
+    """The program beside the running interpreter, so that no other installation is taken by accident."""
+    if importlib.util.find_spec(name.removesuffix("_server")) is None:
+        pytest.skip(f"{name} is not installed: pip install 'poller[{extra}]'")
+    return str(Path(sys.executable).parent / name)
+
+
+@pytest.fixture(scope="session")
+def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    environment = {
+        "BIND_HOST": "127.0.0.1",  # it would listen on every interface
+        "GATEWAY_PORT": str(port),
+        "LAMBDA_EXECUTOR": "local",
+        "LOG_LEVEL": "WARNING",
+        "AUTH": "false",
+        "PERSIST_STATE": "0",
+    }
+    command = [_program("ministack", "demo")]
+    with server(command, port, "/_ministack/ready", tmp_path_factory.mktemp("ministack"), environment) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    command = [_program("moto_server", "dev"), "-H", "127.0.0.1", "-p", str(port)]
+    with server(command, port, "/moto-api/data.json", tmp_path_factory.mktemp("moto"), {}) as url:
+        yield url
+
+
+@pytest.fixture
+def ministack(ministack_url: str) -> Iterator[Account]:
+    """An empty account: MiniStack takes the access key for the account id."""
+    account = Account(ministack_url, str(next(_accounts)))
+    yield account
+    account.close()
+
+
+@pytest.fixture
+def moto(moto_url: str, request: pytest.FixtureRequest) -> Iterator[Account]:
+    """moto knows one account, but keeps its regions apart: each test gets a region of its own."""
+    account = Account(moto_url, "123456789012", region=f"eu-west-{next(_accounts) % 1_000_000}", access_key="testing")
+    yield account
+    account.close()
