@@ -4,17 +4,23 @@ Two transports stand behind it: the reference one on stock aiobotocore clients, 
 HTTP itself. One contract suite holds them equal, so a source or function never knows which it has.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from poller.http.reply import Reply
+
+__all__ = ["AWS_JSON_1_0", "AWS_JSON_1_1", "Operation", "Reply", "Transport"]
 
 AWS_JSON_1_0 = "application/x-amz-json-1.0"
 AWS_JSON_1_1 = "application/x-amz-json-1.1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One AWS operation as a constant: what is the same on every call of it. Always a POST."""
+    """One AWS operation as a constant: what is the same on every call of it. Always a POST.
+
+    Made once and kept (transports remember by identity what they prepared for it), not per call.
+    """
 
     service: str
     """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`."""
@@ -35,22 +41,13 @@ class Operation:
     """Further headers, signed with the rest."""
 
 
-@dataclass(slots=True)
-class Reply:
-    """A completely received answer with a 2xx status."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Header names in lower case."""
-    body: bytes
-
-
 class Transport(Protocol):
     """Signed calls to one account's services, with the credentials, region and endpoints it was built with."""
 
     async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
-        """Send once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
+        """The answer, always of a 2xx status.
 
+        Sends once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
         Raises NotSent (NoCredentials included), AnswerLost or ServiceError, each after the retries were used up. A
         cancelled call closes its connection.
         """

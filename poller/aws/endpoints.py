@@ -1,0 +1,51 @@
+"""Where a service is: the configured URL, else the SDK's own settings and rules, without loading a client."""
+
+from typing import NamedTuple
+
+from aiobotocore.session import AioSession
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.endpoint_provider import EndpointProvider
+from botocore.utils import ensure_boolean
+
+from poller.aws.credentials import AwsSettings
+
+SIGNING_NAMES = {"dynamodbstreams": "dynamodb"}
+"""Where the name in a signature's scope is not the SDK's name of the service."""
+
+
+class Endpoint(NamedTuple):
+    url: str
+    region: str
+    signing_name: str
+
+
+def resolve_endpoint(session: AioSession, aws: AwsSettings, service: str, region: str) -> Endpoint:
+    """Raises botocore's BotoCoreError for a region or profile that does not exist."""
+    url, own_region = aws.for_service(service)
+    region = own_region or region
+    return Endpoint(
+        url or _configured(session, service) or _by_rules(session, service, region),
+        region,
+        SIGNING_NAMES.get(service, service),
+    )
+
+
+def _configured(session: AioSession, service: str) -> str | None:
+    """AWS_ENDPOINT_URL, its form per service, and what the profile says."""
+    if ensure_boolean(session.get_config_variable("ignore_configured_endpoint_urls")):
+        return None
+    provider = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), service)
+    url: str | None = provider.provide()
+    return url
+
+
+def _by_rules(session: AioSession, service: str, region: str) -> str:
+    loader = session.get_component("data_loader")
+    rules = EndpointProvider(loader.load_service_model(service, "endpoint-rule-set-1"), loader.load_data("partitions"))
+    resolved = rules.resolve_endpoint(
+        Region=region,
+        UseFIPS=ensure_boolean(session.get_config_variable("use_fips_endpoint") or False),
+        UseDualStack=ensure_boolean(session.get_config_variable("use_dualstack_endpoint") or False),
+    )
+    url: str = resolved.url
+    return url

@@ -1,0 +1,202 @@
+"""The lean transport: signs and speaks HTTP itself. What it may send again, and what a refusal teaches it, is here."""
+
+import asyncio
+import os
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from botocore.exceptions import BotoCoreError
+
+from poller import __version__
+from poller.aws.answers import service_error, timestamp
+from poller.aws.credentials import AwsSettings, CredentialSource, open_session
+from poller.aws.endpoints import Endpoint, resolve_endpoint
+from poller.aws.port import Operation, Reply, Transport
+from poller.aws.retry import MAX_ATTEMPTS, QUOTA, RetryQuota, backoff, is_retryable
+from poller.aws.signer import Credentials, Signer
+from poller.errors import CallError, NotSent, ServiceError
+from poller.http import HttpPool, Origin, tls_context
+
+REFUSED_CREDENTIALS = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
+"""With these the credentials themselves are at fault, and others may have been put in place since."""
+SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignatureException"})
+TOLERATED_SKEW_SECONDS = 240.0
+"""Services accept signatures up to 5 minutes off; less than that is not why one was refused."""
+
+SIGNED_HEADERS = {"sqs": (("x-amzn-query-mode", "true"),)}
+"""Has SQS name errors by the codes of its former protocol, as the SDK does."""
+UNSIGNED_HEADERS = (("accept-encoding", "identity"), ("user-agent", f"poller/{__version__}"))
+
+
+class _Channel:
+    """One service: who signs, where it goes, how much may be retried."""
+
+    __slots__ = ("pool", "quota", "signer")
+
+    def __init__(self, signer: Signer, pool: HttpPool) -> None:
+        self.signer = signer
+        self.pool = pool
+        self.quota = RetryQuota()
+
+
+class _Attempts:
+    """What one call has used up, once its first attempt failed."""
+
+    __slots__ = ("corrected", "made", "replaced", "taken")
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.taken = 0
+        self.corrected = False
+        self.replaced = False
+
+
+class LeanTransport:
+    """Made inside a running loop. Endpoints are resolved, and connections opened, at a service's first call."""
+
+    def __init__(
+        self,
+        *,
+        credentials: CredentialSource,
+        endpoint: Callable[[str], Endpoint],
+        tls: Callable[[], ssl.SSLContext] = tls_context,
+        max_connections: int = 1000,
+        connect_timeout: float = 10.0,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """`endpoint` gives a service's; `max_connections` is per host; `chance` is evenly drawn from [0, 1)."""
+        self._credentials = credentials
+        self._endpoint = endpoint
+        self._new_tls = tls
+        self._tls: ssl.SSLContext | None = None
+        self._new_pool = partial(HttpPool, max_connections=max_connections, connect_timeout=connect_timeout)
+        self._now = now
+        self._sleep = sleep
+        self._chance = chance
+        self._time = asyncio.get_running_loop().time
+        self._channels: dict[str, _Channel] = {}
+        self._pools: dict[Origin, HttpPool] = {}
+        self._closed = False
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        limit = operation.timeout if timeout is None else timeout
+        attempts: _Attempts | None = None
+        while True:
+            channel = self._channels.get(operation.service)
+            if channel is None or self._time() >= self._credentials.check_at:
+                channel = await self._ready(operation.service)
+            signer = channel.signer
+            used = signer.credentials
+            failure: CallError
+            try:
+                reply = await channel.pool.exchange(signer.request(operation, body), limit, operation.max_reply_bytes)
+            except CallError as error:
+                failure = error
+                attempts = attempts or _Attempts()
+            else:
+                if 200 <= reply.status < 300:
+                    if channel.quota.left < QUOTA:
+                        channel.quota.give_back(attempts.taken if attempts else 0)
+                    return reply
+                failure = refusal = service_error(operation, reply)
+                attempts = attempts or _Attempts()
+                if await self._learnt(signer, used, refusal, reply, attempts) and operation.resend:
+                    continue
+            await self._back_off(channel, operation, failure, attempts)
+
+    async def close(self) -> None:
+        self._closed = True
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+    async def _ready(self, service: str) -> _Channel:
+        """The service's channel, with credentials that are good for now."""
+        if self._closed:
+            raise NotSent("the AWS client was closed")
+        credentials = await self._renew()
+        if service not in self._channels:
+            self._channels[service] = self._open(service, credentials)
+        return self._channels[service]
+
+    async def _renew(self) -> Credentials:
+        credentials = await self._credentials.current()
+        for channel in self._channels.values():
+            if channel.signer.credentials is not credentials:
+                channel.signer.use(credentials)
+        return credentials
+
+    def _open(self, service: str, credentials: Credentials) -> _Channel:
+        try:
+            url, region, signing_name = self._endpoint(service)
+        except BotoCoreError as error:
+            raise NotSent(f"no endpoint for {service}: {error}") from error
+        origin = Origin.of(url)
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = self._new_pool(origin, self._context() if origin.scheme == "https" else None)
+        signer = Signer(
+            signing_name,
+            region,
+            url,
+            credentials,
+            signed_headers=SIGNED_HEADERS.get(service, ()),
+            unsigned_headers=UNSIGNED_HEADERS,
+            now=self._now,
+        )
+        return _Channel(signer, pool)
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = self._new_tls()
+        return self._tls
+
+    async def _learnt(
+        self, signer: Signer, used: Credentials, refusal: ServiceError, reply: Reply, attempts: _Attempts
+    ) -> bool:
+        """Whether the refusal was due to our credentials or clock, and that is put right: once per call each."""
+        if refusal.code in REFUSED_CREDENTIALS and not attempts.replaced:
+            attempts.replaced = True
+            if await self._credentials.replace(used):
+                await self._renew()
+                return True
+        if (refusal.code in SKEW_CODES or refusal.status == 403) and not attempts.corrected:
+            attempts.corrected = True
+            return self._corrected(signer, timestamp(reply.headers.get("date", "")))
+        return False
+
+    def _corrected(self, signer: Signer, service_time: float | None) -> bool:
+        if service_time is None:
+            return False
+        skew = service_time - self._now()
+        if abs(skew - signer.skew) < TOLERATED_SKEW_SECONDS:
+            return False
+        signer.correct(skew)
+        return True
+
+    async def _back_off(self, channel: _Channel, operation: Operation, failure: CallError, attempts: _Attempts) -> None:
+        """Wait before the next attempt; raise `failure` where there is to be none."""
+        attempts.made += 1
+        if not operation.resend or attempts.made >= MAX_ATTEMPTS or not is_retryable(failure):
+            raise failure
+        attempts.taken = channel.quota.take(failure)
+        if not attempts.taken:
+            raise failure
+        await self._sleep(backoff(attempts.made, self._chance()))
+
+
+async def build_lean_transport(aws: AwsSettings, region: str, *, max_connections: int = 1000) -> Transport:
+    """From settings; `region` is where the services are unless a service has its own."""
+    session = open_session(aws, region)
+    loop = asyncio.get_running_loop()
+    return LeanTransport(
+        credentials=CredentialSource(partial(open_session, aws, region), loop.time),
+        endpoint=lambda service: resolve_endpoint(session, aws, service, region),
+        tls=lambda: tls_context(session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")),
+        max_connections=max_connections,
+    )

@@ -1,0 +1,155 @@
+"""Signature Version 4 for requests that are the same but for their body, second after second.
+
+Everything that does not depend on the body is computed once a second, the signing key once a day, and an unchanged
+small body (a receive) is signed once a second: the signature has no nonce, so equal requests within a second are equal
+bytes.
+"""
+
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from hmac import digest as hmac_digest
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from poller.aws.port import Operation
+
+SMALL_BODY = 1024
+"""Bodies up to here are kept, signed, for the rest of the second."""
+MAX_KEPT = 64
+"""Signed requests kept per operation and second."""
+
+
+class Credentials(NamedTuple):
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+class _Prepared:
+    """An operation's request up to what its body decides."""
+
+    __slots__ = ("canonical", "kept", "wire")
+
+    def __init__(self, canonical: bytes, wire: bytes) -> None:
+        self.canonical = sha256(canonical)
+        self.wire = wire
+        self.kept: dict[bytes, bytes] = {}
+
+
+class Signer:
+    """Requests to one endpoint of one service, ready to be written."""
+
+    def __init__(
+        self,
+        signing_name: str,
+        region: str,
+        endpoint_url: str,
+        credentials: Credentials,
+        *,
+        signed_headers: tuple[tuple[str, str], ...] = (),
+        unsigned_headers: tuple[tuple[str, str], ...] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`endpoint_url` may have a path, which goes before the operation's."""
+        parts = urlsplit(endpoint_url)
+        self._prefix = parts.path.rstrip("/")
+        self._host = parts.netloc.rpartition("@")[2].lower()
+        default = ":443" if parts.scheme == "https" else ":80"
+        self._host = self._host.removesuffix(default)
+        self._signing_name = signing_name
+        self._region = region
+        self._signed_headers = signed_headers
+        self._unsigned = "".join(f"{name}: {value}\r\n" for name, value in unsigned_headers)
+        self._now = now
+        self.skew = 0.0
+        self.use(credentials)
+
+    def use(self, credentials: Credentials) -> None:
+        """Sign with these from now on."""
+        self.credentials = credentials
+        self._second, self._day = -1, ""
+        self._prepared: dict[Operation, _Prepared] = {}
+
+    def correct(self, skew: float) -> None:
+        """`skew`: seconds to add to our clock to have the service's."""
+        self.skew = skew
+        self._second = -1
+
+    def request(self, operation: Operation, body: bytes) -> bytes:
+        """The whole request, signed for now."""
+        second = int(self._now() + self.skew)
+        if second != self._second:
+            self._tick(second)
+        prepared = self._prepared.get(operation)
+        if prepared is None:
+            prepared = self._prepare(operation)
+        small = len(body) <= SMALL_BODY
+        if small:
+            kept = prepared.kept.get(body)
+            if kept is not None:
+                return kept
+        canonical = prepared.canonical.copy()
+        canonical.update(sha256(body).hexdigest().encode())
+        to_sign = self._to_sign + canonical.hexdigest().encode()
+        signature = hmac_digest(self._key, to_sign, "sha256").hex().encode()
+        request = b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (prepared.wire, signature, len(body), body)
+        if small and len(prepared.kept) < MAX_KEPT:
+            prepared.kept[body] = request
+        return request
+
+    def _tick(self, second: int) -> None:
+        self._second = second
+        self._stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        day = self._stamp[:8]
+        if day != self._day:
+            key = ("AWS4" + self.credentials.secret_key).encode()
+            for part in (day, self._region, self._signing_name, "aws4_request"):
+                key = hmac_digest(key, part.encode(), "sha256")
+            self._day, self._key = day, key
+            self._scope = f"{day}/{self._region}/{self._signing_name}/aws4_request"
+        self._to_sign = f"AWS4-HMAC-SHA256\n{self._stamp}\n{self._scope}\n".encode()
+        self._prepared.clear()
+
+    def _prepare(self, operation: Operation) -> _Prepared:
+        target = self._prefix + operation.path
+        headers = [("content-type", operation.content_type), ("host", self._host), ("x-amz-date", self._stamp)]
+        headers += [(name.lower(), value) for name, value in self._signed_headers + operation.headers]
+        if self.credentials.token:
+            headers.append(("x-amz-security-token", self.credentials.token))
+        if operation.target:
+            headers.append(("x-amz-target", operation.target))
+        headers.sort()
+        names = ";".join(name for name, _ in headers)
+        path, _, query = target.partition("?")
+        canonical_headers = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in headers)
+        canonical = f"POST\n{_canonical_path(path)}\n{_canonical_query(query)}\n{canonical_headers}\n{names}\n"
+        wire = (
+            f"POST {target} HTTP/1.1\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in headers)
+            + self._unsigned
+            + f"authorization: AWS4-HMAC-SHA256 Credential={self.credentials.access_key}/{self._scope}, "
+            f"SignedHeaders={names}, Signature="
+        )
+        prepared = self._prepared[operation] = _Prepared(canonical.encode(), wire.encode())
+        return prepared
+
+
+def _canonical_path(path: str) -> str:
+    """The path as sent, without empty and dot segments, percent-encoded once more (all services but S3 want that)."""
+    segments: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    trailing = "/" if path.endswith("/") and segments else ""
+    return quote("/" + "/".join(segments) + trailing, safe="/~")
+
+
+def _canonical_query(query: str) -> str:
+    """Sorted by name, then value; encoded as sent."""
+    if not query:
+        return ""
+    pairs = sorted((name, value) for name, _, value in (part.partition("=") for part in query.split("&")))
+    return "&".join(f"{name}={value}" for name, value in pairs)

@@ -1,0 +1,55 @@
+r"""JSON from and to bytes: orjson where it is installed, the standard library where it is not or where orjson refuses.
+
+Both ways give the same: compact UTF-8, and a lone surrogate (which Python and JSON can hold and UTF-8 cannot) read from
+and written as its `\uXXXX` escape. NaN and the infinities are not JSON and refused when read.
+"""
+
+import json
+from typing import Any, NoReturn
+
+try:
+    import orjson
+except ImportError:
+    ORJSON = False
+else:
+    ORJSON = True
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _loads(data: bytes) -> Any:
+    """Raise ValueError, and nothing else, for what is not JSON in UTF-8."""
+    try:
+        return json.loads(data.decode(), parse_constant=_not_json)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _dumps(value: Any) -> bytes:
+    # backslashreplace meets nothing but lone surrogates here, and its form of them is JSON's own escape
+    return _encoder.encode(value).encode("utf-8", "backslashreplace")
+
+
+if ORJSON:
+    _fast_loads, _fast_dumps = orjson.loads, orjson.dumps
+
+    def loads(data: bytes) -> Any:
+        """Raise ValueError, and nothing else, for what is not JSON in UTF-8."""
+        try:
+            return _fast_loads(data)
+        except ValueError:
+            return _loads(data)
+
+    def dumps(value: Any) -> bytes:
+        """Compact JSON. Raises TypeError or ValueError for what JSON cannot hold, but never for a string."""
+        try:
+            return _fast_dumps(value)
+        except TypeError:
+            return _dumps(value)
+
+else:
+    loads, dumps = _loads, _dumps

@@ -1,0 +1,11 @@
+"""A small HTTP/1.1 client for services we know: POST, keep-alive, bounded, one classified error per failed exchange.
+
+It exists because the general clients cost several times the rest of the data plane together. It decides how bytes
+are framed and when a connection may be used again; it knows nothing of AWS, retries, redirects or proxies.
+"""
+
+from poller.http.pool import HttpPool
+from poller.http.reply import Origin, Reply
+from poller.http.tls import tls_context
+
+__all__ = ["HttpPool", "Origin", "Reply", "tls_context"]

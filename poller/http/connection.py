@@ -1,0 +1,237 @@
+"""One connection, one exchange at a time: bytes out, one answer in, and the verdict whether it may be used again.
+
+A connection lives in one of three ways: busy (`future` is set), idle, or closed for good. Whatever arrives while it is
+idle closes it: a second answer taken for the next request's would be the worst error this program could make.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from poller.errors import AnswerLost
+from poller.http.parser import ParseError, Parser, ParserEvents, ResponseParser
+from poller.http.reply import Headers, Reply
+
+NewParser = Callable[[ParserEvents], Parser]
+
+new_parser: NewParser
+PARSE_ERRORS: tuple[type[Exception], ...]
+try:
+    import httptools
+except ImportError:
+    HTTPTOOLS = False
+    new_parser, PARSE_ERRORS = ResponseParser, (ParseError,)
+else:
+    HTTPTOOLS = True
+    new_parser = cast("NewParser", httptools.HttpResponseParser)
+    PARSE_ERRORS = (ParseError, httptools.HttpParserError, httptools.HttpParserUpgrade)
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Of all headers of an answer, and of what else frames it. Servers commonly stop at 8 to 16 KiB."""
+MAX_FRAMING_PER_BYTE = 8
+"""A chunk of one byte is framed by five; a server that needs more than this for each byte is playing."""
+LARGE_REQUEST = 64 * 1024
+"""From here on a request may still lie in our buffer when an early answer arrives. One sent by then is not asked."""
+
+
+class Owner(Protocol):
+    """The pool, as a connection sees it."""
+
+    def opened(self, connection: "Connection") -> None:
+        """Connected, and the handshake done where there is one."""
+
+    def released(self, connection: "Connection") -> None:
+        """The exchange ended well and the connection may serve the next."""
+
+    def closed(self, connection: "Connection") -> None:
+        """Not usable any more. Told once."""
+
+    def gone(self, connection: "Connection") -> None:
+        """Its transport is closed. Told once, last."""
+
+
+class Connection(asyncio.Protocol):
+    """Made by `create_connection`; owned by one pool."""
+
+    __slots__ = (
+        "_body",
+        "_complete",
+        "_headers",
+        "_headers_complete",
+        "_keep_alive",
+        "_large",
+        "_most",
+        "_new_future",
+        "_owner",
+        "_parser",
+        "_received",
+        "_sink",
+        "_status",
+        "_surplus",
+        "_tls",
+        "_write",
+        "deadline",
+        "future",
+        "idle_since",
+        "on_body",
+        "on_header",
+        "transport",
+        "usable",
+    )
+
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, parser: NewParser) -> None:
+        self._owner = owner
+        self.transport: asyncio.Transport | None = None
+        self._new_future: Callable[[], asyncio.Future[Reply]] = loop.create_future
+        self.usable = False
+        self.future: asyncio.Future[Reply] | None = None
+        self.deadline = float("inf")
+        self.idle_since = 0.0
+        # the parser calls these once per header and piece of body: straight into the containers, no frame of ours
+        self._sink: dict[bytes, bytes] = {}
+        self._body = bytearray()
+        self.on_header = self._sink.__setitem__
+        self.on_body = cast("Callable[[bytes], None]", self._body.extend)
+        self._reset()
+        self._large = False
+        self._most = 0
+        self._parser = parser(self)
+
+    def _reset(self) -> None:
+        self._surplus = False
+        self._headers_complete = False
+        self._complete = False
+        self._received = 0
+
+    # asyncio calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._write = self.transport.write
+        self._tls = transport.get_extra_info("sslcontext") is not None
+        self.usable = True
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.future is None:
+            self.abort()
+            return
+        if not self._received and not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data):
+            self.fail("the answer is not HTTP/1.x")
+            return
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except PARSE_ERRORS as error:
+            self.fail(f"the answer is not valid HTTP: {error}")
+            return
+        if self._surplus:
+            # what follows a complete answer in one read makes both of them suspect
+            self.fail("more than one answer to one request")
+            return
+        body = len(self._body)
+        if body > self._most:
+            self.fail(f"the answer's body is larger than {self._most} bytes")
+        elif self._received - body > MAX_HEAD_BYTES + body * MAX_FRAMING_PER_BYTE:
+            self.fail(f"the answer's headers are larger than {MAX_HEAD_BYTES} bytes")
+        elif self._complete:
+            self._finish()
+
+    def eof_received(self) -> None:
+        """Returning nothing has asyncio close the transport."""
+        if self.future is None:
+            self._close()
+        elif self._ends_with_stream():
+            self._complete, self._keep_alive = True, False
+            self._finish()
+        else:
+            self.fail("the server closed the connection before its answer was complete")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.future is not None:
+            self.fail(f"the connection was lost: {exc or 'closed'}")
+        self._close()
+        self._owner.gone(self)
+
+    # the parser calls these
+
+    def on_message_begin(self) -> None:
+        self._surplus = self._complete
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+        self._headers = self._sink.copy()
+        self._sink.clear()
+        self._headers_complete = True
+
+    def on_message_complete(self) -> None:
+        if self._status < 200:
+            self._headers_complete = False
+            return
+        self._complete = True
+        self._keep_alive = self._parser.should_keep_alive()
+
+    # the pool calls these
+
+    def exchange(self, request: bytes, deadline: float, max_reply_bytes: int) -> asyncio.Future[Reply]:
+        """Write. The future ends in an answer of any status, or AnswerLost."""
+        self.deadline = deadline
+        self._most = max_reply_bytes
+        self._large = len(request) > LARGE_REQUEST
+        future = self.future = self._new_future()
+        self._write(request)
+        return future
+
+    def stale(self) -> bool:
+        """Whether something can be read though nothing was asked: the other side has closed, or is out of step."""
+        probe = select.poll()
+        assert self.transport is not None
+        probe.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(probe.poll(0))
+
+    def fail(self, why: str) -> None:
+        """End the exchange in AnswerLost and the connection with it."""
+        future, self.future = self.future, None
+        self.abort()
+        if future is not None and not future.done():
+            future.set_exception(AnswerLost(why))
+
+    def abort(self) -> None:
+        """Close now, whatever is going on."""
+        self.future = None
+        self._close()
+        assert self.transport is not None
+        self.transport.abort()
+
+    def _close(self) -> None:
+        if self.usable:
+            self.usable = False
+            self._owner.closed(self)
+
+    def _finish(self) -> None:
+        future, self.future = self.future, None
+        assert future is not None
+        reply = Reply(self._status, Headers(self._headers), bytes(self._body))
+        if self._keep_alive and not (self._large and self._unsent()):
+            self._body.clear()
+            self._sink.clear()
+            self._reset()
+            self._owner.released(self)
+        else:
+            self.abort()
+        if not future.done():
+            future.set_result(reply)
+
+    def _unsent(self) -> int:
+        assert self.transport is not None
+        return self.transport.get_write_buffer_size()
+
+    def _ends_with_stream(self) -> bool:
+        """Whether the end of the stream is the end of the answer. Not under TLS: asyncio does not tell a proper end
+        from a cut, so anyone on the way could shorten the answer.
+        """
+        if not self._headers_complete or self._tls:
+            return False
+        headers = Headers(self._headers)
+        return "content-length" not in headers and "transfer-encoding" not in headers

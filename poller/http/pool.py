@@ -1,0 +1,244 @@
+"""Connections to one origin: bounded, reused, and each exchange within its time.
+
+Every time limit of the pool hangs on one timer set to the earliest deadline of any connection or waiter, because a
+timer per exchange costs as much as the exchange. An exchange ends in a reply of any status, in NotSent (nothing of it
+was written) or in AnswerLost (something was). It never sends twice and follows no redirect.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+
+from poller.errors import NotSent
+from poller.http.connection import Connection, NewParser, new_parser
+from poller.http.dial import dial
+from poller.http.reply import Origin, Reply
+
+IDLE_SECONDS = 55.0
+"""AWS front ends and load balancers close after 60 seconds of silence; we want to be first."""
+PROBE_AFTER_SECONDS = 1.0
+"""A connection idle for longer is asked whether it still stands before a request is trusted to it."""
+
+
+class _Waiter(asyncio.Future["Connection | None"]):
+    """Woken with a connection of its own, or with None: room to open one."""
+
+    deadline = 0.0
+
+
+class HttpPool:
+    """Opened inside a running loop, on first use; `close` before the loop ends."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        tls: ssl.SSLContext | None = None,
+        *,
+        max_connections: int = 1000,
+        connect_timeout: float = 10.0,
+        idle_seconds: float = IDLE_SECONDS,
+        parser: NewParser = new_parser,
+    ) -> None:
+        """`connect_timeout`: seconds for finding a free connection and, again, for resolving, connecting and the TLS
+        handshake together.
+        """
+        assert (origin.scheme == "https") == (tls is not None)
+        self.origin = origin
+        self._tls = tls
+        self._connect_timeout = connect_timeout
+        self._idle_seconds = idle_seconds
+        self._parser = parser
+        self._loop = asyncio.get_running_loop()
+        self._time = self._loop.time
+        self._idle: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._connecting: set[asyncio.Timeout] = set()
+        self._slots = max_connections
+        self._waiters: deque[_Waiter] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = float("inf")
+        self._closing = False
+        self._drained: asyncio.Future[None] | None = None
+
+    async def exchange(self, request: bytes, timeout: float, max_reply_bytes: int) -> Reply:  # noqa: ASYNC109
+        """`timeout`: seconds from the first byte written to the last one read. Cancelling closes the connection."""
+        now = self._time()
+        connection = self._take(now)
+        if connection is None:
+            connection = await self._wait_or_connect()
+            now = self._time()
+        deadline = now + timeout
+        if deadline < self._due:
+            self._arm(deadline)
+        future = connection.exchange(request, deadline, max_reply_bytes)
+        try:
+            return await future
+        finally:
+            if connection.future is future:
+                connection.abort()
+
+    async def close(self) -> None:
+        """Exchanges under way end in AnswerLost, waiting ones in NotSent. Returns when every transport is closed."""
+        self._closing = True
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        for scope in self._connecting:
+            scope.reschedule(self._time())
+        for connection in list(self._open):
+            connection.fail("the client was closed")
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._open or self._connecting:
+            self._drained = self._loop.create_future()
+            await self._drained
+
+    @property
+    def connections(self) -> int:
+        """Open ones, busy or idle."""
+        return len(self._open)
+
+    # a connection for the next exchange
+
+    def _take(self, now: float) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if now - connection.idle_since < PROBE_AFTER_SECONDS or not connection.stale():
+                return connection
+            connection.abort()
+        return None
+
+    async def _wait_or_connect(self) -> Connection:
+        deadline = self._time() + self._connect_timeout
+        while not self._closing:
+            connection = self._take(self._time())
+            if connection is None and self._slots:
+                connection = await self._connect()
+            elif connection is None:
+                connection = await self._wait(deadline)
+            if connection is not None and connection.usable:
+                return connection
+        raise NotSent(f"the client for {self.origin} was closed")
+
+    async def _wait(self, deadline: float) -> Connection | None:
+        waiter = _Waiter(loop=self._loop)
+        waiter.deadline = deadline
+        self._waiters.append(waiter)
+        if deadline < self._due:
+            self._arm(deadline)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            # woken and cancelled in one turn: what it was given is the next one's
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                connection = waiter.result()
+                if connection is not None and connection.usable:
+                    self.released(connection)
+                else:
+                    self._wake()
+            raise
+
+    async def _connect(self) -> Connection:
+        self._slots -= 1
+        connection = Connection(self, self._loop, self._parser)
+        scope = asyncio.timeout(self._connect_timeout)
+        self._connecting.add(scope)
+        done = False
+        try:
+            async with scope:
+                await self._loop.create_connection(
+                    lambda: connection,
+                    sock=await dial(self.origin),
+                    ssl=self._tls,
+                    server_hostname=self.origin.host if self._tls else None,
+                )
+            done = True
+        except (OSError, UnicodeError) as error:
+            why: object = error
+            if self._closing:
+                why = "the client was closed"
+            elif scope.expired():
+                why = f"not within {self._connect_timeout:g} s"
+            raise NotSent(f"no connection to {self.origin}: {why}") from error
+        finally:
+            self._connecting.discard(scope)
+            if connection.transport is None:
+                self._slots += 1
+                self._wake()
+                self._check_drained()
+            elif self._closing or not done:
+                connection.abort()
+        return connection
+
+    # what connections report
+
+    def opened(self, connection: Connection) -> None:
+        self._open.add(connection)
+
+    def released(self, connection: Connection) -> None:
+        """Hand it to the longest waiting, else keep it."""
+        connection.idle_since = self._time()
+        connection.deadline = connection.idle_since + self._idle_seconds
+        if connection.deadline < self._due:
+            self._arm(connection.deadline)
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        self._idle.append(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """Its place is free, though the transport may need a moment more."""
+        connection.deadline = float("inf")
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._slots += 1
+        self._wake()
+
+    def gone(self, connection: Connection) -> None:
+        self._open.discard(connection)
+        self._check_drained()
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and not self._drained.done() and not self._open and not self._connecting:
+            self._drained.set_result(None)
+
+    def _wake(self) -> None:
+        while self._waiters and self._slots:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    # the one timer
+
+    def _arm(self, deadline: float) -> None:
+        if self._closing:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = deadline
+        self._timer = self._loop.call_at(deadline, self._sweep)
+
+    def _sweep(self) -> None:
+        """End what is overdue; set the timer for what comes next."""
+        now = self._time()
+        for connection in [connection for connection in self._open if connection.deadline <= now]:
+            if connection.future is not None:
+                connection.fail("no complete answer in time")
+            else:
+                connection.abort()
+        while self._waiters and (self._waiters[0].deadline <= now or self._waiters[0].done()):
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(NotSent(f"no free connection to {self.origin} within {self._connect_timeout:g} s"))
+        self._timer = None
+        self._due = float("inf")
+        deadlines = [connection.deadline for connection in self._open]
+        if self._waiters:
+            deadlines.append(self._waiters[0].deadline)
+        earliest = min(deadlines, default=float("inf"))
+        if earliest < float("inf"):
+            self._arm(earliest)

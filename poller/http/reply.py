@@ -1,0 +1,94 @@
+"""The values of an exchange: where it goes and what came back."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from poller.errors import ConfigurationError
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_NAMES: dict[bytes, str] = {}
+"""Header names as servers spell them, to lower case. Servers send the same few dozen for ever."""
+_MOST_NAMES = 1024
+"""So that a server which invents names cannot grow the table without end."""
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what a pool of connections goes to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> "Origin":
+        """Raise ConfigurationError for what is no http(s) URL."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise ConfigurationError([f"{url!r} is not a URL: {error}"]) from None
+        if parts.scheme not in DEFAULT_PORTS or not host:
+            raise ConfigurationError([f"{url!r} is not a URL of the form http(s)://host[:port]"])
+        try:
+            host.encode("ascii")
+        except UnicodeEncodeError:
+            host = host.encode("idna").decode("ascii")
+        return cls(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port)
+
+    @property
+    def host_header(self) -> str:
+        """As the Host header and a signature name it: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host_header}"
+
+
+class Headers(Mapping[str, str]):
+    """Names in lower case, values as Latin-1 text. Built from the received bytes when first asked: most never are."""
+
+    __slots__ = ("_raw", "_values")
+
+    def __init__(self, raw: dict[bytes, bytes]) -> None:
+        self._raw = raw
+        self._values: dict[str, bytes] | None = None
+
+    def _build(self) -> dict[str, bytes]:
+        values = {}
+        for name, value in self._raw.items():
+            text = _NAMES.get(name)
+            if text is None:
+                text = name.decode("latin-1").lower()
+                if len(_NAMES) < _MOST_NAMES:
+                    _NAMES[name] = text
+            values[text] = value
+        self._values = values
+        return values
+
+    def __getitem__(self, name: str) -> str:
+        values = self._values
+        return (self._build() if values is None else values)[name].decode("latin-1")
+
+    def __contains__(self, name: object) -> bool:
+        values = self._values
+        return name in (self._build() if values is None else values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._build())
+
+    def __len__(self) -> int:
+        return len(self._build())
+
+
+@dataclass(slots=True)
+class Reply:
+    """A completely received answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Header names in lower case."""
+    body: bytes
