@@ -2,7 +2,6 @@
 
 import functools
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,7 +79,7 @@ class Account:
         """Send any number of messages, ten at a time; message ids by body."""
         sent: dict[str, str] = {}
         for start in range(0, len(bodies), 10):
-            entries: list[Mapping[str, str]] = [
+            entries = [
                 {"Id": str(n), "MessageBody": body}
                 | ({} if group is None else {"MessageGroupId": group, "MessageDeduplicationId": body[:128]})
                 for n, body in enumerate(bodies[start : start + 10])

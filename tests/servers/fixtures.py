@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def ministack(ministack_url: str) -> Iterator[Account]:
 
 
 @pytest.fixture
-def moto(moto_url: str, request: pytest.FixtureRequest) -> Iterator[Account]:
-    """moto knows one account, but keeps its regions apart: each test gets a region of its own."""
-    account = Account(moto_url, "123456789012", region=f"eu-west-{next(_accounts) % 1_000_000}", access_key="testing")
+def moto(moto_url: str) -> Iterator[Account]:
+    """moto knows one account, which is emptied for each test."""
+    urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")).close()
+    account = Account(moto_url, "123456789012", access_key="testing")
     yield account
     account.close()

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 START_SECONDS = 30.0
@@ -78,8 +78,6 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(STOP_SECONDS)
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started itself goes with it
-        except ProcessLookupError:
-            pass
         process.wait()
