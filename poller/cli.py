@@ -64,9 +64,10 @@ def _options(
 @app.command()
 def run(config: ConfigPaths = None) -> None:
     """Run the daemon, in the foreground."""
+    configuration = _load(config)
     from poller import daemon  # noqa: PLC0415
 
-    raise typer.Exit(daemon.run(_load(config)))
+    raise typer.Exit(daemon.run(configuration))
 
 
 @app.command()
@@ -90,7 +91,7 @@ def demo(
 
 @app.command()
 def status(
-    mapping: Annotated[str | None, typer.Argument(metavar="[MAPPING]", help="Name or uuid; default all.")] = None,
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line each time.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again each second, until interrupted.")] = False,
@@ -134,7 +135,7 @@ def _fail(code: int, *lines: str) -> int:
 
 def _exit_code(arguments: list[str] | None) -> int:
     try:
-        app(arguments)
+        app(arguments, prog_name="poller")
     except ConfigurationError as error:
         return _fail(BAD_INPUT, *error.problems)
     except NoAnswer as error:

@@ -4,7 +4,7 @@ import sys
 
 from rich.table import Table
 
-from poller.commands.output import console
+from poller.commands.output import console, table
 from poller.configuration import Configuration
 
 
@@ -20,10 +20,10 @@ def show(configuration: Configuration) -> None:
 
 
 def _table(configuration: Configuration) -> Table:
-    table = Table("mapping", "source", "function", "type", "batch size", "window", "lanes", "enabled", box=None)
+    shown = table("mapping", "source", "function", "type", "batch size", "window", "lanes", "enabled")
     for mapping in configuration.mappings:
         first, most = mapping.lanes
-        table.add_row(
+        shown.add_row(
             mapping.name,
             mapping.event_source_arn,
             mapping.function.key,
@@ -33,4 +33,4 @@ def _table(configuration: Configuration) -> Table:
             str(most) if first == most else f"{first} to {most}",
             "yes" if mapping.enabled else "no",
         )
-    return table
+    return shown

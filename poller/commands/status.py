@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from poller.commands.client import Client, NoAnswer
-from poller.commands.output import console
+from poller.commands.output import console, table
 
 WATCH_SECONDS = 1.0
 _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
@@ -18,17 +19,13 @@ _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
 
 def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> None:
     """Print the status, of one mapping if named. Raises NoAnswer, also for a mapping the daemon does not have."""
-    status = _ask(client, mapping)
-    if not watch:
-        if as_json:
-            print(json.dumps(status, indent=2))  # noqa: T201  (the command's answer)
-        else:
-            console().print(_picture(status, detailed=mapping is not None))
-        return
-    try:
-        _watch(client, mapping, as_json=as_json)
-    except KeyboardInterrupt:
-        return
+    if watch:
+        with suppress(KeyboardInterrupt):
+            _watch(client, mapping, as_json=as_json)
+    elif as_json:
+        print(json.dumps(_ask(client, mapping), indent=2))  # noqa: T201  (the command's answer)
+    else:
+        console().print(_picture(_ask(client, mapping), detailed=mapping is not None))
 
 
 def _ask(client: Client, mapping: str | None) -> dict[str, Any]:
@@ -66,30 +63,32 @@ def _picture(status: dict[str, Any], *, detailed: bool) -> RenderableType:
 
 
 def _overview(mappings: list[dict[str, Any]]) -> Table:
-    table = Table("mapping", "state", "why", box=None)
+    shown = table("mapping", "state", "why")
     for name in (*_COUNTED, "in flight", "lag"):
-        table.add_column(name.replace("_", " "), justify="right")
+        shown.add_column(name.replace("_", " "), justify="right")
     for mapping in mappings:
         counts = [str(mapping["counters"][name]) for name in _COUNTED]
         row = [mapping["name"], mapping["state"], _why(mapping["reason"]), *counts]
-        table.add_row(*row, str(mapping["in_flight"]), _lag(mapping["lag"]))
-    return table
+        shown.add_row(*row, str(mapping["in_flight"]), _lag(mapping["lag"]))
+    return shown
 
 
 def _counters(mapping: dict[str, Any]) -> Table:
-    table = Table("source", "function", *mapping["counters"], box=None)
-    counts = map(str, mapping["counters"].values())
-    table.add_row(mapping["event_source_arn"], mapping["function"], *counts)
-    return table
+    shown = table("", "")
+    facts = {"source": mapping["event_source_arn"], "function": mapping["function"], "uuid": mapping["uuid"]}
+    tags = {f"tag {name}": value for name, value in mapping["tags"].items()}
+    for name, value in {**facts, **tags, **mapping["counters"]}.items():
+        shown.add_row(name, str(value))
+    return shown
 
 
 def _lanes(mapping: dict[str, Any]) -> Table:
-    table = Table("partition", "position", "lane", "why", box=None)
+    shown = table("partition", "position", "lane", "why")
     for partition in mapping["partitions"]:
-        table.add_row(partition["id"], partition["position"] or "-", "", _why(partition["reason"]))
+        shown.add_row(partition["id"], partition["position"] or "-", "", _why(partition["reason"]))
         for number, lane in enumerate(partition["lanes"]):
-            table.add_row("", "", str(number), _why(lane))
-    return table
+            shown.add_row("", "", str(number), _why(lane))
+    return shown
 
 
 def _why(reason: dict[str, Any] | None) -> str:

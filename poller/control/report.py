@@ -28,7 +28,7 @@ TEXTS: dict[ReasonCode, str] = {
     ReasonCode.WINDOW: "gathering a batch until its window closes",
     ReasonCode.INVOKING: "the function is running",
     ReasonCode.WAITING_FOR_SLOT: "waiting for a free slot of the function's concurrency",
-    ReasonCode.THROTTLED: "throttled; the batch is held and tried again",
+    ReasonCode.THROTTLED: "asked to slow down; tried again soon",
     ReasonCode.FUNCTION_UNAVAILABLE: "the function cannot be invoked; the batch is held and tried again",
     ReasonCode.FUNCTION_FAILING: "the function fails; the pace is lowered",
     ReasonCode.MEMORY: "the limit of bytes in flight is reached",

@@ -173,6 +173,9 @@ def _cannot_listen(where: str, error: OSError) -> EnvironmentProblem:
         return EnvironmentProblem(
             f"{where} is already in use, perhaps by another poller; stop that process or choose another api.listen"
         )
-    # asyncio words the message of its own; a failed name lookup has an errno that strerror does not know
-    reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    if isinstance(error, socket.gaierror) or not error.errno:
+        reason = error.strerror or str(error)
+    else:
+        # asyncio words the message as an error of its own
+        reason = os.strerror(error.errno)
     return EnvironmentProblem(f"{where} cannot be listened on: {reason}; choose another api.listen")

@@ -54,7 +54,7 @@ def test_the_whole_shape():
 
 THROTTLED = {
     "code": "throttled",
-    "text": "throttled; the batch is held and tried again",
+    "text": "asked to slow down; tried again soon",
     "since": "2026-01-01T00:00:10.500Z",
     "until": "2026-01-01T00:00:40.000Z",
 }

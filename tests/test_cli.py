@@ -1,0 +1,287 @@
+"""The command line: what it prints, and the code it ends with."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from poller import __version__
+from poller.cli import main
+from poller.configuration import ApiSettings
+from poller.control.server import serve
+from poller.runtime.status import Account, LaneStatus, MappingState, ReasonCode
+from tests.control.samples import STARTED_AT, a_daemon, a_mapping, with_lanes
+
+CHECKOUT = Path(__file__).parents[1]
+AS_MODULE = [sys.executable, "-m", "poller"]
+MAPPINGS = """
+event_source_mappings:
+  - name: orders
+    event_source_arn: arn:aws:sqs:eu-west-1:123456789012:orders
+    function_name: thumbnails
+  - name: audit
+    event_source_arn: arn:aws:sqs:eu-west-1:123456789012:audit
+    function_name: audit
+    enabled: false
+"""
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch, tmp_path):
+    """No configuration of the checkout is found."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def poller(capsys):
+    """Run a command; its code, and what it printed."""
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments)])
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+@contextmanager
+def a_running_daemon(tmp_path, *mappings, token=None, **values):
+    """Serves a status on a Unix socket from a thread of its own; yields the path of its configuration."""
+    settings = {"listen": f"unix:{tmp_path}/api.sock", **({"token": token} if token else {})}
+    listening, loop, end = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+    async def run():
+        status = a_daemon(*mappings, started=loop.time(), **values)
+        async with serve(status, ApiSettings.model_validate(settings), lambda: STARTED_AT):
+            listening.set()
+            await end.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    try:
+        assert listening.wait(10)
+        configuration = tmp_path / "running.json"
+        configuration.write_text(json.dumps({"api": settings}))
+        yield configuration
+    finally:
+        loop.call_soon_threadsafe(end.set)
+        thread.join()
+        loop.close()
+
+
+def test_it_runs_as_a_module_and_tells_its_version():
+    command = [*AS_MODULE, "--version"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    assert ended.stdout == f"poller {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["dance"], "No such command 'dance'"),
+        (["check", "--colour"], "No such option: --colour"),
+        (["status", "a", "b"], "unexpected extra argument"),
+        (["health", "--api"], "--api"),
+    ],
+)
+def test_bad_usage_ends_with_2_and_plain_words(poller, arguments, said):
+    code, _, err = poller(*arguments)
+    assert code == 2
+    assert said in err
+    assert "Traceback" not in err
+    assert err.isascii(), "no frames around it"
+
+
+def ended_by(error):
+    """The end of a process whose command raises this."""
+    script = f"""
+from poller.cli import app, main
+from poller.errors import EnvironmentProblem
+
+@app.command()
+def fail():
+    raise {error}
+
+main(["fail"])
+"""
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=CHECKOUT)
+
+
+def test_a_bug_ends_with_70_its_traceback_logged_and_a_word_to_the_user():
+    ended = ended_by("KeyError('lane')")
+    assert ended.returncode == 70
+    assert "command_failed" in ended.stderr
+    assert "Traceback (most recent call last)" in ended.stderr
+    assert ended.stderr.endswith("a bug of ours ended the command (KeyError); please report the lines above\n")
+
+
+def test_what_the_machine_does_not_give_ends_with_69_and_one_line():
+    ended = ended_by("EnvironmentProblem('127.0.0.1:8642 is already in use')")
+    assert (ended.returncode, ended.stderr) == (69, "poller: 127.0.0.1:8642 is already in use\n")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_bad_configuration_ends_with_2_and_all_its_problems(poller, tmp_path, command):
+    file = tmp_path / "bad.yaml"
+    file.write_text("api: {listen: nowhere}\nlog: {level: loud}\ncolour: red\n")
+    code, out, err = poller(command, "--config", file)
+    assert (code, out) == (2, "")
+    assert [word in err for word in ("listen", "level", "colour")] == [True] * 3
+    assert all(line.startswith(f"poller: {file}:") for line in err.splitlines())
+
+
+def test_check_shows_the_mappings_it_would_run(poller, tmp_path):
+    (tmp_path / "poller.yaml").write_text(MAPPINGS)
+    code, out, err = poller("check")
+    assert (code, err) == (0, "")
+    header, orders, audit, last = out.splitlines()
+    assert orders.split() == [
+        *("orders", "arn:aws:sqs:eu-west-1:123456789012:orders", "thumbnails", "lambda"),
+        *("10", "0", "s", "5", "to", "1250", "yes"),
+    ]
+    assert (audit.split()[0], audit.split()[-1]) == ("audit", "no")
+    assert last == "the configuration is valid: 2 mappings"
+    assert header.startswith("mapping")
+
+
+def test_check_warns_of_what_is_probably_not_meant(poller, tmp_path):
+    (tmp_path / "poller.yaml").write_text("log: {level: info}\n")
+    code, out, err = poller("check")
+    assert (code, out) == (0, "the configuration is valid: 0 mappings\n")
+    assert err.startswith("warning: no event source mapping is configured")
+
+
+def test_status_shows_each_mapping_and_why_it_stands_still(poller, tmp_path):
+    throttled = LaneStatus(ReasonCode.THROTTLED)
+    mappings = [
+        with_lanes(throttled, account=Account(polled=7, delivered=4, deleted=4), in_flight=lambda: 3),
+        a_mapping("clicks", state=MappingState.DISABLED),
+    ]
+    with a_running_daemon(tmp_path, *mappings) as configuration:
+        code, out, err = poller("status", "--config", configuration)
+    assert (code, err) == (0, "")
+    _, orders, clicks, last = out.splitlines()
+    assert orders.split()[:2] == ["orders", "running"]
+    assert "throttled: asked to slow down; tried again soon (since " in orders
+    assert orders.split()[-7:] == ["7", "4", "0", "0", "4", "3", "-"]
+    assert clicks.split()[:3] == ["clicks", "disabled", "disabled:"]
+    assert last == "poller 1.2.3, running since 2026-01-01T00:00:00.000Z"
+
+
+def test_status_of_one_mapping_shows_its_lanes(poller, tmp_path):
+    mappings = [with_lanes(LaneStatus(ReasonCode.INVOKING), LaneStatus(ReasonCode.WINDOW)), a_mapping("clicks")]
+    with a_running_daemon(tmp_path, *mappings) as configuration:
+        code, out, _ = poller("status", "orders", "--config", configuration)
+    assert code == 0
+    assert "the function is running" in out
+    assert "gathering a batch" in out
+    assert "clicks" not in out
+
+
+def test_records_nobody_answers_for_are_pointed_out(poller, tmp_path):
+    with a_running_daemon(tmp_path, a_mapping(account=Account(polled=2))) as configuration:
+        assert "orders: 2 records are unaccounted for" in poller("status", "--config", configuration)[1]
+
+
+def test_status_as_json_is_what_the_daemon_says(poller, tmp_path):
+    with a_running_daemon(tmp_path, a_mapping(), a_mapping("clicks")) as configuration:
+        _, everything, _ = poller("status", "--json", "--config", configuration)
+        _, one, _ = poller("status", "clicks", "--json", "--config", configuration)
+    assert [mapping["name"] for mapping in json.loads(everything)["mappings"]] == ["orders", "clicks"]
+    assert [mapping["name"] for mapping in json.loads(one)["mappings"]] == ["clicks"]
+    assert json.loads(everything)["version"] == "1.2.3"
+
+
+def test_status_of_a_mapping_that_is_not_there_ends_with_1_and_names_those_that_are(poller, tmp_path):
+    with a_running_daemon(tmp_path, a_mapping()) as configuration:
+        code, out, err = poller("status", "order", "--config", configuration)
+    assert (code, out) == (1, "")
+    assert "has no mapping order; it has: orders" in err
+
+
+def test_watching_ends_with_1_when_the_daemon_is_gone(poller, tmp_path, monkeypatch):
+    with a_running_daemon(tmp_path, a_mapping()) as configuration:
+        pass
+    code, _, err = poller("status", "--watch", "--json", "--config", configuration)
+    assert code == 1
+    assert err.startswith("poller: no poller answers at unix:")
+
+
+def test_watching_goes_on_until_interrupted_and_ends_with_0(tmp_path):
+    with a_running_daemon(tmp_path, a_mapping()) as configuration:
+        command = [*AS_MODULE, "status", "--watch", "--json", "--config", configuration]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT
+        ) as ended:
+            seen = [json.loads(ended.stdout.readline())["mappings"][0]["name"] for _ in range(2)]
+            ended.send_signal(signal.SIGINT)
+            assert (ended.wait(30), ended.stderr.read()) == (0, "")
+    assert seen == ["orders", "orders"]
+
+
+def test_health_ends_with_0_or_1(poller, tmp_path):
+    with a_running_daemon(tmp_path, a_mapping()) as configuration:
+        assert poller("health", "--config", configuration) == (0, "healthy\n", "")
+        assert poller("health", "--api", f"unix:{tmp_path}/api.sock") == (0, "healthy\n", "")
+    with a_running_daemon(tmp_path, died=["orders"]) as configuration:
+        assert poller("health", "--config", configuration) == (1, "unhealthy\n", "")
+    code, out, err = poller("health", "--config", configuration)
+    assert (code, out) == (1, "")
+    assert "is it running" in err
+
+
+def test_the_token_comes_from_the_configuration(poller, tmp_path):
+    with a_running_daemon(tmp_path, a_mapping(), token="s3cret") as configuration:
+        assert poller("status", "--config", configuration)[0] == 0
+        code, _, err = poller("status", "--api", f"unix:{tmp_path}/api.sock")
+        assert code == 2
+        assert "refuses the token; set api.token" in err
+        assert poller("health", "--api", f"unix:{tmp_path}/api.sock")[0] == 0
+
+
+def test_a_server_that_is_no_poller_is_told_apart(poller, tmp_path):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+    async def serve_one(listening, address):
+        async def reply(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
+            writer.close()
+            done.set()
+
+        done = asyncio.Event()
+        async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
+            address.append(server.sockets[0].getsockname()[1])
+            listening.set()
+            await done.wait()
+
+    listening, address = threading.Event(), []
+    thread = threading.Thread(target=lambda: asyncio.run(serve_one(listening, address)))
+    thread.start()
+    assert listening.wait(10)
+    code, _, err = poller("status", "--api", f"http://127.0.0.1:{address[0]}")
+    thread.join()
+    assert code == 1
+    assert "answers 200, not the status of a poller" in err
+
+
+@pytest.mark.parametrize("address", ["localhost:8642", "ftp://localhost", "unix:", "http://localhost:port", "http://"])
+def test_an_address_that_cannot_be_one_ends_with_2(poller, address):
+    code, _, err = poller("health", "--api", address)
+    assert code == 2
+    assert err == f"poller: --api {address}: must be http://HOST:PORT or unix:PATH\n"
+
+
+def test_a_port_the_daemon_chose_must_be_named(poller, tmp_path):
+    (tmp_path / "poller.yaml").write_text("api: {listen: '127.0.0.1:0'}\n")
+    code, _, err = poller("health")
+    assert code == 2
+    assert "give the address it logged as api_listening with --api" in err
