@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from poller.configuration.tree import Node, Origin, grow
+from poller.configuration.tree import Node, Origin, grow, joined
 
 SUFFIXES = (".yaml", ".yml", ".toml", ".json")
 MOST_NODES = 200_000
@@ -49,6 +49,7 @@ class _Reader:
         self.problems: list[str] = []
         self.count = 0
         self.entered: list[yaml.Node] = []
+        self.flattened: set[int] = set()
         self.loader = yaml.SafeLoader("")
 
     def read(self, path: Path) -> Node:
@@ -88,82 +89,96 @@ class _Reader:
             node = None
         return self.with_lines(grow(values, self.origin), node)
 
-    def with_lines(self, tree: Node, node: yaml.Node | None) -> Node:
+    def with_lines(self, tree: Node, node: yaml.Node | None, path: str = "") -> Node:
         if isinstance(tree.value, dict) and isinstance(node, yaml.MappingNode):
-            self.check_repeats(node)
+            self.check_repeats(node, path)
             pairs = {key.value: (key, value) for key, value in node.value}
             children = {}
             for key, child in tree.value.items():
                 key_node, value_node = pairs.get(key, (node, None))
-                children[key] = replace(self.with_lines(child, value_node), line=_line(key_node))
+                children[key] = replace(self.with_lines(child, value_node, joined(path, key)), line=_line(key_node))
             return replace(tree, value=children, line=_line(node))
         if isinstance(tree.value, list) and isinstance(node, yaml.SequenceNode):
-            items = [self.with_lines(*pair) for pair in zip(tree.value, node.value, strict=True)]
+            pairs_of_items = zip(tree.value, node.value, strict=True)
+            items = [self.with_lines(*pair, joined(path, index)) for index, pair in enumerate(pairs_of_items)]
             return replace(tree, value=items, line=_line(node))
         return replace(tree, line=None if node is None else _line(node))
 
-    def build(self, node: yaml.Node) -> Node:
+    def build(self, node: yaml.Node, path: str = "") -> Node:
         self.count += 1
         if self.count > MOST_NODES:
             raise UnreadableError(f"grows to more than {MOST_NODES} values through its aliases", _line(node))
         if any(node is parent for parent in self.entered):
             raise UnreadableError("holds an alias of something that contains it", _line(node))
         if node.tag not in _TAGS:
-            self.refuse_tag(node)
+            self.refuse_tag(node, path)
             return Node(None, self.origin, _line(node), broken=True)
         self.entered.append(node)
         value: Any
         if isinstance(node, yaml.MappingNode):
-            value = self.mapping(node)
+            value = self.mapping(node, path)
         elif isinstance(node, yaml.SequenceNode):
-            value = [self.build(item) for item in node.value]
+            value = [self.build(item, joined(path, index)) for index, item in enumerate(node.value)]
         else:
-            value = self.scalar(node)
+            value = self.scalar(node, path)
         self.entered.pop()
         return Node(value, self.origin, _line(node))
 
-    def mapping(self, node: yaml.MappingNode) -> dict[str, Node]:
-        self.check_repeats(node)
+    def mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
+        if id(node) not in self.flattened:
+            # an aliased mapping comes by again, with the keys it merges already among its own
+            self.check_repeats(node, path)
+            self.flatten(node)
+        children = {}
+        for key, value in node.value:
+            name = self.scalar(key, path) if isinstance(key, yaml.ScalarNode) else None
+            if isinstance(name, str):
+                children[name] = replace(self.build(value, joined(path, name)), line=_line(key), key=name)
+            else:
+                written = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                self.say(key, path, f"the key {written!r} is not text; put it in quotes")
+        return children
+
+    def flatten(self, node: yaml.MappingNode) -> None:
+        """Put what `<<` names in its place."""
+        self.flattened.add(id(node))
         try:
             self.loader.flatten_mapping(node)
         except yaml.MarkedYAMLError as error:
             raise _unreadable_yaml(error) from error
-        children = {}
-        for key, value in node.value:
-            name = self.scalar(key) if isinstance(key, yaml.ScalarNode) else None
-            if isinstance(name, str):
-                children[name] = replace(self.build(value), line=_line(key), key=name)
-            else:
-                written = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-                self.say(key, f"the key {written!r} is not text; put it in quotes")
-        return children
 
-    def check_repeats(self, node: yaml.MappingNode) -> None:
+    def check_repeats(self, node: yaml.MappingNode, path: str) -> None:
         first: dict[str, yaml.Node] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in first:
-                self.say(key, f"{key.value}: is written twice, first in line {_line(first[key.value])}; remove one")
+                twice = f"is written twice, first in line {_line(first[key.value])}; remove one"
+                self.say(key, joined(path, key.value), twice)
             first.setdefault(key.value, key)
 
-    def scalar(self, node: yaml.Node) -> Any:
+    def scalar(self, node: yaml.Node, path: str) -> Any:
         try:
             return self.loader.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self.say(node, f"{node.value!r} is not a valid {node.tag.removeprefix(_CORE)}; put text in quotes")
+            self.say(node, path, f"{node.value!r} is not a valid {node.tag.removeprefix(_CORE)}; put text in quotes")
             return None
 
-    def refuse_tag(self, node: yaml.Node) -> None:
+    def refuse_tag(self, node: yaml.Node, path: str) -> None:
         if _CLOUDFORMATION_TAG.fullmatch(node.tag):
             self.say(
-                node, f"{node.tag} is a CloudFormation function, which only CloudFormation can resolve; write the value"
+                node,
+                path,
+                f"{node.tag} is a CloudFormation function, which only CloudFormation can resolve; write the value",
             )
         else:
-            self.say(node, f"the YAML tag {node.tag.replace(_CORE, '!!')} is not supported; write the plain value")
+            self.say(
+                node, path, f"the YAML tag {node.tag.replace(_CORE, '!!')} is not supported; write the plain value"
+            )
 
-    def say(self, node: yaml.Node, text: str) -> None:
-        self.problems.append(f"{self.origin.label}:{_line(node)}: {text}")
+    def say(self, node: yaml.Node, path: str, text: str) -> None:
+        where = f"{self.origin.label}:{_line(node)}: "
+        self.problems.append(f"{where}{path}: {text}" if path else where + text)
 
 
 def _text(path: Path) -> str:

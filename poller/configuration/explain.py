@@ -39,7 +39,7 @@ _TEXTS: Mapping[str, str] = {
     "less_than_equal": "must be at most {le}",
     "value_error": "{error}",
 }
-_SECRET = "holds a secret whose value does not fit here"
+_WITHHELD = "holds a secret whose value does not fit here"
 _SHOWN_MOST = 60
 """Characters of a value that a message repeats."""
 
@@ -56,7 +56,7 @@ class Report:
         """One line: `file:line: key.path: text`. Silent about a value whose problem is known already."""
         node, path = find(self.root, (*self.at, *below))
         if node.hidden and isinstance(node.value, str) and node.value and node.value in text:
-            text = _SECRET
+            text = _WITHHELD
         if not node.broken:
             self.problems.append(f"{node.place}: {path}: {text}" if path else f"{node.place}: {text}")
 
@@ -82,7 +82,7 @@ def _text(detail: ErrorDetails, node: Node, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         return unknown_key(str(detail["loc"][-1]), _keys_at(model, detail["loc"][:-1]))
     if node.hidden:
-        return _SECRET
+        return _WITHHELD
     context = {name: _whole(value) for name, value in detail.get("ctx", {}).items()}
     text = _TEXTS.get(kind, detail["msg"]).format_map(context)
     if kind == "missing":

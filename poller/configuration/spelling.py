@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from poller.configuration.secrets import Secret
-from poller.configuration.tree import Node
+from poller.configuration.tree import Node, joined
 from poller.errors import ConfigurationError
 
 DATA = frozenset({"headers", "environment", "tags"})
@@ -40,7 +40,7 @@ class Speller:
         if here in OPAQUE:
             return node
         if isinstance(node.value, list):
-            items = [self.spell(item, (*path, ""), f"{written}[{index}]") for index, item in enumerate(node.value)]
+            items = [self.spell(item, (*path, ""), joined(written, index)) for index, item in enumerate(node.value)]
             return replace(node, value=items)
         if not isinstance(node.value, dict):
             return node
@@ -60,7 +60,7 @@ class Speller:
         spelled: dict[str, Node] = {}
         for key, child in node.value.items():
             name = key if path and path[-1] in DATA | NAMED else snake_case(key)
-            below = f"{written}.{key}" if written else key
+            below = joined(written, key)
             if name in spelled:
                 first = spelled[name]
                 self.problems.append(

@@ -82,6 +82,13 @@ def clashes(one: Node, other: Node, path: tuple[str, ...] = ()) -> Iterator[tupl
             yield from clashes(one.value[key], child, (*path, key))
 
 
+def joined(path: str, step: str | int) -> str:
+    """`event_source_mappings[0].batch_size`, one step at a time."""
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    return f"{path}.{step}" if path else step
+
+
 def find(root: Node, location: Location) -> tuple[Node, str]:
     """The deepest node there is on the way to `location`, and the whole way in the user's own spelling."""
     node, path, lost = root, "", False
@@ -92,7 +99,6 @@ def find(root: Node, location: Location) -> tuple[Node, str]:
         elif not lost and isinstance(node.value, dict):
             child = node.value.get(step)
         lost = child is None
-        written = f"[{step}]" if isinstance(step, int) else str((child.key if child else "") or step)
-        path += written if written.startswith("[") or not path else f".{written}"
+        path = joined(path, step if isinstance(step, int) else (child.key if child else "") or step)
         node = child or node
     return node, path
