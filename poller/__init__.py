@@ -1,3 +1,3 @@
-"""AWS Lambda's event source mapping, outside Lambda: poll, filter, batch, invoke synchronously, settle by the answer."""
+"""AWS Lambda's event source mapping, outside Lambda: poll, batch, invoke synchronously, settle by the answer."""
 
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ class ConfigurationError(PollerError):
 
 
 class EnvironmentProblem(PollerError):
-    """The machine does not give what the daemon needs (port taken, state locked or corrupt). The command ends with 69."""
+    """The machine does not give what the daemon needs: port taken, state locked or corrupt. Exit code 69."""
 
 
 class CallError(PollerError):
@@ -31,7 +31,8 @@ class NoCredentials(NotSent):
 
 class AnswerLost(CallError):
     """The request went out, wholly or in part, and no complete answer came back: reset, end of stream, timeout, an
-    answer that is not HTTP or over the size limit. Whether the service acted on it is not known."""
+    answer that is not HTTP or over the size limit. Whether the service acted on it is not known.
+    """
 
 
 class ServiceError(CallError):

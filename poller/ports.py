@@ -1,22 +1,115 @@
 """What is pluggable, as protocols: the lane loop and the supervisor know sources and functions only through these.
 
-A mapping reads one `Source`; a source has partitions, the unit of restart; a partition has lanes, each strictly
-sequential. Concurrency is more lanes, never more than one batch in one lane.
+A mapping reads one source; a source has partitions, the unit of restart; a partition has lanes, each strictly
+sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two batches in one lane.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol, Self
 
 from poller.policy.response import Outcome
-from poller.record import Record
+from poller.record import Page, Record
 
 
-class Clock(Protocol):
-    """Wall time. Monotonic time is the event loop's own `time()`."""
+class MemoryBound(Protocol):
+    """Where a source counts the bytes it holds."""
 
-    def now(self) -> float:
-        """Seconds since the epoch."""
+    def hold(self, size: int) -> None:
+        """So many bytes more are in flight."""
+        ...
+
+    def let_go(self, size: int) -> None:
+        """So many are done with."""
+        ...
+
+
+class Admission(Protocol):
+    """Whether a mapping may receive now, as its source asks before each receive."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a soft stop was asked for."""
+        ...
+
+    @property
+    def memory(self) -> MemoryBound:
+        """The mapping's own."""
+        ...
+
+    def connect(self, poke: Callable[[], None]) -> None:
+        """`poke` is called at a soft stop and whenever `lanes` may answer more than before."""
+        ...
+
+    def lanes(self, now: float) -> int:
+        """How many lanes may hold a batch now; 0 while nothing may be received. `now` is the loop's time."""
+        ...
+
+    def busy(self, now: float) -> None:
+        """Every lane has a batch and the source has more: another lane may be worth it."""
+        ...
+
+
+class Lane(Protocol):
+    """A strictly sequential path of records out of a partition. One task calls it, one call at a time."""
+
+    async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
+        """The next records, at most `limit`; an empty page after `wait` seconds or at a soft stop.
+
+        `wait` may be infinite. `gathering` says that a batch is open in this lane: it is served before lanes that have
+        nothing. Never raises for what the source does: the source keeps trying and says why in its status.
+        """
+        ...
+
+    def put_back(self, page: Page) -> None:
+        """These found no place in the batch: the next free lane gets them first."""
+        ...
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """The event the function sees."""
+        ...
+
+    def hold_until(self, records: Sequence[Record]) -> float:
+        """Until when (loop time) a batch that cannot be invoked may be kept."""
+        ...
+
+    def settle(self, records: Sequence[Record]) -> None:
+        """Done with for good. Hands over and returns."""
+        ...
+
+    def release(self, records: Sequence[Record], *, failed: bool) -> None:
+        """Back to the source: after a failed invocation, or without one. Hands over and returns."""
+        ...
+
+    async def ready(self) -> None:
+        """Return when at most one batch handed over by this lane is still being settled."""
+        ...
+
+
+class Partition(Protocol):
+    """The unit of ownership and restart. Entering reaches the source; leaving gives back what is not settled."""
+
+    name: str
+
+    async def __aenter__(self) -> Self:
+        """Raises SourceUnavailable."""
+        ...
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Ends the receives, hands back what nobody took, and sees everything handed over through: at a soft stop
+        for as long as it takes, when cancelled for two seconds.
+        """
+        ...
+
+    def lane(self) -> Lane:
+        """One more lane."""
+        ...
+
+
+class Source(Protocol):
+    """Where the records of one mapping come from."""
+
+    def partitions(self) -> AsyncIterator[Partition]:
+        """Each partition when it may run, until a soft stop or until there will be no more."""
         ...
 
 
@@ -28,10 +121,10 @@ class Function(Protocol):
     payload_limit: int
     """Most bytes of one event."""
     timeout: float
-    """Seconds after which an invocation has failed. The answer is given within it, give or take the connect."""
+    """Seconds after which an invocation has failed. The outcome is given within it, give or take the connect."""
 
     async def invoke(self, event: bytes) -> Outcome:
-        """Invoke once and say what happened; never retry, never raise for what a function or network can do."""
+        """Invoke once and say what happened; never retry, never raise for what a function or a network can do."""
         ...
 
     async def close(self) -> None:

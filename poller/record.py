@@ -1,5 +1,6 @@
-"""Record: one message or stream entry on its way from receive to settle."""
+"""Record: one message or stream entry on its way from receive to settle. Page: what one receive brought."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,3 +21,16 @@ class Record:
     """Ordering key: message group, partition key or item key; None where the source keeps no order."""
     handle: Any = None
     """For the record's source alone, e.g. how long the message stays invisible."""
+
+
+@dataclass(slots=True, eq=False)
+class Page:
+    """Records received together, or a part of them."""
+
+    records: Sequence[Record]
+    bound: int
+    """No selection of these records makes more than this many bytes of an event. Comes free with a receive: the
+    length of its answer plus what an event adds to each record at the most."""
+
+
+EMPTY_PAGE = Page((), 0)

@@ -1,7 +1,7 @@
 """What an invocation's answer means for its batch. Decides which records succeeded; never what happens to them next.
 
-The rules are those of partial batch responses, case by case as recorded from AWS: anything that is not clearly a list of
-known item identifiers fails the whole batch, anything that clearly names nothing succeeds.
+The rules are those of partial batch responses, case by case as recorded from AWS: anything that is not clearly a list
+of known item identifiers fails the whole batch, anything that clearly names nothing succeeds.
 """
 
 import json

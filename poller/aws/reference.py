@@ -1,0 +1,143 @@
+"""The reference transport: the data-plane port on stock aiobotocore clients.
+
+Slow and complete: proxies, client certificates, odd credentials, whatever the SDK can do. It also is what the lean
+transport is compared with. Requests go in as the same JSON bytes, and the service's own bytes come out, taken from the
+SDK before it parses them.
+"""
+
+import json
+import re
+from contextlib import AsyncExitStack
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore import exceptions as sdk
+
+from poller.aws.port import Operation, Reply
+from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+
+CONNECTIONS = 1000
+"""Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""
+CONNECT_TIMEOUT = 10.0
+INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+
+_NO_CREDENTIALS = (
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.CredentialRetrievalError,
+    sdk.TokenRetrievalError,
+    sdk.SSOError,
+    sdk.ProfileNotFound,
+)
+_NOT_SENT = (
+    sdk.EndpointConnectionError,
+    sdk.ConnectTimeoutError,
+    sdk.ProxyConnectionError,
+    sdk.SSLError,
+    sdk.NoRegionError,
+    sdk.EndpointProviderError,
+    sdk.UnknownEndpointError,
+)
+
+
+class ReferenceTransport:
+    """Makes a client at the first call of each service; one more for calls that must not be sent twice."""
+
+    def __init__(self, session: AioSession, region: str, endpoints: dict[str, str | None]) -> None:
+        """`endpoints`: an endpoint URL by service, where one is set."""
+        self._session = session
+        self._region = region
+        self._endpoints = endpoints
+        self._clients: dict[tuple[str, bool, float], Any] = {}
+        self._stack = AsyncExitStack()
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        """See `Transport.call`."""
+        try:
+            client = await self._client(operation, timeout or operation.timeout)
+            if operation.target is None:
+                return await _invoke(client, operation, body)
+            answer = await _method(client, operation)(**json.loads(body))
+            raw: bytes = answer["RawBody"]
+            metadata = answer["ResponseMetadata"]
+            return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], raw)
+        except (sdk.BotoCoreError, sdk.ClientError) as error:
+            raise _as_ours(error) from error
+
+    async def _client(self, operation: Operation, timeout: float) -> Any:  # noqa: ASYNC109
+        key = (operation.service, operation.resend, timeout)
+        if key not in self._clients:
+            config = AioConfig(
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=timeout,
+                max_pool_connections=CONNECTIONS,
+                parameter_validation=False,
+                retries={"mode": "standard", "total_max_attempts": 3 if operation.resend else 1},
+                tcp_keepalive=True,
+            )
+            client = await self._stack.enter_async_context(
+                self._session.create_client(
+                    operation.service,
+                    region_name=self._region,
+                    endpoint_url=self._endpoints.get(operation.service),
+                    config=config,
+                )
+            )
+            client.meta.events.register_last(f"before-parse.{operation.service}.*", _keep_raw_body)
+            self._clients[key] = client
+        return self._clients[key]
+
+    async def close(self) -> None:
+        """Close every client."""
+        await self._stack.aclose()
+
+
+def _keep_raw_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    customized_response_dict["RawBody"] = response_dict["body"]
+
+
+def _method(client: Any, operation: Operation) -> Any:
+    return getattr(client, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.name).lower())
+
+
+async def _invoke(client: Any, operation: Operation, body: bytes) -> Reply:
+    parts = urlsplit(operation.path)
+    found = INVOKE_PATH.fullmatch(parts.path)
+    assert found is not None, f"not a path of Invoke: {operation.path}"
+    arguments: dict[str, Any] = {"FunctionName": unquote(found[1])}
+    if qualifier := parse_qs(parts.query).get("Qualifier"):
+        arguments["Qualifier"] = qualifier[0]
+    answer = await client.invoke(**arguments, Payload=body)
+    metadata = answer["ResponseMetadata"]
+    # the size is bounded while the answer is read, not once all of it is here
+    payload = bytearray()
+    async for chunk in answer["Payload"].content.iter_chunked(64 * 1024):
+        payload += chunk
+        if len(payload) > operation.max_reply_bytes:
+            answer["Payload"].close()
+            raise AnswerLost(f"the answer is over {operation.max_reply_bytes} bytes")
+    length = metadata["HTTPHeaders"].get("content-length")
+    if length is not None and int(length) != len(payload):
+        raise AnswerLost(f"the answer ended after {len(payload)} of {length} bytes")
+    return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], bytes(payload))
+
+
+def _as_ours(error: Exception) -> CallError:
+    """The SDK's exception as the value every transport gives."""
+    if isinstance(error, sdk.ClientError):
+        told = error.response.get("Error", {})
+        metadata = error.response.get("ResponseMetadata", {})
+        retry_after = metadata.get("HTTPHeaders", {}).get("retry-after", "")
+        return ServiceError(
+            metadata.get("HTTPStatusCode", 0),
+            str(told.get("Code", "Unknown")),
+            str(told.get("Message", "")),
+            retry_after=float(retry_after) if retry_after.isdecimal() else None,
+        )
+    if isinstance(error, _NO_CREDENTIALS):
+        return NoCredentials(str(error))
+    if isinstance(error, _NOT_SENT):
+        return NotSent(str(error))
+    return AnswerLost(str(error))

@@ -1,0 +1,96 @@
+"""One transport per account and region, shared by everything that has the same settings, and counted."""
+
+import os
+from collections.abc import Mapping
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.aws.credentials import AwsSettings as CredentialSettings
+from poller.aws.credentials import open_session
+from poller.aws.lean import build_lean_transport
+from poller.aws.port import Operation, Reply, Transport
+from poller.aws.proxies import proxy_for
+from poller.errors import AnswerLost, CallError, ServiceError
+
+SERVICES = ("sqs", "lambda")
+"""Whose hot operations go through a transport."""
+
+
+class AwsSettings(CredentialSettings, Protocol):
+    """How AWS is reached; equal settings share a transport."""
+
+    @property
+    def transport(self) -> str:
+        """`lean` or `aiobotocore`."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+class Transports:
+    """Builds transports on first use; `close` them all at the end."""
+
+    def __init__(self, log: FilteringBoundLogger, environ: Mapping[str, str] = os.environ) -> None:
+        self.requests: dict[tuple[str, str, str], int] = {}
+        """Calls by service, operation and outcome, of all transports."""
+        self._log = log
+        self._environ = environ
+        self._built: dict[tuple[AwsSettings, str], Transport] = {}
+
+    async def get(self, aws: AwsSettings, region: str) -> Transport:
+        """The transport for these settings. Makes no call, and loads no client."""
+        key = (aws, region)
+        if key not in self._built:
+            self._built[key] = Counted(await self._build(aws, region), self.requests)
+        return self._built[key]
+
+    async def _build(self, aws: AwsSettings, region: str) -> Transport:
+        proxied = [service for service in SERVICES if self._proxy(aws, service, region)]
+        if aws.transport == "lean" and not proxied:
+            return await build_lean_transport(aws, region)
+        if proxied:
+            self._log.info("transport_chosen", transport="aiobotocore", because="a proxy applies", services=proxied)
+        # imported here, because whoever runs on the lean transport need not carry the SDK's clients
+        from poller.aws.reference import ReferenceTransport  # noqa: PLC0415
+
+        endpoints = {service: aws.for_service(service)[0] for service in SERVICES}
+        return ReferenceTransport(open_session(aws, region), region, endpoints)
+
+    def _proxy(self, aws: AwsSettings, service: str, region: str) -> str | None:
+        url = aws.for_service(service)[0] or f"https://{service}.{region}.amazonaws.com"
+        return proxy_for(url, self._environ)
+
+    async def close(self) -> None:
+        """Close every transport that was built."""
+        for transport in self._built.values():
+            await transport.close()
+
+
+class Counted:
+    """A transport whose calls are counted by outcome: ok, not_sent, lost, or the service's error code."""
+
+    def __init__(self, transport: Transport, requests: dict[tuple[str, str, str], int]) -> None:
+        self._transport = transport
+        self._requests = requests
+        self.close = transport.close
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        """See `Transport.call`."""
+        try:
+            reply = await self._transport.call(operation, body, timeout)
+        except CallError as error:
+            self._count(operation, _outcome(error))
+            raise
+        self._count(operation, "ok")
+        return reply
+
+    def _count(self, operation: Operation, outcome: str) -> None:
+        key = (operation.service, operation.name, outcome)
+        self._requests[key] = self._requests.get(key, 0) + 1
+
+
+def _outcome(error: CallError) -> str:
+    if isinstance(error, ServiceError):
+        return error.code
+    return "lost" if isinstance(error, AnswerLost) else "not_sent"

@@ -1,0 +1,88 @@
+"""What a failed AWS call means for whoever has to wait: one typed reason and a sentence that says what to do."""
+
+from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+
+THROTTLES = frozenset(
+    {
+        # the standard retry mode's throttling codes, and those of the services we call
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "OverLimit",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDeniedException"})
+MISSING = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "QueueDeletedRecently",
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        "ResourceNotFoundException",
+    }
+)
+
+
+def code_of(error: CallError) -> str:
+    """The typed reason: credentials, access_denied, source_missing, throttled, unreachable, or error."""
+    if isinstance(error, NoCredentials):
+        return "credentials"
+    if isinstance(error, (NotSent, AnswerLost)):
+        return "unreachable"
+    if isinstance(error, ServiceError):
+        for code, names in _NAMED:
+            if error.code in names:
+                return code
+        if error.status == 429:
+            return "throttled"
+        return "unreachable" if error.status >= 500 else "error"
+    return "error"
+
+
+_NAMED = (
+    ("throttled", THROTTLES),
+    ("credentials", CREDENTIALS),
+    ("access_denied", DENIED),
+    ("source_missing", MISSING),
+)
+
+_ADVICE = {
+    "credentials": "check the AWS credentials of this mapping",
+    "access_denied": "allow the action in the policy of the role or user",
+    "source_missing": "check the ARN, the region and the endpoint_url",
+    "throttled": "the service asks for fewer calls",
+    "unreachable": "check the network, the region and the endpoint_url",
+}
+
+
+def text_of(error: CallError, action: str, resource: str) -> str:
+    """One sentence for log and status, e.g. `sqs:ReceiveMessage on arn:…: AccessDenied (403): …`."""
+    advice = _ADVICE.get(code_of(error))
+    return f"{action} on {resource}: {error}" + (f"; {advice}" if advice else "")

@@ -1,0 +1,160 @@
+"""Functions behind the Lambda Invoke API, or an endpoint that speaks it, the Runtime Interface Emulator included."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from poller import codec
+from poller.aws.port import Operation, Reply, Transport
+from poller.aws.trouble import CREDENTIALS, DENIED
+from poller.errors import CallError, NoCredentials, NotSent, ServiceError
+from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+
+READ_MARGIN = 10.0
+"""Seconds our own limit lies above the function's timeout, so that Lambda's answer about a timeout is heard."""
+
+RESPONSE_LIMIT = 6_291_556
+"""Bytes of a synchronous answer, as Lambda itself enforces them."""
+
+DETAIL = 300
+"""Characters of a function's error message kept for log and status."""
+
+BEFORE_THE_FUNCTION = frozenset(
+    {
+        # what the Invoke API answers when the function did not run
+        "EC2AccessDeniedException",
+        "EC2ThrottledException",
+        "EC2UnexpectedException",
+        "EFSIOException",
+        "EFSMountConnectivityException",
+        "EFSMountFailureException",
+        "EFSMountTimeoutException",
+        "ENILimitReachedException",
+        "InvalidParameterValueException",
+        "InvalidRuntimeException",
+        "InvalidSecurityGroupIDException",
+        "InvalidSubnetIDException",
+        "InvalidZipFileException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+        "NoPublishedVersionException",
+        "RecursiveInvocationException",
+        "ResourceConflictException",
+        "ResourceNotReadyException",
+        "S3FilesMountConnectivityException",
+        "S3FilesMountFailureException",
+        "S3FilesMountTimeoutException",
+        "ServiceException",
+        "SnapStartException",
+        "SnapStartNotReadyException",
+        "SnapStartTimeoutException",
+        "SubnetIPAddressLimitReachedException",
+    }
+)
+
+
+class LambdaFunction:
+    """Invokes synchronously and reads what happened from status, headers and, for the emulator, body."""
+
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        *,
+        function_name: str,
+        qualifier: str | None,
+        timeout: float,
+        payload_limit: int,
+        rie: bool,
+    ) -> None:
+        """`function_name`: name, partial ARN or ARN without qualifier. `rie`: the emulator's errors come as 200s."""
+        self.name = name
+        self.payload_limit = payload_limit
+        self.timeout = timeout + READ_MARGIN
+        self._transport = transport
+        self._rie = rie
+        query = f"?{urlencode({'Qualifier': qualifier})}" if qualifier else ""
+        self._operation = Operation(
+            "lambda",
+            "Invoke",
+            content_type="application/json",
+            path=f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations{query}",
+            timeout=self.timeout,
+            resend=False,
+            max_reply_bytes=RESPONSE_LIMIT,
+        )
+
+    async def invoke(self, event: bytes) -> Outcome:
+        """See `Function.invoke`."""
+        try:
+            reply = await self._transport.call(self._operation, event)
+        except CallError as error:
+            return outcome_of(error)
+        headers = reply.headers
+        request_id = headers.get("x-amzn-requestid")
+        version = headers.get("x-amz-executed-version")
+        function_error = headers.get("x-amz-function-error")
+        if function_error is None and not (self._rie and _emulator_error(reply.body)):
+            return Succeeded(reply.body, request_id, version)
+        return Failed(
+            "function_error",
+            _detail(reply),
+            request_id,
+            version,
+            reply.status,
+            function_error or "Unhandled",
+        )
+
+    async def close(self) -> None:
+        """The transport is not ours to close."""
+
+
+def outcome_of(error: CallError) -> Outcome:
+    """What an Invoke call that brought no 2xx means for the batch."""
+    if isinstance(error, NotSent):
+        return NotInvoked("credentials" if isinstance(error, NoCredentials) else "unreachable", str(error))
+    if not isinstance(error, ServiceError):
+        return Failed("answer_lost", str(error))
+    if error.status == 413:
+        return TooLarge(str(error))
+    code = _refusal(error)
+    if code is not None:
+        return NotInvoked(code, str(error), error.retry_after)
+    return Failed(f"http_{error.status}", str(error), status=error.status)
+
+
+def _refusal(error: ServiceError) -> str | None:
+    """Why the function did not run, None where it may have, or where trying again would not help."""
+    if error.status == 429:
+        return "throttled"
+    if error.code == "ResourceNotFoundException":
+        return "function_missing"
+    if error.code in CREDENTIALS:
+        return "credentials"
+    if error.code in DENIED:
+        return "access_denied"
+    return "unavailable" if error.status == 503 or error.code in BEFORE_THE_FUNCTION else None
+
+
+def _emulator_error(body: bytes) -> bool:
+    """The emulator answers errors with 200: a handled one as an object, a timeout as plain text."""
+    if body.startswith(b"Task timed out after "):
+        return True
+    answer = _object(body)
+    return "errorMessage" in answer and "errorType" in answer
+
+
+def _detail(reply: Reply) -> str:
+    answer = _object(reply.body)
+    if "errorMessage" not in answer and "errorType" not in answer:
+        return reply.body[:DETAIL].decode("utf-8", "replace")
+    return f"{answer.get('errorType', 'Error')}: {answer.get('errorMessage', '')}"[:DETAIL]
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = codec.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

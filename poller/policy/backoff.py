@@ -1,0 +1,34 @@
+"""How long to wait before the next attempt. Chance comes in as an argument; nothing sleeps here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Chance = Callable[[], float]
+"""Draws from [0, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential delays with jitter over the upper half, so that no delay is near zero and no two callers agree."""
+
+    first: float
+    """Seconds before the first retry, before jitter."""
+    cap: float
+    factor: float = 2.0
+
+    def delay(self, attempt: int, chance: Chance) -> float:
+        """Seconds to wait after the `attempt`-th failure in a row, counted from 1."""
+        # the exponent is bounded because a float overflows at 2 ** 1024, and an outage may last for days
+        full = min(self.cap, self.first * self.factor ** min(attempt - 1, 63))
+        return full * (0.5 + 0.5 * chance())
+
+
+RETRY = Backoff(first=0.5, cap=60.0)
+"""Between attempts of a batch. The first value is fitted to the one calibration point known of Lambda: eight attempts
+in sixty seconds."""
+
+SOURCE = Backoff(first=1.0, cap=60.0)
+"""After a source could not be reached or refused us."""
+
+SETTLE = Backoff(first=0.2, cap=20.0)
+"""After a delete or a visibility change brought no answer."""

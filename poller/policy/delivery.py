@@ -1,0 +1,162 @@
+"""What happens next to one batch: invoke, wait, settle or give back. Knows no source, no function and no clock.
+
+The machine holds the parts of the batch still to be delivered as a stack, is asked for the next step, and is told the
+outcome of each invocation. Every record leaves it exactly once, by a Settle or a Return.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poller.policy.backoff import RETRY, Chance
+from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
+from poller.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How a mapping wants failures treated."""
+
+    report_batch_item_failures: bool = False
+    stop_at_first_failure: bool = False
+    """After a named failure keep the rest of its group too, so that nothing overtakes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Hand these records to the function, in this order."""
+
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing for `seconds`, because of what `outcome` says; the batch stays ours."""
+
+    seconds: float
+    outcome: NotInvoked
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Done with for good."""
+
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Back to the source, which holds the failures of its records itself."""
+
+    records: Sequence[Record]
+    failed: bool
+    """Whether the function was invoked with them. What was never invoked may be received again at once."""
+
+
+Step = Invoke | Wait | Settle | Return
+
+
+class Delivery:
+    """The delivery of one batch whose source holds the failed records (SQS: visibility timeout and redrive)."""
+
+    __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failure", "gap", "hold_until")
+
+    def __init__(self, records: Sequence[Record], policy: RetryPolicy, hold_until: float) -> None:
+        """`hold_until` is when records that could not be invoked are given back."""
+        self._policy = policy
+        self._parts: list[Sequence[Record]] = [records]
+        self._steps: list[Step] = []
+        self._refusals = 0
+        self.hold_until = hold_until
+        self.failure: str | None = None
+        """What the last whole-batch failure was, for status and log; None after a success."""
+        self.gap = False
+        """Whether settling the unnamed records of a partial response let one overtake a failed one of its group."""
+
+    def next_step(self, now: float) -> Step | None:
+        """The next thing to do; None when every record has left."""
+        if self._steps:
+            return self._steps.pop(0)
+        if not self._parts:
+            return None
+        if self._refusals and now >= self.hold_until:
+            return Return(self._parts.pop(), failed=False)
+        return Invoke(self._parts[-1])
+
+    def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
+        """The outcome of the invocation that `next_step` asked for."""
+        records = self._parts[-1]
+        if isinstance(outcome, NotInvoked):
+            self._refusals += 1
+            wanted = RETRY.delay(self._refusals, chance) if outcome.retry_after is None else outcome.retry_after
+            self._steps.append(Wait(max(0.0, min(wanted, self.hold_until - now)), outcome))
+            return
+        self._parts.pop()
+        self._refusals = 0
+        match outcome:
+            case Succeeded():
+                self._report_answer(records, outcome.body)
+            case TooLarge() if len(records) > 1:
+                half = len(records) // 2
+                self._parts += [records[half:], records[:half]]
+            case TooLarge():
+                self._fail(records, f"payload too large: {outcome.detail}")
+            case Failed():
+                self._fail(records, f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error)
+
+    def _report_answer(self, records: Sequence[Record], body: bytes) -> None:
+        if not self._policy.report_batch_item_failures:
+            failed: frozenset[str] | None = frozenset()
+        else:
+            failed = failed_identifiers(body, {record.identifier for record in records})
+        if failed is None:
+            self._fail(records, "the answer is not a valid partial batch response")
+            return
+        self.failure = None
+        if not failed:
+            self._steps.append(Settle(records))
+            return
+        held_back = _with_rest_of_group(records, failed)
+        if self._policy.stop_at_first_failure:
+            failed = held_back
+        self.gap = failed != held_back
+        delivered = [record for record in records if record.identifier not in failed]
+        if delivered:
+            self._steps.append(Settle(delivered))
+        self._give_back([record for record in records if record.identifier in failed])
+
+    def _fail(self, records: Sequence[Record], why: str) -> None:
+        self.failure = why
+        self._give_back(records)
+
+    def _give_back(self, records: Sequence[Record]) -> None:
+        """Return what failed, and with it what would overtake it in a part not yet invoked."""
+        self._steps.append(Return(records, failed=True))
+        if not self._parts:
+            return
+        stopped = {record.key for record in records if record.key is not None}
+        for index, part in enumerate(self._parts):
+            behind = [record for record in part if record.key in stopped]
+            if behind:
+                self._steps.append(Return(behind, failed=False))
+                self._parts[index] = [record for record in part if record.key not in stopped]
+        self._parts = [part for part in self._parts if part]
+
+    def remaining(self) -> list[Record]:
+        """What has not left yet, for a stop that cannot wait."""
+        left = [record for part in reversed(self._parts) for record in part]
+        return left + [
+            record for step in self._steps if not isinstance(step, (Wait, Invoke)) for record in step.records
+        ]
+
+
+def _with_rest_of_group(records: Sequence[Record], failed: frozenset[str]) -> frozenset[str]:
+    stopped: set[str] = set()
+    kept = set(failed)
+    for record in records:
+        if record.key is None:
+            continue
+        if record.identifier in failed:
+            stopped.add(record.key)
+        if record.key in stopped:
+            kept.add(record.identifier)
+    return frozenset(kept)

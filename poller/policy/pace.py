@@ -1,0 +1,57 @@
+"""How many lanes of a mapping may work at once: up on success, down on errors and throttles.
+
+Lambda starts an SQS mapping with five concurrent batches, adds up to 300 a minute, and lowers the number when the
+function fails or is throttled. The rates of lowering are not published: halving is the usual rule and is kept here.
+"""
+
+from dataclasses import dataclass, field
+
+from poller.policy.backoff import Backoff, Chance
+
+GROWTH_PER_SECOND = 5.0
+"""Lambda's documented 300 concurrent invocations a minute."""
+
+FAILING = Backoff(first=1.0, cap=30.0)
+"""Between batches once a single lane is left and the function still fails."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Additive increase, multiplicative decrease, within `least` and `most` lanes."""
+
+    start: int
+    most: int
+    lanes: int = field(init=False)
+    _failures: int = field(default=0, init=False)
+    _resume_at: float = field(default=0.0, init=False)
+    _changed_at: float = field(default=float("-inf"), init=False)
+
+    def __post_init__(self) -> None:
+        self.lanes = min(self.start, self.most)
+
+    def succeeded(self) -> None:
+        """A batch went through."""
+        if self._failures:
+            self._failures = 0
+            self._resume_at = 0.0
+
+    def busy(self, now: float) -> None:
+        """Every lane is taken and the source has more: grow, as fast as Lambda does."""
+        if self.lanes < self.most and not self._failures and now - self._changed_at >= 1 / GROWTH_PER_SECOND:
+            self.lanes += 1
+            self._changed_at = now
+
+    def failed(self, now: float, chance: Chance) -> None:
+        """The function failed a whole batch or refused it. A burst of parallel failures counts once a second."""
+        if self._failures and now - self._changed_at < 1.0:
+            return
+        self._failures += 1
+        self._changed_at = now
+        if self.lanes > 1:
+            self.lanes //= 2
+        else:
+            self._resume_at = now + FAILING.delay(self._failures, chance)
+
+    def resumes_in(self, now: float) -> float:
+        """Seconds until the next batch may be received; 0 for at once."""
+        return max(0.0, self._resume_at - now)

@@ -1,0 +1,69 @@
+"""SQS visibility: when to extend, when to stop holding, when a failed message should appear again.
+
+Each extension is for the queue's own timeout, renewed at half of it, so that a crash hides messages no longer than
+the queue's owner chose.
+"""
+
+import math
+from dataclasses import dataclass
+
+SHORTEST_EXTENSION = 10.0
+"""Seconds. Below it a renewal at half time would be a steady load of calls for a queue with a tiny timeout."""
+
+LONGEST_HOLD = 11 * 3600 + 45 * 60.0
+"""Seconds after the receive. The service ends visibility 12 hours after the receive, whatever is asked for."""
+
+SERVICE_HOLD = 12 * 3600.0
+"""Seconds after the receive at which the service refuses further extension."""
+
+SLACK = 0.5
+"""Seconds by which a message may appear later than asked for without a call to correct it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """The rule for one queue. All times are of one monotonic clock, in seconds."""
+
+    queue_timeout: float
+    longest_hold: float = LONGEST_HOLD
+    failure_timeout: float | None = None
+    """What the user set to see failed messages sooner than the queue's timeout would show them."""
+
+    @property
+    def extension(self) -> int:
+        """Whole seconds asked for at receive and at each renewal."""
+        return math.ceil(max(self.queue_timeout, SHORTEST_EXTENSION))
+
+    @property
+    def explicit_on_receive(self) -> bool:
+        """Whether the receive itself must name a timeout, because the queue's own is too short to renew."""
+        return self.queue_timeout < SHORTEST_EXTENSION
+
+    def first_visible_at(self, received: float) -> float:
+        """When a message just received would appear again if nothing were done."""
+        return received + (self.extension if self.explicit_on_receive else self.queue_timeout)
+
+    def renew_at(self, extended: float) -> float:
+        """When to extend what was received or extended at that moment."""
+        return extended + self.extension / 2
+
+    def release_at(self, received: float) -> float:
+        """When to give a message back that could not be delivered all this time."""
+        return received + self.longest_hold
+
+    def extension_ends(self, received: float) -> float:
+        """From when on the service refuses to extend by a whole extension."""
+        return received + SERVICE_HOLD - self.extension
+
+    def after_failure(self, now: float, received: float, visible_at: float) -> int | None:
+        """Seconds to ask for after a failed invocation, None when the message appears in time by itself.
+
+        A message becomes visible one second after the failure or one queue timeout after its receive, whichever is
+        later; a timeout set for failures may bring that forward.
+        """
+        target = max(now + 1.0, received + self.queue_timeout)
+        if self.failure_timeout is not None:
+            target = min(target, now + self.failure_timeout)
+        if visible_at <= target + SLACK:
+            return None
+        return max(0, math.ceil(target - now))

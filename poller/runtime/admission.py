@@ -1,0 +1,103 @@
+"""Whether a mapping may receive now, and for how many lanes: stop, pace, slots and memory in one answer."""
+
+import asyncio
+from collections.abc import Callable
+
+from poller.policy.backoff import Chance
+from poller.policy.pace import Pace
+from poller.runtime.memory import Memory
+from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.runtime.stop import Stop
+
+
+def _nobody() -> None:
+    return None
+
+
+class Admission:
+    """What a mapping's source asks before each receive, and what its lanes tell about theirs."""
+
+    def __init__(self, stop: Stop, pace: Pace, memory: Memory, status: MappingStatus, chance: Chance) -> None:
+        self.stop = stop
+        self.pace = pace
+        self.memory = memory
+        self._status = status
+        self._chance = chance
+        self._poke: Callable[[], None] = _nobody
+        self._grow: Callable[[], None] = _nobody
+        self._waiting_for_slot = 0
+        self._resume: asyncio.TimerHandle | None = None
+        self._shown: ReasonCode | None = None
+
+    def connect(self, poke: Callable[[], None]) -> None:
+        """The source's wish to be called whenever the answer may have become better."""
+        self._poke = poke
+        self.stop.listen(poke)
+
+    def on_growth(self, grow: Callable[[], None]) -> None:
+        """Called when one more lane may be started."""
+        self._grow = grow
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a soft stop was asked for."""
+        return self.stop.soft
+
+    def lanes(self, now: float) -> int:
+        """How many lanes may hold a batch now; 0 while nothing may be received."""
+        closed = self._closed(now)
+        if closed is not self._shown:
+            self._show(closed, now)
+        return 0 if closed else self.pace.lanes
+
+    def _closed(self, now: float) -> ReasonCode | None:
+        if self.stop.soft:
+            return ReasonCode.STOPPING
+        if self._waiting_for_slot:
+            return ReasonCode.WAITING_FOR_SLOT
+        if self.memory.full(self._poke):
+            return ReasonCode.MEMORY
+        if pause := self.pace.resumes_in(now):
+            if self._resume is None:
+                self._resume = asyncio.get_running_loop().call_later(pause, self._resumed)
+            return ReasonCode.FUNCTION_FAILING
+        return None
+
+    def _show(self, closed: ReasonCode | None, now: float) -> None:
+        """Why nothing is received is the mapping's reason, unless it has a worse one."""
+        self._shown = closed
+        if self._status.state is MappingState.RUNNING:
+            until = now + self.pace.resumes_in(now) if closed is ReasonCode.FUNCTION_FAILING else None
+            self._status.reason = None if closed is None else Reason(closed, since=now, until=until)
+
+    def _resumed(self) -> None:
+        self._resume = None
+        self._poke()
+
+    def busy(self, now: float) -> None:
+        """Every lane has a batch and the source has more."""
+        before = self.pace.lanes
+        self.pace.busy(now)
+        if self.pace.lanes > before:
+            self._grow()
+
+    def succeeded(self) -> None:
+        """A batch went through."""
+        self.pace.succeeded()
+
+    def failed(self, now: float) -> None:
+        """A batch failed or was refused, and the pace should go down."""
+        self.pace.failed(now, self._chance)
+
+    def waits_for_slot(self, waits: bool) -> None:
+        """A lane begins or ends waiting for its function's slot. Meanwhile nothing is received."""
+        self._waiting_for_slot += 1 if waits else -1
+        if not waits and not self._waiting_for_slot:
+            self._poke()
+
+    def close(self) -> None:
+        """Forget the source and its timer."""
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+        self._poke = self._grow = _nobody

@@ -1,0 +1,49 @@
+"""Soft stop: receive no more, finish what runs. Hard stop is cancellation, and needs no code of its own here."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Stop:
+    """A soft stop that waiting code hears at once. One for the daemon, and one for each mapping that follows it."""
+
+    def __init__(self) -> None:
+        self.soft = False
+        self._listeners: dict[object, Callable[[], None]] = {}
+
+    def request(self) -> None:
+        """Ask for the soft stop; asking again changes nothing."""
+        if self.soft:
+            return
+        self.soft = True
+        for listener in list(self._listeners.values()):
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` once at the soft stop, now if it was already asked for. Returns what ends the listening."""
+        if self.soft:
+            listener()
+            return lambda: None
+        key = object()
+        self._listeners[key] = listener
+        return lambda: self._listeners.pop(key, None) and None
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait that long, or until the soft stop. Says whether it was the stop."""
+        if self.soft:
+            return True
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        timer = loop.call_later(seconds, wake)
+        ignore = self.listen(wake)
+        try:
+            await over
+        finally:
+            timer.cancel()
+            ignore()
+        return self.soft

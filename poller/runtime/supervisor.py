@@ -1,0 +1,81 @@
+"""One mapping from start to stop: its partitions come and go, each restarted with back-off, none touching another.
+
+Daemon group > mapping > partition > lanes: a lane's error ends its partition alone, and the one broad `except` around
+a partition turns it into a reason, a log line and another try.
+"""
+
+import asyncio
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.errors import SourceUnavailable
+from poller.policy.backoff import SOURCE
+from poller.ports import Partition, Source
+from poller.runtime.lane import LaneContext, run_lane
+from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
+
+SETTLED_IN = 60.0
+"""Seconds a partition has to run before an error counts as its first again."""
+
+
+async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundLogger) -> None:
+    """Run every partition of a source until a soft stop; a hard stop is a cancellation."""
+    status = context.status
+
+    def stopping() -> None:
+        status.state, status.reason = MappingState.STOPPING, Reason(ReasonCode.STOPPING)
+
+    context.admission.stop.listen(stopping)
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for partition in source.partitions():
+                group.create_task(_keep_partition(partition, context, log), name=f"{status.name}/{partition.name}")
+    finally:
+        context.admission.close()
+        status.state = MappingState.STOPPED
+        status.reason = Reason(ReasonCode.STOPPED)
+
+
+async def _keep_partition(partition: Partition, context: LaneContext, log: FilteringBoundLogger) -> None:
+    """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop."""
+    time = asyncio.get_running_loop().time
+    status, stop = context.status, context.admission.stop
+    shown = PartitionStatus(id=partition.name)
+    status.partitions.append(shown)
+    failures = 0
+    while not stop.soft:
+        entered = time()
+        try:
+            async with partition:
+                entered = time()
+                status.state, status.reason, status.reached = MappingState.RUNNING, None, True
+                log.info("source_reached", partition=partition.name)
+                await _run_lanes(partition, context, shown)
+            continue
+        except SourceUnavailable as unavailable:
+            code, text = ReasonCode(unavailable.code), unavailable.text
+            log.warning("source_unavailable", partition=partition.name, code=code.value, text=text)
+        except Exception as error:
+            code, text = ReasonCode.ERROR, f"{type(error).__name__}: {error}"
+            log.exception("partition_failed", partition=partition.name)
+        now = time()
+        failures = 1 if now - entered > SETTLED_IN else failures + 1
+        delay = SOURCE.delay(failures, context.chance)
+        status.reached = True
+        status.state, status.reason = MappingState.PROBLEM, Reason(code, text, since=now, until=now + delay)
+        await stop.wait(delay)
+
+
+async def _run_lanes(partition: Partition, context: LaneContext, shown: PartitionStatus) -> None:
+    """As many lanes as the pace allows, and more as it grows; they end by themselves at a soft stop."""
+    shown.lanes.clear()
+    async with asyncio.TaskGroup() as group:
+
+        def grow() -> None:
+            while len(shown.lanes) < context.admission.pace.lanes:
+                lane_status = LaneStatus(since=asyncio.get_running_loop().time())
+                shown.lanes.append(lane_status)
+                group.create_task(run_lane(partition.lane(), context, lane_status))
+
+        context.admission.on_growth(grow)
+        grow()

@@ -1,0 +1,80 @@
+"""The event a function sees for a batch of SQS messages: members, order and types as Lambda's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from poller import codec
+from poller.record import Record
+from poller.sources.sqs.queue import QueueName
+
+ATTRIBUTE_ORDER = (
+    "ApproximateReceiveCount",
+    "AWSTraceHeader",
+    "SentTimestamp",
+    "SequenceNumber",
+    "MessageGroupId",
+    "SenderId",
+    "MessageDeduplicationId",
+    "ApproximateFirstReceiveTimestamp",
+    "DeadLetterQueueSourceArn",
+)
+"""Of `attributes`, as Lambda writes them; what it does not know follows."""
+
+NOT_PASSED_ON = "SqsManagedSseEnabled"
+
+ADDED_PER_RECORD = 512
+"""An upper bound, in bytes, of what a record's event has beyond the message's own JSON, the queue's ARN apart."""
+ADDED_PER_ATTRIBUTE = 64
+"""Likewise for each message attribute; a message has ten at most."""
+
+
+def bound_of(size: int, messages: int, name: QueueName) -> int:
+    """No selection of the messages of a receive makes more bytes of an event than this. `size`: its answer's length."""
+    return size + messages * (ADDED_PER_RECORD + 10 * ADDED_PER_ATTRIBUTE + len(name.arn))
+
+
+def encoder(name: QueueName) -> Callable[[Sequence[Record]], bytes]:
+    """Makes `encode(records)`, one pass from raw messages to the event's bytes."""
+    arn, region = name.arn, name.region
+
+    def encode(records: Sequence[Record]) -> bytes:
+        return codec.dumps({"Records": [_event(record.item, arn, region) for record in records]})
+
+    return encode
+
+
+def _event(message: Mapping[str, Any], arn: str, region: str) -> dict[str, Any]:
+    attributes = message.get("MessageAttributes")
+    event = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": _system_attributes(message.get("Attributes") or {}),
+        "messageAttributes": {key: _attribute(value) for key, value in attributes.items()} if attributes else {},
+    }
+    if "MD5OfMessageAttributes" in message:
+        event["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+    event["md5OfBody"] = message["MD5OfBody"]
+    event["eventSource"] = "aws:sqs"
+    event["eventSourceARN"] = arn
+    event["awsRegion"] = region
+    return event
+
+
+def _system_attributes(given: Mapping[str, str]) -> dict[str, str]:
+    ordered = {key: given[key] for key in ATTRIBUTE_ORDER if key in given}
+    if len(ordered) != len(given):
+        ordered |= {key: value for key, value in given.items() if key not in ordered and key != NOT_PASSED_ON}
+    return ordered
+
+
+def _attribute(given: Mapping[str, Any]) -> dict[str, Any]:
+    event: dict[str, Any] = {}
+    if "StringValue" in given:
+        event["stringValue"] = given["StringValue"]
+    if "BinaryValue" in given:
+        event["binaryValue"] = given["BinaryValue"]
+    event["stringListValues"] = []
+    event["binaryListValues"] = []
+    event["dataType"] = given["DataType"]
+    return event

@@ -1,0 +1,70 @@
+"""Gathers single entries into full batch calls: ten at once, or what there is after a short while."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from poller.sources.sqs.queue import MOST_PER_CALL
+
+LINGER = 0.02
+"""Seconds an entry waits for company. Long enough to fill calls at a trickle of hundreds a second, short against any
+visibility timeout."""
+
+Entry = TypeVar("Entry")
+
+
+class Gatherer(Generic[Entry]):
+    """Entries in, calls of up to ten out. `send` retries by itself and never raises for what a service can do."""
+
+    def __init__(self, send: Callable[[Sequence[Entry]], Awaitable[None]], linger: float = LINGER) -> None:
+        self.linger = linger
+        self._send = send
+        self._pending: list[Entry] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._calls: set[asyncio.Future[None]] = set()
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Hand over; full tens go out at once."""
+        pending = self._pending
+        pending.extend(entries)
+        while len(pending) >= MOST_PER_CALL:
+            self._start(pending[:MOST_PER_CALL])
+            del pending[:MOST_PER_CALL]
+        if pending and not self.linger:
+            self.flush()
+        elif pending and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self.linger, self.flush)
+        elif not pending and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def flush(self) -> None:
+        """Send what there is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._pending:
+            entries, self._pending = self._pending, []
+            self._start(entries)
+
+    def flush_from_now_on(self) -> None:
+        """Nothing waits for company any more: a stop."""
+        self.linger = 0.0
+        self.flush()
+
+    def _start(self, entries: Sequence[Entry]) -> None:
+        call = asyncio.ensure_future(self._send(entries))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def drain(self) -> None:
+        """Return when every call has ended."""
+        self.flush_from_now_on()
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+    async def abandon(self) -> None:
+        """End the calls that still run."""
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)

@@ -1,0 +1,157 @@
+"""What one queue's mapping holds: messages received and not yet deleted or given back, kept invisible meanwhile.
+
+Messages received together share one `Hold`, because they share the moment at which they would appear again. A renewal
+changes all of them in full calls of ten.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from poller.aws.trouble import text_of
+from poller.errors import CallError
+from poller.occasionally import Occasionally
+from poller.policy.backoff import SETTLE, Chance
+from poller.policy.visibility import Visibility
+from poller.record import Record
+from poller.sources.sqs.queue import MOST_PER_CALL, Queue
+
+
+class Hold:
+    """Messages of one receive. Times are the loop's."""
+
+    __slots__ = ("messages", "received", "renew_at", "renewal", "retries", "size", "visible_at")
+
+    def __init__(self, received: float, size: int, visibility: Visibility) -> None:
+        self.received = received
+        self.size = size
+        """Bytes of the answer they came in."""
+        self.visible_at = visibility.first_visible_at(received)
+        """The latest moment at which they appear again, a renewal under way included."""
+        self.renew_at = visibility.renew_at(received)
+        self.messages: set[Record] = set()
+        self.renewal: asyncio.Task[None] | None = None
+        """The visibility change under way. A later change has to wait for it, or it could be overtaken."""
+        self.retries = 0
+
+
+class Holding:
+    """All holds of a mapping, with one timer at the earliest renewal."""
+
+    def __init__(
+        self, queue: Queue, visibility: Visibility, let_go: Callable[[int], None], chance: Chance, log: Occasionally
+    ) -> None:
+        """`let_go` is told the bytes of a receive once none of its messages is held any more."""
+        self.visibility = visibility
+        self._queue = queue
+        self._let_go = let_go
+        self._chance = chance
+        self._log = log
+        self._holds: dict[Hold, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._renewals: set[asyncio.Task[None]] = set()
+        self.by_id: dict[str, Record] = {}
+        """Messages in flight: held and not yet handed over to be deleted."""
+
+    def take(self, messages: Sequence[dict[str, Any]], size: int, *, keyed: bool = False) -> list[Record]:
+        """Start holding what a receive brought. `keyed` for FIFO, whose messages have a group."""
+        loop = asyncio.get_running_loop()
+        hold = Hold(loop.time(), size, self.visibility)
+        records = [Record(message, message["MessageId"], None, hold) for message in messages]
+        hold.messages.update(records)
+        self._holds[hold] = None
+        by_id = self.by_id
+        for record in records:
+            by_id[record.identifier] = record
+        if keyed:
+            for record in records:
+                record.key = record.item["Attributes"]["MessageGroupId"]
+        if self._timer is None:
+            self._timer = loop.call_at(hold.renew_at, self._renew_due)
+        return records
+
+    def settling(self, records: Sequence[Record]) -> None:
+        """Handed over to be deleted: no longer in flight, still kept invisible."""
+        for record in records:
+            self.by_id.pop(record.identifier, None)
+
+    def forget(self, record: Record) -> None:
+        """Not ours any more: deleted, or given back."""
+        hold: Hold = record.handle
+        hold.messages.discard(record)
+        if not hold.messages and hold in self._holds:
+            del self._holds[hold]
+            self._let_go(hold.size)
+
+    def hold_until(self, records: Sequence[Record]) -> float:
+        """When the longest held of them has to be given back."""
+        return self.visibility.release_at(min(record.handle.received for record in records))
+
+    def _renew_due(self) -> None:
+        """Start one renewal for all holds that are due, and set the timer for the next."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._timer = None
+        # half a second ahead, so that holds of one burst are renewed in full calls
+        due = [hold for hold in self._holds if hold.renew_at <= now + 0.5]
+        lasting = [hold for hold in due if now < self.visibility.extension_ends(hold.received)]
+        for hold in due:
+            hold.renew_at = now + self.visibility.extension / 2
+        if len(lasting) < len(due):
+            self._log.tell("visibility_ended", now, text="messages were held for the 12 hours SQS allows")
+            for hold in due:
+                if hold not in lasting:
+                    hold.renew_at = float("inf")
+        if lasting:
+            task = loop.create_task(self._renew(lasting))
+            for hold in lasting:
+                hold.renewal = task
+                hold.visible_at = now + self.visibility.extension
+            self._renewals.add(task)
+            task.add_done_callback(self._renewals.discard)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        earliest = min((hold.renew_at for hold in self._holds), default=float("inf"))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if earliest != float("inf"):
+            self._timer = asyncio.get_running_loop().call_at(earliest, self._renew_due)
+
+    async def _renew(self, holds: Sequence[Hold]) -> None:
+        """Extend every message of these holds; a hold counts as extended when all its calls went through."""
+        loop = asyncio.get_running_loop()
+        sent = loop.time()
+        seconds = self.visibility.extension
+        records = [record for hold in holds for record in hold.messages]
+        chunks = [records[start : start + MOST_PER_CALL] for start in range(0, len(records), MOST_PER_CALL)]
+        failed: set[Hold] = set()
+        for chunk in chunks:
+            changes = [(record.item["ReceiptHandle"], seconds) for record in chunk]
+            try:
+                # A message the service refuses is not in flight there any more: deleted meanwhile, or expired, and
+                # will be received again. Either way there is nothing left to extend.
+                await self._queue.change_visibility(changes)
+            except CallError as error:
+                failed |= {record.handle for record in chunk}
+                what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
+                self._log.tell("extension_failed", loop.time(), text=what, records=len(chunk))
+        for hold in holds:
+            hold.renewal = None
+            if hold in failed:
+                hold.retries += 1
+                hold.renew_at = loop.time() + SETTLE.delay(hold.retries, self._chance)
+            else:
+                hold.retries = 0
+                hold.renew_at = self.visibility.renew_at(sent)
+        self._set_timer()
+
+    async def close(self) -> None:
+        """Extend nothing more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in self._renewals:
+            task.cancel()
+        await asyncio.gather(*self._renewals, return_exceptions=True)

@@ -1,0 +1,70 @@
+"""One of the sequential paths out of a queue."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from poller.record import EMPTY_PAGE, Page, Record
+from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.receiving import Receiving
+from poller.sources.sqs.settling import Handover, Settling
+
+
+class SqsLane:
+    """A lane; `poller.ports.Lane` has the promises."""
+
+    def __init__(
+        self,
+        receiving: Receiving,
+        holding: Holding,
+        settling: Settling,
+        encode: Callable[[Sequence[Record]], bytes],
+        *,
+        fifo: bool,
+    ) -> None:
+        self.encode = encode
+        self._fifo = fifo
+        self._receiving = receiving
+        self._settling = settling
+        self._holding = holding
+        self._handovers: deque[Handover] = deque()
+        self.kept: Page = EMPTY_PAGE
+        """FIFO: what found no place in the last batch. Its groups must not reach another lane meanwhile."""
+
+    async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
+        """The next page; a message of a FIFO queue that found no place in the last batch comes first."""
+        if self.kept.records:
+            kept, self.kept = self.kept, EMPTY_PAGE
+            return kept  # at most a batch, because a FIFO receive asks for no more
+        return await self._receiving.take(limit, wait, gathering=gathering)
+
+    def put_back(self, page: Page) -> None:
+        """To the next free lane, for FIFO to this one."""
+        if self._fifo:
+            self.kept = page
+        else:
+            self._receiving.put_back(page)
+
+    def hold_until(self, records: Sequence[Record]) -> float:
+        """See `Lane.hold_until`."""
+        return self._holding.hold_until(records)
+
+    def settle(self, records: Sequence[Record]) -> None:
+        """Delete."""
+        self._handovers.append(self._settling.delete(records))
+
+    def release(self, records: Sequence[Record], *, failed: bool) -> None:
+        """Let appear again, and with a failed message of a group what was kept of that group."""
+        self._settling.give_back(records, failed=failed)
+        if self.kept.records and failed:
+            groups = {record.key for record in records}
+            behind = [record for record in self.kept.records if record.key in groups]
+            self.kept.records = [record for record in self.kept.records if record.key not in groups]
+            self._settling.give_back(behind, failed=False)
+            self._settling.account.returned += len(behind)
+
+    async def ready(self) -> None:
+        """See `Lane.ready`."""
+        handovers = self._handovers
+        while handovers and (len(handovers) > 1 or not handovers[0].remaining):
+            await handovers[0].wait()
+            handovers.popleft()

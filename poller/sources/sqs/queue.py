@@ -1,0 +1,143 @@
+"""The calls to one queue, as bytes through the data-plane port. Retries beyond the transport's are the caller's."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from poller import codec
+from poller.aws.port import Operation, Transport
+from poller.errors import AnswerLost
+
+LONG_POLL = 20
+"""Seconds: the longest WaitTimeSeconds the service allows."""
+MOST_PER_CALL = 10
+"""Messages per receive, and entries per batch call: the service's limit."""
+
+
+def _operation(name: str, timeout: float) -> Operation:
+    return Operation("sqs", name, f"AmazonSQS.{name}", timeout=timeout)
+
+
+# a long poll may use all its twenty seconds before the first byte of its answer
+RECEIVE = _operation("ReceiveMessage", LONG_POLL + 15.0)
+DELETE = _operation("DeleteMessageBatch", 15.0)
+CHANGE = _operation("ChangeMessageVisibilityBatch", 15.0)
+ATTRIBUTES = _operation("GetQueueAttributes", 15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueName:
+    """Which queue, in the forms the calls and events need."""
+
+    arn: str
+    url: str
+    """A body field only: the host that is called is the transport's."""
+    region: str
+    """As events show it."""
+    fifo: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One entry of a batch call that did not go through."""
+
+    index: int
+    code: str
+    sender_fault: bool
+    """Whether sending it again is pointless."""
+
+
+class Queue:
+    """Typed calls to one queue. Every one raises CallError."""
+
+    def __init__(self, name: QueueName, transport: Transport) -> None:
+        self.name = name
+        self._transport = transport
+        self._receives: dict[tuple[int, int], bytes] = {}
+        self._visibility: int | None = None
+
+    def ask_for(self, visibility: int | None) -> None:
+        """From now on name this visibility timeout (seconds) at each receive; None leaves it to the queue's own."""
+        if visibility != self._visibility:
+            self._visibility = visibility
+            self._receives.clear()
+
+    def receive_body(self, most: int, wait: int) -> bytes:
+        """A ReceiveMessage. For a standard queue the same bytes each time; for FIFO with an attempt id of its own, so
+        that a lost answer can be asked for again.
+        """
+        body = self._receives.get((most, wait))
+        if body is not None:
+            return body
+        request: dict[str, Any] = {
+            "QueueUrl": self.name.url,
+            "MaxNumberOfMessages": most,
+            "WaitTimeSeconds": wait,
+            "MessageAttributeNames": ["All"],
+            "MessageSystemAttributeNames": ["All"],
+            # the older name of the line above, which some compatible services know only
+            "AttributeNames": ["All"],
+        }
+        if self._visibility is not None:
+            request["VisibilityTimeout"] = self._visibility
+        if self.name.fifo:
+            request["ReceiveRequestAttemptId"] = str(uuid.uuid4())
+            return codec.dumps(request)
+        return self._receives.setdefault((most, wait), codec.dumps(request))
+
+    async def receive(self, body: bytes) -> tuple[list[dict[str, Any]], int]:
+        """The messages and the length of the answer in bytes."""
+        reply = await self._transport.call(RECEIVE, body)
+        if len(reply.body) < 20:  # `{}` or `{"Messages":[]}`
+            return [], 0
+        answer = _parsed(reply.body)
+        messages = answer.get("Messages") or []
+        return messages, len(reply.body)
+
+    async def delete(self, receipt_handles: Sequence[str]) -> list[Refused]:
+        """Delete up to ten; returns what was not deleted."""
+        entries = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(receipt_handles)]
+        return await self._batch(DELETE, entries)
+
+    async def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[Refused]:
+        """Set receipt handles' timeouts in seconds from now, up to ten; returns what was not changed."""
+        entries = [
+            {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+            for index, (handle, seconds) in enumerate(changes)
+        ]
+        return await self._batch(CHANGE, entries)
+
+    async def visibility_timeout(self) -> int:
+        """The queue's own timeout in seconds. Also the proof that the queue is there and may be asked."""
+        request = {"QueueUrl": self.name.url, "AttributeNames": ["VisibilityTimeout"]}
+        reply = await self._transport.call(ATTRIBUTES, codec.dumps(request))
+        attributes = _parsed(reply.body).get("Attributes") or {}
+        # the service's default, for compatible services that leave out what was never set
+        return int(attributes.get("VisibilityTimeout", 30))
+
+    async def _batch(self, operation: Operation, entries: list[dict[str, Any]]) -> list[Refused]:
+        reply = await self._transport.call(operation, codec.dumps({"QueueUrl": self.name.url, "Entries": entries}))
+        answer = _parsed(reply.body)
+        done = answer.get("Successful") or ()
+        if len(done) == len(entries):
+            return []
+        refused = [
+            Refused(int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")))
+            for failure in answer.get("Failed") or ()
+        ]
+        # an entry the answer does not mention is not done
+        named = {int(entry["Id"]) for entry in done} | {failure.index for failure in refused}
+        return refused + [
+            Refused(index, "Unanswered", sender_fault=False) for index in range(len(entries)) if index not in named
+        ]
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        answer = codec.loads(body)
+    except ValueError as error:
+        raise AnswerLost(f"the answer is not JSON: {body[:80]!r}") from error
+    if not isinstance(answer, dict):
+        raise AnswerLost(f"the answer is not a JSON object: {body[:80]!r}")
+    return answer

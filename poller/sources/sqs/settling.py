@@ -1,0 +1,175 @@
+"""Deletes and visibility changes of all lanes of one mapping, gathered, retried, and remembered where they failed."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from poller.aws.trouble import code_of, text_of
+from poller.errors import CallError
+from poller.occasionally import Occasionally
+from poller.policy.backoff import SETTLE, Chance
+from poller.record import Record
+from poller.runtime.status import Account
+from poller.sources.sqs.gatherer import LINGER, Gatherer
+from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.queue import Queue
+
+REMEMBERED = 10_000
+"""Delivered messages whose delete failed, per mapping: received again, they are deleted and not delivered."""
+
+DELETE_ACTION = "sqs:DeleteMessage"
+
+Trouble = Callable[[CallError | None, str, float], None]
+"""Told of a failed call with its action and the seconds until the next try, and of one that went through (None)."""
+
+
+class Handover:
+    """A batch on its way to be deleted."""
+
+    __slots__ = ("_done", "remaining")
+
+    def __init__(self, remaining: int) -> None:
+        self.remaining = remaining
+        self._done: asyncio.Future[None] | None = None
+
+    def count_down(self) -> None:
+        """One message's delete has its answer."""
+        self.remaining -= 1
+        if not self.remaining and self._done is not None and not self._done.done():
+            self._done.set_result(None)
+
+    async def wait(self) -> None:
+        """Return when all have theirs."""
+        if self.remaining:
+            self._done = asyncio.get_running_loop().create_future()
+            await self._done
+
+
+@dataclass(slots=True)
+class _Change:
+    record: Record
+    visible_at: float
+    """Loop time at which the message should appear again."""
+
+
+class Settling:
+    """Where lanes hand over what they are done with."""
+
+    def __init__(
+        self, queue: Queue, holding: Holding, account: Account, trouble: Trouble, *, chance: Chance, log: Occasionally
+    ) -> None:
+        self._queue = queue
+        self._holding = holding
+        self.account = account
+        self._chance = chance
+        self._log = log
+        self._trouble = trouble
+        # a FIFO group waits for the deletes of its last batch, so they are not kept for company
+        linger = 0.0 if queue.name.fifo else LINGER
+        self._deletes: Gatherer[tuple[Record, Handover]] = Gatherer(self._delete, linger)
+        self._changes: Gatherer[_Change] = Gatherer(self._change, linger)
+        self.delivered: OrderedDict[str, None] = OrderedDict()
+        """Ids of messages that were delivered but could not be deleted so far."""
+
+    def delete(self, records: Sequence[Record]) -> Handover:
+        """Delete for good. Visibility is kept until the answer."""
+        self._holding.settling(records)
+        handover = Handover(len(records))
+        self._deletes.add([(record, handover) for record in records])
+        return handover
+
+    def give_back(self, records: Sequence[Record], *, failed: bool) -> None:
+        """Let messages appear again: at once, or when a failed one should."""
+        now = asyncio.get_running_loop().time()
+        visibility = self._holding.visibility
+        self._holding.settling(records)
+        for record in records:
+            hold = record.handle
+            delay = visibility.after_failure(now, hold.received, hold.visible_at) if failed else 0
+            if delay is not None:
+                self._changes.add([_Change(record, now + delay)])
+            self._holding.forget(record)
+
+    async def _delete(self, entries: Sequence[tuple[Record, Handover]]) -> None:
+        attempt = 0
+        while entries:
+            try:
+                refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
+            except CallError as error:
+                self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
+                delay = SETTLE.delay(attempt + 1, self._chance)
+                self._trouble(error, DELETE_ACTION, delay)
+                again = entries
+            else:
+                delay = SETTLE.delay(attempt + 1, self._chance)
+                self._trouble(None, DELETE_ACTION, 0.0)
+                bad = {refusal.index: refusal for refusal in refused}
+                again = []
+                for index, (record, handover) in enumerate(entries):
+                    refusal = bad.get(index)
+                    if refusal is None:
+                        self._deleted(record, handover)
+                    elif refusal.sender_fault:
+                        # the receipt is no longer good: whoever receives the message next has a better one
+                        self._report_delete(1, refusal.code, "the receipt handle is no longer valid")
+                        self._remember(record)
+                        self._end(record, handover)
+                    else:
+                        self._report_delete(1, refusal.code, "the service could not delete a message")
+                        again.append((record, handover))
+            entries = again
+            if entries:
+                attempt += 1
+                for record, _ in entries:
+                    self._remember(record)
+                await asyncio.sleep(delay)
+
+    def _deleted(self, record: Record, handover: Handover) -> None:
+        self.account.deleted += 1
+        if self.delivered:
+            self.delivered.pop(record.identifier, None)
+        self._end(record, handover)
+
+    def _end(self, record: Record, handover: Handover) -> None:
+        self._holding.forget(record)
+        handover.count_down()
+
+    def _remember(self, record: Record) -> None:
+        self.delivered[record.identifier] = None
+        if len(self.delivered) > REMEMBERED:
+            self.delivered.popitem(last=False)
+
+    def _report_delete(self, count: int, code: str, text: str) -> None:
+        self.account.delete_failed += count
+        now = asyncio.get_running_loop().time()
+        self._log.tell("delete_failed", now, code=code, text=text, records=count)
+
+    async def _change(self, changes: Sequence[_Change]) -> None:
+        """One try is enough: a change that fails leaves the message to its present timeout."""
+        # a renewal under way could arrive after this change and undo it
+        renewals = {change.record.handle.renewal for change in changes} - {None}
+        if renewals:
+            await asyncio.wait(renewals)
+        now = asyncio.get_running_loop().time()
+        wanted = [(change.record.item["ReceiptHandle"], max(0, round(change.visible_at - now))) for change in changes]
+        try:
+            await self._queue.change_visibility(wanted)
+        except CallError as error:
+            what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
+            self._log.tell("release_failed", now, text=what, records=len(changes))
+
+    def flush_from_now_on(self) -> None:
+        """A stop: nothing waits for company."""
+        self._deletes.flush_from_now_on()
+        self._changes.flush_from_now_on()
+
+    async def drain(self) -> None:
+        """Return when everything handed over has its answer."""
+        await self._changes.drain()
+        await self._deletes.drain()
+
+    async def abandon(self) -> None:
+        """End what still runs; the messages come back by their timeout."""
+        await self._changes.abandon()
+        await self._deletes.abandon()

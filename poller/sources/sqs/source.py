@@ -1,0 +1,204 @@
+"""An SQS queue as a source: one partition, as many lanes as the mapping's concurrency."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from poller.aws.port import Transport
+from poller.aws.trouble import code_of, text_of
+from poller.errors import CallError, SourceUnavailable
+from poller.occasionally import Occasionally
+from poller.policy.backoff import Chance
+from poller.policy.visibility import LONGEST_HOLD, Visibility
+from poller.ports import Admission, Partition
+from poller.record import Record
+from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.sources.sqs.event import encoder
+from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.lane import SqsLane
+from poller.sources.sqs.queue import Queue, QueueName
+from poller.sources.sqs.receiving import Receiving
+from poller.sources.sqs.settling import Settling
+
+ATTRIBUTES_LAST = 15 * 60.0
+"""Seconds the queue's attributes are believed."""
+HARD_STOP = 2.0
+"""Seconds for what was handed over, when cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqsOptions:
+    """What a mapping may set about its queue, beyond AWS's own parameters."""
+
+    maximum_hold_seconds: float = LONGEST_HOLD
+    failure_visibility_timeout_seconds: float | None = None
+
+
+class SqsSource:
+    """A queue has one partition."""
+
+    def __init__(self, partition: "SqsPartition") -> None:
+        self._partition = partition
+
+    async def partitions(self) -> AsyncIterator[Partition]:
+        """The queue."""
+        yield self._partition
+
+
+class SqsPartition:
+    """One queue while it is polled. Entered again after trouble, it starts anew: what was held comes back by itself."""
+
+    def __init__(
+        self,
+        name: QueueName,
+        transport: Transport,
+        *,
+        admission: Admission,
+        status: MappingStatus,
+        options: SqsOptions,
+        chance: Chance,
+        log: Occasionally,
+    ) -> None:
+        self.name = name.arn.rsplit(":", 1)[-1]
+        self._queue_name = name
+        self._queue = Queue(name, transport)
+        self._admission = admission
+        self._status = status
+        self._options = options
+        self._chance = chance
+        self._log = log
+        self._encode = encoder(name)
+
+    async def __aenter__(self) -> Self:
+        self._troubles: dict[str, Reason] = {}
+        self._lanes: list[SqsLane] = []
+        visibility = await self._read_visibility()
+        memory = self._admission.memory
+        self._holding = Holding(self._queue, visibility, memory.let_go, self._chance, self._log)
+        self._settling = Settling(
+            self._queue, self._holding, self._status.account, self._trouble, chance=self._chance, log=self._log
+        )
+        self._receiving = Receiving(self._queue, self._admission, self._admit, self._trouble, self._chance)
+        self._refresh: asyncio.Task[None] | None = None
+        self._status.in_flight = lambda: len(self._holding.by_id)
+        self._admission.connect(self._poked)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            if kind is None:
+                self._give_back(await self._receiving.finish())
+                await self._settling.drain()
+        finally:
+            # after a clean leave nothing is left to cut off
+            self._give_back(await self._receiving.abandon())
+            self._give_back([record for lane in self._lanes for record in lane.kept.records])
+            try:
+                async with asyncio.timeout(HARD_STOP):
+                    await self._settling.drain()
+            except TimeoutError:
+                self._log.tell("settling_cut_off", asyncio.get_running_loop().time())
+            await self._settling.abandon()
+            await self._holding.close()
+            if self._refresh is not None:
+                self._refresh.cancel()
+
+    def lane(self) -> "SqsLane":
+        """One more lane on this queue."""
+        self._receiving.lanes += 1
+        lane = SqsLane(self._receiving, self._holding, self._settling, self._encode, fifo=self._queue_name.fifo)
+        self._lanes.append(lane)
+        return lane
+
+    def _poked(self) -> None:
+        if self._admission.stopping:
+            self._settling.flush_from_now_on()
+        self._receiving.pump()
+
+    async def _read_visibility(self) -> Visibility:
+        """The rule by the queue's present attributes. Raises SourceUnavailable."""
+        try:
+            timeout = await self._queue.visibility_timeout()
+        except CallError as error:
+            what = text_of(error, "sqs:GetQueueAttributes", self._queue.name.arn)
+            raise SourceUnavailable(code_of(error), what) from error
+        options = self._options
+        visibility = Visibility(timeout, options.maximum_hold_seconds, options.failure_visibility_timeout_seconds)
+        self._queue.ask_for(visibility.extension if visibility.explicit_on_receive else None)
+        self._read_at = asyncio.get_running_loop().time()
+        return visibility
+
+    async def _refresh_visibility(self) -> None:
+        try:
+            self._holding.visibility = await self._read_visibility()
+        except SourceUnavailable as unavailable:
+            # receives say so too, and louder; what was read last is still the best guess
+            now = self._read_at = asyncio.get_running_loop().time()
+            self._log.tell("attributes_not_read", now, text=unavailable.text)
+
+    def _admit(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
+        now = asyncio.get_running_loop().time()
+        if now - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):
+            self._refresh = asyncio.create_task(self._refresh_visibility())
+        self._status.account.polled += len(messages)
+        identifiers = [message["MessageId"] for message in messages]
+        delivered, in_flight = self._settling.delivered, self._holding.by_id
+        if not in_flight.keys().isdisjoint(identifiers) or not delivered.keys().isdisjoint(identifiers):
+            messages = self._without_known(messages)
+        self._admission.memory.hold(size)
+        if not messages:
+            self._admission.memory.let_go(size)
+            return ()
+        if self._queue_name.fifo:
+            return self._without_overlap(messages, size)
+        return self._holding.take(messages, size)
+
+    def _without_known(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Take out what was received again although we have it, or have delivered it already."""
+        fresh = []
+        account = self._status.account
+        for message in messages:
+            held = self._holding.by_id.get(message["MessageId"])
+            if held is not None:
+                # Its visibility ended although we hold it. A delete takes the newest receipt; the copy goes no further.
+                held.item["ReceiptHandle"] = message["ReceiptHandle"]
+                account.returned += 1
+            elif message["MessageId"] in self._settling.delivered:
+                self._settling.delete(self._holding.take([message], 0))
+                account.delivered += 1
+            else:
+                fresh.append(message)
+        return fresh
+
+    def _without_overlap(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
+        """FIFO: a group of which a lane still has messages waits, as it would at the service."""
+        busy = {record.key for record in self._holding.by_id.values()}
+        records = self._holding.take(messages, size, keyed=True)
+        overlapping = [record for record in records if record.key in busy]
+        if not overlapping:
+            return records
+        self._status.account.returned += len(overlapping)
+        self._settling.give_back(overlapping, failed=True)
+        return [record for record in records if record.key not in busy]
+
+    def _give_back(self, records: Sequence[Record]) -> None:
+        self._settling.give_back(records, failed=False)
+        self._status.account.returned += len(records)
+
+    def _trouble(self, error: CallError | None, action: str, delay: float) -> None:
+        """Keep the mapping's state and reason: a problem as long as one kind of call fails."""
+        status = self._status
+        if error is None:
+            if self._troubles.pop(action, None) is None:
+                return
+        else:
+            now = asyncio.get_running_loop().time()
+            since = self._troubles[action].since if action in self._troubles else now
+            text = text_of(error, action, self._queue_name.arn)
+            self._troubles[action] = Reason(ReasonCode(code_of(error)), text, since=since, until=now + delay)
+            self._log.tell("call_failed", now, text=text, next_in=round(delay, 1))
+        if self._admission.stopping:
+            return
+        status.reason = next(iter(self._troubles.values()), None)
+        status.state = MappingState.PROBLEM if self._troubles else MappingState.RUNNING
