@@ -115,14 +115,17 @@ class _Reader:
             return Node(None, self.origin, _line(node), broken=True)
         self.entered.append(node)
         value: Any
+        broken = False
         if isinstance(node, yaml.MappingNode):
             value = self.mapping(node, path)
         elif isinstance(node, yaml.SequenceNode):
             value = [self.build(item, joined(path, index)) for index, item in enumerate(node.value)]
         else:
+            said = len(self.problems)
             value = self.scalar(node, path)
+            broken = len(self.problems) > said
         self.entered.pop()
-        return Node(value, self.origin, _line(node))
+        return Node(value, self.origin, _line(node), broken=broken)
 
     def mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
         if id(node) not in self.flattened:

@@ -22,7 +22,6 @@ _TEXTS: Mapping[str, str] = {
     "int_from_float": _WHOLE,
     "float_parsing": _NUMBER,
     "float_type": _NUMBER,
-    "finite_number": "must be a finite number",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",

@@ -1,0 +1,42 @@
+"""Loads configurations in a directory of their own, with an environment of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from poller.configuration import Configuration, load
+from poller.errors import ConfigurationError
+
+
+class Bench:
+    """Files by name, an environment, and what loading them gives."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.environ: dict[str, str] = {"HOME": "/home/someone"}
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return Path(name)
+
+    def load(self, *paths: Path | str, overrides: dict | None = None) -> Configuration:
+        return load([Path(path) for path in paths] or None, environ=self.environ, overrides=overrides)
+
+    def text(self, text: str, name: str = "poller.yaml") -> Configuration:
+        return self.load(self.write(name, text))
+
+    def problems(self, *paths: Path | str) -> list[str]:
+        with pytest.raises(ConfigurationError) as caught:
+            self.load(*paths)
+        return caught.value.problems
+
+    def problems_of(self, text: str, name: str = "poller.yaml") -> list[str]:
+        return self.problems(self.write(name, text))
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Bench(tmp_path)
