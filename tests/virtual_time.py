@@ -19,15 +19,15 @@ SPIN_LIMIT = 100_000
 """Turns of the loop at one instant after which a program is held to be spinning; honest ones need some hundreds."""
 
 
-class Deadlock(RuntimeError):  # noqa: N818 - what it is, not that it is an error
+class Deadlock(RuntimeError):
     """Everything waits, and nothing that is scheduled can end it."""
 
 
-class HotLoop(RuntimeError):  # noqa: N818 - as above
+class HotLoop(RuntimeError):
     """The program keeps the loop busy without ever waiting."""
 
 
-class LeakedTasks(AssertionError):  # noqa: N818 - as above
+class LeakedTasks(AssertionError):
     """A test ended and tasks it started were still running."""
 
 

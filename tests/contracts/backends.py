@@ -1,13 +1,15 @@
 """What the queue contract runs over: the fake and the local servers, behind one small surface."""
 
-import json
-from collections.abc import Callable
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import pytest
+from aiobotocore.session import AioSession
+from botocore.loaders import create_loader
 
 from poller.aws.port import Transport
-from tests.contracts.http_transport import HttpTransport
+from poller.aws.reference import ReferenceTransport
 from tests.fakes.aws import FakeAws
 from tests.fakes.message import wire_attributes
 from tests.fakes.operations import call_sqs
@@ -39,6 +41,12 @@ class Backend(Protocol):
         ...
 
 
+@functools.cache
+def _models() -> Any:
+    """The SDK's service models, read once for all tests."""
+    return create_loader()
+
+
 class Fake:
     def __init__(self) -> None:
         self.aws = FakeAws()
@@ -59,7 +67,10 @@ class Server:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._sends = 0
-        self.transport: Transport = HttpTransport(account)
+        session = AioSession()
+        session.register_component("data_loader", _models())
+        session.set_credentials(account.client_arguments()["aws_access_key_id"], "secret")
+        self.transport: Transport = ReferenceTransport(session, account.region, {"sqs": account.url})
 
     def create(self, name: str, *, visibility: int = 30, dead_letter: str = "", max_receive_count: int = 0) -> str:
         return self._account.create_queue(
@@ -101,7 +112,19 @@ def promise(**wrong: str) -> Callable[[Any], Any]:
     """Run a test over the fake and every server, but for those known to be wrong: `server="what it does instead"`."""
     assert set(wrong) <= set(SERVERS), wrong
     right = [pytest.param(name, marks=pytest.mark.live) for name in SERVERS if name not in wrong]
-    return pytest.mark.parametrize("backend", ["fake", *right], indirect=True)
+    over_each = pytest.mark.parametrize("backend", ["fake", *right], indirect=True)
+
+    def decorate(test: Callable[[Backend], Awaitable[None]]) -> Any:
+        @functools.wraps(test)
+        async def keeping(backend: Backend) -> None:
+            try:
+                await test(backend)
+            finally:
+                await backend.transport.close()
+
+        return over_each(keeping)
+
+    return decorate
 
 
 async def receive(backend: Backend, url: str, limit: int = 10, **request: Any) -> list[dict[str, Any]]:
@@ -137,7 +160,3 @@ async def change_visibility(
 
 def bodies(messages: list[dict[str, Any]]) -> list[str]:
     return [message["Body"] for message in messages]
-
-
-def parsed(body: bytes) -> Any:
-    return json.loads(body)

@@ -184,7 +184,7 @@ async def test_malformed_batches_are_refused_as_a_whole(backend):
     for code, entries in wrong.items():
         with pytest.raises(ServiceError) as refused:
             await call_sqs(backend.transport, "DeleteMessageBatch", QueueUrl=url, Entries=entries)
-        assert (refused.value.status, refused.value.code) == (400, code)
+        assert (refused.value.status, refused.value.code) == (400, f"AWS.SimpleQueueService.{code}")
 
 
 @promise()
@@ -192,8 +192,8 @@ async def test_a_queue_that_does_not_exist_is_named_so(backend):
     url = backend.create("q").removesuffix("q") + "none"
     with pytest.raises(ServiceError) as refused:
         await receive(backend, url)
-    assert (refused.value.status, refused.value.code) == (400, "QueueDoesNotExist")
-    with pytest.raises(ServiceError, match="QueueDoesNotExist"):
+    assert (refused.value.status, refused.value.code) == (400, "AWS.SimpleQueueService.NonExistentQueue")
+    with pytest.raises(ServiceError, match="NonExistentQueue"):
         await call_sqs(backend.transport, "GetQueueUrl", QueueName="none")
 
 

@@ -24,7 +24,7 @@ TICK = 1e-6
 """Seconds by which a timer may fire early: what is due within them is due now."""
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal by the service, told as one
+class Refusal(Exception):
     """`code` in the spelling of a batch answer's entries."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:

@@ -29,6 +29,14 @@ MEMBERS = {
     "GetQueueUrl": {"QueueName", "QueueOwnerAWSAccountId"},
 }
 """What a request may hold. AWS passes over what it does not know; here it is a test's failure."""
+QUERY_CODES = {
+    "QueueDoesNotExist": "AWS.SimpleQueueService.NonExistentQueue",
+    "ReceiptHandleIsInvalid": "ReceiptHandleIsInvalid",
+    "InvalidParameterValue": "InvalidParameterValue",
+    "OverLimit": "OverLimit",
+}
+"""SQS's errors by the codes of its older protocol, which it still sends and the SDK reports; those not listed have
+their name behind `AWS.SimpleQueueService.`"""
 Body = dict[str, Any]
 
 
@@ -140,7 +148,7 @@ class FakeSqs:
 
 def service_error(code: str, message: str, status: int = 400) -> ServiceError:
     body = json.dumps({"__type": f"com.amazonaws.sqs#{code}", "message": message}).encode()
-    return ServiceError(status, code, message, body=body)
+    return ServiceError(status, QUERY_CODES.get(code, f"AWS.SimpleQueueService.{code}"), message, body=body)
 
 
 def missing_queue() -> ServiceError:
