@@ -4,7 +4,7 @@ import ipaddress
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -189,7 +189,3 @@ class Settings(BaseSettings):
         the file and line it came from.
         """
         return (init_settings,)
-
-    def changed(self, other: Self) -> frozenset[str]:
-        """The settings in which two loads of a configuration differ."""
-        return frozenset(name for name in type(self).model_fields if getattr(self, name) != getattr(other, name))

@@ -1,8 +1,12 @@
 """Files: formats, what makes one unusable, lines and paths in problems."""
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from poller.configuration.sizes import parse_size
+from poller.errors import ConfigurationError
 
 GOOD = {
     "a.yaml": "event_source_mappings:\n  - {event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: f}\n",
@@ -152,3 +156,34 @@ def test_json_that_yaml_cannot_place_is_read_all_the_same(bench):
     tags = '{"tags": {"%s": "x"}, "event_source_arn": "arn:aws:sqs:eu-west-1:123456789012:q", "function_name": "f"}'
     [mapping] = bench.text('{"event_source_mappings": [' + tags % ("k" * 1100) + "]}", "a.json").mappings
     assert list(mapping.tags) == ["k" * 1100]
+
+
+KEYS = st.sampled_from(
+    (
+        "aws api log functions event_source_mappings services headers tags type url env file function_name "
+        "event_source_arn listen token BatchSize filter_criteria metrics_config Ref x"
+    ).split()
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["lambda", "http", "fn", "arn:aws:sqs:eu-west-1:123456789012:q", "http://x/"]),
+)
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=20
+)
+
+
+@given(tree=st.dictionaries(KEYS, TREES, max_size=5))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_written_loads_or_is_refused_in_whole_lines(bench, tree):
+    path = bench.write("poller.yaml", yaml.safe_dump(tree, allow_unicode=True))
+    try:
+        problems = ["poller.yaml" for read in bench.load(path).sources if read == path]
+    except ConfigurationError as error:
+        problems = error.problems
+    assert problems
+    assert all(problem.startswith("poller.yaml") for problem in problems)

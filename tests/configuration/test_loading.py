@@ -334,13 +334,6 @@ def test_any_text_may_be_a_secret_and_a_wrong_one_is_not_shown(bench):
     assert problems[0].endswith("log.level: holds a secret whose value does not fit here")
 
 
-def test_settings_that_changed_are_named(bench):
-    before = bench.text("log: {level: info}").settings
-    after = bench.text("log: {level: debug}\nstate: 'memory:'").settings
-    assert after.changed(before) == {"log", "state"}
-    assert before.changed(before) == frozenset()
-
-
 def test_a_dotenv_file_that_is_no_text_is_a_problem(bench):
     (bench.directory / ".env").write_bytes(b"POLLER_STATE=\xff\n")
     [problem] = bench.problems_of("")
