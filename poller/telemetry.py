@@ -8,22 +8,29 @@ bound):
 
 | event | level | when |
 |---|---|---|
-| daemon_started | info | configuration loaded, mappings started; names versions and the transport chosen |
-| api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
+| daemon_started | info | configuration loaded; names versions and what the data plane runs on |
+| transport_chosen | info | another transport than the configured one is used, and why |
 | api_listening | info | the HTTP server answers; `address` is what `--api` takes |
+| api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
-| mapping_started, mapping_stopped | info | a mapping begins, has ended |
-| source_reached | info | a mapping's source answers, at first or again |
-| source_unavailable | warning | a source cannot be read: missing, denied, unreachable; `reason` says which |
-| receive_failed | warning | one receive brought no good answer; it is tried again |
-| batch_delivered | debug | an invocation succeeded; once per batch |
+| mapping_started | info | a mapping begins |
+| source_reached | info | a partition's source answers, at first or again |
+| source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
+| call_failed | warning | a call to the source brought no good answer; it is made again |
+| attributes_not_read | warning | the queue's attributes could not be read anew; the last ones are used on |
 | batch_failed | warning | an invocation failed, wholly or in part |
-| function_throttled | warning | a function refuses to be invoked; the batch is held |
-| function_recovered | info | it takes batches again |
+| function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
+| gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
 | delete_failed | warning | delivered messages could not be deleted yet |
-| partition_failed | error | a bug or an error without a class of its own ended a partition; it is restarted |
+| release_failed | warning | messages could not be made visible again early; their timeout does |
+| extension_failed | warning | the visibility of messages in work could not be extended yet |
+| visibility_ended | warning | messages were held for as long as SQS allows |
+| settling_cut_off | warning | a stop left deletes undone; those messages come again |
+| partition_failed | error | an error without a class of its own ended a partition; it is restarted |
+| task_died | error | a task ended that never may; the daemon is unhealthy from now on |
 | unhealthy, healthy | error, info | the health check changed its mind; `problems` says why |
 | stop_requested | info | soft or hard stop, and by what |
+| hard_stop | warning | the grace period is over; what still runs is cancelled |
 | stopped | info | everything has ended; the account of each mapping beside it |
 | command_failed | critical | a bug ended the command |
 | library_message | as logged | a library's own log record; `logger` names it, `message` is its text |

@@ -1,8 +1,11 @@
-"""How a log line looks, and which pass."""
+"""How a log line looks, which pass, and that the list of events is true."""
 
+import ast
 import io
 import json
 import logging
+import re
+from pathlib import Path
 
 import pytest
 import structlog
@@ -106,3 +109,21 @@ def test_a_reader_that_is_gone_stops_nothing(stream):
     stream.close()
     log.error("unheard")
     assert stream.closed
+
+
+def logged_events():
+    """First arguments of logging calls anywhere in the package."""
+    methods = {"debug", "info", "warning", "error", "critical", "exception", "tell"}
+    for file in Path(telemetry.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=str(event)), *_]) if (
+                    name in methods
+                ):
+                    yield event
+
+
+def test_the_list_of_events_names_exactly_those_that_are_logged():
+    rows = re.findall(r"^\| ([a-z_, ]+) \| (?!level)[a-z, ]+ \|", telemetry.__doc__, re.MULTILINE)
+    listed = {name for row in rows for name in row.split(", ")}
+    assert listed == {*logged_events(), "library_message"}
