@@ -159,10 +159,29 @@ def test_json_that_yaml_cannot_place_is_read_all_the_same(bench):
 
 
 KEYS = st.sampled_from(
-    (
-        "aws api log functions event_source_mappings services headers tags type url env file function_name "
-        "event_source_arn listen token BatchSize filter_criteria metrics_config Ref x"
-    ).split()
+    [
+        "aws",
+        "api",
+        "log",
+        "functions",
+        "event_source_mappings",
+        "services",
+        "headers",
+        "tags",
+        "type",
+        "url",
+        "env",
+        "file",
+        "function_name",
+        "event_source_arn",
+        "listen",
+        "token",
+        "BatchSize",
+        "filter_criteria",
+        "metrics_config",
+        "Ref",
+        "x",
+    ]
 )
 SCALARS = st.one_of(
     st.none(),
