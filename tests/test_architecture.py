@@ -1,0 +1,264 @@
+"""Who may import whom, how long things may get, and where errors may be swallowed. A breach names file and line.
+
+Rules are tables; the longest matching name of a module decides. `IMPORTS` names what of `poller` a module may import: a
+package stands for everything in it, and a module may always import its own package.
+"""
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "poller").rglob("*.py"))
+
+VALUES = {"poller.record", "poller.errors"}
+ADAPTER = VALUES | {
+    "poller.policy",
+    "poller.ports",
+    "poller.aws",
+    "poller.http",
+    "poller.codec",
+    "poller.telemetry",
+    "poller.occasionally",
+    "poller.runtime.status",
+}
+"""What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
+EVERYTHING = {"poller"}
+VERSION = "poller.__version__"
+"""Anybody may say which version is running."""
+
+IMPORTS: dict[str, set[str]] = {
+    # values, and what decides by them
+    "poller.record": set(),
+    "poller.errors": set(),
+    "poller.policy": {"poller.record"},
+    "poller.ports": VALUES | {"poller.policy"},
+    # making it happen, without knowing where records come from or go
+    "poller.runtime": VALUES | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally"},
+    # adapters
+    "poller.sources": ADAPTER,
+    "poller.functions": ADAPTER,
+    "poller.destinations": ADAPTER,
+    "poller.state": ADAPTER,
+    # the data plane
+    "poller.codec": set(),
+    "poller.http": {"poller.errors", "poller.codec", "poller.telemetry"},
+    "poller.aws": {"poller.errors", "poller.codec", "poller.http", "poller.telemetry", "poller.policy"},
+    # what users write and see
+    "poller.configuration": {"poller.errors", "poller.policy"},
+    "poller.telemetry": {"poller.errors"},
+    "poller.occasionally": set(),
+    "poller.control": {
+        "poller.errors",
+        "poller.configuration",
+        "poller.policy",
+        "poller.runtime.status",
+        "poller.telemetry",
+        "poller.codec",
+    },
+    "poller.fast": {"poller.codec", "poller.http"},
+    # only here does the runtime meet the adapters
+    "poller.wiring": EVERYTHING,
+    "poller.daemon": EVERYTHING,
+    "poller.demo": EVERYTHING,
+    "poller.commands": EVERYTHING,
+    "poller.cli": EVERYTHING,
+    "poller.__main__": {"poller.cli"},
+    "poller": set(),
+}
+
+SEPARATE = ("poller.sources.",)
+"""Packages whose members may not import each other: one source never knows another."""
+SHARED = {"poller.sources.sharded"}
+"""What may be imported from within them all the same: what Kinesis and DynamoDB streams have in common."""
+
+FORBIDDEN: dict[str, set[str]] = {
+    "poller.policy": {"asyncio", "time", "random", "logging", "os", "socket", "threading", "subprocess", "pathlib"},
+    "poller.record": {"asyncio"},
+    "poller.ports": {"asyncio"},
+    "poller.runtime": {"aiobotocore", "botocore", "aiohttp", "httptools"},
+    "poller.sources": {"aiobotocore", "botocore", "aiohttp", "httptools"},
+    "poller.functions": {"aiobotocore", "botocore", "aiohttp", "httptools"},
+}
+"""Modules from elsewhere that may not be imported."""
+HARMLESS = {"random.Random", "socket.AF_INET", "socket.AF_INET6", "socket.inet_pton"}
+"""Parts of them that may: the type of a generator passed in, and how an address is written."""
+STANDARD_ONLY = ("poller.policy", "poller.record", "poller.errors", "poller.ports")
+"""Import nothing but the standard library and `poller`."""
+PURE_CALLS = {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "perf_counter", "monotonic", "urandom"}
+"""Calls that ask a clock or chance, by the end of their dotted name; policy is told both."""
+
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 50
+LONGER: dict[str, str] = {}
+"""Files, or `file:function`, that may be longer, each with its reason: tables of data, not code."""
+
+BROAD_EXCEPTS = {
+    "poller/runtime/supervisor.py": 1,  # around a partition: one mapping's trouble never touches another's
+    "poller/cli.py": 1,  # around the command line: what arrives there is a bug, and ends with 70
+}
+BROAD = {"Exception", "BaseException"}
+UNFINISHED = ("TODO", "FIXME", "XXX", "HACK")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Every imported name with its line, wherever in the file: `from a import b` gives `a.b`."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def rule_for(module: str) -> str:
+    """The longest name in `IMPORTS` that holds `module`; `poller` itself holds only its own `__init__`."""
+    names = [name for name in IMPORTS if within(module, name) and (name != "poller" or module == "poller")]
+    assert names, f"{module} has no rule: say in IMPORTS what it may know"
+    return max(names, key=len)
+
+
+def breaches(path: Path, imports: Iterable[tuple[str, int]]) -> Iterator[str]:
+    """What `path` imports and may not, with the place."""
+    module = module_of(path)
+    allowed = IMPORTS[rule_for(module)] | {rule_for(module)}
+    for imported, line in imports:
+        where = f"{path.relative_to(ROOT)}:{line}: {module} may not import {imported}"
+        if not within(imported, "poller"):
+            if _is_foreign(module, imported):
+                yield where
+        elif imported != VERSION and not any(within(imported, name) for name in allowed):
+            yield where
+        elif _crosses(module, imported):
+            yield f"{where}, its sibling"
+
+
+def _is_foreign(module: str, imported: str) -> bool:
+    root = imported.partition(".")[0]
+    if root not in sys.stdlib_module_names and any(within(module, name) for name in STANDARD_ONLY):
+        return True
+    forbidden = set().union(*(roots for name, roots in FORBIDDEN.items() if within(module, name)))
+    return root in forbidden and imported not in HARMLESS
+
+
+def _crosses(module: str, imported: str) -> bool:
+    """Whether both are in one of `SEPARATE`'s packages, but in different members of it."""
+    if any(within(imported, shared) for shared in SHARED):
+        return False
+    pairs = [(module.removeprefix(p), imported.removeprefix(p)) for p in SEPARATE if module.startswith(p)]
+    return any(b != imported and a.partition(".")[0] != b.partition(".")[0] for a, b in pairs)
+
+
+def test_every_import_is_allowed():
+    found = [breach for path in SOURCES for breach in breaches(path, imports_of(path))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("module", "imported", "allowed"),
+    [
+        ("poller/policy/new.py", "poller.errors.PollerError", False),
+        ("poller/policy/new.py", "asyncio", False),
+        ("poller/policy/new.py", "random.random", False),
+        ("poller/policy/new.py", "random.Random", True),
+        ("poller/policy/new.py", "orjson", False),
+        ("poller/policy/new.py", "poller.policy.response.Outcome", True),
+        ("poller/runtime/new.py", "poller.sources.sqs.source", False),
+        ("poller/runtime/new.py", "poller.configuration", False),
+        ("poller/sources/sqs/new.py", "poller.runtime.status.Account", True),
+        ("poller/sources/sqs/new.py", "poller.runtime.lane", False),
+        ("poller/sources/sqs/new.py", "poller.functions.http", False),
+        ("poller/sources/sqs/new.py", "poller.sources.kinesis.api", False),
+        ("poller/sources/kinesis/new.py", "poller.sources.sharded.reader", True),
+        ("poller/aws/new.py", "poller.sources.sqs.source", False),
+        ("poller/configuration/new.py", "poller.runtime.lane", False),
+        ("poller/daemon.py", "poller.sources.sqs.source", True),
+    ],
+)
+def test_the_rules_catch_what_they_should(module, imported, allowed):
+    assert (not list(breaches(ROOT / module, [(imported, 1)]))) is allowed
+
+
+def test_policy_asks_neither_clock_nor_chance():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node.func)}"
+        for path in SOURCES
+        if within(module_of(path), "poller.policy")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and any(_ends_with(ast.unparse(node.func), name) for name in PURE_CALLS)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_policy_never_waits():
+    waiting = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        if within(module_of(path), "poller.policy")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, waiting)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_file_and_no_function_is_too_long():
+    found = []
+    for path in SOURCES:
+        name = str(path.relative_to(ROOT))
+        lines = len(path.read_text().splitlines())
+        if lines > LONGEST_FILE and name not in LONGER:
+            found.append(f"{name}: {lines} lines")
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                if length > LONGEST_FUNCTION and f"{name}:{node.name}" not in LONGER:
+                    found.append(f"{name}:{node.lineno}: {node.name} has {length} lines")
+    assert not found, "\n".join(found)
+
+
+def test_errors_are_swallowed_only_at_the_two_boundaries():
+    found: dict[str, list[int]] = {}
+    for path in SOURCES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.ExceptHandler) and _is_broad(node.type):
+                found.setdefault(str(path.relative_to(ROOT)), []).append(node.lineno)
+    beyond = {name: lines for name, lines in found.items() if len(lines) > BROAD_EXCEPTS.get(name, 0)}
+    assert beyond == {}
+
+
+def test_nothing_is_left_unfinished():
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if any(f"{mark}:" in line or f"# {mark}" in line or f"{mark}(" in line for mark in UNFINISHED)
+    ]
+    assert not found, "\n".join(found)
+
+
+def _is_broad(caught: ast.expr | None) -> bool:
+    names = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    return any(name is None or ast.unparse(name).rpartition(".")[2] in BROAD for name in names)
+
+
+def _ends_with(dotted: str, name: str) -> bool:
+    return dotted == name or dotted.endswith("." + name)
