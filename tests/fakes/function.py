@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
 
 from poller.policy.response import Outcome, Succeeded
 from tests.fakes.invocations import Invocations, not_named
@@ -21,7 +20,6 @@ class ScriptedFunction:
         *script: Scripted,
         otherwise: Scripted | None = None,
         ledger: Ledger | None = None,
-        concurrency: int | None = None,
         delay: float = 0.0,
         timeout: float = 30.0,
         payload_limit: int = 6_291_456,
@@ -40,8 +38,6 @@ class ScriptedFunction:
         self._script = deque(script)
         self._otherwise = otherwise or Succeeded(b"")
         self._ledger = ledger or Ledger()
-        self._concurrency = concurrency
-        self._slots = None if concurrency is None else asyncio.Semaphore(concurrency)
 
     @property
     def batches(self) -> list[list[str]]:
@@ -50,12 +46,6 @@ class ScriptedFunction:
 
     def script(self, *outcomes: Scripted) -> None:
         self._script.extend(outcomes)
-
-    def slot(self) -> AbstractAsyncContextManager[None] | None:
-        return None if self._slots is None else self._slot(self._slots)
-
-    def slots_free(self) -> bool:
-        return self._slots is None or not self._slots.locked()
 
     async def invoke(self, event: bytes) -> Outcome:
         scripted = self._script.popleft() if self._script else self._otherwise
@@ -77,9 +67,3 @@ class ScriptedFunction:
 
     async def close(self) -> None:
         self.closed = True
-
-    @staticmethod
-    @asynccontextmanager
-    async def _slot(slots: asyncio.Semaphore) -> AsyncIterator[None]:
-        async with slots:
-            yield

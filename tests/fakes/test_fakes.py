@@ -165,16 +165,19 @@ async def test_invocations_know_their_peaks_and_a_groups_order():
     assert function.invocations.order_of_groups() == {"x": ["1", "3"], "y": ["2"]}
 
 
-async def test_a_scripted_function_gives_its_outcomes_then_the_usual_one_within_its_slots():
-    function = ScriptedFunction(Failed("Unhandled"), concurrency=1, delay=1)
+async def test_a_scripted_function_gives_its_outcomes_then_the_usual_one():
+    function = ScriptedFunction(Failed("Unhandled"), delay=1)
+    assert await function.invoke(event("a")) == Failed("Unhandled")
+    assert await function.invoke(event("b")) == Succeeded(b"")
+    assert function.batches == [["a"], ["b"]]
 
-    async def invoke_in_slot(identifier):
-        async with function.slot():
-            return await function.invoke(event(identifier))
 
-    first = asyncio.create_task(invoke_in_slot("a"))
-    second = asyncio.create_task(invoke_in_slot("b"))
-    await asyncio.sleep(0.5)
-    assert not function.slots_free()
-    assert await asyncio.gather(first, second) == [Failed("Unhandled"), Succeeded(b"")]
-    assert (function.batches, function.invocations.peak) == ([["a"], ["b"]], 1)
+async def test_a_scripted_function_waits_at_its_gate():
+    function = ScriptedFunction()
+    function.gate.clear()
+    invocations = [asyncio.create_task(function.invoke(event(i))) for i in "ab"]
+    await asyncio.sleep(1)
+    assert function.invocations.running == 2
+    function.gate.set()
+    await asyncio.gather(*invocations)
+    assert (function.invocations.running, function.invocations.peak) == (0, 2)
