@@ -103,7 +103,7 @@ class Client:
 
     def last_words(self) -> str:
         lines = self._errors.read_text(errors="replace").strip().splitlines()
-        return "\n".join(lines[-12:]) or "(it wrote nothing)"
+        return "\n".join(line[-500:] for line in lines[-4:]) or "(it wrote nothing)"
 
     def read(self, path: str) -> bytes:
         """GET on the daemon's interface."""

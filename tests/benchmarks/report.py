@@ -145,10 +145,12 @@ def main_table(report: Report, rounds: int) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("ledger")
     for case in report.cases:
+        if case.against is None:
+            table.add_section()
         if not report.of(case.name):
             table.add_row(case.name, *[""] * 8, "[red]failed")
         elif case.idle_seconds == 0:
-            table.add_row(case.name, *_cells(report, case), report.verdict(case.name), end_section=case.against is None)
+            table.add_row(case.name, *_cells(report, case), report.verdict(case.name))
     return table
 
 
