@@ -1,0 +1,10 @@
+"""Filter criteria: the event pattern language of EventBridge, as Lambda's event source mappings use it.
+
+`compile_filters` checks and compiles the patterns of one mapping; `Filter.match` judges a record; `explain` says why.
+"""
+
+from poller.policy.filtering.errors import PatternError
+from poller.policy.filtering.explain import Clause, explain
+from poller.policy.filtering.filter import Filter, SourceKind, Verdict, compile_filters
+
+__all__ = ["Clause", "Filter", "PatternError", "SourceKind", "Verdict", "compile_filters", "explain"]

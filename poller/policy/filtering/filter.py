@@ -1,0 +1,128 @@
+"""Filter criteria of one mapping: compiled once, asked for every record.
+
+Decides whether a record passes. Knows per source which member is the payload and how its format and the pattern's must
+agree, and refuses to know what happens to records that do not pass.
+
+A record is given in two parts: `view`, the members a pattern may name beside the payload, and the payload itself,
+as it came (SQS: the body; Kinesis: the data after base64). DynamoDB records are all view.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, Literal
+
+from poller.policy.filtering.compile import Alternative, read_patterns
+from poller.policy.filtering.errors import PatternError
+from poller.policy.filtering.match import satisfied
+from poller.policy.filtering.payload import NOT_JSON, Loads, as_text, decode
+from poller.policy.filtering.tree import Node, Tree, build
+
+SourceKind = Literal["sqs", "kinesis", "dynamodb"]
+
+PAYLOAD_KEYS: dict[SourceKind, str | None] = {"sqs": "body", "kinesis": "data", "dynamodb": None}
+# The members whose content is always JSON: a pattern compares their fields, never the whole.
+_JSON_ONLY: dict[SourceKind, str | None] = {"sqs": None, "kinesis": "data", "dynamodb": "dynamodb"}
+
+
+class Verdict(Enum):
+    """What the filter criteria say about one record."""
+
+    MATCH = "match"
+    NO_MATCH = "no match"
+    NOT_JSON = "not JSON"
+    """No match, and only because the pattern asks for fields of a payload that is not JSON: counted apart."""
+
+    def __bool__(self) -> bool:
+        return self is Verdict.MATCH
+
+
+class Filter:
+    """Any filter that matches lets the record pass; without filters every record does."""
+
+    __slots__ = ("_exact", "_loads", "_metadata", "_payload", "_tree", "alternatives", "source_kind")
+
+    def __init__(
+        self, alternatives: Sequence[Sequence[Alternative]], source_kind: SourceKind, loads: Loads | None
+    ) -> None:
+        self.alternatives = alternatives
+        """By filter; what `explain` reads."""
+        self.source_kind = source_kind
+        self._loads = loads
+        self._tree: Tree | None = build(one for several in alternatives for one in several) if alternatives else None
+        members = self._tree.root.children if self._tree else {}
+        key = PAYLOAD_KEYS[source_kind]
+        self._payload: Node | None = members.get(key) if key else None
+        self._metadata = [(name, node) for name, node in members.items() if node is not self._payload]
+        self._exact = self._payload is not None and _looks_at_numbers(self._payload)
+
+    @property
+    def needs_payload(self) -> bool:
+        """Whether a pattern looks into the payload; otherwise none need be given, nor decoded."""
+        return self._payload is not None
+
+    @property
+    def needs_view(self) -> bool:
+        """Whether a pattern looks at anything else; otherwise an empty view will do."""
+        return bool(self._metadata)
+
+    @property
+    def top_level_keys(self) -> frozenset[str]:
+        """The members that patterns name, for warnings about names no record of the source has."""
+        return frozenset(self._tree.root.children) if self._tree else frozenset()
+
+    def match(self, view: Mapping[str, Any], payload: str | bytes = "") -> Verdict:
+        """Never raises for what a record can hold."""
+        tree = self._tree
+        if tree is None:
+            return Verdict.MATCH
+        try:
+            left = tree.everything
+            for name, node in self._metadata:
+                left = satisfied(view[name], node, tree, left) if name in view else left & node.empty
+                if not left:
+                    return Verdict.NO_MATCH
+            return Verdict.MATCH if self._payload is None else self._match_payload(payload, self._payload, tree, left)
+        except RecursionError:
+            return Verdict.NOT_JSON
+
+    def _match_payload(self, payload: str | bytes, node: Node, tree: Tree, left: int) -> Verdict:
+        """`left` are the alternatives that hold but for the payload. The format of both must agree."""
+        for_fields = left & node.any_below & ~node.claims.any
+        for_text = left & node.claims.any & ~node.any_below
+        if left & ~(node.any_below | node.claims.any):
+            return Verdict.MATCH
+        text = as_text(payload)
+        document = decode(text, self._loads, exact=self._exact)
+        if document is not NOT_JSON:
+            holds = for_fields and satisfied(document, node, tree, for_fields)
+            return Verdict.MATCH if holds else Verdict.NO_MATCH
+        if for_text and text is not None and node.table is not None and node.table.at(text) & for_text:
+            return Verdict.MATCH
+        return Verdict.NOT_JSON if for_fields else Verdict.NO_MATCH
+
+
+def compile_filters(
+    patterns: Sequence[str | Mapping[str, Any]], source_kind: SourceKind, *, loads: Loads | None = None
+) -> Filter:
+    """The filter criteria of one mapping. An empty list is no filter.
+
+    A pattern is JSON text as AWS takes it, or the same as plain objects and lists. `loads` is a faster JSON parser
+    than the standard library's (orjson.loads), used where it makes no difference. Raises `PatternError`.
+    """
+    alternatives = read_patterns(patterns)
+    json_only = _JSON_ONLY[source_kind]
+    for index, several in enumerate(alternatives):
+        if json_only and any(json_only in alternative for alternative in several):
+            reason = f"{source_kind} records have JSON there; write an object of fields, not a list of values"
+            raise PatternError(reason, json_only, index=index)
+    return Filter(alternatives, source_kind, loads)
+
+
+def _looks_at_numbers(node: Node) -> bool:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node.table is not None and node.table.looks_at_numbers:
+            return True
+        waiting += node.children.values()
+    return False

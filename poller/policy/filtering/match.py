@@ -1,0 +1,179 @@
+"""Walks through an event along the tree and says which alternatives it satisfies.
+
+Arrays are transparent: every element is tried, and what one alternative asks below an array must be found within one
+element of it. Each part of the event is visited once, whatever the number of filters and of array elements, because
+the answer for an array is the union of the answers for its elements.
+
+A field that must be missing is judged as the engine judges it: fields in the order of their names, and within the array
+elements that earlier fields have chosen; while none is chosen it must be missing from all elements.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from poller.policy.filtering.tree import Node, Tree
+
+_MISSING = object()
+
+
+def satisfied(value: Any, node: Node, tree: Tree, wanted: int) -> int:
+    """Those of the alternatives `wanted` whose conditions at and below `node` hold for `value`.
+
+    Raises RecursionError for an event nested almost as deep as the interpreter can go.
+    """
+    return _Ordered(tree).judge(value, node)[0] & wanted if tree.ordered else _judge(value, node, wanted)
+
+
+def _judge(value: Any, node: Node, wanted: int) -> int:
+    """Where the order of fields does not matter. One frame per key of a path, for patterns may nest hundreds deep."""
+    table = node.table
+    found = node.empty & wanted
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return found if table is None else (found | table.at(value)) & wanted
+    for element in (value,) if kind is dict else _flat(value):
+        if type(element) is dict:
+            missing, present = node.split(undotted(element, node))
+            holds = node.empty_here & missing & wanted & ~found
+            for inner, child in present:
+                if not holds:
+                    break
+                holds = _judge(inner, child, holds)
+            found |= holds
+        elif table is not None:
+            found |= table.at(element) & wanted
+        if found == wanted:
+            break
+    return found
+
+
+def _flat(array: list[Any]) -> Iterator[Any]:
+    """The elements of an array and of the arrays in it, in no particular order."""
+    waiting = [array]
+    while waiting:
+        for element in waiting.pop():
+            if type(element) is list:
+                waiting.append(element)
+            else:
+                yield element
+
+
+# For a value at a node: the alternatives that hold here and below, those that hold below, the fields that are present.
+_Judgement = tuple[int, int, int]
+
+
+class _Ordered:
+    """The walk where a field may have to be missing, or may have a value and members at once."""
+
+    __slots__ = ("_claims", "_everything")
+
+    def __init__(self, tree: Tree) -> None:
+        self._everything = tree.everything
+        self._claims = tree.claims
+
+    def judge(self, value: Any, node: Node) -> _Judgement:
+        if type(value) is list:
+            return self._array(value, node)
+        if type(value) is not dict:
+            here = self._everything & ~node.claims.any
+            if node.table is not None:
+                here |= node.table.at(value)
+            return here & node.empty_below, node.empty_below, node.order
+        below, present = node.split(undotted(value, node))
+        seen = 0
+        for inner, child in present:
+            holds, _, fields = self.judge(inner, child)
+            below &= holds
+            seen |= fields
+        return below & node.empty_here, below & self._everything, seen
+
+    def _array(self, array: list[Any], node: Node) -> _Judgement:
+        direct = seen = 0
+        parts: list[_Judgement] = []
+        # An array in an array is an element like any other only where a value and members can come from it together.
+        for element in array if node.mixed else _flat(array):
+            if type(element) is dict or type(element) is list:
+                parts.append(self.judge(element, node))
+                seen |= parts[-1][2]
+            elif node.table is not None:
+                direct |= node.table.at(element)
+                seen |= node.order
+        below = self._below(parts, seen & ~node.order, node)
+        claims = node.claims
+        here = (self._everything & ~claims.any) | direct
+        if not seen & node.order:
+            here |= claims.only_absent | claims.either
+        both = here & below
+        for holds, _, fields in parts:
+            if fields & node.order:
+                both |= holds & claims.any
+        return both, below, seen
+
+    def _below(self, parts: list[_Judgement], seen: int, node: Node) -> int:
+        """The alternatives that one element satisfies, given which fields are present in any of them.
+
+        For each alternative the first of its fields that is present anywhere decides: one that must be missing rules
+        the alternative out, any other chooses the element, which must therefore have it.
+        """
+        undecided = self._everything
+        ruled_out = must_have = 0
+        deciding: dict[int, int] = {}
+        while seen and undecided:
+            field = seen & -seen
+            seen ^= field
+            claims = self._claims[field.bit_length() - 1]
+            decided = undecided & claims.any
+            ruled_out |= decided & claims.only_absent
+            if decided & claims.either:
+                deciding[field] = decided & claims.either
+                must_have |= deciding[field]
+            undecided &= ~decided
+        found = undecided & node.empty_below
+        for _, below, fields in parts:
+            holds = below & ~ruled_out
+            if deciding:
+                chosen = 0
+                for field, bits in deciding.items():
+                    if fields & field:
+                        chosen |= bits
+                holds &= ~must_have | chosen
+            found |= holds
+        return found
+
+
+def undotted(given: dict[str, Any], node: Node) -> dict[str, Any]:
+    """The object with keys like `a.b` nested as the pattern's are; both spellings name one field.
+
+    A key that meets a value under its path (`a.b` beside an array `a`) stands like one more element of an array there.
+    """
+    if not node.tall or "." not in "".join(given):
+        return given
+    nested = {name: value for name, value in given.items() if "." not in name}
+    own = {id(nested)}
+    for name, value in given.items():
+        keys = name.split(".")
+        if len(keys) > 1 and _leads_somewhere(keys, node):
+            target = nested
+            for key in keys[:-1]:
+                inner = target.get(key, {})
+                if id(inner) not in own:
+                    copied: dict[str, Any] = dict(inner) if type(inner) is dict else {}
+                    own.add(id(copied))
+                    target[key] = copied if type(inner) is dict else [*_listed(inner), copied]
+                    inner = copied
+                target = inner
+            known = target.get(keys[-1], _MISSING)
+            target[keys[-1]] = value if known is _MISSING else [*_listed(known), *_listed(value)]
+    return nested
+
+
+def _leads_somewhere(keys: list[str], node: Node) -> bool:
+    for key in keys:
+        if key not in node.children:
+            return False
+        node = node.children[key]
+    return True
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if type(value) is list else [value]

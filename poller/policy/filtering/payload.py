@@ -1,0 +1,64 @@
+"""A payload as JSON, or the finding that it is none.
+
+Only an object or an array counts as JSON: `5` and `"text"` are plain text like any other. Refused besides what the
+grammar refuses: NaN and Infinity, text that is not UTF-8, nesting beyond what the parser takes (about a thousand
+levels, the engine's own bound), whole numbers of more than 4,300 digits.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from poller.policy.filtering.numeric import parse_float
+
+Loads = Callable[[str], Any]
+
+
+class _NotJson:
+    """The type of `NOT_JSON`."""
+
+
+NOT_JSON: Final = _NotJson()
+
+_STARTS = re.compile(r"[ \t\n\r]*[{\[]")
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+# Keeps what a float cannot hold apart from the float next to it.
+_EXACT_DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=parse_float)
+
+
+def as_text(payload: str | bytes) -> str | None:
+    """None for bytes that are not UTF-8."""
+    if isinstance(payload, str):
+        return payload
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def decode(text: str | None, loads: Loads | None, *, exact: bool) -> dict[str, Any] | list[Any] | _NotJson:
+    """`loads` is a faster parser than the standard library's, which has the last word on what is not JSON.
+
+    `exact` is for patterns that compare numbers: no other parser says how a number was written.
+    """
+    if text is None or not _STARTS.match(text):
+        return NOT_JSON
+    if loads is not None and not exact:
+        try:
+            document: dict[str, Any] | list[Any] = loads(text)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return document
+    try:
+        document = (_EXACT_DECODER if exact else _DECODER).decode(text)
+    except (ValueError, RecursionError):
+        return NOT_JSON
+    return document

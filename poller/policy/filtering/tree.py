@@ -1,0 +1,182 @@
+"""The alternatives of all filters, merged into one tree of keys with precomputed sets of alternatives.
+
+A set of alternatives is an int with a bit for each, so that one walk through an event judges all filters together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from poller.policy.filtering.compile import Alternative
+from poller.policy.filtering.conditions import Condition
+from poller.policy.filtering.values import ValueTable
+
+# Up to so many children it is cheaper to ask an object for each than to go through its keys.
+_FEW = 8
+
+
+@dataclass(slots=True)
+class Claims:
+    """The alternatives with a condition on one field, by what they say about its absence."""
+
+    any: int = 0
+    only_absent: int = 0
+    """The field must be missing."""
+    either: int = 0
+    """The field may be missing, or have one of some values."""
+
+    def add(self, condition: Condition, bits: int) -> None:
+        self.any |= bits
+        if condition.absent and condition.tests:
+            self.either |= bits
+        elif condition.absent:
+            self.only_absent |= bits
+
+
+class Node:
+    """A key, or the root. "Here" is the value under this path itself, "below" is everything deeper."""
+
+    __slots__ = (
+        "_places",
+        "_runs",
+        "any_below",
+        "children",
+        "claims",
+        "conditions",
+        "empty_below",
+        "empty_here",
+        "order",
+        "table",
+        "tall",
+    )
+
+    def __init__(self) -> None:
+        self.children: dict[str, Node] = {}
+        self.conditions: list[tuple[Condition, int]] = []
+        self.table: ValueTable | None = None
+        self.claims = Claims()
+        self.order = 0
+        """This field's bit among all fields, in the order in which the engine judges them; 0 without a condition."""
+        self.empty_here = self.empty_below = 0
+        """The alternatives content with no value here, and with nothing below."""
+        self.any_below = 0
+        """The alternatives with a condition below."""
+        self.tall = False
+        """Whether a child has children: only then can a key with dots in it mean something."""
+        self._places: dict[str, int] = {}
+        self._runs: list[list[int]] = []
+
+    @property
+    def empty(self) -> int:
+        """The alternatives content with nothing here nor below."""
+        return self.empty_here & self.empty_below
+
+    @property
+    def mixed(self) -> bool:
+        """Whether one alternative has a condition both here and below: then values and members share arrays."""
+        return bool(self.claims.any & self.any_below)
+
+    def finish(self, everything: int, width: int) -> None:
+        """Compute the sets; all children are finished."""
+        for condition, bits in self.conditions:
+            self.claims.add(condition, bits)
+        if self.conditions:
+            self.table = ValueTable(self.conditions, width)
+        self.empty_here = everything & (~self.claims.any | self.claims.only_absent | self.claims.either)
+        self.empty_below = everything
+        for child in self.children.values():
+            self.empty_below &= child.empty
+            self.any_below |= child.claims.any | child.any_below
+            self.tall = self.tall or bool(child.children)
+        if len(self.children) > _FEW:
+            self._prepare_runs()
+
+    def split(self, given: Mapping[str, Any]) -> tuple[int, list[tuple[Any, "Node"]]]:
+        """The alternatives content with the children that `given` lacks, and the others with their values."""
+        children = self.children
+        if self._places:
+            names = [name for name in given if name in children]
+            missing = self._without(sorted(map(self._places.__getitem__, names)))
+            return missing, [(given[name], children[name]) for name in names]
+        missing, present = -1, []
+        for name, child in children.items():
+            if name in given:
+                present.append((given[name], child))
+            else:
+                missing &= child.empty
+        return missing, present
+
+    def _prepare_runs(self) -> None:
+        """`_runs[k][i]` is what the 2**k children from the i-th on have in common when they are all missing."""
+        self._places = {name: place for place, name in enumerate(self.children)}
+        self._runs = [[child.empty for child in self.children.values()]]
+        span = 1
+        while 2 * span <= len(self.children):
+            shorter = self._runs[-1]
+            self._runs.append([shorter[i] & shorter[i + span] for i in range(len(shorter) - span)])
+            span *= 2
+
+    def _without(self, present: Sequence[int]) -> int:
+        """The alternatives content with all children missing but those at the sorted places `present`.
+
+        Time by the number of present children, not of missing ones: events may hold tens of thousands of small objects
+        and a pattern hundreds of fields.
+        """
+        found, start = -1, 0
+        for place in (*present, len(self.children)):
+            if place > start:
+                level = (place - start).bit_length() - 1
+                run = self._runs[level]
+                found &= run[start] & run[place - (1 << level)]
+            start = place + 1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Everything that is known before an event is seen."""
+
+    root: Node
+    everything: int
+    """All alternatives."""
+    claims: list[Claims]
+    """By field, in the order of the bits `Node.order`."""
+    ordered: bool
+    """Whether the order of the fields matters: one may have to be missing, or has both a value and members."""
+
+
+def build(alternatives: Iterable[Alternative]) -> Tree:
+    masks: dict[tuple[str, Condition], int] = {}
+    width = 0
+    for alternative in alternatives:
+        for item in alternative.items():
+            masks[item] = masks.get(item, 0) | 1 << width
+        width += 1
+    root = Node()
+    nodes = [root]
+    fields: dict[str, Node] = {}
+    for (path, condition), bits in masks.items():
+        if path not in fields:
+            fields[path] = _plant(root, path, nodes)
+        fields[path].conditions.append((condition, bits))
+    everything = (1 << width) - 1
+    for node in reversed(nodes):
+        node.finish(everything, width)
+    # The engine sorts fields by name, and Java sorts text by UTF-16.
+    by_name = sorted(fields.items(), key=lambda field: field[0].encode("utf-16-be", "surrogatepass"))
+    for number, (_, node) in enumerate(by_name):
+        node.order = 1 << number
+    ordered = any(node.claims.only_absent or node.claims.either or node.mixed for node in fields.values())
+    return Tree(root, everything, [node.claims for _, node in by_name], ordered)
+
+
+def _plant(root: Node, path: str, nodes: list[Node]) -> Node:
+    """The node for `path`, made if need be; `nodes` has parents before children."""
+    node = root
+    for key in path.split("."):
+        child = node.children.get(key)
+        if child is None:
+            child = node.children[key] = Node()
+            nodes.append(child)
+        node = child
+    return node

@@ -1,0 +1,169 @@
+"""Which conditions of one field a value satisfies, for all filters at once.
+
+The answer is a set of bits, one per combination of conditions ("alternative", see `compile.py`). All tests of one kind
+share one table, so that the time for a value does not grow with the number of tests. An `anything-but` is looked up
+like what it negates: its hits are bits of their own above those of the alternatives, and taken off at the end.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from poller.policy.filtering.address import parse_address
+from poller.policy.filtering.conditions import (
+    AddressRange,
+    AnythingBut,
+    Condition,
+    Literal,
+    Positive,
+    Present,
+    Text,
+    Wildcard,
+)
+from poller.policy.filtering.folding import Anchor, FoldedTable
+from poller.policy.filtering.numeric import Interval, RawNumber, StepTable, comparable
+from poller.policy.filtering.wildcard import WildcardTable
+
+# Answers of `_unless` kept before they are forgotten; real patterns need a handful.
+_MOST_ANSWERS = 10_000
+
+
+@dataclass(slots=True)
+class _Tests:
+    """The tests of one field by kind, each with its bits."""
+
+    exact: dict[str, int] = field(default_factory=dict)
+    prefixes: dict[str, int] = field(default_factory=dict)
+    suffixes: dict[str, int] = field(default_factory=dict)
+    folded: dict[Anchor, list[tuple[str, int]]] = field(default_factory=dict)
+    wildcards: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+    addresses: list[tuple[Interval, int]] = field(default_factory=list)
+    numbers: list[tuple[Interval, int]] = field(default_factory=list)
+    literals: dict[bool | RawNumber | None, int] = field(default_factory=dict)
+
+    def add(self, test: Positive, bits: int) -> None:
+        match test:
+            case Text(text, anchor, ignore_case=True):
+                self.folded.setdefault(anchor, []).append((text, bits))
+            case Text(text, anchor):
+                table = {Anchor.WHOLE: self.exact, Anchor.START: self.prefixes, Anchor.END: self.suffixes}[anchor]
+                table[text] = table.get(text, 0) | bits
+            case Wildcard(parts):
+                self.wildcards.append((parts, bits))
+            case AddressRange(low, high):
+                self.addresses.append((Interval(low, high), bits))
+            case Literal(value):
+                self.literals[value] = self.literals.get(value, 0) | bits
+            case Interval():
+                self.numbers.append((test, bits))
+
+
+class ValueTable:
+    """Built once per field from its conditions, each with the bits of the alternatives it stands in."""
+
+    __slots__ = (
+        "_addresses",
+        "_always",
+        "_answers",
+        "_exact",
+        "_folded",
+        "_literals",
+        "_negated",
+        "_numbers",
+        "_only_exact",
+        "_prefix_lengths",
+        "_prefixes",
+        "_suffix_lengths",
+        "_suffixes",
+        "_width",
+        "_wildcards",
+        "looks_at_numbers",
+    )
+
+    def __init__(self, conditions: Iterable[tuple[Condition, int]], width: int) -> None:
+        """`width` is the number of alternatives."""
+        self._width = width
+        self._always = 0
+        self._negated: list[int] = []
+        self._answers: dict[int, int] = {}
+        tests = _Tests()
+        for condition, bits in conditions:
+            for test in condition.tests:
+                if isinstance(test, AnythingBut):
+                    hit = 1 << (width + len(self._negated))
+                    self._negated.append(bits)
+                    for inner in test.tests:
+                        tests.add(inner, hit)
+                elif isinstance(test, Present):
+                    self._always |= bits
+                else:
+                    tests.add(test, bits)
+        self._fill(tests)
+
+    def _fill(self, tests: _Tests) -> None:
+        self._exact = tests.exact
+        self._literals = tests.literals
+        self._prefixes, self._suffixes = tests.prefixes, tests.suffixes
+        self._prefix_lengths = sorted({len(text) for text in tests.prefixes})
+        self._suffix_lengths = sorted({len(text) for text in tests.suffixes})
+        self._folded = [FoldedTable(anchor, patterns) for anchor, patterns in tests.folded.items()]
+        self._wildcards = WildcardTable(tests.wildcards) if tests.wildcards else None
+        self._addresses = StepTable(tests.addresses) if tests.addresses else None
+        self._numbers = StepTable(tests.numbers) if tests.numbers else None
+        self.looks_at_numbers = bool(tests.numbers) or any(isinstance(key, RawNumber) for key in tests.literals)
+        others = (self._prefixes, self._suffixes, self._folded, tests.wildcards, tests.addresses, self._negated)
+        self._only_exact = not any(others)
+
+    def at(self, value: object) -> int:
+        """The bits of the alternatives whose condition `value`, a leaf of an event, satisfies."""
+        if isinstance(value, str):
+            found = self._exact.get(value, 0)
+            if self._only_exact:
+                return found | self._always
+            found |= self._at_text(value)
+        elif value is None or isinstance(value, bool):
+            found = self._literals.get(value, 0)
+        elif isinstance(value, int | float | RawNumber):
+            found = self._at_number(value)
+        else:
+            found = 0
+        if self._negated:
+            found = (found & ((1 << self._width) - 1)) | self._unless(found >> self._width)
+        return found | self._always
+
+    def _at_text(self, value: str) -> int:
+        found = 0
+        size = len(value)
+        for length in self._prefix_lengths:
+            if length > size:
+                break
+            found |= self._prefixes.get(value[:length], 0)
+        for length in self._suffix_lengths:
+            if length > size:
+                break
+            found |= self._suffixes.get(value[size - length :], 0)
+        for table in self._folded:
+            found |= table.at(value)
+        if self._wildcards is not None:
+            found |= self._wildcards.at(value)
+        if self._addresses is not None and (address := parse_address(value)) is not None:
+            found |= self._addresses.at(address)
+        return found
+
+    def _at_number(self, value: float | RawNumber) -> int:
+        number = value if isinstance(value, RawNumber) else comparable(value)
+        if isinstance(number, RawNumber):
+            return self._literals.get(number, 0)
+        return 0 if self._numbers is None else self._numbers.at(number)
+
+    def _unless(self, hits: int) -> int:
+        """The bits of every `anything-but` that was not hit."""
+        answer = self._answers.get(hits)
+        if answer is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers = {}
+            answer = 0
+            for number, bits in enumerate(self._negated):
+                if not hits >> number & 1:
+                    answer |= bits
+            self._answers[hits] = answer
+        return answer

@@ -1,0 +1,132 @@
+r"""Wildcards: `*` stands for any run of characters, `\*` and `\\` for themselves.
+
+A few are tried one by one, by finding their fixed parts from left to right, each at the first place it fits: linear in
+the text, because a later place can never succeed where the first one fails. Many are run side by side as one automaton
+whose states are made when first met, so that the time per character does not grow with their number.
+"""
+
+from collections.abc import Iterable
+
+# From this many on, one walk through the text is cheaper than one search each.
+_FEW = 4
+# States kept before the automaton forgets all and starts afresh: some 20 MB at the very worst. Checked at every new
+# one, for a single long text can make them by the hundred thousand.
+_MOST_STATES = 20_000
+
+
+def parse_wildcard(text: str) -> tuple[str, ...]:
+    """The fixed parts between the stars; one part means no star. Raises ValueError with the reason."""
+    parts = [""]
+    characters = iter(range(len(text)))
+    for place in characters:
+        character = text[place]
+        following = text[place + 1 : place + 2]
+        if character == "*":
+            if following == "*":
+                raise ValueError(f"two wildcard characters in a row at position {place}")
+            parts.append("")
+        elif character != "\\":
+            parts[-1] += character
+        elif following and following in "*\\":
+            parts[-1] += following
+            next(characters)
+        else:
+            raise ValueError(f"a backslash at position {place} that escapes neither * nor another backslash")
+    return tuple(parts)
+
+
+def _fits(parts: tuple[str, ...], text: str) -> bool:
+    if len(parts) == 1:
+        return text == parts[0]
+    first, last = parts[0], parts[-1]
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for part in parts[1:-1]:
+        place = text.find(part, place, end)
+        if place < 0:
+            return False
+        place += len(part)
+    return place <= end
+
+
+class _State(dict[str, "_State"]):
+    """Where all wildcards stand after some text, a bit per place in each. Maps the next character to a state."""
+
+    __slots__ = ("_automaton", "_bits", "accepted")
+
+    def __init__(self, automaton: "_Automaton", bits: int) -> None:
+        super().__init__()
+        self._automaton = automaton
+        self._bits = bits
+        self.accepted = automaton.accepted(bits)
+
+    def __missing__(self, character: str) -> "_State":
+        state = self[character] = self._automaton.step(self._bits, character)
+        return state
+
+
+class _Automaton:
+    __slots__ = ("_by_final", "_final", "_loops", "_moves", "_start", "_states")
+
+    def __init__(self, wildcards: Iterable[tuple[tuple[str, ...], int]]) -> None:
+        self._moves: dict[str, int] = {}
+        self._loops = self._final = self._start = 0
+        self._by_final: dict[int, int] = {}
+        place = 1
+        for parts, bits in wildcards:
+            self._start |= place
+            for number, part in enumerate(parts):
+                if number:
+                    self._loops |= place
+                for character in part:
+                    self._moves[character] = self._moves.get(character, 0) | place
+                    place <<= 1
+            self._final |= place
+            self._by_final[place] = bits
+            place <<= 1
+        self._states: dict[int, _State] = {}
+
+    def at(self, text: str) -> int:
+        state = self._state(self._start)
+        for character in text:
+            state = state[character]
+        return state.accepted
+
+    def step(self, bits: int, character: str) -> _State:
+        return self._state(((bits & self._moves.get(character, 0)) << 1) | (bits & self._loops))
+
+    def accepted(self, bits: int) -> int:
+        found, final = 0, bits & self._final
+        while final:
+            lowest = final & -final
+            found |= self._by_final[lowest]
+            final ^= lowest
+        return found
+
+    def _state(self, bits: int) -> _State:
+        state = self._states.get(bits)
+        if state is None:
+            if len(self._states) >= _MOST_STATES:
+                self._states = {}
+            state = self._states[bits] = _State(self, bits)
+        return state
+
+
+class WildcardTable:
+    """For any text: the bits of all wildcards that fit it."""
+
+    __slots__ = ("_automaton", "_wildcards")
+
+    def __init__(self, wildcards: Iterable[tuple[tuple[str, ...], int]]) -> None:
+        self._wildcards = list(wildcards)
+        self._automaton = _Automaton(self._wildcards) if len(self._wildcards) > _FEW else None
+
+    def at(self, text: str) -> int:
+        if self._automaton is not None:
+            return self._automaton.at(text)
+        found = 0
+        for parts, bits in self._wildcards:
+            if _fits(parts, text):
+                found |= bits
+        return found
