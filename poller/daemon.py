@@ -58,11 +58,14 @@ class Daemon:
             self._status.aws_requests = transports.requests
             wiring = Wiring(transports, settings.max_bytes_in_flight)
             stack.push_async_callback(wiring.close)
+            # every mapping is known before the first question about readiness can be answered
+            mappings = [(mapping, self._show(mapping)) for mapping in self._configuration.mappings]
             address = await stack.enter_async_context(serve(self._status, settings.api))
             self._handle_signals()
             self._announce(address, settings)
-            for mapping in self._configuration.mappings:
-                await self._start(mapping, wiring)
+            for mapping, status in mappings:
+                if mapping.enabled:
+                    await self._start(mapping, status, wiring)
             watch = loop.create_task(health.watch(self._status))
             stack.callback(watch.cancel)
             gc.collect()
@@ -99,7 +102,7 @@ class Daemon:
         for warning in self._configuration.warnings:
             self._log.warning("configuration_warning", text=warning)
 
-    async def _start(self, mapping: EventSourceMapping, wiring: Wiring) -> None:
+    def _show(self, mapping: EventSourceMapping) -> MappingStatus:
         status = MappingStatus(
             name=mapping.name,
             uuid=mapping.uuid,
@@ -110,7 +113,9 @@ class Daemon:
         self._status.mappings.append(status)
         if not mapping.enabled:
             status.state, status.reason = MappingState.DISABLED, Reason(ReasonCode.DISABLED)
-            return
+        return status
+
+    async def _start(self, mapping: EventSourceMapping, status: MappingStatus, wiring: Wiring) -> None:
         log = telemetry.logger(mapping=mapping.name)
         wired = await wiring.mapping(mapping, status, self._stop, log)
         start, most = mapping.lanes

@@ -21,6 +21,7 @@ from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, Service
 CONNECTIONS = 1000
 """Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""
 CONNECT_TIMEOUT = 10.0
+CHUNK = 64 * 1024
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 
 _NO_CREDENTIALS = (
@@ -113,14 +114,11 @@ async def _invoke(client: Any, operation: Operation, body: bytes) -> Reply:
     metadata = answer["ResponseMetadata"]
     # the size is bounded while the answer is read, not once all of it is here
     payload = bytearray()
-    async for chunk in answer["Payload"].content.iter_chunked(64 * 1024):
-        payload += chunk
-        if len(payload) > operation.max_reply_bytes:
-            answer["Payload"].close()
-            raise AnswerLost(f"the answer is over {operation.max_reply_bytes} bytes")
-    length = metadata["HTTPHeaders"].get("content-length")
-    if length is not None and int(length) != len(payload):
-        raise AnswerLost(f"the answer ended after {len(payload)} of {length} bytes")
+    async with answer["Payload"] as stream:
+        while chunk := await stream.read(CHUNK):
+            payload += chunk
+            if len(payload) > operation.max_reply_bytes:
+                raise AnswerLost(f"the answer is over {operation.max_reply_bytes} bytes")
     return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], bytes(payload))
 
 

@@ -68,9 +68,9 @@ class Connection(asyncio.Protocol):
         "_received",
         "_sink",
         "_status",
-        "_surplus",
         "_tls",
         "_write",
+        "_wrong",
         "deadline",
         "future",
         "idle_since",
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._parser = parser(self)
 
     def _reset(self) -> None:
-        self._surplus = False
+        self._wrong: str | None = None
         self._headers_complete = False
         self._complete = False
         self._received = 0
@@ -126,9 +126,8 @@ class Connection(asyncio.Protocol):
         except PARSE_ERRORS as error:
             self.fail(f"the answer is not valid HTTP: {error}")
             return
-        if self._surplus:
-            # what follows a complete answer in one read makes both of them suspect
-            self.fail("more than one answer to one request")
+        if self._wrong is not None:
+            self.fail(self._wrong)
             return
         body = len(self._body)
         if body > self._most:
@@ -157,7 +156,9 @@ class Connection(asyncio.Protocol):
     # the parser calls these
 
     def on_message_begin(self) -> None:
-        self._surplus = self._complete
+        if self._complete:
+            # what follows a complete answer in one read makes both of them suspect
+            self._wrong = "more than one answer to one request"
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
@@ -168,6 +169,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._status < 200:
             self._headers_complete = False
+            if self._status < 100:
+                self._wrong = f"the answer's status is {self._status}"
             return
         self._complete = True
         self._keep_alive = self._parser.should_keep_alive()

@@ -1,8 +1,8 @@
 """Gathers single entries into full batch calls: ten at once, or what there is after a short while."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, TypeVar
 
 from poller.sources.sqs.queue import MOST_PER_CALL
 
@@ -16,12 +16,12 @@ Entry = TypeVar("Entry")
 class Gatherer(Generic[Entry]):
     """Entries in, calls of up to ten out. `send` retries by itself and never raises for what a service can do."""
 
-    def __init__(self, send: Callable[[Sequence[Entry]], Awaitable[None]], linger: float = LINGER) -> None:
+    def __init__(self, send: Callable[[Sequence[Entry]], Coroutine[Any, Any, None]], linger: float = LINGER) -> None:
         self.linger = linger
         self._send = send
         self._pending: list[Entry] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._calls: set[asyncio.Future[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Hand over; full tens go out at once."""
@@ -53,7 +53,7 @@ class Gatherer(Generic[Entry]):
         self.flush()
 
     def _start(self, entries: Sequence[Entry]) -> None:
-        call = asyncio.ensure_future(self._send(entries))
+        call = asyncio.get_running_loop().create_task(self._send(entries))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
 

@@ -54,6 +54,8 @@ class Receiving:
         self._asked = 0
         """Messages the receives under way may bring."""
         self._receivers: set[asyncio.Task[None]] = set()
+        self._running = 0
+        """Receivers that may still bring something; a task that has ended its receive is not among them."""
         self._failures = 0
         self._lost: bytes | None = None
         """A FIFO receive whose answer was lost, to be asked again with the same attempt id."""
@@ -98,12 +100,13 @@ class Receiving:
         if self._admission.stopping:
             self._send_home()
             return
-        while len(self._receivers) < self._wanted:
+        while self._running < self._wanted:
             most, wait = self._demand()
             if most <= 0:
                 return
             self._asked += most
-            receiver = asyncio.create_task(self._receive(most, wait))
+            self._running += 1
+            receiver = asyncio.get_running_loop().create_task(self._receive(most, wait))
             self._receivers.add(receiver)
             receiver.add_done_callback(self._receivers.discard)
 
@@ -119,7 +122,7 @@ class Receiving:
         wait = LONG_POLL if first.until == inf else max(1, min(LONG_POLL, int(first.until - now)))
         if self._queue.name.fifo:
             # a page goes to one lane whole, so that a group never spreads over two
-            return (0 if len(self._receivers) >= min(lanes, len(self._line)) else first.limit), wait
+            return (0 if self._running >= min(lanes, len(self._line)) else first.limit), wait
         enough = self._asked + MOST_PER_CALL
         room = 0
         for waiting in self._line:
@@ -146,13 +149,11 @@ class Receiving:
                 self._trouble(None, RECEIVE_ACTION, 0.0)
         finally:
             self._asked -= most
+            self._running -= 1
         if messages:
             self._bring(messages, size, full=len(messages) >= most)
         elif self._wanted > 1:
             self._wanted -= 1
-        current = asyncio.current_task()
-        assert current is not None
-        self._receivers.discard(current)
         self.pump()
 
     def _bring(self, messages: list[dict[str, Any]], size: int, *, full: bool) -> None:

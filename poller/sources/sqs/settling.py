@@ -98,11 +98,9 @@ class Settling:
                 refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
             except CallError as error:
                 self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
-                delay = SETTLE.delay(attempt + 1, self._chance)
-                self._trouble(error, DELETE_ACTION, delay)
+                self._trouble(error, DELETE_ACTION, SETTLE.cap)
                 again = entries
             else:
-                delay = SETTLE.delay(attempt + 1, self._chance)
                 self._trouble(None, DELETE_ACTION, 0.0)
                 bad = {refusal.index: refusal for refusal in refused}
                 again = []
@@ -123,7 +121,7 @@ class Settling:
                 attempt += 1
                 for record, _ in entries:
                     self._remember(record)
-                await asyncio.sleep(delay)
+                await asyncio.sleep(SETTLE.delay(attempt, self._chance))
 
     def _deleted(self, record: Record, handover: Handover) -> None:
         self.account.deleted += 1
