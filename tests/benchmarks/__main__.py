@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks`: measures the daemon beside a bare aiobotocore loop and prints the table.
 
-Linux only. A full run takes some eight minutes, `--quick` less than one. Ends with 0 when every case ran and every
+Linux only. A full run takes some six minutes, `--quick` less than one. Ends with 0 when every case ran and every
 ledger was exact, whatever the targets say; 1 otherwise; 2 on bad usage.
 """
 
@@ -28,6 +28,8 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.rounds is not None and arguments.rounds < 1:
         parser.error("--rounds must be at least 1")
+    if arguments.json is not None and not arguments.json.parent.is_dir():
+        parser.error(f"--json: there is no folder {arguments.json.parent}")
     return arguments
 
 
@@ -79,7 +81,11 @@ def main() -> int:
         errors.print(f"No case has {arguments.only!r} in its name.", markup=False)
         return 2
     rounds = arguments.rounds or (2 if arguments.quick else 5)
-    report = _run(chosen, rounds, errors)
+    try:
+        report = _run(chosen, rounds, errors)
+    except KeyboardInterrupt:
+        errors.print("Interrupted; nothing was written.")
+        return 1
     if not output.is_terminal:
         output.width = 160
     output.print(machine_line(), soft_wrap=True)
