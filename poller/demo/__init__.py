@@ -1,0 +1,45 @@
+"""`poller demo`: the product at work against a local AWS, with an account of every message at the end.
+
+The daemon is the real one, in a process of its own; queue, dead-letter queue and function live in MiniStack. All of
+it runs on loopback and in a temporary folder, and ends with the command, however that ends.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from poller.commands.output import console
+from poller.demo import local_aws
+from poller.demo.process import forget_the_users_aws
+
+INTERRUPTED = 1
+"""An account that was not drawn up does not balance."""
+
+
+def run(*, seconds: int, messages: int) -> int:
+    """Run to the end or to Ctrl-C; 0 when every message is accounted for, else 1. Raises EnvironmentProblem."""
+    local_aws.require()
+    forget_the_users_aws()
+    from poller.demo.play import play  # noqa: PLC0415  (the SDK, which reads the environment)
+
+    try:
+        return asyncio.run(_until_signalled(play(console(), seconds, messages)))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("poller: interrupted; what the demo had started is gone", file=sys.stderr)  # noqa: T201  (for a person)
+        return INTERRUPTED
+
+
+async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
+    """Cancel on the first signal only, so that impatience does not cut the tidying up short."""
+    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, _cancel_once, task)
+    return await task
+
+
+def _cancel_once(task: "asyncio.Task[int]") -> None:
+    if not task.cancelling():
+        task.cancel()

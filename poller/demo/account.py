@@ -1,0 +1,100 @@
+"""Whether every order is accounted for, and if not, what is wrong. Pure: facts in, judgement out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from poller.demo.ledger import Ledger
+from poller.demo.orders import UNDELIVERABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the four witnesses say when all has ended: producer, function, queues, daemon."""
+
+    produced: Collection[int]
+    """Orders the queue took, by number."""
+    ledger: Ledger
+    dead: Collection[int]
+    """Orders found in the dead-letter queue."""
+    left: int
+    """Messages still in the queue."""
+    daemon: Mapping[str, int] | None
+    """The mapping's account as the daemon logs it at its end; None when it did not come so far."""
+    exit_code: int | None
+    """Of the daemon; None when it did not end."""
+
+    @property
+    def delivered(self) -> int:
+        """Orders, each counted once."""
+        return len(self.ledger.shipped)
+
+    @property
+    def retried(self) -> int:
+        """Orders delivered after at least one failure."""
+        return len(self.ledger.shipped.keys() & self.ledger.failed.keys())
+
+    @property
+    def unaccounted(self) -> int:
+        """Orders nobody knows about; negative when there are more than were produced."""
+        return len(self.produced) - len(self.ledger.shipped.keys() | set(self.dead)) - self.left
+
+
+def sentence(facts: Facts) -> str:
+    """Return the whole account in one line."""
+    parts = [f"{facts.delivered:,} delivered"]
+    for count, where in (
+        (len(facts.dead), "in the dead-letter queue"),
+        (facts.left, "left in the queue"),
+        (facts.unaccounted, "unaccounted"),
+    ):
+        if count:
+            parts.append(f"{count:,} {where}")
+    start = "not every order is accounted for" if problems(facts) else "every order accounted for"
+    return f"{start}: {len(facts.produced):,} produced = {' + '.join(parts)}"
+
+
+def problems(facts: Facts) -> list[str]:
+    """Return one line for everything that does not balance; none when all does."""
+    shipped, dead = facts.ledger.shipped.keys(), set(facts.dead)
+    found = [
+        (facts.unaccounted != 0, f"{facts.unaccounted:,} orders are unaccounted for"),
+        (facts.left != 0, f"{facts.left:,} messages are left in the queue"),
+        (len(facts.dead) != len(dead), "an order is in the dead-letter queue more than once"),
+        (bool(shipped & dead), f"delivered and in the dead-letter queue as well: {_list(shipped & dead)}"),
+        (
+            bool(dead - {UNDELIVERABLE}),
+            f"in the dead-letter queue, though they can be delivered: {_list(dead - {UNDELIVERABLE})}",
+        ),
+        (
+            bool((shipped | dead) - set(facts.produced)),
+            f"delivered, but never produced: {_list((shipped | dead) - set(facts.produced))}",
+        ),
+    ]
+    return [text for wrong, text in found if wrong] + _daemon_problems(facts)
+
+
+def _daemon_problems(facts: Facts) -> list[str]:
+    if facts.exit_code is None:
+        return ["poller did not stop when asked to"]
+    if facts.exit_code:
+        return [f"poller ended with exit code {facts.exit_code}"]
+    if facts.daemon is None:
+        return ["poller ended without its account"]
+    account, shipped = facts.daemon, facts.ledger.shipped.total()
+    found = [
+        (account["unaccounted"] != 0, f"poller cannot account for {account['unaccounted']:,} receives"),
+        (account["in_flight"] != 0, f"poller ended with {account['in_flight']:,} messages in flight"),
+        (
+            account["delivered"] != shipped,
+            f"poller counts {account['delivered']:,} deliveries, the function {shipped:,}",
+        ),
+        (
+            account["deleted"] != account["delivered"],
+            f"poller deleted {account['deleted']:,} of {account['delivered']:,} delivered messages",
+        ),
+    ]
+    return [text for wrong, text in found if wrong]
+
+
+def _list(orders: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(orders)))

@@ -1,0 +1,65 @@
+"""The local AWS of the demo: MiniStack, on loopback, in a throw-away folder."""
+
+import asyncio
+import importlib.util
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+
+from poller.demo.process import Child, child, free_port
+from poller.errors import EnvironmentProblem
+
+ACCOUNT = "123456789012"
+"""MiniStack takes a 12-digit access key for the account."""
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
+
+START_SECONDS = 30.0
+"""It takes a quarter of a second on an idle machine."""
+PAUSE_SECONDS = 0.05
+
+
+def require() -> None:
+    """Raise EnvironmentProblem when it is not installed."""
+    if importlib.util.find_spec("ministack") is None:
+        raise EnvironmentProblem("the demo needs a local AWS, which is not installed: pip install 'poller[demo]'")
+
+
+@asynccontextmanager
+async def started(folder: Path) -> AsyncIterator[str]:
+    """Run it until the context ends; gives its endpoint URL. Raises EnvironmentProblem."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        "BIND_HOST": "127.0.0.1",  # it would listen on every interface
+        "GATEWAY_PORT": str(port),
+        "LAMBDA_EXECUTOR": "local",
+        "LOG_LEVEL": "WARNING",
+        "AUTH": "false",
+        "PERSIST_STATE": "0",
+        "STATE_DIR": str(folder / "state"),
+    }
+    with child([sys.executable, "-m", "ministack"], folder, environment) as process:
+        await _ready(process, url)
+        yield url
+
+
+async def _ready(process: Child, url: str) -> None:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=START_SECONDS)) as session:
+        for _ in range(int(START_SECONDS / PAUSE_SECONDS)):
+            try:
+                async with session.get(f"{url}/_ministack/ready") as answer:
+                    if answer.status == HTTPStatus.OK:
+                        return
+            except aiohttp.ClientError:
+                pass
+            if process.exit_code is not None:
+                raise EnvironmentProblem(
+                    f"the local AWS cannot start; it ended with {process.exit_code}:\n{process.last_words()}"
+                )
+            await asyncio.sleep(PAUSE_SECONDS)
+    raise EnvironmentProblem(f"the local AWS does not answer after {START_SECONDS:g} s:\n{process.last_words()}")

@@ -1,0 +1,127 @@
+"""The real thing in the demo: a configuration file, and a daemon in a process of its own, asked over its API."""
+
+import asyncio
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from poller.commands.client import Client, NoAnswer
+from poller.demo.ledger import Tail
+from poller.demo.local_aws import CREDENTIALS, REGION
+from poller.demo.process import Child, child
+from poller.demo.shop import FUNCTION, QUEUE, queue_arn
+from poller.errors import EnvironmentProblem
+
+START_SECONDS = 30.0
+STOP_SECONDS = 20.0
+"""A hard stop takes seven at most."""
+PAUSE_SECONDS = 0.02
+EVENTS_KEPT = 4
+
+CONFIGURATION = """\
+aws: {{region: {region}, endpoint_url: "{url}"}}
+state: "memory:"
+api: {{listen: "127.0.0.1:0"}}
+
+event_source_mappings:
+  - name: orders
+    event_source_arn: {queue}
+    function_name: {function}
+    batch_size: 10
+    function_response_types: [ReportBatchItemFailures]
+"""
+
+
+def configuration(url: str) -> str:
+    """Return the whole configuration file, for a local AWS at `url`."""
+    return CONFIGURATION.format(region=REGION, url=url, queue=queue_arn(QUEUE), function=FUNCTION)
+
+
+class Daemon:
+    """A running `poller run`, seen from outside: its log on stderr, its status over HTTP."""
+
+    def __init__(self, process: Child) -> None:
+        self._process = process
+        self._log = Tail(process.log)
+        self._client: Client | None = None
+        self.address = ""
+        """What `--api` takes."""
+        self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        """The last log events, oldest first."""
+        self.stopping = False
+        self.account: dict[str, int] | None = None
+        """The mapping's last account, which the daemon logs when it has stopped."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.exit_code
+
+    def read_log(self) -> None:
+        """Take in what was logged since the last time."""
+        for line in self._log.lines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            self.events.append(event)
+            match event["event"]:
+                case "api_listening":
+                    self.address = event["address"]
+                    self._client = Client(self.address, None)
+                case "stop_requested":
+                    self.stopping = True
+                case "stopped":
+                    self.account = event["mappings"]["orders"]
+
+    async def status(self) -> dict[str, Any] | None:
+        """Return the mapping's part of `/status`; None while there is no answer."""
+        if self._client is None:
+            return None
+        try:
+            answer = await asyncio.to_thread(self._client.status)
+        except NoAnswer:
+            return None
+        return next(iter(answer["mappings"]), None)
+
+    async def ready(self) -> None:
+        """Wait for its first answer. Raises EnvironmentProblem."""
+        for _ in range(int(START_SECONDS / PAUSE_SECONDS)):
+            self.read_log()
+            if await self.status() is not None:
+                return
+            if self.exit_code is not None:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise EnvironmentProblem(f"poller run did not start:\n{self._process.last_words()}")
+
+    async def stop(self) -> int | None:
+        """Stop it, softly and then hard: a long poll under way would keep a soft stop waiting for up to 20 s.
+
+        Call it when there is nothing left to deliver. Returns the exit code, None when it does not end.
+        """
+        self._process.ask_to_stop()
+        asked_again = False
+        for _ in range(int(STOP_SECONDS / PAUSE_SECONDS)):
+            ended = self.exit_code is not None
+            self.read_log()
+            if ended:
+                break
+            # two signals of a kind in a row would arrive as one
+            if self.stopping and not asked_again:
+                self._process.ask_to_stop()
+                asked_again = True
+            await asyncio.sleep(PAUSE_SECONDS)
+        return self.exit_code
+
+
+@contextmanager
+def running(folder: Path, config: Path) -> Iterator[Daemon]:
+    """Run `poller run --config` until the context ends."""
+    command = [sys.executable, "-m", "poller", "run", "--config", str(config)]
+    with child(command, folder, CREDENTIALS) as process:
+        yield Daemon(process)

@@ -1,0 +1,132 @@
+"""The course of the demo: set up, produce, drain, stop, account."""
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.syntax import Syntax
+
+from poller.demo import local_aws, mapping, shop, summary
+from poller.demo.account import Facts, problems
+from poller.demo.ledger import Ledger, Tail
+from poller.demo.mapping import Daemon
+from poller.demo.picture import Picture
+from poller.demo.screen import Screen, screen
+from poller.demo.shop import Depth, Shop
+
+STEP_SECONDS = 0.125
+"""From one picture to the next."""
+DEEPEST = 300
+"""Messages in the queue above which nobody orders: MiniStack looks through the whole queue at every receive."""
+PATIENCE_SECONDS = 30.0
+"""Without any progress, after which what is left in the queue is given up."""
+
+
+async def play(console: Console, seconds: int, messages: int) -> int:
+    """Produce up to `messages` orders within `seconds`; the exit code says whether all are accounted for.
+
+    Raises EnvironmentProblem when something of it cannot run here.
+    """
+    # what is killed at the end may still be writing
+    with tempfile.TemporaryDirectory(prefix="poller-demo-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        ledger = folder / "ledger.jsonl"
+        console.print("starting a local AWS …", style="dim")
+        async with local_aws.started(folder / "aws") as url, shop.opened(url, ledger) as counter:
+            config = folder / "poller.yaml"
+            config.write_text(mapping.configuration(url), encoding="utf-8")
+            with mapping.running(folder / "poller", config) as daemon:
+                await daemon.ready()
+                _introduce(console, config, daemon)
+                course = Course(counter, daemon, Tail(ledger), seconds, messages)
+                with screen(console, seconds) as shown:
+                    facts = await course.run(shown)
+    console.print(summary.render(facts))
+    return 1 if problems(facts) else 0
+
+
+def _introduce(console: Console, config: Path, daemon: Daemon) -> None:
+    yaml = Syntax(config.read_text(encoding="utf-8").rstrip(), "yaml", background_color="default", word_wrap=True)
+    console.print(Panel.fit(yaml, title="poller run --config poller.yaml", title_align="left", border_style="dim"))
+    console.print(f"from another terminal: poller status --watch --api {daemon.address}\n", style="dim")
+
+
+class Course:
+    """One run, from the first order to the account."""
+
+    def __init__(self, counter: Shop, daemon: Daemon, ledger: Tail, seconds: int, messages: int) -> None:
+        self._shop = counter
+        self._daemon = daemon
+        self._lines = ledger
+        self._ledger = Ledger()
+        self._seconds = seconds
+        self._messages = messages
+        self._started = time.monotonic()
+        self._depth = Depth()
+
+    async def run(self, shown: Screen) -> Facts:
+        """Produce, wait until the queue is empty, stop the daemon, and gather what everybody counted."""
+        while self._producing and self._daemon.exit_code is None:
+            due = min(self._messages, int(self._messages * self._elapsed / self._seconds))
+            room = max(0, DEEPEST - self._depth.left)
+            await self._shop.order(min(due, len(self._shop.produced) + room))
+            await self._step(shown, "producing")
+        await self._drain(shown)
+        exit_code = await self._daemon.stop()
+        shown.show(await self._look("stopped"))
+        return Facts(
+            produced=self._shop.produced,
+            ledger=self._ledger,
+            dead=await self._shop.dead_letters(),
+            left=self._depth.left,
+            daemon=self._daemon.account,
+            exit_code=exit_code,
+        )
+
+    async def _drain(self, shown: Screen) -> None:
+        progress, since = None, time.monotonic()
+        while self._daemon.exit_code is None:
+            picture = await self._step(shown, "draining")
+            if not self._depth.left and not picture.in_flight:
+                return
+            now = (picture.batches, self._depth.dead)
+            if now != progress:
+                progress, since = now, time.monotonic()
+            elif time.monotonic() - since > PATIENCE_SECONDS:
+                return
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    @property
+    def _producing(self) -> bool:
+        return len(self._shop.produced) < self._messages and self._elapsed < self._seconds + STEP_SECONDS
+
+    async def _step(self, shown: Screen, phase: str) -> Picture:
+        begun = time.monotonic()
+        picture = await self._look(phase)
+        shown.show(picture)
+        await asyncio.sleep(max(0.0, begun + STEP_SECONDS - time.monotonic()))
+        return picture
+
+    async def _look(self, phase: str) -> Picture:
+        self._depth = await self._shop.depth()
+        status = await self._daemon.status()
+        self._daemon.read_log()
+        for line in self._lines.lines():
+            self._ledger.add(line)
+        return Picture(
+            elapsed=self._elapsed,
+            phase=phase,
+            planned=self._messages,
+            produced=len(self._shop.produced),
+            shipped=len(self._ledger.shipped),
+            batches=self._ledger.batches,
+            depth=self._depth,
+            mapping=status,
+            events=tuple(self._daemon.events),
+        )

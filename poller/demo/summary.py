@@ -1,0 +1,60 @@
+"""The summary of the demo, as people read it."""
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from poller.demo.account import Facts, problems, sentence
+
+
+def render(facts: Facts) -> RenderableType:
+    """Render the account of every order, and the one line it comes down to."""
+    wrong = problems(facts)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table.add_column("orders")
+    table.add_column("", justify="right")
+    table.add_column("witness", style="dim")
+    for name, number, witness, style in _rows(facts):
+        table.add_row(Text(name, style=style), Text(f"{number:,}", style=style), witness)
+    lines: list[RenderableType] = [Text(), table, Text(), *_daemon(facts)]
+    lines += [Text(f"  ✘ {problem}", style="red") for problem in wrong]
+    verdict = Text(f"{'✘' if wrong else '✔'} {sentence(facts)}", style="bold red" if wrong else "bold green")
+    return Group(*lines, Text(), verdict)
+
+
+def _rows(facts: Facts) -> list[tuple[str, int, str, str]]:
+    ledger, again = facts.ledger, facts.ledger.shipped.total() - facts.delivered
+    rows = [
+        ("produced", len(facts.produced), "what SendMessageBatch took", "bold"),
+        ("delivered", facts.delivered, "the function's own ledger", "green"),
+        ("  at the first receive", facts.delivered - facts.retried, "", "dim"),
+        ("  retried", facts.retried, f"{ledger.failed.total():,} failed receives in all", "dim"),
+    ]
+    if again:
+        rows.append(("  delivered again", again, "at least once is the promise", "yellow"))
+    dead = f"order {', '.join(map(str, sorted(facts.dead)))}: failed on every receive" if facts.dead else ""
+    return [
+        *rows,
+        ("in the dead-letter queue", len(facts.dead), dead, "yellow" if facts.dead else ""),
+        ("left in the queue", facts.left, "", "red" if facts.left else ""),
+        ("unaccounted", facts.unaccounted, "", "bold red" if facts.unaccounted else "bold"),
+    ]
+
+
+def _daemon(facts: Facts) -> list[Text]:
+    ledger = facts.ledger
+    each = (ledger.shipped.total() + ledger.failed.total()) / ledger.batches if ledger.batches else 0.0
+    lines = [
+        Text(f"function: {ledger.batches:,} batches of {each:.1f} orders, {ledger.crashed:,} of them failed as a whole")
+    ]
+    if facts.daemon is not None:
+        account = facts.daemon
+        lines.append(
+            Text(
+                f"poller:   {account['polled']:,} receives = {account['delivered']:,} delivered"
+                f" + {account['returned']:,} returned + {account['in_flight']:,} in flight;"
+                f" {account['deleted']:,} deleted, {account['unaccounted']:,} unaccounted"
+            )
+        )
+    return lines

@@ -1,0 +1,198 @@
+"""The live view of the demo, drawn from a picture: where the orders are, how fast they move, and why."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.segment import Segment
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from poller.demo.picture import History, Picture
+from poller.demo.shop import DEAD_LETTER_QUEUE, FUNCTION, QUEUE
+
+EVENT_LINES = 4
+MOST_LANES = 30
+SPARKS = "▁▂▃▄▅▆▇█"
+LANES = {"invoking": ("●", "green"), "settling": ("◐", "cyan"), "receiving": ("○", "blue")}
+OTHER_LANE = ("·", "dim")
+STATIONS_MIN_WIDTH = 17
+
+
+class Whereabouts:
+    """One bar as wide as the screen that every order is somewhere on."""
+
+    def __init__(self, shares: Sequence[tuple[int, str]], total: int) -> None:
+        """`shares`: number and colour, from the left; what is missing to `total` stays empty."""
+        self._shares = shares
+        self._total = max(total, sum(number for number, _ in shares), 1)
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        width, reached = options.max_width, 0
+        edges = [0]
+        for number, _ in self._shares:
+            reached += number
+            # even a single order is seen
+            edges.append(max(edges[-1] + bool(number), round(width * reached / self._total)))
+        edges = [min(edge, width) for edge in edges]
+        for (start, end), (_, colour) in zip(pairwise(edges), self._shares, strict=True):
+            yield Segment("█" * (end - start), Style(color=colour))
+        yield Segment("░" * (width - edges[-1]), Style(dim=True))
+        yield Segment.line()
+
+
+def draw(picture: Picture, history: History, seconds: float) -> RenderableType:
+    """Draw everything; `seconds` is how long orders are produced."""
+    return Group(
+        _head(picture, seconds),
+        Text(),
+        _stations(picture, history),
+        Text(),
+        *_orders(picture),
+        Text(),
+        _inside(picture),
+    )
+
+
+def _head(picture: Picture, seconds: float) -> Table:
+    head = Table.grid(padding=(0, 2), expand=True)
+    head.add_column(no_wrap=True)
+    head.add_column(ratio=1)
+    head.add_column(justify="right", no_wrap=True)
+    bar = ProgressBar(total=seconds, completed=min(picture.elapsed, seconds), complete_style="cyan")
+    head.add_row(Text("poller demo", style="bold"), bar, Text(f"{picture.elapsed:4.1f} s  {picture.phase}"))
+    return head
+
+
+def _stations(picture: Picture, history: History) -> Table:
+    depth = picture.depth
+    boxes = [
+        _station(
+            "orders",
+            "cyan",
+            f"{picture.produced:,} of {picture.planned:,}",
+            "{:.0f} produced/s",
+            history.rates(_produced),
+        ),
+        _station(
+            f"SQS queue {QUEUE}",
+            "blue",
+            f"{depth.visible:,} waiting",
+            f"{picture.to_retry:,} to be retried",
+            history.levels(_left),
+        ),
+        _station("poller", "yellow", f"{picture.in_flight:,} in flight", "{:.0f} received/s", history.rates(_received)),
+        _station(
+            f"Lambda {FUNCTION}",
+            "green",
+            f"{picture.shipped:,} delivered",
+            "{:.0f} delivered/s",
+            history.rates(_shipped),
+        ),
+    ]
+    row = Table.grid(expand=True)
+    cells: list[RenderableType] = []
+    for number, station in enumerate(boxes):
+        if number:
+            row.add_column(width=3, justify="center", vertical="middle")
+            cells.append(Text("\n\n→", style="bold"))
+        row.add_column(ratio=1, min_width=STATIONS_MIN_WIDTH)
+        cells.append(station)
+    row.add_row(*cells)
+    return row
+
+
+def _station(title: str, colour: str, first: str, second: str, values: list[float]) -> Panel:
+    lately = sum(values[-3:]) / 3 if values else 0.0
+    content = Text(no_wrap=True, overflow="crop")
+    content.append(f"{first}\n", style="bold")
+    content.append(f"{second.format(lately)}\n", style="dim")
+    content.append(_spark(values), style=colour)
+    return Panel(content, title=title, title_align="left", border_style=colour, box=box.ROUNDED, padding=(0, 1))
+
+
+def _produced(picture: Picture) -> int:
+    return picture.produced
+
+
+def _left(picture: Picture) -> int:
+    return picture.depth.left
+
+
+def _received(picture: Picture) -> int:
+    return picture.count("polled")
+
+
+def _shipped(picture: Picture) -> int:
+    return picture.shipped
+
+
+def _spark(values: list[float]) -> str:
+    highest = max(values, default=0.0) or 1.0
+    return "".join(SPARKS[round(max(0.0, value) / highest * (len(SPARKS) - 1))] for value in values)
+
+
+def _orders(picture: Picture) -> list[RenderableType]:
+    depth = picture.depth
+    shares = [
+        ("delivered", picture.shipped, "green"),
+        ("in flight", picture.in_flight, "yellow"),
+        ("to be retried", picture.to_retry, "magenta"),
+        ("waiting", depth.visible, "blue"),
+        (DEAD_LETTER_QUEUE, depth.dead, "red"),
+    ]
+    legend = Text()
+    for name, number, colour in shares:
+        legend.append("■ ", style=colour)
+        legend.append(f"{name} ", style="dim")
+        legend.append(f"{number:,}   ", style="bold" if number else "dim")
+    return [Whereabouts([(number, colour) for _, number, colour in shares], picture.planned), legend]
+
+
+def _inside(picture: Picture) -> Table:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(no_wrap=True, overflow="ellipsis")
+    received = picture.count("invoked")
+    each = received / picture.batches if picture.batches else 0.0
+    rows.add_row(
+        "batches",
+        f"{picture.batches:,} of {each:.1f} orders, {picture.count('returned'):,} receives failed and returned",
+    )
+    rows.add_row("lanes", _lanes(picture.lanes))
+    rows.add_row("why", picture.reason)
+    events = [_event(event) for event in picture.events][-EVENT_LINES:]
+    for number in range(EVENT_LINES):
+        rows.add_row("" if number else "log", events[number] if number < len(events) else "")
+    return rows
+
+
+def _lanes(codes: list[str]) -> Text:
+    shown = Text()
+    for code in codes[:MOST_LANES]:
+        mark, style = LANES.get(code, OTHER_LANE)
+        shown.append(mark, style=style)
+    counts = ", ".join(f"{number} {code.replace('_', ' ')}" for code, number in Counter(codes).most_common())
+    return shown.append(f"  {counts}", style="dim")
+
+
+def _event(event: dict[str, object]) -> Text:
+    line = Text(f"{str(event.get('timestamp', ''))[11:19]} ", style="dim")
+    line.append(str(event["event"]), style="yellow" if event.get("level") == "warning" else "cyan")
+    rest = {name: value for name, value in event.items() if name not in ("timestamp", "level", "event", "mapping")}
+    return line.append("".join(f" {name}={value}" for name, value in rest.items()), style="dim")
+
+
+def plain(picture: Picture) -> str:
+    """Tell the same in one line, for where there is no terminal."""
+    depth = picture.depth
+    return (
+        f"{picture.elapsed:5.1f} s  {picture.phase}: {picture.produced:,} produced, {picture.shipped:,} delivered, "
+        f"{picture.count('returned'):,} returned, {picture.in_flight:,} in flight, {picture.to_retry:,} to be retried, "
+        f"{depth.visible:,} waiting, {depth.dead:,} in the dead-letter queue ({picture.reason or 'starting'})"
+    )
