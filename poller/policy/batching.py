@@ -76,7 +76,7 @@ class BatchBuffer:
         if not self._exact:
             self._bound, self._exact = self._measure(self.records), True
         for count, record in enumerate(records):
-            size = self._measure([record]) - ENVELOPE_BYTES + SEPARATOR_BYTES
+            size = self._measure([record]) - ENVELOPE_BYTES + (SEPARATOR_BYTES if self.records else 0)
             if self.records and self._bound + size > self._limits.payload:
                 return records[:count]
             # A record over the limit all by itself still makes a batch of its own: its failure is judged, not hidden
