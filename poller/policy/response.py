@@ -63,7 +63,8 @@ def failed_identifiers(body: bytes, identifiers: Collection[str]) -> frozenset[s
         return frozenset()
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # the second for an answer that is nested without end
         return None
     if not isinstance(answer, dict):
         # null, "" and [] were seen to be success; any other scalar or list names no failure either
