@@ -37,6 +37,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\r\n\0]*)?")
 _HEADER = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\r\n\0-\x08\x0b\x0c\x0e-\x1f\x7f]*)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[^\r\n\0]*)?")
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 
 _LONGEST_LINE = 64 * 1024
@@ -90,6 +91,8 @@ class ResponseParser:
             raise ParseError("the answer does not start with HTTP/1.")
         end = data.find(b"\r\n\r\n", at)
         if end < 0:
+            if _BARE_LINE_FEED.search(data, at):
+                raise ParseError("a line feed without carriage return")
             return -1
         lines = data[at:end].split(b"\r\n")
         status_line = _STATUS_LINE.fullmatch(lines[0])

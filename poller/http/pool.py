@@ -169,6 +169,8 @@ class HttpPool:
                 self._check_drained()
             elif self._closing or not done:
                 connection.abort()
+                # uvloop never tells a connection that its making was cancelled in the last moment
+                self.gone(connection)
         return connection
 
     # what connections report
