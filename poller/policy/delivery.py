@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poller.policy.backoff import RETRY, Chance
-from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
+from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.record import Record
 
 
@@ -21,14 +21,14 @@ class RetryPolicy:
     """After a named failure keep the rest of its group too, so that nothing overtakes it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Invoke:
     """Hand these records to the function, in this order."""
 
     records: Sequence[Record]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wait:
     """Do nothing for `seconds`, because of what `outcome` says; the batch stays ours."""
 
@@ -36,14 +36,14 @@ class Wait:
     outcome: NotInvoked
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settle:
     """Done with for good."""
 
     records: Sequence[Record]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Return:
     """Back to the source, which holds the failures of its records itself."""
 
@@ -68,7 +68,7 @@ class Delivery:
         self._refusals = 0
         self.hold_until = hold_until
         self.failure: str | None = None
-        """What the last whole-batch failure was, for status and log; None after a success."""
+        """Why the last invocation failed as a whole, for status and log; None when it did not."""
         self.gap = False
         """Whether settling the unnamed records of a partial response let one overtake a failed one of its group."""
 
@@ -87,11 +87,13 @@ class Delivery:
         records = self._parts[-1]
         if isinstance(outcome, NotInvoked):
             self._refusals += 1
-            wanted = RETRY.delay(self._refusals, chance) if outcome.retry_after is None else outcome.retry_after
+            # a Retry-After of 0 is no advice: followed, it would be a loop as fast as the refusals come
+            wanted = outcome.retry_after or RETRY.delay(self._refusals, chance)
             self._steps.append(Wait(max(0.0, min(wanted, self.hold_until - now)), outcome))
             return
         self._parts.pop()
         self._refusals = 0
+        self.failure = None
         match outcome:
             case Succeeded():
                 self._report_answer(records, outcome.body)
@@ -100,7 +102,7 @@ class Delivery:
                 self._parts += [records[half:], records[:half]]
             case TooLarge():
                 self._fail(records, f"payload too large: {outcome.detail}")
-            case Failed():
+            case _:
                 self._fail(records, f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error)
 
     def _report_answer(self, records: Sequence[Record], body: bytes) -> None:
@@ -111,7 +113,6 @@ class Delivery:
         if failed is None:
             self._fail(records, "the answer is not a valid partial batch response")
             return
-        self.failure = None
         if not failed:
             self._steps.append(Settle(records))
             return
