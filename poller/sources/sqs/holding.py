@@ -5,7 +5,8 @@ changes all of them in full calls of ten.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from typing import Any
 
 from poller.aws.trouble import text_of
@@ -15,6 +16,9 @@ from poller.policy.backoff import SETTLE, Chance
 from poller.policy.visibility import Visibility
 from poller.record import Record
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
+
+CALLS_AT_ONCE = 10
+"""Renewal calls under way at a time."""
 
 
 class Hold:
@@ -60,14 +64,13 @@ class Holding:
         records = [Record(message, message["MessageId"], None, hold) for message in messages]
         hold.messages.update(records)
         self._holds[hold] = None
-        by_id = self.by_id
-        for record in records:
-            by_id[record.identifier] = record
+        self.by_id.update((record.identifier, record) for record in records)
         if keyed:
             for record in records:
                 record.key = record.item["Attributes"]["MessageGroupId"]
-        if self._timer is None:
-            self._timer = loop.call_at(hold.renew_at, self._renew_due)
+        # the queue's timeout may have become shorter since the timer was set
+        if self._timer is None or hold.renew_at < self._timer.when():
+            self._set_timer()
         return records
 
     def settling(self, records: Sequence[Record]) -> None:
@@ -75,13 +78,15 @@ class Holding:
         for record in records:
             self.by_id.pop(record.identifier, None)
 
-    def forget(self, record: Record) -> None:
+    def forget(self, records: Iterable[Record]) -> None:
         """Not ours any more: deleted, or given back."""
-        hold: Hold = record.handle
-        hold.messages.discard(record)
-        if not hold.messages and hold in self._holds:
-            del self._holds[hold]
-            self._let_go(hold.size)
+        for record in records:
+            hold: Hold = record.handle
+            messages = hold.messages
+            messages.discard(record)
+            if not messages and hold in self._holds:
+                del self._holds[hold]
+                self._let_go(hold.size)
 
     def hold_until(self, records: Sequence[Record]) -> float:
         """When the longest held of them has to be given back."""
@@ -94,64 +99,76 @@ class Holding:
         self._timer = None
         # half a second ahead, so that holds of one burst are renewed in full calls
         due = [hold for hold in self._holds if hold.renew_at <= now + 0.5]
-        lasting = [hold for hold in due if now < self.visibility.extension_ends(hold.received)]
+        lasting = {}
         for hold in due:
-            hold.renew_at = now + self.visibility.extension / 2
-        if len(lasting) < len(due):
+            hold.renew_at = inf  # until it is known how the renewal ended
+            if seconds := self.visibility.renewal(now, hold.received):
+                lasting[hold] = seconds
+                hold.visible_at = now + seconds
+        if any(lasting.get(hold, 0) < self.visibility.extension for hold in due):
             self._log.tell("visibility_ended", now, text="messages were held for the 12 hours SQS allows")
-            for hold in due:
-                if hold not in lasting:
-                    hold.renew_at = float("inf")
         if lasting:
             task = loop.create_task(self._renew(lasting))
             for hold in lasting:
                 hold.renewal = task
-                hold.visible_at = now + self.visibility.extension
             self._renewals.add(task)
             task.add_done_callback(self._renewals.discard)
         self._set_timer()
 
     def _set_timer(self) -> None:
-        earliest = min((hold.renew_at for hold in self._holds), default=float("inf"))
+        earliest = min((hold.renew_at for hold in self._holds), default=inf)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if earliest != float("inf"):
+        if earliest != inf:
             self._timer = asyncio.get_running_loop().call_at(earliest, self._renew_due)
 
-    async def _renew(self, holds: Sequence[Hold]) -> None:
-        """Extend every message of these holds; a hold counts as extended when all its calls went through."""
+    async def _renew(self, holds: dict[Hold, int]) -> None:
+        """Extend every message of these holds by its seconds; a hold is extended when all its calls went through."""
         loop = asyncio.get_running_loop()
         sent = loop.time()
-        seconds = self.visibility.extension
         records = [record for hold in holds for record in hold.messages]
-        chunks = [records[start : start + MOST_PER_CALL] for start in range(0, len(records), MOST_PER_CALL)]
+        chunks = iter([records[start : start + MOST_PER_CALL] for start in range(0, len(records), MOST_PER_CALL)])
         failed: set[Hold] = set()
-        for chunk in chunks:
-            changes = [(record.item["ReceiptHandle"], seconds) for record in chunk]
-            try:
-                # A message the service refuses is not in flight there any more: deleted meanwhile, or expired, and
-                # will be received again. Either way there is nothing left to extend.
-                await self._queue.change_visibility(changes)
-            except CallError as error:
-                failed |= {record.handle for record in chunk}
-                what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
-                self._log.tell("extension_failed", loop.time(), text=what, records=len(chunk))
-        for hold in holds:
+
+        async def extend() -> None:
+            for chunk in chunks:
+                if not await self._extend([(record.item["ReceiptHandle"], holds[record.handle]) for record in chunk]):
+                    failed.update(record.handle for record in chunk)
+
+        # several at a time, because ten thousand messages one call after the other would outlast their timeout
+        calls = min(CALLS_AT_ONCE, -(-len(records) // MOST_PER_CALL))
+        await asyncio.gather(*(extend() for _ in range(calls)))
+        for hold, seconds in holds.items():
             hold.renewal = None
             if hold in failed:
                 hold.retries += 1
                 hold.renew_at = loop.time() + SETTLE.delay(hold.retries, self._chance)
             else:
                 hold.retries = 0
-                hold.renew_at = self.visibility.renew_at(sent)
+                hold.renew_at = self.visibility.renew_at(sent) if seconds == self.visibility.extension else inf
         self._set_timer()
 
+    async def _extend(self, changes: Sequence[tuple[str, int]]) -> bool:
+        """One call. Whether there is nothing to make up for."""
+        try:
+            refused = await self._queue.change_visibility(changes)
+        except CallError as error:
+            what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
+            self._log.tell("extension_failed", asyncio.get_running_loop().time(), text=what, records=len(changes))
+            return False
+        # What is refused as our fault is not in flight there any more: deleted meanwhile, or expired and received
+        # again. There is nothing left to extend.
+        return all(refusal.sender_fault for refusal in refused)
+
     async def close(self) -> None:
-        """Extend nothing more."""
+        """Extend nothing more, and let go of what is still held: it comes back by its timeout."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         for task in self._renewals:
             task.cancel()
         await asyncio.gather(*self._renewals, return_exceptions=True)
+        for hold in self._holds:
+            self._let_go(hold.size)
+        self._holds.clear()

@@ -48,6 +48,8 @@ class Receiving:
         self._trouble = trouble
         self._chance = chance
         self._line: deque[_Waiting] = deque()
+        self._room = 0
+        """Messages the lanes in line could take together."""
         self._ready: deque[Page] = deque()
         self._wanted = 1
         """How many receives may run at once; grows and shrinks with what they bring."""
@@ -75,6 +77,7 @@ class Receiving:
             self._line.appendleft(waiting)
         else:
             self._line.append(waiting)
+        self._room += limit
         self.pump()
         try:
             return await page
@@ -88,6 +91,7 @@ class Receiving:
                 timer.cancel()
             if waiting in self._line:
                 self._line.remove(waiting)
+                self._room -= limit
 
     def put_back(self, page: Page) -> None:
         """The next free lane gets it."""
@@ -100,7 +104,7 @@ class Receiving:
         if self._admission.stopping:
             self._send_home()
             return
-        while self._running < self._wanted:
+        while self._running < self._wanted and self._room > self._asked:
             most, wait = self._demand()
             if most <= 0:
                 return
@@ -112,8 +116,6 @@ class Receiving:
 
     def _demand(self) -> tuple[int, int]:
         """Messages the next receive may ask for, and its WaitTimeSeconds."""
-        if not self._line:
-            return 0, 0
         now = asyncio.get_running_loop().time()
         lanes = self._admission.lanes(now) - (self.lanes - len(self._line))
         if lanes <= 0:
@@ -183,6 +185,7 @@ class Receiving:
     def _hand_out(self) -> None:
         while self._line and self._ready:
             waiting = self._line.popleft()
+            self._room -= waiting.limit
             if not waiting.page.done():
                 waiting.page.set_result(self._cut(waiting.limit))
 
@@ -199,6 +202,7 @@ class Receiving:
         """A soft stop: lanes in line get nothing more."""
         while self._line:
             _give(self._line.popleft(), EMPTY_PAGE)
+        self._room = 0
 
     async def finish(self) -> list[Record]:
         """Soft stop: let long polls return, end the waits between receives. Returns what no lane took."""

@@ -13,7 +13,7 @@ from poller.record import Record
 from poller.runtime.status import Account
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
-from poller.sources.sqs.queue import Queue
+from poller.sources.sqs.queue import Queue, Refused
 
 REMEMBERED = 10_000
 """Delivered messages whose delete failed, per mapping: received again, they are deleted and not delivered."""
@@ -33,10 +33,9 @@ class Handover:
         self.remaining = remaining
         self._done: asyncio.Future[None] | None = None
 
-    def count_down(self) -> None:
-        """One message's delete has its answer."""
-        self.remaining -= 1
-        if not self.remaining and self._done is not None and not self._done.done():
+    def finish(self) -> None:
+        """No message remains."""
+        if self._done is not None and not self._done.done():
             self._done.set_result(None)
 
     async def wait(self) -> None:
@@ -44,6 +43,9 @@ class Handover:
         if self.remaining:
             self._done = asyncio.get_running_loop().create_future()
             await self._done
+
+
+_Entry = tuple[Record, Handover]
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class Settling:
         self._trouble = trouble
         # a FIFO group waits for the deletes of its last batch, so they are not kept for company
         linger = 0.0 if queue.name.fifo else LINGER
-        self._deletes: Gatherer[tuple[Record, Handover]] = Gatherer(self._delete, linger)
+        self._deletes: Gatherer[_Entry] = Gatherer(self._delete, linger)
         self._changes: Gatherer[_Change] = Gatherer(self._change, linger)
         self.delivered: OrderedDict[str, None] = OrderedDict()
         """Ids of messages that were delivered but could not be deleted so far."""
@@ -89,49 +91,59 @@ class Settling:
             delay = visibility.after_failure(now, hold.received, hold.visible_at) if failed else 0
             if delay is not None:
                 self._changes.add([_Change(record, now + delay)])
-            self._holding.forget(record)
+        self._holding.forget(records)
 
-    async def _delete(self, entries: Sequence[tuple[Record, Handover]]) -> None:
+    async def _delete(self, entries: Sequence[_Entry]) -> None:
+        """Try until each entry is deleted, or the service says that it never will be."""
         attempt = 0
-        while entries:
+        while True:
             try:
                 refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
             except CallError as error:
                 self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
                 self._trouble(error, DELETE_ACTION, SETTLE.cap)
-                again = entries
             else:
                 self._trouble(None, DELETE_ACTION, 0.0)
-                bad = {refusal.index: refusal for refusal in refused}
-                again = []
-                for index, (record, handover) in enumerate(entries):
-                    refusal = bad.get(index)
-                    if refusal is None:
-                        self._deleted(record, handover)
-                    elif refusal.sender_fault:
-                        # the receipt is no longer good: whoever receives the message next has a better one
-                        self._report_delete(1, refusal.code, "the receipt handle is no longer valid")
-                        self._remember(record)
-                        self._end(record, handover)
-                    else:
-                        self._report_delete(1, refusal.code, "the service could not delete a message")
-                        again.append((record, handover))
-            entries = again
-            if entries:
-                attempt += 1
-                for record, _ in entries:
-                    self._remember(record)
-                await asyncio.sleep(SETTLE.delay(attempt, self._chance))
+                entries = self._judge(entries, refused) if refused else self._deleted(entries)
+                if not entries:
+                    return
+            attempt += 1
+            for record, _ in entries:
+                self._remember(record)
+            await asyncio.sleep(SETTLE.delay(attempt, self._chance))
 
-    def _deleted(self, record: Record, handover: Handover) -> None:
-        self.account.deleted += 1
+    def _judge(self, entries: Sequence[_Entry], refused: Sequence[Refused]) -> Sequence[_Entry]:
+        """Take an answer apart in which not all was deleted; returns what is to be tried again."""
+        by_index = {refusal.index: refusal for refusal in refused}
+        self._deleted([entry for index, entry in enumerate(entries) if index not in by_index])
+        again, given_up = [], []
+        for index, refusal in by_index.items():
+            if refusal.sender_fault:
+                # the receipt is no longer good: whoever receives the message next has a better one
+                self._report_delete(1, refusal.code, "the receipt handle is no longer valid")
+                self._remember(entries[index][0])
+                given_up.append(entries[index])
+            else:
+                self._report_delete(1, refusal.code, "the service could not delete a message")
+                again.append(entries[index])
+        self._end(given_up)
+        return again
+
+    def _deleted(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
+        """Count them; nothing of them is left."""
+        self.account.deleted += len(entries)
         if self.delivered:
-            self.delivered.pop(record.identifier, None)
-        self._end(record, handover)
+            for record, _ in entries:
+                self.delivered.pop(record.identifier, None)
+        self._end(entries)
+        return ()
 
-    def _end(self, record: Record, handover: Handover) -> None:
-        self._holding.forget(record)
-        handover.count_down()
+    def _end(self, entries: Sequence[_Entry]) -> None:
+        self._holding.forget([record for record, _ in entries])
+        for _, handover in entries:
+            handover.remaining -= 1
+            if not handover.remaining:
+                handover.finish()
 
     def _remember(self, record: Record) -> None:
         self.delivered[record.identifier] = None
