@@ -14,7 +14,7 @@ LONGEST_HOLD = 11 * 3600 + 45 * 60.0
 """Seconds after the receive. The service ends visibility 12 hours after the receive, whatever is asked for."""
 
 SERVICE_HOLD = 12 * 3600.0
-"""Seconds after the receive at which the service refuses further extension."""
+"""Seconds after the receive beyond which the service refuses to extend."""
 
 SLACK = 0.5
 """Seconds by which a message may appear later than asked for without a call to correct it."""
@@ -51,9 +51,9 @@ class Visibility:
         """When to give a message back that could not be delivered all this time."""
         return received + self.longest_hold
 
-    def extension_ends(self, received: float) -> float:
-        """From when on the service refuses to extend by a whole extension."""
-        return received + SERVICE_HOLD - self.extension
+    def renewal(self, now: float, received: float) -> int:
+        """Whole seconds to ask for at a renewal: an extension, or what the service still allows of it; 0 for none."""
+        return max(0, min(self.extension, math.ceil(received + SERVICE_HOLD - now) - 1))
 
     def after_failure(self, now: float, received: float, visible_at: float) -> int | None:
         """Seconds to ask for after a failed invocation, None when the message appears in time by itself.
