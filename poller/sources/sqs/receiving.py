@@ -9,6 +9,7 @@ poll. No receive asks for more than the lanes that are free can take.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -23,6 +24,9 @@ from poller.sources.sqs.settling import Trouble
 Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
 """Starts holding what a receive brought (messages, bytes) and returns what is to be delivered."""
 RECEIVE_ACTION = "sqs:ReceiveMessage"
+PAUSE = 1.0
+"""Seconds between empty answers that come in less than half of it, from a service that does not wait as it was asked
+to. Without, receiving would be a loop as fast as the network."""
 
 
 class _Waiting:
@@ -59,12 +63,17 @@ class Receiving:
         self._running = 0
         """Receivers that may still bring something; a task that has ended its receive is not among them."""
         self._failures = 0
-        self._lost: bytes | None = None
-        """A FIFO receive whose answer was lost, to be asked again with the same attempt id."""
+        self._backing_off = False
+        self._lost: deque[bytes] = deque()
+        """FIFO receives whose answers were lost, to be asked again with the same attempt ids."""
+        self._bug: BaseException | None = None
+        """What ended a receiver and is no answer of the service. Raised to the lanes, so that the partition ends."""
         self._closed = asyncio.Event()
 
     async def take(self, limit: int, wait: float, *, gathering: bool) -> Page:
         """See `Lane.receive`."""
+        if self._bug is not None:
+            raise self._bug
         if self._closed.is_set() or self._admission.stopping:
             return EMPTY_PAGE
         if self._ready:
@@ -112,7 +121,16 @@ class Receiving:
             self._running += 1
             receiver = asyncio.get_running_loop().create_task(self._receive(most, wait))
             self._receivers.add(receiver)
-            receiver.add_done_callback(self._receivers.discard)
+            receiver.add_done_callback(self._ended)
+
+    def _ended(self, receiver: asyncio.Task[None]) -> None:
+        self._receivers.discard(receiver)
+        bug = None if receiver.cancelled() else receiver.exception()
+        if bug is not None:
+            self._bug = bug
+            for waiting in self._line:
+                if not waiting.page.done():
+                    waiting.page.set_exception(bug)
 
     def _demand(self) -> tuple[int, int]:
         """Messages the next receive may ask for, and its WaitTimeSeconds."""
@@ -136,19 +154,21 @@ class Receiving:
 
     async def _receive(self, most: int, wait: int) -> None:
         """One receive, after which the next are started."""
-        body = self._lost or self._queue.receive_body(most, wait)
-        self._lost = None
+        body = self._lost.popleft() if self._lost else self._queue.receive_body(most, wait)
+        time = asyncio.get_running_loop().time
+        begun = time()
         try:
             messages, size = await self._queue.receive(body)
-        except CallError as error:
-            if self._queue.name.fifo and isinstance(error, AnswerLost):
-                self._lost = body
-            await self._back_off(error)
-            messages, size = [], 0
-        else:
             if self._failures:
                 self._failures = 0
                 self._trouble(None, RECEIVE_ACTION, 0.0)
+            if not messages and time() - begun < PAUSE / 2:
+                await self._pause(PAUSE)
+        except CallError as error:
+            if self._queue.name.fifo and isinstance(error, AnswerLost):
+                self._lost.append(body)
+            await self._back_off(error)
+            messages, size = [], 0
         finally:
             self._asked -= most
             self._running -= 1
@@ -165,22 +185,33 @@ class Receiving:
             self._hand_out()
         if not full:
             self._wanted = max(1, self._wanted - 1)
-        elif self._line:
+            return
+        now = asyncio.get_running_loop().time()
+        lanes = self._admission.lanes(now)
+        if self._line and lanes > self.lanes - len(self._line):
             self._wanted += 1
-        else:
-            self._admission.busy(asyncio.get_running_loop().time())
+        elif lanes:
+            # as many lanes have a batch as may have one; that others stand in line is the pace's doing
+            self._admission.busy(now)
 
     async def _back_off(self, error: CallError) -> None:
-        """Wait before the next receive, longer each time; every receiver but this one ends."""
-        self._failures += 1
+        """Wait before the next receive, longer each time. One receiver waits for all; others that fail just end."""
         self._wanted = 1
+        if self._backing_off:
+            return
+        self._failures += 1
         delay = SOURCE.delay(self._failures, self._chance)
         self._trouble(error, RECEIVE_ACTION, delay)
+        self._backing_off = True
         try:
-            async with asyncio.timeout(delay):
+            await self._pause(delay)
+        finally:
+            self._backing_off = False
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._closed.wait()
-        except TimeoutError:
-            return
 
     def _hand_out(self) -> None:
         while self._line and self._ready:
