@@ -59,8 +59,17 @@ class Settling:
     """Where lanes hand over what they are done with."""
 
     def __init__(
-        self, queue: Queue, holding: Holding, account: Account, trouble: Trouble, *, chance: Chance, log: Occasionally
+        self,
+        queue: Queue,
+        holding: Holding,
+        account: Account,
+        trouble: Trouble,
+        *,
+        delivered: OrderedDict[str, None],
+        chance: Chance,
+        log: Occasionally,
     ) -> None:
+        """`delivered`: ids of messages that were delivered but could not be deleted so far. Outlives this object."""
         self._queue = queue
         self._holding = holding
         self.account = account
@@ -71,8 +80,7 @@ class Settling:
         linger = 0.0 if queue.name.fifo else LINGER
         self._deletes: Gatherer[_Entry] = Gatherer(self._delete, linger)
         self._changes: Gatherer[_Change] = Gatherer(self._change, linger)
-        self.delivered: OrderedDict[str, None] = OrderedDict()
-        """Ids of messages that were delivered but could not be deleted so far."""
+        self.delivered = delivered
 
     def delete(self, records: Sequence[Record]) -> Handover:
         """Delete for good. Visibility is kept until the answer."""
@@ -86,11 +94,14 @@ class Settling:
         now = asyncio.get_running_loop().time()
         visibility = self._holding.visibility
         self._holding.settling(records)
+        changes = []
         for record in records:
             hold = record.handle
             delay = visibility.after_failure(now, hold.received, hold.visible_at) if failed else 0
             if delay is not None:
-                self._changes.add([_Change(record, now + delay)])
+                changes.append(_Change(record, now + delay))
+        # together, because without company to wait for each would be a call of its own
+        self._changes.add(changes)
         self._holding.forget(records)
 
     async def _delete(self, entries: Sequence[_Entry]) -> None:
@@ -99,6 +110,11 @@ class Settling:
         while True:
             try:
                 refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
+            except asyncio.CancelledError:
+                # the partition ends with this undone; if it is entered again, these are not delivered again
+                for record, _ in entries:
+                    self._remember(record)
+                raise
             except CallError as error:
                 self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
                 self._trouble(error, DELETE_ACTION, SETTLE.cap)

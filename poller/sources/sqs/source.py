@@ -1,6 +1,7 @@
 """An SQS queue as a source: one partition, as many lanes as the mapping's concurrency."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -69,6 +70,7 @@ class SqsPartition:
         self._chance = chance
         self._log = log
         self._encode = encoder(name)
+        self._delivered: OrderedDict[str, None] = OrderedDict()
 
     async def __aenter__(self) -> Self:
         self._troubles: dict[str, Reason] = {}
@@ -77,7 +79,13 @@ class SqsPartition:
         memory = self._admission.memory
         self._holding = Holding(self._queue, visibility, memory.let_go, self._chance, self._log)
         self._settling = Settling(
-            self._queue, self._holding, self._status.account, self._trouble, chance=self._chance, log=self._log
+            self._queue,
+            self._holding,
+            self._status.account,
+            self._trouble,
+            delivered=self._delivered,
+            chance=self._chance,
+            log=self._log,
         )
         self._receiving = Receiving(self._queue, self._admission, self._admit, self._trouble, self._chance)
         self._refresh: asyncio.Task[None] | None = None
@@ -144,7 +152,11 @@ class SqsPartition:
         self._status.account.polled += len(messages)
         identifiers = [message["MessageId"] for message in messages]
         delivered, in_flight = self._settling.delivered, self._holding.by_id
-        if not in_flight.keys().isdisjoint(identifiers) or not delivered.keys().isdisjoint(identifiers):
+        if (
+            not in_flight.keys().isdisjoint(identifiers)
+            or not delivered.keys().isdisjoint(identifiers)
+            or len(set(identifiers)) < len(identifiers)
+        ):
             messages = self._without_known(messages)
         self._admission.memory.hold(size)
         if not messages:
@@ -156,20 +168,22 @@ class SqsPartition:
 
     def _without_known(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Take out what was received again although we have it, or have delivered it already."""
-        fresh = []
+        fresh: dict[str, dict[str, Any]] = {}
         account = self._status.account
         for message in messages:
             held = self._holding.by_id.get(message["MessageId"])
-            if held is not None:
-                # Its visibility ended although we hold it. A delete takes the newest receipt; the copy goes no further.
-                held.item["ReceiptHandle"] = message["ReceiptHandle"]
+            known = fresh.get(message["MessageId"]) if held is None else held.item
+            if known is not None:
+                # Its visibility ended although we hold it, or it came twice in one receive. A delete takes the newest
+                # receipt; the copy goes no further.
+                known["ReceiptHandle"] = message["ReceiptHandle"]
                 account.returned += 1
             elif message["MessageId"] in self._settling.delivered:
                 self._settling.delete(self._holding.take([message], 0))
                 account.delivered += 1
             else:
-                fresh.append(message)
-        return fresh
+                fresh[message["MessageId"]] = message
+        return list(fresh.values())
 
     def _without_overlap(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
         """FIFO: a group of which a lane still has messages waits, as it would at the service."""
