@@ -53,9 +53,9 @@ class SqsLane:
         self._handovers.append(self._settling.delete(records))
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:
-        """Let appear again, and with a failed message of a group what was kept of that group."""
+        """Let appear again, and with a message of a group what was kept of that group, which would overtake it."""
         self._settling.give_back(records, failed=failed)
-        if self.kept.records and failed:
+        if self.kept.records:
             groups = {record.key for record in records}
             behind = [record for record in self.kept.records if record.key in groups]
             self.kept.records = [record for record in self.kept.records if record.key not in groups]
