@@ -118,19 +118,27 @@ class Queue:
 
     async def _batch(self, operation: Operation, entries: list[dict[str, Any]]) -> list[Refused]:
         reply = await self._transport.call(operation, codec.dumps({"QueueUrl": self.name.url, "Entries": entries}))
-        answer = _parsed(reply.body)
-        done = answer.get("Successful") or ()
-        if len(done) == len(entries):
-            return []
-        refused = [
-            Refused(int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")))
-            for failure in answer.get("Failed") or ()
-        ]
-        # an entry the answer does not mention is not done
-        named = {int(entry["Id"]) for entry in done} | {failure.index for failure in refused}
-        return refused + [
-            Refused(index, "Unanswered", sender_fault=False) for index in range(len(entries)) if index not in named
-        ]
+        try:
+            return _refused(_parsed(reply.body), len(entries))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise AnswerLost(f"the answer is none to a batch: {reply.body[:80]!r}") from error
+
+
+def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
+    done = answer.get("Successful") or ()
+    if len(done) == entries:
+        return []
+    refused = [
+        Refused(int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")))
+        for failure in answer.get("Failed") or ()
+    ]
+    # an entry the answer does not mention is not done
+    named = {int(entry["Id"]) for entry in done} | {failure.index for failure in refused}
+    if not named <= set(range(entries)):
+        raise ValueError("an entry that was not sent")
+    return refused + [
+        Refused(index, "Unanswered", sender_fault=False) for index in range(entries) if index not in named
+    ]
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
