@@ -24,6 +24,7 @@ class Admission:
         self._status = status
         self._chance = chance
         self._poke: Callable[[], None] = _nobody
+        self._ignore_stop: Callable[[], None] = _nobody
         self._grow: Callable[[], None] = _nobody
         self._waiting_for_slot = 0
         self._resume: asyncio.TimerHandle | None = None
@@ -31,8 +32,9 @@ class Admission:
 
     def connect(self, poke: Callable[[], None]) -> None:
         """The source's wish to be called whenever the answer may have become better."""
+        self._ignore_stop()  # of the source's last life
         self._poke = poke
-        self.stop.listen(poke)
+        self._ignore_stop = self.stop.listen(poke)
 
     def on_growth(self, grow: Callable[[], None]) -> None:
         """Called when one more lane may be started."""
@@ -100,4 +102,5 @@ class Admission:
         if self._resume is not None:
             self._resume.cancel()
             self._resume = None
+        self._ignore_stop()
         self._poke = self._grow = _nobody

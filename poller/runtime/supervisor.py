@@ -56,7 +56,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
             code, text = ReasonCode(unavailable.code), unavailable.text
             log.warning("source_unavailable", partition=partition.name, code=code.value, text=text)
         except Exception as error:
-            code, text = ReasonCode.ERROR, f"{type(error).__name__}: {error}"
+            code, text = ReasonCode.ERROR, _innermost(error)
             log.exception("partition_failed", partition=partition.name)
         now = time()
         failures = 1 if now - entered > SETTLED_IN else failures + 1
@@ -64,6 +64,13 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         status.reached = True
         status.state, status.reason = MappingState.PROBLEM, Reason(code, text, since=now, until=now + delay)
         await stop.wait(delay)
+
+
+def _innermost(error: BaseException) -> str:
+    """What went wrong, out of the groups that tasks wrap around it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
 
 
 async def _run_lanes(partition: Partition, context: LaneContext, shown: PartitionStatus) -> None:
