@@ -53,12 +53,17 @@ def sentence(facts: Facts) -> str:
     return f"{start}: {len(facts.produced):,} produced = {' + '.join(parts)}"
 
 
+def exit_code(facts: Facts) -> int:
+    """Return what the command ends with: 0 only when everything balances."""
+    return 1 if problems(facts) else 0
+
+
 def problems(facts: Facts) -> list[str]:
     """Return one line for everything that does not balance; none when all does."""
     shipped, dead = facts.ledger.shipped.keys(), set(facts.dead)
     found = [
-        (facts.unaccounted != 0, f"{facts.unaccounted:,} orders are unaccounted for"),
-        (facts.left != 0, f"{facts.left:,} messages are left in the queue"),
+        (facts.unaccounted != 0, f"orders unaccounted for: {facts.unaccounted:,}"),
+        (facts.left != 0, f"messages left in the queue: {facts.left:,}"),
         (len(facts.dead) != len(dead), "an order is in the dead-letter queue more than once"),
         (bool(shipped & dead), f"delivered and in the dead-letter queue as well: {_list(shipped & dead)}"),
         (
@@ -82,8 +87,8 @@ def _daemon_problems(facts: Facts) -> list[str]:
         return ["poller ended without its account"]
     account, shipped = facts.daemon, facts.ledger.shipped.total()
     found = [
-        (account["unaccounted"] != 0, f"poller cannot account for {account['unaccounted']:,} receives"),
-        (account["in_flight"] != 0, f"poller ended with {account['in_flight']:,} messages in flight"),
+        (account["unaccounted"] != 0, f"receives poller cannot account for: {account['unaccounted']:,}"),
+        (account["in_flight"] != 0, f"messages in flight when poller ended: {account['in_flight']:,}"),
         (
             account["delivered"] != shipped,
             f"poller counts {account['delivered']:,} deliveries, the function {shipped:,}",

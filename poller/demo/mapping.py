@@ -21,6 +21,7 @@ STOP_SECONDS = 20.0
 """A hard stop takes seven at most."""
 PAUSE_SECONDS = 0.02
 EVENTS_KEPT = 4
+COMPLAINTS_KEPT = 8
 
 CONFIGURATION = """\
 aws: {{region: {region}, endpoint_url: "{url}"}}
@@ -52,6 +53,8 @@ class Daemon:
         """What `--api` takes."""
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         """The last log events, oldest first."""
+        self.complaints: deque[str] = deque(maxlen=COMPLAINTS_KEPT)
+        """The last lines above `info`, and those that are no log events, for when something went wrong."""
         self.stopping = False
         self.account: dict[str, int] | None = None
         """The mapping's last account, which the daemon logs when it has stopped."""
@@ -67,7 +70,10 @@ class Daemon:
             try:
                 event = json.loads(line)
             except ValueError:
+                self.complaints.append(line)
                 continue
+            if event["level"] != "info":
+                self.complaints.append(line)
             self.events.append(event)
             match event["event"]:
                 case "api_listening":

@@ -4,19 +4,21 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.syntax import Syntax
 
 from poller.demo import local_aws, mapping, shop, summary
-from poller.demo.account import Facts, problems
+from poller.demo.account import Facts, exit_code
 from poller.demo.ledger import Ledger, Tail
 from poller.demo.mapping import Daemon
 from poller.demo.picture import Picture
 from poller.demo.screen import Screen, screen
 from poller.demo.shop import Depth, Shop
 
+PRODUCING = "producing"
 STEP_SECONDS = 0.125
 """From one picture to the next."""
 DEEPEST = 300
@@ -45,7 +47,10 @@ async def play(console: Console, seconds: int, messages: int) -> int:
                 with screen(console, seconds) as shown:
                     facts = await course.run(shown)
     console.print(summary.render(facts))
-    return 1 if problems(facts) else 0
+    code = exit_code(facts)
+    if code:
+        console.print("\nthe last complaints of poller:", *daemon.complaints, sep="\n  ", soft_wrap=True)
+    return code
 
 
 def _introduce(console: Console, config: Path, daemon: Daemon) -> None:
@@ -66,6 +71,7 @@ class Course:
         self._messages = messages
         self._started = time.monotonic()
         self._depth = Depth()
+        self._mapping: dict[str, Any] | None = None
 
     async def run(self, shown: Screen) -> Facts:
         """Produce, wait until the queue is empty, stop the daemon, and gather what everybody counted."""
@@ -73,9 +79,9 @@ class Course:
             due = min(self._messages, int(self._messages * self._elapsed / self._seconds))
             room = max(0, DEEPEST - self._depth.left)
             await self._shop.order(min(due, len(self._shop.produced) + room))
-            await self._step(shown, "producing")
+            await self._step(shown, PRODUCING)
         await self._drain(shown)
-        exit_code = await self._daemon.stop()
+        ended_with = await self._daemon.stop()
         shown.show(await self._look("stopped"))
         return Facts(
             produced=self._shop.produced,
@@ -83,7 +89,7 @@ class Course:
             dead=await self._shop.dead_letters(),
             left=self._depth.left,
             daemon=self._daemon.account,
-            exit_code=exit_code,
+            exit_code=ended_with,
         )
 
     async def _drain(self, shown: Screen) -> None:
@@ -115,18 +121,19 @@ class Course:
 
     async def _look(self, phase: str) -> Picture:
         self._depth = await self._shop.depth()
-        status = await self._daemon.status()
+        # once it has stopped, what it said last stands
+        self._mapping = await self._daemon.status() or self._mapping
         self._daemon.read_log()
         for line in self._lines.lines():
             self._ledger.add(line)
         return Picture(
             elapsed=self._elapsed,
             phase=phase,
-            planned=self._messages,
+            planned=self._messages if phase == PRODUCING else len(self._shop.produced),
             produced=len(self._shop.produced),
             shipped=len(self._ledger.shipped),
             batches=self._ledger.batches,
             depth=self._depth,
-            mapping=status,
+            mapping=self._mapping,
             events=tuple(self._daemon.events),
         )

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 
 from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -14,14 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from poller.demo.picture import History, Picture
-from poller.demo.shop import DEAD_LETTER_QUEUE, FUNCTION, QUEUE
+from poller.demo.shop import FUNCTION, QUEUE
 
 EVENT_LINES = 4
 MOST_LANES = 30
 SPARKS = "▁▂▃▄▅▆▇█"
+"""Marks drawn; the numbers beside them count all."""
 LANES = {"invoking": ("●", "green"), "settling": ("◐", "cyan"), "receiving": ("○", "blue")}
+SHOWN_ELSEWHERE = ("timestamp", "level", "event", "mapping", "function", "event_source_arn")
+"""Fields of a log event that would say again what the picture shows."""
 OTHER_LANE = ("·", "dim")
-STATIONS_MIN_WIDTH = 17
+STATION_WIDTH = 17
+"""Columns at least, so that four of them fit on 80."""
 
 
 class Whereabouts:
@@ -29,21 +32,23 @@ class Whereabouts:
 
     def __init__(self, shares: Sequence[tuple[int, str]], total: int) -> None:
         """`shares`: number and colour, from the left; what is missing to `total` stays empty."""
-        self._shares = shares
-        self._total = max(total, sum(number for number, _ in shares), 1)
+        missing = max(0, total - sum(number for number, _ in shares))
+        self._shares = [("█", number, Style(color=colour)) for number, colour in shares]
+        self._shares.append(("░", missing, Style(dim=True)))
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
-        width, reached = options.max_width, 0
-        edges = [0]
-        for number, _ in self._shares:
-            reached += number
-            # even a single order is seen
-            edges.append(max(edges[-1] + bool(number), round(width * reached / self._total)))
-        edges = [min(edge, width) for edge in edges]
-        for (start, end), (_, colour) in zip(pairwise(edges), self._shares, strict=True):
-            yield Segment("█" * (end - start), Style(color=colour))
-        yield Segment("░" * (width - edges[-1]), Style(dim=True))
+        cells = proportional([number for _, number, _ in self._shares], options.max_width)
+        for (mark, _, style), width in zip(self._shares, cells, strict=True):
+            yield Segment(mark * width, style)
         yield Segment.line()
+
+
+def proportional(numbers: Sequence[int], width: int) -> list[int]:
+    """Divide `width` cells in proportion, but so that even a single order is seen."""
+    total = sum(numbers) or 1
+    cells = [max(int(number > 0), width * number // total) for number in numbers]
+    cells[cells.index(max(cells))] += width - sum(cells)
+    return cells
 
 
 def draw(picture: Picture, history: History, seconds: float) -> RenderableType:
@@ -73,7 +78,7 @@ def _stations(picture: Picture, history: History) -> Table:
     depth = picture.depth
     boxes = [
         _station(
-            "orders",
+            "producer",
             "cyan",
             f"{picture.produced:,} of {picture.planned:,}",
             "{:.0f} produced/s",
@@ -83,7 +88,7 @@ def _stations(picture: Picture, history: History) -> Table:
             f"SQS queue {QUEUE}",
             "blue",
             f"{depth.visible:,} waiting",
-            f"{picture.to_retry:,} to be retried",
+            f"{picture.to_retry:,} to retry",
             history.levels(_left),
         ),
         _station("poller", "yellow", f"{picture.in_flight:,} in flight", "{:.0f} received/s", history.rates(_received)),
@@ -101,7 +106,7 @@ def _stations(picture: Picture, history: History) -> Table:
         if number:
             row.add_column(width=3, justify="center", vertical="middle")
             cells.append(Text("\n\n→", style="bold"))
-        row.add_column(ratio=1, min_width=STATIONS_MIN_WIDTH)
+        row.add_column(ratio=1, min_width=STATION_WIDTH)
         cells.append(station)
     row.add_row(*cells)
     return row
@@ -142,21 +147,21 @@ def _orders(picture: Picture) -> list[RenderableType]:
     shares = [
         ("delivered", picture.shipped, "green"),
         ("in flight", picture.in_flight, "yellow"),
-        ("to be retried", picture.to_retry, "magenta"),
+        ("to retry", picture.to_retry, "magenta"),
         ("waiting", depth.visible, "blue"),
-        (DEAD_LETTER_QUEUE, depth.dead, "red"),
+        ("dead-letter queue", depth.dead, "red"),
     ]
     legend = Text()
     for name, number, colour in shares:
         legend.append("■ ", style=colour)
         legend.append(f"{name} ", style="dim")
-        legend.append(f"{number:,}   ", style="bold" if number else "dim")
+        legend.append(f"{number:,}  ", style="bold" if number else "dim")
     return [Whereabouts([(number, colour) for _, number, colour in shares], picture.planned), legend]
 
 
 def _inside(picture: Picture) -> Table:
     rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="dim", no_wrap=True)
+    rows.add_column(style="dim", no_wrap=True, min_width=7)
     rows.add_column(no_wrap=True, overflow="ellipsis")
     received = picture.count("invoked")
     each = received / picture.batches if picture.batches else 0.0
@@ -184,7 +189,7 @@ def _lanes(codes: list[str]) -> Text:
 def _event(event: dict[str, object]) -> Text:
     line = Text(f"{str(event.get('timestamp', ''))[11:19]} ", style="dim")
     line.append(str(event["event"]), style="yellow" if event.get("level") == "warning" else "cyan")
-    rest = {name: value for name, value in event.items() if name not in ("timestamp", "level", "event", "mapping")}
+    rest = {name: value for name, value in event.items() if name not in SHOWN_ELSEWHERE}
     return line.append("".join(f" {name}={value}" for name, value in rest.items()), style="dim")
 
 
