@@ -1,0 +1,73 @@
+"""One queue's partition on the fake AWS, with the mapping's parts around it that a source knows."""
+
+from math import inf
+
+from poller.occasionally import Occasionally
+from poller.policy.pace import Pace
+from poller.runtime.admission import Admission
+from poller.runtime.memory import Memory
+from poller.runtime.status import MappingState, MappingStatus
+from poller.runtime.stop import Stop
+from poller.sources.sqs.queue import QueueName
+from poller.sources.sqs.source import SqsOptions, SqsPartition
+from tests.fakes.aws import FakeAws
+from tests.fakes.recording import EventLog, RecordingTransport
+
+RECEIVE, DELETE, CHANGE = "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"
+ATTRIBUTES = "GetQueueAttributes"
+
+
+def half():
+    return 0.5
+
+
+class Harness:
+    """`async with harness.partition` polls the queue `q`; lanes are used by hand."""
+
+    def __init__(self, *, name="q", lanes=5, most=100, memory=1 << 30, aws=None, options=None, **queue):
+        self.aws = aws or FakeAws()
+        self.queue = self.aws.queues.get(name) or self.aws.queue(name, **queue)
+        self.transport = RecordingTransport(self.aws)
+        self.log = EventLog()
+        self.stop = Stop()
+        self.status = MappingStatus("m", "u", self.queue.arn, "f", state=MappingState.RUNNING)
+        self.pace = Pace(lanes, most)
+        self.memory = Memory(memory)
+        self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
+        self.partition = SqsPartition(
+            QueueName(self.queue.arn, self.queue.url, "eu-west-1", self.queue.fifo),
+            self.transport,
+            admission=self.admission,
+            status=self.status,
+            options=options or SqsOptions(),
+            chance=half,
+            log=Occasionally(self.log),
+        )
+
+    def send(self, count=1, **parameters):
+        return [self.queue.send(f"{number}", **parameters) for number in range(count)]
+
+    @property
+    def account(self):
+        return self.status.account
+
+    @property
+    def in_flight(self):
+        return self.status.in_flight()
+
+    def unaccounted(self):
+        return self.account.unaccounted(self.in_flight)
+
+    def settle(self, lane, records):
+        """As the lane's loop does: what is handed over is counted in the same step."""
+        lane.settle(records)
+        self.account.delivered += len(records)
+
+    def release(self, lane, records, *, failed):
+        lane.release(records, failed=failed)
+        self.account.returned += len(records)
+
+
+async def take(lane, limit=10, wait=inf, *, gathering=False):
+    """The records of one page."""
+    return (await lane.receive(limit, wait, gathering=gathering)).records
