@@ -29,11 +29,11 @@ def _code_and_message(reply: Reply, *, rest: bool) -> tuple[str, str]:
         # from a load balancer rather than the service
         return status, responses.get(reply.status, "")
     try:
-        fields = loads(text) if text else {}
+        fields = loads(reply.body) if reply.body else {}
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
-        fields = {"message": text.decode("utf-8", "replace")}
+        fields = {"message": reply.body.decode("utf-8", "replace")}
     message = fields.get("message", fields.get("Message"))
     kind = fields.get("__type", status)
     code = _bare(kind.partition(":")[0].rpartition("#")[2] if isinstance(kind, str) else kind)

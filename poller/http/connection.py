@@ -162,6 +162,8 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()
+        if self._status < 100:
+            self._wrong = f"the answer's status is {self._status}"
         self._headers = self._sink.copy()
         self._sink.clear()
         self._headers_complete = True
@@ -169,8 +171,6 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._status < 200:
             self._headers_complete = False
-            if self._status < 100:
-                self._wrong = f"the answer's status is {self._status}"
             return
         self._complete = True
         self._keep_alive = self._parser.should_keep_alive()

@@ -128,17 +128,14 @@ class ResponseParser:
             raise ParseError("Content-Length and Transfer-Encoding together")
         if length is not None and _LENGTH.fullmatch(length) is None:
             raise ParseError(f"not a Content-Length: {length[:80]!r}")
+        if encoding is not None and encoding.lower().rpartition(b",")[2].strip() != b"chunked":
+            raise ParseError(f"cannot undo Transfer-Encoding {encoding[:80]!r}")
         if self._status == 101:
             raise ParseError("the server changed the protocol")
         self._events.on_headers_complete()
-        if self._status < 200:
-            self._keep_alive = True
-            self._complete()
-        elif self._status in {204, 304}:
+        if self._status < 200 or self._status in {204, 304}:
             self._complete()
         elif encoding is not None:
-            if encoding.lower().rpartition(b",")[2].strip() != b"chunked":
-                raise ParseError(f"cannot undo Transfer-Encoding {encoding[:80]!r}")
             self._state = self._chunk_size
         elif length is not None:
             self._left = int(length)
@@ -151,9 +148,8 @@ class ResponseParser:
             self._state = self._until_end
 
     def _complete(self) -> None:
-        final = self._status >= 200
         self._events.on_message_complete()
-        self._state = self._between if self._keep_alive or not final else self._nothing
+        self._state = self._between if self._keep_alive else self._nothing
 
     def _fixed(self, data: bytes, at: int) -> int:
         piece = data[at : at + self._left]
