@@ -19,7 +19,7 @@ class Anchor(Enum):
 
 def fold(text: str) -> str:
     """A key equal for all spellings one pattern accepts, and for a few more. Character by character."""
-    return text.upper().casefold()
+    return text.lower() if text.isascii() else text.upper().casefold()
 
 
 def _spellings(pattern: str) -> str:
@@ -40,7 +40,7 @@ class FoldedTable:
         self._anchor = anchor
         merged: dict[str, dict[str, int]] = {}
         for pattern, bits in patterns:
-            expression = _spellings(pattern) + (r"\Z" if anchor is Anchor.END else "")
+            expression = _spellings(pattern) + ("" if anchor is Anchor.START else r"\Z")
             bucket = merged.setdefault(fold(pattern), {})
             bucket[expression] = bucket.get(expression, 0) | bits
         self._buckets = {
@@ -51,19 +51,25 @@ class FoldedTable:
 
     def at(self, text: str) -> int:
         key = fold(text)
-        found = 0
         if self._anchor is Anchor.WHOLE:
-            for expression, bits in self._buckets.get(key, ()):
-                if expression.fullmatch(text):
-                    found |= bits
-            return found
+            return self._check(key, text) if key in self._buckets else 0
+        found, size = 0, len(key)
+        from_start = self._anchor is Anchor.START
         for length in self._lengths:
-            if length > len(key):
+            if length > size:
                 break
-            part = key[:length] if self._anchor is Anchor.START else key[len(key) - length :]
-            for expression, bits in self._buckets.get(part, ()):
-                # A character folds to at least one, so a spelling is never longer than its key.
-                start = 0 if self._anchor is Anchor.START else max(0, len(text) - length)
-                if (expression.match if self._anchor is Anchor.START else expression.search)(text, start):
-                    found |= bits
+            part = key[:length] if from_start else key[size - length :]
+            if part in self._buckets:
+                found |= self._check(part, text)
+        return found
+
+    def _check(self, key: str, text: str) -> int:
+        """The bits of the patterns with this key that accept the text character by character."""
+        found = 0
+        # A character folds to at least one, so what matches at the end is never longer than its key.
+        start = max(0, len(text) - len(key)) if self._anchor is Anchor.END else 0
+        for expression, bits in self._buckets[key]:
+            search = expression.search if self._anchor is Anchor.END else expression.match
+            if search(text, start):
+                found |= bits
         return found

@@ -13,8 +13,6 @@ from typing import Any
 
 from poller.policy.filtering.tree import Node, Tree
 
-_MISSING = object()
-
 
 def satisfied(value: Any, node: Node, tree: Tree, wanted: int) -> int:
     """Those of the alternatives `wanted` whose conditions at and below `node` hold for `value`.
@@ -33,12 +31,17 @@ def _judge(value: Any, node: Node, wanted: int) -> int:
         return found if table is None else (found | table.at(value)) & wanted
     for element in (value,) if kind is dict else _flat(value):
         if type(element) is dict:
-            missing, present = node.split(undotted(element, node))
-            holds = node.empty_here & missing & wanted & ~found
+            if len(element) < node.least:
+                continue
+            members = undotted(element, node) if node.tall else element
+            holds, present = node.split(members, node.empty_here & wanted & ~found)
             for inner, child in present:
                 if not holds:
                     break
-                holds = _judge(inner, child, holds)
+                if type(inner) is dict or type(inner) is list:
+                    holds = _judge(inner, child, holds)
+                else:
+                    holds &= child.empty if child.table is None else child.empty | child.table.at(inner)
             found |= holds
         elif table is not None:
             found |= table.at(element) & wanted
@@ -75,17 +78,23 @@ class _Ordered:
         if type(value) is list:
             return self._array(value, node)
         if type(value) is not dict:
-            here = self._everything & ~node.claims.any
-            if node.table is not None:
-                here |= node.table.at(value)
-            return here & node.empty_below, node.empty_below, node.order
-        below, present = node.split(undotted(value, node))
+            return self._leaf(value, node), node.empty_below, node.order
+        below, present = node.split(undotted(value, node) if node.tall else value, self._everything)
         seen = 0
         for inner, child in present:
-            holds, _, fields = self.judge(inner, child)
-            below &= holds
-            seen |= fields
-        return below & node.empty_here, below & self._everything, seen
+            if type(inner) is dict or type(inner) is list:
+                holds, _, fields = self.judge(inner, child)
+                below &= holds
+                seen |= fields
+            else:
+                below &= self._leaf(inner, child)
+                seen |= child.order
+        return below & node.empty_here, below, seen
+
+    @staticmethod
+    def _leaf(value: Any, node: Node) -> int:
+        here = node.unclaimed if node.table is None else node.unclaimed | node.table.at(value)
+        return here & node.empty_below
 
     def _array(self, array: list[Any], node: Node) -> _Judgement:
         direct = seen = 0
@@ -100,7 +109,7 @@ class _Ordered:
                 seen |= node.order
         below = self._below(parts, seen & ~node.order, node)
         claims = node.claims
-        here = (self._everything & ~claims.any) | direct
+        here = node.unclaimed | direct
         if not seen & node.order:
             here |= claims.only_absent | claims.either
         both = here & below
@@ -131,7 +140,7 @@ class _Ordered:
         found = undecided & node.empty_below
         for _, below, fields in parts:
             holds = below & ~ruled_out
-            if deciding:
+            if holds & must_have:
                 chosen = 0
                 for field, bits in deciding.items():
                     if fields & field:
@@ -148,31 +157,26 @@ def undotted(given: dict[str, Any], node: Node) -> dict[str, Any]:
     """
     if not node.tall or "." not in "".join(given):
         return given
-    nested = {name: value for name, value in given.items() if "." not in name}
-    own = {id(nested)}
+    nested: dict[str, Any] = {}
+    dotted = []
     for name, value in given.items():
-        keys = name.split(".")
-        if len(keys) > 1 and _leads_somewhere(keys, node):
-            target = nested
-            for key in keys[:-1]:
-                inner = target.get(key, {})
-                if id(inner) not in own:
-                    copied: dict[str, Any] = dict(inner) if type(inner) is dict else {}
-                    own.add(id(copied))
-                    target[key] = copied if type(inner) is dict else [*_listed(inner), copied]
-                    inner = copied
-                target = inner
-            known = target.get(keys[-1], _MISSING)
-            target[keys[-1]] = value if known is _MISSING else [*_listed(known), *_listed(value)]
+        if "." not in name:
+            nested[name] = value
+        elif route := node.route(name):
+            dotted.append((route, value))
+    grafts: dict[tuple[int, str], dict[str, Any]] = {}
+    for route, value in dotted:
+        target = nested
+        for key in route[:-1]:
+            graft = grafts.get((id(target), key))
+            if graft is None:
+                known = target.get(key)
+                graft = grafts[id(target), key] = dict(known) if type(known) is dict else {}
+                target[key] = graft if type(known) is dict or key not in target else [*_listed(known), graft]
+            target = graft
+        last = route[-1]
+        target[last] = value if last not in target else [*_listed(target[last]), *_listed(value)]
     return nested
-
-
-def _leads_somewhere(keys: list[str], node: Node) -> bool:
-    for key in keys:
-        if key not in node.children:
-            return False
-        node = node.children[key]
-    return True
 
 
 def _listed(value: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from math import isinf
 
 # Every integer up to here is a float of its own.
-_EXACT = 2**53
+EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def parse_float(text: str) -> float | RawNumber:
 
 def comparable(value: float) -> float | RawNumber:
     """The number as `StepTable.at` takes it."""
-    if type(value) is not int or -_EXACT <= value <= _EXACT:
+    if type(value) is not int or -EXACT <= value <= EXACT:
         return value
     try:
         same = Decimal(repr(float(value))) == value

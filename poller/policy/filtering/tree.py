@@ -13,6 +13,10 @@ from poller.policy.filtering.values import ValueTable
 
 # Up to so many children it is cheaper to ask an object for each than to go through its keys.
 _FEW = 8
+# How far members are counted, see `Node.least`.
+_MOST_COUNTED = 16
+# Answers kept about sets of present members, and about names with dots.
+_MOST_REMEMBERED = 1000
 
 
 @dataclass(slots=True)
@@ -37,7 +41,9 @@ class Node:
     """A key, or the root. "Here" is the value under this path itself, "below" is everything deeper."""
 
     __slots__ = (
+        "_lacking",
         "_places",
+        "_routes",
         "_runs",
         "any_below",
         "children",
@@ -45,9 +51,11 @@ class Node:
         "conditions",
         "empty_below",
         "empty_here",
+        "least",
         "order",
         "table",
         "tall",
+        "unclaimed",
     )
 
     def __init__(self) -> None:
@@ -59,12 +67,18 @@ class Node:
         """This field's bit among all fields, in the order in which the engine judges them; 0 without a condition."""
         self.empty_here = self.empty_below = 0
         """The alternatives content with no value here, and with nothing below."""
+        self.unclaimed = 0
+        """The alternatives without a condition here."""
         self.any_below = 0
         """The alternatives with a condition below."""
+        self.least = 0
+        """Objects with fewer members satisfy nothing below that a missing value would not."""
         self.tall = False
         """Whether a child has children: only then can a key with dots in it mean something."""
         self._places: dict[str, int] = {}
+        self._lacking: dict[tuple[str, ...], int] = {}
         self._runs: list[list[int]] = []
+        self._routes: dict[str, tuple[str, ...]] = {}
 
     @property
     def empty(self) -> int:
@@ -82,29 +96,60 @@ class Node:
             self.claims.add(condition, bits)
         if self.conditions:
             self.table = ValueTable(self.conditions, width)
+        self.unclaimed = everything & ~self.claims.any
         self.empty_here = everything & (~self.claims.any | self.claims.only_absent | self.claims.either)
         self.empty_below = everything
         for child in self.children.values():
             self.empty_below &= child.empty
             self.any_below |= child.claims.any | child.any_below
             self.tall = self.tall or bool(child.children)
+        self.least = self._count()
         if len(self.children) > _FEW:
             self._prepare_runs()
 
-    def split(self, given: Mapping[str, Any]) -> tuple[int, list[tuple[Any, "Node"]]]:
-        """The alternatives content with the children that `given` lacks, and the others with their values."""
+    def split(self, given: Mapping[str, Any], wanted: int) -> tuple[int, list[tuple[Any, "Node"]]]:
+        """Those of `wanted` content with the children that `given` lacks, and the others with their values."""
         children = self.children
         if self._places:
-            names = [name for name in given if name in children]
-            missing = self._without(sorted(map(self._places.__getitem__, names)))
-            return missing, [(given[name], children[name]) for name in names]
-        missing, present = -1, []
+            names = tuple(name for name in given if name in children)
+            lacking = self._lacking.get(names)
+            if lacking is None:
+                if len(self._lacking) >= _MOST_REMEMBERED:
+                    self._lacking = {}
+                lacking = self._lacking[names] = self._without(sorted(self._places[name] for name in names))
+            return wanted & lacking, [(given[name], children[name]) for name in names]
+        present = []
         for name, child in children.items():
             if name in given:
                 present.append((given[name], child))
             else:
-                missing &= child.empty
-        return missing, present
+                wanted &= child.empty
+        return wanted, present
+
+    def route(self, name: str) -> tuple[str, ...]:
+        """The keys of a name with dots, where children of children bear them; otherwise none."""
+        keys = self._routes.get(name)
+        if keys is None:
+            if len(self._routes) >= _MOST_REMEMBERED:
+                self._routes = {}
+            keys = self._routes[name] = tuple(name.split("."))
+            node = self
+            for key in keys:
+                if key not in node.children:
+                    keys = self._routes[name] = ()
+                    break
+                node = node.children[key]
+        return keys
+
+    def _count(self) -> int:
+        """The fewest children that an alternative with a condition below needs, as far as they are counted."""
+        needing = [self.any_below] + [0] * _MOST_COUNTED
+        for child in self.children.values():
+            more = ~child.empty
+            for number in range(_MOST_COUNTED - 1, -1, -1):
+                needing[number + 1] |= needing[number] & more
+                needing[number] &= ~more
+        return next((number for number, bits in enumerate(needing) if bits), _MOST_COUNTED)
 
     def _prepare_runs(self) -> None:
         """`_runs[k][i]` is what the 2**k children from the i-th on have in common when they are all missing."""

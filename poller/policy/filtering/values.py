@@ -7,6 +7,7 @@ like what it negates: its hits are bits of their own above those of the alternat
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from poller.policy.filtering.address import parse_address
 from poller.policy.filtering.conditions import (
@@ -20,7 +21,7 @@ from poller.policy.filtering.conditions import (
     Wildcard,
 )
 from poller.policy.filtering.folding import Anchor, FoldedTable
-from poller.policy.filtering.numeric import Interval, RawNumber, StepTable, comparable
+from poller.policy.filtering.numeric import EXACT, Interval, RawNumber, StepTable, comparable
 from poller.policy.filtering.wildcard import WildcardTable
 
 # Answers of `_unless` kept before they are forgotten; real patterns need a handful.
@@ -113,17 +114,20 @@ class ValueTable:
         others = (self._prefixes, self._suffixes, self._folded, tests.wildcards, tests.addresses, self._negated)
         self._only_exact = not any(others)
 
-    def at(self, value: object) -> int:
+    def at(self, value: Any) -> int:
         """The bits of the alternatives whose condition `value`, a leaf of an event, satisfies."""
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             found = self._exact.get(value, 0)
             if self._only_exact:
                 return found | self._always
             found |= self._at_text(value)
-        elif value is None or isinstance(value, bool):
+        elif kind is float or (kind is int and -EXACT <= value <= EXACT):
+            found = 0 if self._numbers is None else self._numbers.at(value)
+        elif value is None or kind is bool or kind is RawNumber:
             found = self._literals.get(value, 0)
-        elif isinstance(value, int | float | RawNumber):
-            found = self._at_number(value)
+        elif kind is int:
+            found = self._at_large(value)
         else:
             found = 0
         if self._negated:
@@ -149,8 +153,8 @@ class ValueTable:
             found |= self._addresses.at(address)
         return found
 
-    def _at_number(self, value: float | RawNumber) -> int:
-        number = value if isinstance(value, RawNumber) else comparable(value)
+    def _at_large(self, value: int) -> int:
+        number = comparable(value)
         if isinstance(number, RawNumber):
             return self._literals.get(number, 0)
         return 0 if self._numbers is None else self._numbers.at(number)

@@ -53,21 +53,18 @@ def _fits(parts: tuple[str, ...], text: str) -> bool:
 class _State(dict[str, "_State"]):
     """Where all wildcards stand after some text, a bit per place in each. Maps the next character to a state."""
 
-    __slots__ = ("_automaton", "_bits", "accepted")
+    __slots__ = ("automaton", "bits")
 
-    def __init__(self, automaton: "_Automaton", bits: int) -> None:
-        super().__init__()
-        self._automaton = automaton
-        self._bits = bits
-        self.accepted = automaton.accepted(bits)
+    automaton: "_Automaton"
+    bits: int
 
     def __missing__(self, character: str) -> "_State":
-        state = self[character] = self._automaton.step(self._bits, character)
+        state = self[character] = self.automaton.state(self.automaton.step(self.bits, character))
         return state
 
 
 class _Automaton:
-    __slots__ = ("_by_final", "_final", "_loops", "_moves", "_start", "_states")
+    __slots__ = ("_answers", "_by_final", "_final", "_loops", "_moves", "_start", "_states")
 
     def __init__(self, wildcards: Iterable[tuple[tuple[str, ...], int]]) -> None:
         self._moves: dict[str, int] = {}
@@ -86,30 +83,39 @@ class _Automaton:
             self._by_final[place] = bits
             place <<= 1
         self._states: dict[int, _State] = {}
+        self._answers: dict[int, int] = {}
 
     def at(self, text: str) -> int:
-        state = self._state(self._start)
-        for character in text:
+        state = self.state(self._start)
+        for character in text[:-1]:
             state = state[character]
-        return state.accepted
+        # Where a text ends, most often no other passes: not worth a state.
+        final = (self.step(state.bits, text[-1]) if text else state.bits) & self._final
+        found = self._answers.get(final)
+        if found is None:
+            if len(self._answers) >= _MOST_STATES:
+                self._answers = {}
+            found = self._answers[final] = self._accepted(final)
+        return found
 
-    def step(self, bits: int, character: str) -> _State:
-        return self._state(((bits & self._moves.get(character, 0)) << 1) | (bits & self._loops))
-
-    def accepted(self, bits: int) -> int:
-        found, final = 0, bits & self._final
+    def _accepted(self, final: int) -> int:
+        found = 0
         while final:
             lowest = final & -final
             found |= self._by_final[lowest]
             final ^= lowest
         return found
 
-    def _state(self, bits: int) -> _State:
+    def step(self, bits: int, character: str) -> int:
+        return ((bits & self._moves.get(character, 0)) << 1) | (bits & self._loops)
+
+    def state(self, bits: int) -> _State:
         state = self._states.get(bits)
         if state is None:
             if len(self._states) >= _MOST_STATES:
                 self._states = {}
-            state = self._states[bits] = _State(self, bits)
+            state = self._states[bits] = _State()
+            state.automaton, state.bits = self, bits
         return state
 
 
