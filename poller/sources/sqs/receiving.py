@@ -1,9 +1,11 @@
 """Adaptive receivers: one long poll while it is quiet, one more each time a receive comes back full and lanes wait.
 
-Receives are tasks of their own and lanes wait for what they bring, so neither a window nor a soft stop ever cuts a long
-poll. No receive asks for more than the lanes that are free can take.
+A lane with nothing in hand receives for itself, or stands in line while enough receives are under way. A lane that is
+gathering a batch only stands in line, so that the end of its window never cuts a long poll: receives for it are tasks
+of their own. No receive asks for more than the free lanes can take.
 
-    lane asks -> waits in line (open batches first) -> pump() starts receives up to the demand -> pages go down the line
+    lane asks -> its turn: receives, takes what it can, leaves the rest to the line
+              -> else in line (open batches first) until a page or its turn comes
 """
 
 import asyncio
@@ -30,14 +32,15 @@ to. Without, receiving would be a loop as fast as the network."""
 
 
 class _Waiting:
-    """A lane in line."""
+    """A lane in line, until it is given a page or, as a number, its turn to receive so many messages."""
 
-    __slots__ = ("limit", "page", "until")
+    __slots__ = ("gathering", "given", "limit", "until")
 
-    def __init__(self, limit: int, until: float, page: "asyncio.Future[Page]") -> None:
+    def __init__(self, limit: int, until: float, *, gathering: bool, given: "asyncio.Future[Page | int]") -> None:
         self.limit = limit
         self.until = until
-        self.page = page
+        self.gathering = gathering
+        self.given = given
 
 
 class Receiving:
@@ -45,62 +48,85 @@ class Receiving:
 
     def __init__(self, queue: Queue, admission: Admission, admit: Admit, trouble: Trouble, chance: Chance) -> None:
         self.lanes = 0
-        """How many lanes there are; those not in line have a batch."""
+        """How many lanes there are."""
+        self.bug: BaseException | None = None
+        """What ended a task of the source that nobody waits for; the lanes raise it."""
         self._queue = queue
         self._admission = admission
         self._admit = admit
         self._trouble = trouble
         self._chance = chance
         self._line: deque[_Waiting] = deque()
-        self._room = 0
-        """Messages the lanes in line could take together."""
         self._ready: deque[Page] = deque()
-        self._wanted = 1
-        """How many receives may run at once; grows and shrinks with what they bring."""
+        self._free = 0
+        """Lanes without a full batch: in line, or receiving for themselves."""
+        self._room = 0
+        """Messages the free lanes could take together."""
         self._asked = 0
         """Messages the receives under way may bring."""
-        self._receivers: set[asyncio.Task[None]] = set()
         self._running = 0
-        """Receivers that may still bring something; a task that has ended its receive is not among them."""
+        """Receives under way, or about to be made by a lane whose turn it is."""
+        self._wanted = 1
+        """How many receives may run at once; grows and shrinks with what they bring."""
+        self._tasks: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._backing_off = False
         self._lost: deque[bytes] = deque()
         """FIFO receives whose answers were lost, to be asked again with the same attempt ids."""
-        self._bug: BaseException | None = None
-        """What ended a receiver and is no answer of the service. Raised to the lanes, so that the partition ends."""
-        self._closed = asyncio.Event()
+        self._stopped = asyncio.Event()
 
     async def take(self, limit: int, wait: float, *, gathering: bool) -> Page:
         """See `Lane.receive`."""
-        if self._bug is not None:
-            raise self._bug
-        if self._closed.is_set() or self._admission.stopping:
+        self._free += 1
+        self._room += limit
+        try:
+            while not self._admission.stopping:
+                if self.bug is not None:
+                    raise self.bug
+                if self._ready:
+                    return self._cut(limit)
+                given: Page | int = 0 if gathering else self._turn(limit)
+                if not given:
+                    given = await self._stand_in_line(limit, wait, gathering=gathering)
+                if isinstance(given, Page):
+                    return given
+                page = await self._receive(given, LONG_POLL, limit)
+                if page.records:
+                    return page
             return EMPTY_PAGE
-        if self._ready:
-            return self._cut(limit)
+        finally:
+            self._free -= 1
+            self._room -= limit
+
+    async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | int:
         loop = asyncio.get_running_loop()
-        page: asyncio.Future[Page] = loop.create_future()
-        waiting = _Waiting(limit, inf if wait == inf else loop.time() + wait, page)
+        until = inf if wait == inf else loop.time() + wait
+        waiting = _Waiting(limit, until, gathering=gathering, given=loop.create_future())
         timer = None if wait == inf else loop.call_later(wait, _give, waiting, EMPTY_PAGE)
         if gathering:
             self._line.appendleft(waiting)
+            self.pump()
         else:
             self._line.append(waiting)
-        self._room += limit
-        self.pump()
         try:
-            return await page
+            return await waiting.given
         except asyncio.CancelledError:
-            if page.done() and not page.cancelled():
-                # it was handed out in the very moment of the cancellation
-                self.put_back(page.result())
+            if waiting.given.done() and not waiting.given.cancelled():
+                self._take_back(waiting.given.result())
             raise
         finally:
             if timer is not None:
                 timer.cancel()
             if waiting in self._line:
                 self._line.remove(waiting)
-                self._room -= limit
+
+    def _take_back(self, given: Page | int) -> None:
+        """It was given to a lane in the very moment of its cancellation."""
+        if isinstance(given, Page):
+            self.put_back(given)
+        else:
+            self._asked -= given
+            self._running -= 1
 
     def put_back(self, page: Page) -> None:
         """The next free lane gets it."""
@@ -109,51 +135,59 @@ class Receiving:
             self._hand_out()
 
     def pump(self) -> None:
-        """Start the receives that the line needs and the admission allows. Called whenever either changed."""
+        """Let those in line receive, as far as it is worth it and allowed. Called whenever that may have changed."""
         if self._admission.stopping:
+            self._stopped.set()
             self._send_home()
             return
-        while self._running < self._wanted and self._room > self._asked:
-            most, wait = self._demand()
-            if most <= 0:
+        while self._line:
+            first = self._line[0]
+            most = self._turn(first.limit)
+            if not most:
                 return
-            self._asked += most
-            self._running += 1
-            receiver = asyncio.get_running_loop().create_task(self._receive(most, wait))
-            self._receivers.add(receiver)
-            receiver.add_done_callback(self._ended)
+            if first.gathering:
+                self._start(most, first.until)
+            else:
+                _give(self._line.popleft(), most)
 
-    def _ended(self, receiver: asyncio.Task[None]) -> None:
-        self._receivers.discard(receiver)
-        bug = None if receiver.cancelled() else receiver.exception()
-        if bug is not None:
-            self._bug = bug
-            for waiting in self._line:
-                if not waiting.page.done():
-                    waiting.page.set_exception(bug)
+    def _turn(self, limit: int) -> int:
+        """How many messages to receive now, as one more of the receives under way; 0 for not now."""
+        most = self._room - self._asked
+        if self._running >= self._wanted or most <= 0:
+            return 0
+        free = self._admission.lanes(asyncio.get_running_loop().time()) - (self.lanes - self._free)
+        if self._running >= free:
+            return 0
+        # a FIFO page goes to one lane whole, so that a group never spreads over two
+        most = limit if self._queue.name.fifo else min(most, free * limit)
+        most = min(most, MOST_PER_CALL)
+        self._asked += most
+        self._running += 1
+        return most
 
-    def _demand(self) -> tuple[int, int]:
-        """Messages the next receive may ask for, and its WaitTimeSeconds."""
-        now = asyncio.get_running_loop().time()
-        lanes = self._admission.lanes(now) - (self.lanes - len(self._line))
-        if lanes <= 0:
-            return 0, 0
-        first = self._line[0]
-        wait = LONG_POLL if first.until == inf else max(1, min(LONG_POLL, int(first.until - now)))
-        if self._queue.name.fifo:
-            # a page goes to one lane whole, so that a group never spreads over two
-            return (0 if self._running >= min(lanes, len(self._line)) else first.limit), wait
-        enough = self._asked + MOST_PER_CALL
-        room = 0
-        for waiting in self._line:
-            room += waiting.limit
-            lanes -= 1
-            if room >= enough or not lanes:
-                break
-        return min(MOST_PER_CALL, room - self._asked), wait
+    def _start(self, most: int, until: float) -> None:
+        """Receive in a task of its own, for a lane whose window may end meanwhile."""
+        left = until - asyncio.get_running_loop().time()
+        wait = LONG_POLL if left == inf else max(1, min(LONG_POLL, int(left)))
+        task = asyncio.get_running_loop().create_task(self._receive_for_line(most, wait))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
-    async def _receive(self, most: int, wait: int) -> None:
-        """One receive, after which the next are started."""
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def fail(self, bug: BaseException) -> None:
+        """A bug in a task nobody waits for: have the lanes raise it."""
+        self.bug = bug
+        self._send_home()
+
+    async def _receive_for_line(self, most: int, wait: int) -> None:
+        await self._receive(most, wait, 0)
+
+    async def _receive(self, most: int, wait: int, limit: int) -> Page:
+        """One receive. Returns up to `limit` of what it brought; the line has the rest."""
         body = self._lost.popleft() if self._lost else self._queue.receive_body(most, wait)
         time = asyncio.get_running_loop().time
         begun = time()
@@ -172,23 +206,32 @@ class Receiving:
         finally:
             self._asked -= most
             self._running -= 1
-        if messages:
-            self._bring(messages, size, full=len(messages) >= most)
-        elif self._wanted > 1:
-            self._wanted -= 1
-        self.pump()
+        page = self._bring(messages, size, limit) if messages else EMPTY_PAGE
+        self._adapt(full=len(messages) >= most)
+        if self._line:
+            self.pump()
+        return page
 
-    def _bring(self, messages: list[dict[str, Any]], size: int, *, full: bool) -> None:
+    def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
         records = self._admit(messages, size)
-        if records:
-            self._ready.append(Page(records, bound_of(size, len(messages), self._queue.name)))
-            self._hand_out()
+        if not records:
+            return EMPTY_PAGE
+        page = Page(records, bound_of(size, len(messages), self._queue.name))
+        if len(records) <= limit:
+            return page
+        self._ready.append(page)
+        own = self._cut(limit) if limit else EMPTY_PAGE
+        self._hand_out()
+        return own
+
+    def _adapt(self, *, full: bool) -> None:
         if not full:
-            self._wanted = max(1, self._wanted - 1)
+            if self._wanted > 1:
+                self._wanted -= 1
             return
         now = asyncio.get_running_loop().time()
         lanes = self._admission.lanes(now)
-        if self._line and lanes > self.lanes - len(self._line):
+        if self._line and lanes > self.lanes - self._free:
             self._wanted += 1
         elif lanes:
             # as many lanes have a batch as may have one; that others stand in line is the pace's doing
@@ -209,16 +252,16 @@ class Receiving:
             self._backing_off = False
 
     async def _pause(self, seconds: float) -> None:
+        """Wait, at a soft stop no longer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._closed.wait()
+                await self._stopped.wait()
 
     def _hand_out(self) -> None:
         while self._line and self._ready:
             waiting = self._line.popleft()
-            self._room -= waiting.limit
-            if not waiting.page.done():
-                waiting.page.set_result(self._cut(waiting.limit))
+            if not waiting.given.done():
+                waiting.given.set_result(self._cut(waiting.limit))
 
     def _cut(self, limit: int) -> Page:
         """The first page that is ready, or as much of it as the limit allows."""
@@ -230,26 +273,21 @@ class Receiving:
         return part
 
     def _send_home(self) -> None:
-        """A soft stop: lanes in line get nothing more."""
+        """Lanes in line get nothing more."""
         while self._line:
             _give(self._line.popleft(), EMPTY_PAGE)
-        self._room = 0
 
     async def finish(self) -> list[Record]:
-        """Soft stop: let long polls return, end the waits between receives. Returns what no lane took."""
-        self._closed.set()
-        self._send_home()
-        while self._receivers:
-            await asyncio.wait(self._receivers)
+        """Soft stop, the lanes have ended: let long polls return. Returns what no lane took."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
         return self._left()
 
     async def abandon(self) -> list[Record]:
         """Hard stop: cut the long polls. Returns what no lane took."""
-        self._closed.set()
-        self._send_home()
-        for receiver in self._receivers:
-            receiver.cancel()
-        await asyncio.gather(*self._receivers, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         return self._left()
 
     def _left(self) -> list[Record]:
@@ -258,6 +296,6 @@ class Receiving:
         return left
 
 
-def _give(waiting: _Waiting, page: Page) -> None:
-    if not waiting.page.done():
-        waiting.page.set_result(page)
+def _give(waiting: _Waiting, what: Page | int) -> None:
+    if not waiting.given.done():
+        waiting.given.set_result(what)
