@@ -48,7 +48,7 @@ async def play(console: Console, seconds: int, messages: int) -> int:
                     facts = await course.run(shown)
     console.print(summary.render(facts))
     code = exit_code(facts)
-    if code:
+    if code and daemon.complaints:
         console.print("\nthe last complaints of poller:", *daemon.complaints, sep="\n  ", soft_wrap=True)
     return code
 
