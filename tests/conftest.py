@@ -18,6 +18,10 @@ REAL_TIME = {"live", "real_time"}
 INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "XDG_")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=20, help="random journeys of each kind (default 20)")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run `async def` tests: on virtual time unless marked for real sockets. No plugin needed."""

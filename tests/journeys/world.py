@@ -1,0 +1,209 @@
+"""A queue, a function and one mapping's real runtime between them, watched at every turn of the event loop.
+
+A `Life` is one process: what it does to the service ends when it dies, while the service and its messages live on.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from poller.aws.port import Operation, Reply
+from poller.configuration.arns import parse_source
+from poller.configuration.functions import FunctionConfig
+from poller.configuration.mapping import EventSourceMapping, ScalingConfig
+from poller.runtime.status import MappingStatus
+from poller.runtime.stop import Stop
+from poller.runtime.supervisor import run_mapping
+from poller.wiring import Wiring
+from tests.fakes.aws import FakeAws
+from tests.fakes.lambda_service import Answer, batch_item_failures, function_error
+from tests.fakes.queue import FakeQueue, loop_time
+from tests.fakes.recording import EventLog
+from tests.virtual_time import VirtualTimeLoop
+
+FUNCTION = "fn"
+HARD_STOP_SECONDS = 3.0
+"""Two for what was handed over, and a little for the rest."""
+
+
+class WatchedLoop(VirtualTimeLoop):
+    """Calls `watcher` after each of its turns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turns = 0
+        self.watcher: Callable[[], None] = lambda: None
+
+    def _run_once(self) -> None:
+        super()._run_once()  # type: ignore[misc]
+        self.turns += 1
+        self.watcher()
+
+
+def watched_loop() -> WatchedLoop:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, WatchedLoop)
+    return loop
+
+
+class Plan:
+    """The function fails each message so often, alone or with its whole batch."""
+
+    def __init__(self, chance: random.Random, *, partial: bool, most: int = 2) -> None:
+        self.partial = partial
+        self._chance = chance
+        self._most = most
+        self._failures: dict[str, int] = {}
+        self.in_order = False
+        """Name with a failed message the later ones of its group, as a function for a FIFO queue should."""
+
+    def __call__(self, event: dict[str, Any]) -> Answer | None:
+        failed, stopped = [], set()
+        for record in event["Records"]:
+            identifier, group = record["messageId"], record["attributes"].get("MessageGroupId")
+            left = self._failures.setdefault(identifier, self._chance.randint(0, self._most))
+            if left:
+                self._failures[identifier] = left - 1
+            if left or (self.in_order and group in stopped):
+                failed.append(identifier)
+                stopped.add(group)
+        if not failed:
+            return None
+        return batch_item_failures(*failed) if self.partial else function_error()
+
+
+class World:
+    """The service's side, and what was seen of all lives together."""
+
+    def __init__(
+        self, *, seed: int = 0, fifo: bool = False, visibility: int = 30, max_receive_count: int = 30, latency: float = 0.01
+    ) -> None:
+        self.aws = FakeAws(seed=seed)
+        self.aws.latency = latency
+        suffix = ".fifo" if fifo else ""
+        self.dead_letters = self.aws.queue("dlq" + suffix)
+        self.queue: FakeQueue = self.aws.queue(
+            "q" + suffix,
+            visibility_timeout=visibility,
+            dead_letter_queue=self.dead_letters,
+            max_receive_count=max_receive_count,
+            disorder=not fifo,
+        )
+        self.function = self.aws.function(FUNCTION)
+        self.lives: list[Life] = []
+        self.calls: Counter[int] = Counter()
+        """By second, of all lives."""
+        self.breaches: list[str] = []
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, WatchedLoop):
+            loop.watcher = self.watch
+
+    def mapping(self, **parameters: Any) -> EventSourceMapping:
+        concurrency = parameters.pop("function_concurrency", None)
+        timeout = parameters.pop("function_timeout", 30)
+        lanes = parameters.pop("lanes", 5)
+        function = FunctionConfig(
+            key=FUNCTION, type="lambda", function_name=FUNCTION, timeout_seconds=timeout, concurrency=concurrency
+        )
+        return EventSourceMapping(
+            name="m",
+            uuid="u",
+            event_source_arn=self.queue.arn,
+            source=parse_source(self.queue.arn),
+            function=function,
+            scaling_config=ScalingConfig(maximum_concurrency=lanes),
+            **parameters,
+        )
+
+    def watch(self) -> None:
+        """What must hold at any moment."""
+        for life in self.lives:
+            missing = life.status.account.unaccounted(life.status.in_flight())
+            if missing:
+                self.breaches.append(f"{missing} unaccounted at {loop_time():.3f} s")
+
+    async def until_empty(self, within: float) -> None:
+        """Until no message is left, in the queue or in flight; `within` seconds."""
+        async with asyncio.timeout(within):
+            while self.queue.messages:  # noqa: ASYNC110 - virtual time; the queue tells nobody
+                await asyncio.sleep(1)
+
+    def check(self) -> None:
+        """At the end of a story in which everything was delivered."""
+        ledger = self.aws.ledger
+        assert self.breaches[:3] == []
+        assert ledger.lost() == set()
+        assert ledger.deleted_unproved() == set()
+        assert not self.dead_letters.messages
+        assert ledger.remaining() == set()
+
+    def check_groups(self, *, kept_by_us: bool = False) -> None:
+        """FIFO: each group in the order it was sent, and never two invocations of it at once.
+
+        `kept_by_us`: the function goes on behind a failed message, and it is the mapping that keeps the later ones of
+        its group. Deletes tell whether it did.
+        """
+        assert self.function.invocations.group_peak.total() == len(self.function.invocations.group_peak)
+        order: dict[str, list[str]] = {}
+        for entry in self.aws.ledger.entries.values():
+            order.setdefault(str(entry.group), []).append(entry.message_id)
+        if not kept_by_us:
+            assert self.function.invocations.order_of_groups() == order
+        ledger = self.aws.ledger
+        for group in order.values():
+            for index, message_id in enumerate(group):
+                deleted = ledger[message_id].deletes[0]
+                assert all(ledger[earlier].proved[0] <= deleted for earlier in group[:index])
+
+
+class Life:
+    """One process's run of the mapping; also its `Transports` and its transport."""
+
+    def __init__(self, world: World, mapping: EventSourceMapping) -> None:
+        self.world = world
+        self.stop = Stop()
+        self.log = EventLog()
+        self.status = MappingStatus("m", "u", mapping.event_source_arn, FUNCTION)
+        self.dead = False
+        world.lives.append(self)
+        self.task = asyncio.get_running_loop().create_task(self._run(mapping))
+
+    async def _run(self, mapping: EventSourceMapping) -> None:
+        wiring = Wiring(self, 1 << 30)  # type: ignore[arg-type]
+        wired = await wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+        await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
+
+    async def get(self, *_: object) -> "Life":
+        return self
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        self.world.calls[int(loop_time())] += 1
+        if self.dead:
+            await asyncio.get_running_loop().create_future()
+        return await self.world.aws.call(operation, body, timeout)
+
+    async def close(self) -> None:
+        """The service's own."""
+
+    async def end(self, *, grace: float = 25.0) -> None:
+        """Stop as the daemon does: softly, and hard once the grace period is over. Both are bounded."""
+        self.stop.request()
+        await asyncio.wait([self.task], timeout=grace)
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Hard stop."""
+        begun = loop_time()
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        assert loop_time() - begun <= HARD_STOP_SECONDS
+        assert self.task.cancelled() or self.task.exception() is None
+        assert self.status.in_flight() == 0
+        self.world.lives.remove(self)
+
+    async def crash(self) -> None:
+        """From now on nothing of it reaches the service."""
+        self.dead = True
+        await self.cut()
