@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 from poller import codec
 from poller.aws.port import Operation, Reply, Transport
-from poller.aws.trouble import CREDENTIALS, DENIED
+from poller.aws.trouble import CREDENTIALS, DENIED, THROTTLES
 from poller.errors import CallError, NoCredentials, NotSent, ServiceError
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 
@@ -126,7 +126,7 @@ def outcome_of(error: CallError) -> Outcome:
 
 def _refusal(error: ServiceError) -> str | None:
     """Why the function did not run, None where it may have, or where trying again would not help."""
-    if error.status == 429:
+    if error.status == 429 or error.code in THROTTLES:
         return "throttled"
     if error.code == "ResourceNotFoundException":
         return "function_missing"
