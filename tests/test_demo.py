@@ -263,7 +263,9 @@ def test_the_live_view_fits_a_small_terminal_and_shows_rates_batches_retries_rea
     assert len(text.splitlines()) < 24
     for expected in (
         "620 of 1,000",
-        "60 produced/s",
+        "60/s",
+        "/s received",
+        "dead letters 1",
         "10 in flight",
         "14 to retry",
         "590 delivered",

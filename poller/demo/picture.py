@@ -8,7 +8,8 @@ from typing import Any
 
 from poller.demo.shop import Depth
 
-HISTORY_POINTS = 17
+HISTORY_POINTS = 14
+"""As many as a station of the view is wide on 80 columns: the newest stand on the right."""
 HISTORY_SECONDS = 0.5
 """Between two points of the history."""
 

@@ -50,11 +50,11 @@ def _daemon(facts: Facts) -> list[Text]:
     ]
     if facts.daemon is not None:
         account = facts.daemon
-        lines.append(
+        lines += [
             Text(
                 f"poller:   {account['polled']:,} receives = {account['delivered']:,} delivered"
-                f" + {account['returned']:,} returned + {account['in_flight']:,} in flight;"
-                f" {account['deleted']:,} deleted, {account['unaccounted']:,} unaccounted"
-            )
-        )
+                f" + {account['returned']:,} returned + {account['in_flight']:,} in flight"
+            ),
+            Text(f"          {account['deleted']:,} deleted, {account['unaccounted']:,} unaccounted"),
+        ]
     return lines

@@ -81,22 +81,22 @@ def _stations(picture: Picture, history: History) -> Table:
             "producer",
             "cyan",
             f"{picture.produced:,} of {picture.planned:,}",
-            "{:.0f} produced/s",
+            "{:.0f}/s",
             history.rates(_produced),
         ),
         _station(
-            f"SQS queue {QUEUE}",
+            f"SQS {QUEUE}",
             "blue",
             f"{depth.visible:,} waiting",
             f"{picture.to_retry:,} to retry",
             history.levels(_left),
         ),
-        _station("poller", "yellow", f"{picture.in_flight:,} in flight", "{:.0f} received/s", history.rates(_received)),
+        _station("poller", "yellow", f"{picture.in_flight:,} in flight", "{:.0f}/s received", history.rates(_received)),
         _station(
-            f"Lambda {FUNCTION}",
+            FUNCTION,
             "green",
             f"{picture.shipped:,} delivered",
-            "{:.0f} delivered/s",
+            "{:.0f}/s",
             history.rates(_shipped),
         ),
     ]
@@ -149,7 +149,7 @@ def _orders(picture: Picture) -> list[RenderableType]:
         ("in flight", picture.in_flight, "yellow"),
         ("to retry", picture.to_retry, "magenta"),
         ("waiting", depth.visible, "blue"),
-        ("dead-letter queue", depth.dead, "red"),
+        ("dead letters", depth.dead, "red"),
     ]
     legend = Text()
     for name, number, colour in shares:
