@@ -17,7 +17,7 @@ from poller.aws.endpoints import Endpoint, resolve_endpoint
 from poller.aws.port import Operation, Reply, Transport
 from poller.aws.retry import MAX_ATTEMPTS, QUOTA, RetryQuota, backoff, is_retryable
 from poller.aws.signer import Credentials, Signer
-from poller.errors import CallError, NotSent, ServiceError
+from poller.errors import CallError, ConfigurationError, NotSent, ServiceError
 from poller.http import HttpPool, Origin, tls_context
 
 REFUSED_CREDENTIALS = frozenset(
@@ -31,6 +31,10 @@ TOLERATED_SKEW_SECONDS = 240.0
 SIGNED_HEADERS = {"sqs": (("x-amzn-query-mode", "true"),)}
 """Has SQS name errors by the codes of its former protocol, as the SDK does."""
 UNSIGNED_HEADERS = (("accept-encoding", "identity"), ("user-agent", f"poller/{__version__}"))
+
+
+MAX_CONNECTIONS = 1300
+"""Per host: one for each of the 1,250 lanes a mapping can have, and some for receives, deletes and extensions."""
 
 
 class _Channel:
@@ -65,7 +69,7 @@ class LeanTransport:
         credentials: CredentialSource,
         endpoint: Callable[[str], Endpoint],
         tls: Callable[[], ssl.SSLContext] = tls_context,
-        max_connections: int = 1000,
+        max_connections: int = MAX_CONNECTIONS,
         connect_timeout: float = 10.0,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -134,12 +138,14 @@ class LeanTransport:
     def _open(self, service: str, credentials: Credentials) -> _Channel:
         try:
             url, region, signing_name = self._endpoint(service)
-        except BotoCoreError as error:
+            origin = Origin.of(url)
+            pool = self._pools.get(origin)
+            if pool is None:
+                tls = self._context() if origin.scheme == "https" else None
+                pool = self._pools[origin] = self._new_pool(origin, tls)
+        except (BotoCoreError, ConfigurationError) as error:
+            # of the SDK's settings: what our own configuration says was judged when it was loaded
             raise NotSent(f"no endpoint for {service}: {error}") from error
-        origin = Origin.of(url)
-        pool = self._pools.get(origin)
-        if pool is None:
-            pool = self._pools[origin] = self._new_pool(origin, self._context() if origin.scheme == "https" else None)
         signer = Signer(
             signing_name,
             region,
@@ -190,7 +196,7 @@ class LeanTransport:
         await self._sleep(backoff(attempts.made, self._chance()))
 
 
-async def build_lean_transport(aws: AwsSettings, region: str, *, max_connections: int = 1000) -> Transport:
+async def build_lean_transport(aws: AwsSettings, region: str, *, max_connections: int = MAX_CONNECTIONS) -> Transport:
     """From settings; `region` is where the services are unless a service has its own."""
     session = open_session(aws, region)
     loop = asyncio.get_running_loop()

@@ -151,6 +151,8 @@ class Connection(asyncio.Protocol):
         if self.future is not None:
             self.fail(f"the connection was lost: {exc or 'closed'}")
         self._close()
+        # each holds the other; without this they wait for the garbage collector
+        del self._parser
         self._owner.gone(self)
 
     # the parser calls these

@@ -115,6 +115,8 @@ class HttpPool:
             connection = self._take(self._time())
             if connection is None and self._slots:
                 connection = await self._connect()
+                if not connection.usable and not self._closing:
+                    raise NotSent(f"{self.origin} closed the connection before anything was sent")
             elif connection is None:
                 connection = await self._wait(deadline)
             if connection is not None and connection.usable:

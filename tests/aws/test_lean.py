@@ -342,6 +342,18 @@ async def test_a_transport_is_built_from_settings() -> None:
 
 
 @pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(("variable", "value"), [("AWS_ENDPOINT_URL", "nowhere"), ("AWS_CA_BUNDLE", "missing.pem")])
+async def test_a_setting_of_the_sdk_that_cannot_be_used_is_told_at_the_call(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    transport = await build_lean_transport(Settings(), "eu-west-1")
+    with pytest.raises(NotSent, match=value):
+        await transport.call(INVOKE, b"{}")
+    await transport.close()
+
+
+@pytest.mark.usefixtures("credentials")
 async def test_a_profile_that_does_not_exist_is_told_at_the_call() -> None:
     transport = await build_lean_transport(Settings(profile="nobody"), "eu-west-1")
     with pytest.raises(NoCredentials, match="nobody"):

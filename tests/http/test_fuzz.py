@@ -112,7 +112,7 @@ def test_any_bytes_have_one_outcome(data: bytes, cuts: list[int], then: str) -> 
 
 
 @pytest.mark.slow
-@settings(max_examples=30_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150_000, deadline=None, suppress_health_check=list(HealthCheck))
 @anything
 def test_any_bytes_have_one_outcome_at_length(data: bytes, cuts: list[int], then: str) -> None:
     check(data, cuts, then)

@@ -230,6 +230,21 @@ def test_a_port_where_nobody_listens_means_not_sent(client: Client) -> None:
 
 
 @pytest.mark.real_time
+def test_a_server_that_closes_what_it_accepts_is_not_tried_over_and_over(client: Client) -> None:
+    async def main() -> None:
+        async def closes(peer: Peer) -> None:
+            await peer.close()
+
+        async with serving(closes) as server, client.pool(server) as pool:
+            # seen before or after the request was written
+            with pytest.raises((NotSent, AnswerLost)):
+                await pool.exchange(REQUEST, 5, MOST)
+            assert server.connections == 1
+
+    client.run(main())
+
+
+@pytest.mark.real_time
 def test_a_name_that_does_not_exist_means_not_sent(client: Client) -> None:
     async def main() -> None:
         async with serving(answering(), scheme_host="no-such-host.invalid") as server, client.pool(server) as pool:
