@@ -14,6 +14,7 @@ import typer
 
 from poller import __version__, telemetry
 from poller.commands.client import Client, NoAnswer, address_of
+from poller.commands.filter import app as filter_commands
 from poller.configuration import Configuration, load
 from poller.errors import ConfigurationError, EnvironmentProblem
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(filter_commands, name="filter")
 
 ConfigPaths = Annotated[
     list[Path] | None,
