@@ -144,6 +144,8 @@ class Delivery:
 
     def remaining(self) -> list[Record]:
         """What has not left yet, for a stop that cannot wait."""
+        if not self._parts and not self._steps:
+            return []
         left = [record for part in reversed(self._parts) for record in part]
         return left + [
             record for step in self._steps if not isinstance(step, (Wait, Invoke)) for record in step.records

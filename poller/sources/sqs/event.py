@@ -44,21 +44,38 @@ def encoder(name: QueueName) -> Callable[[Sequence[Record]], bytes]:
 
 
 def _event(message: Mapping[str, Any], arn: str, region: str) -> dict[str, Any]:
-    attributes = message.get("MessageAttributes")
+    if "MessageAttributes" in message or "MD5OfMessageAttributes" in message:
+        return _event_with_attributes(message, arn, region)
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": _system_attributes(message.get("Attributes") or {}),
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": region,
+    }
+
+
+def _event_with_attributes(message: Mapping[str, Any], arn: str, region: str) -> dict[str, Any]:
+    attributes = message.get("MessageAttributes") or {}
     event = {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": _system_attributes(message.get("Attributes") or {}),
-        "messageAttributes": {key: _attribute(value) for key, value in attributes.items()} if attributes else {},
+        "messageAttributes": {key: _attribute(value) for key, value in attributes.items()},
     }
     if "MD5OfMessageAttributes" in message:
         event["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
-    event["md5OfBody"] = message["MD5OfBody"]
-    event["eventSource"] = "aws:sqs"
-    event["eventSourceARN"] = arn
-    event["awsRegion"] = region
-    return event
+    return event | {
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": arn,
+        "awsRegion": region,
+    }
 
 
 def _system_attributes(given: Mapping[str, str]) -> dict[str, str]:

@@ -61,10 +61,14 @@ class Holding:
         """Start holding what a receive brought. `keyed` for FIFO, whose messages have a group."""
         loop = asyncio.get_running_loop()
         hold = Hold(loop.time(), size, self.visibility)
-        records = [Record(message, message["MessageId"], None, hold) for message in messages]
+        identifiers = [message["MessageId"] for message in messages]
+        records = [
+            Record(message, identifier, None, hold)
+            for message, identifier in zip(messages, identifiers, strict=True)
+        ]
         hold.messages.update(records)
         self._holds[hold] = None
-        self.by_id.update((record.identifier, record) for record in records)
+        self.by_id.update(zip(identifiers, records, strict=True))
         if keyed:
             for record in records:
                 record.key = record.item["Attributes"]["MessageGroupId"]
