@@ -50,7 +50,9 @@ class Journey:
     async def trouble(self, life: Life) -> Life:
         """One thing that goes wrong for a while, or ends this life and begins the next."""
         faults, pick = self.world.aws.faults, self.chance.choice
-        kind = pick(["outage", "outage", "throttled", "hang", "credentials", "missing", "crash", "soft", "hard", "quiet"])
+        kind = pick(
+            ["outage", "outage", "throttled", "hang", "credentials", "missing", "crash", "soft", "hard", "quiet"]
+        )
         seconds = self.chance.uniform(1, 150)
         match kind:
             case "outage":

@@ -6,8 +6,7 @@ A `Life` is one process: what it does to the service ends when it dies, while th
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poller.aws.port import Operation, Reply
 from poller.configuration.arns import parse_source
@@ -22,6 +21,9 @@ from tests.fakes.lambda_service import Answer, batch_item_failures, function_err
 from tests.fakes.queue import FakeQueue, loop_time
 from tests.fakes.recording import EventLog
 from tests.virtual_time import VirtualTimeLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FUNCTION = "fn"
 HARD_STOP_SECONDS = 3.0
@@ -78,7 +80,13 @@ class World:
     """The service's side, and what was seen of all lives together."""
 
     def __init__(
-        self, *, seed: int = 0, fifo: bool = False, visibility: int = 30, max_receive_count: int = 30, latency: float = 0.01
+        self,
+        *,
+        seed: int = 0,
+        fifo: bool = False,
+        visibility: int = 30,
+        max_receive_count: int = 1000,
+        latency: float = 0.01,
     ) -> None:
         self.aws = FakeAws(seed=seed)
         self.aws.latency = latency
@@ -161,8 +169,10 @@ class World:
 class Life:
     """One process's run of the mapping; also its `Transports` and its transport."""
 
-    def __init__(self, world: World, mapping: EventSourceMapping) -> None:
+    def __init__(self, world: World, mapping: EventSourceMapping, *, wiring: Wiring | None = None) -> None:
+        """`wiring` of another life makes it a second mapping of the same process."""
         self.world = world
+        self.wiring = wiring or Wiring(self, 1 << 30)  # type: ignore[arg-type]
         self.stop = Stop()
         self.log = EventLog()
         self.status = MappingStatus("m", "u", mapping.event_source_arn, FUNCTION)
@@ -171,8 +181,7 @@ class Life:
         self.task = asyncio.get_running_loop().create_task(self._run(mapping))
 
     async def _run(self, mapping: EventSourceMapping) -> None:
-        wiring = Wiring(self, 1 << 30)  # type: ignore[arg-type]
-        wired = await wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+        wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
         await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
 
     async def get(self, *_: object) -> "Life":

@@ -84,7 +84,7 @@ def test_where_the_bound_passes_the_limit_the_exact_size_decides():
     found = records(4)
     buffer = BatchBuffer(BatchLimits(10, payload=measure(found)), measure, 0)
     assert buffer.add(found[:2], 10**9, 0) == []
-    assert identifiers(buffer.add(found[2:] + [record("over")], 10**9, 0)) == ["over"]
+    assert identifiers(buffer.add([*found[2:], record("over")], 10**9, 0)) == ["over"]
     assert (identifiers(buffer.records), buffer.closes_in(0)) == (["0", "1", "2", "3"], 0)
 
 

@@ -153,9 +153,9 @@ async def test_a_batch_may_be_held_so_long_after_its_receive(option):
         harness.release(lane, records, failed=False)
 
 
-@pytest.mark.parametrize("timeout", [600, 30_000, 43_200])
-async def test_at_the_services_twelve_hours_extending_stops_is_told_and_the_delete_is_still_tried(timeout):
-    harness = Harness(visibility_timeout=timeout)
+@pytest.mark.parametrize("queue_timeout", [600, 30_000, 43_200])
+async def test_at_the_services_twelve_hours_extending_stops_is_told_and_the_delete_is_still_tried(queue_timeout):
+    harness = Harness(visibility_timeout=queue_timeout)
     harness.send()
     async with harness.partition as partition:
         lane = partition.lane()
