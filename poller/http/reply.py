@@ -71,7 +71,7 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         values = self._values
-        return (self._build() if values is None else values)[name].decode("latin-1")
+        return (self._build() if values is None else values)[name].strip(b" \t").decode("latin-1")
 
     def __contains__(self, name: object) -> bool:
         values = self._values
