@@ -233,7 +233,7 @@ def test_a_hard_stop_still_sends_the_deletes_that_were_handed_over():
         life = Life(world, world.mapping(batch_size=3))
         for number in range(3):
             world.queue.send(str(number))
-        await asyncio.sleep(1.9)  # attributes, receive and invoke take half a second each
+        await asyncio.sleep(1.6)  # attributes, receive and invoke take half a second each
         assert world.queue.messages, "the deletes are not through yet"
         await life.cut()
         world.check()
