@@ -80,6 +80,8 @@ class CredentialSource:
         self._lock = asyncio.Lock()
         self._provided: Any = None
         self._known: Credentials | None = None
+        self._loads = 0
+        self._failure: NoCredentials | None = None
         self.check_at = float("-inf")
         """Ask `current` again from this monotonic instant on; until then the last answer is good."""
 
@@ -96,26 +98,40 @@ class CredentialSource:
             except PROVIDER_ERRORS:
                 if self._still_valid():
                     return known
-        async with self._lock:
-            if self._known is not known and self._known is not None:
-                return self._known
-            return await self._load(anew=False)
+        return await self._load(anew=False)
 
     async def replace(self, refused: Credentials) -> bool:
         """After the service refused `refused`: read everything anew. Whether there are other ones now."""
-        async with self._lock:
-            if self._known == refused:
-                try:
-                    await self._load(anew=True)
-                except NoCredentials:
-                    return False
-            return self._known != refused
+        if self._known == refused:
+            try:
+                await self._load(anew=True)
+            except NoCredentials:
+                return False
+        return self._known != refused
 
     def _still_valid(self) -> bool:
         needed = getattr(self._provided, "refresh_needed", None)
         return needed is None or not needed(refresh_in=0)
 
     async def _load(self, *, anew: bool) -> Credentials:
+        """One load at a time; who had to wait for another's takes its result, good or bad."""
+        loads = self._loads
+        async with self._lock:
+            if self._loads == loads:
+                self._failure = None
+                try:
+                    await self._provide(anew=anew)
+                except NoCredentials as error:
+                    self._failure = error
+                    raise
+                finally:
+                    self._loads += 1
+            if self._failure is not None:
+                raise NoCredentials(str(self._failure))
+            assert self._known is not None
+            return self._known
+
+    async def _provide(self, *, anew: bool) -> None:
         try:
             if anew or self._provided is None:
                 self._provided = await self._new_session().get_credentials()
@@ -123,11 +139,10 @@ class CredentialSource:
                 raise NoCredentials(
                     "no AWS credentials found: set some, a profile or a role, or run where a role is given"
                 )
-            credentials = await self._freeze()
+            await self._freeze()
         except PROVIDER_ERRORS as error:
             raise NoCredentials(f"no AWS credentials: {error}") from error
         self.check_at = self._monotonic() + CHECK_SECONDS
-        return credentials
 
     async def _freeze(self) -> Credentials:
         frozen = await self._provided.get_frozen_credentials()

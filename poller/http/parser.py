@@ -112,12 +112,12 @@ class ResponseParser:
             name, value = header[1], header[2].rstrip(b" \t")
             self._events.on_header(name, value)
             lower = name.lower()
-            if lower == b"content-length":
+            if lower in {b"content-length", b"transfer-encoding"}:
                 if lower in framing:
-                    raise ParseError("more than one Content-Length")
+                    raise ParseError(f"more than one {name.decode()}")
                 framing[lower] = value
-            elif lower in {b"connection", b"transfer-encoding"}:
-                framing[lower] = framing[lower] + b"," + value if lower in framing else value
+            elif lower == b"connection":
+                framing[lower] = framing.get(lower, b"") + b"," + value
         return framing
 
     def _frame(self, framing: dict[bytes, bytes], *, persistent: bool) -> None:

@@ -30,8 +30,8 @@ def tls_context(ca_bundle: str | None = None) -> ssl.SSLContext:
 
 def _has_authorities(context: ssl.SSLContext) -> bool:
     """A directory's certificates are read when needed, so that they do not show in the context."""
-    directory = Path(ssl.get_default_verify_paths().openssl_capath)
-    return context.cert_store_stats()["x509_ca"] > 0 or any(directory.glob("*.0"))
+    directory = ssl.get_default_verify_paths().capath
+    return context.cert_store_stats()["x509_ca"] > 0 or (bool(directory) and any(Path(directory).glob("*.0")))
 
 
 def _packaged_bundle() -> str:

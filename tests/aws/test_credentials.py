@@ -24,6 +24,7 @@ class Chain:
 
     async def get_credentials(self) -> Any:
         self.asked += 1
+        await asyncio.sleep(0)
         return self.issue()
 
     def source(self) -> CredentialSource:
@@ -76,6 +77,14 @@ async def test_many_first_calls_ask_the_chain_once() -> None:
     chain = Chain(lambda: AioCredentials("a", "b"))
     source = chain.source()
     assert len({id(found) for found in await asyncio.gather(*(source.current() for _ in range(5)))}) == 1
+    assert chain.asked == 1
+
+
+async def test_many_first_calls_fail_together_where_there_are_none() -> None:
+    chain = Chain(lambda: None)
+    source = chain.source()
+    results = await asyncio.gather(*(source.current() for _ in range(5)), return_exceptions=True)
+    assert {type(result) for result in results} == {NoCredentials}
     assert chain.asked == 1
 
 
@@ -158,7 +167,8 @@ async def test_refused_credentials_that_nobody_replaced_stay_refused() -> None:
     chain = Chain(lambda: AioCredentials("a", "b"))
     source = chain.source()
     refused = await source.current()
-    assert not await source.replace(refused)
+    assert await asyncio.gather(*(source.replace(refused) for _ in range(4))) == [False] * 4
+    assert chain.asked == 2
     chain.issue = lambda: None
     assert not await source.replace(refused)
 

@@ -121,6 +121,14 @@ def test_an_authority_file_that_is_missing_or_empty_is_the_users_mistake(tmp_pat
             tls_context(str(path))
 
 
+def test_a_machine_without_authorities_trusts_those_that_came_with_the_packages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert tls_context().cert_store_stats()["x509_ca"] > 50
+
+
 def test_an_authority_directory_is_accepted(tmp_path: Path) -> None:
     assert tls_context(str(tmp_path)).check_hostname
     assert tls_context(str(CERTIFICATES / "authority.pem")).cert_store_stats()["x509_ca"] == 1
