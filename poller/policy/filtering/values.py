@@ -54,7 +54,7 @@ class _Tests:
                 self.addresses.append((Interval(low, high), bits))
             case Literal(value):
                 self.literals[value] = self.literals.get(value, 0) | bits
-            case Interval():
+            case _:
                 self.numbers.append((test, bits))
 
 
