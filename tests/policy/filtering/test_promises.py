@@ -54,11 +54,13 @@ def test_a_value_and_members_at_once_are_as_defined(conditions, event):
     assert passes([pattern], event) is engine.matches(pattern, event)
 
 
+@settings(deadline=None)
 @given(TREES)
 def test_a_pattern_made_from_an_event_matches_it(event):
     assert passes([pattern_of(event)], event)
 
 
+@settings(deadline=None)
 @given(TREES, st.data())
 def test_breaking_one_leaf_breaks_the_match(event, data):
     pattern = pattern_of(event)
@@ -101,6 +103,7 @@ def test_the_order_of_keys_never_matters(pattern, event):
     assert passes([pattern], event) is passes([reversed_keys(pattern)], reversed_keys(event))
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES, SCALARS, EVENTS)
 def test_names_joined_with_a_dot_are_nested_names(outer, inner, value, event):
     joined = {f"{outer}.{inner}": [value]}
