@@ -102,8 +102,9 @@ class _Ordered:
         # An array in an array is an element like any other only where a value and members can come from it together.
         for element in array if node.mixed else _flat(array):
             if type(element) is dict or type(element) is list:
-                parts.append(self.judge(element, node))
-                seen |= parts[-1][2]
+                part = self.judge(element, node)
+                parts.append(part)
+                seen |= part[2]
             elif node.table is not None:
                 direct |= node.table.at(element)
                 seen |= node.order
@@ -113,9 +114,10 @@ class _Ordered:
         if not seen & node.order:
             here |= claims.only_absent | claims.either
         both = here & below
-        for holds, _, fields in parts:
-            if fields & node.order:
-                both |= holds & claims.any
+        if node.mixed:
+            for holds, _, fields in parts:
+                if fields & node.order:
+                    both |= holds & claims.any
         return both, below, seen
 
     def _below(self, parts: list[_Judgement], seen: int, node: Node) -> int:
