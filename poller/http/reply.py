@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, overload
 from urllib.parse import urlsplit
 
 from poller.errors import ConfigurationError
+
+Default = TypeVar("Default")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -72,6 +74,18 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         values = self._values
         return (self._build() if values is None else values)[name].strip(b" \t").decode("latin-1")
+
+    @overload
+    def get(self, name: str) -> str | None: ...
+    @overload
+    def get(self, name: str, default: str) -> str: ...
+    @overload
+    def get(self, name: str, default: Default) -> str | Default: ...
+    def get(self, name: str, default: object = None) -> object:
+        """Without the KeyError of the inherited one: the headers asked for most are those that are not there."""
+        values = self._values
+        value = (self._build() if values is None else values).get(name)
+        return default if value is None else value.strip(b" \t").decode("latin-1")
 
     def __contains__(self, name: object) -> bool:
         values = self._values

@@ -1,0 +1,92 @@
+"""The README tells the truth about today: its commands, its example, what it says is refused."""
+
+import functools
+import json
+import operator
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from poller.cli import app
+from poller.configuration import load
+from poller.errors import ConfigurationError
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+SET_UP = re.compile(
+    r"^python3 -m venv \.venv && \.venv/bin/pip install .*'\.\[([a-z,]+)\]' && (\.venv/bin/.*)$", re.MULTILINE
+)
+
+
+def test_two_commands_do_all_the_set_up_and_name_extras_that_exist():
+    commands = {command: extras.split(",") for extras, command in SET_UP.findall(README)}
+    assert set(commands) == {".venv/bin/poller demo", ".venv/bin/python -m pytest"}
+    known = PROJECT["project"]["optional-dependencies"]
+    assert all(extra in known for extras in commands.values() for extra in extras)
+
+
+def test_what_is_installed_by_them_is_pinned():
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-")
+    wanted = [
+        *PROJECT["project"]["dependencies"],
+        *functools.reduce(operator.iadd, PROJECT["project"]["optional-dependencies"].values(), []),
+    ]
+    names = {re.match(r"[a-zA-Z0-9_-]+", requirement)[0].lower() for requirement in wanted} - {"poller"}
+    assert sorted(name for name in names if f"\n{name}==" not in pinned) == []
+
+
+def test_ci_finds_the_test_command_and_runs_it():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    find = re.search(r"^tests=\$\((.*)\)$", script, re.MULTILINE)[1]
+    found = subprocess.run(["bash", "-c", find], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    assert found.startswith("python3 -m venv")
+    assert found.endswith("-m pytest")
+    assert 'bash -c "$tests"' in script
+
+
+def test_the_example_configuration_loads(tmp_path):
+    (example,) = re.findall(r"```yaml\n(# poller\.yaml\n.*?)```", README, re.DOTALL)
+    path = tmp_path / "poller.yaml"
+    path.write_text(example, encoding="utf-8")
+    configuration = load([path], environ={})
+    assert [mapping.name for mapping in configuration.mappings] == ["orders"]
+    assert configuration.warnings == []
+
+
+def test_its_table_of_commands_is_the_command_line():
+    listed = re.findall(r"^\| `poller ([a-z]+)", README, re.MULTILINE)
+    assert sorted(listed) == sorted(command.callback.__name__ for command in app.registered_commands)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        {"event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s", "name": "s"},
+        {
+            "event_source_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026-01-01T00:00:00.000",
+            "name": "t",
+        },
+        {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"},
+        {
+            "event_source_arn": "arn:aws:sqs:eu-west-1:123456789012:q",
+            "filter_criteria": {"filters": [{"pattern": "{}"}]},
+        },
+    ],
+    ids=["kinesis", "dynamodb", "documentdb", "filter"],
+)
+def test_what_it_calls_not_supported_yet_is_refused(tmp_path, mapping):
+    path = tmp_path / "poller.json"
+    path.write_text(json.dumps({"event_source_mappings": [{"function_name": "f", **mapping}]}))
+    with pytest.raises(ConfigurationError, match="not supported yet"):
+        load([path], environ={})
+
+
+def test_every_relative_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
