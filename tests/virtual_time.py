@@ -17,6 +17,8 @@ EPOCH = 1_767_225_600.0
 """Virtual wall time at loop time 0: 2026-01-01T00:00:00Z."""
 SPIN_LIMIT = 100_000
 """Turns of the loop at one instant after which a program is held to be spinning; honest ones need some hundreds."""
+TURN_LIMIT = 1_000_000
+"""Turns of one loop after which a test is held to wait for what never comes, while something else goes on for ever."""
 
 
 class Deadlock(RuntimeError):
@@ -46,11 +48,16 @@ class _AdvancingSelector(selectors.DefaultSelector):
 
     loop: "VirtualTimeLoop"
     turns = 0
+    """At this instant."""
+    all_turns = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         self.turns += 1
         if self.turns > SPIN_LIMIT:
             raise HotLoop(f"{SPIN_LIMIT} turns of the loop at {self.loop.time():.3f} s; {self.loop.describe_tasks()}")
+        self.all_turns += 1
+        if self.all_turns > TURN_LIMIT:
+            raise Deadlock(f"{TURN_LIMIT} turns of the loop without an end; {self.loop.describe_tasks()}")
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
