@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Protocol
 
+from botocore.exceptions import BotoCoreError
 from structlog.typing import FilteringBoundLogger
 
 from poller.aws.credentials import AwsSettings as CredentialSettings
 from poller.aws.credentials import open_session
+from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
@@ -46,7 +49,7 @@ class Transports:
         return self._built[key]
 
     async def _build(self, aws: AwsSettings, region: str) -> Transport:
-        proxied = [service for service in SERVICES if self._proxy(aws, service, region)]
+        proxied = self._proxied(aws, region)
         if aws.transport == "lean" and not proxied:
             return await build_lean_transport(aws, region)
         if proxied:
@@ -57,9 +60,17 @@ class Transports:
         endpoints = {service: aws.for_service(service)[0] for service in SERVICES}
         return ReferenceTransport(open_session(aws, region), region, endpoints)
 
-    def _proxy(self, aws: AwsSettings, service: str, region: str) -> str | None:
-        url = aws.for_service(service)[0] or f"https://{service}.{region}.amazonaws.com"
-        return proxy_for(url, self._environ)
+    def _proxied(self, aws: AwsSettings, region: str) -> list[str]:
+        """The services that the environment sends through a proxy."""
+        if not any(name.lower() in ("http_proxy", "https_proxy") for name in self._environ):
+            return []
+        session = open_session(aws, region)
+        found = []
+        for service in SERVICES:
+            with suppress(BotoCoreError):  # an endpoint that cannot be found shows at the first call, with its reason
+                if proxy_for(resolve_endpoint(session, aws, service, region).url, self._environ):
+                    found.append(service)
+        return found
 
     async def close(self) -> None:
         """Close every transport that was built."""

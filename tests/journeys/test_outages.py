@@ -117,7 +117,11 @@ def test_a_throttled_function_spends_no_receive():
     run(story(), loop_factory=WatchedLoop)
 
 
-@pytest.mark.parametrize("step", [function_error(), Hang(), Answer(b"{", None), Answer(b"x" * 100_000)], ids=repr)
+@pytest.mark.parametrize(
+    "step",
+    [function_error(), Hang(), Answer(b"{", None), Answer(b"x" * 100_000)],
+    ids=["error", "hang", "not JSON", "long"],
+)
 def test_a_function_that_fails_is_not_asked_again_and_again(step):
     """Messages come back by their timeout; meanwhile the pace goes down, so that not even those are all received."""
 
