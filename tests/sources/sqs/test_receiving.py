@@ -105,7 +105,11 @@ async def test_no_window_ever_makes_short_polls():
         lane = partition.lane()
         for _ in range(30):
             await take(lane, 10, 1.9, gathering=True)
-        assert all(request.body["WaitTimeSeconds"] >= 1 for request in harness.transport.requests if request.operation == RECEIVE)
+        assert all(
+            request.body["WaitTimeSeconds"] >= 1
+            for request in harness.transport.requests
+            if request.operation == RECEIVE
+        )
         assert len(harness.transport.of(RECEIVE)) <= 60
         harness.stop.request()
 
@@ -300,7 +304,9 @@ async def test_a_failing_receive_shows_until_one_goes_through():
         assert harness.transport.times(RECEIVE) == pytest.approx([0, 0.75, 2.25])
 
 
-@pytest.mark.parametrize("garbage", [b"<html>not JSON at all</html>", b"[1, 2, 3, 4, 5, 6, 7, 8]", b'{"Messages": 1' + b" " * 20])
+@pytest.mark.parametrize(
+    "garbage", [b"<html>not JSON at all</html>", b"[1, 2, 3, 4, 5, 6, 7, 8]", b'{"Messages": 1' + b" " * 20]
+)
 async def test_an_answer_that_is_no_answer_is_tried_again(garbage):
     harness = Harness()
     call = harness.aws.call

@@ -1,0 +1,337 @@
+"""Deletes: gathered, retried, remembered; and the rules of FIFO queues."""
+
+import asyncio
+from math import inf
+
+import pytest
+
+from poller.aws.port import Reply
+from poller.sources.sqs import settling
+from tests.fakes.faults import ACCESS_DENIED, LOST_AFTER, LOST_BEFORE
+from tests.sources.sqs.harness import DELETE, RECEIVE, Harness, take
+
+
+def sizes(harness):
+    return [len(call.entries) for call in harness.transport.of(DELETE)]
+
+
+async def test_deletes_of_several_lanes_share_a_call_after_a_short_while():
+    harness = Harness(lanes=3)
+    harness.send(7)
+    async with harness.partition as partition:
+        lanes = [partition.lane() for _ in range(3)]
+        pages = [await take(lane, limit) for lane, limit in zip(lanes, (2, 2, 3), strict=True)]
+        for lane, records in zip(lanes, pages, strict=True):
+            harness.settle(lane, records)
+        await asyncio.sleep(0.019)
+        assert sizes(harness) == []
+        await asyncio.sleep(0.002)
+        assert sizes(harness) == [7]
+    assert harness.account.deleted == 7
+
+
+async def test_full_tens_are_deleted_at_once():
+    harness = Harness(lanes=2)
+    harness.send(14)
+    async with harness.partition as partition:
+        one, two = partition.lane(), partition.lane()
+        harness.settle(one, await take(one, 7))
+        harness.settle(two, await take(two, 7))
+        await asyncio.sleep(0.001)
+        assert sizes(harness) == [10]
+        await asyncio.sleep(0.1)
+        assert sizes(harness) == [10, 4]
+
+
+async def test_a_soft_stop_flushes_at_once_and_nothing_waits_for_company_after_it():
+    harness = Harness(lanes=2)
+    harness.send(4)
+    async with harness.partition as partition:
+        one, two = partition.lane(), partition.lane()
+        first, second = await take(one, 2), await take(two, 2)
+        harness.settle(one, first)
+        harness.stop.request()
+        await asyncio.sleep(0.001)
+        assert sizes(harness) == [2]
+        harness.settle(two, second)
+        await asyncio.sleep(0.001)
+        assert sizes(harness) == [2, 2]
+
+
+async def test_a_lane_goes_on_with_one_batch_of_deletes_outstanding_and_waits_with_two():
+    harness = Harness()
+    harness.send(2)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.always(DELETE, LOST_BEFORE)
+        harness.settle(lane, await take(lane, 1))
+        async with asyncio.timeout(0.001):
+            await lane.ready()
+        harness.settle(lane, await take(lane, 1))
+        ready = asyncio.create_task(lane.ready())
+        await asyncio.sleep(100)
+        assert not ready.done()
+        harness.aws.faults.clear()
+        await ready
+    assert harness.aws.ledger.remaining() == set()
+
+
+async def test_only_what_was_not_deleted_is_tried_again_and_each_failure_is_counted():
+    harness = Harness()
+    ids = harness.send(3)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.script_entries(DELETE, None, "InternalError", None)
+        harness.settle(lane, await take(lane))
+        await asyncio.sleep(5)
+        assert sizes(harness) == [3, 1]
+        assert (harness.account.deleted, harness.account.delete_failed) == (3, 1)
+        assert harness.log.named("delete_failed")
+    assert harness.aws.ledger.remaining() == set()
+    assert [len(harness.aws.ledger[i].deletes) for i in ids] == [1, 1, 1]
+
+
+async def test_a_delete_whose_answer_was_lost_is_sent_again():
+    harness = Harness()
+    [message] = harness.send()
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.script(DELETE, LOST_AFTER)
+        harness.settle(lane, await take(lane))
+        await asyncio.sleep(5)
+    assert len(harness.aws.ledger[message].deletes) == 2
+    assert (harness.account.deleted, harness.account.delete_failed) == (1, 1)
+
+
+async def test_failing_deletes_are_a_problem_of_the_mapping_until_one_goes_through():
+    harness = Harness()
+    harness.send()
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.always(DELETE, ACCESS_DENIED)
+        harness.settle(lane, await take(lane))
+        await asyncio.sleep(100)
+        assert (harness.status.state, harness.status.reason.code) == ("problem", "access_denied")
+        assert len(harness.transport.of(DELETE)) < 20
+        harness.aws.faults.clear()
+        await asyncio.sleep(21)
+        assert (harness.status.state, harness.status.reason) == ("running", None)
+
+
+async def test_what_was_delivered_and_not_deleted_is_deleted_when_received_again_and_not_delivered():
+    harness = Harness(visibility_timeout=30)
+    [message] = harness.send()
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.script_entries(DELETE, "InternalError")
+        harness.settle(lane, await take(lane))
+        await asyncio.sleep(0.03)
+        shown = harness.queue.messages[message]
+        shown.visible_at = 0.0
+        harness.queue._order.add(shown)
+        waiting = asyncio.create_task(take(lane))
+        await asyncio.sleep(5)
+        assert not waiting.done()
+        assert harness.aws.ledger.remaining() == set()
+        assert (harness.account.polled, harness.account.delivered, harness.unaccounted()) == (2, 2, 0)
+        harness.stop.request()
+        await waiting
+
+
+async def test_it_is_remembered_over_a_restart_of_the_partition():
+    harness = Harness(visibility_timeout=30)
+    harness.send()
+
+    async def polling():
+        async with harness.partition as partition:
+            lane = partition.lane()
+            harness.settle(lane, await take(lane))
+            await asyncio.sleep(1000)
+
+    harness.aws.faults.always(DELETE, LOST_BEFORE)
+    task = asyncio.create_task(polling())
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.wait([task])
+    harness.aws.faults.clear()
+    async with harness.partition as partition:
+        waiting = asyncio.create_task(take(partition.lane()))
+        await asyncio.sleep(60)
+        assert not waiting.done()
+        assert harness.aws.ledger.remaining() == set()
+        harness.stop.request()
+        await waiting
+
+
+async def test_no_more_than_ten_thousand_are_remembered_the_latest_ones(monkeypatch):
+    assert settling.REMEMBERED == 10_000
+    monkeypatch.setattr(settling, "REMEMBERED", 3)
+    harness = Harness()
+    ids = harness.send(5)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.always(DELETE, LOST_BEFORE)
+        records = await take(lane)
+        harness.settle(lane, records)
+        await asyncio.sleep(0.1)
+        assert list(partition._delivered) == [record.identifier for record in records][-3:]
+        harness.aws.faults.clear()
+    assert not set(ids) & harness.aws.ledger.remaining()
+    assert not partition._delivered
+
+
+async def test_a_receipt_that_is_no_longer_good_ends_the_try_and_is_remembered():
+    harness = Harness(name="q.fifo", visibility_timeout=30)
+    [message] = harness.send(group="g")
+    async with harness.partition as partition:
+        lane = partition.lane()
+        records = await take(lane)
+        harness.queue.messages[message].visible_at = 0.0
+        harness.settle(lane, records)
+        await asyncio.sleep(5)
+        assert len(harness.transport.of(DELETE)) == 1
+        assert harness.aws.ledger.remaining() == {message}
+        waiting = asyncio.create_task(take(lane))
+        await asyncio.sleep(1)
+        assert harness.aws.ledger.remaining() == set(), "received again, it was deleted"
+        harness.stop.request()
+        await waiting
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"{}",
+        b'{"Successful": 3}',
+        b'{"Failed": [{"Id": "x"}]}',
+        b'{"Failed": [{"Id": "7"}]}',
+        b"[]",
+        b"null",
+        b"<html>",
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_no_delete(garbage):
+    harness = Harness()
+    harness.send(2)
+    call = harness.aws.call
+    left = [garbage]
+
+    async def nothing_done(operation, body, timeout=None):  # noqa: ASYNC109
+        if operation.name == DELETE and left:
+            return Reply(200, {}, left.pop())
+        return await call(operation, body, timeout)
+
+    harness.aws.call = nothing_done
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.settle(lane, await take(lane))
+        await asyncio.sleep(5)
+        assert harness.aws.ledger.remaining() == set()
+        assert (harness.account.deleted, harness.account.delete_failed) == (2, 2)
+
+
+async def test_fifo_receives_ask_for_a_batch_and_each_under_its_own_attempt_id():
+    harness = Harness(name="q.fifo", lanes=2)
+    async with harness.partition as partition:
+        task = asyncio.create_task(take(partition.lane(), 4))
+        await asyncio.sleep(45)
+        bodies = [request.body for request in harness.transport.of(RECEIVE)]
+        assert {body["MaxNumberOfMessages"] for body in bodies} == {4}
+        assert len({body["ReceiveRequestAttemptId"] for body in bodies}) == 3
+        harness.stop.request()
+        await task
+
+
+async def test_a_lost_fifo_answer_is_asked_for_again_under_the_same_attempt_id():
+    harness = Harness(name="q.fifo", visibility_timeout=600)
+    ids = harness.send(3, group="g")
+    harness.aws.faults.script(RECEIVE, LOST_AFTER, LOST_BEFORE, None)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        records = await take(lane)
+        assert [record.identifier for record in records] == ids
+        assert asyncio.get_running_loop().time() < 5
+        attempts = {request.body["ReceiveRequestAttemptId"] for request in harness.transport.of(RECEIVE)[:3]}
+        assert len(attempts) == 1
+        harness.settle(lane, records)
+
+
+async def test_fifo_deletes_are_not_kept_for_company():
+    harness = Harness(name="q.fifo", lanes=2)
+    harness.send(1, group="a")
+    harness.send(1, group="b")
+    async with harness.partition as partition:
+        one, two = partition.lane(), partition.lane()
+        first, second = await take(one, 1), await take(two, 1)
+        harness.settle(one, first)
+        harness.settle(two, second)
+        await asyncio.sleep(0.001)
+        assert sizes(harness) == [1, 1]
+
+
+async def test_a_fifo_page_goes_to_one_lane_whole_and_groups_run_in_parallel():
+    harness = Harness(name="q.fifo", lanes=3)
+    for group in "abc":
+        harness.send(5, group=group)
+    async with harness.partition as partition:
+        lanes = [partition.lane() for _ in range(3)]
+        tasks = [asyncio.create_task(take(lane, 5)) for lane in lanes]
+        pages = await asyncio.gather(*tasks)
+        assert sorted("".join({record.key for record in page}) for page in pages) == ["a", "b", "c"]
+        for lane, page in zip(lanes, pages, strict=True):
+            assert [record.item["Body"] for record in page] == ["0", "1", "2", "3", "4"]
+            harness.settle(lane, page)
+
+
+async def test_what_found_no_place_in_a_fifo_batch_stays_with_its_lane():
+    harness = Harness(name="q.fifo", lanes=2)
+    harness.send(4, group="g")
+    async with harness.partition as partition:
+        one, two = partition.lane(), partition.lane()
+        page = await one.receive(10, inf, gathering=False)
+        batch, page.records = page.records[:2], page.records[2:]
+        rest = list(page.records)
+        one.put_back(page)
+        other = asyncio.create_task(take(two))
+        await asyncio.sleep(5)
+        assert not other.done()
+        harness.settle(one, batch)
+        assert await take(one) == rest
+        harness.settle(one, rest)
+        harness.stop.request()
+        await other
+
+
+@pytest.mark.parametrize("failed", [True, False])
+async def test_with_a_fifo_batch_that_goes_back_goes_what_was_kept_of_its_groups(failed):
+    harness = Harness(name="q.fifo", lanes=2)
+    for body in ("a1", "b1", "a2", "c1"):
+        harness.queue.send(body, group=body[0])
+    async with harness.partition as partition:
+        lane = partition.lane()
+        page = await lane.receive(10, inf, gathering=False)
+        by_body = {record.item["Body"]: record for record in page.records}
+        page.records = [by_body["a2"], by_body["c1"]]
+        lane.put_back(page)
+        harness.release(lane, [by_body["a1"], by_body["b1"]], failed=failed)
+        assert await take(lane) == [by_body["c1"]]
+        assert harness.unaccounted() == 0
+        harness.settle(lane, [by_body["c1"]])
+
+
+async def test_a_group_of_which_a_lane_holds_messages_does_not_reach_another_lane():
+    """Its visibility ended at the service although it is held here."""
+    harness = Harness(name="q.fifo", lanes=2, visibility_timeout=30)
+    harness.send(2, group="g")
+    async with harness.partition as partition:
+        one, two = partition.lane(), partition.lane()
+        held = await take(one, 1)
+        harness.queue.messages[held[0].identifier].visible_at = 0.0
+        other = asyncio.create_task(take(two))
+        await asyncio.sleep(25)
+        assert not other.done()
+        assert harness.unaccounted() == 0
+        harness.settle(one, held)
+        [second] = await other
+        assert second.item["Body"] == "1"
+        harness.settle(two, [second])
