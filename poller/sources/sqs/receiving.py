@@ -20,6 +20,7 @@ from poller.policy.backoff import SOURCE, Chance
 from poller.ports import Admission
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.event import bound_of
+from poller.sources.sqs.line import Waiting, cut, give
 from poller.sources.sqs.queue import LONG_POLL, MOST_PER_CALL, Queue
 from poller.sources.sqs.settling import Trouble
 
@@ -31,22 +32,20 @@ PAUSE = 1.0
 to. Without, receiving would be a loop as fast as the network."""
 
 
-class _Waiting:
-    """A lane in line, until it is given a page or, as a number, its turn to receive so many messages."""
-
-    __slots__ = ("gathering", "given", "limit", "until")
-
-    def __init__(self, limit: int, until: float, *, gathering: bool, given: "asyncio.Future[Page | int]") -> None:
-        self.limit = limit
-        self.until = until
-        self.gathering = gathering
-        self.given = given
-
-
 class Receiving:
     """The receive side of one queue, for all lanes of a mapping."""
 
-    def __init__(self, queue: Queue, admission: Admission, admit: Admit, trouble: Trouble, chance: Chance) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        admission: Admission,
+        *,
+        admit: Admit,
+        trouble: Trouble,
+        no_more: Callable[[], None],
+        chance: Chance,
+    ) -> None:
+        """`no_more` is called when, after a soft stop, the last receive under way has ended."""
         self.lanes = 0
         """How many lanes there are."""
         self.bug: BaseException | None = None
@@ -55,8 +54,9 @@ class Receiving:
         self._admission = admission
         self._admit = admit
         self._trouble = trouble
+        self._no_more = no_more
         self._chance = chance
-        self._line: deque[_Waiting] = deque()
+        self._line: deque[Waiting] = deque()
         self._ready: deque[Page] = deque()
         self._free = 0
         """Lanes without a full batch: in line, or receiving for themselves."""
@@ -75,6 +75,11 @@ class Receiving:
         """FIFO receives whose answers were lost, to be asked again with the same attempt ids."""
         self._stopped = asyncio.Event()
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a receive may still bring something."""
+        return self._running > 0
+
     async def take(self, limit: int, wait: float, *, gathering: bool) -> Page:
         """See `Lane.receive`."""
         self._free += 1
@@ -84,7 +89,7 @@ class Receiving:
                 if self.bug is not None:
                     raise self.bug
                 if self._ready:
-                    return self._cut(limit)
+                    return cut(self._ready, limit)
                 given: Page | int = 0 if gathering else self._turn(limit)
                 if not given:
                     given = await self._stand_in_line(limit, wait, gathering=gathering)
@@ -101,8 +106,8 @@ class Receiving:
     async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | int:
         loop = asyncio.get_running_loop()
         until = inf if wait == inf else loop.time() + wait
-        waiting = _Waiting(limit, until, gathering=gathering, given=loop.create_future())
-        timer = None if wait == inf else loop.call_later(wait, _give, waiting, EMPTY_PAGE)
+        waiting = Waiting(limit, until, gathering=gathering, given=loop.create_future())
+        timer = None if wait == inf else loop.call_later(wait, give, waiting, EMPTY_PAGE)
         if gathering:
             self._line.appendleft(waiting)
             self.pump()
@@ -148,7 +153,7 @@ class Receiving:
             if first.gathering:
                 self._start(most, first.until)
             else:
-                _give(self._line.popleft(), most)
+                give(self._line.popleft(), most)
 
     def _turn(self, limit: int) -> int:
         """How many messages to receive now, as one more of the receives under way; 0 for not now."""
@@ -210,6 +215,8 @@ class Receiving:
         self._adapt(full=len(messages) >= most)
         if self._line:
             self.pump()
+        if self._stopped.is_set() and not self._running:
+            self._no_more()
         return page
 
     def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
@@ -220,7 +227,7 @@ class Receiving:
         if len(records) <= limit:
             return page
         self._ready.append(page)
-        own = self._cut(limit) if limit else EMPTY_PAGE
+        own = cut(self._ready, limit) if limit else EMPTY_PAGE
         self._hand_out()
         return own
 
@@ -261,21 +268,12 @@ class Receiving:
         while self._line and self._ready:
             waiting = self._line.popleft()
             if not waiting.given.done():
-                waiting.given.set_result(self._cut(waiting.limit))
-
-    def _cut(self, limit: int) -> Page:
-        """The first page that is ready, or as much of it as the limit allows."""
-        page = self._ready[0]
-        if len(page.records) <= limit:
-            return self._ready.popleft()
-        part = Page(page.records[:limit], page.bound)
-        page.records = page.records[limit:]
-        return part
+                waiting.given.set_result(cut(self._ready, waiting.limit))
 
     def _send_home(self) -> None:
         """Lanes in line get nothing more."""
         while self._line:
-            _give(self._line.popleft(), EMPTY_PAGE)
+            give(self._line.popleft(), EMPTY_PAGE)
 
     async def finish(self) -> list[Record]:
         """Soft stop, the lanes have ended: let long polls return. Returns what no lane took."""
@@ -294,8 +292,3 @@ class Receiving:
         left = [record for page in self._ready for record in page.records]
         self._ready.clear()
         return left
-
-
-def _give(waiting: _Waiting, what: Page | int) -> None:
-    if not waiting.given.done():
-        waiting.given.set_result(what)

@@ -81,6 +81,7 @@ class Settling:
         self._deletes: Gatherer[_Entry] = Gatherer(self._delete, linger)
         self._changes: Gatherer[_Change] = Gatherer(self._change, linger)
         self.delivered = delivered
+        self._held_back: list[Record] | None = None
 
     def delete(self, records: Sequence[Record]) -> Handover:
         """Delete for good. Visibility is kept until the answer."""
@@ -91,6 +92,10 @@ class Settling:
 
     def give_back(self, records: Sequence[Record], *, failed: bool) -> None:
         """Let messages appear again: at once, or when a failed one should."""
+        if self._held_back is not None and not failed:
+            self._holding.settling(records)
+            self._held_back += records
+            return
         now = asyncio.get_running_loop().time()
         visibility = self._holding.visibility
         self._holding.settling(records)
@@ -103,6 +108,21 @@ class Settling:
         # together, because without company to wait for each would be a call of its own
         self._changes.add(changes)
         self._holding.forget(records)
+
+    def hold_back(self) -> None:
+        """A stop: what would appear at once stays invisible until `let_back`.
+
+        The receives under way would bring it again, and be given back again, and each time would spend one of the
+        receives after which a queue moves a message to its dead-letter queue.
+        """
+        if self._held_back is None:
+            self._held_back = []
+
+    def let_back(self) -> None:
+        """No receive is under way any more."""
+        records, self._held_back = self._held_back, None
+        if records:
+            self.give_back(records, failed=False)
 
     async def _delete(self, entries: Sequence[_Entry]) -> None:
         """Try until each entry is deleted, or the service says that it never will be."""

@@ -87,7 +87,14 @@ class SqsPartition:
             chance=self._chance,
             log=self._log,
         )
-        self._receiving = Receiving(self._queue, self._admission, self._admit, self._trouble, self._chance)
+        self._receiving = Receiving(
+            self._queue,
+            self._admission,
+            admit=self._admit,
+            trouble=self._trouble,
+            no_more=self._settling.let_back,
+            chance=self._chance,
+        )
         self._refresh: asyncio.Task[None] | None = None
         self._status.in_flight = lambda: len(self._holding.by_id)
         self._admission.connect(self._poked)
@@ -102,6 +109,7 @@ class SqsPartition:
             # after a clean leave nothing is left to cut off
             self._give_back(await self._receiving.abandon())
             self._give_back([record for lane in self._lanes for record in lane.kept.records])
+            self._settling.let_back()
             try:
                 async with asyncio.timeout(HARD_STOP):
                     await self._settling.drain()
@@ -122,6 +130,8 @@ class SqsPartition:
     def _poked(self) -> None:
         if self._admission.stopping:
             self._settling.flush_from_now_on()
+            if self._receiving.under_way:
+                self._settling.hold_back()
         self._receiving.pump()
 
     async def _read_visibility(self) -> Visibility:

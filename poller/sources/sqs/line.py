@@ -1,0 +1,34 @@
+"""Lanes that stand in line for what receives bring, and how pages are cut to what they can take."""
+
+import asyncio
+from collections import deque
+
+from poller.record import Page
+
+
+class Waiting:
+    """A lane in line, until it is given a page or, as a number, its turn to receive so many messages."""
+
+    __slots__ = ("gathering", "given", "limit", "until")
+
+    def __init__(self, limit: int, until: float, *, gathering: bool, given: asyncio.Future[Page | int]) -> None:
+        self.limit = limit
+        self.until = until
+        self.gathering = gathering
+        self.given = given
+
+
+def give(waiting: Waiting, what: Page | int) -> None:
+    """Nothing, to a lane that has left the line."""
+    if not waiting.given.done():
+        waiting.given.set_result(what)
+
+
+def cut(ready: deque[Page], limit: int) -> Page:
+    """Take the first page, or as much of it as the limit allows."""
+    page = ready[0]
+    if len(page.records) <= limit:
+        return ready.popleft()
+    part = Page(page.records[:limit], page.bound)
+    page.records = page.records[limit:]
+    return part
