@@ -339,11 +339,14 @@ async def test_a_message_that_is_none_ends_the_partition_instead_of_stalling_it(
         return reply
 
     harness.aws.call = nameless
+
+    async def polling():
+        async with harness.partition as partition, asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(take(partition.lane()))
+
     with pytest.raises(ExceptionGroup) as ended:
-        async with harness.partition as partition:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(3):
-                    group.create_task(take(partition.lane()))
+        await polling()
     assert {type(error) for error in ended.value.exceptions} == {KeyError}
 
 

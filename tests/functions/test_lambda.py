@@ -1,0 +1,188 @@
+"""Not invoked, failed, succeeded: what each answer of the Invoke API means for a batch."""
+
+import pytest
+
+from poller.aws.port import Reply
+from poller.errors import AnswerLost, NoCredentials, NotSent, ServiceError
+from poller.functions.lambda_api import RESPONSE_LIMIT, LambdaFunction
+from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+
+
+class Endpoint:
+    """A transport that gives one answer."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.operation = None
+
+    async def call(self, operation, body, timeout=None):  # noqa: ASYNC109 - the port's own
+        self.operation = operation
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+async def outcome(answer, *, rie=False):
+    function = LambdaFunction(
+        "f", Endpoint(answer), function_name="f", qualifier=None, timeout=60, payload_limit=6_291_456, rie=rie
+    )
+    return await function.invoke(b"{}")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "means"),
+    [
+        (429, "TooManyRequestsException", "throttled"),
+        (429, "AnythingElse", "throttled"),
+        (400, "ThrottlingException", "throttled"),
+        (502, "EC2ThrottledException", "throttled"),
+        (500, "ServiceException", "unavailable"),
+        *[
+            (502, code, "unavailable")
+            for code in (
+                 "EC2UnexpectedException", "EC2AccessDeniedException", "ENILimitReachedException",
+                "SubnetIPAddressLimitReachedException", "InvalidSubnetIDException", "InvalidSecurityGroupIDException",
+                "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "InvalidZipFileException",
+                "InvalidRuntimeException", "ResourceNotReadyException",
+            )
+        ],
+        *[
+            (408, code, "unavailable")
+            for code in (
+                "SnapStartTimeoutException", "EFSMountConnectivityException", "EFSMountTimeoutException",
+                "S3FilesMountConnectivityException", "S3FilesMountTimeoutException",
+            )
+        ],
+        (403, "EFSMountFailureException", "unavailable"),
+        (403, "S3FilesMountFailureException", "unavailable"),
+        (410, "EFSIOException", "unavailable"),
+        (409, "ResourceConflictException", "unavailable"),
+        (409, "SnapStartNotReadyException", "unavailable"),
+        (404, "ResourceNotFoundException", "function_missing"),
+        (400, "InvalidParameterValueException", "unavailable"),
+        (400, "NoPublishedVersionException", "unavailable"),
+        (400, "SnapStartException", "unavailable"),
+        (400, "RecursiveInvocationException", "unavailable"),
+        (503, "503", "unavailable"),
+        (403, "AccessDeniedException", "access_denied"),
+        (403, "ExpiredTokenException", "credentials"),
+        (403, "UnrecognizedClientException", "credentials"),
+    ],
+)  # fmt: skip
+async def test_a_refusal_before_the_function_ran_spends_nothing(status, code, means):
+    found = await outcome(ServiceError(status, code, "why", retry_after=7))
+    assert isinstance(found, NotInvoked)
+    assert (found.code, found.retry_after) == (means, 7)
+    assert "why" in found.detail
+
+
+async def test_a_key_that_cannot_be_used_is_no_invocation_however_it_is_called():
+    found = await outcome(ServiceError(502, "KMSAccessDeniedException"))
+    assert isinstance(found, NotInvoked)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "InvalidRequestContentException"),
+        (415, "UnsupportedMediaTypeException"),
+        (500, "500"),
+        (502, "502"),
+        (504, "504"),
+        (418, "Teapot"),
+        (301, "301"),
+    ],
+)
+async def test_what_can_never_pass_and_what_may_have_run_has_failed(status, code):
+    found = await outcome(ServiceError(status, code))
+    assert isinstance(found, Failed)
+    assert (found.error, found.status) == (f"http_{status}", status)
+
+
+@pytest.mark.parametrize("code", ["RequestTooLargeException", "SerializedRequestEntityTooLargeException"])
+async def test_an_event_that_was_refused_for_its_size_is_too_large(code):
+    assert isinstance(await outcome(ServiceError(413, code)), TooLarge)
+
+
+@pytest.mark.parametrize(
+    ("error", "means"),
+    [
+        (NotSent("refused"), NotInvoked("unreachable", "refused")),
+        (NoCredentials("none"), NotInvoked("credentials", "none")),
+    ],
+)
+async def test_of_which_no_byte_was_written_was_not_invoked(error, means):
+    assert await outcome(error) == means
+
+
+async def test_whose_answer_was_lost_has_failed():
+    assert await outcome(AnswerLost("reset")) == Failed("answer_lost", "reset")
+
+
+async def test_an_answer_without_a_function_error_is_a_success():
+    reply = Reply(200, {"x-amzn-requestid": "r", "x-amz-executed-version": "3"}, b'{"a": 1}')
+    assert await outcome(reply) == Succeeded(b'{"a": 1}', "r", "3")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"errorMessage": "boom", "errorType": "ValueError"}', "ValueError: boom"),
+        (
+            b'{"errorMessage": "2026 Task timed out after 3.00 seconds"}',
+            "Error: 2026 Task timed out after 3.00 seconds",
+        ),
+        (b"not JSON", "not JSON"),
+        (b"", ""),
+        (b"[" * 100_000, "[" * 300),
+        (b'{"errorType": "E", "errorMessage": "' + b"x" * 10_000 + b'"}', "E: " + "x" * 297),
+        (b"\xff\xfe", "��"),
+    ],
+)
+async def test_a_function_error_has_failed_and_says_why_in_few_words(body, detail):
+    found = await outcome(Reply(200, {"x-amz-function-error": "Unhandled", "x-amzn-requestid": "r"}, body))
+    assert isinstance(found, Failed)
+    assert (found.error, found.function_error, found.request_id, found.detail) == (
+        "function_error", "Unhandled", "r", detail,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        (b'{"errorMessage": "boom", "errorType": "ValueError", "stackTrace": []}', True),
+        (b"Task timed out after 3.00 seconds", True),
+        (b'{"batchItemFailures": []}', False),
+        (b'{"errorMessage": "a word of its own"}', False),
+        (b"null", False),
+        (b"", False),
+        (b"plain text", False),
+    ],
+)
+async def test_the_emulators_errors_come_as_successes_and_are_told_by_their_body(body, failed):
+    assert isinstance(await outcome(Reply(200, {}, body), rie=True), Failed if failed else Succeeded)
+    assert isinstance(await outcome(Reply(200, {}, body)), Succeeded), "elsewhere the body is not looked into"
+
+
+@pytest.mark.parametrize(
+    ("name", "qualifier", "path"),
+    [
+        ("thumbnails", None, "thumbnails/invocations"),
+        ("thumbnails", "live", "thumbnails/invocations?Qualifier=live"),
+        ("thumbnails", "$LATEST", "thumbnails/invocations?Qualifier=%24LATEST"),
+        (
+            "arn:aws:lambda:eu-west-1:123456789012:function:thumbnails", "7",
+            "arn%3Aaws%3Alambda%3Aeu-west-1%3A123456789012%3Afunction%3Athumbnails/invocations?Qualifier=7",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_request_names_the_function_and_is_never_sent_twice(name, qualifier, path):
+    endpoint = Endpoint(Reply(200, {}, b""))
+    function = LambdaFunction(
+        "f", endpoint, function_name=name, qualifier=qualifier, timeout=60, payload_limit=1, rie=False
+    )
+    await function.invoke(b"{}")
+    operation = endpoint.operation
+    assert operation.path == f"/2015-03-31/functions/{path}"
+    assert (operation.resend, operation.max_reply_bytes, operation.timeout) == (False, RESPONSE_LIMIT, 70)
+    assert function.timeout == operation.timeout > 60, "Lambda's own answer about a timeout must be heard"
