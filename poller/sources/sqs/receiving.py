@@ -84,6 +84,7 @@ class Receiving:
         """See `Lane.receive`."""
         self._free += 1
         self._room += limit
+        full: bool | None = None
         try:
             while not self._admission.stopping:
                 if self.bug is not None:
@@ -95,13 +96,18 @@ class Receiving:
                     given = await self._stand_in_line(limit, wait, gathering=gathering)
                 if isinstance(given, Page):
                     return given
-                page = await self._receive(given, LONG_POLL, limit)
+                page, full = await self._receive(given, LONG_POLL, limit)
                 if page.records:
                     return page
+                self._go_on(full=full)
+                full = None
             return EMPTY_PAGE
         finally:
             self._free -= 1
             self._room -= limit
+            # not before this lane counts as busy, or more would be received than the others can take
+            if full is not None:
+                self._go_on(full=full)
 
     async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | int:
         loop = asyncio.get_running_loop()
@@ -189,10 +195,11 @@ class Receiving:
         self._send_home()
 
     async def _receive_for_line(self, most: int, wait: int) -> None:
-        await self._receive(most, wait, 0)
+        _, full = await self._receive(most, wait, 0)
+        self._go_on(full=full)
 
-    async def _receive(self, most: int, wait: int, limit: int) -> Page:
-        """One receive. Returns up to `limit` of what it brought; the line has the rest."""
+    async def _receive(self, most: int, wait: int, limit: int) -> tuple[Page, bool]:
+        """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
         body = self._lost.popleft() if self._lost else self._queue.receive_body(most, wait)
         time = asyncio.get_running_loop().time
         begun = time()
@@ -212,22 +219,27 @@ class Receiving:
             self._asked -= most
             self._running -= 1
         page = self._bring(messages, size, limit) if messages else EMPTY_PAGE
-        self._adapt(full=len(messages) >= most)
+        return page, len(messages) >= most
+
+    def _go_on(self, *, full: bool) -> None:
+        """After a receive: how many are worth it now, and whose turn it is."""
+        self._adapt(full=full)
         if self._line:
             self.pump()
         if self._stopped.is_set() and not self._running:
             self._no_more()
-        return page
 
     def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
         records = self._admit(messages, size)
         if not records:
             return EMPTY_PAGE
         page = Page(records, bound_of(size, len(messages), self._queue.name))
-        if len(records) <= limit:
+        # an open batch comes before a lane that has nothing, also before the one that received
+        served = not self._line or not self._line[0].gathering
+        if served and len(records) <= limit:
             return page
         self._ready.append(page)
-        own = cut(self._ready, limit) if limit else EMPTY_PAGE
+        own = cut(self._ready, limit) if limit and served else EMPTY_PAGE
         self._hand_out()
         return own
 
