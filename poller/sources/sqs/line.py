@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from poller.record import Page
+from poller.record import EMPTY_PAGE, Page
 
 
 class Waiting:
@@ -32,3 +32,17 @@ def cut(ready: deque[Page], limit: int) -> Page:
     part = Page(page.records[:limit], page.bound)
     page.records = page.records[limit:]
     return part
+
+
+def hand_out(line: deque[Waiting], ready: deque[Page]) -> None:
+    """Pages that are ready go down the line."""
+    while line and ready:
+        waiting = line.popleft()
+        if not waiting.given.done():
+            waiting.given.set_result(cut(ready, waiting.limit))
+
+
+def send_home(line: deque[Waiting]) -> None:
+    """Lanes in line get nothing more."""
+    while line:
+        give(line.popleft(), EMPTY_PAGE)

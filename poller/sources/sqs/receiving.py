@@ -20,7 +20,7 @@ from poller.policy.backoff import SOURCE, Chance
 from poller.ports import Admission
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.event import bound_of
-from poller.sources.sqs.line import Waiting, cut, give
+from poller.sources.sqs.line import Waiting, cut, give, hand_out, send_home
 from poller.sources.sqs.queue import LONG_POLL, MOST_PER_CALL, Queue
 from poller.sources.sqs.settling import Trouble
 
@@ -143,13 +143,13 @@ class Receiving:
         """The next free lane gets it."""
         if page.records:
             self._ready.appendleft(page)
-            self._hand_out()
+            hand_out(self._line, self._ready)
 
     def pump(self) -> None:
         """Let those in line receive, as far as it is worth it and allowed. Called whenever that may have changed."""
         if self._admission.stopping:
             self._stopped.set()
-            self._send_home()
+            send_home(self._line)
             return
         while self._line:
             first = self._line[0]
@@ -192,7 +192,7 @@ class Receiving:
     def fail(self, bug: BaseException) -> None:
         """A bug in a task nobody waits for: have the lanes raise it."""
         self.bug = bug
-        self._send_home()
+        send_home(self._line)
 
     async def _receive_for_line(self, most: int, wait: int) -> None:
         _, full = await self._receive(most, wait, 0)
@@ -240,7 +240,7 @@ class Receiving:
             return page
         self._ready.append(page)
         own = cut(self._ready, limit) if limit and served else EMPTY_PAGE
-        self._hand_out()
+        hand_out(self._line, self._ready)
         return own
 
     def _adapt(self, *, full: bool) -> None:
@@ -275,17 +275,6 @@ class Receiving:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
-
-    def _hand_out(self) -> None:
-        while self._line and self._ready:
-            waiting = self._line.popleft()
-            if not waiting.given.done():
-                waiting.given.set_result(cut(self._ready, waiting.limit))
-
-    def _send_home(self) -> None:
-        """Lanes in line get nothing more."""
-        while self._line:
-            give(self._line.popleft(), EMPTY_PAGE)
 
     async def finish(self) -> list[Record]:
         """Soft stop, the lanes have ended: let long polls return. Returns what no lane took."""
