@@ -63,8 +63,7 @@ class Holding:
         hold = Hold(loop.time(), size, self.visibility)
         identifiers = [message["MessageId"] for message in messages]
         records = [
-            Record(message, identifier, None, hold)
-            for message, identifier in zip(messages, identifiers, strict=True)
+            Record(message, identifier, None, hold) for message, identifier in zip(messages, identifiers, strict=True)
         ]
         hold.messages.update(records)
         self._holds[hold] = None

@@ -11,25 +11,22 @@ of their own. No receive asks for more than the free lanes can take.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from math import inf
 from typing import Any
 
 from poller.errors import AnswerLost, CallError
-from poller.policy.backoff import SOURCE, Chance
 from poller.ports import Admission
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.event import bound_of
 from poller.sources.sqs.line import Waiting, cut, give, hand_out, send_home
+from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import LONG_POLL, MOST_PER_CALL, Queue
-from poller.sources.sqs.settling import Trouble
 
 Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
 """Starts holding what a receive brought (messages, bytes) and returns what is to be delivered."""
-RECEIVE_ACTION = "sqs:ReceiveMessage"
-PAUSE = 1.0
-"""Seconds between empty answers that come in less than half of it, from a service that does not wait as it was asked
-to. Without, receiving would be a loop as fast as the network."""
+COMPANY = 0.005
+"""Seconds before the next receive after one that brought few messages, so that the next brings more. It halves the
+calls at a trickle of hundreds a second, for a few milliseconds of latency; a quiet queue always has its long poll."""
 
 
 class Receiving:
@@ -41,9 +38,8 @@ class Receiving:
         admission: Admission,
         *,
         admit: Admit,
-        trouble: Trouble,
+        pauses: Pauses,
         no_more: Callable[[], None],
-        chance: Chance,
     ) -> None:
         """`no_more` is called when, after a soft stop, the last receive under way has ended."""
         self.lanes = 0
@@ -53,9 +49,8 @@ class Receiving:
         self._queue = queue
         self._admission = admission
         self._admit = admit
-        self._trouble = trouble
+        self._pauses = pauses
         self._no_more = no_more
-        self._chance = chance
         self._line: deque[Waiting] = deque()
         self._ready: deque[Page] = deque()
         self._free = 0
@@ -68,12 +63,12 @@ class Receiving:
         """Receives under way, or about to be made by a lane whose turn it is."""
         self._wanted = 1
         """How many receives may run at once; grows and shrinks with what they bring."""
+        self._not_before = 0.0
+        """Loop time of the next receive, after one that brought few messages."""
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._failures = 0
-        self._backing_off = False
         self._lost: deque[bytes] = deque()
         """FIFO receives whose answers were lost, to be asked again with the same attempt ids."""
-        self._stopped = asyncio.Event()
 
     @property
     def under_way(self) -> bool:
@@ -148,7 +143,7 @@ class Receiving:
     def pump(self) -> None:
         """Let those in line receive, as far as it is worth it and allowed. Called whenever that may have changed."""
         if self._admission.stopping:
-            self._stopped.set()
+            self._pauses.end()
             send_home(self._line)
             return
         while self._line:
@@ -166,7 +161,12 @@ class Receiving:
         most = self._room - self._asked
         if self._running >= self._wanted or most <= 0:
             return 0
-        free = self._admission.lanes(asyncio.get_running_loop().time()) - (self.lanes - self._free)
+        now = asyncio.get_running_loop().time()
+        if now < self._not_before:
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_at(self._not_before, self._rested)
+            return 0
+        free = self._admission.lanes(now) - (self.lanes - self._free)
         if self._running >= free:
             return 0
         # a FIFO page goes to one lane whole, so that a group never spreads over two
@@ -175,6 +175,10 @@ class Receiving:
         self._asked += most
         self._running += 1
         return most
+
+    def _rested(self) -> None:
+        self._timer = None
+        self.pump()
 
     def _start(self, most: int, until: float) -> None:
         """Receive in a task of its own, for a lane whose window may end meanwhile."""
@@ -205,19 +209,20 @@ class Receiving:
         begun = time()
         try:
             messages, size = await self._queue.receive(body)
-            if self._failures:
-                self._failures = 0
-                self._trouble(None, RECEIVE_ACTION, 0.0)
-            if not messages and time() - begun < PAUSE / 2:
-                await self._pause(PAUSE)
+            self._pauses.recovered()
+            if not messages:
+                await self._pauses.after_nothing(time() - begun)
         except CallError as error:
             if self._queue.name.fifo and isinstance(error, AnswerLost):
                 self._lost.append(body)
-            await self._back_off(error)
+            self._wanted = 1
+            await self._pauses.after_error(error)
             messages, size = [], 0
         finally:
             self._asked -= most
             self._running -= 1
+        if 0 < 2 * len(messages) <= most:
+            self._not_before = time() + COMPANY
         page = self._bring(messages, size, limit) if messages else EMPTY_PAGE
         return page, len(messages) >= most
 
@@ -226,7 +231,7 @@ class Receiving:
         self._adapt(full=full)
         if self._line:
             self.pump()
-        if self._stopped.is_set() and not self._running:
+        if self._pauses.ended and not self._running:
             self._no_more()
 
     def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
@@ -256,26 +261,6 @@ class Receiving:
             # as many lanes have a batch as may have one; that others stand in line is the pace's doing
             self._admission.busy(now)
 
-    async def _back_off(self, error: CallError) -> None:
-        """Wait before the next receive, longer each time. One receiver waits for all; others that fail just end."""
-        self._wanted = 1
-        if self._backing_off:
-            return
-        self._failures += 1
-        delay = SOURCE.delay(self._failures, self._chance)
-        self._trouble(error, RECEIVE_ACTION, delay)
-        self._backing_off = True
-        try:
-            await self._pause(delay)
-        finally:
-            self._backing_off = False
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, at a soft stop no longer."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopped.wait()
-
     async def finish(self) -> list[Record]:
         """Soft stop, the lanes have ended: let long polls return. Returns what no lane took."""
         while self._tasks:
@@ -284,6 +269,8 @@ class Receiving:
 
     async def abandon(self) -> list[Record]:
         """Hard stop: cut the long polls. Returns what no lane took."""
+        if self._timer is not None:
+            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

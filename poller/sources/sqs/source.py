@@ -18,6 +18,7 @@ from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCod
 from poller.sources.sqs.event import encoder
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.lane import SqsLane
+from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
@@ -91,9 +92,8 @@ class SqsPartition:
             self._queue,
             self._admission,
             admit=self._admit,
-            trouble=self._trouble,
+            pauses=Pauses(self._trouble, self._chance),
             no_more=self._settling.let_back,
-            chance=self._chance,
         )
         self._refresh: asyncio.Task[None] | None = None
         self._status.in_flight = lambda: len(self._holding.by_id)
