@@ -1,0 +1,213 @@
+"""A function's concurrency, the soft stop, the memory bound, and what they say together."""
+
+import asyncio
+import random
+
+import pytest
+
+from poller.policy.pace import Pace
+from poller.runtime.admission import Admission
+from poller.runtime.memory import Memory
+from poller.runtime.slots import Slots
+from poller.runtime.status import MappingState, MappingStatus
+from poller.runtime.stop import Stop
+from tests.runtime.harness import half
+
+
+async def taking(slots, stop, order, name, hold=1.0):
+    if await slots.take(stop):
+        order.append(name)
+        await asyncio.sleep(hold)
+        slots.give_back()
+
+
+async def test_slots_are_given_first_come_first_served():
+    slots, stop, order = Slots(2), Stop(), []
+    tasks = []
+    for name in range(8):
+        tasks.append(asyncio.create_task(taking(slots, stop, order, name)))
+        await asyncio.sleep(0.01)
+    await asyncio.gather(*tasks)
+    assert order == list(range(8))
+    assert asyncio.get_running_loop().time() == pytest.approx(4, abs=0.1)
+
+
+async def test_nobody_overtakes_by_not_waiting():
+    slots, stop, order = Slots(1), Stop(), []
+    first, second = (asyncio.create_task(taking(slots, stop, order, name)) for name in "ab")
+    await asyncio.sleep(0.5)
+    assert not slots.take_now()
+    await asyncio.gather(first, second)
+    assert slots.take_now()
+
+
+async def test_without_a_limit_nobody_waits():
+    slots = Slots(None)
+    assert all(slots.take_now() for _ in range(10_000))
+
+
+async def test_at_a_soft_stop_who_waits_gets_none_and_others_do():
+    slots, stop, other = Slots(1), Stop(), Stop()
+    assert slots.take_now()
+    gives_up, stays = asyncio.create_task(slots.take(stop)), asyncio.create_task(slots.take(other))
+    await asyncio.sleep(1)
+    stop.request()
+    slots.give_back()
+    assert await asyncio.gather(gives_up, stays) == [False, True]
+    assert not slots.take_now()
+    slots.give_back()
+    assert slots.take_now()
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_cancellation_and_stops_at_any_moment_leak_no_slot(seed):
+    chance = random.Random(seed)
+    slots, stops, order = Slots(3), [Stop() for _ in range(4)], []
+    tasks = [
+        asyncio.create_task(taking(slots, chance.choice(stops), order, number, chance.choice([0.0, 0.5, 1.0])))
+        for number in range(40)
+    ]
+
+    async def guarded(number):
+        if await slots.take(stops[0]):
+            try:
+                await asyncio.sleep(1)
+            finally:
+                slots.give_back()
+
+    guarded_tasks = [asyncio.create_task(guarded(number)) for number in range(40)]
+    for _ in range(30):
+        await asyncio.sleep(chance.choice([0, 0, 0.3]))
+        chance.choice(guarded_tasks).cancel()
+    for stop in stops[1:]:
+        stop.request()
+    await asyncio.gather(*tasks, *guarded_tasks, return_exceptions=True)
+    assert [slots.take_now() for _ in range(4)] == [True, True, True, False]
+
+
+async def test_a_stop_is_heard_once_by_each_listener_and_at_once_by_a_late_one():
+    stop, heard = Stop(), []
+    ignore = stop.listen(lambda: heard.append("ignored"))
+    stop.listen(lambda: heard.append("early"))
+    ignore()
+    stop.request()
+    stop.request()
+    stop.listen(lambda: heard.append("late"))
+    assert heard == ["early", "late"]
+
+
+async def test_waiting_ends_with_the_time_or_with_the_stop():
+    stop = Stop()
+    assert not await stop.wait(5)
+    waiting = asyncio.create_task(stop.wait(1000))
+    await asyncio.sleep(1)
+    stop.request()
+    assert await waiting
+    assert await stop.wait(1000)
+    assert asyncio.get_running_loop().time() == 6
+
+
+def test_memory_calls_once_who_asked_when_it_was_full():
+    called = []
+    whole = Memory(100)
+    mapping, other = Memory(60, whole), Memory(60, whole)
+
+    def call():
+        called.append(1)
+
+    assert not mapping.full(call)
+    mapping.hold(60)
+    assert mapping.full(call)
+    assert mapping.full(call), "asked twice"
+    assert not other.full(call)
+    mapping.let_go(10)
+    assert called == [1]
+    other.hold(50)
+    assert (whole.held, mapping.held) == (100, 50)
+    assert mapping.full(call), "the process's bound holds for every mapping"
+    other.let_go(50)
+    assert called == [1, 1]
+    mapping.let_go(50)
+    assert (whole.held, mapping.held, other.held) == (0, 0, 0)
+
+
+class Parts:
+    def __init__(self, *, memory=100):
+        self.stop = Stop()
+        self.pace = Pace(4, 8)
+        self.memory = Memory(memory)
+        self.status = MappingStatus("m", "u", "arn", "f", state=MappingState.RUNNING)
+        self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
+        self.pokes = 0
+        self.admission.connect(self.poked)
+
+    def poked(self):
+        self.pokes += 1
+
+    def lanes(self):
+        return self.admission.lanes(asyncio.get_running_loop().time())
+
+    @property
+    def reason(self):
+        return self.status.reason.code if self.status.reason else None
+
+
+async def test_at_the_memory_bound_no_lane_may_receive_until_there_is_room():
+    parts = Parts()
+    parts.memory.hold(100)
+    assert (parts.lanes(), parts.reason) == (0, "memory")
+    parts.memory.let_go(1)
+    assert parts.pokes == 1
+    assert (parts.lanes(), parts.reason) == (4, None)
+
+
+async def test_a_failing_function_pauses_receiving_and_the_source_is_poked_when_it_is_over():
+    parts = Parts()
+    for _ in range(3):
+        parts.admission.failed(asyncio.get_running_loop().time())
+        await asyncio.sleep(1)
+    assert (parts.lanes(), parts.reason) == (0, "function_failing")
+    assert parts.status.reason.until > asyncio.get_running_loop().time()
+    await asyncio.sleep(40)
+    assert parts.pokes == 1
+    assert (parts.lanes(), parts.reason) == (1, None)
+
+
+async def test_a_waiting_lane_closes_and_its_end_pokes():
+    parts = Parts()
+    parts.admission.waits_for_slot(waits=True)
+    parts.admission.waits_for_slot(waits=True)
+    assert (parts.lanes(), parts.reason) == (0, "waiting_for_slot")
+    parts.admission.waits_for_slot(waits=False)
+    assert (parts.lanes(), parts.pokes) == (0, 0)
+    parts.admission.waits_for_slot(waits=False)
+    assert (parts.lanes(), parts.pokes) == (4, 1)
+
+
+async def test_a_stop_closes_for_good_and_a_problem_of_the_source_is_not_hidden():
+    parts = Parts()
+    parts.status.state = MappingState.PROBLEM
+    parts.stop.request()
+    assert (parts.lanes(), parts.reason, parts.pokes) == (0, None, 1)
+    assert parts.admission.stopping
+
+
+async def test_growth_asks_for_one_more_lane():
+    parts = Parts()
+    grown = []
+    parts.admission.on_growth(lambda: grown.append(parts.pace.lanes))
+    for _ in range(5):
+        parts.admission.busy(asyncio.get_running_loop().time())
+    assert grown == [5]
+
+
+async def test_each_life_of_a_source_hears_the_stop_once_and_none_after_the_end():
+    parts = Parts()
+    parts.admission.connect(parts.poked)
+    parts.admission.connect(parts.poked)
+    parts.stop.request()
+    assert parts.pokes == 1
+    ended = Parts()
+    ended.admission.close()
+    ended.stop.request()
+    assert ended.pokes == 0
