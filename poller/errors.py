@@ -38,8 +38,9 @@ class AnswerLost(CallError):
 class ServiceError(CallError):
     """The service answered, with an error. The same value from every transport.
 
-    `status` is the HTTP status; `code` the error code without namespace and suffix (`QueueDoesNotExist`); `retry_after`
-    the seconds of a Retry-After header, where one was sent; `body` the answer as it came.
+    `status` is the HTTP status; `code` the error code without namespace and suffix, for SQS the one of its former
+    protocol (`AWS.SimpleQueueService.NonExistentQueue`); `retry_after` the seconds of a Retry-After header, where one
+    was sent; `body` the answer as it came.
     """
 
     def __init__(

@@ -5,8 +5,11 @@ transport is compared with. Requests go in as the same JSON bytes, and the servi
 SDK before it parses them.
 """
 
+import asyncio
 import json
 import re
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -15,127 +18,135 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore import exceptions as sdk
 
+from poller.aws.answers import retry_after
+from poller.aws.credentials import CredentialSource
 from poller.aws.port import Operation, Reply
-from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+from poller.aws.retry import MAX_ATTEMPTS
+from poller.aws.sdk_session import CONNECT_TIMEOUT, BoundedSession, Limits, exchange_error, limits
+from poller.errors import CallError, NoCredentials, NotSent, ServiceError
 
 CONNECTIONS = 1000
 """Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""
-CONNECT_TIMEOUT = 10.0
-CHUNK = 64 * 1024
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-
-_NO_CREDENTIALS = (
-    sdk.NoCredentialsError,
-    sdk.PartialCredentialsError,
-    sdk.CredentialRetrievalError,
-    sdk.TokenRetrievalError,
-    sdk.SSOError,
-    sdk.ProfileNotFound,
-)
-_NOT_SENT = (
-    sdk.EndpointConnectionError,
-    sdk.ConnectTimeoutError,
-    sdk.ProxyConnectionError,
-    sdk.SSLError,
-    sdk.NoRegionError,
-    sdk.EndpointProviderError,
-    sdk.UnknownEndpointError,
-)
 
 
 class ReferenceTransport:
-    """Makes a client at the first call of each service; one more for calls that must not be sent twice."""
+    """Makes a client at a service's first call; one more for calls never sent twice."""
 
-    def __init__(self, session: AioSession, region: str, endpoints: dict[str, str | None]) -> None:
-        """`endpoints`: an endpoint URL by service, where one is set."""
+    def __init__(
+        self, session: AioSession, region: str, for_service: Callable[[str], tuple[str | None, str | None]]
+    ) -> None:
+        """`for_service` gives the endpoint URL and region that are configured for a service, each where it is."""
         self._session = session
         self._region = region
-        self._endpoints = endpoints
-        self._clients: dict[tuple[str, bool, float], Any] = {}
+        self._for_service = for_service
+        self._credentials = CredentialSource(lambda: session, time.monotonic)
+        self._clients: dict[tuple[str, bool], Any] = {}
+        self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
+        self._closed = False
 
     async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
         """See `Transport.call`."""
+        client = await self._ready(operation)
+        limits.set(Limits(operation.timeout if timeout is None else timeout, operation.max_reply_bytes))
         try:
-            client = await self._client(operation, timeout or operation.timeout)
-            if operation.target is None:
-                return await _invoke(client, operation, body)
-            answer = await _method(client, operation)(**json.loads(body))
-            raw: bytes = answer["RawBody"]
-            metadata = answer["ResponseMetadata"]
-            return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], raw)
-        except (sdk.BotoCoreError, sdk.ClientError) as error:
-            raise _as_ours(error) from error
-
-    async def _client(self, operation: Operation, timeout: float) -> Any:  # noqa: ASYNC109
-        key = (operation.service, operation.resend, timeout)
-        if key not in self._clients:
-            config = AioConfig(
-                connect_timeout=CONNECT_TIMEOUT,
-                read_timeout=timeout,
-                max_pool_connections=CONNECTIONS,
-                parameter_validation=False,
-                retries={"mode": "standard", "total_max_attempts": 3 if operation.resend else 1},
-                tcp_keepalive=True,
-            )
-            client = await self._stack.enter_async_context(
-                self._session.create_client(
-                    operation.service,
-                    region_name=self._region,
-                    endpoint_url=self._endpoints.get(operation.service),
-                    config=config,
-                )
-            )
-            client.meta.events.register_last(f"before-parse.{operation.service}.*", _keep_raw_body)
-            self._clients[key] = client
-        return self._clients[key]
+            answer = await (_invoke if operation.target is None else _call)(client, operation, body)
+        except sdk.ClientError as error:
+            raise _refusal(operation, error) from error
+        except sdk.BotoCoreError as error:
+            raise exchange_error(error) from error
+        metadata = answer["ResponseMetadata"]
+        return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], answer["RawBody"])
 
     async def close(self) -> None:
         """Close every client."""
+        self._closed = True
         await self._stack.aclose()
+
+    async def _ready(self, operation: Operation) -> Any:
+        if self._closed:
+            raise NotSent("the AWS client was closed")
+        # asked for here, so that a failing provider is not taken for a failing service
+        await self._credentials.current()
+        key = (operation.service, operation.resend)
+        if key not in self._clients:
+            async with self._opening:
+                if key not in self._clients:
+                    self._clients[key] = await self._open(*key)
+        return self._clients[key]
+
+    async def _open(self, service: str, resend: bool) -> Any:
+        url, region = self._for_service(service)
+        config = AioConfig(
+            connect_timeout=CONNECT_TIMEOUT,
+            max_pool_connections=CONNECTIONS,
+            parameter_validation=False,
+            retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS if resend else 1},
+            tcp_keepalive=True,
+            http_session_cls=BoundedSession,
+        )
+        making = self._session.create_client(
+            service, region_name=region or self._region, endpoint_url=url, config=config
+        )
+        try:
+            client = await self._stack.enter_async_context(making)
+        except (sdk.BotoCoreError, ValueError) as error:
+            raise NotSent(f"no client for {service}: {error}") from error
+        client.meta.events.register_last(f"before-parse.{service}.*", _keep_raw_body)
+        return client
 
 
 def _keep_raw_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    customized_response_dict["RawBody"] = response_dict["body"]
+    """Take the service's bytes, and give the parser no more of them than it can read without raising."""
+    body = response_dict["body"]
+    if not isinstance(body, bytes):
+        # what Invoke streams was read before it came here
+        customized_response_dict["RawBody"] = body.raw_stream.body
+        return
+    customized_response_dict["RawBody"] = body
+    if response_dict["status_code"] < 300:
+        response_dict["body"] = b""
+    elif not _is_readable(body):
+        response_dict["body"] = json.dumps({"message": body.decode("utf-8", "replace")}).encode()
 
 
-def _method(client: Any, operation: Operation) -> Any:
-    return getattr(client, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.name).lower())
+def _is_readable(refusal: bytes) -> bool:
+    """Whether the SDK's parser can read it: an object, or text that is no JSON at all."""
+    try:
+        return isinstance(json.loads(refusal.decode()), dict)
+    except UnicodeDecodeError:
+        return False
+    except ValueError:
+        return True
 
 
-async def _invoke(client: Any, operation: Operation, body: bytes) -> Reply:
+async def _call(client: Any, operation: Operation, body: bytes) -> Any:
+    method = getattr(client, re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation.name).lower())
+    return await method(**json.loads(body))
+
+
+async def _invoke(client: Any, operation: Operation, body: bytes) -> Any:
     parts = urlsplit(operation.path)
     found = INVOKE_PATH.fullmatch(parts.path)
     assert found is not None, f"not a path of Invoke: {operation.path}"
     arguments: dict[str, Any] = {"FunctionName": unquote(found[1])}
     if qualifier := parse_qs(parts.query).get("Qualifier"):
         arguments["Qualifier"] = qualifier[0]
-    answer = await client.invoke(**arguments, Payload=body)
-    metadata = answer["ResponseMetadata"]
-    # the size is bounded while the answer is read, not once all of it is here
-    payload = bytearray()
-    async with answer["Payload"] as stream:
-        while chunk := await stream.read(CHUNK):
-            payload += chunk
-            if len(payload) > operation.max_reply_bytes:
-                raise AnswerLost(f"the answer is over {operation.max_reply_bytes} bytes")
-    return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], bytes(payload))
+    return await client.invoke(**arguments, Payload=body)
 
 
-def _as_ours(error: Exception) -> CallError:
+def _refusal(operation: Operation, error: sdk.ClientError) -> CallError:
     """The SDK's exception as the value every transport gives."""
-    if isinstance(error, sdk.ClientError):
-        told = error.response.get("Error", {})
-        metadata = error.response.get("ResponseMetadata", {})
-        retry_after = metadata.get("HTTPHeaders", {}).get("retry-after", "")
-        return ServiceError(
-            metadata.get("HTTPStatusCode", 0),
-            str(told.get("Code", "Unknown")),
-            str(told.get("Message", "")),
-            retry_after=float(retry_after) if retry_after.isdecimal() else None,
-        )
-    if isinstance(error, _NO_CREDENTIALS):
-        return NoCredentials(str(error))
-    if isinstance(error, _NOT_SENT):
-        return NotSent(str(error))
-    return AnswerLost(str(error))
+    if error.operation_name != operation.name:
+        # of a call the SDK makes by itself to renew credentials
+        return NoCredentials(f"no AWS credentials: {error}")
+    told = error.response["Error"]
+    metadata = error.response["ResponseMetadata"]
+    return ServiceError(
+        metadata["HTTPStatusCode"],
+        str(told.get("Code", "Unknown")),
+        str(told.get("Message", "")),
+        retry_after=retry_after(metadata["HTTPHeaders"]),
+        body=error.response["RawBody"],
+    )

@@ -57,8 +57,7 @@ class Transports:
         # imported here, because whoever runs on the lean transport need not carry the SDK's clients
         from poller.aws.reference import ReferenceTransport  # noqa: PLC0415
 
-        endpoints = {service: aws.for_service(service)[0] for service in SERVICES}
-        return ReferenceTransport(open_session(aws, region), region, endpoints)
+        return ReferenceTransport(open_session(aws, region), region, aws.for_service)
 
     def _proxied(self, aws: AwsSettings, region: str) -> list[str]:
         """The services that the environment sends through a proxy."""
