@@ -20,6 +20,7 @@ INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOT
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, default=20, help="random journeys of each kind (default 20)")
+    parser.addoption("--minutes", type=float, default=10.0, help="length of the slow test of faults (default 10)")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -124,10 +124,10 @@ class Ledger:
         with self.changed:
             return self.changed.wait_for(condition, seconds)
 
-    def snapshot(self) -> set[str]:
-        """Ids of the messages that have succeeded by now."""
+    def without_success(self, messages: set[str]) -> set[str]:
+        """Those of these message ids that have not succeeded by now."""
         with self.changed:
-            return set(self.succeeded_ids)
+            return messages - self.succeeded_ids
 
 
 def _groups_of(records: Sequence[Any]) -> set[str]:

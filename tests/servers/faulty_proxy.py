@@ -97,10 +97,15 @@ class _Connection(Handler):
     def _pass_on(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         upstream = cast("FaultyProxy", self.server).upstream
         with closing(http.client.HTTPConnection(upstream.hostname or "", upstream.port, timeout=60)) as connection:
-            connection.request("POST", self.path, request, dict(self.headers))
-            answer = connection.getresponse()
-            head = {name: value for name, value in answer.getheaders() if name.lower() not in NOT_PASSED_ON}
-            return answer.status, head, answer.read()
+            connection.connect()
+            self.server.track(connection.sock)
+            try:
+                connection.request("POST", self.path, request, dict(self.headers))
+                answer = connection.getresponse()
+                head = {name: value for name, value in answer.getheaders() if name.lower() not in NOT_PASSED_ON}
+                return answer.status, head, answer.read()
+            finally:
+                self.server.forget(connection.sock)
 
     def _deliver(self, fault: str | None, status: int, head: dict[str, str], answer: bytes) -> None:
         match fault:

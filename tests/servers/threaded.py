@@ -46,14 +46,21 @@ class ThreadedServer(socketserver.ThreadingTCPServer):
         self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self.lock:
-            self._open.add(request)
+        self.track(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        with self.lock:
-            self._open.discard(request)
+        self.forget(request)
         super().shutdown_request(request)
+
+    def track(self, connection: socket.socket) -> None:
+        """Have it end with the server."""
+        with self.lock:
+            self._open.add(connection)
+
+    def forget(self, connection: socket.socket) -> None:
+        with self.lock:
+            self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away in the middle is nobody's mistake; anything else is ours."""
