@@ -51,7 +51,7 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no ty
             return _Straight(await super()._get_session(proxy_url))
         except OSError as error:
             # the CA bundle or client certificate cannot be read
-            raise NotSent(f"TLS cannot be set up: {error}") from error
+            raise NotSent(f"TLS cannot be set up, CA bundle {self._verify!r}: {error}") from error
 
 
 class _Straight:

@@ -2,7 +2,10 @@
 
 import pytest
 
+from tests.aws.conversation import sdk_does_not_sleep
 from tests.contracts.backends import Backend, Fake, Server
+
+__all__ = ["backend", "sdk_does_not_sleep"]
 
 
 @pytest.fixture
