@@ -72,22 +72,22 @@ def _loader() -> Any:
     return create_loader()
 
 
-def lean(url: str, pauses: list[float]) -> Transport:
+def lean(url: str, pauses: list[float], key: str = "KEY") -> Transport:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
     return LeanTransport(
-        credentials=CredentialSource(lambda: Keys("KEY"), asyncio.get_running_loop().time),
+        credentials=CredentialSource(lambda: Keys(key), asyncio.get_running_loop().time),
         endpoint=lambda service: Endpoint(url, REGION, service),
         sleep=sleep,
     )
 
 
-def reference(url: str, pauses: list[float]) -> Transport:
+def reference(url: str, pauses: list[float], key: str = "KEY") -> Transport:
     """Needs `sdk_does_not_sleep`, which fills `pauses` from outside."""
     session = AioSession()
     session.register_component("data_loader", _loader())
-    session.set_credentials("KEY", "secret", "token")
+    session.set_credentials(key, "secret", "token")
     _sleepers.append(pauses)
     return ReferenceTransport(session, REGION, lambda _: (url, None))
 
@@ -106,7 +106,7 @@ def sdk_does_not_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     _sleepers.clear()
 
 
-NewTransport = Callable[[str, list[float]], Transport]
+NewTransport = Callable[..., Transport]
 BOTH: dict[str, NewTransport] = {"lean": lean, "reference": reference}
 EITHER = pytest.mark.parametrize("transport", BOTH.values(), ids=BOTH)
 
