@@ -18,6 +18,7 @@ class Gatherer(Generic[Entry]):
 
     def __init__(self, send: Callable[[Sequence[Entry]], Coroutine[Any, Any, None]], linger: float = LINGER) -> None:
         self.linger = linger
+        self._loop = asyncio.get_running_loop()
         self._send = send
         self._pending: list[Entry] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -33,7 +34,7 @@ class Gatherer(Generic[Entry]):
         if pending and not self.linger:
             self.flush()
         elif pending and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self.linger, self.flush)
+            self._timer = self._loop.call_later(self.linger, self.flush)
         elif not pending and self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -53,7 +54,7 @@ class Gatherer(Generic[Entry]):
         self.flush()
 
     def _start(self, entries: Sequence[Entry]) -> None:
-        call = asyncio.get_running_loop().create_task(self._send(entries))
+        call = self._loop.create_task(self._send(entries))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
 

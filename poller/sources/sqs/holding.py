@@ -47,6 +47,7 @@ class Holding:
     ) -> None:
         """`let_go` is told the bytes of a receive once none of its messages is held any more."""
         self.visibility = visibility
+        self._loop = asyncio.get_running_loop()
         self._queue = queue
         self._let_go = let_go
         self._chance = chance
@@ -59,15 +60,13 @@ class Holding:
 
     def take(self, messages: Sequence[dict[str, Any]], size: int, *, keyed: bool = False) -> list[Record]:
         """Start holding what a receive brought. `keyed` for FIFO, whose messages have a group."""
-        loop = asyncio.get_running_loop()
-        hold = Hold(loop.time(), size, self.visibility)
-        identifiers = [message["MessageId"] for message in messages]
-        records = [
-            Record(message, identifier, None, hold) for message, identifier in zip(messages, identifiers, strict=True)
-        ]
-        hold.messages.update(records)
+        hold = Hold(self._loop.time(), size, self.visibility)
+        records = [Record(message, message["MessageId"], None, hold) for message in messages]
+        hold.messages = set(records)
         self._holds[hold] = None
-        self.by_id.update(zip(identifiers, records, strict=True))
+        by_id = self.by_id
+        for record in records:
+            by_id[record.identifier] = record
         if keyed:
             for record in records:
                 record.key = record.item["Attributes"]["MessageGroupId"]
@@ -97,7 +96,7 @@ class Holding:
 
     def _renew_due(self) -> None:
         """Start one renewal for all holds that are due, and set the timer for the next."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         now = loop.time()
         self._timer = None
         # half a second ahead, so that holds of one burst are renewed in full calls
@@ -124,11 +123,11 @@ class Holding:
             self._timer.cancel()
             self._timer = None
         if earliest != inf:
-            self._timer = asyncio.get_running_loop().call_at(earliest, self._renew_due)
+            self._timer = self._loop.call_at(earliest, self._renew_due)
 
     async def _renew(self, holds: dict[Hold, int]) -> None:
         """Extend every message of these holds by its seconds; a hold is extended when all its calls went through."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         sent = loop.time()
         records = [record for hold in holds for record in hold.messages]
         chunks = iter([records[start : start + MOST_PER_CALL] for start in range(0, len(records), MOST_PER_CALL)])
@@ -158,7 +157,7 @@ class Holding:
             refused = await self._queue.change_visibility(changes)
         except CallError as error:
             what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
-            self._log.tell("extension_failed", asyncio.get_running_loop().time(), text=what, records=len(changes))
+            self._log.tell("extension_failed", self._loop.time(), text=what, records=len(changes))
             return False
         # What is refused as our fault is not in flight there any more: deleted meanwhile, or expired and received
         # again. There is nothing left to extend.

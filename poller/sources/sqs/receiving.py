@@ -24,7 +24,7 @@ from poller.sources.sqs.queue import LONG_POLL, MOST_PER_CALL, Queue
 
 Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
 """Starts holding what a receive brought (messages, bytes) and returns what is to be delivered."""
-COMPANY = 0.005
+COMPANY = 0.004
 """Seconds before the next receive after one that brought few messages, so that the next brings more. It halves the
 calls at a trickle of hundreds a second, for a few milliseconds of latency; a quiet queue always has its long poll."""
 
@@ -46,6 +46,7 @@ class Receiving:
         """How many lanes there are."""
         self.bug: BaseException | None = None
         """What ended a task of the source that nobody waits for; the lanes raise it."""
+        self._loop = asyncio.get_running_loop()
         self._queue = queue
         self._admission = admission
         self._admit = admit
@@ -105,7 +106,7 @@ class Receiving:
                 self._go_on(full=full)
 
     async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | int:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         until = inf if wait == inf else loop.time() + wait
         waiting = Waiting(limit, until, gathering=gathering, given=loop.create_future())
         timer = None if wait == inf else loop.call_later(wait, give, waiting, EMPTY_PAGE)
@@ -161,10 +162,10 @@ class Receiving:
         most = self._room - self._asked
         if self._running >= self._wanted or most <= 0:
             return 0
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         if now < self._not_before:
             if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_at(self._not_before, self._rested)
+                self._timer = self._loop.call_at(self._not_before, self._rested)
             return 0
         free = self._admission.lanes(now) - (self.lanes - self._free)
         if self._running >= free:
@@ -182,9 +183,9 @@ class Receiving:
 
     def _start(self, most: int, until: float) -> None:
         """Receive in a task of its own, for a lane whose window may end meanwhile."""
-        left = until - asyncio.get_running_loop().time()
+        left = until - self._loop.time()
         wait = LONG_POLL if left == inf else max(1, min(LONG_POLL, int(left)))
-        task = asyncio.get_running_loop().create_task(self._receive_for_line(most, wait))
+        task = self._loop.create_task(self._receive_for_line(most, wait))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -205,7 +206,7 @@ class Receiving:
     async def _receive(self, most: int, wait: int, limit: int) -> tuple[Page, bool]:
         """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
         body = self._lost.popleft() if self._lost else self._queue.receive_body(most, wait)
-        time = asyncio.get_running_loop().time
+        time = self._loop.time
         begun = time()
         try:
             messages, size = await self._queue.receive(body)
@@ -253,7 +254,7 @@ class Receiving:
             if self._wanted > 1:
                 self._wanted -= 1
             return
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         lanes = self._admission.lanes(now)
         if self._line and lanes > self.lanes - self._free:
             self._wanted += 1

@@ -74,6 +74,7 @@ class SqsPartition:
         self._delivered: OrderedDict[str, None] = OrderedDict()
 
     async def __aenter__(self) -> Self:
+        self._time = asyncio.get_running_loop().time
         self._troubles: dict[str, Reason] = {}
         self._lanes: list[SqsLane] = []
         visibility = await self._read_visibility()
@@ -156,16 +157,14 @@ class SqsPartition:
             self._log.tell("attributes_not_read", now, text=unavailable.text)
 
     def _admit(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
-        now = asyncio.get_running_loop().time()
-        if now - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):
+        if self._time() - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):
             self._refresh = asyncio.create_task(self._refresh_visibility())
         self._status.account.polled += len(messages)
-        identifiers = [message["MessageId"] for message in messages]
-        delivered, in_flight = self._settling.delivered, self._holding.by_id
+        identifiers = {message["MessageId"] for message in messages}
         if (
-            not in_flight.keys().isdisjoint(identifiers)
-            or not delivered.keys().isdisjoint(identifiers)
-            or len(set(identifiers)) < len(identifiers)
+            len(identifiers) < len(messages)
+            or not self._holding.by_id.keys().isdisjoint(identifiers)
+            or not self._delivered.keys().isdisjoint(identifiers)
         ):
             messages = self._without_known(messages)
         self._admission.memory.hold(size)
