@@ -1,11 +1,14 @@
 """From configuration to running parts: which class serves which kind of source and function, and with what values."""
 
+import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
+from poller import telemetry
+from poller.aws.proxies import proxy_for
 from poller.aws.transports import Transports
 from poller.configuration import EventSourceMapping, FunctionConfig
 from poller.functions.http import HttpFunction
@@ -105,12 +108,18 @@ class Wiring:
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:
         """Anything that takes a POST."""
         assert config.url is not None
+        proxy = proxy_for(config.url, os.environ)
+        if proxy is not None:
+            telemetry.logger().info(
+                "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
+            )
         return HttpFunction(
             config.key,
             config.url,
             headers=lambda: {name: value.read() for name, value in config.headers.items()},
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
+            proxy=proxy,
         )
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from poller.aws.answers import retry_after
 from poller.aws.credentials import CredentialSource
 from poller.aws.port import Operation, Reply
 from poller.aws.retry import MAX_ATTEMPTS
-from poller.aws.sdk_session import CONNECT_TIMEOUT, BoundedSession, Limits, exchange_error, limits
+from poller.aws.sdk_session import BoundedSession, Limits, exchange_error, limits
 from poller.errors import CallError, NoCredentials, NotSent, ServiceError
 
 CONNECTIONS = 1000
@@ -79,7 +79,6 @@ class ReferenceTransport:
     async def _open(self, service: str, resend: bool) -> Any:
         url, region = self._for_service(service)
         config = AioConfig(
-            connect_timeout=CONNECT_TIMEOUT,
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS if resend else 1},

@@ -1,10 +1,8 @@
-"""How the SDK's clients speak HTTP for us: one request per attempt, one answer of bounded size within bounded time.
+"""How the SDK's clients speak HTTP for us: each attempt one bounded exchange, and no redirect followed.
 
-The SDK's own session would follow a redirect, and so send an Invoke twice; it bounds each single read but not the whole
-answer, and no size. Also decides which of its exceptions were raised before anything of a request was written.
+Also decides which of the SDK's exceptions were raised before anything of a request was written.
 """
 
-import io
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,16 +12,13 @@ from aiobotocore.httpsession import AIOHTTPSession
 from botocore import exceptions as sdk
 
 from poller.errors import AnswerLost, CallError, NotSent
-
-CONNECT_TIMEOUT = 10.0
-"""Seconds for a free connection, and for a new one with its TLS handshake."""
+from poller.http.bounded import BEFORE_THE_REQUEST, bounded
 
 
 class Limits(NamedTuple):
     """Of the call that runs in this context."""
 
     timeout: float
-    """Seconds the service may be silent; the whole exchange may take `CONNECT_TIMEOUT` more."""
     max_reply_bytes: int
 
 
@@ -62,26 +57,12 @@ class _Straight:
 
     async def request(self, method: str, **arguments: Any) -> Answer:
         timeout, most = limits.get()
-        # raw bytes would be written at once and, from 1 MiB on, warned of
-        arguments["data"] = io.BytesIO(arguments["data"])
-        arguments["timeout"] = aiohttp.ClientTimeout(
-            total=CONNECT_TIMEOUT + timeout, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=timeout
-        )
-        body = bytearray()
-        async with self._session.request(method, allow_redirects=False, **arguments) as response:
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > most:
-                    response.close()
-                    raise AnswerLost(f"the answer's body is larger than {most} bytes")
-            return Answer(response.url, response.status, response.raw_headers, bytes(body))
+        response, body = await bounded(self._session, method, timeout=timeout, max_reply_bytes=most, **arguments)
+        return Answer(response.url, response.status, response.raw_headers, body)
 
 
-_BEFORE_THE_REQUEST = (
-    sdk.ConnectTimeoutError,
-    sdk.ProxyConnectionError,
+_NOT_SENT = (
     sdk.InvalidProxiesConfigError,
-    sdk.SSLError,
     sdk.EndpointProviderError,
     sdk.UnknownEndpointError,
     sdk.ValidationError,
@@ -94,6 +75,7 @@ def exchange_error(error: sdk.BotoCoreError) -> CallError:
     if isinstance(inner, CallError):
         return inner
     text = str(inner or "") or str(error)
-    # the SDK says that it could not connect for resets in the middle of an exchange, too
-    unreachable = isinstance(error, sdk.EndpointConnectionError) and isinstance(inner, aiohttp.ClientConnectorError)
-    return NotSent(text) if unreachable or isinstance(error, _BEFORE_THE_REQUEST) else AnswerLost(text)
+    # not by the SDK's own class: it says that it could not connect for resets in the middle of an exchange, too
+    if isinstance(inner, BEFORE_THE_REQUEST) or isinstance(error, _NOT_SENT):
+        return NotSent(text)
+    return AnswerLost(text)

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from poller import __version__
+from poller.aws.answers import retry_after
 from poller.errors import AnswerLost, ConfigurationError, NotSent
 from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT
 from poller.http import HttpPool, Origin, Reply, tls_context
@@ -17,11 +19,30 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 """What would end a header's line, or is no text of one."""
 
 
+class _Pool(Protocol):
+    """What sends: `HttpPool`, or what goes through a proxy in its place."""
+
+    async def exchange(self, request: bytes, timeout: float, max_reply_bytes: int) -> Reply: ...  # noqa: ASYNC109
+    async def close(self) -> None: ...
+
+
 class HttpFunction:
     """Posts to one URL; redirects are not followed."""
 
-    def __init__(self, name: str, url: str, *, headers: ReadHeaders, timeout: float, payload_limit: int) -> None:
-        """Call it inside the running loop. Raises ConfigurationError for a URL or header that cannot be sent."""
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        headers: ReadHeaders,
+        timeout: float,
+        payload_limit: int,
+        proxy: str | None = None,
+    ) -> None:
+        """Call it inside the running loop. Raises ConfigurationError for a URL, header or proxy that cannot be used.
+
+        `proxy`: the URL of the one to go through.
+        """
         self.name = name
         self.timeout = timeout
         self.payload_limit = payload_limit
@@ -34,7 +55,7 @@ class HttpFunction:
             "accept: application/json\r\naccept-encoding: identity\r\n"
         )
         self._head: bytes | None = self._build_head()
-        self._pool = HttpPool(origin, tls_context() if origin.scheme == "https" else None)
+        self._pool = _pool(origin, proxy)
 
     def _build_head(self) -> bytes:
         headers = {"content-type": "application/json"} | {
@@ -70,7 +91,7 @@ class HttpFunction:
             self._head = None
         if status in (429, 503):
             code = "throttled" if status == 429 else "unavailable"
-            return NotInvoked(code, detail or f"HTTP {status}", _seconds(reply.headers.get("retry-after")))
+            return NotInvoked(code, detail or f"HTTP {status}", retry_after(reply.headers))
         if status == 413:
             return TooLarge(detail)
         return Failed(f"http_{status}", detail, status=status)
@@ -80,6 +101,11 @@ class HttpFunction:
         await self._pool.close()
 
 
-def _seconds(retry_after: str | None) -> float | None:
-    """A Retry-After in seconds; its form as a date is left to our own back-off."""
-    return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdecimal() else None
+def _pool(origin: Origin, proxy: str | None) -> _Pool:
+    tls = tls_context() if origin.scheme == "https" else None
+    if proxy is None:
+        return HttpPool(origin, tls)
+    # imported here, because aiohttp is large and most functions need no proxy
+    from poller.http.proxied import ProxiedPool  # noqa: PLC0415
+
+    return ProxiedPool(origin, proxy, tls)

@@ -71,7 +71,7 @@ async def test_silence_ends_in_a_lost_answer(operation: Operation, turn: Turn) -
         await peer.gone()
 
     by_lean, by_sdk = [
-        await conversation(new, operation, body_for(operation), then_hangs, limit=0.05) for new in BOTH.values()
+        await conversation(new, operation, body_for(operation), then_hangs, limit=0.15) for new in BOTH.values()
     ]
     assert by_lean == by_sdk
     assert by_lean.result == {"error": "AnswerLost"}

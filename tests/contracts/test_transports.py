@@ -102,7 +102,7 @@ async def test_an_answer_over_the_operations_limit_is_lost(transport: NewTranspo
 @EITHER
 async def test_a_slow_drip_ends(transport: NewTransport, monkeypatch: pytest.MonkeyPatch) -> None:
     """The service is never silent for long, and never done."""
-    monkeypatch.setattr("poller.aws.sdk_session.CONNECT_TIMEOUT", 0.1)
+    monkeypatch.setattr("poller.http.bounded.CONNECT_TIMEOUT", 1.0)
 
     async def drips(peer: Peer) -> None:
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")

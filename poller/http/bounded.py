@@ -1,0 +1,45 @@
+"""One exchange through aiohttp by the rules of our own client: one answer, of bounded size, within bounded time.
+
+For what our own client does not do: proxies, and the SDK's clients. aiohttp by itself would follow a redirect, and so
+send a POST twice; it bounds each single read but not the whole answer, and no size.
+"""
+
+import io
+
+import aiohttp
+
+from poller.errors import AnswerLost
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for a free connection, or for a new one with its proxy and TLS handshake."""
+
+BEFORE_THE_REQUEST = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
+"""What aiohttp raises only while nothing of the request was written; its other errors may come later."""
+
+
+async def bounded(
+    session: aiohttp.ClientSession,
+    method: str,
+    *,
+    data: bytes,
+    timeout: float,  # noqa: ASYNC109 - the answer's, not this coroutine's
+    max_reply_bytes: int,
+    **arguments: object,
+) -> tuple[aiohttp.ClientResponse, bytes]:
+    """The response and its whole body. The service may be silent for `timeout` seconds; connecting comes on top.
+
+    Raises AnswerLost for an answer over the limit, and whatever aiohttp raises.
+    """
+    limits = aiohttp.ClientTimeout(
+        total=CONNECT_TIMEOUT + timeout, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=timeout
+    )
+    body = bytearray()
+    # raw bytes would be written at once and, from 1 MiB on, warned of
+    sending = session.request(method, data=io.BytesIO(data), timeout=limits, allow_redirects=False, **arguments)  # type: ignore[arg-type]
+    async with sending as response:
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > max_reply_bytes:
+                response.close()
+                raise AnswerLost(f"the answer's body is larger than {max_reply_bytes} bytes")
+        return response, bytes(body)

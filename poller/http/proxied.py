@@ -1,0 +1,60 @@
+"""Exchanges through an HTTP proxy, with the outcomes of `HttpPool`: an answer of any status, NotSent or AnswerLost."""
+
+import ssl
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from poller.errors import AnswerLost, ConfigurationError, NotSent
+from poller.http.bounded import BEFORE_THE_REQUEST, bounded
+from poller.http.reply import DEFAULT_PORTS, Origin, Reply
+
+CONNECTIONS = 1000
+
+
+class ProxiedPool:
+    """Takes the place of an `HttpPool`. Opened inside a running loop; `close` before the loop ends."""
+
+    def __init__(self, origin: Origin, proxy: str, tls: ssl.SSLContext | None = None) -> None:
+        """`proxy` is its URL, with user and password where it wants them."""
+        if urlsplit(proxy).scheme not in DEFAULT_PORTS:
+            raise ConfigurationError([f"the proxy for {origin} has to be an http:// or https:// URL"])
+        self._origin = origin
+        self._proxy = proxy
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls or True),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+
+    async def exchange(self, request: bytes, timeout: float, max_reply_bytes: int) -> Reply:  # noqa: ASYNC109
+        """`request` is the one an `HttpPool` would write."""
+        if self._session.closed:
+            raise NotSent(f"the client for {self._origin} was closed")
+        head, _, body = request.partition(b"\r\n\r\n")
+        line, *lines = head.decode().split("\r\n")
+        method, target, _ = line.split(" ", 2)
+        try:
+            response, answer = await bounded(
+                self._session,
+                method,
+                url=URL(f"{self._origin}{target}", encoded=True),
+                headers=dict(line.split(": ", 1) for line in lines),
+                data=body,
+                proxy=self._proxy,
+                timeout=timeout,
+                max_reply_bytes=max_reply_bytes,
+            )
+        except BEFORE_THE_REQUEST as error:
+            raise NotSent(f"no connection to {self._origin} through the proxy: {error}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise AnswerLost(str(error) or "no complete answer in time") from error
+        if response.status == 407:
+            raise NotSent("the proxy wants other credentials (407)")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.raw_headers}
+        return Reply(response.status, headers, answer)
+
+    async def close(self) -> None:
+        """Exchanges under way end in AnswerLost."""
+        await self._session.close()
