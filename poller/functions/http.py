@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from poller import __version__
@@ -10,6 +9,7 @@ from poller.aws.answers import retry_after
 from poller.errors import AnswerLost, ConfigurationError, NotSent
 from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT
 from poller.http import HttpPool, Origin, Reply, tls_context
+from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 
 ReadHeaders = Callable[[], Mapping[str, str]]
@@ -17,13 +17,6 @@ ReadHeaders = Callable[[], Mapping[str, str]]
 
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 """What would end a header's line, or is no text of one."""
-
-
-class _Pool(Protocol):
-    """What sends: `HttpPool`, or what goes through a proxy in its place."""
-
-    async def exchange(self, request: bytes, timeout: float, max_reply_bytes: int) -> Reply: ...  # noqa: ASYNC109
-    async def close(self) -> None: ...
 
 
 class HttpFunction:
@@ -101,11 +94,6 @@ class HttpFunction:
         await self._pool.close()
 
 
-def _pool(origin: Origin, proxy: str | None) -> _Pool:
+def _pool(origin: Origin, proxy: str | None) -> HttpPool | ProxiedPool:
     tls = tls_context() if origin.scheme == "https" else None
-    if proxy is None:
-        return HttpPool(origin, tls)
-    # imported here, because aiohttp is large and most functions need no proxy
-    from poller.http.proxied import ProxiedPool  # noqa: PLC0415
-
-    return ProxiedPool(origin, proxy, tls)
+    return HttpPool(origin, tls) if proxy is None else ProxiedPool(origin, proxy, tls)
