@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.virtual_time import VirtualClock, VirtualTimeLoop, run
 
@@ -16,6 +17,10 @@ pytest_plugins = ["tests.servers.fixtures"]
 REAL_TIME = {"live", "real_time"}
 """Markers of tests that need real sockets, and so a real loop."""
 INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "XDG_")
+
+# no test depends on how fast the machine is: a slow one must not turn a promise into a failure
+settings.register_profile("poller", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("poller")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
