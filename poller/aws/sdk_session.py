@@ -11,7 +11,7 @@ import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore import exceptions as sdk
 
-from poller.errors import AnswerLost, CallError, NotSent
+from poller.errors import AnswerLost, CallError, NoCredentials, NotSent
 from poller.http.bounded import BEFORE_THE_REQUEST, bounded
 
 
@@ -61,6 +61,14 @@ class _Straight:
         return Answer(response.url, response.status, response.raw_headers, body)
 
 
+_NO_CREDENTIALS = (
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.CredentialRetrievalError,
+    sdk.TokenRetrievalError,
+    sdk.SSOError,
+)
+"""What the SDK raises where it renews credentials just before it signs."""
 _NOT_SENT = (
     sdk.InvalidProxiesConfigError,
     sdk.EndpointProviderError,
@@ -70,7 +78,9 @@ _NOT_SENT = (
 
 
 def exchange_error(error: sdk.BotoCoreError) -> CallError:
-    """NotSent where it is certain that nothing was written, else AnswerLost."""
+    """NotSent, NoCredentials included, where it is certain that nothing was written, else AnswerLost."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return NoCredentials(str(error))
     inner = error.kwargs.get("error")
     if isinstance(inner, CallError):
         return inner

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from aiobotocore.credentials import AioCredentials
+from botocore.exceptions import CredentialRetrievalError
 
 from poller.aws.credentials import open_session
 from poller.aws.lean import build_lean_transport
@@ -250,3 +252,21 @@ async def test_a_service_has_its_own_endpoint_and_region_where_they_are_set(kind
             for requests, place in ((replay.requests, server), (other.requests, another))
         ]
     assert scopes == [["eu-west-1", "sqs", "aws4_request"], ["us-east-1", "lambda", "aws4_request"]]
+
+
+async def test_credentials_that_the_sdk_cannot_renew_while_it_signs_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """We ask its provider once a minute; it asks at each call."""
+    replay = Replay([says(answer(200, {}))])
+    async with serving(replay) as server:
+        calls = reference(str(server.origin), [])
+        assert (await result_of(calls, INVOKE, b"{}"))["status"] == 200
+
+        async def fail(_: AioCredentials) -> None:
+            raise CredentialRetrievalError(provider="test", error_msg="gone")
+
+        monkeypatch.setattr(AioCredentials, "get_frozen_credentials", fail)
+        assert await result_of(calls, INVOKE, b"{}") == {"error": "NoCredentials"}
+        await calls.close()
+    assert len(replay.requests) == 1
