@@ -12,12 +12,12 @@ from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchBuffer, BatchLimits
 from poller.policy.delivery import Delivery, Invoke, RetryPolicy, Return, Settle, Wait
-from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+from poller.policy.response import NotInvoked, Outcome, TooLarge
 from poller.ports import Function, Lane
 from poller.record import Record
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
-from poller.runtime.status import LaneStatus, MappingStatus, ReasonCode
+from poller.runtime.status import Account, LaneStatus, MappingStatus, ReasonCode
 
 CONNECT_MARGIN = 30.0
 """Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the
@@ -86,12 +86,15 @@ async def _deliver(
                     if started and context.admission.stopping:
                         return
                     invoking = started = True
-                    outcome = await _invoke(lane, part, context, status, time)
+                    invoked = await _invoke(lane, part, context, status, time)
                     invoking = False
-                    if outcome is None:
+                    if invoked is None:
                         return
-                    delivery.report(outcome, time(), context.chance)
-                    _tell(outcome, part, delivery, context, time())
+                    outcome, seconds = invoked
+                    now = time()
+                    delivery.report(outcome, now, context.chance)
+                    _count(outcome, delivery, len(part), seconds, context.status.account)
+                    _tell(outcome, part, delivery, context, now)
                 case Wait(seconds, refusal):
                     now = time()
                     status.enter(_refusal_code(refusal), now, until=now + seconds, text=refusal.detail)
@@ -113,12 +116,12 @@ async def _deliver(
 
 async def _invoke(
     lane: Lane, records: Sequence[Record], context: LaneContext, status: LaneStatus, time: Callable[[], float]
-) -> Outcome | None:
-    """One invocation within the function's concurrency; None when a soft stop came before its turn."""
+) -> tuple[Outcome, float] | None:
+    """One invocation within the function's concurrency, and the seconds it took; None when a soft stop came first."""
     function, slots = context.function, context.slots
     event = lane.encode(records)
     if len(event) > function.payload_limit:
-        return TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}")
+        return TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}"), 0.0
     if not slots.take_now():
         status.enter(ReasonCode.WAITING_FOR_SLOT, time())
         context.admission.waits_for_slot(waits=True)
@@ -133,19 +136,18 @@ async def _invoke(
         outcome = await function.invoke(event)
     finally:
         slots.give_back()
-    ended = time()
     # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway
-    account = context.status.account
-    match outcome:
-        case NotInvoked(code):
-            account.invocations[code] = account.invocations.get(code, 0) + 1
-        case Succeeded():
-            account.count_invocation("succeeded", len(records), ended - begun)
-        case TooLarge():
-            account.count_invocation("too_large", len(records), ended - begun)
-        case Failed():
-            account.count_invocation("failed", len(records), ended - begun)
-    return outcome
+    return outcome, time() - begun
+
+
+def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, account: Account) -> None:
+    """One invocation more, by how it ended; one that did not take place has no duration."""
+    if isinstance(outcome, NotInvoked):
+        account.invocations[outcome.code] = account.invocations.get(outcome.code, 0) + 1
+    elif isinstance(outcome, TooLarge):
+        account.count_invocation("too_large", records, seconds)
+    else:
+        account.count_invocation("succeeded" if delivery.failure is None else "failed", records, seconds)
 
 
 def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:

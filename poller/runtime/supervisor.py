@@ -82,7 +82,12 @@ async def _run_lanes(partition: Partition, context: LaneContext, shown: Partitio
             while len(shown.lanes) < context.admission.pace.lanes:
                 lane_status = LaneStatus(since=asyncio.get_running_loop().time())
                 shown.lanes.append(lane_status)
-                group.create_task(run_lane(partition.lane(), context, lane_status))
+                lane = run_lane(partition.lane(), context, lane_status)
+                try:
+                    group.create_task(lane)
+                except RuntimeError:
+                    # the group is being cancelled and takes no more tasks
+                    lane.close()
 
         context.admission.on_growth(grow)
         grow()

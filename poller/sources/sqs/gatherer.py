@@ -16,10 +16,17 @@ Entry = TypeVar("Entry")
 class Gatherer(Generic[Entry]):
     """Entries in, calls of up to ten out. `send` retries by itself and never raises for what a service can do."""
 
-    def __init__(self, send: Callable[[Sequence[Entry]], Coroutine[Any, Any, None]], linger: float = LINGER) -> None:
+    def __init__(
+        self,
+        send: Callable[[Sequence[Entry]], Coroutine[Any, Any, None]],
+        bug: Callable[[BaseException], None],
+        linger: float = LINGER,
+    ) -> None:
+        """`bug` is told of an error that `send` should never raise."""
         self.linger = linger
         self._loop = asyncio.get_running_loop()
         self._send = send
+        self._bug = bug
         self._pending: list[Entry] = []
         self._timer: asyncio.TimerHandle | None = None
         self._calls: set[asyncio.Task[None]] = set()
@@ -56,7 +63,12 @@ class Gatherer(Generic[Entry]):
     def _start(self, entries: Sequence[Entry]) -> None:
         call = self._loop.create_task(self._send(entries))
         self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
+        call.add_done_callback(self._ended)
+
+    def _ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled() and (error := call.exception()) is not None:
+            self._bug(error)
 
     async def drain(self) -> None:
         """Return when every call has ended."""

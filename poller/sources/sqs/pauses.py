@@ -28,6 +28,11 @@ class Pauses:
         """Whether a soft stop was told."""
         return self._ended.is_set()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last receive brought no answer."""
+        return self._failures > 0
+
     def end(self) -> None:
         """Wait no more."""
         self._ended.set()

@@ -205,6 +205,9 @@ class Receiving:
 
     async def _receive(self, most: int, wait: int, limit: int) -> tuple[Page, bool]:
         """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
+        if self._pauses.failing:
+            # a short poll says sooner that the trouble is over
+            wait = 1
         body = self._lost.popleft() if self._lost else self._queue.receive_body(most, wait)
         time = self._loop.time
         begun = time()

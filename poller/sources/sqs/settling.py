@@ -65,11 +65,14 @@ class Settling:
         account: Account,
         trouble: Trouble,
         *,
+        bug: Callable[[BaseException], None],
         delivered: OrderedDict[str, None],
         chance: Chance,
         log: Occasionally,
     ) -> None:
-        """`delivered`: ids of messages that were delivered but could not be deleted so far. Outlives this object."""
+        """`bug` is told of an error of ours. `delivered`, ids of messages that were delivered but could not be deleted
+        so far, outlives this object.
+        """
         self._queue = queue
         self._holding = holding
         self.account = account
@@ -78,8 +81,8 @@ class Settling:
         self._trouble = trouble
         # a FIFO group waits for the deletes of its last batch, so they are not kept for company
         linger = 0.0 if queue.name.fifo else LINGER
-        self._deletes: Gatherer[_Entry] = Gatherer(self._delete, linger)
-        self._changes: Gatherer[_Change] = Gatherer(self._change, linger)
+        self._deletes: Gatherer[_Entry] = Gatherer(self._delete, bug, linger)
+        self._changes: Gatherer[_Change] = Gatherer(self._change, bug, linger)
         self.delivered = delivered
         self._held_back: list[Record] | None = None
 
@@ -127,26 +130,32 @@ class Settling:
     async def _delete(self, entries: Sequence[_Entry]) -> None:
         """Try until each entry is deleted, or the service says that it never will be."""
         attempt = 0
-        while True:
-            try:
-                refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
-            except asyncio.CancelledError:
-                # the partition ends with this undone; if it is entered again, these are not delivered again
-                for record, _ in entries:
-                    self._remember(record)
-                raise
-            except CallError as error:
-                self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
-                self._trouble(error, DELETE_ACTION, SETTLE.cap)
-            else:
-                self._trouble(None, DELETE_ACTION, 0.0)
-                entries = self._judge(entries, refused) if refused else self._deleted(entries)
+        try:
+            while True:
+                entries = await self._try_to_delete(entries)
                 if not entries:
                     return
-            attempt += 1
-            for record, _ in entries:
+                attempt += 1
+                for record, _ in entries:
+                    self._remember(record)
+                await asyncio.sleep(SETTLE.delay(attempt, self._chance))
+        finally:
+            # The partition ends with these undone. If it is entered again they are not delivered again, and no lane
+            # waits for them any more.
+            for record, handover in entries:
                 self._remember(record)
-            await asyncio.sleep(SETTLE.delay(attempt, self._chance))
+                handover.finish()
+
+    async def _try_to_delete(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
+        """One call; returns what is to be tried again."""
+        try:
+            refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
+        except CallError as error:
+            self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
+            self._trouble(error, DELETE_ACTION, SETTLE.cap)
+            return entries
+        self._trouble(None, DELETE_ACTION, 0.0)
+        return self._judge(entries, refused) if refused else self._deleted(entries)
 
     def _judge(self, entries: Sequence[_Entry], refused: Sequence[Refused]) -> Sequence[_Entry]:
         """Take an answer apart in which not all was deleted; returns what is to be tried again."""

@@ -85,6 +85,7 @@ class SqsPartition:
             self._holding,
             self._status.account,
             self._trouble,
+            bug=self._bug,
             delivered=self._delivered,
             chance=self._chance,
             log=self._log,
@@ -127,6 +128,9 @@ class SqsPartition:
         lane = SqsLane(self._receiving, self._holding, self._settling, self._encode, fifo=self._queue_name.fifo)
         self._lanes.append(lane)
         return lane
+
+    def _bug(self, error: BaseException) -> None:
+        self._receiving.fail(error)
 
     def _poked(self) -> None:
         if self._admission.stopping:
