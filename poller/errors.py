@@ -60,3 +60,19 @@ class SourceUnavailable(PollerError):
         super().__init__(text)
         self.code = code
         self.text = text
+
+
+class IteratorExpired(PollerError):
+    """A shard iterator is too old to read on with: get a new one after the last record read."""
+
+
+class PositionTrimmed(PollerError):
+    """The position is older than anything the stream still holds: what lay between is gone."""
+
+
+class ShardGone(PollerError):
+    """The shard is no longer there, though its stream is: it was trimmed whole, with nothing left to read."""
+
+
+class StreamGone(PollerError):
+    """There is no such stream, or no longer."""

@@ -5,7 +5,7 @@ sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from poller.policy.response import Outcome
 from poller.record import Page, Record
@@ -129,4 +129,19 @@ class Function(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes."""
+        ...
+
+
+class Destination(Protocol):
+    """Where records that were given up are told of: an on-failure destination."""
+
+    name: str
+    """Its ARN."""
+
+    async def send(self, record: dict[str, Any], *, batch_event: bytes, shard_id: str, now: float) -> None:
+        """Send one invocation record, once. Raises CallError; the caller tries again.
+
+        `batch_event` is the event of the records given up, for destinations that hold a payload beside the metadata;
+        `now` the instant of the record's `timestamp`, epoch seconds.
+        """
         ...
