@@ -66,7 +66,7 @@ class Wiring:
                 function.payload_limit,
                 SHORTEST_RECEIVE,
             ),
-            policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
+            report_batch_item_failures=mapping.report_batch_item_failures,
             admission=admission,
             status=status,
             chance=chance,
@@ -78,6 +78,7 @@ class Wiring:
             admission=admission,
             status=status,
             options=SqsOptions(mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds),
+            policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=chance,
             log=rare,
         )
