@@ -62,6 +62,10 @@ class SourceUnavailable(PollerError):
         self.text = text
 
 
+class StateError(PollerError):
+    """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
+
+
 class IteratorExpired(PollerError):
     """A shard iterator is too old to read on with: get a new one after the last record read."""
 

@@ -4,12 +4,13 @@ A mapping reads one source; a source has partitions, the unit of restart; a part
 sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two batches in one lane.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, Protocol, Self
 
 from poller.policy.backoff import Chance
 from poller.policy.delivery import Step
 from poller.policy.invocation_record import Discarded
+from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.response import Outcome
 from poller.record import Page, Record
 
@@ -201,4 +202,36 @@ class Destination(Protocol):
         `batch_event` is the event of the records given up, for destinations that hold a payload beside the metadata;
         `now` the instant of the record's `timestamp`, epoch seconds.
         """
+        ...
+
+
+class StateStore(Protocol):
+    """Positions that outlive the process, by mapping. Every call raises StateError when it did not go through; what was
+    stored before then still stands.
+    """
+
+    async def load(self, uuid: str) -> StreamProgress | None:
+        """Everything stored of a mapping; None for a new one."""
+        ...
+
+    async def begin(self, uuid: str, progress: StreamProgress) -> None:
+        """Store this in place of everything that was stored of the mapping."""
+        ...
+
+    async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
+        """Store one shard. Returns when it is durable; calls made together are written together, and of several for
+        one shard the last counts.
+        """
+        ...
+
+    async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
+        """Forget shards that are finished and no longer listed."""
+        ...
+
+    async def stored(self) -> dict[str, tuple[str, str]]:
+        """Name and event source ARN of every mapping something is stored of, by uuid."""
+        ...
+
+    async def forget(self, uuid: str) -> None:
+        """Give a mapping's position up."""
         ...
