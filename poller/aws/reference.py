@@ -16,31 +16,14 @@ from aiobotocore.session import AioSession
 from botocore import exceptions as sdk
 
 from poller.aws.port import Operation, Reply
-from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+from poller.aws.sdk_errors import as_call_error
+from poller.errors import AnswerLost
 
 CONNECTIONS = 1000
 """Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""
 CONNECT_TIMEOUT = 10.0
 CHUNK = 64 * 1024
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
-
-_NO_CREDENTIALS = (
-    sdk.NoCredentialsError,
-    sdk.PartialCredentialsError,
-    sdk.CredentialRetrievalError,
-    sdk.TokenRetrievalError,
-    sdk.SSOError,
-    sdk.ProfileNotFound,
-)
-_NOT_SENT = (
-    sdk.EndpointConnectionError,
-    sdk.ConnectTimeoutError,
-    sdk.ProxyConnectionError,
-    sdk.SSLError,
-    sdk.NoRegionError,
-    sdk.EndpointProviderError,
-    sdk.UnknownEndpointError,
-)
 
 
 class ReferenceTransport:
@@ -65,7 +48,7 @@ class ReferenceTransport:
             metadata = answer["ResponseMetadata"]
             return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], raw)
         except (sdk.BotoCoreError, sdk.ClientError) as error:
-            raise _as_ours(error) from error
+            raise as_call_error(error) from error
 
     async def _client(self, operation: Operation, timeout: float) -> Any:  # noqa: ASYNC109
         key = (operation.service, operation.resend, timeout)
@@ -120,22 +103,3 @@ async def _invoke(client: Any, operation: Operation, body: bytes) -> Reply:
             if len(payload) > operation.max_reply_bytes:
                 raise AnswerLost(f"the answer is over {operation.max_reply_bytes} bytes")
     return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], bytes(payload))
-
-
-def _as_ours(error: Exception) -> CallError:
-    """The SDK's exception as the value every transport gives."""
-    if isinstance(error, sdk.ClientError):
-        told = error.response.get("Error", {})
-        metadata = error.response.get("ResponseMetadata", {})
-        retry_after = metadata.get("HTTPHeaders", {}).get("retry-after", "")
-        return ServiceError(
-            metadata.get("HTTPStatusCode", 0),
-            str(told.get("Code", "Unknown")),
-            str(told.get("Message", "")),
-            retry_after=float(retry_after) if retry_after.isdecimal() else None,
-        )
-    if isinstance(error, _NO_CREDENTIALS):
-        return NoCredentials(str(error))
-    if isinstance(error, _NOT_SENT):
-        return NotSent(str(error))
-    return AnswerLost(str(error))
