@@ -13,8 +13,10 @@ from poller.aws.port import Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
 from poller.errors import AnswerLost, CallError, ServiceError
 
-SERVICES = ("sqs", "lambda")
+SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda")
 """Whose hot operations go through a transport."""
+HOSTS = {"dynamodbstreams": "streams.dynamodb"}
+"""First labels of a service's host where they are not its name."""
 
 
 class AwsSettings(CredentialSettings, Protocol):
@@ -58,7 +60,7 @@ class Transports:
         return ReferenceTransport(open_session(aws, region), region, endpoints)
 
     def _proxy(self, aws: AwsSettings, service: str, region: str) -> str | None:
-        url = aws.for_service(service)[0] or f"https://{service}.{region}.amazonaws.com"
+        url = aws.for_service(service)[0] or f"https://{HOSTS.get(service, service)}.{region}.amazonaws.com"
         return proxy_for(url, self._environ)
 
     async def close(self) -> None:
