@@ -41,8 +41,9 @@ class Watermark(Generic[Entry]):
 
     def passed(self, sequence_number: str | None) -> None:
         """The shard was read up to here. A lane with nothing unsettled has come as far."""
-        if not self.unsettled and sequence_number is not None:
-            self.position = sequence_number
+        if self.unsettled or sequence_number is None or at_or_below(sequence_number, self.position):
+            return
+        self.position = sequence_number
 
     def settle(self, records: Sequence[Entry]) -> None:
         """Done with for good, in whatever order. Each of them must have been dealt, and is settled once."""

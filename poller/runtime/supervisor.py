@@ -12,7 +12,7 @@ from poller.errors import SourceUnavailable
 from poller.policy.backoff import SOURCE
 from poller.ports import Partition, Source
 from poller.runtime.lane import LaneContext, run_lane
-from poller.runtime.status import LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
+from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 
 SETTLED_IN = 60.0
 """Seconds a partition has to run before an error counts as its first again."""
@@ -49,7 +49,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
             async with partition:
                 entered = time()
                 shown.reason, status.reached = None, True
-                _show_trouble(status)
+                status.show_troubles()
                 log.info("source_reached", partition=partition.name)
                 await _run_lanes(partition, context, shown)
             continue
@@ -64,17 +64,10 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         delay = SOURCE.delay(failures, context.chance)
         status.reached = True
         shown.reason = Reason(code, text, since=now, until=now + delay)
-        _show_trouble(status)
+        status.show_troubles()
         await stop.wait(delay)
     if partition.finished:
         status.partitions.remove(shown)
-
-
-def _show_trouble(status: MappingStatus) -> None:
-    """A mapping is running while none of its partitions is in trouble, and else has the trouble of the first."""
-    troubles = [partition.reason for partition in status.partitions if partition.reason is not None]
-    status.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
-    status.reason = troubles[0] if troubles else None
 
 
 def _innermost(error: BaseException) -> str:

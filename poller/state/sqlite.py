@@ -56,6 +56,8 @@ class SqliteState:
 
     async def begin(self, uuid: str, progress: StreamProgress) -> None:
         """See `StateStore`."""
+        # what still waits to be written is of before
+        self._waiting = {key: shard for key, shard in self._waiting.items() if key[0] != uuid}
         await self._run(self._database.begin, uuid, progress)
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:

@@ -1,6 +1,7 @@
 """The calls to the stream of one DynamoDB table. Retries beyond the transport's are the caller's."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from poller.aws.port import AWS_JSON_1_0, Operation, Transport
@@ -37,6 +38,7 @@ class DynamoDBStreamApi:
 
     reads_per_second = 5.0
     """DynamoDB names no number, but at most two readers a shard; AWS Lambda's own poller makes four reads a second."""
+    bytes_per_second = inf
     most_records = 1000
     latest_is_instant = False
 

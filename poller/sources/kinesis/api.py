@@ -33,6 +33,7 @@ class KinesisApi:
     """A `ShardApi`. The ARN goes with each call, so that a stream of another account can be read."""
 
     reads_per_second = 5.0
+    bytes_per_second = 2.0 * 1024 * 1024
     most_records = 10_000
     latest_is_instant = True
 

@@ -75,6 +75,8 @@ class ShardApi(Protocol):
 
     reads_per_second: float
     """The service's quota of GetRecords calls per shard."""
+    bytes_per_second: float
+    """Its quota of bytes read per shard; infinite where there is none."""
     most_records: int
     """Largest Limit of one read."""
     latest_is_instant: bool
