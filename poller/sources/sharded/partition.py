@@ -75,19 +75,17 @@ class ShardPartition:
         complete = kind is None and not stream.admission.stopping and self._failure is None
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # without an await before it: a hard stop may come at any of them
         stream.status.account.returned += sum(lane.give_up() for lane in self._lanes)
-        if self._abandoned:
-            await self._saving.abandon()
-            self.finished = True
-            return
-        stream.progress.shards[self.name] = self.progress()
         try:
-            async with asyncio.timeout(None if kind is None else HARD_STOP):
-                await self._saving.finish()
-        except TimeoutError:
-            stream.log.tell("progress_not_stored", asyncio.get_running_loop().time(), partition=self.name)
-        await self._saving.abandon()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._abandoned:
+                self.finished = True
+                return
+            stream.progress.shards[self.name] = self.progress()
+            await self._store(None if kind is None else HARD_STOP)
+        finally:
+            await self._saving.abandon()
         if kind is None and self._failure is not None:
             raise self._failure
         if complete and self._over and not self._drained:
@@ -95,6 +93,14 @@ class ShardPartition:
             self.finished = True
             stream.limits.forget(stream.arn, self.name)
             self._topology.finished(self.name)
+
+    async def _store(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._saving.finish()
+        except TimeoutError:
+            now = asyncio.get_running_loop().time()
+            self._stream.log.tell("progress_not_stored", now, partition=self.name)
 
     @property
     def fixed_lanes(self) -> int:
