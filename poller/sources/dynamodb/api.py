@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from poller import codec
 from poller.aws.port import AWS_JSON_1_0, Operation, Transport
 from poller.errors import IteratorExpired, PositionTrimmed, ServiceError, ShardGone, StreamGone
 from poller.record import Record
@@ -96,6 +97,10 @@ class DynamoDBStreamApi:
         with expecting(RECORDS):
             following = answer.members.get("NextShardIterator") or None
             return ShardPage(answer.members["Records"], following, answer.size, date=answer.date)
+
+    def bound(self, items: Sequence[Any]) -> int:
+        # images nest, so nothing is cheaper than writing them
+        return len(codec.dumps(items)) + self.record_overhead * len(items)
 
     def sequence_number(self, item: Any) -> str:
         number: str = item["dynamodb"]["SequenceNumber"]

@@ -103,6 +103,9 @@ class KinesisApi:
                 answer.date,
             )
 
+    def bound(self, items: Sequence[Any]) -> int:
+        return event.bound(items) + self.record_overhead * len(items)
+
     def sequence_number(self, item: Any) -> str:
         number: str = item["SequenceNumber"]
         return number

@@ -10,13 +10,23 @@ from poller import codec
 from poller.policy.invocation_record import iso_milliseconds
 from poller.record import Record
 
-ADDED_PER_RECORD = 640
-"""An upper bound, in bytes, of what a record's event has beyond the record's own JSON, the two ARNs apart: names and
-constants, and shard id and sequence number (128 characters at most each) once more in `eventID`."""
+ADDED_PER_RECORD = 704
+"""An upper bound, in bytes, of what a record's event has beyond its data and key, the two ARNs apart: names and
+constants, the timestamp, shard id and, twice, sequence number (128 characters at most each)."""
+
+
+MOST_PER_CHARACTER = 6
+"""Bytes of a character in JSON: `\\u0001`."""
 
 
 def added_per_record(arn: str, invoke_identity_arn: str) -> int:
     return ADDED_PER_RECORD + len(arn) + len(codec.dumps(invoke_identity_arn))
+
+
+def bound(items: Sequence[Any]) -> int:
+    """What data and keys of raw records come to in an event at the most, in bytes."""
+    keys = sum([len(item["PartitionKey"]) for item in items])
+    return sum([len(item["Data"]) for item in items]) + MOST_PER_CHARACTER * keys
 
 
 def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> Callable[[Sequence[Record]], bytes]:

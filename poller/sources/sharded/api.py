@@ -101,6 +101,10 @@ class ShardApi(Protocol):
         """One read. `limit` is at most `most_records`."""
         ...
 
+    def bound(self, items: Sequence[Any]) -> int:
+        """No selection of these raw items makes more than this many bytes of an event. Cheaper than making it."""
+        ...
+
     def sequence_number(self, item: Any) -> str:
         """Of a raw item; decimal text, to be compared as a number."""
         ...

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Protocol
 
-from poller import codec
 from poller.policy.frontier import Watermark, at_or_below
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import LaneProgress
@@ -109,14 +108,14 @@ class StreamLane:
     def _cut(self, limit: int) -> Page:
         page = self._pages[0]
         if len(page.records) <= limit:
-            return self._pages.popleft()
-        part = page.records[:limit]
-        page.records = page.records[limit:]
+            # what is left of a page still has the whole page's bound
+            part = self._pages.popleft().records
+        else:
+            part, page.records = page.records[:limit], page.records[limit:]
         return Page(part, page.bound if page.bound <= LOOSE_BOUND else self._bound(part))
 
     def _bound(self, records: Sequence[Record]) -> int:
-        added = self._stream.api.record_overhead * len(records)
-        return len(codec.dumps([record.item for record in records])) + added
+        return self._stream.api.bound([record.item for record in records])
 
     def put_back(self, page: Page) -> None:
         """See `Lane.put_back`."""

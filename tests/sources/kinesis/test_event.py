@@ -64,5 +64,6 @@ def test_an_event_is_never_larger_than_the_answer_and_what_is_said_to_be_added(k
         "Data": base64.b64encode(data).decode(),
         "PartitionKey": key,
     }
-    added = len(api().encoder("s" * 128)(records([item]))) - len(codec.dumps(item))
-    assert added <= api().record_overhead
+    event = len(api().encoder("s" * 128)(records([item])))
+    assert event <= len(codec.dumps(item)) + api().record_overhead
+    assert event <= api().bound([item])
