@@ -87,7 +87,7 @@ class Journey:
             await asyncio.sleep(self.chance.uniform(0, 2 * self.seconds / changes))
             shards = stream.open_shards()
             if len(shards) > 1 and self.chance.random() < 0.5:
-                ranges = sorted(((stream.shards[one].hashes.start, one) for one in shards))
+                ranges = sorted((stream.shards[one].hashes.start, one) for one in shards)
                 index = self.chance.randrange(len(ranges) - 1)
                 stream.merge(ranges[index][1], ranges[index + 1][1])
             else:

@@ -83,7 +83,9 @@ class StreamWorld:
 
     def put(self, key: str, number: int) -> str:
         """One record; the number it is known by."""
-        found = self.stream.put(key, str(number)) if isinstance(self.stream, KinesisStream) else self._write(key, number)
+        found = (
+            self.stream.put(key, str(number)) if isinstance(self.stream, KinesisStream) else self._write(key, number)
+        )
         assert found is not None
         return found
 
