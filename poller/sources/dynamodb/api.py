@@ -1,5 +1,6 @@
 """The calls to the stream of one DynamoDB table. Retries beyond the transport's are the caller's."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
@@ -21,6 +22,8 @@ DESCRIBE = _operation("DescribeStream", 15.0)
 ITERATOR = _operation("GetShardIterator", 15.0)
 RECORDS = _operation("GetRecords", 30.0)
 
+BETWEEN_PAGES = 0.2
+"""Seconds between two pages of the listing."""
 MISSING = "ResourceNotFoundException"
 TRIMMED = "TrimmedDataAccessException"
 ACTIVE = frozenset({"ENABLING", "ENABLED"})
@@ -68,6 +71,8 @@ class DynamoDBStreamApi:
             if not last:
                 return found
             request["ExclusiveStartShardId"] = last
+            # ten such calls a second are all an account has
+            await asyncio.sleep(BETWEEN_PAGES)
 
     async def iterator(self, shard_id: str, position: Position) -> str:
         assert position.timestamp is None, "streams of tables know no position by time"

@@ -39,6 +39,7 @@ class ShardPartition:
         self._topology = topology
         self._lanes: list[StreamLane] = []
         self._abandoned = False
+        self._page_behind: float | None = None
 
     async def __aenter__(self) -> Self:
         stream = self._stream
@@ -169,8 +170,7 @@ class ShardPartition:
             for lane in self._lanes:
                 if lane.waits_for_stored:
                     lane.bell.ring()
-        if page.behind_seconds is not None:
-            self._stream.status.lag.seconds = page.behind_seconds
+        self._page_behind = page.behind_seconds
         if self._until is not None and at_or_below(self._until, self.read_to):
             self._drained = True
             self._finish_dealing()
@@ -286,6 +286,15 @@ class ShardPartition:
         else:
             lanes = tuple(lane.progress() for lane in self._lanes)
         return ShardProgress(lanes, self._progress.initial)
+
+    @property
+    def behind(self) -> float | None:
+        """Seconds: how old the oldest record in hand is, else how far the last read was behind. None is not known."""
+        oldest = [self._stream.arrival(lane.oldest) for lane in self._lanes if lane.held and lane.oldest is not None]
+        now = self._stream.clock.time(asyncio.get_running_loop().time())
+        if not oldest or now is None:
+            return self._page_behind
+        return max(0.0, now - min(oldest))
 
     @property
     def held(self) -> int:

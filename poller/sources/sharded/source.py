@@ -28,7 +28,7 @@ class ShardedSource:
         """Each shard when it may run."""
         stream, topology = self._stream, self._topology
         stream.admission.connect(self._poke)
-        stream.status.in_flight = lambda: sum(partition.held for partition in self._running.values())
+        stream.status.in_flight = self._looked_at
         opened = False
         while not stream.admission.stopping:
             if stream.refused is not None:
@@ -41,6 +41,12 @@ class ShardedSource:
             for shard in topology.startable(set(self._running)) if opened and stream.refused is None else ():
                 partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
                 yield partition
+
+    def _looked_at(self) -> int:
+        """Records in flight. Somebody looks: the age of the oldest of them is the lag, though nothing may be happening."""
+        ages = [age for partition in self._running.values() if (age := partition.behind) is not None]
+        self._stream.status.lag.seconds = max(ages, default=None)
+        return sum(partition.held for partition in self._running.values())
 
     def _poke(self) -> None:
         self._topology.bell.ring()
