@@ -19,14 +19,14 @@ class ShardedSource:
 
     def __init__(self, stream: Stream, mappings: Collection[str]) -> None:
         """`mappings` are the uuids of all that are configured: positions of others were left by removed ones."""
-        self._stream = stream
+        self.stream = stream
         self._mappings = mappings
         self._topology = Topology(stream)
         self._running: dict[str, ShardPartition] = {}
 
     async def partitions(self) -> AsyncIterator[Partition]:
         """Each shard when it may run."""
-        stream, topology = self._stream, self._topology
+        stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
         stream.status.in_flight = self._looked_at
         opened = False
@@ -45,7 +45,7 @@ class ShardedSource:
     def _looked_at(self) -> int:
         """Records in flight. Somebody looks: the age of the oldest of them is the lag, though nothing may be happening."""
         ages = [age for partition in self._running.values() if (age := partition.behind) is not None]
-        self._stream.status.lag.seconds = max(ages, default=None)
+        self.stream.status.lag.seconds = max(ages, default=None)
         return sum(partition.held for partition in self._running.values())
 
     def _poke(self) -> None:
@@ -55,7 +55,7 @@ class ShardedSource:
 
     async def _open(self, facts: StreamFacts) -> bool:
         """See that this is the stream our positions are of, and that there are some. Says whether shards may start."""
-        stream = self._stream
+        stream = self.stream
         try:
             if not stream.progress.epoch and not await self._load(facts):
                 return False
@@ -69,20 +69,20 @@ class ShardedSource:
         return True
 
     def _show_whether_active(self, facts: StreamFacts) -> None:
-        status = self._stream.status
+        status = self.stream.status
         status.reached = True
         if facts.active:
             status.trouble = None
         elif status.trouble is None or status.trouble.code is not ReasonCode.STREAM_DISABLED:
-            text = f"{self._stream.arn} is disabled or being deleted; what it still holds is read"
+            text = f"{self.stream.arn} is disabled or being deleted; what it still holds is read"
             now = asyncio.get_running_loop().time()
             status.trouble = Reason(ReasonCode.STREAM_DISABLED, text, since=now)
-            self._stream.log.tell("source_unavailable", now, code=ReasonCode.STREAM_DISABLED.value, text=text)
-        if not self._stream.admission.stopping:
+            self.stream.log.tell("source_unavailable", now, code=ReasonCode.STREAM_DISABLED.value, text=text)
+        if not self.stream.admission.stopping:
             status.show_troubles()
 
     async def _load(self, facts: StreamFacts) -> bool:
-        stream = self._stream
+        stream = self.stream
         progress = await stream.store.load(stream.uuid)
         if progress is None:
             left = await self._left_by_others()
@@ -94,7 +94,7 @@ class ShardedSource:
         return True
 
     async def _left_by_others(self) -> str | None:
-        stream = self._stream
+        stream = self.stream
         for uuid, (name, arn) in (await stream.store.stored()).items():
             if arn == stream.arn and uuid not in self._mappings:
                 return (
@@ -109,7 +109,7 @@ class ShardedSource:
         The shards were listed before the instant was taken: one that was closed then holds nothing younger, and one
         that is not among them is read from its beginning.
         """
-        stream = self._stream
+        stream = self.stream
         start = (stream.wall() if facts.date is None else facts.date) if latest else None
         progress = StreamProgress(stream.name, stream.arn, facts.epoch, start)
         if latest:
@@ -120,7 +120,7 @@ class ShardedSource:
 
     async def _replaced(self, facts: StreamFacts) -> bool:
         """There is another stream of the same name: every position is one of a stream that is gone."""
-        stream, choice = self._stream, self._stream.options.on_stream_recreated
+        stream, choice = self.stream, self.stream.options.on_stream_recreated
         if choice == "stop":
             self._refuse(
                 ReasonCode.STREAM_RECREATED,
@@ -135,7 +135,7 @@ class ShardedSource:
         return True
 
     def _refuse(self, code: ReasonCode, text: str) -> None:
-        self._stream.refused = SourceUnavailable(code.value, text)
+        self.stream.refused = SourceUnavailable(code.value, text)
         self._topology.trouble(code, text)
         self._abandon_all()
 
@@ -145,7 +145,7 @@ class ShardedSource:
         self._running = {}
 
     async def _forget_trimmed(self) -> None:
-        stream, shards = self._stream, self._topology.shards
+        stream, shards = self.stream, self._topology.shards
         finished = {shard_id for shard_id, progress in stream.progress.shards.items() if progress.finished}
         trimmed = forgettable(finished, shards.values()) - self._running.keys()
         if trimmed:

@@ -4,7 +4,6 @@ A `StreamLife` is one process; the account, its streams and what was stored live
 """
 
 import asyncio
-import json
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,11 +12,14 @@ from poller.configuration.arns import parse_source
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping
 from poller.errors import StateError
+from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
 from poller.sources.sharded.limits import ReadLimits
+from poller.sources.sharded.source import ShardedSource
+from poller.sources.sharded.stream import Tell
 from poller.state.memory import MemoryStore
 from poller.wiring import Wiring
 from tests.fakes.aws import FakeAws
@@ -152,6 +154,9 @@ class StreamLife:
 
     async def _run(self, mapping: EventSourceMapping) -> None:
         wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+        assert isinstance(wired.source, ShardedSource)
+        stream = wired.source.stream
+        stream.tell = None if stream.tell is None else self._noting(stream.tell)
         await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
 
     @property
@@ -164,16 +169,16 @@ class StreamLife:
     async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
         if self.dead:
             await asyncio.get_running_loop().create_future()
-        reply = await self.world.aws.call(operation, body, timeout)
-        if operation.name == "SendMessage":
-            self._note_discarded(json.loads(json.loads(body)["MessageBody"]))
-        return reply
+        return await self.world.aws.call(operation, body, timeout)
 
-    def _note_discarded(self, record: dict[str, Any]) -> None:
-        batch = record.get("KinesisBatchInfo") or record["DDBStreamBatchInfo"]
-        first, last = batch["startSequenceNumber"], batch["endSequenceNumber"]
-        entries = self.world.ledger.between(self.world.stream.arn, batch["shardId"], first, last)
-        self.world.ledger.note("discarded", [entry.sequence_number for entry in entries], loop_time())
+    def _noting(self, tell: Tell) -> Tell:
+        """What a destination accepted is done. Its record names first and last only, of one lane among several."""
+
+        async def noting(discarded: Discarded, shard_id: str, now: float) -> None:
+            await tell(discarded, shard_id, now)
+            self.world.ledger.note("discarded", [record.identifier for record in discarded.records], loop_time())
+
+        return noting
 
     async def close(self) -> None:
         """The account's own."""
