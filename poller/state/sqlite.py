@@ -38,7 +38,7 @@ class SqliteState:
         self._lock = StateLock(path)
         try:
             _refuse_network(path.parent)
-            _check(path)
+            check(path)
             self._database = Database(path)
         except EnvironmentProblem:
             self._lock.release()
@@ -88,6 +88,10 @@ class SqliteState:
         """See `StateStore`."""
         await self._run(self._database.forget, uuid)
 
+    def forget_now(self, uuid: str) -> None:
+        """The same for a command, which has no event loop."""
+        self._database.forget(uuid)
+
     async def _run(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
 
@@ -98,7 +102,10 @@ class SqliteState:
         self._lock.release()
 
 
-def _check(path: Path) -> None:
+def check(path: Path, *, claim: bool = True) -> None:
+    """See that a file is sound, ours and not newer than this program; `claim` marks it as ours. Raises
+    EnvironmentProblem.
+    """
     try:
         with closing(sqlite3.connect(path)) as database:
             (version,) = database.execute("PRAGMA user_version").fetchone()
@@ -113,8 +120,9 @@ def _check(path: Path) -> None:
                 )
             if owner != APPLICATION_ID and (version or owner or _has_tables(database)):
                 raise EnvironmentProblem(f"{path} is an SQLite file of another program; give `state` another path")
-            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if claim:
+                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     except sqlite3.Error as error:
         raise EnvironmentProblem(
             f"the state file {path} cannot be used: {error}; restore it, or move it away to start without positions"
