@@ -28,7 +28,6 @@ class ReasonCode(StrEnum):
     RETRY = "retry"
     DESTINATION = "destination"
     READ_AHEAD = "read_ahead"
-    PARENT = "parent"
     MEMORY = "memory"
     CREDENTIALS = "credentials"
     ACCESS_DENIED = "access_denied"

@@ -5,15 +5,13 @@ read with go on, to the last record any of them knows of, and the keys are dealt
 """
 
 import asyncio
-from typing import Any, Self
-from zlib import crc32
+from typing import Self
 
 from poller.errors import SourceUnavailable, StreamGone
-from poller.policy.frontier import at_or_below
 from poller.policy.progress import LaneProgress, ShardProgress
-from poller.record import Record
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.dealing import Dealing
 from poller.sources.sharded.horizon import Horizon
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.reader import ShardReader
@@ -51,19 +49,16 @@ class ShardPartition:
         self._held = 0
         self._over = self._drained = False
         self._failure: BaseException | None = None
-        self.read_to = self._progress.position
-        self._passed_over_before = stream.passed_over_before(self._progress)
-        furthest = self._progress.furthest
-        self._careful = self._until is not None or furthest != self.read_to or bool(self._passed_over_before)
         encode = stream.api.encoder(self.name)
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
             lane.resume(lane_progress)
+        self._dealing = Dealing(stream, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
         begin = stream.start_of(self._progress)
-        if self.read_to is not None:
-            begin = Position("AFTER_SEQUENCE_NUMBER", self.read_to)
+        if self._progress.position is not None:
+            begin = Position("AFTER_SEQUENCE_NUMBER", self._progress.position)
         self._reader = ShardReader(stream, self._shard, begin, self)
         self._horizon = Horizon(stream, self._shard, self._lanes)
         self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
@@ -121,6 +116,11 @@ class ShardPartition:
         return self._over
 
     @property
+    def read_to(self) -> str | None:
+        """See `Reading.read_to`."""
+        return self._dealing.read_to
+
+    @property
     def failed(self) -> bool:
         """See `Reading.failed`."""
         return self._failure is not None or self._abandoned
@@ -155,69 +155,15 @@ class ShardPartition:
 
     def take(self, page: ShardPage) -> bool:
         """See `Reads.take`."""
-        items = page.records
-        if items:
-            share = page.size // len(items) + 1
-            number = self._stream.api.sequence_number
-            records = [Record(item, number(item), None, share) for item in items]
-            bound = page.size + self._stream.api.record_overhead * len(items)
-            read_to: str | None = records[-1].identifier
-            if self._careful:
-                records, read_to = self._wanted(records)
-            # the watermark of a lane without records follows what was read, once what was read is dealt
-            self._deal(records, bound, share)
-            self.read_to = read_to
-            for lane in self._lanes:
-                if lane.waits_for_stored:
-                    lane.bell.ring()
+        if page.records:
+            size = self._dealing.deal(page.records, page.size)
+            self._held += size
+            self._stream.admission.memory.hold(size)
         self._page_behind = page.behind_seconds
-        if self._until is not None and at_or_below(self._until, self.read_to):
-            self._drained = True
+        self._drained = self._dealing.complete
+        if self._drained:
             self._finish_dealing()
         return not self._drained
-
-    def _wanted(self, records: list[Record]) -> tuple[list[Record], str | None]:
-        """Without what is settled already, older than the start, or beyond where keys are dealt anew."""
-        stream, until, read_to = self._stream, self._until, self.read_to
-        wanted = []
-        for record in records:
-            if until is not None and not at_or_below(record.identifier, until):
-                read_to = until
-                break
-            read_to = record.identifier
-            if stream.arrival(record) < self._passed_over_before:
-                stream.status.account.polled += 1
-                stream.status.account.before_start += 1
-            elif not self._lanes[self._lane_of(record.item)].has_settled(record):
-                wanted.append(record)
-        furthest = self._progress.furthest
-        if until is None and not self._passed_over_before and (furthest is None or at_or_below(furthest, read_to)):
-            self._careful = False
-        return wanted, read_to
-
-    def _lane_of(self, item: Any) -> int:
-        if len(self._lanes) == 1:
-            return 0
-        return crc32(self._stream.api.key(item).encode("utf-8", "surrogatepass")) % len(self._lanes)
-
-    def _deal(self, records: list[Record], bound: int, share: int) -> None:
-        if not records:
-            return
-        size = share * len(records)
-        self._held += size
-        self._stream.admission.memory.hold(size)
-        self._stream.status.account.polled += len(records)
-        if len(self._lanes) == 1:
-            self._lanes[0].deal(records, bound)
-            return
-        dealt: list[list[Record]] = [[] for _ in self._lanes]
-        for record in records:
-            dealt[self._lane_of(record.item)].append(record)
-        for lane, own in zip(self._lanes, dealt, strict=True):
-            # before its first record, a lane without any has come as far as the shard was read
-            lane.progress()
-            if own:
-                lane.deal(own, bound)
 
     def end(self, children: tuple[Shard, ...]) -> None:
         """See `Reads.end`."""

@@ -43,7 +43,7 @@ class ShardedSource:
                 yield partition
 
     def _looked_at(self) -> int:
-        """Records in flight. Somebody looks: the age of the oldest of them is the lag, though nothing may be happening."""
+        """Records in flight. Somebody looks: the age of the oldest is the lag, though nothing may be happening."""
         ages = [age for partition in self._running.values() if (age := partition.behind) is not None]
         self.stream.status.lag.seconds = max(ages, default=None)
         return sum(partition.held for partition in self._running.values())

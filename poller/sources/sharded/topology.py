@@ -8,7 +8,7 @@ import asyncio
 from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, SourceUnavailable, StreamGone
 from poller.policy.backoff import SOURCE, Backoff
-from poller.policy.shards import holes, may_start, waits_for
+from poller.policy.shards import holes, may_start
 from poller.runtime.status import Reason, ReasonCode
 from poller.sources.sharded.api import Shard, StreamFacts
 from poller.sources.sharded.bell import Bell
@@ -39,15 +39,6 @@ class Topology:
     def startable(self, running: set[str]) -> list[Shard]:
         """What may be read now and is not."""
         return may_start(list(self.shards.values()), self._finished(), running)
-
-    def waiting(self, running: set[str]) -> int:
-        """How many shards wait for their parents."""
-        finished = self._finished()
-        return sum(
-            1
-            for shard in self.shards.values()
-            if shard.id not in finished | running and waits_for(shard, self.shards, finished, running)
-        )
 
     def _finished(self) -> set[str]:
         return {shard_id for shard_id, shard in self._stream.progress.shards.items() if shard.finished}
