@@ -178,6 +178,11 @@ def _account(status: MappingStatus) -> dict[str, int]:
     return {
         "polled": account.polled,
         "delivered": account.delivered,
+        "filtered": account.filtered,
+        "on_failure_destination_delivered": account.destination,
+        "dropped": account.dropped,
+        "expired": account.expired,
+        "before_start": account.before_start,
         "returned": account.returned,
         "deleted": account.deleted,
         "in_flight": in_flight,
