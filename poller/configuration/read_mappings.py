@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from poller.configuration.arns import SUPPORTED_KINDS, EventSource, parse_source
+from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
 from poller.configuration.cross_checks import cross_check
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
@@ -49,7 +49,8 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     source, later = _source(node, report)
     if later:
         return None
-    foreign = {name: reason for name in node.value if (reason := not_for(source.kind if source else SQS, name))}
+    kind = source.kind if source else _kind_meant(node)
+    foreign = {name: reason for name in node.value if (reason := not_for(kind, name))}
     for name, reason in foreign.items():
         report.say(reason, name)
     written = report.validated(WrittenMapping, node.without(foreign))
@@ -79,6 +80,13 @@ def _shared(one: EventSourceMapping, other: EventSourceMapping) -> tuple[str, st
     if one.uuid == other.uuid:
         return "uuid", f"makes {one.uuid} the mapping's uuid"
     return None
+
+
+def _kind_meant(node: Node) -> str:
+    """Of a source whose ARN is wrong: what else is written is judged by what was probably meant."""
+    arn = node.get("event_source_arn")
+    _, _, service, *_ = [*(str(arn.value) if arn else "").split(":"), "", "", ""]
+    return SOURCE_KINDS.get(service, SQS)
 
 
 def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
