@@ -54,6 +54,7 @@ class Streams:
                 mapping.poll_interval_seconds,
                 mapping.idle_poll_interval_seconds,
                 mapping.on_stream_recreated,
+                mapping.max_bytes_in_flight,
             ),
             policy=StreamPolicy(
                 mapping.maximum_retry_attempts,

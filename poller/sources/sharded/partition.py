@@ -47,6 +47,7 @@ class ShardPartition:
         self._until = None if progress is not None else stored.furthest
         self._progress = progress or stored
         self._held = 0
+        self._waits_for_room = False
         self._over = self._drained = False
         self._failure: BaseException | None = None
         encode = stream.api.encoder(self.name)
@@ -127,10 +128,13 @@ class ShardPartition:
 
     def let_go(self, size: int) -> None:
         """See `Reading.let_go`."""
-        before, self._held = self._held, self._held - size
+        self._held -= size
         self._stream.admission.memory.let_go(size)
-        if before >= self._stream.options.read_ahead > self._held:
+        if self._waits_for_room and self._held < self._stream.read_ahead:
+            self._waits_for_room = False
             self.show(None)
+            self._reader.bell.ring()
+        elif not self._held:
             self._reader.bell.ring()
 
     def changed(self) -> int:
@@ -144,10 +148,16 @@ class ShardPartition:
     # what the reader tells
 
     @property
+    def empty(self) -> bool:
+        """See `Reads.empty`."""
+        return not self._held
+
+    @property
     def full(self) -> bool:
         """See `Reads.full`."""
-        if self._held < self._stream.options.read_ahead:
+        if self._held < self._stream.read_ahead:
             return False
+        self._waits_for_room = True
         slowest = max(range(len(self._lanes)), key=lambda number: self._lanes[number].held)
         text = f"lane {slowest} is the slowest; the shard is read on when it has settled more"
         self.show(Reason(ReasonCode.READ_AHEAD, text, since=asyncio.get_running_loop().time()))

@@ -29,6 +29,11 @@ class Reads(Protocol):
         """Whether so much is held that reading must wait."""
         ...
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held."""
+        ...
+
     def take(self, page: ShardPage) -> bool:
         """The next page; False when nothing further is wanted."""
         ...
@@ -80,7 +85,9 @@ class ShardReader:
         admission = self._stream.admission
         while not admission.stopping:
             now = time()
-            if self._reads.full or not admission.lanes(now):
+            # a shard with nothing in hand is read although the mapping's bound is reached: the bytes are held by shards
+            # that stand still, and one that does not may not stand still with them
+            if self._reads.full or not (admission.lanes(now) or self._reads.empty):
                 await self.bell.wait()
                 continue
             left = max(self._read_at + self._interval - now, self._limit.wait(now))

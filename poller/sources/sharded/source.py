@@ -38,7 +38,9 @@ class ShardedSource:
             if facts is not None:
                 opened = await self._open(facts)
             self._running = {name: one for name, one in self._running.items() if not one.finished}
+            stream.running = len(self._running)
             for shard in topology.startable(set(self._running)) if opened and stream.refused is None else ():
+                stream.running = len(self._running) + 1
                 partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
                 yield partition
 

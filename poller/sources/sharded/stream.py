@@ -40,7 +40,8 @@ class StreamOptions:
     idle_poll_interval: float = 1.0
     """The same of a shard that brings nothing, after a while."""
     on_stream_recreated: OnRecreated = "stop"
-    read_ahead: int = READ_AHEAD
+    max_bytes_in_flight: int = 2 * READ_AHEAD
+    """Of the whole mapping; shards share it evenly, so that those which stand still leave the others room."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +66,8 @@ class Stream:
     """Our own clock, epoch seconds; only for what no service has dated."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
+    running: int = 0
+    """Shards that are read now."""
     refused: SourceUnavailable | None = None
     """Why nothing may be read, until somebody decides."""
 
@@ -90,6 +93,11 @@ class Stream:
         if latest is None or not progress.initial or self.api.latest_is_instant:
             return 0.0
         return float(int(latest))
+
+    @property
+    def read_ahead(self) -> int:
+        """Bytes one shard may hold before it is read no further."""
+        return min(READ_AHEAD, self.options.max_bytes_in_flight // max(1, self.running))
 
     def service_time(self) -> float:
         """Epoch seconds now."""

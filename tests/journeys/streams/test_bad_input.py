@@ -184,3 +184,21 @@ async def test_read_ahead_is_bounded_and_the_slow_lane_named():
     assert "lane 0" in life.status.partitions[0].reason.text
     await life.end()
     assert life.account.polled == life.account.returned
+
+
+async def test_shards_that_stand_still_leave_the_others_room():
+    """All but one of them fill the mapping's bound together."""
+    world = StreamWorld(shards=4, reads_per_second=None)
+    stuck = set(world.stream.open_shards()[1:])
+    world.function.handler = lambda event: (
+        function_error() if event["Records"][0]["eventID"].partition(":")[0] in stuck else None
+    )
+    life = StreamLife(world, world.mapping(max_bytes_in_flight=4 * 1024 * 1024, batch_size=1))
+    for number in range(100):
+        world.stream.put(f"k{number}", "x" * 500_000)
+    await asyncio.sleep(300)
+    healthy = [entry for entry in world.ledger.entries.values() if entry.shard not in stuck]
+    assert len(healthy) > 10
+    assert all(entry.succeeded for entry in healthy)
+    assert life.status.in_flight() < 75
+    await life.end()
