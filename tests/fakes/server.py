@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http.client import responses
 
-from poller.aws.port import AWS_JSON_1_0, Operation, Reply
+from poller.aws.port import AWS_JSON_1_0, Operation, Reply, Transport
 from poller.errors import CallError, ServiceError
 from tests.fakes.aws import FakeAws
 
@@ -40,8 +40,9 @@ class Request:
 
 
 @contextlib.asynccontextmanager
-async def serving(aws: FakeAws) -> AsyncIterator[str]:
-    """The URL of it, on a free port of this machine, until the block ends."""
+async def serving(aws: Transport) -> AsyncIterator[str]:
+    """The URL of it, on a free port of this machine, until the block ends. A queue whose URL a program makes up from
+    this one needs it as its own."""
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,7 +61,7 @@ async def serving(aws: FakeAws) -> AsyncIterator[str]:
         await server.wait_closed()
 
 
-async def _converse(aws: FakeAws, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _converse(aws: Transport, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
             request = await _read(reader)
