@@ -1,6 +1,7 @@
 """`poller run` as a process against streams that split, merge and roll over under load, killed and started again."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -180,3 +181,45 @@ async def test_a_poison_record_ends_in_the_on_failure_queue(tmp_path):
     assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert told["requestContext"]["approximateInvokeCount"] == 2
     assert told["responseContext"]["functionError"] == "Unhandled"
+
+
+@pytest.mark.slow
+async def test_kinesis_local_splits_and_merges_under_load(tmp_path, kinesis_local):
+    """Its records are counted by what the function was handed: none missing, each key in order, none twice."""
+    client, name = kinesis_local.client("kinesis"), "live"
+    waiter = client.get_waiter("stream_exists")
+
+    def settled():
+        waiter.wait(StreamName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
+        shards = client.list_shards(StreamName=name)["Shards"]
+        return [shard["ShardId"] for shard in shards if "EndingSequenceNumber" not in shard["SequenceNumberRange"]]
+
+    def put_some(start):
+        for number in range(start, start + 60):
+            client.put_record(StreamName=name, PartitionKey=f"key {number % 5}", Data=f"{number:04}".encode())
+
+    handed = []
+    aws = real_time_aws()
+    aws.function("fn", lambda event: handed.extend(record["kinesis"] for record in event["Records"]))
+    client.create_stream(StreamName=name, ShardCount=1)
+    settled()
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        arn = f"arn:aws:kinesis:eu-west-1:{kinesis_local.account}:stream/{name}"
+        own = {"aws": {"services": {"kinesis": {"endpoint_url": kinesis_local.url}}}}
+        daemon = Daemon(tmp_path, url, mapping("m", arn, **own))
+        put_some(0)
+        async with daemon.running():
+            await watched.until(lambda: len(handed) >= 60, daemon)
+            [shard] = settled()
+            client.split_shard(StreamName=name, ShardToSplit=shard, NewStartingHashKey=str(2**127))
+            low, high = settled()
+            put_some(60)
+            client.merge_shards(StreamName=name, ShardToMerge=low, AdjacentShardToMerge=high)
+            settled()
+            put_some(120)
+            await watched.until(lambda: len(handed) >= 180, daemon)
+    by_key = {f"key {key}": [f"{number:04}" for number in range(key, 180, 5)] for key in range(5)}
+    assert by_key == {
+        key: [base64.b64decode(one["data"]).decode() for one in handed if one["partitionKey"] == key] for key in by_key
+    }
