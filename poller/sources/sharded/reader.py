@@ -19,6 +19,8 @@ from poller.sources.sharded.stream import Stream
 
 SLOWER = 1.5
 """By how much each empty page stretches the pause of an idle shard."""
+THROTTLES_SHOWN = 3
+"""Throttled reads in a row that are trouble. Fewer are what readers of one shard cost each other now and then."""
 
 
 class Reads(Protocol):
@@ -174,8 +176,11 @@ class ShardReader:
         now = asyncio.get_running_loop().time()
         text = text_of(error, "GetRecords", f"{self._stream.arn} {self._shard.id}")
         self._stream.log.tell("call_failed", now, text=text, next_in=round(self._interval, 1))
+        code = ReasonCode(code_of(error))
+        if code is ReasonCode.THROTTLED and self._failures < THROTTLES_SHOWN:
+            return
         since = now if self._trouble is None else self._trouble.since
-        self._trouble = Reason(ReasonCode(code_of(error)), text, since=since, until=now + self._interval)
+        self._trouble = Reason(code, text, since=since, until=now + self._interval)
         self._reads.show(self._trouble)
 
     def _pause_after(self, failures: int) -> None:
