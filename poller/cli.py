@@ -4,7 +4,6 @@ Decides how a failure is told and which code it gives; the commands themselves l
 imported by the command that needs them, since the daemon's memory is measured.
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,8 +13,9 @@ import typer
 
 from poller import __version__, telemetry
 from poller.commands.client import Client, NoAnswer, address_of
+from poller.commands.configured import ConfigPaths, loaded
 from poller.commands.filter import app as filter_commands
-from poller.configuration import Configuration, load
+from poller.commands.state import app as state_commands
 from poller.errors import ConfigurationError, EnvironmentProblem
 
 DONE = 0
@@ -32,15 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(filter_commands, name="filter")
+app.add_typer(state_commands, name="state")
 
-ConfigPaths = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--config",
-        metavar="PATH",
-        help="File or directory; repeatable. Default: $POLLER_CONFIG, ./poller.yaml, /etc/poller/.",
-    ),
-]
 Api = Annotated[
     str | None,
     typer.Option(metavar="URL|unix:PATH", help="Where the daemon listens. Default: api.listen of the configuration."),
@@ -66,7 +59,7 @@ def _options(
 @app.command()
 def run(config: ConfigPaths = None) -> None:
     """Run the daemon, in the foreground."""
-    configuration = _load(config)
+    configuration = loaded(config)
     from poller import daemon  # noqa: PLC0415
 
     raise typer.Exit(daemon.run(configuration))
@@ -77,7 +70,7 @@ def check(config: ConfigPaths = None) -> None:
     """Validate the configuration and show the mappings it makes."""
     from poller.commands import check as command  # noqa: PLC0415
 
-    command.show(_load(config))
+    command.show(loaded(config))
 
 
 @app.command()
@@ -114,13 +107,9 @@ def health(api: Api = None, config: ConfigPaths = None) -> None:
     raise typer.Exit(DONE if code == 200 else NOT_SO)
 
 
-def _load(paths: list[Path] | None) -> Configuration:
-    return load(paths or None, environ=os.environ)
-
-
 def _client(api: str | None, paths: list[Path] | None) -> Client:
     try:
-        settings = _load(paths).settings.api
+        settings = loaded(paths).settings.api
     except ConfigurationError:
         # who names the daemon asks about that one, whatever lies around here; it may want no token
         if api is None or paths:

@@ -13,9 +13,11 @@ from poller.aws.transports import Transports
 from poller.configuration import Configuration, EventSourceMapping, Settings
 from poller.control import health
 from poller.control.server import serve
+from poller.ports import StateStore
 from poller.runtime.status import DaemonStatus, MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
+from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
 from poller.wiring import Wiring
 
@@ -31,7 +33,7 @@ def run(configuration: Configuration) -> int:
     telemetry.configure(settings.log.level, settings.log.format)
     state = SqliteState(settings.state_path) if settings.state_path is not None else None
     try:
-        return fast.run(Daemon(configuration).run())
+        return fast.run(Daemon(configuration, state or MemoryStore()).run())
     finally:
         if state is not None:
             state.close()
@@ -40,8 +42,9 @@ def run(configuration: Configuration) -> int:
 class Daemon:
     """One process's mappings, from start to exit."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, store: StateStore) -> None:
         self._configuration = configuration
+        self._store = store
         self._log = telemetry.logger()
         self._tasks: dict[asyncio.Task[None], MappingStatus] = {}
         self._hard = asyncio.Event()
@@ -56,7 +59,12 @@ class Daemon:
             transports = Transports(self._log)
             stack.push_async_callback(transports.close)
             self._status.aws_requests = transports.requests
-            wiring = Wiring(transports, settings.max_bytes_in_flight)
+            wiring = Wiring(
+                transports,
+                settings.max_bytes_in_flight,
+                store=self._store,
+                mappings={mapping.uuid for mapping in self._configuration.mappings},
+            )
             stack.push_async_callback(wiring.close)
             # every mapping is known before the first question about readiness can be answered
             mappings = [(mapping, self._show(mapping)) for mapping in self._configuration.mappings]
@@ -170,6 +178,11 @@ def _account(status: MappingStatus) -> dict[str, int]:
     return {
         "polled": account.polled,
         "delivered": account.delivered,
+        "filtered": account.filtered,
+        "on_failure_destination_delivered": account.destination,
+        "dropped": account.dropped,
+        "expired": account.expired,
+        "before_start": account.before_start,
         "returned": account.returned,
         "deleted": account.deleted,
         "in_flight": in_flight,

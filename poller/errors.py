@@ -61,3 +61,23 @@ class SourceUnavailable(PollerError):
         super().__init__(text)
         self.code = code
         self.text = text
+
+
+class StateError(PollerError):
+    """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
+
+
+class IteratorExpired(PollerError):
+    """A shard iterator is too old to read on with: get a new one after the last record read."""
+
+
+class PositionTrimmed(PollerError):
+    """The position is older than anything the stream still holds: what lay between is gone."""
+
+
+class ShardGone(PollerError):
+    """The shard is no longer there, though its stream is: it was trimmed whole, with nothing left to read."""
+
+
+class StreamGone(PollerError):
+    """There is no such stream, or no longer."""

@@ -4,9 +4,13 @@ A mapping reads one source; a source has partitions, the unit of restart; a part
 sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two batches in one lane.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol, Self
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Any, Protocol, Self
 
+from poller.policy.backoff import Chance
+from poller.policy.delivery import Step
+from poller.policy.invocation_record import Discarded
+from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.response import Outcome
 from poller.record import Page, Record
 
@@ -49,8 +53,44 @@ class Admission(Protocol):
         ...
 
 
+class Delivery(Protocol):
+    """The delivery of one batch: asked for the next step, told the outcome of each invocation."""
+
+    failure: str | None
+    """Why the last invocation failed as a whole; None when it did not."""
+    failed: int
+    """Records the last invocation failed."""
+    gap: bool
+    """Whether a record was settled although an earlier one of its group failed."""
+
+    def next_step(self, now: float) -> Step | None:
+        """The next thing to do; None when every record has left. `now` is the loop's time."""
+        ...
+
+    def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
+        """The outcome of the invocation that `next_step` asked for."""
+        ...
+
+    def accepted(self) -> None:
+        """What the last Discard gave up is done with."""
+        ...
+
+    def remaining(self) -> list[Record]:
+        """What has not left yet, for a stop that cannot wait."""
+        ...
+
+
 class Lane(Protocol):
     """A strictly sequential path of records out of a partition. One task calls it, one call at a time."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will ever be received any more."""
+        ...
+
+    async def unfinished(self) -> Delivery | None:
+        """What an earlier life of this lane left in the middle, to be delivered before anything else. Asked once."""
+        ...
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
         """The next records, at most `limit`; an empty page after `wait` seconds or at a soft stop.
@@ -68,8 +108,16 @@ class Lane(Protocol):
         """The event the function sees."""
         ...
 
-    def hold_until(self, records: Sequence[Record]) -> float:
-        """Until when (loop time) a batch that cannot be invoked may be kept."""
+    def delivery(self, records: Sequence[Record]) -> Delivery:
+        """The rules this batch is delivered by. The lane may look at it as long as it lasts."""
+        ...
+
+    def keep(self) -> None:
+        """Write down how far the delivery has come, for it will wait now. Hands over and returns."""
+        ...
+
+    async def tell(self, discarded: Discarded) -> bool:
+        """Tell the on-failure destination, once; False when there is none. Raises CallError."""
         ...
 
     def settle(self, records: Sequence[Record]) -> None:
@@ -89,6 +137,16 @@ class Partition(Protocol):
     """The unit of ownership and restart. Entering reaches the source; leaving gives back what is not settled."""
 
     name: str
+
+    @property
+    def fixed_lanes(self) -> int | None:
+        """How many lanes it has; None where the mapping's pace says so."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether there will never be anything to read any more: it is left for good."""
+        ...
 
     async def __aenter__(self) -> Self:
         """Raises SourceUnavailable."""
@@ -129,4 +187,51 @@ class Function(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes."""
+        ...
+
+
+class Destination(Protocol):
+    """Where records that were given up are told of: an on-failure destination."""
+
+    name: str
+    """Its ARN."""
+
+    async def send(self, record: dict[str, Any], *, batch_event: bytes, shard_id: str, now: float) -> None:
+        """Send one invocation record, once. Raises CallError; the caller tries again.
+
+        `batch_event` is the event of the records given up, for destinations that hold a payload beside the metadata;
+        `now` the instant of the record's `timestamp`, epoch seconds.
+        """
+        ...
+
+
+class StateStore(Protocol):
+    """Positions that outlive the process, by mapping. Every call raises StateError when it did not go through; what was
+    stored before then still stands.
+    """
+
+    async def load(self, uuid: str) -> StreamProgress | None:
+        """Everything stored of a mapping; None for a new one."""
+        ...
+
+    async def begin(self, uuid: str, progress: StreamProgress) -> None:
+        """Store this in place of everything that was stored of the mapping."""
+        ...
+
+    async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
+        """Store one shard. Returns when it is durable; calls made together are written together, and of several for
+        one shard the last counts.
+        """
+        ...
+
+    async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
+        """Forget shards that are finished and no longer listed."""
+        ...
+
+    async def stored(self) -> dict[str, tuple[str, str]]:
+        """Name and event source ARN of every mapping something is stored of, by uuid."""
+        ...
+
+    async def forget(self, uuid: str) -> None:
+        """Give a mapping's position up."""
         ...

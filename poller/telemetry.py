@@ -18,6 +18,15 @@ bound):
 | source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
 | call_failed | warning | a call to the source brought no good answer; it is made again |
 | attributes_not_read | warning | the queue's attributes could not be read anew; the last ones are used on |
+| position_trimmed | warning | the stream no longer holds what comes behind a position; its beginning is read |
+| gap_in_shard | warning | reading went on behind a gap; its ends, and how many seconds it spans where known |
+| records_expired | warning | the stream no longer holds what was tried in vain |
+| hole_in_hash_keys | warning | no listed shard takes some hash keys |
+| stream_recreated | warning | there is a new stream of the same name, and it is read as configured |
+| retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
+| progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
+| batch_discarded | warning | records were given up at a limit of the mapping's |
+| destination_failed | warning | the on-failure destination did not accept; it is tried again |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |

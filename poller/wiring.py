@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -17,18 +17,19 @@ from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
-from poller.ports import Function, Source
+from poller.ports import Function, Source, StateStore
 from poller.runtime.admission import Admission
 from poller.runtime.lane import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
+from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sqs.queue import QueueName
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
+from poller.state.memory import MemoryStore
+from poller.wiring_streams import Streams, queue_url
 
-DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-b": "sc2s.sgov.gov"}
-"""Of partitions that do not end in amazonaws.com; only the form of a queue's URL depends on it."""
 SHORTEST_RECEIVE = 1.0
 """Seconds: WaitTimeSeconds is whole, so a shorter rest of a window would be a loop of short polls."""
 
@@ -44,8 +45,18 @@ class Wired:
 class Wiring:
     """Builds parts, and keeps what several mappings share: transports, functions with their slots, and memory."""
 
-    def __init__(self, transports: Transports, max_bytes_in_flight: int) -> None:
+    def __init__(
+        self,
+        transports: Transports,
+        max_bytes_in_flight: int,
+        *,
+        store: StateStore | None = None,
+        mappings: Collection[str] = (),
+        limits: ReadLimits | None = None,
+    ) -> None:
+        """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
         self._transports = transports
+        self._streams = Streams(transports, store or MemoryStore(), mappings, limits or ReadLimits())
         self._memory = Memory(max_bytes_in_flight)
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
@@ -56,7 +67,7 @@ class Wiring:
         """Make no call; what cannot be reached shows once the mapping runs."""
         chance = random.random
         start, most = mapping.lanes
-        pace = Pace(start, most)
+        pace = Pace(start, most, steady=mapping.source.kind != "sqs")
         admission = Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance)
         rare = Occasionally(log)
         function = await self._function(mapping.function, mapping.region)
@@ -67,20 +78,23 @@ class Wiring:
                 mapping.batch_size,
                 mapping.maximum_batching_window_in_seconds,
                 function.payload_limit,
-                SHORTEST_RECEIVE,
+                SHORTEST_RECEIVE if mapping.source.kind == "sqs" else 0.0,
             ),
-            policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
+            report_batch_item_failures=mapping.report_batch_item_failures,
             admission=admission,
             status=status,
             chance=chance,
             log=rare,
         )
+        if mapping.source.kind != "sqs":
+            return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
             _queue_name(mapping),
             await self._transports.get(mapping.aws, mapping.region),
             admission=admission,
             status=status,
             options=SqsOptions(mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds),
+            policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=chance,
             log=rare,
         )
@@ -136,7 +150,5 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
 
 def _queue_name(mapping: EventSourceMapping) -> QueueName:
     source = mapping.source
-    partition = source.arn.split(":")[1]
-    host = f"https://sqs.{source.region}.{DNS_SUFFIXES.get(partition, 'amazonaws.com')}"
-    url = f"{(mapping.endpoint_url or host).rstrip('/')}/{source.account}/{source.name}"
+    url = queue_url(source.arn, source.region, source.account, source.name, mapping.endpoint_url)
     return QueueName(source.arn, url, source.region, source.fifo)

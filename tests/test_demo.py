@@ -1,5 +1,6 @@
 """`poller demo`: it runs by itself, leaves nothing behind, and says yes only to an account that balances."""
 
+import base64
 import io
 import json
 import os
@@ -17,11 +18,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from poller.cli import main
-from poller.demo import local_aws, orders, summary, view
-from poller.demo.account import Facts, exit_code, problems, sentence
-from poller.demo.function import ship_orders
+from poller.demo import local_aws, orders, streams, summary, view
+from poller.demo.account import Facts, StreamFacts, exit_code, problems, sentence, stream_sentence
+from poller.demo.function import count, ship_orders
 from poller.demo.ledger import Ledger, Tail
-from poller.demo.picture import History, Picture
+from poller.demo.picture import History, Picture, StreamPicture
 from poller.demo.process import child
 from poller.demo.shop import Depth
 from poller.errors import EnvironmentProblem
@@ -65,6 +66,9 @@ def test_accounts_for_every_order_whatever_the_users_environment_says(tmp_path):
     assert re.search(r"^produced +60 ", output, re.MULTILINE)
     assert re.search(r"^unaccounted +0 *$", output, re.MULTILINE)
     assert f"order {orders.UNDELIVERABLE}: failed on every receive" in output
+    assert "clicks: 60 produced = 59 delivered + 1 in the on-failure destination" in output
+    assert f"record {streams.POISON}: " in output
+    assert "stock: 60 produced = 60 delivered" in output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -123,6 +127,18 @@ def account(**changes):
     return {"polled": 9, "delivered": 2, "returned": 7, "deleted": 2, "in_flight": 0, "unaccounted": 0} | changes
 
 
+def of_clicks(**changes):
+    """Three clicks: two delivered, and the poison one told to the destination."""
+    facts = {
+        "name": streams.STREAM,
+        "produced": {1, 2, streams.POISON},
+        "ledger": Ledger(Counter({1: 1, 2: 1}), Counter({1: 1, streams.POISON: 2}), batches=5, crashed=2),
+        "given_up": [streams.POISON],
+        "daemon": {"polled": 3, "delivered": 2, "on_failure_destination_delivered": 1, "returned": 0, "unaccounted": 0},
+    }
+    return StreamFacts(**facts | changes)
+
+
 def printed(renderable, width=120):
     console = Console(width=width, record=True, file=io.StringIO())
     console.print(renderable)
@@ -178,6 +194,53 @@ def test_an_order_delivered_twice_is_told_and_no_loss():
     )
     assert exit_code(facts) == 0
     assert re.search(r"delivered again +1 ", shown(facts))
+
+
+def test_a_stream_s_account_is_told_with_its_poison():
+    clicks = of_clicks()
+    facts = balanced(streams=[clicks])
+    assert problems(facts) == []
+    assert stream_sentence(clicks) == "clicks: 3 produced = 2 delivered + 1 in the on-failure destination"
+    assert stream_sentence(clicks) in shown(facts)
+    assert f"record {streams.POISON}: 2 invocations failed" in shown(facts)
+    assert "3 read = 2 delivered + 1 given up" in shown(facts)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"given_up": []}, "records unaccounted for: 1"),
+        ({"given_up": [streams.POISON] * 2}, "a record is in the on-failure destination more than once"),
+        ({"given_up": [2, streams.POISON]}, "given up, though they can be read: 2"),
+        ({"ledger": Ledger(Counter({1: 1, 2: 1, streams.POISON: 1}))}, "a poison record was delivered"),
+        ({"ledger": Ledger(Counter({1: 2, 2: 1}))}, "poller counts 2 deliveries, the function 3"),
+        ({"daemon": of_clicks().daemon | {"unaccounted": 1}}, "records poller cannot account for: 1"),
+        (
+            {"daemon": of_clicks().daemon | {"on_failure_destination_delivered": 2}},
+            "poller counts 2 given up, the destination 1",
+        ),
+    ],
+)
+def test_a_stream_s_account_that_was_tampered_with_is_found_out(changes, problem):
+    facts = balanced(streams=[of_clicks(**changes)])
+    assert exit_code(facts) == 1
+    assert f"clicks: {problem}" in problems(facts)
+
+
+def test_a_poison_click_fails_the_batch_it_is_in(ledger):
+    clicks = [
+        {"kinesis": {"data": base64.b64encode(streams._click(number)).decode()}}
+        for number in range(streams.POISON, streams.POISON + 3)
+    ]
+    with pytest.raises(count.UnreadableClick, match="one of 3"):
+        count.handler({"Records": clicks}, None)
+    count.handler({"Records": clicks[1:]}, None)
+    count.handler({"Records": [{"dynamodb": {"Keys": {"number": {"N": "9"}}}}]}, None)
+    found = Ledger()
+    for line in ledger.lines():
+        found.add(line)
+    assert set(found.shipped) == {streams.POISON + 1, streams.POISON + 2, 9}
+    assert found.failed[streams.POISON] == found.crashed == 1
 
 
 @pytest.fixture
@@ -252,7 +315,9 @@ def a_picture(elapsed=1.0, produced=620):
     events = [
         {"timestamp": "2026-01-01T10:11:12.5Z", "level": "warning", "event": "batch_failed", "why": "x" * 200}
     ] * 4
-    return Picture(elapsed, "producing", 1000, produced, 590, 120, Depth(12, 24, 1), mapping, events)
+    clicks = {"counters": {"on_failure_destination_delivered": 1}, "reason": reason}
+    shown = StreamPicture("clicks", "Kinesis", produced, 500, 7, clicks), StreamPicture("stock", "DynamoDB", 620, 620)
+    return Picture(elapsed, "producing", 1000, produced, 590, 120, Depth(12, 24, 1), mapping, events, shown)
 
 
 def test_the_live_view_fits_a_small_terminal_and_shows_rates_batches_retries_reasons_and_log():
@@ -274,6 +339,8 @@ def test_the_live_view_fits_a_small_terminal_and_shows_rates_batches_retries_rea
         "●●·  2 invoking, 1 no data",
         "the function is running",
         "10:11:12 batch_failed",
+        "500 of 620 delivered, 7 batches failed and halved, 1 in the destination",
+        "stock    620 of 620 delivered",
     ):
         assert expected in text, text
 
@@ -281,7 +348,8 @@ def test_the_live_view_fits_a_small_terminal_and_shows_rates_batches_retries_rea
 def test_without_a_terminal_the_same_is_told_in_a_line():
     assert view.plain(a_picture()) == (
         "  1.0 s  producing: 620 produced, 590 delivered, 100 returned, 10 in flight, 14 to be retried, 12 waiting, "
-        "1 in the dead-letter queue (the function is running)"
+        "1 in the dead-letter queue (the function is running); clicks: 620 produced, 500 delivered, 1 given up; "
+        "stock: 620 produced, 620 delivered, 0 given up"
     )
 
 

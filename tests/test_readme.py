@@ -59,17 +59,30 @@ def test_the_example_configuration_loads(tmp_path):
 
 
 def test_its_table_of_commands_is_the_command_line():
-    listed = re.findall(r"^\| `poller ([a-z]+)", README, re.MULTILINE)
-    assert sorted(listed) == sorted(command.callback.__name__ for command in app.registered_commands)
+    listed = {
+        name
+        for row in README.splitlines()
+        if row.startswith("| `poller")
+        for name in re.findall(r"`poller ([a-z]+)", row)
+    }
+    commands = [command.callback.__name__ for command in app.registered_commands]
+    groups = [group.name or group.typer_instance.info.name for group in app.registered_groups]
+    assert sorted(listed) == sorted(commands + groups)
 
 
 @pytest.mark.parametrize(
     "mapping",
     [
-        {"event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s", "name": "s"},
         {
-            "event_source_arn": "arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/2026-01-01T00:00:00.000",
-            "name": "t",
+            "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s",
+            "name": "s",
+            "starting_position": "LATEST",
+            "tumbling_window_in_seconds": 60,
+        },
+        {
+            "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1760000000",
+            "name": "s",
+            "starting_position": "LATEST",
         },
         {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"},
         {
@@ -77,7 +90,7 @@ def test_its_table_of_commands_is_the_command_line():
             "filter_criteria": {"filters": [{"pattern": "{}"}]},
         },
     ],
-    ids=["kinesis", "dynamodb", "documentdb", "filter"],
+    ids=["tumbling window", "enhanced fan-out", "documentdb", "filter"],
 )
 def test_what_it_calls_not_supported_yet_is_refused(tmp_path, mapping):
     path = tmp_path / "poller.json"

@@ -16,7 +16,7 @@ from poller.aws.port import Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
 from poller.errors import AnswerLost, CallError, ServiceError
 
-SERVICES = ("sqs", "lambda")
+SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda")
 """Whose hot operations go through a transport."""
 
 

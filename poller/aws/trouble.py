@@ -38,10 +38,23 @@ CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
-DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDeniedException"})
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "AuthorizationError",
+        "KMS.AccessDeniedException",
+        "KMSAccessDenied",
+        "KMSAccessDeniedException",
+    }
+)
 MISSING = frozenset(
     {
         "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NotFound",
+        "NotFoundException",
         "QueueDoesNotExist",
         "QueueDeletedRecently",
         "AWS.SimpleQueueService.QueueDeletedRecently",

@@ -5,10 +5,19 @@ from dataclasses import dataclass
 
 SOURCE_KINDS = {"sqs": "sqs", "kinesis": "kinesis", "dynamodb": "dynamodb", "rds": "documentdb"}
 """The service part of an event source ARN, to the kind of source."""
-SUPPORTED_KINDS = frozenset({"sqs"})
+SUPPORTED_KINDS = frozenset({"sqs", "kinesis", "dynamodb"})
+SDK_SERVICES = {"dynamodb": "dynamodbstreams"}
+"""Where the SDK's name of what is called is not that of the ARN."""
 
 _ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d*):(?P<resource>.+)"
+)
+_STREAM = re.compile(r"stream/[A-Za-z0-9_.-]{1,128}")
+_CONSUMER = re.compile(r"stream/[A-Za-z0-9_.-]{1,128}/consumer/.+")
+_TABLE = re.compile(r"table/[A-Za-z0-9_.-]{1,255}(?:/stream/(?P<label>[^/]+))?")
+_DESTINATION = re.compile(
+    r"arn:aws[a-z-]*:(?:(?P<service>sqs|sns):[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(?P<fifo>\.fifo)?"
+    r"|s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
 )
 _QUEUE = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo|[A-Za-z0-9_-]{1,80}")
 # After FunctionName in the API model of CreateEventSourceMapping, which would also take `NAME:ALIAS` apart as
@@ -27,8 +36,9 @@ class EventSource:
 
     arn: str
     kind: str
-    """`sqs`, later `kinesis`, `dynamodb`, `documentdb`."""
+    """`sqs`, `kinesis`, `dynamodb`, later `documentdb`."""
     service: str
+    """The SDK's name of it."""
     region: str
     account: str
     name: str
@@ -51,7 +61,40 @@ def parse_source(arn: str) -> EventSource:
         raise ValueError("names no region or no account; write the whole ARN, arn:aws:sqs:REGION:ACCOUNT:QUEUE")
     if kind == "sqs" and not _QUEUE.fullmatch(resource):
         raise ValueError("does not end in a queue's name (letters, digits, - and _, at most 80)")
+    if kind == "kinesis":
+        _check_stream(resource)
+    if kind == "dynamodb":
+        _check_table(resource)
+    service = SDK_SERVICES.get(service, service)
     return EventSource(arn, kind, service, region, account, _resource_name(resource), resource.endswith(".fifo"))
+
+
+def _check_stream(resource: str) -> None:
+    if _CONSUMER.fullmatch(resource):
+        raise ValueError("names a consumer (enhanced fan-out), which is not supported yet; name the stream itself")
+    if not _STREAM.fullmatch(resource):
+        raise ValueError("does not end in stream/NAME")
+
+
+def _check_table(resource: str) -> None:
+    found = _TABLE.fullmatch(resource)
+    if found is None:
+        raise ValueError("does not end in table/NAME/stream/LABEL")
+    if found["label"] is None:
+        raise ValueError(
+            "is the ARN of a table; write that of its stream, which ends in /stream/LABEL (the table's LatestStreamArn)"
+        )
+
+
+def check_destination(arn: str) -> None:
+    """Raises ValueError for what cannot be told of records given up."""
+    if arn.startswith("kafka://"):
+        raise ValueError("is for Kafka mappings only; name an SQS queue, an SNS topic or an S3 bucket")
+    found = _DESTINATION.fullmatch(arn)
+    if found is None:
+        raise ValueError("must be the ARN of an SQS queue, an SNS topic or an S3 bucket")
+    if found["fifo"]:
+        raise ValueError("is a FIFO queue or topic, which cannot be a destination, as in Lambda; name a standard one")
 
 
 def _resource_name(resource: str) -> str:

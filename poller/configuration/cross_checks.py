@@ -1,13 +1,16 @@
 """Which parameters of one mapping cannot stand together. Each check gives the key at fault and the reason."""
 
+import time
 from collections.abc import Iterator
 
-from poller.configuration.arns import EventSource
+from poller.configuration.arns import EventSource, check_destination
 from poller.configuration.parameters import WrittenMapping
 
 Finding = tuple[tuple[str | int, ...], str]
 FIFO_MOST = 10
 """Messages of one batch from a FIFO queue."""
+LEAST_AGE = 60
+"""Seconds."""
 UNWINDOWED_MOST = 10
 """Messages of one receive; a larger batch takes several, so it needs a window to gather them."""
 
@@ -15,6 +18,9 @@ UNWINDOWED_MOST = 10
 def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
     yield from _batching(written, source)
     yield from _pollers(written)
+    if source.kind != "sqs":
+        yield from _position(written, source)
+        yield from _limits(written)
     yield from _not_yet(written)
     if written.fifo_stop_at_first_failure and not source.fifo:
         yield ("fifo_stop_at_first_failure",), "is for FIFO queues only; remove it"
@@ -55,6 +61,41 @@ def _pollers(written: WrittenMapping) -> Iterator[Finding]:
             (at,),
             "cannot stand beside scaling_config.maximum_concurrency; limit by maximum_pollers and remove the other",
         )
+
+
+def _position(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
+    position, timestamp = written.starting_position, written.starting_position_timestamp
+    possible = "TRIM_HORIZON or LATEST" if source.kind == "dynamodb" else "TRIM_HORIZON, LATEST or AT_TIMESTAMP"
+    if position is None:
+        yield ("starting_position",), f"is missing; it can be {possible}"
+    elif position == "AT_TIMESTAMP" and source.kind == "dynamodb":
+        yield ("starting_position",), f"AT_TIMESTAMP is not supported for a DynamoDB stream; it can be {possible}"
+    elif position == "AT_TIMESTAMP" and timestamp is None:
+        yield ("starting_position_timestamp",), "is missing; AT_TIMESTAMP needs it"
+    elif position != "AT_TIMESTAMP" and timestamp is not None:
+        yield ("starting_position_timestamp",), "is for starting_position AT_TIMESTAMP only; remove it"
+    if timestamp is not None and timestamp > time.time():
+        yield ("starting_position_timestamp",), "is in the future"
+    if written.name is None and written.uuid is None:
+        yield ("name",), "is missing; a stream's position is kept by its mapping's name (or uuid)"
+
+
+def _limits(written: WrittenMapping) -> Iterator[Finding]:
+    if 0 <= written.maximum_record_age_in_seconds < LEAST_AGE:
+        yield ("maximum_record_age_in_seconds",), f"must be either -1 (for ever) or between {LEAST_AGE} and 604800"
+    if written.tumbling_window_in_seconds:
+        yield ("tumbling_window_in_seconds",), "is not supported yet; remove it"
+    destinations = written.destination_config
+    if destinations is None:
+        return
+    at = "destination_config"
+    if destinations.on_success is not None:
+        yield (at, "on_success"), "is not supported for event source mappings, as in Lambda; remove it"
+    if destinations.on_failure.destination:
+        try:
+            check_destination(destinations.on_failure.destination)
+        except ValueError as error:
+            yield (at, "on_failure", "destination"), str(error)
 
 
 def _not_yet(written: WrittenMapping) -> Iterator[Finding]:

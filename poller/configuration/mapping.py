@@ -5,6 +5,7 @@ written is decided where it is read; nothing here knows files.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from poller.configuration.arns import EventSource
 from poller.configuration.functions import FunctionConfig
@@ -18,6 +19,9 @@ LANES_PER_POLLER = 10
 """Concurrent invocations one provisioned event poller handles for SQS."""
 MOST_HOLD_SECONDS = 42_300
 """11 h 45 min: SQS hides a message for at most 12 h after its receive, and the release takes its time."""
+
+StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+OnRecreated = Literal["stop", "trim_horizon", "latest"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,22 @@ class EventSourceMapping:
     function_response_types: tuple[str, ...] = ()
     scaling_config: ScalingConfig | None = None
     provisioned_poller_config: ProvisionedPollerConfig | None = None
+    starting_position: StartingPosition = "TRIM_HORIZON"
+    starting_position_timestamp: float | None = None
+    """Epoch seconds, with AT_TIMESTAMP."""
+    parallelization_factor: int = 1
+    maximum_retry_attempts: int = -1
+    """-1 is for ever."""
+    maximum_record_age_in_seconds: int = -1
+    bisect_batch_on_function_error: bool = False
+    on_failure_destination: str | None = None
+    """ARN."""
+    poll_interval_seconds: float = 1.0
+    """Our addition: between two reads of a shard."""
+    idle_poll_interval_seconds: float = 1.0
+    """Our addition: what that grows to while a shard brings nothing."""
+    on_stream_recreated: OnRecreated = "stop"
+    """Our addition: what a new stream of the same name means for the position in the old one."""
     metrics: tuple[str, ...] = ()
     """As written under `metrics_config`; EventCount is counted whether written or not."""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -63,7 +83,9 @@ class EventSourceMapping:
 
     @property
     def lanes(self) -> tuple[int, int]:
-        """`(start, most)`: batches in work at once."""
+        """`(start, most)`: batches in work at once; of a stream, per shard."""
+        if self.source.kind != "sqs":
+            return self.parallelization_factor, self.parallelization_factor
         if self.provisioned_poller_config is not None:
             pollers = self.provisioned_poller_config
             return LANES_PER_POLLER * pollers.minimum_pollers, LANES_PER_POLLER * pollers.maximum_pollers

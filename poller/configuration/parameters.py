@@ -4,13 +4,14 @@ A new source is new rows and columns here. Cross-checks between parameters are i
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from poller.configuration.fields import FilledText, Name, Whole, Written
-from poller.configuration.mapping import MOST_HOLD_SECONDS
+from poller.configuration.fields import FilledText, Name, Seconds, Whole, Written
+from poller.configuration.mapping import MOST_HOLD_SECONDS, OnRecreated, StartingPosition
 from poller.configuration.settings import LEAST_BYTES_IN_FLIGHT, MIB, AwsSettings
 from poller.configuration.sizes import Size
 
@@ -75,6 +76,17 @@ INSTEAD: Mapping[tuple[str, str], str] = {
     (SQS, "destination_config"): "give the queue a redrive policy with a dead-letter queue",
     (SQS, "document_db_event_source_config"): "remove it",
     (SQS, "source_access_configurations"): "remove it; credentials come from aws or the SDK's own chain",
+    **{
+        (kind, parameter): advice
+        for kind in sorted(_STREAMS)
+        for parameter, advice in (
+            ("scaling_config", "limit concurrent batches by parallelization_factor or the function's concurrency"),
+            ("provisioned_poller_config", "remove it; every shard has lanes of its own"),
+            ("document_db_event_source_config", "remove it"),
+            ("source_access_configurations", "remove it; credentials come from aws or the SDK's own chain"),
+        )
+    },
+    (DYNAMODB, "starting_position_timestamp"): "use TRIM_HORIZON or LATEST",
 }
 """What to do when a kind of source does not take a parameter."""
 
@@ -86,8 +98,22 @@ TITLES: Mapping[str, str] = {
 }
 
 
+OWN: Mapping[str, frozenset[str]] = {
+    "maximum_hold_seconds": frozenset({SQS}),
+    "failure_visibility_timeout_seconds": frozenset({SQS}),
+    "fifo_stop_at_first_failure": frozenset({SQS}),
+    "poll_interval_seconds": _STREAMS,
+    "idle_poll_interval_seconds": _STREAMS,
+    "on_stream_recreated": _STREAMS,
+}
+"""Our own parameters, and the kinds of source that take them; those not named are for all."""
+
+
 def not_for(kind: str, parameter: str) -> str | None:
-    """Why a source of this kind does not take a parameter; None if it does, or if it is no parameter of AWS's."""
+    """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter."""
+    own = OWN.get(parameter)
+    if own is not None and kind not in own:
+        return f"is for {'SQS queues' if SQS in own else 'streams'} only; remove it"
     sources = APPLIES.get(parameter)
     if sources is None or kind in sources:
         return None
@@ -113,6 +139,32 @@ class WrittenMetrics(Written):
 
 class WrittenFilters(Written):
     filters: list[Any] = Field(default_factory=list)
+
+
+class WrittenOnFailure(Written):
+    destination: str = Field(default="", max_length=350)
+
+
+class WrittenDestinations(Written):
+    on_failure: WrittenOnFailure = WrittenOnFailure()
+    on_success: Any = None
+
+
+def _instant(value: Any) -> Any:
+    """Epoch seconds, or ISO 8601 with its time zone. Raises ValueError."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(_INSTANT) from error
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"{_INSTANT}, with its time zone")
+        return value.timestamp()
+    return value
+
+
+_INSTANT = "must be epoch seconds or ISO 8601 such as 2026-01-31T12:00:00Z"
 
 
 def _tags(value: Any) -> Any:
@@ -146,6 +198,17 @@ class WrittenMapping(Written):
     function_response_types: list[Literal["ReportBatchItemFailures"]] = Field(default_factory=list, max_length=1)
     scaling_config: WrittenScaling | None = None
     provisioned_poller_config: WrittenPollers | None = None
+    starting_position: StartingPosition | None = None
+    starting_position_timestamp: Annotated[Seconds, BeforeValidator(_instant)] | None = None
+    parallelization_factor: Whole = Field(default=1, ge=1, le=10)
+    maximum_retry_attempts: Whole = Field(default=-1, ge=-1, le=10_000)
+    maximum_record_age_in_seconds: Whole = Field(default=-1, ge=-1, le=604_800)
+    bisect_batch_on_function_error: bool = False
+    tumbling_window_in_seconds: Whole = Field(default=0, ge=0, le=900)
+    destination_config: WrittenDestinations | None = None
+    poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
+    idle_poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
+    on_stream_recreated: OnRecreated = "stop"
     metrics_config: WrittenMetrics | None = None
     tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(default_factory=dict)
     aws: AwsSettings = AwsSettings()

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from poller.configuration.arns import SUPPORTED_KINDS, EventSource, parse_source
+from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
 from poller.configuration.cross_checks import cross_check
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
@@ -49,7 +49,8 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     source, later = _source(node, report)
     if later:
         return None
-    foreign = {name: reason for name in node.value if (reason := not_for(source.kind if source else SQS, name))}
+    kind = source.kind if source else _kind_meant(node)
+    foreign = {name: reason for name in node.value if (reason := not_for(kind, name))}
     for name, reason in foreign.items():
         report.say(reason, name)
     written = report.validated(WrittenMapping, node.without(foreign))
@@ -81,6 +82,13 @@ def _shared(one: EventSourceMapping, other: EventSourceMapping) -> tuple[str, st
     return None
 
 
+def _kind_meant(node: Node) -> str:
+    """Of a source whose ARN is wrong: what else is written is judged by what was probably meant."""
+    arn = node.get("event_source_arn")
+    _, _, service, *_ = [*(str(arn.value) if arn else "").split(":"), "", "", ""]
+    return SOURCE_KINDS.get(service, SQS)
+
+
 def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
     """The source, if it can be read; and whether its problem makes all other checks pointless."""
     arn = node.get("event_source_arn")
@@ -92,7 +100,9 @@ def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
         report.say(str(error), "event_source_arn")
         return None, False
     if source.kind not in SUPPORTED_KINDS:
-        report.say(f"names {TITLES[source.kind]}, which is not supported yet; SQS queues are", "event_source_arn")
+        report.say(
+            f"names {TITLES[source.kind]}, which is not supported yet; queues and streams are", "event_source_arn"
+        )
         return None, True
     return source, False
 
@@ -102,6 +112,7 @@ def _resolved(
 ) -> EventSourceMapping:
     name = written.name or f"{source.name}-{_short_name(function, functions)}"
     pollers, scaling = written.provisioned_poller_config, written.scaling_config
+    destinations = written.destination_config
     return EventSourceMapping(
         name=name,
         uuid=written.uuid or default_uuid(name),
@@ -114,6 +125,16 @@ def _resolved(
         function_response_types=tuple(written.function_response_types),
         scaling_config=ScalingConfig(**_given(scaling)) if scaling else None,
         provisioned_poller_config=ProvisionedPollerConfig(**_given(pollers)) if pollers else None,
+        starting_position=written.starting_position or "TRIM_HORIZON",
+        starting_position_timestamp=written.starting_position_timestamp,
+        parallelization_factor=written.parallelization_factor,
+        maximum_retry_attempts=written.maximum_retry_attempts,
+        maximum_record_age_in_seconds=written.maximum_record_age_in_seconds,
+        bisect_batch_on_function_error=written.bisect_batch_on_function_error,
+        on_failure_destination=(destinations.on_failure.destination or None) if destinations else None,
+        poll_interval_seconds=written.poll_interval_seconds,
+        idle_poll_interval_seconds=written.idle_poll_interval_seconds,
+        on_stream_recreated=written.on_stream_recreated,
         metrics=tuple(written.metrics_config.metrics) if written.metrics_config else (),
         tags=written.tags,
         aws=written.aws.merged_over(aws),

@@ -1,10 +1,35 @@
 """Whether every order is accounted for, and if not, what is wrong. Pure: facts in, judgement out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from poller.demo.ledger import Ledger
 from poller.demo.orders import UNDELIVERABLE
+from poller.demo.streams import POISON, STREAM
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What is said of one stream or table: by producer, function, on-failure destination and daemon."""
+
+    name: str
+    produced: Collection[int]
+    """Records by number."""
+    ledger: Ledger
+    given_up: Collection[int]
+    """Records the on-failure destination was told of."""
+    daemon: Mapping[str, int] | None
+    """As of `Facts`."""
+
+    @property
+    def delivered(self) -> int:
+        """Records, each counted once."""
+        return len(self.ledger.shipped)
+
+    @property
+    def unaccounted(self) -> int:
+        """Records nobody knows about; negative when there are more than were produced."""
+        return len(self.produced) - len(self.ledger.shipped.keys() | set(self.given_up))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +47,7 @@ class Facts:
     """The mapping's account as the daemon logs it at its end; None when it did not come so far."""
     exit_code: int | None
     """Of the daemon; None when it did not end."""
+    streams: Sequence[StreamFacts] = ()
 
     @property
     def delivered(self) -> int:
@@ -75,7 +101,40 @@ def problems(facts: Facts) -> list[str]:
             f"delivered, but never produced: {_list((shipped | dead) - set(facts.produced))}",
         ),
     ]
-    return [text for wrong, text in found if wrong] + _daemon_problems(facts)
+    of_orders = [text for wrong, text in found if wrong] + _daemon_problems(facts)
+    return of_orders + [problem for stream in facts.streams for problem in _stream_problems(stream)]
+
+
+def stream_sentence(facts: StreamFacts) -> str:
+    """Return the account of one stream in one line."""
+    parts = [f"{facts.delivered:,} delivered"]
+    for count, where in ((len(facts.given_up), "in the on-failure destination"), (facts.unaccounted, "unaccounted")):
+        if count:
+            parts.append(f"{count:,} {where}")
+    return f"{facts.name}: {len(facts.produced):,} produced = {' + '.join(parts)}"
+
+
+def _stream_problems(facts: StreamFacts) -> list[str]:
+    shipped, given_up = facts.ledger.shipped.keys(), set(facts.given_up)
+    poison = {POISON} if facts.name == STREAM else set()
+    found = [
+        (facts.unaccounted != 0, f"records unaccounted for: {facts.unaccounted:,}"),
+        (len(facts.given_up) != len(given_up), "a record is in the on-failure destination more than once"),
+        (bool(given_up - poison), f"given up, though they can be read: {_list(given_up - poison)}"),
+        (bool(shipped & poison), "a poison record was delivered"),
+    ]
+    account = facts.daemon
+    if account is not None:
+        told, delivered = account["on_failure_destination_delivered"], account["delivered"]
+        found += [
+            (account["unaccounted"] != 0, f"records poller cannot account for: {account['unaccounted']:,}"),
+            (told != len(facts.given_up), f"poller counts {told:,} given up, the destination {len(facts.given_up):,}"),
+            (
+                delivered != facts.ledger.shipped.total(),
+                f"poller counts {delivered:,} deliveries, the function {facts.ledger.shipped.total():,}",
+            ),
+        ]
+    return [f"{facts.name}: {text}" for wrong, text in found if wrong]
 
 
 def _daemon_problems(facts: Facts) -> list[str]:

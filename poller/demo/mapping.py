@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from poller.commands.client import Client, NoAnswer
 from poller.demo.ledger import Tail
 from poller.demo.local_aws import CREDENTIALS, REGION
 from poller.demo.process import Child, child
-from poller.demo.shop import FUNCTION, QUEUE, queue_arn
+from poller.demo.shop import COUNTER, FUNCTION, QUEUE, queue_arn
+from poller.demo.streams import FAILED, STREAM, Feed
 from poller.errors import EnvironmentProblem
 
 START_SECONDS = 30.0
@@ -35,11 +36,27 @@ event_source_mappings:
     batch_size: 10
     function_response_types: [ReportBatchItemFailures]
 """
+OF_STREAM = """\
+  - name: {name}
+    event_source_arn: {arn}
+    function_name: {function}
+    starting_position: TRIM_HORIZON
+"""
+OF_POISONED = """\
+    maximum_retry_attempts: 1
+    bisect_batch_on_function_error: true
+    destination_config: {{on_failure: {{destination: "{destination}"}}}}
+"""
 
 
-def configuration(url: str) -> str:
+def configuration(url: str, feeds: Sequence[Feed]) -> str:
     """Return the whole configuration file, for a local AWS at `url`."""
-    return CONFIGURATION.format(region=REGION, url=url, queue=queue_arn(QUEUE), function=FUNCTION)
+    text = CONFIGURATION.format(region=REGION, url=url, queue=queue_arn(QUEUE), function=FUNCTION)
+    for feed in feeds:
+        text += OF_STREAM.format(name=feed.name, arn=feed.arn, function=COUNTER + feed.name)
+        if feed.name == STREAM:
+            text += OF_POISONED.format(destination=queue_arn(FAILED))
+    return text
 
 
 class Daemon:
@@ -56,8 +73,8 @@ class Daemon:
         self.complaints: deque[str] = deque(maxlen=COMPLAINTS_KEPT)
         """The last lines above `info`, and those that are no log events, for when something went wrong."""
         self.stopping = False
-        self.account: dict[str, int] | None = None
-        """The mapping's last account, which the daemon logs when it has stopped."""
+        self.accounts: dict[str, dict[str, int]] = {}
+        """The mappings' last accounts, which the daemon logs when it has stopped."""
 
     @property
     def exit_code(self) -> int | None:
@@ -82,17 +99,17 @@ class Daemon:
                 case "stop_requested":
                     self.stopping = True
                 case "stopped":
-                    self.account = event["mappings"]["orders"]
+                    self.accounts = event["mappings"]
 
-    async def status(self) -> dict[str, Any] | None:
-        """Return the mapping's part of `/status`; None while there is no answer."""
+    async def status(self) -> dict[str, dict[str, Any]] | None:
+        """Return the mappings' parts of `/status`, by name; None while there is no answer."""
         if self._client is None:
             return None
         try:
             answer = await asyncio.to_thread(self._client.status)
         except NoAnswer:
             return None
-        return next(iter(answer["mappings"]), None)
+        return {mapping["name"]: mapping for mapping in answer["mappings"]}
 
     async def ready(self) -> None:
         """Wait for its first answer. Raises EnvironmentProblem."""

@@ -15,6 +15,37 @@ HISTORY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
+class StreamPicture:
+    """A stream or table at one moment."""
+
+    name: str
+    service: str
+    produced: int
+    delivered: int
+    """Records, by the function's ledger."""
+    failed: int = 0
+    """Invocations that raised."""
+    mapping: dict[str, Any] | None = None
+    """As of `Picture`."""
+
+    @property
+    def given_up(self) -> int:
+        """Records the on-failure destination was told of."""
+        return int(self.mapping["counters"]["on_failure_destination_delivered"]) if self.mapping else 0
+
+    @property
+    def left(self) -> int:
+        """Records that are neither."""
+        return self.produced - self.delivered - self.given_up
+
+    @property
+    def reason(self) -> str:
+        """Why the mapping stands where it stands, in words."""
+        reason = self.mapping["reason"] if self.mapping else None
+        return reason["text"] if reason else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One moment."""
 
@@ -30,6 +61,7 @@ class Picture:
     """The mapping's part of the daemon's status; None when there is none."""
     events: Sequence[dict[str, Any]] = ()
     """Last log events, oldest first."""
+    streams: Sequence[StreamPicture] = ()
 
     def count(self, name: str) -> int:
         """Return one of the daemon's counters."""

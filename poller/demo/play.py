@@ -11,12 +11,13 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 
 from poller.demo import local_aws, mapping, shop, summary
-from poller.demo.account import Facts, exit_code
+from poller.demo.account import Facts, StreamFacts, exit_code
 from poller.demo.ledger import Ledger, Tail
 from poller.demo.mapping import Daemon
-from poller.demo.picture import Picture
+from poller.demo.picture import Picture, StreamPicture
 from poller.demo.screen import Screen, screen
-from poller.demo.shop import Depth, Shop
+from poller.demo.shop import COUNTER, FUNCTION, QUEUE, Depth, Shop, ledger_of
+from poller.demo.streams import Feed
 
 PRODUCING = "producing"
 STEP_SECONDS = 0.125
@@ -35,15 +36,14 @@ async def play(console: Console, seconds: int, messages: int) -> int:
     # what is killed at the end may still be writing
     with tempfile.TemporaryDirectory(prefix="poller-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        ledger = folder / "ledger.jsonl"
         console.print("starting a local AWS …", style="dim")
-        async with local_aws.started(folder / "aws") as url, shop.opened(url, ledger) as counter:
+        async with local_aws.started(folder / "aws") as url, shop.opened(url, folder) as (counter, feeds):
             config = folder / "poller.yaml"
-            config.write_text(mapping.configuration(url), encoding="utf-8")
+            config.write_text(mapping.configuration(url, feeds), encoding="utf-8")
             with mapping.running(folder / "poller", config) as daemon:
                 await daemon.ready()
                 _introduce(console, config, daemon)
-                course = Course(counter, daemon, Tail(ledger), seconds, messages)
+                course = Course(counter, feeds, daemon, folder=folder, seconds=seconds, messages=messages)
                 with screen(console, seconds) as shown:
                     facts = await course.run(shown)
     console.print(summary.render(facts))
@@ -59,19 +59,35 @@ def _introduce(console: Console, config: Path, daemon: Daemon) -> None:
     console.print(f"from another terminal: poller status --watch --api {daemon.address}\n", style="dim")
 
 
+class Book:
+    """One function's ledger, as it grows."""
+
+    def __init__(self, folder: Path, function: str) -> None:
+        self._lines = Tail(ledger_of(folder, function))
+        self.ledger = Ledger()
+
+    def read(self) -> Ledger:
+        """Take in what was written since the last time."""
+        for line in self._lines.lines():
+            self.ledger.add(line)
+        return self.ledger
+
+
 class Course:
     """One run, from the first order to the account."""
 
-    def __init__(self, counter: Shop, daemon: Daemon, ledger: Tail, seconds: int, messages: int) -> None:
+    def __init__(
+        self, counter: Shop, feeds: list[Feed], daemon: Daemon, *, folder: Path, seconds: int, messages: int
+    ) -> None:
         self._shop = counter
+        self._feeds = [(feed, Book(folder, COUNTER + feed.name)) for feed in feeds]
         self._daemon = daemon
-        self._lines = ledger
-        self._ledger = Ledger()
+        self._book = Book(folder, FUNCTION)
         self._seconds = seconds
         self._messages = messages
         self._started = time.monotonic()
         self._depth = Depth()
-        self._mapping: dict[str, Any] | None = None
+        self._mappings: dict[str, dict[str, Any]] = {}
 
     async def run(self, shown: Screen) -> Facts:
         """Produce, wait until the queue is empty, stop the daemon, and gather what everybody counted."""
@@ -79,26 +95,38 @@ class Course:
             due = min(self._messages, int(self._messages * self._elapsed / self._seconds))
             room = max(0, DEEPEST - self._depth.left)
             await self._shop.order(min(due, len(self._shop.produced) + room))
+            for feed, _ in self._feeds:
+                await feed.produce(len(self._shop.produced))
             await self._step(shown, PRODUCING)
         await self._drain(shown)
         ended_with = await self._daemon.stop()
         shown.show(await self._look("stopped"))
         return Facts(
             produced=self._shop.produced,
-            ledger=self._ledger,
+            ledger=self._book.ledger,
             dead=await self._shop.dead_letters(),
             left=self._depth.left,
-            daemon=self._daemon.account,
+            daemon=self._daemon.accounts.get(QUEUE),
             exit_code=ended_with,
+            streams=[
+                StreamFacts(
+                    name=feed.name,
+                    produced=feed.produced,
+                    ledger=book.ledger,
+                    given_up=await feed.given_up(),
+                    daemon=self._daemon.accounts.get(feed.name),
+                )
+                for feed, book in self._feeds
+            ],
         )
 
     async def _drain(self, shown: Screen) -> None:
         progress, since = None, time.monotonic()
         while self._daemon.exit_code is None:
             picture = await self._step(shown, "draining")
-            if not self._depth.left and not picture.in_flight:
+            if not self._depth.left and not picture.in_flight and not any(one.left for one in picture.streams):
                 return
-            now = (picture.batches, self._depth.dead)
+            now = (picture.batches, self._depth.dead, picture.streams)
             if now != progress:
                 progress, since = now, time.monotonic()
             elif time.monotonic() - since > PATIENCE_SECONDS:
@@ -122,18 +150,28 @@ class Course:
     async def _look(self, phase: str) -> Picture:
         self._depth = await self._shop.depth()
         # once it has stopped, what it said last stands
-        self._mapping = await self._daemon.status() or self._mapping
+        self._mappings = await self._daemon.status() or self._mappings
         self._daemon.read_log()
-        for line in self._lines.lines():
-            self._ledger.add(line)
+        ledger = self._book.read()
         return Picture(
             elapsed=self._elapsed,
             phase=phase,
             planned=self._messages if phase == PRODUCING else len(self._shop.produced),
             produced=len(self._shop.produced),
-            shipped=len(self._ledger.shipped),
-            batches=self._ledger.batches,
+            shipped=len(ledger.shipped),
+            batches=ledger.batches,
             depth=self._depth,
-            mapping=self._mapping,
+            mapping=self._mappings.get(QUEUE),
             events=tuple(self._daemon.events),
+            streams=tuple(self._look_at(feed, book.read()) for feed, book in self._feeds),
+        )
+
+    def _look_at(self, feed: Feed, ledger: Ledger) -> StreamPicture:
+        return StreamPicture(
+            name=feed.name,
+            service=feed.service,
+            produced=len(feed.produced),
+            delivered=len(ledger.shipped),
+            failed=ledger.crashed,
+            mapping=self._mappings.get(feed.name),
         )

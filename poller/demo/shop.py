@@ -1,4 +1,4 @@
-"""The demo's AWS resources: a queue with a dead-letter queue, a function, and somebody who orders."""
+"""The demo's AWS resources: a queue with a dead-letter queue, functions, and somebody who orders."""
 
 import io
 import json
@@ -14,15 +14,18 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from poller.demo import orders
+from poller.demo import orders, streams
 from poller.demo.local_aws import ACCOUNT, CREDENTIALS, REGION
+from poller.demo.streams import Feed
 from poller.errors import EnvironmentProblem
 
 QUEUE = "orders"
 DEAD_LETTER_QUEUE = "orders-dead-letter"
 FUNCTION = "ship-orders"
-HANDLER = "ship_orders"
-"""Module of the function, beside this one and in the deployed archive."""
+COUNTER = "count-"
+"""Functions of the streams: followed by the name of what they count."""
+HANDLERS = {"ship": "ship_orders", "count": "count"}
+"""Modules of the functions, beside this one and in the deployed archives, by the first word of a function's name."""
 VISIBILITY_TIMEOUT = 1
 """Seconds after which a failed order is received again; a real queue's is longer than its function runs."""
 BATCH = 10
@@ -45,13 +48,16 @@ class Depth:
 
 
 @asynccontextmanager
-async def opened(url: str, ledger: Path) -> AsyncIterator["Shop"]:
-    """Create everything; AWS calls that fail inside the context become EnvironmentProblem."""
+async def opened(url: str, folder: Path) -> AsyncIterator[tuple["Shop", list[Feed]]]:
+    """Create everything; AWS calls that fail inside the context become EnvironmentProblem.
+
+    Each function writes its ledger in `folder`, see `ledger_of`.
+    """
     config = AioConfig(max_pool_connections=4, connect_timeout=5, read_timeout=20)
     session = get_session()
     try:
         async with AsyncExitStack() as stack:
-            sqs, functions = [
+            sqs, functions, kinesis, dynamodb = [
                 await stack.enter_async_context(
                     session.create_client(
                         service,
@@ -62,10 +68,12 @@ async def opened(url: str, ledger: Path) -> AsyncIterator["Shop"]:
                         config=config,
                     )
                 )
-                for service in ("sqs", "lambda")
+                for service in ("sqs", "lambda", "kinesis", "dynamodb")
             ]
-            await _deploy(functions, ledger)
-            yield await _create_queues(sqs)
+            feeds = await streams.create(kinesis, dynamodb, sqs)
+            for name in (FUNCTION, *(COUNTER + feed.name for feed in feeds)):
+                await _deploy(functions, name, ledger_of(folder, name))
+            yield await _create_queues(sqs), feeds
     except (BotoCoreError, ClientError) as error:
         raise EnvironmentProblem(f"the local AWS failed: {error}") from error
 
@@ -127,16 +135,22 @@ async def _create_queues(sqs: Any) -> Shop:
     return Shop(sqs, queue, dead_letter_queue)
 
 
-async def _deploy(functions: Any, ledger: Path) -> None:
-    source = resources.files("poller.demo.function").joinpath(f"{HANDLER}.py").read_bytes()
+def ledger_of(folder: Path, function: str) -> Path:
+    """Return where a function writes down what it did."""
+    return folder / f"{function}.jsonl"
+
+
+async def _deploy(functions: Any, name: str, ledger: Path) -> None:
+    handler = HANDLERS[name.partition("-")[0]]
+    source = resources.files("poller.demo.function").joinpath(f"{handler}.py").read_bytes()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as code:
-        code.writestr(f"{HANDLER}.py", source)
+        code.writestr(f"{handler}.py", source)
     await functions.create_function(
-        FunctionName=FUNCTION,
+        FunctionName=name,
         Runtime="python3.11",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/{FUNCTION}",
-        Handler=f"{HANDLER}.handler",
+        Role=f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        Handler=f"{handler}.handler",
         Timeout=30,
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {"LEDGER": str(ledger)}},

@@ -5,7 +5,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from poller.demo.account import Facts, problems, sentence
+from poller.demo.account import Facts, StreamFacts, problems, sentence, stream_sentence
 
 
 def render(facts: Facts) -> RenderableType:
@@ -17,7 +17,8 @@ def render(facts: Facts) -> RenderableType:
     table.add_column("witness", style="dim")
     for name, number, witness, style in _rows(facts):
         table.add_row(Text(name, style=style), Text(f"{number:,}", style=style), witness)
-    lines: list[RenderableType] = [Text(), table, Text(), *_daemon(facts)]
+    lines: list[RenderableType] = [Text(), table, Text(), *_daemon(facts), Text()]
+    lines += [line for stream in facts.streams for line in _stream(stream)]
     lines += [Text(f"  ✘ {problem}", style="red") for problem in wrong]
     verdict = Text(f"{'✘' if wrong else '✔'} {sentence(facts)}", style="bold red" if wrong else "bold green")
     return Group(*lines, Text(), verdict)
@@ -40,6 +41,23 @@ def _rows(facts: Facts) -> list[tuple[str, int, str, str]]:
         ("left in the queue", facts.left, "", "red" if facts.left else ""),
         ("unaccounted", facts.unaccounted, "", "bold red" if facts.unaccounted else "bold"),
     ]
+
+
+def _stream(facts: StreamFacts) -> list[Text]:
+    ledger = facts.ledger
+    lines = [Text(stream_sentence(facts), style="bold")]
+    if facts.given_up:
+        numbers = ", ".join(map(str, sorted(facts.given_up)))
+        said = f"record {numbers}: {ledger.crashed:,} invocations failed, each with a smaller batch, until it was alone"
+        lines.append(Text(f"          {said}", style="yellow"))
+    if facts.daemon is not None:
+        account = facts.daemon
+        given_up = account["on_failure_destination_delivered"]
+        counted = f"{account['polled']:,} read = {account['delivered']:,} delivered + {given_up:,} given up"
+        lines.append(
+            Text(f"poller:   {counted} + {account['returned']:,} returned, {account['unaccounted']:,} unaccounted")
+        )
+    return lines
 
 
 def _daemon(facts: Facts) -> list[Text]:

@@ -12,10 +12,10 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from poller.demo.picture import History, Picture
+from poller.demo.picture import History, Picture, StreamPicture
 from poller.demo.shop import FUNCTION, QUEUE
 
-EVENT_LINES = 4
+EVENT_LINES = 3
 MOST_LANES = 30
 SPARKS = "▁▂▃▄▅▆▇█"
 """Marks drawn; the numbers beside them count all."""
@@ -171,10 +171,21 @@ def _inside(picture: Picture) -> Table:
     )
     rows.add_row("lanes", _lanes(picture.lanes))
     rows.add_row("why", picture.reason)
+    for stream in picture.streams:
+        rows.add_row(stream.name, _stream(stream))
     events = [_event(event) for event in picture.events][-EVENT_LINES:]
     for number in range(EVENT_LINES):
         rows.add_row("" if number else "log", events[number] if number < len(events) else "")
     return rows
+
+
+def _stream(stream: StreamPicture) -> Text:
+    shown = Text(f"{stream.delivered:,} of {stream.produced:,} delivered", style="bold")
+    if stream.failed:
+        shown.append(f", {stream.failed:,} batches failed and halved", style="magenta")
+    if stream.given_up:
+        shown.append(f", {stream.given_up:,} in the destination", style="red")
+    return shown.append(f"  {stream.service}: {stream.reason}", style="dim")
 
 
 def _lanes(codes: list[str]) -> Text:
@@ -200,4 +211,10 @@ def plain(picture: Picture) -> str:
         f"{picture.elapsed:5.1f} s  {picture.phase}: {picture.produced:,} produced, {picture.shipped:,} delivered, "
         f"{picture.count('returned'):,} returned, {picture.in_flight:,} in flight, {picture.to_retry:,} to be retried, "
         f"{depth.visible:,} waiting, {depth.dead:,} in the dead-letter queue ({picture.reason or 'starting'})"
+    ) + "".join(_plain_stream(stream) for stream in picture.streams)
+
+
+def _plain_stream(stream: StreamPicture) -> str:
+    return (
+        f"; {stream.name}: {stream.produced:,} produced, {stream.delivered:,} delivered, {stream.given_up:,} given up"
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poller.policy.backoff import RETRY, Chance
+from poller.policy.invocation_record import Discarded
 from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.record import Record
 
@@ -30,15 +31,30 @@ class Invoke:
 
 @dataclass(slots=True)
 class Wait:
-    """Do nothing for `seconds`, because of what `outcome` says; the batch stays ours."""
+    """Do nothing for `seconds`; the batch stays ours."""
 
     seconds: float
-    outcome: NotInvoked
+    outcome: NotInvoked | None
+    """The refusal that is waited out; None between two attempts."""
 
 
 @dataclass(slots=True)
 class Settle:
     """Done with for good."""
+
+    records: Sequence[Record]
+
+
+@dataclass(slots=True)
+class Discard:
+    """Given up at a limit the user set: the on-failure destination is to be told until it accepts."""
+
+    discarded: Discarded
+
+
+@dataclass(slots=True)
+class Expire:
+    """Ended by the source's own retention: done with, and nobody is told."""
 
     records: Sequence[Record]
 
@@ -52,13 +68,13 @@ class Return:
     """Whether the function was invoked with them. What was never invoked may be received again at once."""
 
 
-Step = Invoke | Wait | Settle | Return
+Step = Invoke | Wait | Settle | Discard | Expire | Return
 
 
 class Delivery:
     """The delivery of one batch whose source holds the failed records (SQS: visibility timeout and redrive)."""
 
-    __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failure", "gap", "hold_until")
+    __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failed", "failure", "gap", "hold_until")
 
     def __init__(self, records: Sequence[Record], policy: RetryPolicy, hold_until: float) -> None:
         """`hold_until` is when records that could not be invoked are given back."""
@@ -67,6 +83,8 @@ class Delivery:
         self._steps: list[Step] = []
         self._refusals = 0
         self.hold_until = hold_until
+        self.failed = 0
+        """Records the last invocation failed, all of them or those it named."""
         self.failure: str | None = None
         """Why the last invocation failed as a whole, for status and log; None when it did not."""
         self.gap = False
@@ -93,7 +111,7 @@ class Delivery:
             return
         self._parts.pop()
         self._refusals = 0
-        self.failure = None
+        self.failed, self.failure = 0, None
         match outcome:
             case Succeeded():
                 self._report_answer(records, outcome.body)
@@ -131,6 +149,7 @@ class Delivery:
 
     def _give_back(self, records: Sequence[Record]) -> None:
         """Return what failed, and with it what would overtake it in a part not yet invoked."""
+        self.failed = len(records)
         self._steps.append(Return(records, failed=True))
         if not self._parts:
             return
@@ -142,14 +161,15 @@ class Delivery:
                 self._parts[index] = [record for record in part if record.key not in stopped]
         self._parts = [part for part in self._parts if part]
 
+    def accepted(self) -> None:
+        """Never asked: the source has its own place for what cannot be delivered."""
+
     def remaining(self) -> list[Record]:
         """What has not left yet, for a stop that cannot wait."""
         if not self._parts and not self._steps:
             return []
         left = [record for part in reversed(self._parts) for record in part]
-        return left + [
-            record for step in self._steps if not isinstance(step, (Wait, Invoke)) for record in step.records
-        ]
+        return left + [record for step in self._steps if isinstance(step, (Settle, Return)) for record in step.records]
 
 
 def _with_rest_of_group(records: Sequence[Record], failed: frozenset[str]) -> frozenset[str]:

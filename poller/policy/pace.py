@@ -21,6 +21,8 @@ class Pace:
 
     start: int
     most: int
+    steady: bool = False
+    """Stay at `start` whatever happens: a stream's lanes are given by its shards, and each waits for itself alone."""
     lanes: int = field(init=False)
     _failures: int = field(default=0, init=False)
     _resume_at: float = field(default=0.0, init=False)
@@ -37,12 +39,19 @@ class Pace:
 
     def busy(self, now: float) -> None:
         """Every lane is taken and the source has more: grow, as fast as Lambda does."""
-        if self.lanes < self.most and not self._failures and now - self._changed_at >= 1 / GROWTH_PER_SECOND:
+        if (
+            self.lanes < self.most
+            and not self.steady
+            and not self._failures
+            and now - self._changed_at >= 1 / GROWTH_PER_SECOND
+        ):
             self.lanes += 1
             self._changed_at = now
 
     def failed(self, now: float, chance: Chance) -> None:
         """The function failed a whole batch or refused it. A burst of parallel failures counts once a second."""
+        if self.steady:
+            return
         if self._failures and now - self._changed_at < 1.0:
             return
         self._failures += 1

@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from poller.errors import CallError
 from poller.occasionally import Occasionally
-from poller.policy.backoff import Chance
+from poller.policy.backoff import RETRY, Chance
 from poller.policy.batching import BatchBuffer, BatchLimits
-from poller.policy.delivery import Delivery, Invoke, RetryPolicy, Return, Settle, Wait
+from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
+from poller.policy.invocation_record import Discarded
 from poller.policy.response import NotInvoked, Outcome, TooLarge
-from poller.ports import Function, Lane
+from poller.ports import Delivery, Function, Lane
 from poller.record import Record
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
@@ -26,6 +28,9 @@ lane counts as hung."""
 WINDOW_MARGIN = 60.0
 """Seconds after the end of its window at which a lane that still gathers counts as hung."""
 
+TELL_SECONDS = 120.0
+"""After which a lane that tells the on-failure destination counts as hung: its client tries for less."""
+
 
 @dataclass(slots=True)
 class LaneContext:
@@ -34,7 +39,8 @@ class LaneContext:
     function: Function
     slots: Slots
     limits: BatchLimits
-    policy: RetryPolicy
+    report_batch_item_failures: bool
+    """Whether what a function names is its own business, and no reason to slow down."""
     admission: Admission
     status: MappingStatus
     chance: Chance
@@ -44,14 +50,20 @@ class LaneContext:
 
 
 async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None:
-    """Work until a soft stop; a hard stop is a cancellation. Either way every record held here goes back."""
+    """Work until a soft stop or the lane's end; a hard stop is a cancellation. Every record held here goes back."""
     time = asyncio.get_running_loop().time
     admission = context.admission
     buffer = BatchBuffer(context.limits, lambda records: len(lane.encode(records)), time())
     try:
+        if (unfinished := await lane.unfinished()) is not None:
+            await _deliver(lane, unfinished, context, status, time)
         while not admission.stopping:
             now = time()
             left = buffer.closes_in(now)
+            if lane.ended and left:
+                if not buffer.records:
+                    break
+                left = 0.0
             if left:
                 gathering = bool(buffer.records)
                 if gathering:
@@ -65,7 +77,7 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
                         page.records = rest
                         lane.put_back(page)
             else:
-                await _deliver(lane, buffer.take(), context, status, time)
+                await _deliver(lane, lane.delivery(buffer.take()), context, status, time)
                 buffer.invocation_completed(time())
     finally:
         _release(lane, buffer.take(), context, failed=False)
@@ -73,10 +85,9 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
 
 
 async def _deliver(
-    lane: Lane, records: Sequence[Record], context: LaneContext, status: LaneStatus, time: Callable[[], float]
+    lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus, time: Callable[[], float]
 ) -> None:
     """See one batch to its end. What a stop leaves undone goes back to the source."""
-    delivery = Delivery(records, context.policy, lane.hold_until(records))
     invoking = False
     started = False
     try:
@@ -93,20 +104,22 @@ async def _deliver(
                     outcome, seconds = invoked
                     now = time()
                     delivery.report(outcome, now, context.chance)
+                    context.status.account.failed_invoke += delivery.failed
                     _count(outcome, delivery, len(part), seconds, context.status.account)
                     _tell(outcome, part, delivery, context, now)
                 case Wait(seconds, refusal):
                     now = time()
-                    status.enter(_refusal_code(refusal), now, until=now + seconds, text=refusal.detail)
+                    code, text = _why(refusal, delivery)
+                    status.enter(code, now, until=now + seconds, text=text)
+                    lane.keep()
                     if await context.admission.stop.wait(seconds):
                         return
-                case Settle(part):
-                    lane.settle(part)
-                    context.status.account.delivered += len(part)
-                case Return(part, failed):
-                    if failed:
-                        context.status.account.failed_invoke += len(part)
-                    _release(lane, part, context, failed=failed)
+                case Discard(discarded):
+                    if not await _give_up(lane, discarded, context, status, time):
+                        return
+                    delivery.accepted()
+                case Settle() | Expire() | Return():
+                    _part_with(step, lane, context, time())
     finally:
         _release(lane, delivery.remaining(), context, failed=invoking)
     now = time()
@@ -150,6 +163,48 @@ def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, a
         account.count_invocation("succeeded" if delivery.failure is None else "failed", records, seconds)
 
 
+def _part_with(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
+    match step:
+        case Settle(records):
+            lane.settle(records)
+            context.status.account.delivered += len(records)
+        case Expire(records):
+            lane.settle(records)
+            context.status.account.expired += len(records)
+            context.log.tell("records_expired", now, records=len(records))
+        case Return(records, failed):
+            _release(lane, records, context, failed=failed)
+
+
+async def _give_up(
+    lane: Lane, discarded: Discarded, context: LaneContext, status: LaneStatus, time: Callable[[], float]
+) -> bool:
+    """Settle what was given up once the destination, if there is one, has accepted; False at a soft stop before."""
+    failures, told = 0, None
+    lane.keep()
+    while told is None:
+        now = time()
+        status.enter(ReasonCode.DESTINATION, now, deadline=now + TELL_SECONDS)
+        try:
+            told = await lane.tell(discarded)
+        except CallError as error:
+            failures += 1
+            delay = RETRY.delay(failures, context.chance)
+            now = time()
+            status.enter(ReasonCode.DESTINATION, now, until=now + delay, text=str(error))
+            context.log.tell("destination_failed", now, text=str(error), next_in=round(delay, 1))
+            if await context.admission.stop.wait(delay):
+                return False
+    account, records = context.status.account, len(discarded.records)
+    lane.settle(discarded.records)
+    if told:
+        account.destination += records
+    else:
+        account.dropped += records
+    context.log.tell("batch_discarded", time(), condition=discarded.condition, records=records, to_destination=told)
+    return True
+
+
 def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
     """Let pace, status and log know how an invocation ended."""
     status, admission = context.status, context.admission
@@ -165,7 +220,7 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
         )
     elif delivery.failure is not None:
         status.last_result = "PROBLEM: Function call failed"
-        if not context.policy.report_batch_item_failures:
+        if not context.report_batch_item_failures:
             admission.failed(now)
         request_id = None if isinstance(outcome, TooLarge) else outcome.request_id
         context.log.tell(
@@ -189,8 +244,12 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
             )
 
 
-def _refusal_code(refusal: NotInvoked) -> ReasonCode:
-    return ReasonCode.THROTTLED if refusal.code == "throttled" else ReasonCode.FUNCTION_UNAVAILABLE
+def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
+    """What a batch that waits waits for."""
+    if refusal is None:
+        return ReasonCode.RETRY, delivery.failure or ""
+    code = ReasonCode.THROTTLED if refusal.code == "throttled" else ReasonCode.FUNCTION_UNAVAILABLE
+    return code, refusal.detail
 
 
 def _release(lane: Lane, records: Sequence[Record], context: LaneContext, *, failed: bool) -> None:

@@ -25,10 +25,17 @@ class ReasonCode(StrEnum):
     THROTTLED = "throttled"
     FUNCTION_UNAVAILABLE = "function_unavailable"
     FUNCTION_FAILING = "function_failing"
+    RETRY = "retry"
+    DESTINATION = "destination"
+    READ_AHEAD = "read_ahead"
     MEMORY = "memory"
     CREDENTIALS = "credentials"
     ACCESS_DENIED = "access_denied"
     SOURCE_MISSING = "source_missing"
+    STREAM_DISABLED = "stream_disabled"
+    STREAM_RECREATED = "stream_recreated"
+    POSITION_LEFT = "position_left"
+    STATE = "state"
     UNREACHABLE = "unreachable"
     ERROR = "error"
     SETTLING = "settling"
@@ -151,6 +158,10 @@ class Account:
         return self.polled - ended - in_flight
 
 
+NO_TROUBLE = frozenset({ReasonCode.READ_AHEAD})
+"""Reasons a partition may have although all is well with its source."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A typed reason; `text` may be empty, then the code's own sentence is shown."""
@@ -224,6 +235,8 @@ class MappingStatus:
     state: MappingState = MappingState.STARTING
     reason: Reason | None = None
     """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""
+    trouble: Reason | None = None
+    """Of the source as a whole, beside those of its partitions."""
     account: Account = field(default_factory=Account)
     in_flight: Callable[[], int] = _nothing
     """Records received and not yet ended; asked when somebody looks."""
@@ -235,6 +248,14 @@ class MappingStatus:
     """As AWS's LastProcessingResult."""
     lag: Lag = field(default_factory=Lag)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    def show_troubles(self) -> None:
+        """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
+        troubles = [self.trouble] if self.trouble is not None else []
+        reasons = [partition.reason for partition in self.partitions]
+        troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
+        self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
+        self.reason = troubles[0] if troubles else None
 
 
 AwsRequests = Mapping[tuple[str, str, str], int]

@@ -37,18 +37,19 @@ async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundL
 
 
 async def _keep_partition(partition: Partition, context: LaneContext, log: FilteringBoundLogger) -> None:
-    """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop."""
+    """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop or its end."""
     time = asyncio.get_running_loop().time
     status, stop = context.status, context.admission.stop
     shown = PartitionStatus(id=partition.name)
     status.partitions.append(shown)
     failures = 0
-    while not stop.soft:
+    while not stop.soft and not partition.finished:
         entered = time()
         try:
             async with partition:
                 entered = time()
-                status.state, status.reason, status.reached = MappingState.RUNNING, None, True
+                shown.reason, status.reached = None, True
+                status.show_troubles()
                 log.info("source_reached", partition=partition.name)
                 await _run_lanes(partition, context, shown)
             continue
@@ -62,8 +63,11 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         failures = 1 if now - entered > SETTLED_IN else failures + 1
         delay = SOURCE.delay(failures, context.chance)
         status.reached = True
-        status.state, status.reason = MappingState.PROBLEM, Reason(code, text, since=now, until=now + delay)
+        shown.reason = Reason(code, text, since=now, until=now + delay)
+        status.show_troubles()
         await stop.wait(delay)
+    if partition.finished:
+        status.partitions.remove(shown)
 
 
 def _innermost(error: BaseException) -> str:
@@ -74,12 +78,13 @@ def _innermost(error: BaseException) -> str:
 
 
 async def _run_lanes(partition: Partition, context: LaneContext, shown: PartitionStatus) -> None:
-    """As many lanes as the pace allows, and more as it grows; they end by themselves at a soft stop."""
+    """As many lanes as the partition has, or as the pace allows and more as it grows. They end by themselves."""
     shown.lanes.clear()
+    fixed = partition.fixed_lanes
     async with asyncio.TaskGroup() as group:
 
         def grow() -> None:
-            while len(shown.lanes) < context.admission.pace.lanes:
+            while len(shown.lanes) < (context.admission.pace.lanes if fixed is None else fixed):
                 lane_status = LaneStatus(since=asyncio.get_running_loop().time())
                 shown.lanes.append(lane_status)
                 lane = run_lane(partition.lane(), context, lane_status)
@@ -89,5 +94,6 @@ async def _run_lanes(partition: Partition, context: LaneContext, shown: Partitio
                     # the group is being cancelled and takes no more tasks
                     lane.close()
 
-        context.admission.on_growth(grow)
+        if fixed is None:
+            context.admission.on_growth(grow)
         grow()

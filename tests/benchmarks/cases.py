@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .bare import QUEUE_ARN
+from .streams import KINESIS_ARN, TABLE_ARN
 
 BARE = "bare"
 LEAN = "poller"
@@ -28,6 +29,9 @@ class Case:
     extras: bool = True
     everything_on: bool = False
     """Partial batch responses, `/metrics` scraped and `/status` read every second."""
+    source: str = "sqs"
+    """Or `kinesis`, or `dynamodb`."""
+    shards: int = 4
     idle_seconds: float = 0.0
     """Measures that long an idle queue first."""
 
@@ -50,6 +54,7 @@ def cases(*, quick: bool, idle: bool) -> list[Case]:
         Case("bare, trickle", trickle, against=None, rate=500, controls=_TRICKLE),
         Case("poller, trickle", trickle, "lean", "bare, trickle", rate=500, controls=_TRICKLE),
     ]
+    found += _streams(slow, fast)
     if not quick:
         found += [
             Case(
@@ -72,15 +77,27 @@ def cases(*, quick: bool, idle: bool) -> list[Case]:
     return found
 
 
+def _streams(slow: int, fast: int) -> list[Case]:
+    """Batches of 1,000 records of 512 bytes."""
+    found = []
+    for name, source in (("Kinesis", "kinesis"), ("DynamoDB", "dynamodb")):
+        bare = f"bare, {name}"
+        found += [
+            Case(bare, 5 * slow, against=None, source=source),
+            Case(f"poller, {name}", 5 * fast, "lean", bare, source=source),
+        ]
+    return [*found, Case("poller, Kinesis, 20 shards", 5 * fast, "lean", "bare, Kinesis", source="kinesis", shards=20)]
+
+
 def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
     """The daemon's configuration for a case, JSON-ready."""
-    mapping: dict[str, Any] = {
-        "name": "measured",
-        "event_source_arn": QUEUE_ARN,
-        "function_name": "fn",
-        "batch_size": 10,
-        "scaling_config": {"maximum_concurrency": 10},
-    }
+    mapping: dict[str, Any] = {"name": "measured", "function_name": "fn"}
+    if case.source == "sqs":
+        scaling = {"maximum_concurrency": 10}
+        mapping |= {"event_source_arn": QUEUE_ARN, "batch_size": 10, "scaling_config": scaling}
+    else:
+        arn = KINESIS_ARN if case.source == "kinesis" else TABLE_ARN
+        mapping |= {"event_source_arn": arn, "batch_size": 1000, "starting_position": "TRIM_HORIZON"}
     if case.everything_on:
         mapping["function_response_types"] = ["ReportBatchItemFailures"]
     return {

@@ -26,6 +26,8 @@ class Ledger:
         self.calls: Counter[str] = Counter()
         self.unknown = 0
         """Messages named by a client that were never handed out under that name, and malformed events."""
+        self.out_of_order = 0
+        """Records of a stream that succeeded before one that precedes them in their shard, or after a later one."""
         self._available_at = available_at
         self._deliveries = _zeros(messages)
         self._running = _zeros(messages)
@@ -92,6 +94,7 @@ class Ledger:
             "duplicates": sum(succeeded - 1 for succeeded, _ in pairs if succeeded > 1),
             "deleted_again": sum(deletes - 1 for _, deletes in pairs if deletes > 1),
             "unknown": self.unknown,
+            "out_of_order": self.out_of_order,
         }
         return {kind: count for kind, count in found.items() if count}
 

@@ -24,6 +24,8 @@ _START = 20.0
 """Seconds a client may take to start and go quiet."""
 _QUIET = 0.005
 """CPU seconds in half a second below which a client is idle."""
+_QUIET_READING = 0.01
+"""Likewise for each shard of a stream, which is read even while it is empty."""
 _STUCK = 60.0
 """Seconds without a single delete after which a run is given up."""
 
@@ -61,17 +63,17 @@ def measure(case: Case, round_number: int, progress: Callable[[float], None]) ->
             controls = "&".join(f"{name}={value:g}" for name, value in case.controls.items())
             endpoint.control(f"/_ctl?{controls}")
             # queue attributes are read at start, from an open queue
-            endpoint.control("/_load?messages=0")
+            endpoint.control(_load(case, 0))
             with client(case, endpoint.url, folder) as program:
                 return _run(case, round_number, endpoint, program, progress)
 
 
 def _run(case: Case, number: int, endpoint: Stub, program: Client, progress: Callable[[float], None]) -> Result:
-    _wait_until_quiet(endpoint, program)
+    _wait_until_quiet(case, endpoint, program)
     idle = _idle(case.idle_seconds, endpoint, program) if case.idle_seconds else (None, None)
     with _watched(program, active=case.everything_on):
         before, stub_before = cpu_seconds(program.pid), cpu_seconds(endpoint.pid)
-        endpoint.control(f"/_load?messages={case.messages}&rate={case.rate:g}")
+        endpoint.control(_load(case, case.messages))
         _wait_until_drained(case, endpoint, program, progress)
         spent, stub_spent = cpu_seconds(program.pid) - before, cpu_seconds(endpoint.pid) - stub_before
     peak = peak_memory_mib(program.pid)
@@ -98,18 +100,24 @@ def _run(case: Case, number: int, endpoint: Stub, program: Client, progress: Cal
     )
 
 
-def _wait_until_quiet(endpoint: Stub, program: Client) -> None:
-    """Start-up is over once the client long-polls and spends next to no CPU for half a second."""
+def _load(case: Case, messages: int) -> str:
+    load = f"/_load?messages={messages}&rate={case.rate:g}&source={case.source}"
+    return load if case.source == "sqs" else f"{load}&shards={case.shards}"
+
+
+def _wait_until_quiet(case: Case, endpoint: Stub, program: Client) -> None:
+    """Start-up is over once the client asks for messages and spends next to no CPU for half a second."""
+    call, quiet = ("ReceiveMessage", _QUIET) if case.source == "sqs" else ("GetRecords", _QUIET_READING * case.shards)
     end = time.monotonic() + _START
     before = cpu_seconds(program.pid)
     while time.monotonic() < end:
         time.sleep(0.5)
         program.check()
         now = cpu_seconds(program.pid)
-        if now - before < _QUIET and endpoint.control("/_ledger")["calls"].get("ReceiveMessage"):
+        if now - before < quiet and endpoint.control("/_ledger")["calls"].get(call):
             return
         before = now
-    raise MeasurementError(f"it was not idle and long-polling {_START:.0f} s after its start: {program.last_words()}")
+    raise MeasurementError(f"it was not idle and receiving {_START:.0f} s after its start: {program.last_words()}")
 
 
 def _idle(seconds: float, endpoint: Stub, program: Client) -> tuple[float, float]:

@@ -116,7 +116,8 @@ def client(case: Case, url: str, folder: Path) -> Iterator[Client]:
     """Starts the case's program against the endpoint; ends it on leaving."""
     listen = f"127.0.0.1:{free_port()}"
     if case.transport is None:
-        command = [sys.executable, "-m", f"{_PACKAGE}.bare", url]
+        program = "bare" if case.source == "sqs" else "bare_streams"
+        command = [sys.executable, "-m", f"{_PACKAGE}.{program}", url, case.source]
     else:
         file = folder / "poller.json"
         file.write_text(json.dumps(configuration(case, url, listen), indent=1))

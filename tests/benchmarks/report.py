@@ -45,6 +45,8 @@ TARGETS = [
     Target(LEAN, "AWS calls per 1,000 messages", 203, lambda mine, _: mine.calls_per_1000),
     Target(LEAN, "peak memory above bare, MiB", 15, lambda mine, bare: mine.peak_memory_mib - bare.peak_memory_mib),
     Target("poller, transport aiobotocore", "peak memory, MiB", 95, lambda mine, _: mine.peak_memory_mib),
+    Target("poller, Kinesis", "records per CPU second, x bare", 8, _speed, at_least=True),
+    Target("poller, Kinesis, 20 shards", "peak memory, MiB", 350, lambda mine, _: mine.peak_memory_mib),
     Target("poller, trickle", "AWS calls, x bare", 0.5, lambda mine, bare: mine.calls_per_1000 / bare.calls_per_1000),
     Target("poller, trickle", "p99 latency, x bare", 0.5, lambda mine, bare: mine.p99_ms / bare.p99_ms),
     Target("poller, trickle", "p50 latency above bare, ms", 6, lambda mine, bare: mine.p50_ms - bare.p50_ms),

@@ -1,4 +1,4 @@
-"""What the stub answers: SQS in AWS JSON, and Lambda Invoke, over one queue and its ledger.
+"""What the stub answers: SQS and streams in AWS JSON, and Lambda Invoke, over one source at a time and its ledger.
 
 Decides: the answer to each operation and after how long. Refuses to know: HTTP. A further service is a further table
 of operations by their X-Amz-Target.
@@ -9,11 +9,13 @@ import hashlib
 import json
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from .sqs_queue import Queue
+from .streams import Kinesis, Stream, Table, operations
 
 QUEUE_ARN = "arn:aws:sqs:us-east-1:000000000000:q"
 AWS_JSON_1_0 = "application/x-amz-json-1.0"
@@ -84,6 +86,10 @@ class Services:
             "AmazonSQS.GetQueueAttributes": self._get_queue_attributes,
             "AmazonSQS.GetQueueUrl": self._get_queue_url,
         }
+        self.streams = {"kinesis": Stream(Kinesis()), "dynamodb": Stream(Table())}
+        for target, answer in operations(*self.streams.values()).items():
+            self.operations[target] = partial(self._stream, answer)
+        self._stream_loaded: Stream | None = None
         self._generation = 0
         self._waiters: deque[_Waiter] = deque()
         self._feed: asyncio.TimerHandle | None = None
@@ -91,8 +97,19 @@ class Services:
         self.queue = self._empty_queue()
         self.ledger = self.queue.ledger
 
-    def load(self, messages: int = 0, *, size: int = 512, rate: float = 0.0) -> None:
-        """Replaces the queue's contents and starts a new ledger; long polls that wait are woken."""
+    def load(
+        self, messages: int = 0, *, size: int = 512, rate: float = 0.0, source: str = "sqs", shards: int = 4
+    ) -> None:
+        """Replaces the queue's contents, or adds to a stream, and starts a new ledger; long polls that wait are woken.
+
+        `source` is `sqs`, `kinesis` or `dynamodb`.
+        """
+        self._invocations = 0
+        self._stream_loaded = self.streams.get(source)
+        if self._stream_loaded is not None:
+            self._stream_loaded.load(messages, shards=shards, size=size, now=time.monotonic())
+            self.ledger = self._stream_loaded.ledger
+            return
         self._generation += 1
         self.queue = Queue(
             messages,
@@ -103,7 +120,6 @@ class Services:
             wall=time.time(),
         )
         self.ledger = self.queue.ledger
-        self._invocations = 0
         self.queue.open(time.monotonic())
         self._wake()
 
@@ -233,6 +249,9 @@ class Services:
         else:
             peer.answer(body)
 
+    def _stream(self, answer: Callable[[dict[str, Any]], bytes], peer: Peer, body: bytes) -> None:
+        self._answer(peer, answer(loads(body)), self.controls.api_ms)
+
     # Lambda
 
     def invoke(self, peer: Peer, body: bytes) -> None:
@@ -249,6 +268,8 @@ class Services:
 
         def end() -> None:
             ledger.answered(indexes, indexes if error else failed)
+            if self._stream_loaded is not None and not error and not failed:
+                self._stream_loaded.succeeded(indexes, time.monotonic())
             if error:
                 reply = b'{"errorMessage":"boom","errorType":"Error"}'
                 peer.answer(reply, "application/json", extra="X-Amz-Function-Error: Unhandled\r\n")
@@ -264,14 +285,18 @@ class Services:
     def _indexes(self, event: bytes) -> list[int]:
         """The messages an event names, cut out of its bytes: a quoted key cannot stand inside a JSON string."""
         indexes = []
-        for part in event.split(b'"messageId"')[1:]:
-            start = part.index(b'"') + 1
-            index = self.queue.index_of_id(part[start : start + 36].decode("latin-1"))
+        named = self._stream_loaded.indexes(event) if self._stream_loaded else self._messages_named(event)
+        for index in named:
             if index is None:
                 self.ledger.unknown += 1
             else:
                 indexes.append(index)
         return indexes
+
+    def _messages_named(self, event: bytes) -> Iterator[int | None]:
+        for part in event.split(b'"messageId"')[1:]:
+            start = part.index(b'"') + 1
+            yield self.queue.index_of_id(part[start : start + 36].decode("latin-1"))
 
     def _failures(self, failed: set[int]) -> bytes:
         names = [{"itemIdentifier": self.queue.message_id(index)} for index in sorted(failed)]
@@ -285,6 +310,8 @@ class Services:
             return False
 
     def _is_record(self, record: dict[str, Any]) -> bool:
+        if self._stream_loaded is not None:
+            return self._stream_loaded.is_record(record)
         return (
             record["eventSource"] == "aws:sqs"
             and record["eventSourceARN"] == QUEUE_ARN

@@ -3,7 +3,8 @@
 HTTP/1.1 with keep-alive on 127.0.0.1, one process, one thread; it prints its URL once it listens and ends with SIGTERM.
 Requests are not authenticated and come with a Content-Length. Control, on the same port, by GET:
 
-    /_load?messages=N&size=512&rate=0   new contents and a new ledger
+    /_load?messages=N&size=512&rate=0   new contents of the queue and a new ledger
+    /_load?messages=N&source=kinesis&shards=4   as many more records in a stream (or `dynamodb`), and a new ledger
     /_ctl?NAME=VALUE&...                the fields of `services.Controls`
     /_progress   {"undone": N}          cheap enough to be polled
     /_ledger     the whole account, as JSON
@@ -121,7 +122,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-_LOAD: dict[str, Callable[[str], Any]] = {"messages": int, "size": int, "rate": float}
+_LOAD: dict[str, Callable[[str], Any]] = {"messages": int, "size": int, "rate": float, "source": str, "shards": int}
 _CONTROLS: dict[str, Callable[[str], Any]] = {field.name: type(field.default) for field in fields(Controls)}
 
 

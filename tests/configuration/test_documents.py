@@ -112,7 +112,7 @@ functions:
 event_source_mappings:
   - event_source_arn: !GetAtt Queue.Arn
     BatchSize: 0
-  - event_source_arn: arn:aws:kinesis:eu-west-1:123456789012:stream/s
+  - event_source_arn: arn:aws:rds:eu-west-1:123456789012:cluster:c
 """
     places = [problem.split(": ")[:2] for problem in bench.problems_of(text)]
     assert places == [

@@ -1,9 +1,13 @@
-"""An AWS account in memory behind the data-plane port: SQS and Lambda, with faults, latency and an exact ledger."""
+"""An AWS account in memory behind the data-plane port: SQS, Kinesis, DynamoDB Streams and Lambda, with faults, latency
+and an exact ledger."""
 
 import asyncio
 import random
 import uuid
 from collections import Counter
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
+from typing import Any
 
 from poller.aws.port import Operation, Reply
 from poller.errors import AnswerLost, NotSent
@@ -12,15 +16,40 @@ from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
 from tests.fakes.ledger import Ledger
 from tests.fakes.queue import FakeQueue, loop_time
 from tests.fakes.sqs import FakeSqs
+from tests.fakes.streams import FakeStreams, KinesisStream, StreamLedger, TableStream
+from tests.fakes.streams.account import SERVICES as STREAM_SERVICES
+from tests.fakes.streams.account import virtual_clock
+
+
+class _Ledgers:
+    """What a function tells one ledger, told both: message ids and sequence numbers are never the same."""
+
+    def __init__(self, *ledgers: Ledger | StreamLedger) -> None:
+        self._ledgers = ledgers
+
+    def note(self, what: str, identifiers: Iterable[str], now: float) -> None:
+        for ledger in self._ledgers:
+            ledger.note(what, identifiers, now)
 
 
 class FakeAws:
     """A `Transport`. Time is the running loop's, so it works on virtual and on real time."""
 
-    def __init__(self, *, region: str = "eu-west-1", account: str = "123456789012", seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        region: str = "eu-west-1",
+        account: str = "123456789012",
+        seed: int = 0,
+        clock: Callable[[], float] = virtual_clock,
+    ) -> None:
+        """`clock` is that of the services, in epoch seconds; `Date` headers tell it."""
         self.region = region
         self.account = account
+        self.clock = clock
         self.ledger = Ledger()
+        self.streams = FakeStreams(region, account, clock)
+        self._ledgers = _Ledgers(self.ledger, self.streams.ledger)
         self.faults = FaultPlan(seed)
         self.latency = 0.0
         """Seconds of a round trip, half before the service acts and half after."""
@@ -69,11 +98,19 @@ class FakeAws:
         """From now on it does not exist; its messages stay in the ledger as remaining."""
         del self.queues[name]
 
+    def stream(self, name: str, shards: int = 1, **settings: Any) -> KinesisStream:
+        """Create a Kinesis stream; see `KinesisStream`. Its account is in `streams.ledger`."""
+        return self.streams.stream(name, shards, **settings)
+
+    def table(self, name: str, shards: int = 1, **settings: Any) -> TableStream:
+        """Create a table with a stream; see `TableStream`. Its account is in `streams.ledger`."""
+        return self.streams.table(name, shards, **settings)
+
     def function(
         self, name: str, handler: Handler = lambda _: None, *, reports_failures: bool = True, delay: float = 0.0
     ) -> LambdaFunction:
         """Create a function; see `LambdaFunction`."""
-        function = LambdaFunction(name, handler, self.ledger, reports_failures, delay=delay)
+        function = LambdaFunction(name, handler, self._ledgers, reports_failures, delay=delay)
         self._lambda.functions[name] = function
         return function
 
@@ -107,13 +144,20 @@ class FakeAws:
         if fault is not None:
             raise fault.error()
         await asyncio.sleep(self.latency / 2)
-        self.ledger.note("proved", proved, loop_time())
+        self._ledgers.note("proved", proved, loop_time())
         return reply
 
     async def _serve(self, operation: Operation, body: bytes) -> tuple[Reply, frozenset[str]]:
         if operation.service == "lambda":
             return await self._lambda.call(operation, body)
-        assert operation.service == "sqs", f"no fake of {operation.service}"
-        answer = await self._sqs.call(operation.name, body)
-        headers = {"x-amzn-requestid": str(uuid.uuid4()), "content-type": operation.content_type}
+        if operation.service in STREAM_SERVICES:
+            answer = self.streams.call(operation, body)
+        else:
+            assert operation.service == "sqs", f"no fake of {operation.service}"
+            answer = await self._sqs.call(operation.name, body)
+        headers = {
+            "x-amzn-requestid": str(uuid.uuid4()),
+            "content-type": operation.content_type,
+            "date": formatdate(self.clock(), usegmt=True),
+        }
         return Reply(200, headers, answer), frozenset()

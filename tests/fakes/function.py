@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable
 
 from poller.policy.response import Outcome, Succeeded
-from tests.fakes.invocations import Invocations, not_named
+from tests.fakes.invocations import Invocations
+from tests.fakes.lambda_service import Noting
 from tests.fakes.ledger import Ledger
 from tests.fakes.queue import loop_time
 
@@ -19,7 +20,7 @@ class ScriptedFunction:
         self,
         *script: Scripted,
         otherwise: Scripted | None = None,
-        ledger: Ledger | None = None,
+        ledger: Noting | None = None,
         delay: float = 0.0,
         timeout: float = 30.0,
         payload_limit: int = 6_291_456,
@@ -37,7 +38,7 @@ class ScriptedFunction:
         self.closed = False
         self._script = deque(script)
         self._otherwise = otherwise or Succeeded(b"")
-        self._ledger = ledger or Ledger()
+        self._ledger: Noting = ledger or Ledger()
 
     @property
     def batches(self) -> list[list[str]]:
@@ -58,7 +59,7 @@ class ScriptedFunction:
             outcome = scripted(event) if callable(scripted) else scripted
             ended = loop_time()
             if isinstance(outcome, Succeeded):
-                succeeded = not_named(invocation.identifiers, outcome.body)
+                succeeded = invocation.passed(outcome.body)
                 self._ledger.note("succeeded", succeeded, ended)
                 self._ledger.note("proved", succeeded, ended)
         finally:

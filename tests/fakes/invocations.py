@@ -15,11 +15,20 @@ class Invocation:
     ended: float | None = None
     """None while it runs, and for ever when the caller gave up."""
     succeeded: frozenset[str] = frozenset()
-    """Message ids it succeeded on."""
+    """Message ids or sequence numbers it succeeded on."""
 
     @property
     def identifiers(self) -> list[str]:
-        return [record["messageId"] for record in self.records]
+        return [identifier_of(record) for record in self.records]
+
+    def passed(self, body: bytes) -> frozenset[str]:
+        """What it succeeded on by its answer, a partial batch response or none. Of a stream, what comes before the
+        lowest number that is named; else all that is not named."""
+        passed = not_named(self.identifiers, body)
+        if all("messageId" in record for record in self.records) or len(passed) == len(self.records):
+            return passed
+        named = {int(identifier) for identifier in self.identifiers if identifier not in passed}
+        return frozenset(identifier for identifier in passed if int(identifier) < min(named))
 
     @property
     def groups(self) -> set[str]:
@@ -63,9 +72,9 @@ class Invocations:
         finished = [one for one in self.all if one.ended is not None]
         for invocation in sorted(finished, key=lambda one: one.ended or 0.0):
             for record in invocation.records:
-                group = order[record["attributes"].get("MessageGroupId", "")]
-                if record["messageId"] in invocation.succeeded and record["messageId"] not in group:
-                    group.append(record["messageId"])
+                group = order[record.get("attributes", {}).get("MessageGroupId", "")]
+                if identifier_of(record) in invocation.succeeded and identifier_of(record) not in group:
+                    group.append(identifier_of(record))
         return dict(order)
 
 
@@ -75,7 +84,22 @@ def _records(event: bytes) -> list[dict[str, Any]]:
     except ValueError:
         return []
     records = parsed.get("Records", []) if isinstance(parsed, dict) else []
-    return [record for record in records if isinstance(record, dict) and "messageId" in record]
+    return [record for record in records if isinstance(record, dict) and NAMED & record.keys()]
+
+
+NAMED = {"messageId", "kinesis", "dynamodb"}
+"""Where the events' records hold what a failure is reported by."""
+
+
+def identifier_of(record: dict[str, Any]) -> str:
+    """Message id or sequence number of an event's record."""
+    if "kinesis" in record:
+        found: str = record["kinesis"]["sequenceNumber"]
+    elif "dynamodb" in record:
+        found = record["dynamodb"]["SequenceNumber"]
+    else:
+        found = record["messageId"]
+    return found
 
 
 def not_named(identifiers: list[str], body: bytes) -> frozenset[str]:

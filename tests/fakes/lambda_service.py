@@ -6,14 +6,13 @@ import json
 import urllib.parse
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from poller.aws.port import Operation, Reply
 from poller.errors import ServiceError
-from tests.fakes.invocations import Invocations, not_named
-from tests.fakes.ledger import Ledger
+from tests.fakes.invocations import Invocations
 from tests.fakes.queue import loop_time
 
 LARGEST_REQUEST = 6_291_456
@@ -53,6 +52,12 @@ def throttled(
     return ServiceError(429, "TooManyRequestsException", "Rate Exceeded.", retry_after=retry_after, body=body)
 
 
+class Noting(Protocol):
+    """A ledger, as far as a function tells it something."""
+
+    def note(self, what: str, identifiers: Iterable[str], now: float, /) -> None: ...
+
+
 @dataclass(slots=True)
 class LambdaFunction:
     """`handler` takes the parsed event and returns what becomes the answer's JSON, or raises; it may be a coroutine
@@ -60,7 +65,7 @@ class LambdaFunction:
 
     name: str
     handler: Handler
-    ledger: Ledger
+    ledger: Noting
     reports_failures: bool = True
     """Whether its mapping reads batchItemFailures: else any answer proves the whole batch."""
     concurrency: int | None = None
@@ -93,7 +98,7 @@ class LambdaFunction:
             answer = step if isinstance(step, Answer) else await self._handle(event)
             if answer.error is None:
                 partial = self.reports_failures
-                succeeded = not_named(invocation.identifiers, answer.body if partial else b"")
+                succeeded = invocation.passed(answer.body if partial else b"")
             ended = loop_time()
             self.ledger.note("succeeded", succeeded, ended)
         finally:

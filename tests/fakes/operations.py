@@ -3,11 +3,19 @@
 import json
 from typing import Any
 
-from poller.aws.port import Operation, Transport
+from poller.aws.port import AWS_JSON_1_1, Operation, Transport
 
 
 def sqs(name: str) -> Operation:
     return Operation("sqs", name, f"AmazonSQS.{name}")
+
+
+def kinesis(name: str) -> Operation:
+    return Operation("kinesis", name, f"Kinesis_20131202.{name}", AWS_JSON_1_1)
+
+
+def dynamodb_streams(name: str) -> Operation:
+    return Operation("dynamodbstreams", name, f"DynamoDBStreams_20120810.{name}")
 
 
 def invoke(function: str, timeout: float = 30.0) -> Operation:
@@ -17,6 +25,11 @@ def invoke(function: str, timeout: float = 30.0) -> Operation:
 
 async def call_sqs(transport: Transport, name: str, **request: Any) -> dict[str, Any]:
     """The parsed answer of one SQS call."""
-    reply = await transport.call(sqs(name), json.dumps(request).encode())
+    return await call(transport, sqs(name), **request)
+
+
+async def call(transport: Transport, operation: Operation, **request: Any) -> dict[str, Any]:
+    """The parsed answer of any AWS JSON call."""
+    reply = await transport.call(operation, json.dumps(request).encode())
     answer: dict[str, Any] = json.loads(reply.body)
     return answer

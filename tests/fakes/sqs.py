@@ -11,6 +11,7 @@ from tests.fakes.queue import LONGEST_VISIBILITY, FakeQueue, Refusal
 
 SENDER = "AROAEXAMPLE:producer"
 MEMBERS = {
+    "SendMessage": {"QueueUrl", "MessageBody"},
     "ReceiveMessage": {
         "QueueUrl",
         "AttributeNames",
@@ -45,6 +46,7 @@ class FakeSqs:
         self.queues = queues
         self._faults = faults
         self._operations: dict[str, Callable[[Body], Awaitable[Body]]] = {
+            "SendMessage": self._send,
             "ReceiveMessage": self._receive,
             "DeleteMessage": self._delete,
             "DeleteMessageBatch": self._delete_batch,
@@ -74,6 +76,10 @@ class FakeSqs:
         taken = await queue.receive(limit, wait, visibility, request.get("ReceiveRequestAttemptId"))
         messages = [_as_received(message, handle, request) for message, handle in taken]
         return {"Messages": messages} if messages else {}
+
+    async def _send(self, request: Body) -> Body:
+        message_id = self._queue(request).send(request["MessageBody"])
+        return {"MessageId": message_id, "MD5OfMessageBody": md5_of_body(request["MessageBody"])}
 
     async def _delete(self, request: Body) -> Body:
         self._queue(request).delete(request["ReceiptHandle"])

@@ -7,7 +7,7 @@ from math import inf
 from poller.errors import SourceUnavailable
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
-from poller.policy.delivery import RetryPolicy
+from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.pace import Pace
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.runtime.admission import Admission
@@ -31,12 +31,15 @@ def records(count, group=None, start=0, body="x"):
 class FakeLane:
     """Gives its pages in turn, then nothing until a stop. Remembers what became of the records."""
 
+    ended = False
+
     def __init__(self, *pages, stop, hold=3600.0):
         self.pages = list(pages)
         self.settled, self.released, self.asked = [], [], []
         self.unsettled = asyncio.Event()
         self.unsettled.set()
         self._hold = hold
+        self.policy = RetryPolicy()
         self._stop = stop
 
     async def receive(self, limit, wait, *, gathering):
@@ -60,8 +63,17 @@ class FakeLane:
             {"Records": [{"messageId": one.identifier, "attributes": {}, **one.item} for one in found]}
         ).encode()
 
-    def hold_until(self, found):
-        return self._hold
+    async def unfinished(self):
+        return None
+
+    def delivery(self, found):
+        return Delivery(found, self.policy, self._hold)
+
+    def keep(self):
+        return None
+
+    async def tell(self, discarded):
+        raise AssertionError(f"nothing is given up here: {discarded}")
 
     def settle(self, found):
         self.settled += [one.identifier for one in found]
@@ -82,11 +94,12 @@ class Runtime:
         self.memory = Memory(1 << 20)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
         self.function = ScriptedFunction(*script, otherwise=otherwise, **function)
+        self.policy = policy or RetryPolicy()
         self.context = LaneContext(
             function=self.function,
             slots=slots or Slots(None),
             limits=limits or BatchLimits(10),
-            policy=policy or RetryPolicy(),
+            report_batch_item_failures=self.policy.report_batch_item_failures,
             admission=self.admission,
             status=self.status,
             chance=half,
@@ -100,6 +113,9 @@ class Runtime:
 
 class FakePartition:
     """`lanes` are given out in turn, then quiet ones; `entering` what each entry raises, None for nothing."""
+
+    fixed_lanes = None
+    finished = False
 
     def __init__(self, runtime, *lanes, entering=()):
         self.name = "p"

@@ -18,6 +18,7 @@ PARTIAL = RetryPolicy(report_batch_item_failures=True)
 
 async def run_for(seconds, lane, runtime):
     """Run a lane for a while, then stop it softly; returns its status."""
+    lane.policy = runtime.policy
     status = LaneStatus()
     task = asyncio.create_task(run_lane(lane, runtime.context, status))
     await asyncio.sleep(seconds)

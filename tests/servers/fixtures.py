@@ -2,6 +2,8 @@
 
 import importlib.util
 import itertools
+import shutil
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -44,6 +46,45 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [_program("moto_server", "dev"), "-H", "127.0.0.1", "-p", str(port)]
     with server(command, port, "/moto-api/data.json", tmp_path_factory.mktemp("moto"), {}) as url:
         yield url
+
+
+KINESIS_LOCAL = "kinesis-local@0.6.2"
+
+
+@pytest.fixture(scope="session")
+def kinesis_local_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The one local Kinesis that keeps a split shard's records; fetched by npm into a temporary folder."""
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        pytest.skip("npm and node are not installed: install Node.js for the tests that need kinesis-local")
+    folder = tmp_path_factory.mktemp("kinesis-local")
+    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder), KINESIS_LOCAL]
+    installed = subprocess.run(install, capture_output=True, text=True, check=False)
+    if installed.returncode:
+        pytest.skip(f"npm could not install {KINESIS_LOCAL}; is its registry reachable? {installed.stderr[-200:]}")
+    ports = free_port(), free_port()
+    environment = {
+        "BIND_ADDRESS": "127.0.0.1",
+        "KINESIS_MOCK_PLAIN_PORT": str(ports[0]),
+        "KINESIS_MOCK_TLS_PORT": str(ports[1]),
+        "SHARD_LIMIT": "500",
+        "LOG_LEVEL": "ERROR",
+        "CREATE_STREAM_DURATION": "20ms",
+        "SPLIT_SHARD_DURATION": "20ms",
+        "MERGE_SHARDS_DURATION": "20ms",
+    }
+    # it reads a file of its package from the folder it runs in
+    package = folder / "node_modules" / "kinesis-local"
+    with server([node, "main.js"], ports[0], "/healthcheck", package, environment) as url:
+        yield url
+
+
+@pytest.fixture
+def kinesis_local(kinesis_local_url: str) -> Iterator[Account]:
+    """One account for all tests: streams of a test have names of their own."""
+    account = Account(kinesis_local_url, "000000000000")
+    yield account
+    account.close()
 
 
 @pytest.fixture

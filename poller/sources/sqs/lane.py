@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from poller.policy.delivery import Delivery, RetryPolicy
+from poller.policy.invocation_record import Discarded
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.receiving import Receiving
@@ -12,17 +14,21 @@ from poller.sources.sqs.settling import Handover, Settling
 class SqsLane:
     """A lane; `poller.ports.Lane` has the promises."""
 
+    ended = False
+
     def __init__(
         self,
         receiving: Receiving,
         holding: Holding,
         settling: Settling,
         encode: Callable[[Sequence[Record]], bytes],
+        policy: RetryPolicy,
         *,
         fifo: bool,
     ) -> None:
         self.encode = encode
         self._fifo = fifo
+        self._policy = policy
         self._receiving = receiving
         self._settling = settling
         self._holding = holding
@@ -44,9 +50,19 @@ class SqsLane:
         else:
             self._receiving.put_back(page)
 
-    def hold_until(self, records: Sequence[Record]) -> float:
-        """See `Lane.hold_until`."""
-        return self._holding.hold_until(records)
+    async def unfinished(self) -> None:
+        """Nothing: the queue itself knows what was left."""
+
+    def delivery(self, records: Sequence[Record]) -> Delivery:
+        """As long as the messages can be kept invisible."""
+        return Delivery(records, self._policy, self._holding.hold_until(records))
+
+    def keep(self) -> None:
+        """Nothing to write down: the queue has every message."""
+
+    async def tell(self, discarded: Discarded) -> bool:  # noqa: ARG002  (the port's)
+        """Nobody: a queue has its redrive policy."""
+        return False
 
     def settle(self, records: Sequence[Record]) -> None:
         """Delete."""

@@ -11,6 +11,7 @@ from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, SourceUnavailable
 from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
+from poller.policy.delivery import RetryPolicy
 from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports import Admission, Partition
 from poller.record import Record
@@ -51,6 +52,9 @@ class SqsSource:
 class SqsPartition:
     """One queue while it is polled. Entered again after trouble, it starts anew: what was held comes back by itself."""
 
+    fixed_lanes = None
+    finished = False
+
     def __init__(
         self,
         name: QueueName,
@@ -59,6 +63,7 @@ class SqsPartition:
         admission: Admission,
         status: MappingStatus,
         options: SqsOptions,
+        policy: RetryPolicy,
         chance: Chance,
         log: Occasionally,
     ) -> None:
@@ -68,6 +73,7 @@ class SqsPartition:
         self._admission = admission
         self._status = status
         self._options = options
+        self._policy = policy
         self._chance = chance
         self._log = log
         self._encode = encoder(name)
@@ -125,7 +131,8 @@ class SqsPartition:
     def lane(self) -> "SqsLane":
         """One more lane on this queue."""
         self._receiving.lanes += 1
-        lane = SqsLane(self._receiving, self._holding, self._settling, self._encode, fifo=self._queue_name.fifo)
+        fifo = self._queue_name.fifo
+        lane = SqsLane(self._receiving, self._holding, self._settling, self._encode, self._policy, fifo=fifo)
         self._lanes.append(lane)
         return lane
 

@@ -3,6 +3,7 @@
 from math import inf
 
 from poller.occasionally import Occasionally
+from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
@@ -40,6 +41,7 @@ class Harness:
             admission=self.admission,
             status=self.status,
             options=options or SqsOptions(),
+            policy=RetryPolicy(),
             chance=half,
             log=Occasionally(self.log),
         )

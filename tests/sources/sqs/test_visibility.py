@@ -149,7 +149,7 @@ async def test_a_batch_may_be_held_so_long_after_its_receive(option):
         lane = partition.lane()
         await asyncio.sleep(7)
         records = await take(lane)
-        assert lane.hold_until(records) == 7 + option
+        assert lane.delivery(records).hold_until == 7 + option
         harness.release(lane, records, failed=False)
 
 

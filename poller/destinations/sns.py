@@ -1,0 +1,17 @@
+"""An SNS topic as on-failure destination: the invocation record is the message."""
+
+from typing import Any
+
+from poller import codec
+from poller.aws.cold import ColdCalls
+
+
+class SnsDestination:
+    """A standard topic."""
+
+    def __init__(self, arn: str, calls: ColdCalls) -> None:
+        self.name = arn
+        self._calls = calls
+
+    async def send(self, record: dict[str, Any], *, batch_event: bytes, shard_id: str, now: float) -> None:  # noqa: ARG002 - metadata only
+        await self._calls.call("sns", "publish", TopicArn=self.name, Message=codec.dumps(record).decode())

@@ -1,0 +1,283 @@
+"""What happens next to one batch of a stream: invoke, wait, settle, give up. We hold what failed, not the source.
+
+The batch is a stack of parts, the part in front on top. A part is delivered, retried, split or given up before the next
+one is looked at, so order holds. Limits are judged whenever a part is looked at, so a limit that was lowered frees a
+stuck part at once. Knows no clock: `service_time` turns the caller's time into the service's.
+
+    front part -> older than allowed: those records are given up
+               -> out of attempts: given up
+               -> invoke -> succeeded: settled
+                         -> named records: settled up to the first of them, the rest is a new part
+                         -> failed: bisected, or one attempt less
+                         -> not invoked: the same again, no attempt spent
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from poller.policy.backoff import RETRY, Chance
+from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait
+from poller.policy.invocation_record import Condition, Discarded
+from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
+from poller.record import Record
+
+FOR_EVER = -1
+"""The value of a limit that does not limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPolicy:
+    """How a stream mapping wants failures treated."""
+
+    maximum_retry_attempts: int = FOR_EVER
+    maximum_record_age_in_seconds: int = FOR_EVER
+    bisect_batch_on_function_error: bool = False
+    report_batch_item_failures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """A part as it is stored: enough to build it again from the records of its lane, read once more."""
+
+    count: int
+    first: str
+    last: str
+    """Sequence numbers."""
+    attempts: int = 0
+    request_id: str | None = None
+    outcome: Succeeded | Failed | None = None
+    awaiting: Condition | None = None
+
+
+@dataclass(slots=True)
+class _Part:
+    records: Sequence[Record]
+    attempts: int = 0
+    """Attempts that failed."""
+    request_id: str | None = None
+    outcome: Outcome | None = None
+    """Of the last attempt; None before the first, and for a record too large to be sent."""
+    awaiting: Condition | None = None
+    """Given up, and the destination has not been told yet."""
+
+
+class StreamDelivery:
+    """The delivery of one batch of a lane."""
+
+    __slots__ = (
+        "_age",
+        "_horizon",
+        "_parts",
+        "_policy",
+        "_refusals",
+        "_service_time",
+        "_steps",
+        "failed",
+        "failure",
+        "gap",
+    )
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        policy: StreamPolicy,
+        *,
+        arrival: Callable[[Record], float],
+        service_time: Callable[[float], float | None],
+    ) -> None:
+        """`service_time` gives the service's clock at a moment of the caller's, None while it is not known: then no
+        age is judged.
+        """
+        self._parts = [_Part(records)]
+        self._policy = policy
+        self._age = arrival
+        self._service_time = service_time
+        self._steps: list[Step] = []
+        self._refusals = 0
+        self._horizon: str | None = None
+        self.failure: str | None = None
+        """Why the last invocation failed as a whole; None when it did not."""
+        self.failed = 0
+        """Records the last invocation failed."""
+        self.gap = False
+        """Never: what follows a failed record is delivered again behind it."""
+
+    def next_step(self, now: float) -> Step | None:
+        """The next thing to do; None when every record has left."""
+        while not self._steps:
+            if not self._parts:
+                return None
+            part = self._parts[-1]
+            if part.awaiting is not None:
+                return Discard(_discarded(part, part.awaiting))
+            if self._horizon is not None and self._gone(part, int(self._horizon)):
+                continue
+            if self._give_up_old(part, now):
+                continue
+            if self._exhausted(part):
+                part.awaiting = "RetryAttemptsExhausted"
+                continue
+            return Invoke(part.records)
+        return self._steps.pop(0)
+
+    def report(self, outcome: Outcome, now: float, chance: Chance) -> None:  # noqa: ARG002  (as every delivery)
+        """The outcome of the invocation that `next_step` asked for."""
+        part = self._parts[-1]
+        if isinstance(outcome, NotInvoked):
+            self._refusals += 1
+            # a Retry-After of 0 is no advice: followed, it would be a loop as fast as the refusals come
+            self._steps.append(Wait(outcome.retry_after or RETRY.delay(self._refusals, chance), outcome))
+            return
+        self._refusals = 0
+        self.failure, self.failed = None, 0
+        if isinstance(outcome, TooLarge):
+            self._report_too_large(part, outcome, chance)
+            return
+        part.request_id = outcome.request_id
+        if isinstance(outcome, Succeeded):
+            self._report_answer(part, outcome, chance)
+        else:
+            self.failure = f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error
+            self._fail(part, outcome, chance)
+
+    def _report_too_large(self, part: _Part, outcome: TooLarge, chance: Chance) -> None:
+        if len(part.records) > 1:
+            self._split(part, len(part.records) // 2)
+            return
+        self.failure = f"payload too large: {outcome.detail}"
+        self.failed = 1
+        self._spend(part, None, chance)
+
+    def _report_answer(self, part: _Part, outcome: Succeeded, chance: Chance) -> None:
+        records = part.records
+        named: frozenset[str] | None = frozenset()
+        if self._policy.report_batch_item_failures:
+            named = failed_identifiers(outcome.body, {record.identifier for record in records})
+        if named is None:
+            self.failure = "the answer is not a valid partial batch response"
+            self._fail(part, outcome, chance)
+        elif not named:
+            self._parts.pop()
+            self._steps.append(Settle(records))
+        else:
+            reached = next(index for index, record in enumerate(records) if record.identifier == min(named, key=int))
+            if not reached:
+                self._fail(part, outcome, chance)
+            else:
+                self._parts[-1] = _Part(records[reached:])
+                self._steps += [Settle(records[:reached]), Wait(RETRY.delay(1, chance), None)]
+            self.failed = len(named)
+
+    def _fail(self, part: _Part, outcome: Succeeded | Failed, chance: Chance) -> None:
+        self.failed = len(part.records)
+        if self._policy.bisect_batch_on_function_error and len(part.records) > 1:
+            self._split(part, len(part.records) // 2)
+            self._steps.append(Wait(RETRY.delay(1, chance), None))
+            return
+        self._spend(part, outcome, chance)
+
+    def _spend(self, part: _Part, outcome: Succeeded | Failed | None, chance: Chance) -> None:
+        part.attempts += 1
+        part.outcome = outcome
+        if not self._exhausted(part):
+            self._steps.append(Wait(RETRY.delay(part.attempts, chance), None))
+
+    def _split(self, part: _Part, half: int) -> None:
+        """Both halves are new parts: a split spends no attempt."""
+        self._parts[-1:] = [_Part(part.records[half:]), _Part(part.records[:half])]
+
+    def _exhausted(self, part: _Part) -> bool:
+        limit = self._policy.maximum_retry_attempts
+        return limit != FOR_EVER and part.attempts > limit
+
+    def _give_up_old(self, part: _Part, now: float) -> bool:
+        """Whether records of the part are too old; if so it is taken apart. Arrival times need not rise."""
+        limit = self._policy.maximum_record_age_in_seconds
+        if limit == FOR_EVER:
+            return False
+        wall = self._service_time(now)
+        if wall is None:
+            return False
+        oldest = wall - limit
+        if not any(self._age(record) < oldest for record in part.records):
+            return False
+        runs = [(old, list(run)) for old, run in groupby(part.records, lambda record: self._age(record) < oldest)]
+        whole = len(runs) == 1
+        self._parts[-1:] = [
+            replace(
+                part,
+                records=run,
+                awaiting="RecordAgeExceeded" if old else None,
+                # a smaller batch is another invocation, though its records were tried as often
+                request_id=part.request_id if old or whole else None,
+            )
+            for old, run in reversed(runs)
+        ]
+        return True
+
+    def _gone(self, part: _Part, horizon: int) -> bool:
+        """Whether the source no longer holds the first records of a part that failed before."""
+        if not part.attempts and not self._refusals:
+            return False
+        kept = [record for record in part.records if int(record.identifier) >= horizon]
+        gone = len(part.records) - len(kept)
+        if not gone:
+            return False
+        self._parts.pop()
+        self._steps.append(Expire(part.records[:gone]))
+        if kept:
+            self._parts.append(replace(part, records=kept, request_id=None))
+        return True
+
+    def trimmed_before(self, sequence_number: str) -> None:
+        """The source holds nothing older than this any more: what was tried in vain and is older has expired."""
+        self._horizon = sequence_number
+
+    def accepted(self) -> None:
+        """What the last Discard gave up has been told of, or nobody wants to know."""
+        self._parts.pop()
+
+    def remaining(self) -> list[Record]:
+        """What has not left yet, in order, for a stop that cannot wait."""
+        settling = [record for step in self._steps if isinstance(step, Settle | Expire) for record in step.records]
+        return settling + [record for part in reversed(self._parts) for record in part.records]
+
+    def snapshot(self) -> tuple[PartState, ...]:
+        """The stack for a restart, front part last; nothing for a batch that was not tried yet."""
+        parts = self._parts
+        if not parts or (len(parts) == 1 and not parts[0].attempts and parts[0].awaiting is None):
+            return ()
+        return tuple(
+            PartState(
+                len(part.records),
+                part.records[0].identifier,
+                part.records[-1].identifier,
+                part.attempts,
+                part.request_id,
+                part.outcome if isinstance(part.outcome, Succeeded | Failed) else None,
+                part.awaiting,
+            )
+            for part in parts
+        )
+
+    def restore(self, stored: Sequence[PartState]) -> bool:
+        """Take the stored stack over, if this batch holds exactly its records. Says whether it did."""
+        records = self._parts[0].records
+        parts, begin = [], 0
+        for state in reversed(stored):
+            part = records[begin : begin + state.count]
+            begin += state.count
+            if len(part) < state.count or (part[0].identifier, part[-1].identifier) != (state.first, state.last):
+                return False
+            parts.append(_Part(part, state.attempts, state.request_id, state.outcome, state.awaiting))
+        if begin != len(records):
+            return False
+        self._parts = parts[::-1]
+        return True
+
+
+def _discarded(part: _Part, condition: Condition) -> Discarded:
+    # 1 also for a record that expired before any attempt, as recorded from AWS
+    outcome = None if condition == "RecordAgeExceeded" else part.outcome
+    return Discarded(part.records, condition, max(1, part.attempts), part.request_id, outcome)

@@ -1,0 +1,131 @@
+"""The calls to the stream of one DynamoDB table. Retries beyond the transport's are the caller's."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+from poller import codec
+from poller.aws.port import AWS_JSON_1_0, Operation, Transport
+from poller.errors import IteratorExpired, PositionTrimmed, ServiceError, ShardGone, StreamGone
+from poller.record import Record
+from poller.sources.dynamodb import event
+from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
+from poller.sources.sharded.calls import Meanings, ask, expecting
+
+
+def _operation(name: str, timeout: float) -> Operation:
+    return Operation("dynamodbstreams", name, f"DynamoDBStreams_20120810.{name}", AWS_JSON_1_0, timeout=timeout)
+
+
+DESCRIBE = _operation("DescribeStream", 15.0)
+ITERATOR = _operation("GetShardIterator", 15.0)
+RECORDS = _operation("GetRecords", 30.0)
+
+BETWEEN_PAGES = 0.2
+"""Seconds between two pages of the listing."""
+MISSING = "ResourceNotFoundException"
+TRIMMED = "TrimmedDataAccessException"
+ACTIVE = frozenset({"ENABLING", "ENABLED"})
+OF_STREAM: Meanings = {MISSING: StreamGone}
+OF_POSITION: Meanings = {TRIMMED: PositionTrimmed}
+# an iterator the service does not know is as useless as one that is too old, and a new one puts both right
+OF_READ: Meanings = {
+    TRIMMED: PositionTrimmed,
+    "ExpiredIteratorException": IteratorExpired,
+    "ValidationException": IteratorExpired,
+}
+
+
+class DynamoDBStreamApi:
+    """A `ShardApi`."""
+
+    reads_per_second = 5.0
+    """DynamoDB names no number, but at most two readers a shard; AWS Lambda's own poller makes four reads a second."""
+    bytes_per_second = inf
+    most_records = 1000
+    latest_is_instant = False
+
+    def __init__(self, transport: Transport, *, arn: str, region: str) -> None:
+        """`arn` is the stream's, not the table's; `region` as events show it."""
+        self.record_overhead = event.added_per_record(arn)
+        self._transport = transport
+        self._arn = arn
+        self._region = region
+
+    async def facts(self) -> StreamFacts:
+        answer = await ask(self._transport, DESCRIBE, {"StreamArn": self._arn, "Limit": 1}, OF_STREAM)
+        with expecting(DESCRIBE):
+            description = answer.members["StreamDescription"]
+            return StreamFacts(description["StreamLabel"], description["StreamStatus"] in ACTIVE, answer.date)
+
+    async def shards(self) -> list[Shard]:
+        found: list[Shard] = []
+        request: dict[str, Any] = {"StreamArn": self._arn}
+        while True:
+            answer = await ask(self._transport, DESCRIBE, request, OF_STREAM)
+            with expecting(DESCRIBE):
+                description = answer.members["StreamDescription"]
+                found += [_shard(listed) for listed in description["Shards"]]
+            last = description.get("LastEvaluatedShardId")
+            if not last:
+                return found
+            request["ExclusiveStartShardId"] = last
+            # ten such calls a second are all an account has
+            await asyncio.sleep(BETWEEN_PAGES)
+
+    async def iterator(self, shard_id: str, position: Position) -> str:
+        assert position.timestamp is None, "streams of tables know no position by time"
+        request: dict[str, Any] = {"StreamArn": self._arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
+        if position.sequence_number is not None:
+            request["SequenceNumber"] = position.sequence_number
+        try:
+            answer = await ask(self._transport, ITERATOR, request, OF_POSITION)
+        except ServiceError as error:
+            # only the listing tells for sure that it is the shard, or the stream, that is gone
+            if error.code == MISSING and all(shard.id != shard_id for shard in await self.shards()):
+                raise ShardGone(str(error)) from error
+            raise
+        with expecting(ITERATOR):
+            iterator: str = answer.members["ShardIterator"]
+            return iterator
+
+    async def page(self, iterator: str, limit: int) -> ShardPage:
+        try:
+            answer = await ask(self._transport, RECORDS, {"ShardIterator": iterator, "Limit": limit}, OF_READ)
+        except ServiceError as error:
+            if error.code != MISSING:
+                raise
+            await self.facts()
+            # the stream is there: whether the shard is, a new iterator will tell
+            raise IteratorExpired(str(error)) from error
+        with expecting(RECORDS):
+            following = answer.members.get("NextShardIterator") or None
+            return ShardPage(answer.members["Records"], following, answer.size, date=answer.date)
+
+    def bound(self, items: Sequence[Any]) -> int:
+        # images nest, so nothing is cheaper than writing them
+        return len(codec.dumps(items)) + self.record_overhead * len(items)
+
+    def sequence_number(self, item: Any) -> str:
+        number: str = item["dynamodb"]["SequenceNumber"]
+        return number
+
+    def key(self, item: Any) -> str:
+        return event.key_of(item)
+
+    def arrival(self, item: Any) -> float:
+        arrival: float = item["dynamodb"]["ApproximateCreationDateTime"]
+        return arrival
+
+    def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:  # noqa: ARG002 - events name no shard
+        return event.encoder(self._arn, self._region)
+
+    def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
+        return "DDBStreamBatchInfo", event.batch_info(self._arn, shard_id, records)
+
+
+def _shard(listed: Mapping[str, Any]) -> Shard:
+    parent = listed.get("ParentShardId")
+    closed = bool(listed["SequenceNumberRange"].get("EndingSequenceNumber"))
+    return Shard(listed["ShardId"], (parent,) if parent else (), closed)

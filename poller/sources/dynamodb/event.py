@@ -1,0 +1,83 @@
+"""What the function sees of a table's stream: the event Lambda would deliver, and what is told of a batch given up.
+
+The part under `dynamodb` is handed on as it came: typed values, base64 and timestamps are in the event's form already.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from poller import codec
+from poller.policy.invocation_record import iso_seconds
+from poller.record import Record
+
+ADDED_PER_RECORD = 256
+"""An upper bound, in bytes, of what a record's event has beyond the record's own JSON, the ARN apart."""
+EVENT_VERSION = "1.1"
+
+
+def added_per_record(arn: str) -> int:
+    return ADDED_PER_RECORD + len(arn)
+
+
+def encoder(arn: str, region: str) -> Callable[[Sequence[Record]], bytes]:
+    """Makes `encode(records)`, one pass from raw records to the event's bytes."""
+
+    def encode(records: Sequence[Record]) -> bytes:
+        return codec.dumps(
+            {
+                "Records": [
+                    {
+                        "eventID": item["eventID"],
+                        "eventName": item["eventName"],
+                        "eventVersion": EVENT_VERSION,
+                        "eventSource": "aws:dynamodb",
+                        "awsRegion": region,
+                        "dynamodb": item["dynamodb"],
+                        "eventSourceARN": arn,
+                    }
+                    if "userIdentity" not in item
+                    else _of_somebody(item, arn, region)
+                    for item in [record.item for record in records]
+                ]
+            }
+        )
+
+    return encode
+
+
+def _of_somebody(item: Mapping[str, Any], arn: str, region: str) -> dict[str, Any]:
+    """A change that was not a user's: an item's time to live was over."""
+    event: dict[str, Any] = {
+        "eventID": item["eventID"],
+        "eventName": item["eventName"],
+        "eventVersion": EVENT_VERSION,
+        "eventSource": "aws:dynamodb",
+        "awsRegion": region,
+        "dynamodb": item["dynamodb"],
+    }
+    identity = item["userIdentity"]
+    if identity:
+        given = {name[:1].lower() + name[1:]: value for name, value in identity.items()}
+        ordered = {name: given.pop(name) for name in ("type", "principalId") if name in given}
+        event["userIdentity"] = ordered | given
+    event["eventSourceARN"] = arn
+    return event
+
+
+def key_of(item: Mapping[str, Any]) -> str:
+    """The changed item's key in one text, whatever order its attributes came in."""
+    return codec.dumps(sorted(item["dynamodb"]["Keys"].items())).decode()
+
+
+def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
+    """`DDBStreamBatchInfo` of an invocation record."""
+    first, last = records[0].item["dynamodb"], records[-1].item["dynamodb"]
+    return {
+        "shardId": shard_id,
+        "startSequenceNumber": first["SequenceNumber"],
+        "endSequenceNumber": last["SequenceNumber"],
+        "approximateArrivalOfFirstRecord": iso_seconds(first["ApproximateCreationDateTime"]),
+        "approximateArrivalOfLastRecord": iso_seconds(last["ApproximateCreationDateTime"]),
+        "batchSize": len(records),
+        "streamArn": arn,
+    }

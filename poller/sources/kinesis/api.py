@@ -1,0 +1,140 @@
+"""The calls to one Kinesis stream, with shared throughput. Retries beyond the transport's are the caller's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from poller.aws.port import AWS_JSON_1_1, Operation, Transport
+from poller.errors import IteratorExpired, ServiceError, ShardGone, StreamGone
+from poller.record import Record
+from poller.sources.kinesis import event
+from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
+from poller.sources.sharded.calls import Meanings, ask, expecting
+
+
+def _operation(name: str, timeout: float) -> Operation:
+    return Operation("kinesis", name, f"Kinesis_20131202.{name}", AWS_JSON_1_1, timeout=timeout)
+
+
+DESCRIBE = _operation("DescribeStreamSummary", 15.0)
+LIST = _operation("ListShards", 15.0)
+ITERATOR = _operation("GetShardIterator", 15.0)
+# up to 10 MiB of records, which are a third more as base64
+RECORDS = _operation("GetRecords", 30.0)
+
+SHARDS_PER_PAGE = 1000
+"""The service's own default, named so that every compatible service pages alike."""
+MISSING = "ResourceNotFoundException"
+OF_STREAM: Meanings = {MISSING: StreamGone}
+# an iterator the service does not know is as useless as one that is too old, and a new one puts both right
+OF_READ: Meanings = {"ExpiredIteratorException": IteratorExpired, "InvalidArgumentException": IteratorExpired}
+
+
+class KinesisApi:
+    """A `ShardApi`. The ARN goes with each call, so that a stream of another account can be read."""
+
+    reads_per_second = 5.0
+    bytes_per_second = 2.0 * 1024 * 1024
+    most_records = 10_000
+    latest_is_instant = True
+
+    def __init__(self, transport: Transport, *, arn: str, region: str, invoke_identity_arn: str) -> None:
+        """`region` and `invoke_identity_arn` as events show them."""
+        self.record_overhead = event.added_per_record(arn, invoke_identity_arn)
+        self._transport = transport
+        self._arn = arn
+        self._region = region
+        self._invoke_identity_arn = invoke_identity_arn
+
+    async def facts(self) -> StreamFacts:
+        answer = await ask(self._transport, DESCRIBE, {"StreamARN": self._arn}, OF_STREAM)
+        with expecting(DESCRIBE):
+            summary = answer.members["StreamDescriptionSummary"]
+            active = summary["StreamStatus"] != "DELETING"
+            return StreamFacts(str(summary["StreamCreationTimestamp"]), active, answer.date)
+
+    async def shards(self) -> list[Shard]:
+        found: list[Shard] = []
+        request: dict[str, Any] = {"StreamARN": self._arn, "MaxResults": SHARDS_PER_PAGE}
+        while True:
+            answer = await ask(self._transport, LIST, request, OF_STREAM)
+            with expecting(LIST):
+                found += [_shard(listed) for listed in answer.members["Shards"]]
+            token = answer.members.get("NextToken")
+            if not token:
+                return found
+            # the token stands for the stream too, and the service refuses both together
+            request = {"NextToken": token, "MaxResults": SHARDS_PER_PAGE}
+
+    async def iterator(self, shard_id: str, position: Position) -> str:
+        request: dict[str, Any] = {"StreamARN": self._arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
+        if position.sequence_number is not None:
+            request["StartingSequenceNumber"] = position.sequence_number
+        if position.timestamp is not None:
+            request["Timestamp"] = position.timestamp
+        try:
+            answer = await ask(self._transport, ITERATOR, request, {})
+        except ServiceError as error:
+            # only the listing tells for sure that it is the shard, or the stream, that is gone
+            if error.code == MISSING and all(shard.id != shard_id for shard in await self.shards()):
+                raise ShardGone(str(error)) from error
+            raise
+        with expecting(ITERATOR):
+            iterator: str = answer.members["ShardIterator"]
+            return iterator
+
+    async def page(self, iterator: str, limit: int) -> ShardPage:
+        try:
+            answer = await ask(self._transport, RECORDS, {"ShardIterator": iterator, "Limit": limit}, OF_READ)
+        except ServiceError as error:
+            if error.code != MISSING:
+                raise
+            await self.facts()
+            # the stream is there: whether the shard is, a new iterator will tell
+            raise IteratorExpired(str(error)) from error
+        with expecting(RECORDS):
+            members = answer.members
+            behind = members.get("MillisBehindLatest")
+            return ShardPage(
+                members["Records"],
+                members.get("NextShardIterator") or None,
+                answer.size,
+                None if behind is None else behind / 1000,
+                tuple(_child(child) for child in members.get("ChildShards") or ()),
+                answer.date,
+            )
+
+    def bound(self, items: Sequence[Any]) -> int:
+        return event.bound(items) + self.record_overhead * len(items)
+
+    def sequence_number(self, item: Any) -> str:
+        number: str = item["SequenceNumber"]
+        return number
+
+    def key(self, item: Any) -> str:
+        key: str = item["PartitionKey"]
+        return key
+
+    def arrival(self, item: Any) -> float:
+        arrival: float = item["ApproximateArrivalTimestamp"]
+        return arrival
+
+    def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
+        return event.encoder(self._arn, self._region, self._invoke_identity_arn, shard_id)
+
+    def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
+        return "KinesisBatchInfo", event.batch_info(self._arn, shard_id, records)
+
+
+def _shard(listed: Mapping[str, Any]) -> Shard:
+    parents = (listed.get("ParentShardId"), listed.get("AdjacentParentShardId"))
+    closed = bool(listed["SequenceNumberRange"].get("EndingSequenceNumber"))
+    return Shard(listed["ShardId"], tuple(parent for parent in parents if parent), closed, _hash_range(listed))
+
+
+def _child(named: Mapping[str, Any]) -> Shard:
+    return Shard(named["ShardId"], tuple(named["ParentShards"]), closed=False, hash_range=_hash_range(named))
+
+
+def _hash_range(described: Mapping[str, Any]) -> tuple[int, int]:
+    keys = described["HashKeyRange"]
+    return int(keys["StartingHashKey"]), int(keys["EndingHashKey"])

@@ -1,0 +1,75 @@
+"""What the function sees of a Kinesis stream: the event Lambda would deliver, and what is told of a batch given up.
+
+Timestamps stay the numbers they came as, and `Data` stays base64: it is what the event wants.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from poller import codec
+from poller.policy.invocation_record import iso_milliseconds
+from poller.record import Record
+
+ADDED_PER_RECORD = 704
+"""An upper bound, in bytes, of what a record's event has beyond its data and key, the two ARNs apart: names and
+constants, the timestamp, shard id and, twice, sequence number (128 characters at most each)."""
+
+
+MOST_PER_CHARACTER = 6
+"""Bytes of a character in JSON: `\\u0001`."""
+
+
+def added_per_record(arn: str, invoke_identity_arn: str) -> int:
+    return ADDED_PER_RECORD + len(arn) + len(codec.dumps(invoke_identity_arn))
+
+
+def bound(items: Sequence[Any]) -> int:
+    """What data and keys of raw records come to in an event at the most, in bytes."""
+    keys = sum([len(item["PartitionKey"]) for item in items])
+    return sum([len(item["Data"]) for item in items]) + MOST_PER_CHARACTER * keys
+
+
+def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
+    """Makes `encode(records)`, one pass from raw records of one shard to the event's bytes."""
+    prefix = f"{shard_id}:"
+
+    def encode(records: Sequence[Record]) -> bytes:
+        return codec.dumps(
+            {
+                "Records": [
+                    {
+                        "kinesis": {
+                            "kinesisSchemaVersion": "1.0",
+                            "partitionKey": item["PartitionKey"],
+                            "sequenceNumber": item["SequenceNumber"],
+                            "data": item["Data"],
+                            "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
+                        },
+                        "eventSource": "aws:kinesis",
+                        "eventVersion": "1.0",
+                        "eventID": prefix + item["SequenceNumber"],
+                        "eventName": "aws:kinesis:record",
+                        "invokeIdentityArn": invoke_identity_arn,
+                        "awsRegion": region,
+                        "eventSourceARN": arn,
+                    }
+                    for item in [record.item for record in records]
+                ]
+            }
+        )
+
+    return encode
+
+
+def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
+    """`KinesisBatchInfo` of an invocation record."""
+    first, last = records[0].item, records[-1].item
+    return {
+        "shardId": shard_id,
+        "startSequenceNumber": first["SequenceNumber"],
+        "endSequenceNumber": last["SequenceNumber"],
+        "approximateArrivalOfFirstRecord": iso_milliseconds(first["ApproximateArrivalTimestamp"]),
+        "approximateArrivalOfLastRecord": iso_milliseconds(last["ApproximateArrivalTimestamp"]),
+        "batchSize": len(records),
+        "streamArn": arn,
+    }

@@ -1,0 +1,126 @@
+"""What a service with shards must offer: the few calls and the plain functions on its items.
+
+Kinesis and DynamoDB Streams each implement `ShardApi`; everything else about shards is the same code for both and
+knows neither of them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from poller.record import Record
+
+PositionKind = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard as listed."""
+
+    id: str
+    parents: tuple[str, ...] = ()
+    """One parent, or two after a merge; they may have been trimmed and not be listed themselves."""
+    closed: bool = False
+    """It has an ending sequence number. Says nothing about being finished: unread records may be in it."""
+    hash_range: tuple[int, int] | None = None
+    """First and last hash key, both included. Kinesis only."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """What a stream says of itself."""
+
+    epoch: str
+    """Changes when a stream of the same name is made anew: its creation time, or its label."""
+    active: bool
+    """False while it is disabled or being deleted."""
+    date: float | None = None
+    """The service's clock at the answer, epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an iterator begins."""
+
+    kind: PositionKind
+    sequence_number: str | None = None
+    timestamp: float | None = None
+    """Epoch seconds."""
+
+
+@dataclass(slots=True)
+class ShardPage:
+    """One answer of GetRecords."""
+
+    records: list[Any]
+    """Raw parsed items, untouched."""
+    next_iterator: str | None
+    """None: the shard has no more, ever."""
+    size: int
+    """Bytes of the answer."""
+    behind_seconds: float | None = None
+    """How far the page is behind the tip, where the service says so."""
+    children: tuple[Shard, ...] = ()
+    """Where the service names them at shard end."""
+    date: float | None = None
+    """The service's clock at the answer (its Date header), epoch seconds."""
+
+
+class ShardApi(Protocol):
+    """One stream's calls.
+
+    Every call raises CallError when it brought no good answer. Beside it `iterator` and `page` raise IteratorExpired,
+    PositionTrimmed, ShardGone; all raise StreamGone.
+    """
+
+    reads_per_second: float
+    """The service's quota of GetRecords calls per shard."""
+    bytes_per_second: float
+    """Its quota of bytes read per shard; infinite where there is none."""
+    most_records: int
+    """Largest Limit of one read."""
+    latest_is_instant: bool
+    """Whether an iterator can begin AT_TIMESTAMP, so that LATEST can be kept as an instant before anything was read.
+    Otherwise the shard is read from TRIM_HORIZON, and what is older than the instant is passed over."""
+    record_overhead: int
+    """Most bytes an event adds to one record beyond what the record takes in the answer of GetRecords."""
+
+    async def facts(self) -> StreamFacts:
+        """What the stream says of itself."""
+        ...
+
+    async def shards(self) -> list[Shard]:
+        """Every shard still listed, from every page."""
+        ...
+
+    async def iterator(self, shard_id: str, position: Position) -> str:
+        """A fresh shard iterator."""
+        ...
+
+    async def page(self, iterator: str, limit: int) -> ShardPage:
+        """One read. `limit` is at most `most_records`."""
+        ...
+
+    def bound(self, items: Sequence[Any]) -> int:
+        """No selection of these raw items makes more than this many bytes of an event. Cheaper than making it."""
+        ...
+
+    def sequence_number(self, item: Any) -> str:
+        """Of a raw item; decimal text, to be compared as a number."""
+        ...
+
+    def key(self, item: Any) -> str:
+        """What order is kept by: partition key, or the item's key in one canonical text."""
+        ...
+
+    def arrival(self, item: Any) -> float:
+        """When the service took it, epoch seconds."""
+        ...
+
+    def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
+        """What makes the function's event out of records of this shard."""
+        ...
+
+    def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
+        """Name and value of the batch's member in an invocation record, e.g. `("KinesisBatchInfo", {...})`."""
+        ...

@@ -1,0 +1,50 @@
+"""One call of a stream: JSON in, a parsed answer out, and refusals as what they mean for a reader of shards."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from poller import codec
+from poller.aws.answers import timestamp
+from poller.aws.port import Operation, Transport
+from poller.errors import AnswerLost, PollerError, ServiceError
+
+Meanings = Mapping[str, type[PollerError]]
+"""What an error code is raised as."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A JSON object, and what came with it."""
+
+    members: dict[str, Any]
+    size: int
+    """Bytes of it."""
+    date: float | None
+    """The service's clock, epoch seconds."""
+
+
+async def ask(transport: Transport, operation: Operation, request: Mapping[str, Any], meanings: Meanings) -> Answer:
+    """Raises CallError, and what `meanings` makes of a code."""
+    try:
+        reply = await transport.call(operation, codec.dumps(request))
+    except ServiceError as error:
+        meaning = meanings.get(error.code)
+        if meaning is None:
+            raise
+        raise meaning(str(error)) from error
+    with expecting(operation):
+        members = codec.loads(reply.body)
+        if not isinstance(members, dict):
+            raise TypeError("not a JSON object")
+    return Answer(members, len(reply.body), timestamp(reply.headers.get("date", "")))
+
+
+@contextmanager
+def expecting(operation: Operation) -> Iterator[None]:
+    """An answer that lacks what it must have, or has it in another form, is as good as none: AnswerLost."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AnswerLost(f"the answer is none to {operation.name}: {error!r}") from error

@@ -1,0 +1,93 @@
+"""Deals what is read to the lanes: by a stable hash of each record's key, and nothing a lane has settled before.
+
+Read again is what lies behind the lane that is furthest back; what the others settled in an earlier life, what was
+created before the mapping's start, and what comes after the record at which keys are dealt anew, is nobody's.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from zlib import crc32
+
+from poller.policy.frontier import at_or_below
+from poller.policy.progress import ShardProgress
+from poller.record import Record
+from poller.sources.sharded.lane import StreamLane
+from poller.sources.sharded.stream import Stream
+
+DISORDER = 60.0
+"""Seconds within which creation times need not rise. Beyond them no record is older than the start any more."""
+
+
+class Dealing:
+    """Between one shard's reader and its lanes."""
+
+    def __init__(self, stream: Stream, progress: ShardProgress, lanes: Sequence[StreamLane], until: str | None) -> None:
+        """`until` is the last record wanted, None for all."""
+        self.read_to = progress.position
+        """Sequence number of the last record dealt to any lane, or passed over."""
+        self._stream = stream
+        self._lanes = lanes
+        self._until = until
+        self._furthest = progress.furthest
+        self._start = stream.passed_over_before(progress)
+        self._careful = until is not None or self._furthest != self.read_to or bool(self._start)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything wanted was read."""
+        return self._until is not None and at_or_below(self._until, self.read_to)
+
+    def deal(self, items: Sequence[Any], size: int) -> int:
+        """The items of the next page, which has so many bytes. Returns the bytes that are held of it now."""
+        share = size // len(items) + 1
+        number = self._stream.api.sequence_number
+        records = [Record(item, number(item), None, share) for item in items]
+        read_to: str | None = records[-1].identifier
+        if self._careful:
+            records, read_to = self._wanted(records)
+        if records:
+            self._stream.status.account.polled += len(records)
+            self._to_lanes(records, size + self._stream.api.record_overhead * len(items))
+        # only now: the watermark of a lane without records follows it
+        self.read_to = read_to
+        for lane in self._lanes:
+            if lane.waits_for_stored:
+                lane.bell.ring()
+        return share * len(records)
+
+    def _wanted(self, records: list[Record]) -> tuple[list[Record], str | None]:
+        account, read_to = self._stream.status.account, self.read_to
+        wanted = []
+        for record in records:
+            if self._until is not None and not at_or_below(record.identifier, self._until):
+                read_to = self._until
+                break
+            read_to = record.identifier
+            if self._start and self._stream.arrival(record) < self._start:
+                account.polled += 1
+                account.before_start += 1
+            elif not self._lanes[self._lane_of(record.item)].has_settled(record):
+                wanted.append(record)
+        if self._start and self._stream.arrival(records[-1]) > self._start + DISORDER:
+            self._start = 0.0
+        behind = self._furthest is not None and not at_or_below(self._furthest, read_to)
+        self._careful = self._until is not None or bool(self._start) or behind
+        return wanted, read_to
+
+    def _lane_of(self, item: Any) -> int:
+        if len(self._lanes) == 1:
+            return 0
+        return crc32(self._stream.api.key(item).encode("utf-8", "surrogatepass")) % len(self._lanes)
+
+    def _to_lanes(self, records: list[Record], bound: int) -> None:
+        if len(self._lanes) == 1:
+            self._lanes[0].deal(records, bound)
+            return
+        dealt: list[list[Record]] = [[] for _ in self._lanes]
+        for record in records:
+            dealt[self._lane_of(record.item)].append(record)
+        for lane, own in zip(self._lanes, dealt, strict=True):
+            # before its first record, a lane without any has come as far as the shard was read
+            lane.progress()
+            if own:
+                lane.deal(own, bound)

@@ -1,0 +1,64 @@
+"""Whether the stream still holds what a lane keeps trying in vain. Only the source tells that a record has expired."""
+
+import asyncio
+from collections.abc import Sequence
+
+from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone
+from poller.sources.sharded.api import Position, Shard
+from poller.sources.sharded.lane import StreamLane
+from poller.sources.sharded.stream import Stream
+
+SHORTEST_RETENTION = 24 * 3600.0
+"""Seconds. No stream of either service holds its records for less, so younger ones are not worth asking about."""
+INTERVAL = 600.0
+"""Seconds between two questions."""
+
+
+class Horizon:
+    """The beginning of what one shard still holds."""
+
+    def __init__(self, stream: Stream, shard: Shard, lanes: Sequence[StreamLane]) -> None:
+        self._stream = stream
+        self._shard = shard
+        self._lanes = lanes
+
+    async def watch(self) -> None:
+        """Tell lanes with old records where the shard begins now, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            if not any(self._is_old(lane) for lane in self._lanes):
+                continue
+            try:
+                begins = await self._begins()
+            except (CallError, IteratorExpired, PositionTrimmed, StreamGone):
+                # the reader meets the same trouble, and says so
+                continue
+            if begins is not None:
+                for lane in self._lanes:
+                    lane.trimmed_before(begins)
+
+    def _is_old(self, lane: StreamLane) -> bool:
+        now = self._stream.clock.time(asyncio.get_running_loop().time())
+        oldest = lane.oldest
+        return now is not None and oldest is not None and self._stream.arrival(oldest) < now - SHORTEST_RETENTION
+
+    async def _begins(self) -> str | None:
+        """Sequence number of the first record the shard holds; None if that is not known."""
+        api = self._stream.api
+        try:
+            iterator = await api.iterator(self._shard.id, Position("TRIM_HORIZON"))
+            async with self._stream.limits.of(
+                self._stream.arn, self._shard.id, api.reads_per_second, api.bytes_per_second
+            ).calls:
+                page = await api.page(iterator, 1)
+        except ShardGone:
+            return self._beyond_all()
+        self._stream.clock.observe(page.date, asyncio.get_running_loop().time())
+        if page.records:
+            return api.sequence_number(page.records[0])
+        # an empty page in the middle says nothing; one at the tip, or at the end, says that nothing is left
+        return self._beyond_all() if page.next_iterator is None or page.behind_seconds == 0 else None
+
+    def _beyond_all(self) -> str:
+        known = [int(lane.newest.identifier) for lane in self._lanes if lane.newest is not None]
+        return str(max(known, default=0) + 1)

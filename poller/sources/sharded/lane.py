@@ -1,0 +1,239 @@
+"""One of the strictly sequential paths out of a shard: its share of the keys, in order, one batch at a time."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Protocol
+
+from poller.policy.frontier import Watermark, at_or_below
+from poller.policy.invocation_record import Discarded
+from poller.policy.progress import LaneProgress
+from poller.policy.stream_delivery import PartState, StreamDelivery
+from poller.record import EMPTY_PAGE, Page, Record
+from poller.sources.sharded.bell import Bell
+from poller.sources.sharded.stream import Stream
+
+LOOSE_BOUND = 4 * 1024 * 1024
+"""Bytes of a page's bound up to which it is taken for each of its parts too; above, a part would seem to pass a
+payload limit that it does not, so it is measured."""
+
+
+class Reading(Protocol):
+    """What a lane asks of the shard it belongs to."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be dealt."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing more will be dealt before the shard is entered again."""
+        ...
+
+    @property
+    def read_to(self) -> str | None:
+        """Sequence number of the last record dealt to any lane, or passed over."""
+        ...
+
+    def let_go(self, size: int) -> None:
+        """So many bytes are no longer held."""
+        ...
+
+    def changed(self) -> int:
+        """Progress of the lane is to be stored; the number of this change."""
+        ...
+
+    async def durable(self, change: int) -> None:
+        """Return when a change is stored, or at a soft stop."""
+        ...
+
+
+class StreamLane:
+    """A lane; `poller.ports.Lane` has the promises."""
+
+    def __init__(
+        self, stream: Stream, shard_id: str, reading: Reading, encode: Callable[[Sequence[Record]], bytes]
+    ) -> None:
+        self.encode = encode
+        self.bell = Bell()
+        self.held = 0
+        """Records dealt and not yet settled or released."""
+        self._stream = stream
+        self._shard_id = shard_id
+        self._reading = reading
+        self._bytes = 0
+        self._pages: deque[Page] = deque()
+        self._mark: Watermark[Record] = Watermark(None)
+        self._stored: tuple[PartState, ...] = ()
+        self._delivery: StreamDelivery | None = None
+        self._handed_over = self._latest = 0
+
+    def resume(self, progress: LaneProgress) -> None:
+        """Before the first record."""
+        self._mark.position = progress.position
+        self._stored = progress.retry
+
+    @property
+    def ended(self) -> bool:
+        """See `Lane.ended`."""
+        return self._reading.failed or (self._reading.over and not self._pages)
+
+    def has_settled(self, record: Record) -> bool:
+        """In an earlier life."""
+        return at_or_below(record.identifier, self._mark.position)
+
+    def deal(self, records: list[Record], bound: int) -> None:
+        """The next records of this lane; `bound` as of a Page."""
+        self._mark.deal(records)
+        self._pages.append(Page(records, bound))
+        self.held += len(records)
+        self._bytes += sum(record.handle for record in records)
+        self.bell.ring()
+
+    async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
+        """See `Lane.receive`."""
+        time = asyncio.get_running_loop().time
+        until = inf if wait == inf else time() + wait
+        while not (self._stream.admission.stopping or self.ended):
+            if self._pages:
+                return self._cut(limit)
+            left = inf if until == inf else until - time()
+            if left <= 0:
+                break
+            await self.bell.wait(left)
+        return EMPTY_PAGE
+
+    def _cut(self, limit: int) -> Page:
+        page = self._pages[0]
+        if len(page.records) <= limit:
+            # what is left of a page still has the whole page's bound
+            part = self._pages.popleft().records
+        else:
+            part, page.records = page.records[:limit], page.records[limit:]
+        return Page(part, page.bound if page.bound <= LOOSE_BOUND else self._bound(part))
+
+    def _bound(self, records: Sequence[Record]) -> int:
+        return self._stream.api.bound([record.item for record in records])
+
+    def put_back(self, page: Page) -> None:
+        """See `Lane.put_back`."""
+        self._pages.appendleft(page)
+
+    async def unfinished(self) -> StreamDelivery | None:
+        """The batch that was being retried, built again once all its records were read again."""
+        if not self._stored:
+            return None
+        last = self._stored[0].last
+        while not (self._reading.over or at_or_below(last, self._reading.read_to)):
+            if self._stream.admission.stopping or self._reading.failed:
+                return None
+            await self.bell.wait()
+        stored, self._stored = self._stored, ()
+        return self._rebuilt(stored, last)
+
+    def _rebuilt(self, stored: tuple[PartState, ...], last: str) -> StreamDelivery | None:
+        records: list[Record] = []
+        while self._pages and at_or_below(self._pages[0].records[0].identifier, last):
+            records += self._pages.popleft().records
+        found = sum(1 for record in records if at_or_below(record.identifier, last))
+        rest, records = records[found:], records[:found]
+        if rest:
+            self._pages.appendleft(Page(rest, self._bound(rest)))
+        if records:
+            delivery = self._new_delivery(records)
+            if delivery.restore(stored):
+                self._delivery = delivery
+                return delivery
+            self._pages.appendleft(Page(records, self._bound(records)))
+        gone = max(0, sum(part.count for part in stored) - found)
+        account = self._stream.status.account
+        account.polled += gone
+        account.expired += gone
+        self._stream.log.tell(
+            "retry_state_not_restored",
+            asyncio.get_running_loop().time(),
+            partition=self._shard_id,
+            text="the records of the batch that was being retried are not all there any more; their attempts restart",
+            expired=gone,
+        )
+        return None
+
+    def delivery(self, records: Sequence[Record]) -> StreamDelivery:
+        """By the mapping's own limits."""
+        self._delivery = self._new_delivery(records)
+        stream = self._stream
+        if (wall := stream.clock.time(asyncio.get_running_loop().time())) is not None:
+            stream.status.lag.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
+        return self._delivery
+
+    def _new_delivery(self, records: Sequence[Record]) -> StreamDelivery:
+        stream = self._stream
+        return StreamDelivery(records, stream.policy, arrival=stream.arrival, service_time=stream.clock.time)
+
+    def keep(self) -> None:
+        """See `Lane.keep`."""
+        self._reading.changed()
+
+    async def tell(self, discarded: Discarded) -> bool:
+        """See `Lane.tell`."""
+        if self._stream.tell is None:
+            return False
+        await self._stream.tell(discarded, self._shard_id, self._stream.service_time())
+        return True
+
+    def settle(self, records: Sequence[Record]) -> None:
+        """Move the watermark."""
+        self._mark.settle(records)
+        self._let_go(records)
+        self._latest = self._reading.changed()
+
+    def release(self, records: Sequence[Record], *, failed: bool) -> None:  # noqa: ARG002  (the shard keeps both)
+        """Held no more; they are read again in the next life."""
+        self._let_go(records)
+
+    def _let_go(self, records: Sequence[Record]) -> None:
+        size = sum(record.handle for record in records)
+        self.held -= len(records)
+        self._bytes -= size
+        self._reading.let_go(size)
+
+    async def ready(self) -> None:
+        """See `Lane.ready`."""
+        before, self._handed_over = self._handed_over, self._latest
+        await self._reading.durable(before)
+
+    def give_up(self) -> int:
+        """The shard is left: how many records were held to the last."""
+        held, self.held = self.held, 0
+        self._reading.let_go(self._bytes)
+        self._bytes = 0
+        return held
+
+    def progress(self) -> LaneProgress:
+        """What is to be stored."""
+        if self._stored:
+            return LaneProgress(self._mark.position, self._stored)
+        self._mark.passed(self._reading.read_to)
+        return LaneProgress(self._mark.position, self._delivery.snapshot() if self._delivery else ())
+
+    @property
+    def waits_for_stored(self) -> bool:
+        """Whether the batch of an earlier life is still being gathered again."""
+        return bool(self._stored)
+
+    @property
+    def newest(self) -> Record | None:
+        """The last record that is not settled."""
+        return self._mark.unsettled[-1] if self._mark.unsettled else None
+
+    @property
+    def oldest(self) -> Record | None:
+        """The first record that is not settled."""
+        return self._mark.unsettled[0] if self._mark.unsettled else None
+
+    def trimmed_before(self, sequence_number: str) -> None:
+        """The stream holds nothing older any more."""
+        if self._delivery is not None:
+            self._delivery.trimmed_before(sequence_number)

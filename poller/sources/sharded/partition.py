@@ -1,0 +1,258 @@
+"""One shard as a partition: entered where its lanes stand, read by one task, left with every lane's progress stored.
+
+A changed parallelization factor would deal keys to other lanes while some are ahead of others. So the lanes it was
+read with go on, to the last record any of them knows of, and the keys are dealt anew from there.
+"""
+
+import asyncio
+from typing import Self
+
+from poller.errors import SourceUnavailable, StreamGone
+from poller.policy.progress import LaneProgress, ShardProgress
+from poller.runtime.status import PartitionStatus, Reason, ReasonCode
+from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.dealing import Dealing
+from poller.sources.sharded.horizon import Horizon
+from poller.sources.sharded.lane import StreamLane
+from poller.sources.sharded.reader import ShardReader
+from poller.sources.sharded.saving import Saving
+from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.topology import Topology
+
+HARD_STOP = 2.0
+"""Seconds for storing where the lanes stand, when cancelled."""
+
+
+class ShardPartition:
+    """One shard from its start until it is finished; entered again after trouble and with other lanes."""
+
+    _saving: Saving
+    _reader: ShardReader
+
+    def __init__(self, stream: Stream, shard: Shard, topology: Topology) -> None:
+        self.name = shard.id
+        self.finished = False
+        self._stream = stream
+        self._shard = shard
+        self._topology = topology
+        self._lanes: list[StreamLane] = []
+        self._abandoned = False
+        self._page_behind: float | None = None
+
+    async def __aenter__(self) -> Self:
+        stream = self._stream
+        await self._topology.check()
+        stored = stream.progress.shards.get(self.name, ShardProgress())
+        progress = stored.dealt_to(stream.options.parallelization_factor)
+        self._until = None if progress is not None else stored.furthest
+        self._progress = progress or stored
+        self._held = 0
+        self._waits_for_room = False
+        self._over = self._drained = False
+        self._failure: BaseException | None = None
+        encode = stream.api.encoder(self.name)
+        self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
+        for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
+            lane.resume(lane_progress)
+        self._dealing = Dealing(stream, self._progress, self._lanes, self._until)
+        self._given_out = 0
+        self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
+        begin = stream.start_of(self._progress)
+        if self._progress.position is not None:
+            begin = Position("AFTER_SEQUENCE_NUMBER", self._progress.position)
+        self._reader = ShardReader(stream, self._shard, begin, self)
+        self._horizon = Horizon(stream, self._shard, self._lanes)
+        self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        stream = self._stream
+        complete = kind is None and not stream.admission.stopping and self._failure is None
+        for task in self._tasks:
+            task.cancel()
+        # without an await before it: a hard stop may come at any of them
+        stream.status.account.returned += sum(lane.give_up() for lane in self._lanes)
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            if self._abandoned:
+                self.finished = True
+                return
+            stream.progress.shards[self.name] = self.progress()
+            await self._store(None if kind is None else HARD_STOP)
+        finally:
+            await self._saving.abandon()
+        if kind is None and self._failure is not None:
+            raise self._failure
+        if complete and self._over and not self._drained:
+            await stream.finish(self._shard)
+            self.finished = True
+            stream.limits.forget(stream.arn, self.name)
+            self._topology.finished(self.name)
+
+    async def _store(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._saving.finish()
+        except TimeoutError:
+            now = asyncio.get_running_loop().time()
+            self._stream.log.tell("progress_not_stored", now, partition=self.name)
+
+    @property
+    def fixed_lanes(self) -> int:
+        """The parallelization factor its keys are dealt by."""
+        return len(self._lanes)
+
+    def lane(self) -> StreamLane:
+        """Each of them once."""
+        self._given_out += 1
+        return self._lanes[self._given_out - 1]
+
+    # what the lanes ask
+
+    @property
+    def over(self) -> bool:
+        """See `Reading.over`."""
+        return self._over
+
+    @property
+    def read_to(self) -> str | None:
+        """See `Reading.read_to`."""
+        return self._dealing.read_to
+
+    @property
+    def failed(self) -> bool:
+        """See `Reading.failed`."""
+        return self._failure is not None or self._abandoned
+
+    def let_go(self, size: int) -> None:
+        """See `Reading.let_go`."""
+        self._held -= size
+        self._stream.admission.memory.let_go(size)
+        if self._waits_for_room and self._held < self._stream.read_ahead:
+            self._waits_for_room = False
+            self.show(None)
+            self._reader.bell.ring()
+        elif not self._held:
+            self._reader.bell.ring()
+
+    def changed(self) -> int:
+        """See `Reading.changed`."""
+        return self._saving.changed()
+
+    async def durable(self, change: int) -> None:
+        """See `Reading.durable`."""
+        await self._saving.durable(change)
+
+    # what the reader tells
+
+    @property
+    def empty(self) -> bool:
+        """See `Reads.empty`."""
+        return not self._held
+
+    @property
+    def full(self) -> bool:
+        """See `Reads.full`."""
+        if self._held < self._stream.read_ahead:
+            return False
+        self._waits_for_room = True
+        slowest = max(range(len(self._lanes)), key=lambda number: self._lanes[number].held)
+        text = f"lane {slowest} is the slowest; the shard is read on when it has settled more"
+        self.show(Reason(ReasonCode.READ_AHEAD, text, since=asyncio.get_running_loop().time()))
+        return True
+
+    def take(self, page: ShardPage) -> bool:
+        """See `Reads.take`."""
+        if page.records:
+            size = self._dealing.deal(page.records, page.size)
+            self._held += size
+            self._stream.admission.memory.hold(size)
+        self._page_behind = page.behind_seconds
+        self._drained = self._dealing.complete
+        if self._drained:
+            self._finish_dealing()
+        return not self._drained
+
+    def end(self, children: tuple[Shard, ...]) -> None:
+        """See `Reads.end`."""
+        self._topology.learn(children)
+        self._finish_dealing()
+
+    def _finish_dealing(self) -> None:
+        self._over = True
+        self._wake()
+
+    def show(self, reason: Reason | None) -> None:
+        """See `Reads.show`."""
+        status, shown = self._stream.status, self._shown
+        if shown.reason is not reason:
+            shown.reason = reason
+            if not self._stream.admission.stopping:
+                status.show_troubles()
+
+    @property
+    def _shown(self) -> PartitionStatus:
+        found = (one for one in self._stream.status.partitions if one.id == self.name)
+        return next(found, None) or PartitionStatus(self.name)
+
+    def _stored(self, progress: ShardProgress) -> None:
+        self._stream.progress.shards[self.name] = progress
+        self._shown.position = progress.position
+
+    # what the source tells
+
+    def poke(self) -> None:
+        """A soft stop, or there may be room again."""
+        if not self._lanes:
+            return
+        self._reader.bell.ring()
+        if self._stream.admission.stopping:
+            self._saving.bell.ring()
+            self._wake()
+
+    def abandon(self) -> None:
+        """There is another stream now: what is stored of this one is nobody's any more."""
+        self._abandoned = True
+        if not self._lanes:
+            self.finished = True
+            return
+        self._saving.stop()
+        self._saving.bell.ring()
+        self._wake()
+
+    def _wake(self) -> None:
+        for lane in self._lanes:
+            lane.bell.ring()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, StreamGone):
+            self._topology.doubt()
+            error = SourceUnavailable("source_missing", f"{self._stream.arn}: {error}; check the ARN and the region")
+        self._failure = error
+        self._wake()
+
+    def progress(self) -> ShardProgress:
+        """Where every lane stands now."""
+        if self._drained and not any(lane.held for lane in self._lanes):
+            lanes = tuple(LaneProgress(self._until) for _ in self._lanes)
+        else:
+            lanes = tuple(lane.progress() for lane in self._lanes)
+        return ShardProgress(lanes, self._progress.initial)
+
+    @property
+    def behind(self) -> float | None:
+        """Seconds: how old the oldest record in hand is, else how far the last read was behind. None is not known."""
+        oldest = [self._stream.arrival(lane.oldest) for lane in self._lanes if lane.held and lane.oldest is not None]
+        now = self._stream.clock.time(asyncio.get_running_loop().time())
+        if not oldest or now is None:
+            return self._page_behind
+        return max(0.0, now - min(oldest))
+
+    @property
+    def held(self) -> int:
+        """Records in flight."""
+        return sum(lane.held for lane in self._lanes)

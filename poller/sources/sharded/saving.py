@@ -1,0 +1,100 @@
+"""Stores one shard's progress whenever it changed, one write after the other, and again until it is stored."""
+
+import asyncio
+from collections.abc import Callable
+
+from poller.errors import StateError
+from poller.policy.backoff import SOURCE
+from poller.policy.progress import ShardProgress
+from poller.runtime.status import Reason, ReasonCode
+from poller.sources.sharded.bell import Bell
+from poller.sources.sharded.stream import Stream
+
+
+class Saving:
+    """What changes while a write is under way goes into the next one, as it is then."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        shard_id: str,
+        progress: Callable[[], ShardProgress],
+        show: Callable[[Reason | None], None],
+        stored: Callable[[ShardProgress], None],
+    ) -> None:
+        """`stored` hears of everything that became durable."""
+        self.bell = Bell()
+        """Rings when something became durable; to be rung at a soft stop."""
+        self._stream = stream
+        self._shard_id = shard_id
+        self._progress = progress
+        self._show = show
+        self._tell_stored = stored
+        self._changes = 0
+        self._durable = 0
+        self._stopped = False
+        self._stored: ShardProgress | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def changed(self) -> int:
+        """Store what there is, soon; the number of this change."""
+        self._changes += 1
+        if not self._stopped and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._write())
+        return self._changes
+
+    async def durable(self, change: int) -> None:
+        """Return when a change is stored, or at a soft stop."""
+        while self._durable < change and not (self._stopped or self._stream.admission.stopping):
+            await self.bell.wait()
+
+    async def finish(self) -> None:
+        """Store how things stand now, and return when that is durable."""
+        self.changed()
+        assert self._task is not None
+        await self._task
+
+    def stop(self) -> None:
+        """Write nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+        self._stopped = True
+
+    async def abandon(self) -> None:
+        """End the write that is under way."""
+        self.stop()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _write(self) -> None:
+        failures = 0
+        while self._durable < self._changes:
+            changes, progress = self._changes, self._progress()
+            try:
+                if progress != self._stored:
+                    await self._stream.store.save(self._stream.uuid, self._shard_id, progress)
+            except StateError as error:
+                failures += 1
+                if self._stream.admission.stopping:
+                    self._tell(error, 0.0)
+                    return
+                await self._wait(error, failures)
+                continue
+            if failures:
+                failures = 0
+                self._show(None)
+            self._stored, self._durable = progress, changes
+            self._tell_stored(progress)
+            self.bell.ring()
+
+    def _tell(self, error: StateError, delay: float) -> None:
+        now = asyncio.get_running_loop().time()
+        self._show(Reason(ReasonCode.STATE, str(error), since=now, until=now + delay))
+        self._stream.log.tell("progress_not_stored", now, partition=self._shard_id, text=str(error))
+
+    async def _wait(self, error: StateError, failures: int) -> None:
+        delay = SOURCE.delay(failures, self._stream.chance)
+        self._tell(error, delay)
+        until = asyncio.get_running_loop().time() + delay
+        while not self._stream.admission.stopping and (left := until - asyncio.get_running_loop().time()) > 0:
+            await self.bell.wait(left)

@@ -1,0 +1,156 @@
+"""A stream as a source: opened once, then each shard as a partition once its parents are finished."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+
+from poller.errors import SourceUnavailable, StateError
+from poller.policy.progress import ShardProgress, StreamProgress
+from poller.policy.shards import forgettable
+from poller.ports import Partition
+from poller.runtime.status import Reason, ReasonCode
+from poller.sources.sharded.api import StreamFacts
+from poller.sources.sharded.partition import ShardPartition
+from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.topology import Topology
+
+
+class ShardedSource:
+    """One mapping's stream."""
+
+    def __init__(self, stream: Stream, mappings: Collection[str]) -> None:
+        """`mappings` are the uuids of all that are configured: positions of others were left by removed ones."""
+        self.stream = stream
+        self._mappings = mappings
+        self._topology = Topology(stream)
+        self._running: dict[str, ShardPartition] = {}
+
+    async def partitions(self) -> AsyncIterator[Partition]:
+        """Each shard when it may run."""
+        stream, topology = self.stream, self._topology
+        stream.admission.connect(self._poke)
+        stream.status.in_flight = self._looked_at
+        opened = False
+        while not stream.admission.stopping:
+            if stream.refused is not None:
+                await topology.bell.wait()
+                continue
+            facts = await topology.refreshed()
+            if facts is not None:
+                opened = await self._open(facts)
+            self._running = {name: one for name, one in self._running.items() if not one.finished}
+            stream.running = len(self._running)
+            for shard in topology.startable(set(self._running)) if opened and stream.refused is None else ():
+                stream.running = len(self._running) + 1
+                partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
+                yield partition
+
+    def _looked_at(self) -> int:
+        """Records in flight. Somebody looks: the age of the oldest is the lag, though nothing may be happening."""
+        ages = [age for partition in self._running.values() if (age := partition.behind) is not None]
+        self.stream.status.lag.seconds = max(ages, default=None)
+        return sum(partition.held for partition in self._running.values())
+
+    def _poke(self) -> None:
+        self._topology.bell.ring()
+        for partition in self._running.values():
+            partition.poke()
+
+    async def _open(self, facts: StreamFacts) -> bool:
+        """See that this is the stream our positions are of, and that there are some. Says whether shards may start."""
+        stream = self.stream
+        try:
+            if not stream.progress.epoch and not await self._load(facts):
+                return False
+            if stream.progress.epoch != facts.epoch and not await self._replaced(facts):
+                return False
+            await self._forget_trimmed()
+        except StateError as error:
+            self._topology.trouble(ReasonCode.STATE, str(error))
+            return False
+        self._show_whether_active(facts)
+        return True
+
+    def _show_whether_active(self, facts: StreamFacts) -> None:
+        status = self.stream.status
+        status.reached = True
+        if facts.active:
+            status.trouble = None
+        elif status.trouble is None or status.trouble.code is not ReasonCode.STREAM_DISABLED:
+            text = f"{self.stream.arn} is disabled or being deleted; what it still holds is read"
+            now = asyncio.get_running_loop().time()
+            status.trouble = Reason(ReasonCode.STREAM_DISABLED, text, since=now)
+            self.stream.log.tell("source_unavailable", now, code=ReasonCode.STREAM_DISABLED.value, text=text)
+        if not self.stream.admission.stopping:
+            status.show_troubles()
+
+    async def _load(self, facts: StreamFacts) -> bool:
+        stream = self.stream
+        progress = await stream.store.load(stream.uuid)
+        if progress is None:
+            left = await self._left_by_others()
+            if left is not None:
+                self._refuse(ReasonCode.POSITION_LEFT, left)
+                return False
+            progress = await self._begin(facts, stream.options.starting_position == "LATEST")
+        stream.progress = progress
+        return True
+
+    async def _left_by_others(self) -> str | None:
+        stream = self.stream
+        for uuid, (name, arn) in (await stream.store.stored()).items():
+            if arn == stream.arn and uuid not in self._mappings:
+                return (
+                    f"{name!r}, a mapping that was removed, left its position in this stream, and {stream.name!r} has "
+                    f"none: set `uuid: {uuid}` to go on from there, or give it up by `poller state forget {name}`"
+                )
+        return None
+
+    async def _begin(self, facts: StreamFacts, latest: bool) -> StreamProgress:
+        """Where a mapping starts, stored before the first read.
+
+        The shards were listed before the instant was taken: one that was closed then holds nothing younger, and one
+        that is not among them is read from its beginning.
+        """
+        stream = self.stream
+        start = (stream.wall() if facts.date is None else facts.date) if latest else None
+        progress = StreamProgress(stream.name, stream.arn, facts.epoch, start)
+        if latest:
+            for shard in self._topology.shards.values():
+                progress.shards[shard.id] = ShardProgress(initial=True, finished=shard.closed)
+        await stream.store.begin(stream.uuid, progress)
+        return progress
+
+    async def _replaced(self, facts: StreamFacts) -> bool:
+        """There is another stream of the same name: every position is one of a stream that is gone."""
+        stream, choice = self.stream, self.stream.options.on_stream_recreated
+        if choice == "stop":
+            self._refuse(
+                ReasonCode.STREAM_RECREATED,
+                f"{stream.arn} was made anew, and the position stored is one of the old stream: set "
+                f"on_stream_recreated to trim_horizon or latest, or give it up by `poller state forget {stream.name}`",
+            )
+            return False
+        log, now = stream.log, asyncio.get_running_loop().time()
+        log.tell("stream_recreated", now, text=f"{stream.arn} was made anew; it is read from {choice.upper()}")
+        stream.progress = await self._begin(facts, choice == "latest")
+        self._abandon_all()
+        return True
+
+    def _refuse(self, code: ReasonCode, text: str) -> None:
+        self.stream.refused = SourceUnavailable(code.value, text)
+        self._topology.trouble(code, text)
+        self._abandon_all()
+
+    def _abandon_all(self) -> None:
+        for partition in self._running.values():
+            partition.abandon()
+        self._running = {}
+
+    async def _forget_trimmed(self) -> None:
+        stream, shards = self.stream, self._topology.shards
+        finished = {shard_id for shard_id, progress in stream.progress.shards.items() if progress.finished}
+        trimmed = forgettable(finished, shards.values()) - self._running.keys()
+        if trimmed:
+            await stream.store.drop(stream.uuid, trimmed)
+            for shard_id in trimmed:
+                del stream.progress.shards[shard_id]

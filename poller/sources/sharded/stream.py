@@ -1,0 +1,118 @@
+"""One mapping's stream: what its shards share, and where each of them stands."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from poller.errors import SourceUnavailable, StateError
+from poller.occasionally import Occasionally
+from poller.policy.backoff import Chance
+from poller.policy.invocation_record import Discarded
+from poller.policy.progress import ShardProgress, StreamProgress
+from poller.policy.stream_delivery import StreamPolicy
+from poller.ports import Admission, StateStore
+from poller.record import Record
+from poller.runtime.status import MappingStatus
+from poller.sources.sharded.api import Position, Shard, ShardApi
+from poller.sources.sharded.clock import ServiceClock
+from poller.sources.sharded.limits import ReadLimits
+
+READ_AHEAD = 32 * 1024 * 1024
+"""Bytes read from a shard and not settled at which it is read no further."""
+
+StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+OnRecreated = Literal["stop", "trim_horizon", "latest"]
+Tell = Callable[[Discarded, str, float], Awaitable[None]]
+"""Tells the on-failure destination what was given up, from which shard, at which instant (epoch seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What a mapping says about its stream."""
+
+    starting_position: StartingPosition = "TRIM_HORIZON"
+    starting_position_timestamp: float | None = None
+    """Epoch seconds."""
+    parallelization_factor: int = 1
+    poll_interval: float = 1.0
+    """Seconds between two reads of a shard."""
+    idle_poll_interval: float = 1.0
+    """The same of a shard that brings nothing, after a while."""
+    on_stream_recreated: OnRecreated = "stop"
+    max_bytes_in_flight: int = 2 * READ_AHEAD
+    """Of the whole mapping; shards share it evenly, so that those which stand still leave the others room."""
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """What every part of a stream source knows."""
+
+    uuid: str
+    name: str
+    """Of the mapping."""
+    arn: str
+    api: ShardApi
+    options: StreamOptions
+    policy: StreamPolicy
+    store: StateStore
+    admission: Admission
+    status: MappingStatus
+    limits: ReadLimits
+    tell: Tell | None
+    chance: Chance
+    log: Occasionally
+    wall: Callable[[], float]
+    """Our own clock, epoch seconds; only for what no service has dated."""
+    clock: ServiceClock = field(default_factory=ServiceClock)
+    progress: StreamProgress = field(init=False)
+    running: int = 0
+    """Shards that are read now."""
+    refused: SourceUnavailable | None = None
+    """Why nothing may be read, until somebody decides."""
+
+    def __post_init__(self) -> None:
+        self.progress = StreamProgress(self.name, self.arn, "")
+
+    def start_of(self, progress: ShardProgress) -> Position:
+        """Where a shard begins that no lane has a position in."""
+        latest = self.progress.start
+        if latest is not None and progress.initial:
+            if self.api.latest_is_instant:
+                return Position("AT_TIMESTAMP", timestamp=latest)
+            return Position("TRIM_HORIZON")
+        if self.options.starting_position == "AT_TIMESTAMP":
+            return Position("AT_TIMESTAMP", timestamp=self.options.starting_position_timestamp)
+        return Position("TRIM_HORIZON")
+
+    def passed_over_before(self, progress: ShardProgress) -> float:
+        """What was created before this (epoch seconds) is not ours. Creation is told in whole seconds where an iterator
+        cannot begin at an instant.
+        """
+        latest = self.progress.start
+        if latest is None or not progress.initial or self.api.latest_is_instant:
+            return 0.0
+        return float(int(latest))
+
+    @property
+    def read_ahead(self) -> int:
+        """Bytes one shard may hold before it is read no further."""
+        return min(READ_AHEAD, self.options.max_bytes_in_flight // max(1, self.running))
+
+    def service_time(self) -> float:
+        """Epoch seconds now."""
+        found = self.clock.time(asyncio.get_running_loop().time())
+        return self.wall() if found is None else found
+
+    def arrival(self, record: Record) -> float:
+        """Epoch seconds."""
+        return self.api.arrival(record.item)
+
+    async def finish(self, shard: Shard) -> None:
+        """Store that a shard is finished. Raises SourceUnavailable."""
+        finished = ShardProgress(finished=True)
+        try:
+            await self.store.save(self.uuid, shard.id, finished)
+        except StateError as error:
+            raise SourceUnavailable("state", str(error)) from error
+        self.progress.shards[shard.id] = finished

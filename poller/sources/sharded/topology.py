@@ -1,0 +1,137 @@
+"""Which shards a stream has: listed once for all, refreshed now and then, and at once when one of them ends.
+
+Also watches that it is still the same stream, for a new one of the same name makes every stored position meaningless.
+"""
+
+import asyncio
+
+from poller.aws.trouble import code_of, text_of
+from poller.errors import CallError, SourceUnavailable, StreamGone
+from poller.policy.backoff import SOURCE, Backoff
+from poller.policy.shards import holes, may_start
+from poller.runtime.status import Reason, ReasonCode
+from poller.sources.sharded.api import Shard, StreamFacts
+from poller.sources.sharded.bell import Bell
+from poller.sources.sharded.stream import Stream
+
+REFRESH = 60.0
+"""Seconds between two listings, give or take a quarter: shards may come without our reading to an end."""
+SOON = Backoff(first=1.0, cap=REFRESH)
+"""Between listings while a shard has ended and its children are not listed yet."""
+
+
+class Topology:
+    """The listing, and what was learnt beside it."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.bell = Bell()
+        """Rings when there may be a shard to start, and when the listing is due at once."""
+        self.shards: dict[str, Shard] = {}
+        self._stream = stream
+        self._due = 0.0
+        self._failures = 0
+        self._childless: set[str] = set()
+        """Ended, and no child of theirs is listed."""
+        self._looks = 0
+        self._doubtful = False
+        self._holes: list[tuple[int, int]] = []
+
+    def startable(self, running: set[str]) -> list[Shard]:
+        """What may be read now and is not."""
+        return may_start(list(self.shards.values()), self._finished(), running)
+
+    def _finished(self) -> set[str]:
+        return {shard_id for shard_id, shard in self._stream.progress.shards.items() if shard.finished}
+
+    def learn(self, children: tuple[Shard, ...]) -> None:
+        """A shard's end named its children."""
+        for child in children:
+            self.shards.setdefault(child.id, child)
+
+    def finished(self, shard_id: str) -> None:
+        """A shard is finished: its children may start, once they are known."""
+        if not any(shard_id in shard.parents for shard in self.shards.values()):
+            self._childless.add(shard_id)
+            self._looks = 0
+            self._due = asyncio.get_running_loop().time()
+        self.bell.ring()
+
+    def doubt(self) -> None:
+        """The stream was said to be gone: look at once whether it still is the same."""
+        self._doubtful = True
+        self._due = asyncio.get_running_loop().time()
+        self.bell.ring()
+
+    async def check(self) -> None:
+        """Before a shard is entered. Raises SourceUnavailable."""
+        if self._stream.refused is not None:
+            raise self._stream.refused
+        if self._doubtful:
+            try:
+                await self._stream.api.facts()
+            except StreamGone as error:
+                raise SourceUnavailable("source_missing", f"{self._stream.arn}: {error}") from error
+            except CallError as error:
+                what = text_of(error, "describing the stream", self._stream.arn)
+                raise SourceUnavailable(code_of(error), what) from error
+
+    async def refreshed(self) -> StreamFacts | None:
+        """Wait until a listing is due or something else happens; the stream's facts after a listing, else None."""
+        now = asyncio.get_running_loop().time()
+        if now < self._due:
+            await self.bell.wait(self._due - now)
+        if self._stream.admission.stopping or asyncio.get_running_loop().time() < self._due:
+            return None
+        return await self._list()
+
+    async def _list(self) -> StreamFacts | None:
+        """List all shards; None when that failed, which is shown and tried again when due."""
+        stream, loop = self._stream, asyncio.get_running_loop()
+        try:
+            shards = await stream.api.shards()
+            facts = await stream.api.facts()
+        except (CallError, StreamGone) as error:
+            self._tell_trouble(error)
+            return None
+        self._failures = 0
+        now = loop.time()
+        stream.clock.observe(facts.date, now)
+        self._doubtful = False
+        self.shards = {shard.id: shard for shard in shards}
+        parents = {parent for shard in shards for parent in shard.parents}
+        self._childless = {shard_id for shard_id in self._childless - parents if shard_id in self.shards}
+        self._looks += 1
+        usual = REFRESH * (0.75 + 0.5 * stream.chance())
+        self._due = now + (min(usual, SOON.delay(self._looks, stream.chance)) if self._childless else usual)
+        self._tell_holes(shards)
+        return facts
+
+    def _tell_trouble(self, error: CallError | StreamGone) -> None:
+        stream = self._stream
+        if isinstance(error, StreamGone):
+            code, text = "source_missing", f"{stream.arn}: {error}; check the ARN, the region and the endpoint_url"
+        else:
+            code, text = code_of(error), text_of(error, "listing the shards", stream.arn)
+        self.trouble(ReasonCode(code), text)
+
+    def trouble(self, code: ReasonCode, text: str) -> None:
+        """Show why the source is not read, and try again after a while."""
+        self._failures += 1
+        status, now = self._stream.status, asyncio.get_running_loop().time()
+        delay = SOURCE.delay(self._failures, self._stream.chance)
+        self._due = now + delay
+        since = now if status.trouble is None else status.trouble.since
+        status.trouble, status.reached = Reason(code, text, since=since, until=self._due), True
+        status.show_troubles()
+        self._stream.log.tell("source_unavailable", now, code=code.value, text=text)
+
+    def _tell_holes(self, shards: list[Shard]) -> None:
+        found = holes(shards)
+        if found and found != self._holes:
+            self._stream.log.tell(
+                "hole_in_hash_keys",
+                asyncio.get_running_loop().time(),
+                ranges=[f"{first}-{last}" for first, last in found],
+                text="no listed shard takes these hash keys; records with such keys would not be read",
+            )
+        self._holes = found

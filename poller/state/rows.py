@@ -1,0 +1,58 @@
+"""How progress is written into rows and read out of them. Knows the schema's columns, not the database."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from poller import codec
+from poller.policy.progress import LaneProgress, ShardProgress
+from poller.policy.response import Failed, Succeeded
+from poller.policy.stream_delivery import PartState
+
+ShardRow = tuple[str, int, int]
+"""Shard id, initial, finished."""
+LaneRow = tuple[str, int, str | None, str | None]
+"""Shard id, number of the lane, position, retry state."""
+
+_OUTCOMES: dict[str, type[Succeeded] | type[Failed]] = {"succeeded": Succeeded, "failed": Failed}
+MOST_DETAIL = 2000
+"""Characters of an error's text that are worth storing."""
+
+
+def retry_text(parts: Iterable[PartState]) -> str | None:
+    """JSON of a retry state, None for none."""
+    rows = [_part_row(part) for part in parts]
+    return codec.dumps(rows).decode() if rows else None
+
+
+def _part_row(part: PartState) -> dict[str, Any]:
+    row = {name: value for name, value in asdict(part).items() if value is not None and name != "outcome"}
+    match part.outcome:
+        case Succeeded(_, request_id, executed_version):
+            # the answer itself was read, and is nobody's business any more
+            row["outcome"] = {"kind": "succeeded", "request_id": request_id, "executed_version": executed_version}
+        case Failed():
+            outcome = asdict(part.outcome)
+            row["outcome"] = {**outcome, "kind": "failed", "detail": part.outcome.detail[:MOST_DETAIL]}
+    return row
+
+
+def retry_of(text: str | None) -> tuple[PartState, ...]:
+    """Raises ValueError, KeyError or TypeError for what is none."""
+    return tuple(_part(row) for row in codec.loads(text.encode())) if text else ()
+
+
+def _part(row: dict[str, Any]) -> PartState:
+    outcome = row.pop("outcome", None)
+    return PartState(**row, outcome=_OUTCOMES[outcome.pop("kind")](**outcome) if outcome else None)
+
+
+def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> dict[str, ShardProgress]:
+    """`lane_rows` in the order of their numbers. Raises as `retry_of` does."""
+    lanes: dict[str, list[LaneProgress]] = {}
+    for shard_id, _, position, retry in lane_rows:
+        lanes.setdefault(shard_id, []).append(LaneProgress(position, retry_of(retry)))
+    return {
+        shard_id: ShardProgress(tuple(lanes.get(shard_id, ())), bool(initial), bool(finished))
+        for shard_id, initial, finished in shard_rows
+    }

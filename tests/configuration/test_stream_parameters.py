@@ -1,0 +1,162 @@
+"""Parameters of a stream's mapping: ranges, defaults, cross-checks and what is refused, with what to do instead."""
+
+import time
+
+import pytest
+import yaml
+
+from poller.configuration.parameters import APPLIES, DYNAMODB, INSTEAD, KINESIS, OWN, REFUSED, WrittenMapping, not_for
+
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
+TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/users/stream/2026-01-01T00:00:00.000"
+ARNS = {KINESIS: STREAM, DYNAMODB: TABLE}
+LATEST = {"name": "clicks", "starting_position": "LATEST"}
+KINDS = pytest.mark.parametrize("kind", [KINESIS, DYNAMODB])
+
+
+def mapping_text(arn=STREAM, **parameters):
+    given = {"event_source_arn": arn, "function_name": "fn", **LATEST, **parameters}
+    entry = {name: value for name, value in given.items() if value is not None}
+    return yaml.safe_dump({"event_source_mappings": [entry]})
+
+
+@KINDS
+def test_defaults_are_lambda_s(bench, kind):
+    [mapping] = bench.text(mapping_text(ARNS[kind])).mappings
+    assert (mapping.source.kind, mapping.batch_size, mapping.maximum_batching_window_in_seconds) == (kind, 100, 0)
+    assert (mapping.parallelization_factor, mapping.lanes) == (1, (1, 1))
+    assert (mapping.maximum_retry_attempts, mapping.maximum_record_age_in_seconds) == (-1, -1)
+    assert (mapping.bisect_batch_on_function_error, mapping.on_failure_destination) == (False, None)
+    assert (mapping.poll_interval_seconds, mapping.on_stream_recreated) == (1.0, "stop")
+
+
+def test_everything_lambda_takes_is_taken_in_its_own_spelling(bench):
+    text = yaml.safe_dump(
+        {
+            "EventSourceMappings": None,
+            "event_source_mappings": [
+                {
+                    "Name": "clicks",
+                    "EventSourceArn": STREAM,
+                    "FunctionName": "fn:live",
+                    "StartingPosition": "AT_TIMESTAMP",
+                    "StartingPositionTimestamp": "2026-01-31T12:00:00Z",
+                    "BatchSize": 10000,
+                    "ParallelizationFactor": 10,
+                    "MaximumRetryAttempts": 10000,
+                    "MaximumRecordAgeInSeconds": 604800,
+                    "BisectBatchOnFunctionError": True,
+                    "TumblingWindowInSeconds": 0,
+                    "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:sns:eu-west-1:123456789012:failed"}},
+                }
+            ],
+        }
+    ).replace("EventSourceMappings: null\n", "")
+    [mapping] = bench.text(text).mappings
+    assert mapping.starting_position_timestamp == 1769860800
+    assert mapping.lanes == (10, 10)
+    assert mapping.on_failure_destination == "arn:aws:sns:eu-west-1:123456789012:failed"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"starting_position": None}, "starting_position: is missing; it can be TRIM_HORIZON, LATEST or AT_TIMESTAMP"),
+        ({"starting_position": "NOW"}, "is 'NOW'; it must be 'TRIM_HORIZON', 'LATEST' or 'AT_TIMESTAMP'"),
+        ({"starting_position": "AT_TIMESTAMP"}, "starting_position_timestamp: is missing; AT_TIMESTAMP needs it"),
+        ({"starting_position_timestamp": 1}, "is for starting_position AT_TIMESTAMP only"),
+        (
+            {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": time.time() + 1e6},
+            "starting_position_timestamp: is in the future",
+        ),
+        (
+            {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": "yesterday"},
+            "must be epoch seconds or ISO 8601",
+        ),
+        (
+            {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": "2026-01-31T12:00:00"},
+            "with its time zone",
+        ),
+        ({"name": None}, "name: is missing; a stream's position is kept by its mapping's name (or uuid)"),
+        ({"parallelization_factor": 0}, "parallelization_factor: is 0; it must be at least 1"),
+        ({"parallelization_factor": 11}, "it must be at most 10"),
+        ({"maximum_retry_attempts": -2}, "it must be at least -1"),
+        ({"maximum_retry_attempts": 10001}, "it must be at most 10000"),
+        ({"maximum_record_age_in_seconds": 0}, "must be either -1 (for ever) or between 60 and 604800"),
+        ({"maximum_record_age_in_seconds": 59}, "must be either -1 (for ever) or between 60 and 604800"),
+        ({"maximum_record_age_in_seconds": 604801}, "it must be at most 604800"),
+        ({"tumbling_window_in_seconds": 30}, "tumbling_window_in_seconds: is not supported yet"),
+        ({"poll_interval_seconds": -1}, "it must be at least 0"),
+        ({"on_stream_recreated": "shrug"}, "it must be 'stop', 'trim_horizon' or 'latest'"),
+        (
+            {"destination_config": {"on_success": {"destination": "x"}}},
+            "destination_config.on_success: is not supported for event source mappings",
+        ),
+        (
+            {"destination_config": {"on_failure": {"destination": "arn:aws:sqs:eu-west-1:123456789012:q.fifo"}}},
+            "destination_config.on_failure.destination: is a FIFO queue or topic",
+        ),
+        ({"destination_config": {"on_failure": {"destination": "kafka://t"}}}, "is for Kafka mappings only"),
+        ({"destination_config": {"on_failure": {"destination": "q"}}}, "must be the ARN of an SQS queue"),
+    ],
+)
+def test_what_a_stream_s_mapping_may_not_say_is_refused_with_its_reason(bench, parameters, expected):
+    problems = bench.problems_of(mapping_text(**parameters))
+    assert any(expected in problem for problem in problems), problems
+    assert all(problem.startswith("poller.yaml:") and "event_source_mappings[0]" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("arn", "expected"),
+    [
+        (STREAM + "/consumer/c:1700000000", "names a consumer (enhanced fan-out), which is not supported yet"),
+        (STREAM.replace("stream/", ""), "does not end in stream/NAME"),
+        (TABLE.partition("/stream/")[0], "is the ARN of a table; write that of its stream"),
+        (TABLE.replace("table/", ""), "does not end in table/NAME/stream/LABEL"),
+    ],
+)
+def test_what_is_no_stream_to_read_is_refused(bench, arn, expected):
+    [problem] = bench.problems_of(mapping_text(arn))
+    assert expected in problem
+
+
+def test_a_table_s_stream_has_no_positions_by_time(bench):
+    problems = bench.problems_of(mapping_text(TABLE, starting_position="AT_TIMESTAMP", starting_position_timestamp=1))
+    assert any("starting_position: AT_TIMESTAMP is not supported for a DynamoDB stream" in one for one in problems)
+    assert any("starting_position_timestamp: is not supported for a DynamoDB stream" in one for one in problems)
+
+
+@pytest.mark.parametrize("destination", ["arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:s3:::failed.records", ""])
+def test_a_destination_is_a_queue_a_topic_a_bucket_or_none(bench, destination):
+    config = {"on_failure": {"destination": destination}}
+    [mapping] = bench.text(mapping_text(destination_config=config)).mappings
+    assert mapping.on_failure_destination == (destination or None)
+
+
+@KINDS
+def test_every_parameter_of_lambda_s_is_taken_or_refused_with_what_to_do_instead(bench, kind):
+    for parameter, kinds in APPLIES.items():
+        if kind in kinds:
+            assert not_for(kind, parameter) is None
+            assert parameter in WrittenMapping.model_fields
+            continue
+        [problem] = bench.problems_of(mapping_text(ARNS[kind], **{parameter: 1}))
+        assert (INSTEAD.get((kind, parameter)) or REFUSED[parameter]) in problem
+
+
+@pytest.mark.parametrize("parameter", sorted(OWN))
+def test_our_own_parameters_are_refused_where_they_mean_nothing(parameter):
+    refused = [kind for kind in ("sqs", KINESIS, DYNAMODB) if not_for(kind, parameter)]
+    assert refused in (["sqs"], [KINESIS, DYNAMODB])
+
+
+def test_a_uuid_names_a_stream_s_mapping_as_well(bench):
+    uuid = "0f9f3d7a-0000-4000-8000-000000000000"
+    [mapping] = bench.text(mapping_text(name=None, uuid=uuid)).mappings
+    assert (mapping.name, mapping.uuid) == ("clicks-fn", uuid)
+
+
+def test_the_endpoint_of_a_table_s_stream_is_set_by_the_sdk_s_name_of_it(bench):
+    services = {"services": {"dynamodbstreams": {"endpoint_url": "http://127.0.0.1:8000"}}}
+    [mapping] = bench.text(mapping_text(TABLE, aws=services)).mappings
+    assert mapping.endpoint_url == "http://127.0.0.1:8000"

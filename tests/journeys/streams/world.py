@@ -1,0 +1,209 @@
+"""A stream, a function and one mapping's real runtime between them, watched at every turn of the loop and every write.
+
+A `StreamLife` is one process; the account, its streams and what was stored live on.
+"""
+
+import asyncio
+from contextlib import nullcontext
+from typing import Any
+
+from poller.aws.port import Operation, Reply
+from poller.configuration.arns import parse_source
+from poller.configuration.functions import FunctionConfig
+from poller.configuration.mapping import EventSourceMapping
+from poller.errors import StateError
+from poller.policy.invocation_record import Discarded
+from poller.policy.progress import ShardProgress
+from poller.runtime.status import MappingStatus
+from poller.runtime.stop import Stop
+from poller.runtime.supervisor import run_mapping
+from poller.sources.sharded.limits import ReadLimits
+from poller.sources.sharded.source import ShardedSource
+from poller.sources.sharded.stream import Tell
+from poller.state.memory import MemoryStore
+from poller.wiring import Wiring
+from tests.fakes.aws import FakeAws
+from tests.fakes.queue import loop_time
+from tests.fakes.recording import EventLog
+from tests.fakes.streams import KinesisStream, TableStream
+from tests.journeys.world import FUNCTION, HARD_STOP_SECONDS, WatchedLoop
+
+DAY = 24 * 3600.0
+
+
+class WatchedStore(MemoryStore):
+    """Lets no position pass that covers a record neither delivered nor discarded."""
+
+    def __init__(self, world: "StreamWorld") -> None:
+        super().__init__()
+        self._world = world
+        self._checked: dict[str, str] = {}
+        self.fault: Exception | None = None
+
+    def break_down(self) -> None:
+        """Until `fault` is taken away again."""
+        self.fault = StateError("the disk is full")
+
+    async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
+        await asyncio.sleep(0)
+        if self.fault is not None:
+            raise self.fault
+        last = str(10**60) if progress.finished else progress.position
+        if last is not None:
+            self._check(shard_id, last)
+        await super().save(uuid, shard_id, progress)
+
+    def _check(self, shard_id: str, last: str) -> None:
+        ledger = self._world.aws.streams.ledger
+        first = self._checked.get(shard_id, "0")
+        for entry in ledger.between(self._world.stream.arn, shard_id, first, last):
+            if entry.done is None and not entry.trimmed and entry.sequence_number not in self._world.before_start:
+                self._world.breaches.append(f"{shard_id} stored past {entry.sequence_number} at {loop_time():.3f} s")
+        self._checked[shard_id] = last
+
+
+class StreamWorld:
+    def __init__(self, *, table: bool = False, shards: int = 1, seed: int = 0, **settings: Any) -> None:
+        self.aws = FakeAws(seed=seed)
+        self.aws.latency = 0.01
+        make = self.aws.table if table else self.aws.stream
+        self.stream: KinesisStream | TableStream = make("s", shards, **settings)
+        self.function = self.aws.function(FUNCTION)
+        self.failed = self.aws.queue("failed")
+        self.store = WatchedStore(self)
+        self.lives: list[StreamLife] = []
+        self.breaches: list[str] = []
+        self.before_start: set[str] = set()
+        """Sequence numbers that a mapping at LATEST is not to deliver."""
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, WatchedLoop):
+            loop.watcher = self.watch
+
+    @property
+    def ledger(self) -> Any:
+        return self.aws.streams.ledger
+
+    def put(self, key: str, number: int) -> str:
+        """One record; the number it is known by."""
+        found = (
+            self.stream.put(key, str(number)) if isinstance(self.stream, KinesisStream) else self._write(key, number)
+        )
+        assert found is not None
+        return found
+
+    def _write(self, key: str, number: int) -> str | None:
+        assert isinstance(self.stream, TableStream)
+        return self.stream.put(key, n={"N": str(number)})
+
+    def mapping(self, *, destination: bool = False, function_concurrency: int | None = None, **parameters: Any) -> Any:
+        function = FunctionConfig(
+            key=FUNCTION,
+            type="lambda",
+            function_name=FUNCTION,
+            timeout_seconds=30,
+            concurrency=function_concurrency,
+        )
+        values = {
+            "name": "m",
+            "uuid": "u",
+            "event_source_arn": self.stream.arn,
+            "source": parse_source(self.stream.arn),
+            "function": function,
+            "batch_size": 100,
+            "on_failure_destination": self.failed.arn if destination else None,
+        }
+        return EventSourceMapping(**values | parameters)
+
+    def watch(self) -> None:
+        for life in self.lives:
+            missing = life.status.account.unaccounted(life.status.in_flight())
+            if missing:
+                self.breaches.append(f"{missing} unaccounted at {loop_time():.3f} s")
+
+    async def until(self, met: Any, within: float = 3600.0) -> None:
+        async with asyncio.timeout(within):
+            while not met():  # noqa: ASYNC110 - virtual time; the service tells nobody
+                await asyncio.sleep(0.5)
+
+    async def until_done(self, within: float = 4 * 3600.0) -> None:
+        await self.until(lambda: not self.lost(), within)
+
+    def lost(self) -> set[str]:
+        return set(self.ledger.lost(self.stream.arn)) - self.before_start
+
+    def check(self) -> None:
+        """At the end of a story in which everything was delivered or discarded."""
+        assert self.breaches[:3] == []
+        assert self.lost() == set()
+        assert self.ledger.out_of_order() == set()
+
+
+class StreamLife:
+    """One process's run of the mapping; also its `Transports` and its transport."""
+
+    def __init__(self, world: StreamWorld, mapping: EventSourceMapping, **wiring: Any) -> None:
+        self.world = world
+        limits = ReadLimits(lambda _: nullcontext())
+        self.wiring = Wiring(self, 1 << 30, store=world.store, mappings={mapping.uuid}, limits=limits, **wiring)  # type: ignore[arg-type]
+        self.stop = Stop()
+        self.log = EventLog()
+        self.status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, FUNCTION)
+        self.dead = False
+        world.lives.append(self)
+        self.task = asyncio.get_running_loop().create_task(self._run(mapping))
+
+    async def _run(self, mapping: EventSourceMapping) -> None:
+        wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+        assert isinstance(wired.source, ShardedSource)
+        stream = wired.source.stream
+        stream.tell = None if stream.tell is None else self._noting(stream.tell)
+        await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
+
+    @property
+    def account(self) -> Any:
+        return self.status.account
+
+    async def get(self, *_: object) -> "StreamLife":
+        return self
+
+    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+        if self.dead:
+            await asyncio.get_running_loop().create_future()
+        return await self.world.aws.call(operation, body, timeout)
+
+    def _noting(self, tell: Tell) -> Tell:
+        """What a destination accepted is done. Its record names first and last only, of one lane among several."""
+
+        async def noting(discarded: Discarded, shard_id: str, now: float) -> None:
+            await tell(discarded, shard_id, now)
+            self.world.ledger.note("discarded", [record.identifier for record in discarded.records], loop_time())
+
+        return noting
+
+    async def close(self) -> None:
+        """The account's own."""
+
+    async def end(self, *, grace: float = 25.0) -> None:
+        """Stop as the daemon does: softly, and hard once the grace period is over."""
+        self.stop.request()
+        await asyncio.wait([self.task], timeout=grace)
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Hard stop."""
+        begun = loop_time()
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        assert loop_time() - begun <= HARD_STOP_SECONDS
+        assert self.task.cancelled() or self.task.exception() is None
+        assert self.status.in_flight() == 0
+        self.world.lives.remove(self)
+
+    async def crash(self) -> None:
+        """From now on nothing of it reaches the services, and nothing more is stored."""
+        self.dead = True
+        keep, self.world.store.fault = self.world.store.fault, StateError("the process is dead")
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        self.world.store.fault = keep
+        self.world.lives.remove(self)

@@ -1,0 +1,93 @@
+"""`poller state`: what is stored is shown, and given up on request only."""
+
+import asyncio
+
+import pytest
+
+from poller.cli import main
+from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.policy.stream_delivery import PartState
+from poller.state.sqlite import SqliteState
+
+
+@pytest.fixture
+def poller(capsys, tmp_path):
+    configuration = tmp_path / "poller.yaml"
+    configuration.write_text(f"state: sqlite:///{tmp_path}/state.db\n")
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            main(["state", *arguments, "--config", str(configuration)])
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out, printed.err
+
+    return run
+
+
+def stored(tmp_path, **names):
+    store = SqliteState(tmp_path / "state.db")
+
+    async def fill():
+        for uuid, name in names.items():
+            shards = {
+                "a": ShardProgress((LaneProgress("1", (PartState(1, "2", "2", 1),)),)),
+                "b": ShardProgress(finished=True),
+            }
+            await store.begin(uuid, StreamProgress(name, "arn:of:the:stream", "epoch", None, shards))
+
+    asyncio.run(fill())
+    return store
+
+
+def test_nothing_stored_is_said_and_makes_no_file(poller, tmp_path):
+    assert poller("list") == (0, "no position is stored\n", "")
+    assert not (tmp_path / "state.db").exists()
+
+
+def test_every_mapping_is_listed_also_while_a_daemon_runs(poller, tmp_path):
+    store = stored(tmp_path, u1="orders", u2="clicks")
+    code, out, _ = poller("list")
+    store.close()
+    assert code == 0
+    [_, *rows] = [line.split() for line in out.splitlines()]
+    assert rows == [
+        ["clicks", "u2", "arn:of:the:stream", "2", "1", "1"],
+        ["orders", "u1", "arn:of:the:stream", "2", "1", "1"],
+    ]
+
+
+@pytest.mark.parametrize("called", ["orders", "u1"])
+def test_a_position_is_given_up_by_name_or_uuid(poller, tmp_path, called):
+    stored(tmp_path, u1="orders", u2="clicks").close()
+    assert poller("forget", called) == (0, "the position of orders (u1) is given up\n", "")
+    _, out, _ = poller("list")
+    assert "clicks" in out
+    assert "orders" not in out
+
+
+def test_what_is_not_stored_cannot_be_given_up(poller, tmp_path):
+    stored(tmp_path, u1="orders").close()
+    assert poller("forget", "order") == (1, "no position of 'order' is stored\n", "")
+
+
+def test_a_name_that_two_had_is_not_enough(poller, tmp_path):
+    stored(tmp_path, u1="orders", u2="orders").close()
+    code, out, _ = poller("forget", "orders")
+    assert code == 1
+    assert "u1, u2" in out
+
+
+def test_no_position_is_given_up_under_a_running_daemon(poller, tmp_path):
+    store = stored(tmp_path, u1="orders")
+    code, _, err = poller("forget", "orders")
+    store.close()
+    assert code == 69
+    assert "in use by another poller" in err
+
+
+def test_a_damaged_file_is_an_error_in_words(poller, tmp_path):
+    (tmp_path / "state.db").write_bytes(b"\xff" * 5000)
+    code, _, err = poller("list")
+    assert code == 69
+    assert "restore it" in err
+    assert "Traceback" not in err

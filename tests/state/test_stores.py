@@ -1,0 +1,104 @@
+"""What every store of positions promises, over all of them."""
+
+import asyncio
+
+import pytest
+
+from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.policy.response import Failed, Succeeded
+from poller.policy.stream_delivery import PartState
+from poller.state.memory import MemoryStore
+from poller.state.sqlite import SqliteState
+
+PARTS = (
+    PartState(3, "7", "9"),
+    PartState(1, "6", "6", 2, "r", Failed("Unhandled", "boom", "r", "$LATEST", 200, "Unhandled")),
+    PartState(1, "5", "5", 4, "q", Succeeded(b"", "q", "3"), "RetryAttemptsExhausted"),
+)
+
+
+def progress(**shards):
+    return StreamProgress("orders", "arn:stream", "epoch", 12.5, dict(shards))
+
+
+def lanes(*positions, retry=()):
+    return ShardProgress(tuple(LaneProgress(position, retry) for position in positions))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def opened(request, tmp_path):
+    """Opens the store, each time the same one; a store in memory is one for its life."""
+    memory = MemoryStore()
+    stores = []
+
+    def open_store():
+        if request.param == "memory":
+            return memory
+        for store in stores:
+            store.close()
+        stores[:] = [SqliteState(tmp_path / "state.db")]
+        return stores[0]
+
+    yield open_store
+    for store in stores:
+        store.close()
+
+
+async def test_nothing_is_known_of_a_new_mapping(opened):
+    store = opened()
+    assert await store.load("u") is None
+    assert await store.stored() == {}
+
+
+async def test_what_was_stored_is_read_again_by_the_next_process(opened):
+    store = opened()
+    first = ShardProgress((LaneProgress("4", PARTS), LaneProgress(None)), initial=True)
+    await store.begin("u", progress(a=first, b=ShardProgress(finished=True)))
+    assert await opened().load("u") == progress(a=first, b=ShardProgress(finished=True))
+
+
+async def test_a_shard_is_stored_as_a_whole(opened):
+    store = opened()
+    await store.begin("u", progress())
+    await store.save("u", "a", lanes("1", "2", "3", retry=PARTS))
+    await store.save("u", "a", lanes("5", "2", "3"))
+    await store.save("u", "b", lanes("1"))
+    await store.save("u", "a", lanes("9"))
+    assert (await opened().load("u")).shards == {"a": lanes("9"), "b": lanes("1")}
+
+
+async def test_calls_made_together_are_written_together_and_the_last_counts(opened):
+    store = opened()
+    await store.begin("u", progress())
+    shards = [f"s{number}" for number in range(50)]
+    await asyncio.gather(*(store.save("u", shard, lanes(str(turn))) for turn in range(5) for shard in shards))
+    assert (await opened().load("u")).shards == {shard: lanes("4") for shard in shards}
+
+
+async def test_beginning_anew_forgets_everything_before(opened):
+    store = opened()
+    await store.begin("u", progress(a=lanes("1")))
+    await asyncio.gather(
+        store.save("u", "a", lanes("2")), store.begin("u", progress(b=lanes(None))), return_exceptions=True
+    )
+    assert (await opened().load("u")).shards == {"b": lanes(None)}
+
+
+async def test_dropped_shards_and_forgotten_mappings_are_gone_and_no_others(opened):
+    store = opened()
+    await store.begin("u", progress(a=lanes("1"), b=lanes("2")))
+    await store.begin("w", progress(a=lanes("3")))
+    await store.drop("u", {"a"})
+    assert await store.stored() == {"u": ("orders", "arn:stream"), "w": ("orders", "arn:stream")}
+    await store.forget("w")
+    store = opened()
+    assert (await store.load("u")).shards == {"b": lanes("2")}
+    assert await store.load("w") is None
+
+
+async def test_a_shard_stored_again_after_it_was_forgotten_is_whole(opened):
+    store = opened()
+    await store.begin("u", progress(a=lanes("1", "1")))
+    await store.begin("u", progress())
+    await store.save("u", "a", lanes("1", "1"))
+    assert (await opened().load("u")).shards == {"a": lanes("1", "1")}
