@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from poller.aws.transports import Transports
+from poller.aws.transports import SERVICES, Transports
 from poller.configuration import AwsSettings
 from poller.errors import CallError, NoCredentials, NotSent
 from poller.telemetry import logger
@@ -78,10 +78,10 @@ async def _outcome(calls: Any, operation: Any) -> None:
     [
         ({}, None),
         ({"HTTP_PROXY": PROXY}, None),
-        ({"HTTPS_PROXY": PROXY}, ["sqs", "lambda"]),
+        ({"HTTPS_PROXY": PROXY}, list(SERVICES)),
         ({"https_proxy": PROXY, "no_proxy": "amazonaws.com"}, None),
-        ({"https_proxy": PROXY, "no_proxy": LAMBDA_HOST}, ["sqs"]),
-        ({"https_proxy": PROXY, "NO_PROXY": "sqs.eu-west-1.amazonaws.com:443"}, ["sqs", "lambda"]),
+        ({"https_proxy": PROXY, "no_proxy": LAMBDA_HOST}, [service for service in SERVICES if service != "lambda"]),
+        ({"https_proxy": PROXY, "NO_PROXY": "sqs.eu-west-1.amazonaws.com:443"}, list(SERVICES)),
         ({"https_proxy": PROXY, "NO_PROXY": "*"}, None),
     ],
 )

@@ -54,7 +54,12 @@ def test_a_soft_stop_finishes_the_invocation_that_runs_and_gives_back_what_comes
         function.gate.set()
         assert daemon.wait() == 0
         account = daemon.wait_for_log("stopped")["mappings"]["q"]
-    assert account == {"polled": 2, "delivered": 1, "returned": 1, "deleted": 1, "in_flight": 0, "unaccounted": 0}
+    assert {name: count for name, count in account.items() if count} == {
+        "polled": 2,
+        "delivered": 1,
+        "returned": 1,
+        "deleted": 1,
+    }
     assert dict(ledger.succeeded) == {"running": 1}
     assert ministack.counts(queue) == (1, 0)
 
