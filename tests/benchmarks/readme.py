@@ -16,7 +16,7 @@ BETWEEN = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.D
 def table(run: dict[str, Any]) -> str:
     """The section as Markdown: one row per promise, the machine below."""
     machine = run["machine"]
-    rounds = max(result["round"] for result in run["results"]) + 1
+    rounds = len({result["round"] for result in run["results"]})
     packages = ", ".join(f"{name} {found}" for name, found in machine["packages"].items() if found)
     where = f"{machine['processor']}, {machine['cores']} cores, Python {machine['python']}, {packages}"
     rows = [
