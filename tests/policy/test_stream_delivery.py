@@ -215,6 +215,14 @@ def test_what_the_source_no_longer_holds_expires_once_it_was_tried_in_vain():
     assert play(delivery, ok()) == ["expire 8 9", "invoke 10", "settle 10"]
 
 
+def test_a_batch_that_is_gone_altogether_expires_altogether():
+    delivery = machine(batch("8 9"))
+    delivery.trimmed_before("10")
+    delivery.next_step(0)
+    delivery.report(broken(), 0, lambda: 0.5)
+    assert play(delivery) == ["expire 8 9"]
+
+
 def test_a_retry_of_the_same_records_keeps_what_names_it_and_a_smaller_one_does_not():
     delivery = machine(batch("1 2"), **PARTIAL, maximum_retry_attempts=9)
     delivery.next_step(0)
