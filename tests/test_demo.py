@@ -62,13 +62,22 @@ def test_accounts_for_every_order_whatever_the_users_environment_says(tmp_path):
     with demo(tmp_path, "--seconds", 2, "--messages", 60) as process:
         output, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, ""), output
-    assert "every order accounted for: 60 produced = 59 delivered + 1 in the dead-letter queue" in output
-    assert re.search(r"^produced +60 ", output, re.MULTILINE)
+    # a slow machine produces fewer in the two seconds it is given
+    found = re.search(
+        r"every order accounted for: (\d+) produced = (\d+) delivered \+ 1 in the dead-letter queue", output
+    )
+    assert found, output
+    produced, delivered = map(int, found.groups())
+    assert orders.UNDELIVERABLE <= produced <= 60
+    assert delivered == produced - 1
+    assert re.search(rf"^produced +{produced} ", output, re.MULTILINE)
     assert re.search(r"^unaccounted +0 *$", output, re.MULTILINE)
     assert f"order {orders.UNDELIVERABLE}: failed on every receive" in output
-    assert "clicks: 60 produced = 59 delivered + 1 in the on-failure destination" in output
+    clicks = re.search(r"clicks: (\d+) produced = (\d+) delivered \+ 1 in the on-failure destination", output)
+    assert clicks, output
+    assert int(clicks[1]) == int(clicks[2]) + 1
     assert f"record {streams.POISON}: " in output
-    assert "stock: 60 produced = 60 delivered" in output
+    assert re.search(r"stock: (\d+) produced = \1 delivered", output)
     assert list(tmp_path.iterdir()) == []
 
 
