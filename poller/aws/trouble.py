@@ -1,27 +1,10 @@
 """What a failed AWS call means for whoever has to wait: one typed reason and a sentence that says what to do."""
 
+from poller.aws.retry import THROTTLING_CODES
 from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
 
-THROTTLES = frozenset(
-    {
-        # the standard retry mode's throttling codes, and those of the services we call
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "OverLimit",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
+THROTTLES = THROTTLING_CODES | {"OverLimit"}
+"""Those the standard retry mode knows, and SQS's own for too many messages in flight."""
 CREDENTIALS = frozenset(
     {
         "AuthFailure",
