@@ -44,7 +44,7 @@ class Speller:
             return replace(node, value=items)
         if not isinstance(node.value, dict):
             return node
-        if here not in DATA | NAMED and len(node.value) == 1:
+        if path and here not in DATA | NAMED and len(node.value) == 1:
             [(key, child)] = node.value.items()
             if key in ("env", "file") and isinstance(child.value, str):
                 return self.secret(node, key, child.value, path, written)

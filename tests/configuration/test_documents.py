@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from poller.configuration.sizes import parse_size
@@ -197,6 +197,9 @@ TREES = st.recursive(
 
 
 @given(tree=st.dictionaries(KEYS, TREES, max_size=5))
+@example(tree={"env": ""})
+@example(tree={"file": "x"})
+@example(tree={"Ref": "x"})
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_is_written_loads_or_is_refused_in_whole_lines(bench, tree):
     path = bench.write("poller.yaml", yaml.safe_dump(tree, allow_unicode=True))
