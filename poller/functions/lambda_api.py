@@ -76,10 +76,10 @@ class LambdaFunction:
         self._rie = rie
         self._operation = invoke_operation(function_name, qualifier, self.timeout)
 
-    async def invoke(self, event: bytes) -> Outcome:
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
-            reply = await self._transport.call(self._operation, event)
+            reply = await self._transport.call(self._operation, event, trace=trace)
         except CallError as error:
             return outcome_of(error)
         headers = reply.headers
