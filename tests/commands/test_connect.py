@@ -273,7 +273,7 @@ async def test_a_service_that_is_not_there_or_not_to_be_trusted_is_told(tmp_path
     ("status", "answer", "said"),
     [
         (403, "ok", "whether it is there (s3:ListBucket is not allowed, and need not be)"),
-        (404, "missing", "there is no such bucket"),
+        (404, "missing", "s3:ListBucket: 404 (404)"),
         (200, "ok", "not tried: s3:PutObject"),
     ],
 )

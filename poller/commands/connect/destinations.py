@@ -1,36 +1,21 @@
 """Reaching an on-failure destination without sending it anything: whether it is there, as far as one may ask."""
 
 from poller.aws.cold import ColdCalls
-from poller.aws.trouble import DENIED
 from poller.commands.connect.tries import Tries
 from poller.commands.permissions import DESTINATION_ACTIONS
 from poller.configuration import EventSourceMapping
-from poller.errors import CallError, ServiceError
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.wiring_streams import Streams, queue_url
 
-FORBIDDEN = frozenset({"403", "Forbidden"})
-"""What S3 answers to HEAD, which has no body to say more."""
-ABSENT = frozenset({"404"})
-ELSEWHERE = frozenset({"301", "PermanentRedirect"})
+ASKING = {"sqs": "sqs:GetQueueAttributes", "sns": "sns:GetTopicAttributes", "s3": "s3:ListBucket"}
+"""What tells that it is there, and is not needed otherwise."""
 
 
 async def reach_destination(mapping: EventSourceMapping, arn: str, streams: Streams, tries: Tries) -> None:
     """Note in `tries` what came of it."""
     service = arn.split(":")[2]
     tries.untried.append(f"{DESTINATION_ACTIONS[service]} (it would send something)")
-    asking = {"sqs": "sqs:GetQueueAttributes", "sns": "sns:GetTopicAttributes", "s3": "s3:ListBucket"}[service]
-    try:
-        await _ASK[service](mapping, arn, streams)
-    except CallError as error:
-        code = error.code if isinstance(error, ServiceError) else ""
-        if code in DENIED or code in FORBIDDEN:
-            # asking is not what it is for: no permission of the daemon is missing
-            tries.untried.append(f"whether it is there ({asking} is not allowed, and need not be)")
-        elif code in ABSENT:
-            tries.trouble("source_missing", f"there is no such bucket: {error}")
-        elif code not in ELSEWHERE:
-            tries.refused(asking, error)
+    await tries.ask(ASKING[service], lambda: _ASK[service](mapping, arn, streams))
 
 
 async def _ask_queue(mapping: EventSourceMapping, arn: str, streams: Streams) -> None:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
+from poller.aws.cold import ColdCalls
 from poller.aws.proxies import proxy_for
 from poller.aws.transports import Transports
 from poller.commands.connect.tries import Tries
@@ -39,7 +40,7 @@ async def _lambda(function: FunctionConfig, region: str, transports: Transports,
     await tries.attempt("lambda:InvokeFunction", partial(transport.call, operation, b"{}"))
 
 
-async def _http(function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
+async def _web(function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
     assert function.url is not None
     if proxy_for(function.url, os.environ):
         tries.untried.append("the connection (it goes through a proxy)")
@@ -49,7 +50,27 @@ async def _http(function: FunctionConfig, _region: str, _transports: Transports,
         tries.untried.append("a request (it would run the function)")
 
 
-REACH: Mapping[str, Reach] = {"lambda": _lambda, "http": _http}
+async def _runtime(_function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
+    tries.untried.append("the function itself (it is started with the daemon)")
+
+
+async def _step_functions(function: FunctionConfig, region: str, _transports: Transports, tries: Tries) -> None:
+    arn = function.state_machine_arn
+    calls = ColdCalls(function.aws, function.region or region)
+    tries.untried.append("states:StartSyncExecution (it would run the workflow)")
+    await tries.ask(
+        "states:DescribeStateMachine",
+        lambda: calls.call("stepfunctions", "describe_state_machine", stateMachineArn=arn),
+    )
+
+
+REACH: Mapping[str, Reach] = {
+    "lambda": _lambda,
+    "function_url": _web,
+    "http": _web,
+    "runtime": _runtime,
+    "step_functions": _step_functions,
+}
 
 
 async def connect(url: str) -> None:

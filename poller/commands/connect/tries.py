@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from poller.aws.trouble import code_of
+from poller.aws.trouble import DENIED, code_of
 from poller.errors import (
     CallError,
     ConfigurationError,
@@ -28,6 +28,11 @@ _WORDS = {"source_missing": "missing", "access_denied": "refused"}
 ANSWERED = (IteratorExpired, PositionTrimmed, ShardGone)
 """Raised where the call was allowed, and what it asked about has moved on."""
 _KMS = "KMS"
+FORBIDDEN = frozenset({"403", "Forbidden"})
+"""What S3 answers to HEAD, which has no body to say more."""
+ABSENT = frozenset({"404", "StateMachineDoesNotExist"})
+ELSEWHERE = frozenset({"301", "PermanentRedirect"})
+"""It is there, in another region."""
 
 
 @dataclass(slots=True)
@@ -65,6 +70,19 @@ class Tries:
         except CallError as error:
             self.refused(action, error)
         return None
+
+    async def ask(self, action: str, call: Callable[[], Awaitable[object]]) -> None:
+        """Find out by an `action` that is not what the target is for whether it is there, as far as one may."""
+        try:
+            await call()
+        except CallError as error:
+            code = error.code if isinstance(error, ServiceError) else ""
+            if code in DENIED or code in FORBIDDEN:
+                self.untried.append(f"whether it is there ({action} is not allowed, and need not be)")
+            elif code in ABSENT:
+                self.trouble("source_missing", f"{action}: {error}")
+            elif code not in ELSEWHERE:
+                self.refused(action, error)
 
     def refused(self, action: str, error: CallError) -> None:
         """Note a call that brought no good answer."""
