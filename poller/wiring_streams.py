@@ -41,7 +41,7 @@ class Streams:
         self, mapping: EventSourceMapping, admission: Admission, status: MappingStatus, log: Occasionally
     ) -> ShardedSource:
         """The source of one mapping. Makes no call."""
-        api = await _APIS[mapping.source.kind](self, mapping)
+        api = await self.api(mapping)
         destination = await self._destination(mapping)
         stream = Stream(
             uuid=mapping.uuid,
@@ -75,6 +75,10 @@ class Streams:
         )
         status.last_result = "No records processed"
         return ShardedSource(stream, self.mappings)
+
+    async def api(self, mapping: EventSourceMapping) -> ShardApi:
+        """The calls to its stream. Makes none."""
+        return await _APIS[mapping.source.kind](self, mapping)
 
     async def kinesis(self, mapping: EventSourceMapping) -> ShardApi:
         """Shared throughput."""
