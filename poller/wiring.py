@@ -89,7 +89,7 @@ class Wiring:
         if mapping.source.kind != "sqs":
             return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
-            _queue_name(mapping),
+            queue_name(mapping),
             await self._transports.get(mapping.aws, mapping.region),
             admission=admission,
             status=status,
@@ -151,7 +151,8 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
 }
 
 
-def _queue_name(mapping: EventSourceMapping) -> QueueName:
+def queue_name(mapping: EventSourceMapping) -> QueueName:
+    """A queue in all the forms its calls need."""
     source = mapping.source
     url = queue_url(source.arn, source.region, source.account, source.name, mapping.endpoint_url)
     return QueueName(source.arn, url, source.region, source.fifo)

@@ -76,6 +76,8 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
                     if rest:
                         page.records = rest
                         lane.put_back(page)
+                if page.ends_batch:
+                    buffer.close()
             else:
                 await _deliver(lane, lane.delivery(buffer.take()), context, status, time)
                 buffer.invocation_completed(time())
