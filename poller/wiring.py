@@ -7,11 +7,8 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from poller import telemetry
-from poller.aws.proxies import proxy_for
 from poller.aws.transports import Transports
 from poller.configuration import EventSourceMapping, FunctionConfig
-from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
@@ -28,6 +25,7 @@ from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sqs.queue import QueueName
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
+from poller.wiring_functions import web_function
 from poller.wiring_streams import Streams, queue_url
 
 SHORTEST_RECEIVE = 1.0
@@ -121,23 +119,9 @@ class Wiring:
             log_type=config.log_type,
         )
 
-    async def http_function(self, config: FunctionConfig, _region: str) -> Function:
-        """Anything that takes a POST."""
-        web = config.web
-        assert web is not None
-        proxy = proxy_for(web.url, os.environ)
-        if proxy is not None:
-            telemetry.logger().info(
-                "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
-            )
-        return HttpFunction(
-            config.key,
-            web.url,
-            headers=lambda: {name: value.read() for name, value in web.headers.items()},
-            timeout=config.timeout_seconds,
-            payload_limit=config.payload_limit,
-            proxy=proxy,
-        )
+    async def web_function(self, config: FunctionConfig, _region: str) -> Function:
+        """Anything that takes a POST, function URLs included."""
+        return web_function(config, os.environ)
 
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
@@ -147,7 +131,8 @@ class Wiring:
 
 _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]]] = {
     "lambda": Wiring.lambda_function,
-    "http": Wiring.http_function,
+    "function_url": Wiring.web_function,
+    "http": Wiring.web_function,
 }
 
 
