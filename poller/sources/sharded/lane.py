@@ -67,6 +67,7 @@ class StreamLane:
         self._pages: deque[Page] = deque()
         self._mark: Watermark[Record] = Watermark(None)
         self._stored: tuple[PartState, ...] = ()
+        self._front_passed_over = False
         self._delivery: StreamDelivery | None = None
         self._handed_over = self._latest = 0
 
@@ -91,6 +92,11 @@ class StreamLane:
         self.held += len(records)
         self._bytes += sum(record.handle for record in records)
         self.bell.ring()
+
+    def passes_over(self, record: Record) -> None:
+        """A record of this lane that does not match the filter criteria."""
+        if self._stored and record.identifier == self._stored[-1].first:
+            self._front_passed_over = True
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
         """See `Lane.receive`."""
@@ -147,7 +153,10 @@ class StreamLane:
                 self._delivery = delivery
                 return delivery
             self._pages.appendleft(Page(records, self._bound(records)))
-        gone = max(0, sum(part.count for part in stored) - found)
+        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them
+        front = stored[-1].first
+        there = self._front_passed_over or any(record.identifier == front for record in records)
+        gone = 0 if there else max(0, sum(part.count for part in stored) - found)
         account = self._stream.status.account
         account.polled += gone
         account.expired += gone

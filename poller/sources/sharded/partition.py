@@ -54,7 +54,7 @@ class ShardPartition:
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
             lane.resume(lane_progress)
-        self._dealing = Dealing(stream, self._progress, self._lanes, self._until)
+        self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
         begin = stream.start_of(self._progress)
@@ -169,6 +169,9 @@ class ShardPartition:
             size = self._dealing.deal(page.records, page.size)
             self._held += size
             self._stream.admission.memory.hold(size)
+            if self._dealing.skipped:
+                # where nothing matches no lane settles anything, and the position is to move on all the same
+                self._saving.changed()
         self._page_behind = page.behind_seconds
         self._drained = self._dealing.complete
         if self._drained:
