@@ -90,7 +90,7 @@ class Wiring:
         if mapping.source.kind != "sqs":
             return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
-            _queue_name(mapping.source, mapping),
+            queue_name(mapping),
             await self._transports.get(mapping.aws, mapping.region),
             admission=admission,
             status=status,
@@ -110,7 +110,7 @@ class Wiring:
         if arn is not None:
             target = parse_source(arn)
             region = mapping.aws.region_of("sqs", target.region) or target.region
-            send_to = Queue(_queue_name(target, mapping), await self._transports.get(mapping.aws, region))
+            send_to = Queue(queue_name(mapping, target), await self._transports.get(mapping.aws, region))
         return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
 
     async def _function(self, config: FunctionConfig, region: str) -> Function:
@@ -130,20 +130,23 @@ class Wiring:
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             rie=config.rie,
+            invocation_type=config.invocation_type,
+            log_type=config.log_type,
         )
 
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:
         """Anything that takes a POST."""
-        assert config.url is not None
-        proxy = proxy_for(config.url, os.environ)
+        web = config.web
+        assert web is not None
+        proxy = proxy_for(web.url, os.environ)
         if proxy is not None:
             telemetry.logger().info(
                 "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
             )
         return HttpFunction(
             config.key,
-            config.url,
-            headers=lambda: {name: value.read() for name, value in config.headers.items()},
+            web.url,
+            headers=lambda: {name: value.read() for name, value in web.headers.items()},
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             proxy=proxy,
@@ -161,6 +164,8 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
 }
 
 
-def _queue_name(queue: EventSource, mapping: EventSourceMapping) -> QueueName:
+def queue_name(mapping: EventSourceMapping, other: EventSource | None = None) -> QueueName:
+    """The mapping's queue, or another one it knows, in all the forms calls need."""
+    queue = other or mapping.source
     url = queue_url(queue.arn, queue.region, queue.account, queue.name, mapping.endpoint_url)
     return QueueName(queue.arn, url, queue.region, queue.fifo)

@@ -57,6 +57,7 @@ class EventSourceMapping:
     """-1 is for ever."""
     maximum_record_age_in_seconds: int = -1
     bisect_batch_on_function_error: bool = False
+    tumbling_window_in_seconds: int = 0
     on_failure_destination: str | None = None
     """ARN."""
     poll_interval_seconds: float = 1.0
@@ -85,6 +86,11 @@ class EventSourceMapping:
     def criteria(self, loads: Loads | None = None) -> Filter:
         """The patterns compiled; `loads` as of `compile_filters`."""
         return compile_filters(self.filter_criteria, cast("SourceKind", self.source.kind), loads=loads)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """ARNs of all that records may be sent to instead of the function."""
+        return tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
 
     @property
     def report_batch_item_failures(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
-from poller.configuration.cross_checks import cross_check
+from poller.configuration.cross_checks import cross_check, cross_check_function
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
 from poller.configuration.functions import FunctionConfig
@@ -63,6 +63,8 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     function = functions.named(written.function_name, written.aws.merged_over(aws), report)
     if function is None:
         return None
+    for below, text in cross_check_function(written, function):
+        report.say(text, *below)
     return replace(_resolved(written, source, function, functions, aws), filter_criteria=patterns)
 
 

@@ -198,7 +198,11 @@ def test_a_stream_s_payload_takes_no_plain_pattern(bench, arn, member):
 
 
 def test_messages_that_do_not_match_are_deleted_or_sent_to_another_queue(bench):
-    for given, expected in (({}, None), ({"on_no_match": "delete"}, None), ({"on_no_match": {"send_to": OTHER}}, OTHER)):
+    for given, expected in (
+        ({}, None),
+        ({"on_no_match": "delete"}, None),
+        ({"on_no_match": {"send_to": OTHER}}, OTHER),
+    ):
         [mapping] = bench.text(text_of(PATTERN, **given)).mappings
         assert mapping.on_no_match == expected
 
@@ -253,8 +257,16 @@ def test_two_mappings_on_one_queue_are_warned_of(bench):
 @pytest.mark.parametrize(
     ("arn", "pattern", "said"),
     [
-        (QUEUE, {"Body": {"a": [1]}}, "asks for 'Body', which no record of an SQS queue has; the payload is under 'body'"),
-        (STREAM, {"kinesis": {"data": {"a": [1]}}}, "'kinesis', which no record of a Kinesis stream has; the payload is"),
+        (
+            QUEUE,
+            {"Body": {"a": [1]}},
+            "asks for 'Body', which no record of an SQS queue has; the payload is under 'body'",
+        ),
+        (
+            STREAM,
+            {"kinesis": {"data": {"a": [1]}}},
+            "'kinesis', which no record of a Kinesis stream has; the payload is",
+        ),
         (TABLE, {"NewImage": {"a": {"S": ["x"]}}}, "'NewImage', which no record of a DynamoDB stream has; the payload"),
     ],
 )
