@@ -86,11 +86,13 @@ class Wiring:
             chance=chance,
             log=rare,
         )
+        transport = await self._transports.get(mapping.aws, mapping.region)
+        status.credentials_end_in = transport.credentials_end_in
         if mapping.source.kind != "sqs":
             return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
             _queue_name(mapping),
-            await self._transports.get(mapping.aws, mapping.region),
+            transport,
             admission=admission,
             status=status,
             options=SqsOptions(mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds),

@@ -1,7 +1,7 @@
 """One transport per account and region, shared by everything that has the same settings, and counted."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -39,9 +39,9 @@ class Transports:
         """Calls by service, operation and outcome, of all transports."""
         self._log = log
         self._environ = environ
-        self._built: dict[tuple[AwsSettings, str], Transport] = {}
+        self._built: dict[tuple[AwsSettings, str], Counted] = {}
 
-    async def get(self, aws: AwsSettings, region: str) -> Transport:
+    async def get(self, aws: AwsSettings, region: str) -> "Counted":
         """The transport for these settings. Makes no call, and loads no client."""
         key = (aws, region)
         if key not in self._built:
@@ -77,6 +77,10 @@ class Transports:
             await transport.close()
 
 
+def _not_known() -> None:
+    return None
+
+
 class Counted:
     """A transport whose calls are counted by outcome: ok, not_sent, lost, or the service's error code."""
 
@@ -84,6 +88,8 @@ class Counted:
         self._transport = transport
         self._requests = requests
         self.close = transport.close
+        self.credentials_end_in: Callable[[], float | None] = getattr(transport, "credentials_end_in", _not_known)
+        """See `CredentialSource.ends_in`; the SDK's own clients do not tell."""
 
     async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
         """See `Transport.call`."""
