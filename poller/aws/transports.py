@@ -39,9 +39,9 @@ class Transports:
         """Calls by service, operation and outcome, of all transports."""
         self._log = log
         self._environ = environ
-        self._built: dict[tuple[AwsSettings, str], Counted] = {}
+        self._built: dict[tuple[AwsSettings, str], Transport] = {}
 
-    async def get(self, aws: AwsSettings, region: str) -> "Counted":
+    async def get(self, aws: AwsSettings, region: str) -> Transport:
         """The transport for these settings. Makes no call, and loads no client."""
         key = (aws, region)
         if key not in self._built:
@@ -77,8 +77,10 @@ class Transports:
             await transport.close()
 
 
-def _not_known() -> None:
-    return None
+def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
+    """See `CredentialSource.ends_in`. The SDK's own clients do not tell."""
+    found: Callable[[], float | None] = getattr(transport, "credentials_end_in", lambda: None)
+    return found
 
 
 class Counted:
@@ -88,8 +90,7 @@ class Counted:
         self._transport = transport
         self._requests = requests
         self.close = transport.close
-        self.credentials_end_in: Callable[[], float | None] = getattr(transport, "credentials_end_in", _not_known)
-        """See `CredentialSource.ends_in`; the SDK's own clients do not tell."""
+        self.credentials_end_in = credentials_end_in(transport)
 
     async def call(
         self,
