@@ -66,11 +66,22 @@ def run(config: ConfigPaths = None) -> None:
 
 
 @app.command()
-def check(config: ConfigPaths = None) -> None:
+def check(
+    config: ConfigPaths = None,
+    *,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
+    ] = False,
+) -> None:
     """Validate the configuration and show the mappings it makes."""
     from poller.commands import check as command  # noqa: PLC0415
 
-    command.show(loaded(config))
+    configuration = loaded(config)
+    command.show(configuration)
+    if connect:
+        from poller.commands import connect as reach  # noqa: PLC0415
+
+        raise typer.Exit(DONE if reach.show(configuration) else NOT_SO)
 
 
 @app.command("iam-policy")

@@ -91,7 +91,7 @@ class Wiring:
         if mapping.source.kind != "sqs":
             return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
-            _queue_name(mapping),
+            queue_name(mapping),
             transport,
             admission=admission,
             status=status,
@@ -119,6 +119,8 @@ class Wiring:
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             rie=config.rie,
+            invocation_type=config.invocation_type,
+            log_type=config.log_type,
         )
 
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:
@@ -151,7 +153,8 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
 }
 
 
-def _queue_name(mapping: EventSourceMapping) -> QueueName:
+def queue_name(mapping: EventSourceMapping) -> QueueName:
+    """A queue in all the forms its calls need."""
     source = mapping.source
     url = queue_url(source.arn, source.region, source.account, source.name, mapping.endpoint_url)
     return QueueName(source.arn, url, source.region, source.fifo)

@@ -12,6 +12,7 @@ from poller.runtime.status import (
     Account,
     DaemonStatus,
     LaneStatus,
+    LastFailure,
     MappingState,
     MappingStatus,
     PartitionStatus,
@@ -143,7 +144,19 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
             "drained_in_seconds": mapping.backlog.drained_in,
         },
         "last_result": mapping.last_result,
+        "last_failure": _failure(mapping.last_failure, to_wall),
         "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
+    }
+
+
+def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:
+    if failure is None:
+        return None
+    return {
+        "at": to_wall(failure.at),
+        "text": failure.text,
+        "request_id": failure.request_id,
+        "logs": failure.logs,
     }
 
 

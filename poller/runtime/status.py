@@ -197,6 +197,17 @@ async def _nothing_to_ask() -> None:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The last invocation that failed as a whole."""
+
+    at: float
+    text: str
+    request_id: str | None = None
+    logs: str | None = None
+    """The end of the function's log, where it gives one."""
+
+
 @dataclass(slots=True, eq=False)
 class MappingStatus:
     """One event source mapping, as status, metrics and readiness see it."""
@@ -221,6 +232,7 @@ class MappingStatus:
     start."""
     last_result: str | None = None
     """As AWS's LastProcessingResult."""
+    last_failure: LastFailure | None = None
     lag: Callable[[], Lag] = Lag
     """Measured when somebody looks."""
     look: Callable[[], Awaitable[None]] = _nothing_to_ask
