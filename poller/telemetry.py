@@ -95,7 +95,11 @@ class _Foreign(logging.Handler):
             # arguments that do not fit their format are the library's mistake, and must not end our call into it
             message = str(record.msg)
         level = min(_NUMBERS.values(), key=lambda number: abs(number - record.levelno))
-        logger(logger=record.name).log(level, "library_message", message=message, exc_info=record.exc_info)
+        # a warning is about what people or networks do, which is told without a traceback
+        failed = record.exc_info if record.levelno >= logging.ERROR else None
+        if record.exc_info and record.exc_info[1] is not None and failed is None:
+            message += f" {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+        logger(logger=record.name).log(level, "library_message", message=message, exc_info=failed)
 
 
 class _Renderer(Protocol):
