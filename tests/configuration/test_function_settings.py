@@ -114,7 +114,7 @@ def test_defaults_follow_the_type(bench, entry, expected):
         ),
         ("{type: http, url: 'http://x/', headers: {Content-Length: '3'}}", "is set by the connection itself"),
         ('{type: http, url: "http://x/", headers: {a: "b\\nc"}}', "functions.fn.headers.a: holds a line end"),
-        ("{type: http, url: 'http://x/', headers: {a: 3}}", "functions.fn.headers.a: is 3; it must be text"),
+        ("{type: http, url: 'http://x/', headers: {a: 3}}", "functions.fn.headers.a: is no secret: it must be text"),
     ],
 )
 def test_what_a_function_may_not_say_is_refused_with_its_reason(bench, entry, expected):
