@@ -9,6 +9,7 @@ from typing import Any
 from zlib import crc32
 
 from poller.policy.frontier import at_or_below
+from poller.policy.positions import is_inside
 from poller.policy.progress import ShardProgress
 from poller.record import Record
 from poller.sources.sharded.lane import StreamLane
@@ -18,19 +19,24 @@ DISORDER = 60.0
 """Seconds within which creation times need not rise. Beyond them no record is older than the start any more."""
 
 
+LEAST_SHARE = 1024
+"""Bytes that a record taken out of an aggregate counts for at least: what it takes here, however small its data is."""
+
+
 class Dealing:
     """Between one shard's reader and its lanes."""
 
     def __init__(self, stream: Stream, progress: ShardProgress, lanes: Sequence[StreamLane], until: str | None) -> None:
         """`until` is the last record wanted, None for all."""
         self.read_to = progress.position
-        """Sequence number of the last record dealt to any lane, or passed over."""
+        """Position of the last record dealt to any lane, or passed over."""
         self._stream = stream
         self._lanes = lanes
         self._until = until
         self._furthest = progress.furthest
         self._start = stream.passed_over_before(progress)
-        self._careful = until is not None or self._furthest != self.read_to or bool(self._start)
+        partly = self.read_to is not None and is_inside(self.read_to)
+        self._careful = until is not None or self._furthest != self.read_to or bool(self._start) or partly
 
     @property
     def complete(self) -> bool:
@@ -39,15 +45,19 @@ class Dealing:
 
     def deal(self, items: Sequence[Any], size: int) -> int:
         """The items of the next page, which has so many bytes. Returns the bytes that are held of it now."""
-        share = size // len(items) + 1
-        number = self._stream.api.sequence_number
-        records = [Record(item, number(item), None, share) for item in items]
+        api = self._stream.api
+        found = api.taken_apart(items)
+        share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
+        if found is not items:
+            share, bound = max(size // len(found) + 1, LEAST_SHARE), api.bound(found)
+        position = api.position
+        records = [Record(item, position(item), None, share) for item in found]
         read_to: str | None = records[-1].identifier
         if self._careful:
             records, read_to = self._wanted(records)
         if records:
             self._stream.status.account.polled += len(records)
-            self._to_lanes(records, size + self._stream.api.record_overhead * len(items))
+            self._to_lanes(records, bound)
         # only now: the watermark of a lane without records follows it
         self.read_to = read_to
         for lane in self._lanes:
