@@ -57,7 +57,7 @@ class ShardPartition:
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
             lane.resume(lane_progress)
-        self._dealing = Dealing(stream, self._progress, self._lanes, self._until)
+        self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
         self._reader = ShardReader(stream, self._shard, self._begin(), self)
@@ -177,6 +177,9 @@ class ShardPartition:
             size = self._dealing.deal(page.records, page.size)
             self._held += size
             self._stream.admission.memory.hold(size)
+            if self._dealing.skipped:
+                # where nothing matches no lane settles anything, and the position is to move on all the same
+                self._saving.changed()
         self._page_behind = page.behind_seconds
         self._note_quiet(page)
         self._drained = self._dealing.complete
@@ -263,7 +266,6 @@ class ShardPartition:
             lanes = tuple(lane.progress() for lane in self._lanes)
         return ShardProgress(lanes, self._progress.initial)
 
-    @property
     def behind(self) -> float | None:
         """Seconds: how old the oldest record in hand is, else how far the last read was behind. None is not known."""
         oldest = [self._stream.arrival(lane.oldest) for lane in self._lanes if lane.held and lane.oldest is not None]
