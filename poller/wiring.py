@@ -4,6 +4,7 @@ import os
 import random
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
@@ -30,6 +31,10 @@ from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
 from poller.wiring_streams import Streams, queue_url
 
+if TYPE_CHECKING:
+    # loaded only where traces are asked for
+    from poller.tracing import Tracing
+
 SHORTEST_RECEIVE = 1.0
 """Seconds: WaitTimeSeconds is whole, so a shorter rest of a window would be a loop of short polls."""
 
@@ -53,6 +58,7 @@ class Wiring:
         store: StateStore | None = None,
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
+        traces: "Tracing | None" = None,
     ) -> None:
         """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
         self._transports = transports
@@ -60,11 +66,22 @@ class Wiring:
         self._memory = Memory(max_bytes_in_flight)
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
+        self._traces = traces
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
     ) -> Wired:
         """Make no call; what cannot be reached shows once the mapping runs."""
+        wired = await self._wired(mapping, status, stop, log)
+        if self._traces is not None:
+            source = mapping.source
+            wired.source = self._traces.source(wired.source, mapping=mapping.name, kind=source.kind, name=source.name)
+            wired.context.function = self._traces.function(wired.context.function)
+        return wired
+
+    async def _wired(
+        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
+    ) -> Wired:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
