@@ -26,6 +26,7 @@ _EVENTS = {
     "returned": "Records back to the source, by the poller or by timeout",
     "invoked": "Records handed to the function, retries included",
     "failed_invoke": "Records in failed invocations",
+    "filtered_not_json": "Of the filtered, records rejected only because their payload is not JSON",
     "deleted": "Records whose delete the source confirmed",
     "delete_failed": "Records in failed delete attempts",
 }

@@ -118,6 +118,7 @@ def counters(account: Account) -> dict[str, int]:
         "returned": account.returned,
         "invoked": account.invoked,
         "failed_invoke": account.failed_invoke,
+        "filtered_not_json": account.filtered_not_json,
         "deleted": account.deleted,
         "delete_failed": account.delete_failed,
     }

@@ -88,6 +88,8 @@ class Account:
     """Records in invocations, retries included."""
     failed_invoke: int = 0
     """Records in invocations that failed, those named by a partial batch response included."""
+    filtered_not_json: int = 0
+    """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
     deleted: int = 0
     """Records whose delete the source confirmed."""
     delete_failed: int = 0
