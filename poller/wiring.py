@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from poller import codec
 from poller.aws.transports import Transports, credentials_end_in
-from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, parse_source
+from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, Settings, parse_source
 from poller.functions.lambda_api import LambdaFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
@@ -160,6 +161,15 @@ class Wiring:
         """Close every function; transports belong to whoever made them."""
         for function in self._functions.values():
             await function.close()
+
+
+async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":
+    """Traces as configured, until the stack ends; None for none."""
+    if settings.telemetry.traces == "none":
+        return None
+    from poller.tracing import otlp  # noqa: PLC0415  (memory of those who want none)
+
+    return await stack.enter_async_context(otlp())
 
 
 _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]]] = {

@@ -164,3 +164,14 @@ def test_traces_without_the_extra_are_refused_with_what_to_do(tmp_path, monkeypa
         ConfigurationError, match=r"telemetry.traces: is otlp, which needs.*pip install 'poller\[otel\]'"
     ):
         load([path], environ={})
+
+
+async def test_without_traces_nothing_stands_between_source_function_and_lane():
+    world = World()
+    life = Life(world, world.mapping())
+    wired = await life.wiring.mapping(world.mapping(), life.status, life.stop, life.log)
+    assert (type(wired.source).__module__, type(wired.context.function).__module__) == (
+        "poller.sources.sqs.source",
+        "poller.functions.lambda_api",
+    )
+    await life.end()
