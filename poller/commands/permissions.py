@@ -113,6 +113,8 @@ def _nothing(_function: FunctionConfig, _region: str, _account: str) -> Iterator
 _FUNCTIONS: Mapping[str, Callable[[FunctionConfig, str, str], Iterator[Grant]]] = {
     "lambda": _lambda,
     "http": _nothing,
+    # what its code calls is its own business, with credentials of its own
+    "runtime": _nothing,
 }
 
 

@@ -6,7 +6,7 @@ without end, and nothing here has a timeout: who answers decides how long that t
 """
 
 import asyncio
-import socket
+import select
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Protocol, cast
@@ -28,7 +28,7 @@ PARSE_ERRORS: tuple[type[Exception], ...]
 try:
     import httptools
 except ImportError:
-    new_request_parser, PARSE_ERRORS = RequestParser, (ParseError,)
+    new_request_parser, PARSE_ERRORS = cast("NewRequestParser", RequestParser), (ParseError,)
 else:
     new_request_parser = cast("NewRequestParser", httptools.HttpRequestParser)
     PARSE_ERRORS = (ParseError, httptools.HttpParserError, httptools.HttpParserUpgrade)
@@ -60,6 +60,11 @@ class Request:
         """False: the connection ended within the body. There is nobody left to answer."""
         self.on_lost: Callable[[], None] | None = None
         """Called when the client has gone without waiting for its answer."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for an answer any more. Asks the socket, since the loop may not have heard of it yet."""
+        return self._connection is None or self._connection.stale()
 
     def answer(self, status: int, body: bytes = b"", headers: str = "") -> None:
         """Answer, once. `headers`: whole lines. Somebody who has gone is answered into the void."""
@@ -182,6 +187,14 @@ class ServerConnection(asyncio.Protocol):
         if not self._keep_alive:
             self._transport.close()
 
+    def stale(self) -> bool:
+        """Whether something can be read though an answer is due: the other side has closed, or is out of step."""
+        if self._transport is None:
+            return True
+        probe = select.poll()
+        probe.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(probe.poll(0))
+
     def abort(self) -> None:
         """Close now."""
         if self._transport is not None:
@@ -203,14 +216,15 @@ class HttpServer:
         self.max_body = max_body
         self._parser = parser
         self._connections: set[ServerConnection] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+        """Where it listens."""
 
     async def listen(self, host: str, port: int) -> None:
         """Raises OSError. Port 0: any free one."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: ServerConnection(self, self._parser), host, port)
-        listening: socket.socket = self._server.sockets[0]
-        name = listening.getsockname()
-        self.port: int = name[1]
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def opened(self, connection: ServerConnection) -> None:
         self._connections.add(connection)
@@ -220,9 +234,9 @@ class HttpServer:
 
     async def close(self) -> None:
         """Stop listening, and close what is open."""
-        self._server.close()
+        server, self._server = self._server, None
         for connection in list(self._connections):
             connection.abort()
-        await self._server.wait_closed()
-
-
+        if server is not None:
+            server.close()
+            await server.wait_closed()

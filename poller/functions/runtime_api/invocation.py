@@ -24,7 +24,7 @@ class Invocation:
     function_arn: str
     timeout: float
     trace: str | None
-    outcome: "asyncio.Future[Outcome]"
+    outcome: asyncio.Future[Outcome]
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def headers(self) -> str:
@@ -44,9 +44,8 @@ class Invocation:
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
-    def failed(self, error_type: str, message: str, *, error: str = "function_error", log_tail: str = "") -> Failed:
+    def failed(self, error_type: str, message: str, *, error: str = "function_error") -> Failed:
         """A failure in Lambda's terms: status 200 and a function error."""
-        del log_tail
         detail = f"{error_type}: {message}"[:DETAIL] if message else error_type
         return Failed(error, detail, self.request_id, VERSION, 200, UNHANDLED)
 

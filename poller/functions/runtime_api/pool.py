@@ -22,8 +22,8 @@ from poller.policy.response import NotInvoked, Outcome
 START = Backoff(first=1.0, cap=60.0)
 """Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
 invocation spends an attempt of its batch, whose own back-off bounds those."""
-KILL_MARGIN = TERMINATE_SECONDS + 5.0
-"""Seconds an outcome may take beyond all limits: the process has ended by then."""
+KILL_SECONDS = TERMINATE_SECONDS + 1.0
+"""Beyond a limit, by which a worker that kept to none has ended."""
 
 
 class RuntimeFunction:
@@ -33,7 +33,8 @@ class RuntimeFunction:
         """Call it inside the running loop."""
         self.name = settings.name
         self.payload_limit = settings.payload_limit
-        self.timeout = settings.init_timeout + settings.timeout + KILL_MARGIN
+        self._patience = settings.init_timeout + KILL_SECONDS
+        self.timeout = self._patience + settings.timeout + KILL_SECONDS
         self._settings = settings
         self._guard = guard
         self._log = log
@@ -58,9 +59,12 @@ class RuntimeFunction:
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
-        worker = self._idle.pop() if self._idle else await self._wait_for_worker()
-        if isinstance(worker, NotInvoked):
-            return worker
+        while True:
+            worker = self._idle.pop() if self._idle else await self._wait_for_worker()
+            if isinstance(worker, NotInvoked):
+                return worker
+            if worker.asks:
+                break
         settings = self._settings
         invocation = Invocation(event, settings.function_arn, settings.timeout, trace, self._loop.create_future())
         worker.hand_out(invocation)
@@ -93,7 +97,7 @@ class RuntimeFunction:
         self._waiting.append(turn)
         self._start_more()
         try:
-            await asyncio.wait({turn}, timeout=self._settings.init_timeout)
+            await asyncio.wait({turn}, timeout=self._patience)
         except asyncio.CancelledError:
             if turn.done() and isinstance(worker := turn.result(), Worker):
                 self.idle(worker)
@@ -102,7 +106,9 @@ class RuntimeFunction:
         if turn.done():
             return turn.result()
         turn.cancel()
-        return NotInvoked("no_worker", f"none of {len(self._workers)} workers was free in time {self._trouble}".rstrip())
+        return NotInvoked(
+            "no_worker", f"none of {len(self._workers)} workers was free in time {self._trouble}".rstrip()
+        )
 
     def _refuse_all(self, refusal: NotInvoked) -> None:
         while self._waiting:
@@ -167,8 +173,8 @@ class RuntimeFunction:
                 return
         worker.idle_since = self._loop.time()
         self._idle.append(worker)
-        if self._reaper is None and len(self._workers) > self._settings.minimum_workers:
-            self._reaper = self._loop.call_later(self._settings.idle_timeout, self._reap)
+        if self._reaper is None and self._settings.idle_timeout is not None:
+            self._reap_in(self._settings.idle_timeout)
 
     def away(self, worker: Worker) -> None:
         """See `Owner.away`."""
@@ -182,15 +188,19 @@ class RuntimeFunction:
             self._workers.discard(worker)
             self._start_more()
 
+    def _reap_in(self, seconds: float) -> None:
+        if len(self._workers) > self._settings.minimum_workers and not self._closed:
+            self._reaper = self._loop.call_later(seconds, self._reap)
+
     def _reap(self) -> None:
         """Stop those that have been idle for long, down to the ones that are kept."""
         self._reaper = None
+        assert self._settings.idle_timeout is not None
         latest = self._loop.time() - self._settings.idle_timeout
         while self._idle and len(self._workers) > self._settings.minimum_workers and self._idle[0].idle_since <= latest:
             worker = self._idle.popleft()
             self._workers.discard(worker)
             self._log.debug("worker_stopped", why="idle", workers=len(self._workers))
             self._spawn(worker.stop(STOP_SECONDS))
-        if self._idle and len(self._workers) > self._settings.minimum_workers:
-            wait = self._idle[0].idle_since - latest
-            self._reaper = self._loop.call_later(max(wait, 0.1), self._reap)
+        if self._idle:
+            self._reap_in(max(self._idle[0].idle_since - latest, 0.1))

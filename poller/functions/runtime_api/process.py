@@ -6,10 +6,10 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
-from poller.errors import PollerError
+from poller.errors import ConfigurationError, PollerError
 from poller.functions.runtime_api.guard import Guard
 from poller.functions.runtime_api.invocation import VERSION
 from poller.functions.runtime_api.logs import LogPipe
@@ -53,15 +53,13 @@ def environment_of(settings: RuntimeSettings, port: int) -> dict[str, str]:
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_REGION": settings.region,
         "AWS_DEFAULT_REGION": settings.region,
-        "LAMBDA_TASK_ROOT": str(settings.code or os.getcwd()),
+        "LAMBDA_TASK_ROOT": str(settings.code or Path.cwd()),
         "TZ": ":UTC",
         "_HANDLER": settings.handler,
     }
-    return {"LANG": "en_US.UTF-8"} | inherited | lambdas | configured(settings) | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
-
-
-def configured(settings: RuntimeSettings) -> Mapping[str, str]:
-    return settings.environment()
+    configured = dict(settings.environment())
+    fixed = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+    return {"LANG": "en_US.UTF-8"} | inherited | lambdas | configured | fixed
 
 
 class Process:
@@ -86,6 +84,8 @@ class Process:
                 stderr=logs.inlet,
                 start_new_session=True,
             )
+        except ConfigurationError as error:
+            raise StartFailed(f"its environment: {error}") from error
         except NotADirectoryError as error:
             raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code}: {error.strerror}") from error
         except (OSError, ValueError) as error:

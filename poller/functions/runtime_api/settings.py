@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-LEAST_INIT_SECONDS = 10.0
-"""What Lambda gives the init phase. It then tries again within the function's timeout, hence the longer of both."""
+INIT_SECONDS = 10.0
+"""What Lambda gives the init phase."""
 MEMORY_MB = 128
-"""Lambda's default. It is only told to the function: the operating system is who limits."""
+"""Lambda's default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,10 @@ class RuntimeSettings:
     environment: Callable[[], Mapping[str, str]] = dict
     """The configured variables, secrets as they are now. Raises ConfigurationError."""
     memory_size: int = MEMORY_MB
+    """MB; only told to the function. Who limits is the operating system."""
+    init_timeout: float = INIT_SECONDS
+    """Seconds from a worker's start to its first asking for an invocation."""
     minimum_workers: int = 1
-    """Started at once and kept while there is nothing to do."""
-    idle_timeout: float = 300.0
-    """Seconds without an invocation after which a worker beyond those is stopped."""
-
-    @property
-    def init_timeout(self) -> float:
-        """Seconds from a worker's start to its first asking for an invocation."""
-        return max(LEAST_INIT_SECONDS, self.timeout)
+    """Started at once, and kept while there is nothing to do."""
+    idle_timeout: float | None = None
+    """Seconds without an invocation after which a worker beyond those is stopped; None keeps it."""

@@ -8,6 +8,7 @@ opens for that, and a process that should be dead has nobody left to talk to. (A
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
@@ -25,6 +26,8 @@ TERMINATE_SECONDS = 0.3
 """From SIGTERM to SIGKILL for a worker whose time is over: its batch waits to be tried again."""
 STOP_SECONDS = 2.0
 """The same for one that has nothing to do, which may have connections to close. What Lambda gives at its shutdown."""
+
+_Verdict = Callable[[Invocation], Failed]
 
 
 class Owner(Protocol):
@@ -54,10 +57,12 @@ class Worker:
         self._request: Request | None = None
         self._invocation: Invocation | None = None
         self._logged_for: str | None = None
-        self._verdict: Callable[[Invocation], Failed] | None = None
+        self._verdict: _Verdict | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._launched = asyncio.Event()
+        """Or will never be."""
         self._ended = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self.idle_since = 0.0
@@ -65,8 +70,9 @@ class Worker:
         """It was told to, or has ended."""
 
     @property
-    def busy(self) -> bool:
-        return self._invocation is not None
+    def asks(self) -> bool:
+        """Whether it can be given an invocation."""
+        return self._request is not None and not self._request.gone
 
     async def start(self) -> None:
         """Return when it asks for its first invocation. Raises StartFailed, with nothing left running."""
@@ -88,6 +94,14 @@ class Worker:
             raise
 
     async def _launch(self) -> None:
+        try:
+            await self._launch_process()
+        finally:
+            self._launched.set()
+        if self.ending:
+            raise StartFailed("it was stopped while it started")
+
+    async def _launch_process(self) -> None:
         try:
             await self._api.server.listen("127.0.0.1", 0)
         except OSError as error:
@@ -125,7 +139,8 @@ class Worker:
     async def stop(self, grace: float = STOP_SECONDS) -> None:
         """End it: SIGTERM, and SIGKILL after `grace` seconds."""
         self.ending = True
-        if self._process is None or self._watch is None:
+        await self._launched.wait()
+        if self._process is None:
             await self._close()
             return
         if grace:
@@ -168,6 +183,9 @@ class Worker:
     def settle(self, invocation: Invocation, outcome: Outcome) -> None:
         """See `Desk.settle`. The time limit stays: it is for the runtime's asking again, too."""
         self._invocation = None
+        if isinstance(outcome, Failed) and self._logs is not None:
+            self._logs.drain()
+            outcome = replace(outcome, logs=self._logs.tail)
         invocation.settle(outcome)
 
     def init_failed(self, error_type: str, message: str) -> bool:
@@ -208,6 +226,9 @@ class Worker:
     async def _watch_process(self, process: Process) -> None:
         code = await process.wait()
         how = exit_text(code)
+        assert self._logs is not None
+        self._logs.drain()
+        tail = self._logs.tail
         await self._close()
         if not self.ending:
             self._log.warning("worker_exited", request_id=self._logged_for, how=how)
@@ -216,7 +237,8 @@ class Worker:
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
             # only now, so that what may be tried again is never still being worked on
-            invocation.settle(self._verdict(invocation) if self._verdict else invocation.exited(how))
+            failed = self._verdict(invocation) if self._verdict else invocation.exited(how)
+            invocation.settle(replace(failed, logs=tail))
         self._ended.set()
         self._owner.ended(self)
 
@@ -225,8 +247,7 @@ class Worker:
         if self._logs is not None:
             self._logs.close()
             self._logs = None
-        if hasattr(self._api.server, "port"):
-            await self._api.server.close()
+        await self._api.server.close()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
