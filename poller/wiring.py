@@ -30,6 +30,7 @@ from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
 from poller.wiring_functions import web_function
+from poller.wiring_runtime import Runtimes
 from poller.wiring_streams import Streams, queue_url
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Wiring:
         self._transports = transports
         self._streams = Streams(transports, store or MemoryStore(), mappings, limits or ReadLimits())
         self._memory = Memory(max_bytes_in_flight)
+        self._runtimes = Runtimes()
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
         self._traces = traces
@@ -88,7 +90,7 @@ class Wiring:
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
         admission = Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance)
         rare = Occasionally(log)
-        function = await self._function(mapping.function, mapping.region)
+        function = await self._function(mapping)
         context = LaneContext(
             function=function,
             slots=self._slots.setdefault(mapping.function, Slots(mapping.function.concurrency)),
@@ -132,7 +134,10 @@ class Wiring:
             send_to = Queue(queue_name(mapping, target), await self._transports.get(mapping.aws, region))
         return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
 
-    async def _function(self, config: FunctionConfig, region: str) -> Function:
+    async def _function(self, mapping: EventSourceMapping) -> Function:
+        config, region = mapping.function, mapping.region
+        if config.type == "runtime":
+            return await self._runtimes.get(mapping)
         key = (config, region)
         if key not in self._functions:
             self._functions[key] = await _BUILDERS[config.type](self, config, region)
@@ -159,6 +164,7 @@ class Wiring:
 
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
+        await self._runtimes.close()
         for function in self._functions.values():
             await function.close()
 
