@@ -66,11 +66,39 @@ def run(config: ConfigPaths = None) -> None:
 
 
 @app.command()
-def check(config: ConfigPaths = None) -> None:
+def check(
+    config: ConfigPaths = None,
+    *,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
+    ] = False,
+) -> None:
     """Validate the configuration and show the mappings it makes."""
     from poller.commands import check as command  # noqa: PLC0415
 
-    command.show(loaded(config))
+    configuration = loaded(config)
+    command.show(configuration)
+    if connect:
+        from poller.commands import connect as reach  # noqa: PLC0415
+
+        raise typer.Exit(DONE if reach.show(configuration) else NOT_SO)
+
+
+@app.command("iam-policy")
+def iam_policy(
+    config: ConfigPaths = None,
+    *,
+    principal: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="NAME", help="One policy alone: default, 'profile NAME', or the ARN of a role assumed."
+        ),
+    ] = None,
+) -> None:
+    """Print the least IAM policy for the configuration, one per identity that it uses."""
+    from poller.commands import iam_policy as command  # noqa: PLC0415
+
+    command.show(loaded(config), principal)
 
 
 @app.command()

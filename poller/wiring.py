@@ -89,7 +89,7 @@ class Wiring:
         if mapping.source.kind != "sqs":
             return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
-            _queue_name(mapping),
+            queue_name(mapping),
             await self._transports.get(mapping.aws, mapping.region),
             admission=admission,
             status=status,
@@ -121,16 +121,17 @@ class Wiring:
 
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:
         """Anything that takes a POST."""
-        assert config.url is not None
-        proxy = proxy_for(config.url, os.environ)
+        web = config.web
+        assert web is not None
+        proxy = proxy_for(web.url, os.environ)
         if proxy is not None:
             telemetry.logger().info(
                 "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
             )
         return HttpFunction(
             config.key,
-            config.url,
-            headers=lambda: {name: value.read() for name, value in config.headers.items()},
+            web.url,
+            headers=lambda: {name: value.read() for name, value in web.headers.items()},
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             proxy=proxy,
@@ -148,7 +149,8 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
 }
 
 
-def _queue_name(mapping: EventSourceMapping) -> QueueName:
+def queue_name(mapping: EventSourceMapping) -> QueueName:
+    """A queue in all the forms its calls need."""
     source = mapping.source
     url = queue_url(source.arn, source.region, source.account, source.name, mapping.endpoint_url)
     return QueueName(source.arn, url, source.region, source.fifo)

@@ -21,6 +21,7 @@ from poller.sources.sharded.api import ShardApi
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions, Tell
+from poller.sources.sharded.windowed import with_window
 
 DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-b": "sc2s.sgov.gov"}
 """Of partitions that do not end in amazonaws.com; only the form of a queue's URL depends on it."""
@@ -40,7 +41,7 @@ class Streams:
         self, mapping: EventSourceMapping, admission: Admission, status: MappingStatus, log: Occasionally
     ) -> ShardedSource:
         """The source of one mapping. Makes no call."""
-        api = await _APIS[mapping.source.kind](self, mapping)
+        api = await self.api(mapping)
         destination = await self._destination(mapping)
         stream = Stream(
             uuid=mapping.uuid,
@@ -51,6 +52,7 @@ class Streams:
                 mapping.starting_position,
                 mapping.starting_position_timestamp,
                 mapping.parallelization_factor,
+                mapping.tumbling_window_in_seconds,
                 mapping.poll_interval_seconds,
                 mapping.idle_poll_interval_seconds,
                 mapping.on_stream_recreated,
@@ -73,6 +75,10 @@ class Streams:
         )
         status.last_result = "No records processed"
         return ShardedSource(stream, self.mappings)
+
+    async def api(self, mapping: EventSourceMapping) -> ShardApi:
+        """The calls to its stream. Makes none."""
+        return await _APIS[mapping.source.kind](self, mapping)
 
     async def kinesis(self, mapping: EventSourceMapping) -> ShardApi:
         """Shared throughput."""
@@ -145,7 +151,10 @@ def _tell(mapping: EventSourceMapping, api: ShardApi, destination: Destination) 
             now=now,
             request_id=str(uuid4()),
         )
-        event = api.encoder(shard_id)(discarded.records)
+        event, window = api.encoder(shard_id)(discarded.records), discarded.window
+        if window is not None:
+            arn, final = mapping.event_source_arn, not discarded.records
+            event = with_window(event, window, shard_id=shard_id, arn=arn, final=final)
         await destination.send(record, batch_event=event, shard_id=shard_id, now=now)
 
     return tell

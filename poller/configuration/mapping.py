@@ -56,6 +56,7 @@ class EventSourceMapping:
     """-1 is for ever."""
     maximum_record_age_in_seconds: int = -1
     bisect_batch_on_function_error: bool = False
+    tumbling_window_in_seconds: int = 0
     on_failure_destination: str | None = None
     """ARN."""
     poll_interval_seconds: float = 1.0

@@ -74,21 +74,12 @@ class LambdaFunction:
         self.timeout = timeout + READ_MARGIN
         self._transport = transport
         self._rie = rie
-        query = f"?{urlencode({'Qualifier': qualifier})}" if qualifier else ""
-        self._operation = Operation(
-            "lambda",
-            "Invoke",
-            content_type="application/json",
-            path=f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations{query}",
-            timeout=self.timeout,
-            resend=False,
-            max_reply_bytes=RESPONSE_LIMIT,
-        )
+        self._operation = invoke_operation(function_name, qualifier, self.timeout)
 
-    async def invoke(self, event: bytes) -> Outcome:
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
-            reply = await self._transport.call(self._operation, event)
+            reply = await self._transport.call(self._operation, event, trace=trace)
         except CallError as error:
             return outcome_of(error)
         headers = reply.headers
@@ -108,6 +99,23 @@ class LambdaFunction:
 
     async def close(self) -> None:
         """The transport is not ours to close."""
+
+
+def invoke_operation(
+    function_name: str, qualifier: str | None, timeout: float, headers: tuple[tuple[str, str], ...] = ()
+) -> Operation:
+    """One function's Invoke. `headers` name what is not the default, the type of invocation."""
+    query = f"?{urlencode({'Qualifier': qualifier})}" if qualifier else ""
+    return Operation(
+        "lambda",
+        "Invoke",
+        content_type="application/json",
+        path=f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations{query}",
+        timeout=timeout,
+        resend=False,
+        max_reply_bytes=RESPONSE_LIMIT,
+        headers=headers,
+    )
 
 
 def outcome_of(error: CallError) -> Outcome:

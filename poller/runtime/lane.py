@@ -76,6 +76,8 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
                     if rest:
                         page.records = rest
                         lane.put_back(page)
+                if page.ends_batch:
+                    buffer.close()
             else:
                 await _deliver(lane, lane.delivery(buffer.take()), context, status, time)
                 buffer.invocation_completed(time())
@@ -146,7 +148,7 @@ async def _invoke(
     begun = time()
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
     try:
-        outcome = await function.invoke(event)
+        outcome = await function.invoke(event, lane.trace(records))
     finally:
         slots.give_back()
     # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway

@@ -18,7 +18,7 @@ Arguments = TypeVarTuple("Arguments")
 
 APPLICATION_ID = 0x706F6C6C
 """Marks the file as ours for whoever looks at it: "poll" in ASCII."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3"}
 )

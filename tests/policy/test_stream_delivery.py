@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.delivery import Discard, Expire, Invoke, Settle, Wait
+from poller.policy.parts import PartState
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.policy.stream_delivery import PartState, StreamDelivery, StreamPolicy
+from poller.policy.stream_delivery import StreamDelivery, StreamPolicy
+from poller.policy.windows import NO_WINDOW, TumblingWindows
 from poller.record import Record
 
 PARTIAL = {"report_batch_item_failures": True}
@@ -41,9 +43,17 @@ def batch(text, age=0.0):
     return made
 
 
-def machine(records, service_time=lambda now: WALL + now, **policy):
+def arrival(record):
+    return record.item["arrival"]
+
+
+def machine(records, service_time=lambda now: WALL + now, windows=None, **policy):
     return StreamDelivery(
-        records, StreamPolicy(**policy), arrival=lambda record: record.item["arrival"], service_time=service_time
+        records,
+        StreamPolicy(**policy),
+        arrival=arrival,
+        service_time=service_time,
+        windows=windows or TumblingWindows(0, NO_WINDOW, arrival),
     )
 
 

@@ -70,7 +70,9 @@ def key_of(item: Mapping[str, Any]) -> str:
 
 
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
-    """`DDBStreamBatchInfo` of an invocation record."""
+    """`DDBStreamBatchInfo` of an invocation record; without records, that of a window's closing invocation."""
+    if not records:
+        return {"shardId": shard_id, "streamArn": arn}
     first, last = records[0].item["dynamodb"], records[-1].item["dynamodb"]
     return {
         "shardId": shard_id,

@@ -62,7 +62,9 @@ def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> C
 
 
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
-    """`KinesisBatchInfo` of an invocation record."""
+    """`KinesisBatchInfo` of an invocation record; without records, that of a window's closing invocation."""
+    if not records:
+        return {"shardId": shard_id, "streamArn": arn}
     first, last = records[0].item, records[-1].item
     return {
         "shardId": shard_id,

@@ -35,6 +35,8 @@ class StreamOptions:
     starting_position_timestamp: float | None = None
     """Epoch seconds."""
     parallelization_factor: int = 1
+    tumbling_window_in_seconds: int = 0
+    """0 is none."""
     poll_interval: float = 1.0
     """Seconds between two reads of a shard."""
     idle_poll_interval: float = 1.0
