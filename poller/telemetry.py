@@ -31,6 +31,7 @@ bound):
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
+| function_logs | debug | the end of the log of an invocation, where the function is asked for it |
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
 | delete_failed | warning | delivered messages could not be deleted yet |
 | release_failed | warning | messages could not be made visible again early; their timeout does |

@@ -117,6 +117,8 @@ class Wiring:
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             rie=config.rie,
+            invocation_type=config.invocation_type,
+            log_type=config.log_type,
         )
 
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:

@@ -11,6 +11,7 @@ from poller.runtime.status import (
     Account,
     DaemonStatus,
     LaneStatus,
+    LastFailure,
     MappingState,
     MappingStatus,
     PartitionStatus,
@@ -138,7 +139,19 @@ def _mapping(mapping: MappingStatus, to_wall: ToWall) -> Json:
             "expires_in_seconds": mapping.lag.expires_in_seconds,
         },
         "last_result": mapping.last_result,
+        "last_failure": _failure(mapping.last_failure, to_wall),
         "partitions": [_partition(partition, to_wall) for partition in mapping.partitions],
+    }
+
+
+def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:
+    if failure is None:
+        return None
+    return {
+        "at": to_wall(failure.at),
+        "text": failure.text,
+        "request_id": failure.request_id,
+        "logs": failure.logs,
     }
 
 

@@ -224,6 +224,17 @@ def _nothing() -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The last invocation that failed as a whole."""
+
+    at: float
+    text: str
+    request_id: str | None = None
+    logs: str | None = None
+    """The end of the function's log, where it gives one."""
+
+
 @dataclass(slots=True, eq=False)
 class MappingStatus:
     """One event source mapping, as status, metrics and readiness see it."""
@@ -246,6 +257,7 @@ class MappingStatus:
     start."""
     last_result: str | None = None
     """As AWS's LastProcessingResult."""
+    last_failure: LastFailure | None = None
     lag: Lag = field(default_factory=Lag)
     tags: Mapping[str, str] = field(default_factory=dict)
 

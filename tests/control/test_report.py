@@ -5,7 +5,7 @@ import json
 import pytest
 
 from poller.control.report import mapping_reason, render
-from poller.runtime.status import Account, Lag, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.runtime.status import Account, Lag, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
 
 
@@ -46,6 +46,7 @@ def test_the_whole_shape():
                 "unaccounted": 0,
                 "lag": {"records": None, "seconds": None, "expires_in_seconds": None},
                 "last_result": None,
+                "last_failure": None,
                 "partitions": [{"id": "0", "position": None, "reason": THROTTLED, "lanes": [THROTTLED]}],
             }
         ],
@@ -58,6 +59,17 @@ THROTTLED = {
     "since": "2026-01-01T00:00:10.500Z",
     "until": "2026-01-01T00:00:40.000Z",
 }
+
+
+def test_the_last_failure_is_shown_with_the_function_s_log():
+    failure = LastFailure(10.0, "function_error: KeyError: x", "r-1", "START r-1")
+    (mapping,) = render(a_daemon(a_mapping(last_failure=failure)), 20.0, 1767225620.0)["mappings"]
+    assert mapping["last_failure"] == {
+        "at": "2026-01-01T00:00:10.000Z",
+        "text": "function_error: KeyError: x",
+        "request_id": "r-1",
+        "logs": "START r-1",
+    }
 
 
 def test_what_is_known_of_the_lag_is_shown():
