@@ -20,7 +20,7 @@ STARTUP_LOOK = 0.1
 """Seconds between two looks at readiness, for the few seconds of a start."""
 LOOK = 10.0
 """Seconds between two looks at what the status line says, where no watchdog wants more."""
-SEND_SECONDS = 1.0
+SEND_SECONDS = 0.25
 """How long a full queue of the service manager may hold us up; far from what makes the loop's lag unhealthy."""
 UNHEALTHY_LOOKS = 8
 """Looks in half a watchdog's time while unhealthy: what is over in time must not cost the process its life."""
@@ -98,12 +98,17 @@ async def report(status: DaemonStatus, notifier: Notifier) -> None:
         return
     await _until_ready(status, notifier)
     loop = asyncio.get_running_loop()
+    was_healthy = True
     half = LOOK if notifier.watchdog is None else notifier.watchdog / 2
     while True:
         problems = health.problems(status, loop.time())
         if not problems:
             notifier.alive()
-        notifier.status(f"unhealthy: {problems[0]}" if problems else summary(status))
+            notifier.status(summary(status))
+        elif was_healthy:
+            # once: the seconds in it grow with each look
+            notifier.status(f"unhealthy: {problems[0]}")
+        was_healthy = not problems
         await asyncio.sleep(half / UNHEALTHY_LOOKS if problems else half)
 
 
