@@ -257,9 +257,9 @@ def _last_failure(outcome: Failed | Succeeded | TooLarge, why: str, now: float) 
 def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
     """What a batch that waits waits for."""
     if refusal is None:
-        return ReasonCode.RETRY, delivery.failure or ""
+        return ReasonCode.RETRY, f"{delivery.tried}: {delivery.failure or 'records were named as failed'}"
     code = ReasonCode.THROTTLED if refusal.code == "throttled" else ReasonCode.FUNCTION_UNAVAILABLE
-    return code, refusal.detail
+    return code, f"{delivery.tried}: {refusal.detail}"
 
 
 def _release(lane: Lane, records: Sequence[Record], context: LaneContext, *, failed: bool) -> None:

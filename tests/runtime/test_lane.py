@@ -84,7 +84,12 @@ async def test_a_refused_batch_is_held_with_its_reason_and_tried_again():
     status = LaneStatus()
     task = asyncio.create_task(run_lane(lane, runtime.context, status))
     await asyncio.sleep(10)
-    assert (status.code, status.text, status.until, status.deadline) == ("throttled", "Rate exceeded", 30.0, None)
+    assert (status.code, status.text, status.until, status.deadline) == (
+        "throttled",
+        "refused once, 2 records: Rate exceeded",
+        30.0,
+        None,
+    )
     assert (lane.settled, lane.released) == ([], [])
     await asyncio.sleep(25)
     assert lane.settled == ["0", "1"]

@@ -1,4 +1,4 @@
-"""Reaching an on-failure destination without sending it anything: whether it is there, as far as one may ask."""
+"""Reaching a destination without sending it anything: whether it is there, as far as one may ask."""
 
 from poller.aws.cold import ColdCalls
 from poller.commands.connect.tries import Tries
@@ -22,7 +22,7 @@ async def _ask_queue(mapping: EventSourceMapping, arn: str, streams: Streams) ->
     _, _, _, region, account, name = arn.split(":")
     transport = await streams.transports.get(mapping.aws, mapping.aws.region_of("sqs", region) or region)
     url = queue_url(arn, region, account, name, mapping.aws.for_service("sqs")[0])
-    await Queue(QueueName(arn, url, region, fifo=False), transport).visibility_timeout()
+    await Queue(QueueName(arn, url, region, fifo=False), transport).attributes()
 
 
 async def _ask_topic(mapping: EventSourceMapping, arn: str, _streams: Streams) -> None:

@@ -37,7 +37,7 @@ class Reading(Protocol):
 
     @property
     def read_to(self) -> str | None:
-        """Sequence number of the last record dealt to any lane, or passed over."""
+        """Position of the last record dealt to any lane, or passed over."""
         ...
 
     def let_go(self, size: int) -> None:
@@ -72,6 +72,7 @@ class StreamLane:
         self._pages: deque[Page] = deque()
         self._mark: Watermark[Record] = Watermark(None)
         self._stored: tuple[PartState, ...] = ()
+        self._front_passed_over = False
         self._delivery: StreamDelivery | None = None
         self._handed_over = self._latest = 0
 
@@ -100,6 +101,11 @@ class StreamLane:
         self.held += len(records)
         self._bytes += sum(record.handle for record in records)
         self.bell.ring()
+
+    def passes_over(self, record: Record) -> None:
+        """A record of this lane that does not match the filter criteria."""
+        if self._stored and record.identifier == self._stored[-1].first:
+            self._front_passed_over = True
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
         """See `Lane.receive`."""
@@ -185,7 +191,10 @@ class StreamLane:
             return delivery
         if records:
             self._pages.appendleft(Page(records, self._bound(records)))
-        gone = max(0, sum(part.count for part in stored) - found)
+        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them
+        front = stored[-1].first
+        there = self._front_passed_over or any(record.identifier == front for record in records)
+        gone = 0 if there else max(0, sum(part.count for part in stored) - found)
         account = self._stream.status.account
         account.polled += gone
         account.expired += gone
@@ -203,7 +212,7 @@ class StreamLane:
         self._delivery = self._new_delivery(records)
         stream = self._stream
         if records and (wall := stream.clock.time(asyncio.get_running_loop().time())) is not None:
-            stream.status.lag.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
+            stream.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
         return self._delivery
 
     def _new_delivery(self, records: Sequence[Record]) -> StreamDelivery:
