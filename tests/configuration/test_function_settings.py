@@ -75,7 +75,6 @@ def test_defaults_follow_the_type(bench, entry, expected):
             "functions.fn.client_key: needs client_certificate",
         ),
         ("{type: http, url: 'https://x/', ca_bundle: gone.pem}", "functions.fn.ca_bundle: 'gone.pem' is no file"),
-        ("{type: runtime, handler: a.b, code: ./a}", "functions.fn.type: runtime is not supported yet"),
         ("{type: step_functions}", "functions.fn.state_machine_arn: is missing"),
         ("{type: step_functions, state_machine_arn: orders}", "it must be the ARN of a state machine"),
         (f"{{type: step_functions, state_machine_arn: '{MACHINE}', timeout_seconds: 301}}", "it must be at most 300"),
