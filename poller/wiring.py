@@ -3,15 +3,15 @@
 import os
 import random
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
-from poller import codec, telemetry
-from poller.aws.proxies import proxy_for
+from poller import codec
 from poller.aws.transports import Transports, credentials_end_in
-from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, parse_source
-from poller.functions.http import HttpFunction
+from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, Settings, parse_source
 from poller.functions.lambda_api import LambdaFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
@@ -29,7 +29,13 @@ from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
+from poller.wiring_functions import web_function
+from poller.wiring_runtime import Runtimes
 from poller.wiring_streams import Streams, queue_url
+
+if TYPE_CHECKING:
+    # loaded only where traces are asked for
+    from poller.tracing import Tracing
 
 SHORTEST_RECEIVE = 1.0
 """Seconds: WaitTimeSeconds is whole, so a shorter rest of a window would be a loop of short polls."""
@@ -54,24 +60,37 @@ class Wiring:
         store: StateStore | None = None,
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
+        traces: "Tracing | None" = None,
     ) -> None:
         """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
         self._transports = transports
         self._streams = Streams(transports, store or MemoryStore(), mappings, limits or ReadLimits())
         self._memory = Memory(max_bytes_in_flight)
+        self._runtimes = Runtimes()
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
+        self._traces = traces
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
     ) -> Wired:
         """Make no call; what cannot be reached shows once the mapping runs."""
+        wired = await self._wired(mapping, status, stop, log)
+        if self._traces is not None:
+            source = mapping.source
+            wired.source = self._traces.source(wired.source, mapping=mapping.name, kind=source.kind, name=source.name)
+            wired.context.function = self._traces.function(wired.context.function)
+        return wired
+
+    async def _wired(
+        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
+    ) -> Wired:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
         admission = Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance)
         rare = Occasionally(log)
-        function = await self._function(mapping.function, mapping.region)
+        function = await self._function(mapping)
         context = LaneContext(
             function=function,
             slots=self._slots.setdefault(mapping.function, Slots(mapping.function.concurrency)),
@@ -115,7 +134,10 @@ class Wiring:
             send_to = Queue(queue_name(mapping, target), await self._transports.get(mapping.aws, region))
         return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
 
-    async def _function(self, config: FunctionConfig, region: str) -> Function:
+    async def _function(self, mapping: EventSourceMapping) -> Function:
+        config, region = mapping.function, mapping.region
+        if config.type == "runtime":
+            return await self._runtimes.get(mapping)
         key = (config, region)
         if key not in self._functions:
             self._functions[key] = await _BUILDERS[config.type](self, config, region)
@@ -136,33 +158,30 @@ class Wiring:
             log_type=config.log_type,
         )
 
-    async def http_function(self, config: FunctionConfig, _region: str) -> Function:
-        """Anything that takes a POST."""
-        web = config.web
-        assert web is not None
-        proxy = proxy_for(web.url, os.environ)
-        if proxy is not None:
-            telemetry.logger().info(
-                "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
-            )
-        return HttpFunction(
-            config.key,
-            web.url,
-            headers=lambda: {name: value.read() for name, value in web.headers.items()},
-            timeout=config.timeout_seconds,
-            payload_limit=config.payload_limit,
-            proxy=proxy,
-        )
+    async def web_function(self, config: FunctionConfig, _region: str) -> Function:
+        """Anything that takes a POST, function URLs included."""
+        return web_function(config, os.environ)
 
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
+        await self._runtimes.close()
         for function in self._functions.values():
             await function.close()
 
 
+async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":
+    """Traces as configured, until the stack ends; None for none."""
+    if settings.telemetry.traces == "none":
+        return None
+    from poller.tracing import otlp  # noqa: PLC0415  (memory of those who want none)
+
+    return await stack.enter_async_context(otlp())
+
+
 _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]]] = {
     "lambda": Wiring.lambda_function,
-    "http": Wiring.http_function,
+    "function_url": Wiring.web_function,
+    "http": Wiring.web_function,
 }
 
 
