@@ -74,12 +74,6 @@ def test_its_table_of_commands_is_the_command_line():
     "mapping",
     [
         {
-            "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s",
-            "name": "s",
-            "starting_position": "LATEST",
-            "tumbling_window_in_seconds": 60,
-        },
-        {
             "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1760000000",
             "name": "s",
             "starting_position": "LATEST",
@@ -90,7 +84,7 @@ def test_its_table_of_commands_is_the_command_line():
             "filter_criteria": {"filters": [{"pattern": "{}"}]},
         },
     ],
-    ids=["tumbling window", "enhanced fan-out", "documentdb", "filter"],
+    ids=["enhanced fan-out", "documentdb", "filter"],
 )
 def test_what_it_calls_not_supported_yet_is_refused(tmp_path, mapping):
     path = tmp_path / "poller.json"

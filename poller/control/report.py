@@ -7,6 +7,7 @@ is null, times are ISO 8601 in UTC.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from poller.policy.windows import Window
 from poller.runtime.status import (
     Account,
     DaemonStatus,
@@ -146,9 +147,16 @@ def _partition(partition: PartitionStatus, to_wall: ToWall) -> Json:
     return {
         "id": partition.id,
         "position": partition.position,
+        "window": _window(partition.window),
         "reason": _reason(partition_reason(partition), to_wall),
         "lanes": [_reason(_lane_reason(lane), to_wall) for lane in partition.lanes],
     }
+
+
+def _window(window: Window | None) -> Json | None:
+    if window is None:
+        return None
+    return {"start": iso(window.start), "end": iso(window.end), "records": window.records}
 
 
 def mapping_reason(mapping: MappingStatus) -> Reason | None:

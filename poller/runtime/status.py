@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from poller.policy.windows import Window
+
 
 class ReasonCode(StrEnum):
     """Why a lane, partition or mapping stands where it stands. Users and tools bind to the values."""
@@ -204,6 +206,8 @@ class PartitionStatus:
     id: str
     position: str | None = None
     """Durable position in a stream; None where the source keeps none."""
+    window: Window | None = None
+    """The tumbling window that is open; durable as well."""
     reason: Reason | None = None
     lanes: list[LaneStatus] = field(default_factory=list)
 

@@ -125,7 +125,7 @@ class StreamLane:
 
     def complete_to(self, instant: float) -> None:
         """Everything that arrived before this (epoch seconds) was dealt."""
-        self._complete_to = instant
+        self._complete_to = max(self._complete_to, instant)
         if self._windows.ends(instant):
             self.bell.ring()
 
@@ -248,6 +248,11 @@ class StreamLane:
         """See `Lane.ready`."""
         before, self._handed_over = self._handed_over, self._latest
         await self._reading.durable(before)
+
+    async def all_settled(self) -> bool:
+        """See `Lane.all_settled`."""
+        await self._reading.durable(self._latest)
+        return not self._stream.admission.stopping
 
     def give_up(self) -> int:
         """The shard is left: how many records were held to the last."""
