@@ -128,6 +128,19 @@ def status(
 
 
 @app.command()
+def why(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    *,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Say why each mapping stands where it stands, and what to do about it."""
+    from poller.commands import why as command  # noqa: PLC0415
+
+    command.show(_client(api, config), mapping)
+
+
+@app.command()
 def health(api: Api = None, config: ConfigPaths = None) -> None:
     """Exit 0 if a running daemon is healthy, 1 if not."""
     code, _ = _client(api, config).get("/healthz")

@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from poller import telemetry
 from poller.aws.proxies import proxy_for
-from poller.aws.transports import Transports
+from poller.aws.transports import Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, FunctionConfig
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
@@ -86,11 +86,13 @@ class Wiring:
             chance=chance,
             log=rare,
         )
+        transport = await self._transports.get(mapping.aws, mapping.region)
+        status.credentials_end_in = credentials_end_in(transport)
         if mapping.source.kind != "sqs":
             return Wired(await self._streams.source(mapping, admission, status, rare), context)
         partition = SqsPartition(
             queue_name(mapping),
-            await self._transports.get(mapping.aws, mapping.region),
+            transport,
             admission=admission,
             status=status,
             options=SqsOptions(mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds),
@@ -117,6 +119,8 @@ class Wiring:
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             rie=config.rie,
+            invocation_type=config.invocation_type,
+            log_type=config.log_type,
         )
 
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:

@@ -56,6 +56,7 @@ IMPORTS: dict[str, set[str]] = {
         "poller.errors",
         "poller.configuration",
         "poller.policy",
+        "poller.runtime.histogram",
         "poller.runtime.status",
         "poller.telemetry",
         "poller.codec",

@@ -1,7 +1,7 @@
 """One transport per account and region, shared by everything that has the same settings, and counted."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -77,6 +77,12 @@ class Transports:
             await transport.close()
 
 
+def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
+    """See `CredentialSource.ends_in`. The SDK's own clients do not tell."""
+    found: Callable[[], float | None] = getattr(transport, "credentials_end_in", lambda: None)
+    return found
+
+
 class Counted:
     """A transport whose calls are counted by outcome: ok, not_sent, lost, or the service's error code."""
 
@@ -84,6 +90,7 @@ class Counted:
         self._transport = transport
         self._requests = requests
         self.close = transport.close
+        self.credentials_end_in = credentials_end_in(transport)
 
     async def call(
         self,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from poller.configuration.arns import EventSource, check_destination
+from poller.configuration.functions import FunctionConfig
 from poller.configuration.parameters import WrittenMapping
 
 Finding = tuple[tuple[str | int, ...], str]
@@ -29,6 +30,17 @@ def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Findin
             ("fifo_stop_at_first_failure",),
             "needs partial batch responses; add function_response_types: [ReportBatchItemFailures]",
         )
+
+
+def cross_check_function(written: WrittenMapping, function: FunctionConfig) -> Iterator[Finding]:
+    """What a mapping asks of a function that it cannot do."""
+    if function.invocation_type != "Event":
+        return
+    reads = "reads the function's answer, and {} is invoked with invocation_type Event, whose answer never comes; "
+    if written.function_response_types:
+        yield ("function_response_types",), reads.format(function.key) + "remove one of the two"
+    if written.tumbling_window_in_seconds:
+        yield ("tumbling_window_in_seconds",), reads.format(function.key) + "remove one of the two"
 
 
 def _batching(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
-from poller.configuration.cross_checks import cross_check
+from poller.configuration.cross_checks import cross_check, cross_check_function
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
 from poller.configuration.functions import FunctionConfig
@@ -59,7 +59,11 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     for below, text in cross_check(written, source):
         report.say(text, *below)
     function = functions.named(written.function_name, written.aws.merged_over(aws), report)
-    return None if function is None else _resolved(written, source, function, functions, aws)
+    if function is None:
+        return None
+    for below, text in cross_check_function(written, function):
+        report.say(text, *below)
+    return _resolved(written, source, function, functions, aws)
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:

@@ -79,7 +79,10 @@ class _Pages:
         return web.json_response({"status": "starting"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def status(self, _request: web.Request) -> web.Response:
+        # one that asks its source may take a moment, and all of them together not longer
+        await asyncio.gather(*(mapping.look() for mapping in self._status.mappings))
         now = asyncio.get_running_loop().time()
+        self._status.sample(now)
         return web.json_response(report.render(self._status, now, self._wall()))
 
     async def metrics(self, request: web.Request) -> web.Response:

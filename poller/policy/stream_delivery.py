@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from poller.policy.backoff import RETRY, Chance
-from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait
+from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
 from poller.policy.parts import Part, PartState, rebuilt
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.policy.windows import TumblingWindows, answered_state
@@ -122,6 +122,20 @@ class StreamDelivery:
         else:
             self.failure = f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error
             self._fail(part, outcome, chance)
+
+    @property
+    def tried(self) -> str:
+        """See `poller.ports.Delivery.tried`."""
+        part, limit = self._parts[-1], self._policy.maximum_retry_attempts
+        if self._refusals:
+            tries = refused(self._refusals)
+        elif part.attempts:
+            tries = f"retry {part.attempts} of {'any number' if limit == FOR_EVER else limit}"
+        else:
+            tries = "next try"
+        if not part.records:
+            return f"{tries}, the end of a window"
+        return f"{tries}, {counted(part.records)} from sequence number {part.records[0].identifier}"
 
     def _report_too_large(self, part: Part, outcome: TooLarge, chance: Chance) -> None:
         if len(part.records) > 1:

@@ -22,7 +22,7 @@ async def _ask_queue(mapping: EventSourceMapping, arn: str, streams: Streams) ->
     _, _, _, region, account, name = arn.split(":")
     transport = await streams.transports.get(mapping.aws, mapping.aws.region_of("sqs", region) or region)
     url = queue_url(arn, region, account, name, mapping.aws.for_service("sqs")[0])
-    await Queue(QueueName(arn, url, region, fifo=False), transport).visibility_timeout()
+    await Queue(QueueName(arn, url, region, fifo=False), transport).attributes()
 
 
 async def _ask_topic(mapping: EventSourceMapping, arn: str, _streams: Streams) -> None:

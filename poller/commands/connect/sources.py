@@ -23,7 +23,7 @@ async def reach_source(mapping: EventSourceMapping, streams: Streams, tries: Tri
 
 
 async def _reach_queue(queue: Queue, tries: Tries) -> None:
-    await tries.attempt("sqs:GetQueueAttributes", queue.visibility_timeout)
+    await tries.attempt("sqs:GetQueueAttributes", queue.attributes)
     await tries.attempt("sqs:DeleteMessage", lambda: queue.delete([NO_MESSAGES_HANDLE]))
     await tries.attempt("sqs:ChangeMessageVisibility", lambda: queue.change_visibility([(NO_MESSAGES_HANDLE, 0)]))
     tries.untried.append("sqs:ReceiveMessage (each receive is counted against the message)")

@@ -22,6 +22,8 @@ DESCRIBE = _operation("DescribeStream", 15.0)
 ITERATOR = _operation("GetShardIterator", 15.0)
 RECORDS = _operation("GetRecords", 30.0)
 
+RETENTION = 24 * 3600.0
+"""Seconds every stream of a table keeps its records."""
 BETWEEN_PAGES = 0.2
 """Seconds between two pages of the listing."""
 MISSING = "ResourceNotFoundException"
@@ -57,7 +59,8 @@ class DynamoDBStreamApi:
         answer = await ask(self._transport, DESCRIBE, {"StreamArn": self._arn, "Limit": 1}, OF_STREAM)
         with expecting(DESCRIBE):
             description = answer.members["StreamDescription"]
-            return StreamFacts(description["StreamLabel"], description["StreamStatus"] in ACTIVE, answer.date)
+            active = description["StreamStatus"] in ACTIVE
+            return StreamFacts(description["StreamLabel"], active, answer.date, RETENTION)
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []

@@ -50,7 +50,10 @@ class KinesisApi:
         with expecting(DESCRIBE):
             summary = answer.members["StreamDescriptionSummary"]
             active = summary["StreamStatus"] != "DELETING"
-            return StreamFacts(str(summary["StreamCreationTimestamp"]), active, answer.date)
+            # compatible services may leave it out
+            hours = summary.get("RetentionPeriodHours")
+            retention = None if hours is None else 3600.0 * hours
+            return StreamFacts(str(summary["StreamCreationTimestamp"]), active, answer.date, retention)
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []

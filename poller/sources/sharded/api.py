@@ -36,6 +36,8 @@ class StreamFacts:
     """False while it is disabled or being deleted."""
     date: float | None = None
     """The service's clock at the answer, epoch seconds."""
+    retention: float | None = None
+    """Seconds a record is kept."""
 
 
 @dataclass(frozen=True, slots=True)

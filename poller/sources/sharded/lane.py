@@ -203,7 +203,7 @@ class StreamLane:
         self._delivery = self._new_delivery(records)
         stream = self._stream
         if records and (wall := stream.clock.time(asyncio.get_running_loop().time())) is not None:
-            stream.status.lag.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
+            stream.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
         return self._delivery
 
     def _new_delivery(self, records: Sequence[Record]) -> StreamDelivery:

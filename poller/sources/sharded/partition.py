@@ -254,7 +254,6 @@ class ShardPartition:
             lanes = tuple(lane.progress() for lane in self._lanes)
         return ShardProgress(lanes, self._progress.initial)
 
-    @property
     def behind(self) -> float | None:
         """Seconds: how old the oldest record in hand is, else how far the last read was behind. None is not known."""
         oldest = [self._stream.arrival(lane.oldest) for lane in self._lanes if lane.held and lane.oldest is not None]

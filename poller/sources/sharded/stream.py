@@ -68,6 +68,10 @@ class Stream:
     """Our own clock, epoch seconds; only for what no service has dated."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
+    retention: float | None = None
+    """Seconds, as the service says."""
+    iterator_age: float | None = None
+    """Seconds: of the last record of the last batch."""
     running: int = 0
     """Shards that are read now."""
     refused: SourceUnavailable | None = None

@@ -45,6 +45,8 @@ class Receiving:
         self.lanes = 0
         """How many lanes there are."""
         self.bug: BaseException | None = None
+        self.quiet = False
+        """Whether the last receive found nothing."""
         """What ended a task of the source that nobody waits for; the lanes raise it."""
         self._loop = asyncio.get_running_loop()
         self._queue = queue
@@ -214,9 +216,11 @@ class Receiving:
         try:
             messages, size = await self._queue.receive(body)
             self._pauses.recovered()
+            self.quiet = not messages
             if not messages:
                 await self._pauses.after_nothing(time() - begun)
         except CallError as error:
+            self.quiet = False
             if self._queue.name.fifo and isinstance(error, AnswerLost):
                 self._lost.append(body)
             self._wanted = 1

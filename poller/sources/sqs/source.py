@@ -1,8 +1,9 @@
 """An SQS queue as a source: one partition, as many lanes as the mapping's concurrency."""
 
 import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from poller.record import Record
 from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.sources.sqs.event import encoder
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
 from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import Queue, QueueName
@@ -66,7 +68,9 @@ class SqsPartition:
         policy: RetryPolicy,
         chance: Chance,
         log: Occasionally,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        """`wall` is the seconds since the epoch, for the age of messages."""
         self.name = name.arn.rsplit(":", 1)[-1]
         self._queue_name = name
         self._queue = Queue(name, transport)
@@ -78,6 +82,9 @@ class SqsPartition:
         self._log = log
         self._encode = encoder(name)
         self._delivered: OrderedDict[str, None] = OrderedDict()
+        self._lag = QueueLag(self._queue, wall)
+        self.behind = self._lag.seconds
+        status.lag, status.look = self._lag.lag, self._lag.look
 
     async def __aenter__(self) -> Self:
         self._time = asyncio.get_running_loop().time
@@ -103,6 +110,7 @@ class SqsPartition:
             pauses=Pauses(self._trouble, self._chance),
             no_more=self._settling.let_back,
         )
+        self._lag.watch(self._holding, self._receiving)
         self._refresh: asyncio.Task[None] | None = None
         self._status.in_flight = lambda: len(self._holding.by_id)
         self._admission.connect(self._poked)
@@ -149,11 +157,12 @@ class SqsPartition:
     async def _read_visibility(self) -> Visibility:
         """The rule by the queue's present attributes. Raises SourceUnavailable."""
         try:
-            timeout = await self._queue.visibility_timeout()
+            attributes = await self._queue.attributes()
         except CallError as error:
             what = text_of(error, "sqs:GetQueueAttributes", self._queue.name.arn)
             raise SourceUnavailable(code_of(error), what) from error
         options = self._options
+        timeout, self._lag.retention = attributes.visibility_timeout, attributes.retention
         visibility = Visibility(timeout, options.maximum_hold_seconds, options.failure_visibility_timeout_seconds)
         self._queue.ask_for(visibility.extension if visibility.explicit_on_receive else None)
         self._read_at = asyncio.get_running_loop().time()
