@@ -31,7 +31,8 @@ bound):
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
 | function_logs | debug | the end of the log of an invocation, where the function is asked for it |
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
-| delete_failed | warning | delivered messages could not be deleted yet |
+| delete_failed | warning | messages that are done with could not be deleted yet |
+| payload_not_json | warning | a payload did not match only because a pattern asks for its fields and it is not JSON |
 | release_failed | warning | messages could not be made visible again early; their timeout does |
 | extension_failed | warning | the visibility of messages in work could not be extended yet |
 | visibility_ended | warning | messages were held for as long as SQS allows |

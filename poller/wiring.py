@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from poller import telemetry
+from poller import codec, telemetry
 from poller.aws.proxies import proxy_for
 from poller.aws.transports import Transports, credentials_end_in
-from poller.configuration import EventSourceMapping, FunctionConfig
+from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, parse_source
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.occasionally import Occasionally
@@ -25,7 +25,8 @@ from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
 from poller.sources.sharded.limits import ReadLimits
-from poller.sources.sqs.queue import QueueName
+from poller.sources.sqs.queue import Queue, QueueName
+from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
 from poller.wiring_streams import Streams, queue_url
@@ -99,8 +100,20 @@ class Wiring:
             policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=chance,
             log=rare,
+            filtering=await self._filtering(mapping),
         )
         return Wired(SqsSource(partition), context)
+
+    async def _filtering(self, mapping: EventSourceMapping) -> SqsFiltering | None:
+        if not mapping.filter_criteria:
+            return None
+        arn = mapping.on_no_match
+        send_to = None
+        if arn is not None:
+            target = parse_source(arn)
+            region = mapping.aws.region_of("sqs", target.region) or target.region
+            send_to = Queue(queue_name(mapping, target), await self._transports.get(mapping.aws, region))
+        return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
 
     async def _function(self, config: FunctionConfig, region: str) -> Function:
         key = (config, region)
@@ -153,8 +166,8 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
 }
 
 
-def queue_name(mapping: EventSourceMapping) -> QueueName:
-    """A queue in all the forms its calls need."""
-    source = mapping.source
-    url = queue_url(source.arn, source.region, source.account, source.name, mapping.endpoint_url)
-    return QueueName(source.arn, url, source.region, source.fifo)
+def queue_name(mapping: EventSourceMapping, other: EventSource | None = None) -> QueueName:
+    """The mapping's queue, or another one it knows, in all the forms calls need."""
+    queue = other or mapping.source
+    url = queue_url(queue.arn, queue.region, queue.account, queue.name, mapping.endpoint_url)
+    return QueueName(queue.arn, url, queue.region, queue.fifo)

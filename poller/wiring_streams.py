@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from uuid import uuid4
 
+from poller import codec
 from poller.aws.transports import Transports
 from poller.configuration import EventSourceMapping
 from poller.configuration.arns import parse_function_name
@@ -72,6 +73,7 @@ class Streams:
             chance=random.random,
             log=log,
             wall=time.time,
+            criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
         )
         status.last_result = "No records processed"
         return ShardedSource(stream, self.mappings)
@@ -88,6 +90,7 @@ class Streams:
             arn=mapping.event_source_arn,
             region=mapping.source.region,
             invoke_identity_arn=_identity(mapping),
+            deaggregate=mapping.deaggregate,
         )
 
     async def dynamodb(self, mapping: EventSourceMapping) -> ShardApi:

@@ -28,7 +28,7 @@ SOURCE_ACTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What reading each kind of source calls. IAM allows the batch forms of SQS by the action of the single one."""
 DESTINATION_ACTIONS: Mapping[str, str] = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "s3": "s3:PutObject"}
-"""What telling each kind of on-failure destination calls."""
+"""What sending to each kind of destination calls."""
 _SIDS: Mapping[str, str] = {"sqs": "Queues", "kinesis": "Streams", "dynamodb": "Tables"}
 
 
@@ -77,8 +77,7 @@ def _of_mapping(mapping: EventSourceMapping) -> Grants:
     function = mapping.function
     for grant in _FUNCTIONS[function.type](function, mapping.region, mapping.source.account):
         yield from _as(function.aws, grant)
-    destination = mapping.on_failure_destination
-    if destination is not None:
+    for destination in mapping.destinations:
         service = destination.split(":")[2]
         # where S3Destination puts its objects
         resource = f"{destination}/aws/lambda/{mapping.uuid}/*" if service == "s3" else destination

@@ -14,6 +14,7 @@ from poller.configuration.fields import FilledText, Name, Seconds, Whole, Writte
 from poller.configuration.mapping import MOST_HOLD_SECONDS, OnRecreated, StartingPosition
 from poller.configuration.settings import LEAST_BYTES_IN_FLIGHT, MIB, AwsSettings
 from poller.configuration.sizes import Size
+from poller.policy.filtering import MOST_FILTERS
 
 SQS, KINESIS, DYNAMODB, DOCUMENTDB = "sqs", "kinesis", "dynamodb", "documentdb"
 _STREAMS = frozenset({KINESIS, DYNAMODB})
@@ -102,18 +103,23 @@ OWN: Mapping[str, frozenset[str]] = {
     "maximum_hold_seconds": frozenset({SQS}),
     "failure_visibility_timeout_seconds": frozenset({SQS}),
     "fifo_stop_at_first_failure": frozenset({SQS}),
+    "on_no_match": frozenset({SQS}),
     "poll_interval_seconds": _STREAMS,
     "idle_poll_interval_seconds": _STREAMS,
     "on_stream_recreated": _STREAMS,
+    "deaggregate": frozenset({KINESIS}),
 }
 """Our own parameters, and the kinds of source that take them; those not named are for all."""
+
+
+_OWNERS = {frozenset({SQS}): "SQS queues", frozenset({KINESIS}): "Kinesis streams"}
 
 
 def not_for(kind: str, parameter: str) -> str | None:
     """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter."""
     own = OWN.get(parameter)
     if own is not None and kind not in own:
-        return f"is for {'SQS queues' if SQS in own else 'streams'} only; remove it"
+        return f"is for {_OWNERS.get(own, 'streams')} only; remove it"
     sources = APPLIES.get(parameter)
     if sources is None or kind in sources:
         return None
@@ -137,8 +143,23 @@ class WrittenMetrics(Written):
     metrics: list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]] = Field(default_factory=list, max_length=3)
 
 
+class WrittenFilter(Written):
+    pattern: Any
+
+
 class WrittenFilters(Written):
-    filters: list[Any] = Field(default_factory=list)
+    filters: list[WrittenFilter] = Field(default_factory=list, max_length=MOST_FILTERS)
+
+
+class WrittenNoMatch(Written):
+    send_to: str
+
+
+def _on_no_match(value: Any) -> Any:
+    """`delete` is what is done without it. Raises ValueError."""
+    if value is not None and value != "delete" and not isinstance(value, dict):
+        raise ValueError("must be delete or {send_to: ARN}")
+    return None if value == "delete" else value
 
 
 class WrittenOnFailure(Written):
@@ -209,12 +230,14 @@ class WrittenMapping(Written):
     poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
     idle_poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
     on_stream_recreated: OnRecreated = "stop"
+    deaggregate: bool = False
     metrics_config: WrittenMetrics | None = None
     tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(default_factory=dict)
     aws: AwsSettings = AwsSettings()
     maximum_hold_seconds: Whole = Field(default=MOST_HOLD_SECONDS, ge=1, le=MOST_HOLD_SECONDS)
     failure_visibility_timeout_seconds: Whole | None = Field(default=None, ge=0, le=MOST_HOLD_SECONDS)
     fifo_stop_at_first_failure: bool = False
+    on_no_match: Annotated[WrittenNoMatch | None, BeforeValidator(_on_no_match)] = None
     max_bytes_in_flight: Size = Field(default=64 * MIB, ge=LEAST_BYTES_IN_FLIGHT)
 
 

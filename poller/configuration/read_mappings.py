@@ -10,6 +10,7 @@ from poller.configuration.fields import Written
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.parameters import BATCH_SIZE_DEFAULT, SQS, TITLES, WrittenMapping, not_for
+from poller.configuration.patterns import read_patterns
 from poller.configuration.read_functions import implied_function
 from poller.configuration.settings import AwsSettings
 from poller.configuration.tree import Node
@@ -58,12 +59,13 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
         return None
     for below, text in cross_check(written, source):
         report.say(text, *below)
+    patterns = read_patterns(node, written, source, report)
     function = functions.named(written.function_name, written.aws.merged_over(aws), report)
     if function is None:
         return None
     for below, text in cross_check_function(written, function):
         report.say(text, *below)
-    return _resolved(written, source, function, functions, aws)
+    return replace(_resolved(written, source, function, functions, aws), filter_criteria=patterns)
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
@@ -140,11 +142,13 @@ def _resolved(
         poll_interval_seconds=written.poll_interval_seconds,
         idle_poll_interval_seconds=written.idle_poll_interval_seconds,
         on_stream_recreated=written.on_stream_recreated,
+        deaggregate=written.deaggregate,
         metrics=tuple(written.metrics_config.metrics) if written.metrics_config else (),
         tags=written.tags,
         aws=written.aws.merged_over(aws),
         maximum_hold_seconds=written.maximum_hold_seconds,
         failure_visibility_timeout_seconds=written.failure_visibility_timeout_seconds,
+        on_no_match=written.on_no_match.send_to if written.on_no_match else None,
         fifo_stop_at_first_failure=written.fifo_stop_at_first_failure,
         max_bytes_in_flight=written.max_bytes_in_flight,
     )

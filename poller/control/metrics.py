@@ -12,8 +12,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from poller.control.report import counters
+from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.histogram import Histogram
-from poller.runtime.status import DaemonStatus, MappingState, MappingStatus
+from poller.runtime.status import MappingState, MappingStatus
 
 _EVENTS = {
     "polled": "Records received from the source",
@@ -26,6 +27,7 @@ _EVENTS = {
     "returned": "Records back to the source, by the poller or by timeout",
     "invoked": "Records handed to the function, retries included",
     "failed_invoke": "Records in failed invocations",
+    "filtered_not_json": "Of the filtered, records rejected only because their payload is not JSON",
     "deleted": "Records whose delete the source confirmed",
     "delete_failed": "Records in failed delete attempts",
 }

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from poller.control.notes import notes
 from poller.policy.windows import Window
+from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import (
     Account,
-    DaemonStatus,
     LaneStatus,
     LastFailure,
     MappingState,
@@ -119,6 +119,7 @@ def counters(account: Account) -> dict[str, int]:
         "returned": account.returned,
         "invoked": account.invoked,
         "failed_invoke": account.failed_invoke,
+        "filtered_not_json": account.filtered_not_json,
         "deleted": account.deleted,
         "delete_failed": account.delete_failed,
     }

@@ -89,6 +89,8 @@ class Account:
     """Records in invocations, retries included."""
     failed_invoke: int = 0
     """Records in invocations that failed, those named by a partial batch response included."""
+    filtered_not_json: int = 0
+    """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
     deleted: int = 0
     """Records whose delete the source confirmed."""
     delete_failed: int = 0
@@ -268,33 +270,3 @@ class MappingStatus:
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
         self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
         self.reason = troubles[0] if troubles else None
-
-
-AwsRequests = Mapping[tuple[str, str, str], int]
-"""Number of AWS requests by service, operation and outcome."""
-
-
-@dataclass(slots=True, eq=False)
-class DaemonStatus:
-    """The whole process."""
-
-    version: str
-    started_at: float
-    """Wall time, seconds since the epoch."""
-    started: float
-    """The same moment in the loop's time."""
-    mappings: list[MappingStatus] = field(default_factory=list)
-    aws_requests: AwsRequests = field(default_factory=dict)
-    """The transport's own live mapping."""
-    loop_seen: float | None = None
-    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
-    loop cannot write down its own lag."""
-    loop_lag: float = 0.0
-    """Seconds the watcher woke too late, last time."""
-    died: list[str] = field(default_factory=list)
-    """Names of tasks that ended although they never may."""
-
-    def sample(self, now: float) -> None:
-        """Every mapping's."""
-        for mapping in self.mappings:
-            mapping.sample(now)

@@ -43,6 +43,7 @@ def test_the_whole_shape():
                     "returned": 0,
                     "invoked": 9,
                     "failed_invoke": 1,
+                    "filtered_not_json": 0,
                     "deleted": 8,
                     "delete_failed": 0,
                 },

@@ -95,7 +95,7 @@ def _targets(configuration: Configuration, transports: Transports) -> Iterator[T
         return fresh
 
     for mapping in configuration.mappings:
-        function, arn = mapping.function, mapping.on_failure_destination
+        function = mapping.function
         who = principal_of(mapping.aws)
         if new("source", mapping.event_source_arn, mapping.aws):
             yield Target(
@@ -111,13 +111,14 @@ def _targets(configuration: Configuration, transports: Transports) -> Iterator[T
                 partial(reach_function, function, mapping.region, transports),
                 Tries(principal_of(function.aws)),
             )
-        if arn is not None and new("destination", arn, mapping.aws):
-            yield Target(
-                "destination",
-                arn,
-                partial(reach_destination, mapping, arn, streams),
-                Tries(who),
-            )
+        for arn in mapping.destinations:
+            if new("destination", arn, mapping.aws):
+                yield Target(
+                    "destination",
+                    arn,
+                    partial(reach_destination, mapping, arn, streams),
+                    Tries(who),
+                )
 
 
 def _table(targets: list[Target]) -> Table:

@@ -1,4 +1,4 @@
-"""Reaching an on-failure destination without sending it anything: whether it is there, as far as one may ask."""
+"""Reaching a destination without sending it anything: whether it is there, as far as one may ask."""
 
 from poller.aws.cold import ColdCalls
 from poller.commands.connect.tries import Tries

@@ -8,6 +8,7 @@ from typing import Any
 from poller import codec
 from poller.aws.port import AWS_JSON_1_0, Operation, Transport
 from poller.errors import IteratorExpired, PositionTrimmed, ServiceError, ShardGone, StreamGone
+from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.dynamodb import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
@@ -110,9 +111,14 @@ class DynamoDBStreamApi:
         # images nest, so nothing is cheaper than writing them
         return len(codec.dumps(items)) + self.record_overhead * len(items)
 
+    def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
+        return items
+
     def sequence_number(self, item: Any) -> str:
         number: str = item["dynamodb"]["SequenceNumber"]
         return number
+
+    position = sequence_number
 
     def key(self, item: Any) -> str:
         return event.key_of(item)
@@ -120,6 +126,9 @@ class DynamoDBStreamApi:
     def arrival(self, item: Any) -> float:
         arrival: float = item["dynamodb"]["ApproximateCreationDateTime"]
         return arrival
+
+    def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:  # noqa: ARG002 - records name no shard
+        return event.judge(criteria, self._arn, self._region)
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:  # noqa: ARG002 - events name no shard
         return event.encoder(self._arn, self._region)

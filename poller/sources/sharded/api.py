@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 
 PositionKind = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
@@ -107,8 +108,18 @@ class ShardApi(Protocol):
         """No selection of these raw items makes more than this many bytes of an event. Cheaper than making it."""
         ...
 
+    def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Raw items with inner ones in the place of each aggregate, where these are to be taken apart; the very same
+        sequence where there is nothing to take apart.
+        """
+        ...
+
     def sequence_number(self, item: Any) -> str:
         """Of a raw item; decimal text, to be compared as a number."""
+        ...
+
+    def position(self, item: Any) -> str:
+        """Of a raw item or an inner one: its sequence number, or its place inside an aggregate."""
         ...
 
     def key(self, item: Any) -> str:
@@ -117,6 +128,10 @@ class ShardApi(Protocol):
 
     def arrival(self, item: Any) -> float:
         """When the service took it, epoch seconds."""
+        ...
+
+    def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:
+        """Makes what says of a raw item whether it passes, decoding no more of it than the patterns look at."""
         ...
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Protocol
 
 from poller.policy.frontier import Watermark, at_or_below
 from poller.policy.invocation_record import Discarded
@@ -14,43 +13,13 @@ from poller.policy.stream_delivery import StreamDelivery
 from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sharded.bell import Bell
+from poller.sources.sharded.reading import Reading
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.windowed import added, with_window
 
 LOOSE_BOUND = 4 * 1024 * 1024
 """Bytes of a page's bound up to which it is taken for each of its parts too; above, a part would seem to pass a
 payload limit that it does not, so it is measured."""
-
-
-class Reading(Protocol):
-    """What a lane asks of the shard it belongs to."""
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will be dealt."""
-        ...
-
-    @property
-    def failed(self) -> bool:
-        """Whether nothing more will be dealt before the shard is entered again."""
-        ...
-
-    @property
-    def read_to(self) -> str | None:
-        """Sequence number of the last record dealt to any lane, or passed over."""
-        ...
-
-    def let_go(self, size: int) -> None:
-        """So many bytes are no longer held."""
-        ...
-
-    def changed(self) -> int:
-        """Progress of the lane is to be stored; the number of this change."""
-        ...
-
-    async def durable(self, change: int) -> None:
-        """Return when a change is stored, or at a soft stop."""
-        ...
 
 
 class StreamLane:
@@ -72,6 +41,7 @@ class StreamLane:
         self._pages: deque[Page] = deque()
         self._mark: Watermark[Record] = Watermark(None)
         self._stored: tuple[PartState, ...] = ()
+        self._front_passed_over = False
         self._delivery: StreamDelivery | None = None
         self._handed_over = self._latest = 0
 
@@ -100,6 +70,11 @@ class StreamLane:
         self.held += len(records)
         self._bytes += sum(record.handle for record in records)
         self.bell.ring()
+
+    def passes_over(self, record: Record) -> None:
+        """A record of this lane that does not match the filter criteria."""
+        if self._stored and record.identifier == self._stored[-1].first:
+            self._front_passed_over = True
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
         """See `Lane.receive`."""
@@ -185,7 +160,10 @@ class StreamLane:
             return delivery
         if records:
             self._pages.appendleft(Page(records, self._bound(records)))
-        gone = max(0, sum(part.count for part in stored) - found)
+        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them
+        front = stored[-1].first
+        there = self._front_passed_over or any(record.identifier == front for record in records)
+        gone = 0 if there else max(0, sum(part.count for part in stored) - found)
         account = self._stream.status.account
         account.polled += gone
         account.expired += gone

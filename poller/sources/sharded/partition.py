@@ -8,10 +8,11 @@ import asyncio
 from typing import Self
 
 from poller.errors import SourceUnavailable, StreamGone
+from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.windows import Quiet
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
-from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
 from poller.sources.sharded.dealing import Dealing
 from poller.sources.sharded.horizon import Horizon
 from poller.sources.sharded.lane import StreamLane
@@ -56,18 +57,23 @@ class ShardPartition:
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
             lane.resume(lane_progress)
-        self._dealing = Dealing(stream, self._progress, self._lanes, self._until)
+        self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
-        begin = stream.start_of(self._progress)
-        if self._progress.position is not None:
-            begin = Position("AFTER_SEQUENCE_NUMBER", self._progress.position)
-        self._reader = ShardReader(stream, self._shard, begin, self)
+        self._reader = ShardReader(stream, self._shard, self._begin(), self)
         self._horizon = Horizon(stream, self._shard, self._lanes)
         self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
         return self
+
+    def _begin(self) -> Position:
+        position = self._progress.position
+        if position is None:
+            return self._stream.start_of(self._progress)
+        # an aggregate that was left half done is read again, and its first records are passed over
+        kind: PositionKind = "AT_SEQUENCE_NUMBER" if is_inside(position) else "AFTER_SEQUENCE_NUMBER"
+        return Position(kind, sequence_number_of(position))
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         stream = self._stream
@@ -171,6 +177,9 @@ class ShardPartition:
             size = self._dealing.deal(page.records, page.size)
             self._held += size
             self._stream.admission.memory.hold(size)
+            if self._dealing.skipped:
+                # where nothing matches no lane settles anything, and the position is to move on all the same
+                self._saving.changed()
         self._page_behind = page.behind_seconds
         self._note_quiet(page)
         self._drained = self._dealing.complete

@@ -8,6 +8,7 @@ from typing import Literal
 from poller.errors import SourceUnavailable, StateError
 from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
+from poller.policy.filtering import Filter
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.stream_delivery import StreamPolicy
@@ -74,6 +75,8 @@ class Stream:
     """Seconds: of the last record of the last batch."""
     running: int = 0
     """Shards that are read now."""
+    criteria: Filter | None = None
+    """Which records are wanted; None for all."""
     refused: SourceUnavailable | None = None
     """Why nothing may be read, until somebody decides."""
 

@@ -22,6 +22,7 @@ def _operation(name: str, timeout: float) -> Operation:
 # a long poll may use all its twenty seconds before the first byte of its answer
 RECEIVE = _operation("ReceiveMessage", LONG_POLL + 15.0)
 DELETE = _operation("DeleteMessageBatch", 15.0)
+SEND = _operation("SendMessageBatch", 15.0)
 CHANGE = _operation("ChangeMessageVisibilityBatch", 15.0)
 ATTRIBUTES = _operation("GetQueueAttributes", 15.0)
 
@@ -56,6 +57,7 @@ class Refused:
     code: str
     sender_fault: bool
     """Whether sending it again is pointless."""
+    message: str = ""
 
 
 class Queue:
@@ -118,6 +120,10 @@ class Queue:
         ]
         return await self._batch(CHANGE, entries)
 
+    async def send(self, entries: Sequence[dict[str, Any]]) -> list[Refused]:
+        """Put up to ten messages into the queue; returns what it did not take."""
+        return await self._batch(SEND, [{"Id": str(index)} | entry for index, entry in enumerate(entries)])
+
     async def attributes(self) -> QueueAttributes:
         """How the queue is set now. Also the proof that it is there and may be asked."""
         found = await self._read("VisibilityTimeout", "MessageRetentionPeriod")
@@ -148,7 +154,9 @@ def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
     if len(done) == entries:
         return []
     refused = [
-        Refused(int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")))
+        Refused(
+            int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")), failure.get("Message", "")
+        )
         for failure in answer.get("Failed") or ()
     ]
     # an entry the answer does not mention is not done

@@ -25,11 +25,14 @@ class WindowJourney(Journey):
     def __init__(self, seed: int, *, table: bool) -> None:
         super().__init__(seed, table=table, hours=0.5, records=150)
         seldom = self.chance.choice([0.0, 0.0, 0.05])
+        self.world.only_wanted(lambda _: True)
         self.function = Summing(self._plan, lambda: self.chance.random() < seldom)
         self.world.function.handler = self.function
         self.mapping = replace(
             self.mapping,
+            # neither goes with windows
             parallelization_factor=1,
+            filter_criteria=(),
             tumbling_window_in_seconds=self.chance.choice([5, 60, 900]),
             poll_interval_seconds=self.chance.choice([0.5, 10.0]),
         )
