@@ -27,6 +27,12 @@ bound):
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
 | batch_discarded | warning | records were given up at a limit of the mapping's |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
+| function_log | info | a line that a function we run has written; `request_id` is the invocation's |
+| runtime_listening | info | runtimes may ask for invocations; `address` is for AWS_LAMBDA_RUNTIME_API |
+| worker_started, worker_stopped | debug | a function's process comes, or goes for want of work |
+| worker_not_started | warning | a function's process did not get ready; why, and when another is tried |
+| worker_exited | warning | a function's process ended by itself; `request_id` is what it was at |
+| worker_killed | warning | an invocation ran out of time, and its process is ended |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
 | function_logs | debug | the end of the log of an invocation, where the function is asked for it |

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from poller import codec, telemetry
-from poller.aws.proxies import proxy_for
+from poller import codec
 from poller.aws.transports import Transports, credentials_end_in
 from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, parse_source
-from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
@@ -29,6 +27,8 @@ from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
+from poller.wiring_functions import web_function
+from poller.wiring_runtime import Runtimes
 from poller.wiring_streams import Streams, queue_url
 
 SHORTEST_RECEIVE = 1.0
@@ -59,6 +59,7 @@ class Wiring:
         self._transports = transports
         self._streams = Streams(transports, store or MemoryStore(), mappings, limits or ReadLimits())
         self._memory = Memory(max_bytes_in_flight)
+        self._runtimes = Runtimes()
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
 
@@ -71,7 +72,7 @@ class Wiring:
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
         admission = Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance)
         rare = Occasionally(log)
-        function = await self._function(mapping.function, mapping.region)
+        function = await self._function(mapping)
         context = LaneContext(
             function=function,
             slots=self._slots.setdefault(mapping.function, Slots(mapping.function.concurrency)),
@@ -115,7 +116,10 @@ class Wiring:
             send_to = Queue(queue_name(mapping, target), await self._transports.get(mapping.aws, region))
         return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
 
-    async def _function(self, config: FunctionConfig, region: str) -> Function:
+    async def _function(self, mapping: EventSourceMapping) -> Function:
+        config, region = mapping.function, mapping.region
+        if config.type == "runtime":
+            return await self._runtimes.get(mapping)
         key = (config, region)
         if key not in self._functions:
             self._functions[key] = await _BUILDERS[config.type](self, config, region)
@@ -136,33 +140,21 @@ class Wiring:
             log_type=config.log_type,
         )
 
-    async def http_function(self, config: FunctionConfig, _region: str) -> Function:
-        """Anything that takes a POST."""
-        web = config.web
-        assert web is not None
-        proxy = proxy_for(web.url, os.environ)
-        if proxy is not None:
-            telemetry.logger().info(
-                "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
-            )
-        return HttpFunction(
-            config.key,
-            web.url,
-            headers=lambda: {name: value.read() for name, value in web.headers.items()},
-            timeout=config.timeout_seconds,
-            payload_limit=config.payload_limit,
-            proxy=proxy,
-        )
+    async def web_function(self, config: FunctionConfig, _region: str) -> Function:
+        """Anything that takes a POST, function URLs included."""
+        return web_function(config, os.environ)
 
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
+        await self._runtimes.close()
         for function in self._functions.values():
             await function.close()
 
 
 _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]]] = {
     "lambda": Wiring.lambda_function,
-    "http": Wiring.http_function,
+    "function_url": Wiring.web_function,
+    "http": Wiring.web_function,
 }
 
 

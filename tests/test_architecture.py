@@ -65,6 +65,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.fast": {"poller.codec", "poller.http"},
     # only here does the runtime meet the adapters
     "poller.wiring": EVERYTHING,
+    "poller.wiring_functions": EVERYTHING,
+    "poller.wiring_runtime": EVERYTHING,
     "poller.wiring_streams": EVERYTHING,
     "poller.daemon": EVERYTHING,
     "poller.demo": EVERYTHING,
