@@ -20,7 +20,7 @@ from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
-from poller.wiring import Wiring
+from poller.wiring import Wiring, traces_of
 
 GC_THRESHOLD = 50_000
 """Allocations between two looks for cycles. The data path makes none, and looking is a measurable share of its cost."""
@@ -65,6 +65,7 @@ class Daemon:
                 settings.max_bytes_in_flight,
                 store=self._store,
                 mappings={mapping.uuid for mapping in self._configuration.mappings},
+                traces=await traces_of(settings, stack),
             )
             stack.push_async_callback(wiring.close)
             # every mapping is known before the first question about readiness can be answered

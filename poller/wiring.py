@@ -3,13 +3,15 @@
 import os
 import random
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
 from poller import codec
 from poller.aws.transports import Transports, credentials_end_in
-from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, parse_source
+from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, Settings, parse_source
 from poller.functions.lambda_api import LambdaFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
@@ -30,6 +32,10 @@ from poller.state.memory import MemoryStore
 from poller.wiring_functions import web_function
 from poller.wiring_runtime import Runtimes
 from poller.wiring_streams import Streams, queue_url
+
+if TYPE_CHECKING:
+    # loaded only where traces are asked for
+    from poller.tracing import Tracing
 
 SHORTEST_RECEIVE = 1.0
 """Seconds: WaitTimeSeconds is whole, so a shorter rest of a window would be a loop of short polls."""
@@ -54,6 +60,7 @@ class Wiring:
         store: StateStore | None = None,
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
+        traces: "Tracing | None" = None,
     ) -> None:
         """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
         self._transports = transports
@@ -62,11 +69,22 @@ class Wiring:
         self._runtimes = Runtimes()
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
+        self._traces = traces
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
     ) -> Wired:
         """Make no call; what cannot be reached shows once the mapping runs."""
+        wired = await self._wired(mapping, status, stop, log)
+        if self._traces is not None:
+            source = mapping.source
+            wired.source = self._traces.source(wired.source, mapping=mapping.name, kind=source.kind, name=source.name)
+            wired.context.function = self._traces.function(wired.context.function)
+        return wired
+
+    async def _wired(
+        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
+    ) -> Wired:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
@@ -149,6 +167,15 @@ class Wiring:
         await self._runtimes.close()
         for function in self._functions.values():
             await function.close()
+
+
+async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":
+    """Traces as configured, until the stack ends; None for none."""
+    if settings.telemetry.traces == "none":
+        return None
+    from poller.tracing import otlp  # noqa: PLC0415  (memory of those who want none)
+
+    return await stack.enter_async_context(otlp())
 
 
 _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]]] = {

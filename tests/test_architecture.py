@@ -52,6 +52,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration": {"poller.errors", "poller.policy"},
     "poller.telemetry": {"poller.errors"},
     "poller.occasionally": set(),
+    "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
     "poller.control": {
         "poller.errors",
         "poller.configuration",
