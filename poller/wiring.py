@@ -13,6 +13,7 @@ from poller import codec
 from poller.aws.transports import Transports, credentials_end_in
 from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, Settings, parse_source
 from poller.functions.lambda_api import LambdaFunction
+from poller.functions.step_functions import StepFunctionsFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
@@ -158,6 +159,17 @@ class Wiring:
             log_type=config.log_type,
         )
 
+    async def step_functions(self, config: FunctionConfig, region: str) -> Function:
+        """An Express workflow, in its ARN's region unless an endpoint applies."""
+        assert config.state_machine_arn is not None
+        return StepFunctionsFunction(
+            config.key,
+            await self._transports.get(config.aws, config.region or region),
+            state_machine_arn=config.state_machine_arn,
+            timeout=config.timeout_seconds,
+            payload_limit=config.payload_limit,
+        )
+
     async def web_function(self, config: FunctionConfig, _region: str) -> Function:
         """Anything that takes a POST, function URLs included."""
         return web_function(config, os.environ)
@@ -182,6 +194,7 @@ _BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]
     "lambda": Wiring.lambda_function,
     "function_url": Wiring.web_function,
     "http": Wiring.web_function,
+    "step_functions": Wiring.step_functions,
 }
 
 
