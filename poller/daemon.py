@@ -14,7 +14,8 @@ from poller.configuration import Configuration, EventSourceMapping, Settings
 from poller.control import health
 from poller.control.server import serve
 from poller.ports import StateStore
-from poller.runtime.status import DaemonStatus, MappingState, MappingStatus, Reason, ReasonCode
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
 from poller.state.memory import MemoryStore

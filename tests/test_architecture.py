@@ -59,6 +59,7 @@ IMPORTS: dict[str, set[str]] = {
         "poller.policy",
         "poller.runtime.histogram",
         "poller.runtime.status",
+        "poller.runtime.daemon_status",
         "poller.telemetry",
         "poller.codec",
     },

@@ -8,7 +8,8 @@ import asyncio
 from itertools import count
 
 from poller import telemetry
-from poller.runtime.status import DaemonStatus, MappingState, MappingStatus
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingState, MappingStatus
 
 LOOP_LAG_LIMIT = 5.0
 """Seconds. Heartbeats renew at half of at least 10 s: beyond this, messages could become visible while we hold them."""

@@ -24,7 +24,7 @@ from poller.configuration.secrets import Secret
 from poller.configuration.settings import ApiSettings
 from poller.control import health, report
 from poller.errors import ConfigurationError, EnvironmentProblem
-from poller.runtime.status import DaemonStatus
+from poller.runtime.daemon_status import DaemonStatus
 
 SHUTDOWN_SECONDS = 1.0
 """Given to answers on their way when the daemon stops; all are small."""

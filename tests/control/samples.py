@@ -1,6 +1,7 @@
 """Status values as a running daemon would have them."""
 
-from poller.runtime.status import DaemonStatus, LaneStatus, MappingState, MappingStatus, PartitionStatus, ReasonCode
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import LaneStatus, MappingState, MappingStatus, PartitionStatus, ReasonCode
 
 STARTED_AT = 1_767_225_600.0
 """2026-01-01T00:00:00Z, at loop time 100."""
