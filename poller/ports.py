@@ -185,6 +185,10 @@ class Function(Protocol):
         """Invoke once and say what happened; never retry, never raise for what a function or a network can do."""
         ...
 
+    def refresh(self) -> None:
+        """Secrets may have changed: read them anew before the next invocation."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections and processes."""
         ...
@@ -234,4 +238,16 @@ class StateStore(Protocol):
 
     async def forget(self, uuid: str) -> None:
         """Give a mapping's position up."""
+        ...
+
+    async def paused(self) -> dict[str, float]:
+        """Since when (epoch seconds) a person has mappings paused, by uuid; also of mappings that are not configured."""
+        ...
+
+    async def pause(self, uuid: str, since: float) -> None:
+        """Remember that a mapping is paused, whether or not anything else is stored of it."""
+        ...
+
+    async def resume(self, uuid: str) -> None:
+        """Remember that it is not, or no longer."""
         ...

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from poller.runtime.status import (
     Account,
+    ConfigurationStatus,
     DaemonStatus,
     LaneStatus,
     MappingState,
@@ -92,7 +93,19 @@ def render(status: DaemonStatus, now: float, wall: float) -> Json:
     return {
         "version": status.version,
         "started_at": iso(status.started_at),
+        "configuration": _configuration(status.configuration),
         "mappings": [_mapping(mapping, to_wall) for mapping in status.mappings],
+    }
+
+
+def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
+    if configuration is None:
+        return None
+    refused = configuration.refused_at
+    return {
+        "loaded_at": iso(configuration.loaded_at),
+        "refused_at": None if refused is None else iso(refused),
+        "problems": list(configuration.problems),
     }
 
 

@@ -89,6 +89,10 @@ class HttpFunction:
             return TooLarge(detail)
         return Failed(f"http_{status}", detail, status=status)
 
+    def refresh(self) -> None:
+        """See `Function.refresh`."""
+        self._head = None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.close()

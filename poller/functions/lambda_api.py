@@ -106,6 +106,9 @@ class LambdaFunction:
             function_error or "Unhandled",
         )
 
+    def refresh(self) -> None:
+        """Nothing: credentials are the transport's."""
+
     async def close(self) -> None:
         """The transport is not ours to close."""
 

@@ -53,6 +53,7 @@ class MappingState(StrEnum):
     PROBLEM = "problem"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    PAUSED = "paused"
     DISABLED = "disabled"
 
 
@@ -249,6 +250,14 @@ class MappingStatus:
     lag: Lag = field(default_factory=Lag)
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def rest(self, state: MappingState, reason: Reason) -> None:
+        """Nothing runs: what was true of the run that ended is not shown any more. Positions are."""
+        self.state, self.reason, self.trouble = state, reason, None
+        self.in_flight, self.lag = _nothing, Lag()
+        for partition in self.partitions:
+            partition.reason = None
+            partition.lanes.clear()
+
     def show_troubles(self) -> None:
         """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
         troubles = [self.trouble] if self.trouble is not None else []
@@ -256,6 +265,18 @@ class MappingStatus:
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
         self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
         self.reason = troubles[0] if troubles else None
+
+
+@dataclass(slots=True, eq=False)
+class ConfigurationStatus:
+    """What was read, and why what lies there now was not taken. Wall time, seconds since the epoch."""
+
+    loaded_at: float
+    """When what runs was read."""
+    refused_at: float | None = None
+    """When something newer was refused; None once what lies there runs."""
+    problems: list[str] = field(default_factory=list)
+    """Why it was refused."""
 
 
 AwsRequests = Mapping[tuple[str, str, str], int]
@@ -271,6 +292,7 @@ class DaemonStatus:
     """Wall time, seconds since the epoch."""
     started: float
     """The same moment in the loop's time."""
+    configuration: ConfigurationStatus | None = None
     mappings: list[MappingStatus] = field(default_factory=list)
     aws_requests: AwsRequests = field(default_factory=dict)
     """The transport's own live mapping."""

@@ -18,7 +18,7 @@ Arguments = TypeVarTuple("Arguments")
 
 APPLICATION_ID = 0x706F6C6C
 """Marks the file as ours for whoever looks at it: "poll" in ASCII."""
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3"}
 )
@@ -87,6 +87,18 @@ class SqliteState:
     async def forget(self, uuid: str) -> None:
         """See `StateStore`."""
         await self._run(self._database.forget, uuid)
+
+    async def paused(self) -> dict[str, float]:
+        """See `StateStore`."""
+        return await self._run(self._database.paused)
+
+    async def pause(self, uuid: str, since: float) -> None:
+        """See `StateStore`."""
+        await self._run(self._database.pause, uuid, since)
+
+    async def resume(self, uuid: str) -> None:
+        """See `StateStore`."""
+        await self._run(self._database.resume, uuid)
 
     def forget_now(self, uuid: str) -> None:
         """The same for a command, which has no event loop."""
