@@ -73,6 +73,23 @@ def check(config: ConfigPaths = None) -> None:
     command.show(loaded(config))
 
 
+@app.command("iam-policy")
+def iam_policy(
+    config: ConfigPaths = None,
+    *,
+    principal: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="NAME", help="One policy alone: default, 'profile NAME', or the ARN of a role assumed."
+        ),
+    ] = None,
+) -> None:
+    """Print the least IAM policy for the configuration, one per identity that it uses."""
+    from poller.commands import iam_policy as command  # noqa: PLC0415
+
+    command.show(loaded(config), principal)
+
+
 @app.command()
 def demo(
     seconds: Annotated[int, typer.Option(min=1, help="How long records are produced.")] = 20,

@@ -108,6 +108,10 @@ class Lane(Protocol):
         """The event the function sees."""
         ...
 
+    def trace(self, records: Sequence[Record]) -> str | None:
+        """The trace this batch belongs to, as an X-Amzn-Trace-Id header has it; None for none, or for several."""
+        ...
+
     def delivery(self, records: Sequence[Record]) -> Delivery:
         """The rules this batch is delivered by. The lane may look at it as long as it lasts."""
         ...
@@ -181,8 +185,11 @@ class Function(Protocol):
     timeout: float
     """Seconds after which an invocation has failed. The outcome is given within it, give or take the connect."""
 
-    async def invoke(self, event: bytes) -> Outcome:
-        """Invoke once and say what happened; never retry, never raise for what a function or a network can do."""
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
+        """Invoke once and say what happened; never retry, never raise for what a function or a network can do.
+
+        `trace` is the value of the X-Amzn-Trace-Id header to pass on, fit to be sent as it is.
+        """
         ...
 
     def refresh(self) -> None:

@@ -121,16 +121,17 @@ class Wiring:
 
     async def http_function(self, config: FunctionConfig, _region: str) -> Function:
         """Anything that takes a POST."""
-        assert config.url is not None
-        proxy = proxy_for(config.url, os.environ)
+        web = config.web
+        assert web is not None
+        proxy = proxy_for(web.url, os.environ)
         if proxy is not None:
             telemetry.logger().info(
                 "transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies"
             )
         return HttpFunction(
             config.key,
-            config.url,
-            headers=lambda: {name: value.read() for name, value in config.headers.items()},
+            web.url,
+            headers=lambda: {name: value.read() for name, value in web.headers.items()},
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
             proxy=proxy,

@@ -63,9 +63,9 @@ def test_its_table_of_commands_is_the_command_line():
         name
         for row in README.splitlines()
         if row.startswith("| `poller")
-        for name in re.findall(r"`poller ([a-z]+)", row)
+        for name in re.findall(r"`poller ([a-z-]+)", row)
     }
-    commands = [command.callback.__name__ for command in app.registered_commands]
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
     groups = [group.name or group.typer_instance.info.name for group in app.registered_groups]
     assert sorted(listed) == sorted(commands + groups)
 

@@ -89,7 +89,14 @@ class LeanTransport:
         self._pools: dict[Origin, HttpPool] = {}
         self._closed = False
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         limit = operation.timeout if timeout is None else timeout
         attempts: _Attempts | None = None
         while True:
@@ -100,7 +107,8 @@ class LeanTransport:
             used = signer.credentials
             failure: CallError
             try:
-                reply = await channel.pool.exchange(signer.request(operation, body), limit, operation.max_reply_bytes)
+                request = signer.request(operation, body, trace)
+                reply = await channel.pool.exchange(request, limit, operation.max_reply_bytes)
             except CallError as error:
                 failure = error
                 attempts = attempts or _Attempts()

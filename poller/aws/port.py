@@ -44,8 +44,15 @@ class Operation:
 class Transport(Protocol):
     """Signed calls to one account's services, with the credentials, region and endpoints it was built with."""
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
-        """The answer, always of a 2xx status.
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
+        """The answer, always of a 2xx status. `trace` becomes the X-Amzn-Trace-Id header, which no signature covers.
 
         Sends once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
         Raises NotSent (NoCredentials included), AnswerLost or ServiceError, each after the retries were used up. A

@@ -46,10 +46,17 @@ class ReferenceTransport:
         self._stack = AsyncExitStack()
         self._closed = False
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         """See `Transport.call`."""
         client = await self._ready(operation)
-        limits.set(Limits(operation.timeout if timeout is None else timeout, operation.max_reply_bytes))
+        limits.set(Limits(operation.timeout if timeout is None else timeout, operation.max_reply_bytes, trace))
         try:
             answer = await (_invoke if operation.target is None else _call)(client, operation, body)
         except sdk.ClientError as error:

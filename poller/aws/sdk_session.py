@@ -14,12 +14,16 @@ from botocore import exceptions as sdk
 from poller.errors import AnswerLost, CallError, NoCredentials, NotSent
 from poller.http.bounded import BEFORE_THE_REQUEST, bounded
 
+TRACE_HEADER = "X-Amzn-Trace-Id"
+
 
 class Limits(NamedTuple):
     """Of the call that runs in this context."""
 
     timeout: float
     max_reply_bytes: int
+    trace: str | None = None
+    """The X-Amzn-Trace-Id header. It is set here, because the SDK takes it from nowhere but the environment."""
 
 
 limits: ContextVar[Limits] = ContextVar("limits")
@@ -56,7 +60,9 @@ class _Straight:
         self._session = session
 
     async def request(self, method: str, **arguments: Any) -> Answer:
-        timeout, most = limits.get()
+        timeout, most, trace = limits.get()
+        if trace is not None:
+            arguments["headers"][TRACE_HEADER] = trace
         response, body = await bounded(self._session, method, timeout=timeout, max_reply_bytes=most, **arguments)
         return Answer(response.url, response.status, response.raw_headers, body)
 

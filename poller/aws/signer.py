@@ -78,15 +78,15 @@ class Signer:
         self.skew = skew
         self._second = -1
 
-    def request(self, operation: Operation, body: bytes) -> bytes:
-        """The whole request, signed for now."""
+    def request(self, operation: Operation, body: bytes, trace: str | None = None) -> bytes:
+        """The whole request, signed for now. `trace` goes along unsigned: whoever passes it on may change it."""
         second = int(self._now() + self.skew)
         if second != self._second:
             self._tick(second)
         prepared = self._prepared.get(operation)
         if prepared is None:
             prepared = self._prepare(operation)
-        small = len(body) <= SMALL_BODY
+        small = trace is None and len(body) <= SMALL_BODY
         if small:
             kept = prepared.kept.get(body)
             if kept is not None:
@@ -98,7 +98,8 @@ class Signer:
         outer = self._outer.copy()
         outer.update(inner.digest())
         signature = outer.hexdigest().encode()
-        request = b"%b%b\r\ncontent-length: %d\r\n\r\n%b" % (prepared.wire, signature, len(body), body)
+        traced = b"" if trace is None else b"x-amzn-trace-id: %b\r\n" % trace.encode("ascii")
+        request = b"%b%b\r\n%bcontent-length: %d\r\n\r\n%b" % (prepared.wire, signature, traced, len(body), body)
         if small and len(prepared.kept) < MAX_KEPT:
             prepared.kept[body] = request
         return request

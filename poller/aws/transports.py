@@ -125,10 +125,17 @@ class Counted:
         self._requests = requests
         self.close = transport.close
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         """See `Transport.call`."""
         try:
-            reply = await self._transport.call(operation, body, timeout)
+            reply = await self._transport.call(operation, body, timeout, trace=trace)
         except CallError as error:
             self._count(operation, _outcome(error))
             raise

@@ -1,77 +1,44 @@
 """Entries of `functions`, and functions that a mapping names itself, to FunctionConfig."""
 
 import difflib
-import re
-from collections.abc import Iterable, Mapping
-from typing import Literal
-
-from pydantic import Field
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from poller.configuration.arns import parse_function_name
 from poller.configuration.explain import Report
-from poller.configuration.fields import Endpoint, FilledText, Seconds, WebAddress, Whole, Written, is_name
+from poller.configuration.fields import is_name
+from poller.configuration.function_models import TYPES, WrittenLambda, WrittenStepFunctions, types_with
 from poller.configuration.functions import (
     EMULATOR_NAME,
+    EVENT_PAYLOAD_BYTES,
     SYNCHRONOUS_PAYLOAD_BYTES,
+    WORKFLOW_PAYLOAD_BYTES,
     FunctionConfig,
 )
-from poller.configuration.secrets import Secret, SecretText
+from poller.configuration.read_function_types import common, read_function_url, read_http, read_runtime
 from poller.configuration.settings import AwsSettings, ServiceSettings
-from poller.configuration.sizes import Size
 from poller.configuration.tree import Node
 
-LAMBDA_MOST_SECONDS = 900
-"""The longest a Lambda function can run."""
-HTTP_SECONDS = 30
-HTTP_MOST_SECONDS = 42_300
-"""As long as a batch can be held."""
-HTTP_CONCURRENCY = 10
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 
-LATER_TYPES = ("function_url", "runtime", "step_functions")
-LATER_KEYS = {"invocation_type": "is not supported yet; every invocation is synchronous (RequestResponse)"}
-KEYS_OF: Mapping[str, str] = {
-    "function_name": "lambda",
-    "endpoint_url": "lambda",
-    "rie": "lambda",
-    "aws": "lambda",
-    "url": "http",
-    "headers": "http",
-    "max_payload_bytes": "http",
-}
-"""Keys that only one type has."""
-
-
-class _Common(Written):
-    concurrency: Whole | None = Field(default=None, ge=1)
-    invoke_identity_arn: FilledText | None = None
-    function_arn: FilledText | None = None
-
-
-class _Lambda(_Common):
-    type: Literal["lambda"]
-    function_name: FilledText
-    endpoint_url: Endpoint | None = None
-    rie: bool | None = None
-    timeout_seconds: Seconds = Field(default=LAMBDA_MOST_SECONDS, gt=0, le=LAMBDA_MOST_SECONDS)
-    aws: AwsSettings = AwsSettings()
-
-
-class _Http(_Common):
-    type: Literal["http"]
-    url: WebAddress
-    headers: dict[FilledText, SecretText] = Field(default_factory=dict)
-    timeout_seconds: Seconds = Field(default=HTTP_SECONDS, gt=0, le=HTTP_MOST_SECONDS)
-    max_payload_bytes: Size = Field(default=SYNCHRONOUS_PAYLOAD_BYTES, ge=1)
-
-
-_TYPES: Mapping[str, type[_Lambda] | type[_Http]] = {"lambda": _Lambda, "http": _Http}
-
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
-"""Headers that say how the request is framed, which is not the user's to say."""
+LATER_TYPES: tuple[str, ...] = ("function_url", "runtime", "step_functions")
+"""Types whose keys are known and read, and which nothing serves yet."""
+LATER_KEYS = frozenset(
+    {
+        "basic_auth",
+        "bearer_token",
+        "ca_bundle",
+        "client_certificate",
+        "client_key",
+        "hmac",
+        "invocation_type",
+        "log_type",
+        "max_requests_per_second",
+        "sigv4",
+    }
+)
+"""Likewise keys."""
 
 
 def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig | None:
@@ -79,19 +46,15 @@ def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> Fun
     kind = _type_of(node, report)
     if kind is None:
         return None
-    foreign = [name for name in node.value if name in LATER_KEYS or KEYS_OF.get(name, kind) != kind]
-    for name in foreign:
-        reason = f"is for functions of type {KEYS_OF.get(name)}, and this one is {kind}; remove it"
-        report.say(LATER_KEYS.get(name, reason), name)
+    foreign = {name: kinds for name in node.value if (kinds := types_with(name)) and kind not in kinds}
+    for name, kinds in foreign.items():
+        report.say(f"is for functions of type {_listed(kinds)}, and this one is {kind}; remove it", name)
+    for name in LATER_KEYS.intersection(node.value):
+        report.say("is not supported yet; remove it", name)
     if not is_name(key):
         report.say("is no name for a function; use letters, digits and any of _ . : $ -")
-    model = report.validated(_TYPES[kind], node.without(foreign))
-    if isinstance(model, _Http):
-        _check_headers(model.headers, report)
-        return _http(key, model)
-    if isinstance(model, _Lambda):
-        return _lambda(key, model, aws, report)
-    return None
+    model = report.validated(TYPES[kind], node.without(foreign))
+    return None if model is None else _READERS[kind](key, model, node, aws, report)
 
 
 def implied_function(
@@ -105,70 +68,82 @@ def implied_function(
         hint = f"; did you mean {close[0]}, a key of functions?" if close else ""
         report.say(f"{error}, nor a key of functions{hint}", "function_name")
         return None
-    return _lambda(function_name, _Lambda(type="lambda", function_name=function_name), aws, report)
+    model = WrittenLambda(type="lambda", function_name=function_name)
+    return _lambda(function_name, model, report.root, aws, report)
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    *most, last = kinds
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _type_of(node: Node, report: Report) -> str | None:
     if not isinstance(node.value, dict):
         report.say("must hold the keys of a function, such as type and function_name")
         return None
+    possible = _listed(kind for kind in TYPES if kind not in LATER_TYPES)
     type_node = node.get("type")
     if type_node is None:
-        report.say("is missing; it can be lambda or http", "type")
+        report.say(f"is missing; it can be {possible}", "type")
     elif type_node.value in LATER_TYPES:
-        report.say(f"{type_node.value} is not supported yet; it can be lambda or http", "type")
-    elif not isinstance(type_node.value, str) or type_node.value not in _TYPES:
-        report.say(f"is {type_node.plain()!r}; it can be lambda or http", "type")
+        report.say(f"{type_node.value} is not supported yet; it can be {possible}", "type")
+    elif not isinstance(type_node.value, str) or type_node.value not in TYPES:
+        report.say(f"is {type_node.plain()!r}; it can be {possible}", "type")
     else:
         return type_node.value
     return None
 
 
-def _check_headers(headers: Mapping[str, Secret], report: Report) -> None:
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            report.say("is no name for an HTTP header", "headers", name)
-        elif name.lower() in _FRAMING:
-            report.say("is set by the connection itself; remove it", "headers", name)
-        elif re.search(r"[\r\n\0]", value.read()):
-            report.say("holds a line end, which no HTTP header can", "headers", name)
+def _with_endpoint(service: str, endpoint_url: str | None, own: AwsSettings, aws: AwsSettings) -> AwsSettings:
+    if endpoint_url is None:
+        return own.merged_over(aws)
+    services = {service: ServiceSettings(endpoint_url=endpoint_url)}
+    return AwsSettings(services=services).merged_over(own.merged_over(aws))
 
 
-def _http(key: str, model: _Http) -> FunctionConfig:
-    return FunctionConfig(
-        key=key,
-        type="http",
-        url=model.url,
-        headers=model.headers,
-        timeout_seconds=model.timeout_seconds,
-        concurrency=model.concurrency or HTTP_CONCURRENCY,
-        max_payload_bytes=model.max_payload_bytes,
-        invoke_identity_arn=model.invoke_identity_arn,
-        function_arn=model.function_arn,
-    )
-
-
-def _lambda(key: str, model: _Lambda, aws: AwsSettings, report: Report) -> FunctionConfig | None:
+def _lambda(key: str, model: WrittenLambda, _node: Node, aws: AwsSettings, report: Report) -> FunctionConfig | None:
     try:
         name = parse_function_name(model.function_name)
     except ValueError as error:
         report.say(str(error), "function_name")
         return None
-    own = {"lambda": ServiceSettings(endpoint_url=model.endpoint_url)} if model.endpoint_url else {}
-    merged = AwsSettings(services=own).merged_over(model.aws.merged_over(aws)) if own else model.aws.merged_over(aws)
+    merged = _with_endpoint("lambda", model.endpoint_url, model.aws, aws)
     has_endpoint = merged.for_service("lambda")[0] is not None
     if model.rie and not has_endpoint:
         report.say("needs an endpoint_url: the emulator runs somewhere of its own", "rie")
     rie = (has_endpoint and name.name == EMULATOR_NAME) if model.rie is None else model.rie
+    event = model.invocation_type == "Event"
+    if rie and event:
+        report.say("Event is not supported by the Runtime Interface Emulator, which has no queue", "invocation_type")
+    if event and model.log_type == "Tail":
+        report.say("Tail needs an answer, which invocation_type Event does not wait for; remove one", "log_type")
     return FunctionConfig(
-        key=key,
-        type="lambda",
+        **{**common(key, model), "concurrency": model.concurrency or (EMULATOR_CONCURRENCY if rie else None)},
         function_name=name.unqualified,
         qualifier=name.qualifier,
-        timeout_seconds=model.timeout_seconds,
-        concurrency=model.concurrency or (EMULATOR_CONCURRENCY if rie else None),
+        invocation_type=model.invocation_type,
+        log_type=model.log_type,
         rie=rie,
-        invoke_identity_arn=model.invoke_identity_arn,
-        function_arn=model.function_arn,
+        payload_limit=EVENT_PAYLOAD_BYTES if event else SYNCHRONOUS_PAYLOAD_BYTES,
         aws=merged,
     )
+
+
+def _step_functions(
+    key: str, model: WrittenStepFunctions, _node: Node, aws: AwsSettings, _report: Report
+) -> FunctionConfig:
+    return FunctionConfig(
+        **common(key, model),
+        state_machine_arn=model.state_machine_arn,
+        payload_limit=WORKFLOW_PAYLOAD_BYTES,
+        aws=_with_endpoint("stepfunctions", model.endpoint_url, model.aws, aws),
+    )
+
+
+_READERS: Mapping[str, Callable[[str, Any, Node, AwsSettings, Report], FunctionConfig | None]] = {
+    "lambda": _lambda,
+    "function_url": read_function_url,
+    "http": read_http,
+    "runtime": read_runtime,
+    "step_functions": _step_functions,
+}

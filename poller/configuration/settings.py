@@ -89,6 +89,13 @@ def is_private(listen: str) -> bool:
         return False
 
 
+def is_listen_address(value: str) -> bool:
+    """`HOST:PORT` or `[IPv6]:PORT`."""
+    host, _, port = value.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    return bool(host) and port.isdecimal() and int(port) <= 65535 and (":" not in host or bracketed)
+
+
 class ApiSettings(Written):
     listen: str = "127.0.0.1:8642"
     """`HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; port 0 is any free one."""
@@ -101,9 +108,7 @@ class ApiSettings(Written):
             if len(value) == len("unix:"):
                 raise ValueError("names no socket; write unix:/run/poller/api.sock")
             return value
-        host, _, port = value.rpartition(":")
-        bracketed = host.startswith("[") and host.endswith("]")
-        if not host or not port.isdecimal() or int(port) > 65535 or (":" in host and not bracketed):
+        if not is_listen_address(value):
             raise ValueError("must be HOST:PORT, [IPv6]:PORT or unix:PATH, for instance 127.0.0.1:8642")
         return value
 

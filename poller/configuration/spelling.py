@@ -18,6 +18,10 @@ OPAQUE = frozenset({"pattern"})
 NAMED = frozenset({"functions", "services"})
 """Their keys are names; what is below is ours again."""
 
+_READ_AGAIN = frozenset({("api", "token"), ("basic_auth", "username"), ("basic_auth", "password"), ("hmac", "secret")})
+_ALL_READ_AGAIN = frozenset({("headers",), ("environment",)})
+"""Secrets that stay secrets, because they are read anew each time they are needed."""
+
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -80,5 +84,5 @@ class Speller:
         except ConfigurationError as error:
             self.problems.append(f"{node.place}: {written}: {error.problems[0]}")
             return replace(node, value="", broken=True)
-        read_again = path[-2:] == ("api", "token") or path[-2:-1] == ("headers",)
+        read_again = path[-2:] in _READ_AGAIN or path[-2:-1] in _ALL_READ_AGAIN or path[-1:] == ("bearer_token",)
         return replace(node, value=secret if read_again else value, hidden=True)

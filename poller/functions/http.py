@@ -60,11 +60,12 @@ class HttpFunction:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return (self._start + lines).encode("utf-8")
 
-    async def invoke(self, event: bytes) -> Outcome:
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
             head = self._head = self._head or self._build_head()
-            request = b"%bcontent-length: %d\r\n\r\n%b" % (head, len(event), event)
+            traced = b"" if trace is None else b"x-amzn-trace-id: %b\r\n" % trace.encode("ascii")
+            request = b"%b%bcontent-length: %d\r\n\r\n%b" % (head, traced, len(event), event)
             reply = await self._pool.exchange(request, self.timeout, RESPONSE_LIMIT)
         except ConfigurationError as error:
             return NotInvoked("configuration", str(error))

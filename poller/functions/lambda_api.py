@@ -85,10 +85,10 @@ class LambdaFunction:
             max_reply_bytes=RESPONSE_LIMIT,
         )
 
-    async def invoke(self, event: bytes) -> Outcome:
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
-            reply = await self._transport.call(self._operation, event)
+            reply = await self._transport.call(self._operation, event, trace=trace)
         except CallError as error:
             return outcome_of(error)
         headers = reply.headers

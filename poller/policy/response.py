@@ -16,6 +16,8 @@ class Succeeded:
     body: bytes = b""
     request_id: str | None = None
     executed_version: str | None = None
+    logs: str | None = None
+    """The end of what the function logged, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Failed:
     """HTTP status of the answer, where there was one."""
     function_error: str | None = None
     """The X-Amz-Function-Error header: `Unhandled`, `Handled`."""
+    logs: str | None = None
+    """The end of what the function logged, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ async def _invoke(
     begun = time()
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
     try:
-        outcome = await function.invoke(event)
+        outcome = await function.invoke(event, lane.trace(records))
     finally:
         slots.give_back()
     # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway

@@ -33,6 +33,8 @@ def _part_row(part: PartState) -> dict[str, Any]:
             row["outcome"] = {"kind": "succeeded", "request_id": request_id, "executed_version": executed_version}
         case Failed():
             outcome = asdict(part.outcome)
+            # what the function logged was shown when it failed
+            del outcome["logs"]
             row["outcome"] = {**outcome, "kind": "failed", "detail": part.outcome.detail[:MOST_DETAIL]}
     return row
 

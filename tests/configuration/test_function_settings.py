@@ -50,7 +50,10 @@ def test_defaults_follow_the_type(bench, entry, expected):
         ("{type: http, url: 'ftp://x/'}", "functions.fn.url: is 'ftp://x/'; it must be a URL"),
         ("{type: http, url: 'http://x:99999/'}", "it must be a URL"),
         ("{type: http, url: 'http://x/', rie: true}", "functions.fn.rie: is for functions of type lambda"),
-        ("{type: lambda, function_name: f, headers: {a: b}}", "functions.fn.headers: is for functions of type http"),
+        (
+            "{type: lambda, function_name: f, headers: {a: b}}",
+            "functions.fn.headers: is for functions of type function_url or http",
+        ),
         (
             "{type: lambda, function_name: f, invocation_type: Event}",
             "functions.fn.invocation_type: is not supported yet",
@@ -61,7 +64,8 @@ def test_defaults_follow_the_type(bench, entry, expected):
         ("{type: lambda, function_name: f, timeout_seconds: 0}", "it must be more than 0"),
         ("{type: lambda, function_name: f, timeout_seconds: .nan}", "is nan; it must be at most 900"),
         ("{type: lambda, function_name: f, concurrency: 0}", "it must be at least 1"),
-        ("{type: lambda, function_name: f, handler: a.b}", "functions.fn.handler: is not a known key"),
+        ("{type: lambda, function_name: f, handler: a.b}", "functions.fn.handler: is for functions of type runtime"),
+        ("{type: lambda, function_name: f, handlr: a.b}", "functions.fn.handlr: is not a known key"),
         (
             "{type: http, url: 'http://x/', headers: {'a b': c}}",
             "functions.fn.headers.a b: is no name for an HTTP header",
@@ -85,7 +89,7 @@ def test_a_function_s_key_must_do_as_a_name(bench):
 def test_header_names_are_data_and_their_values_secrets_or_text(bench):
     bench.environ["KEY"] = "s3cret"
     text = functions_text("{type: http, url: 'http://x/', headers: {BatchSize: a, env: b, X-Key: {env: KEY}}}")
-    headers = bench.text(text).functions["fn"].headers
+    headers = bench.text(text).functions["fn"].web.headers
     assert {name: value.read() for name, value in headers.items()} == {"BatchSize": "a", "env": "b", "X-Key": "s3cret"}
     assert "s3cret" not in repr(headers)
 

@@ -114,7 +114,14 @@ class FakeAws:
         self._lambda.functions[name] = function
         return function
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         self.calls[operation.name] += 1
         if self.closed:
             raise NotSent("the transport is closed")

@@ -48,7 +48,7 @@ class ScriptedFunction:
     def script(self, *outcomes: Scripted) -> None:
         self._script.extend(outcomes)
 
-    async def invoke(self, event: bytes) -> Outcome:
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         scripted = self._script.popleft() if self._script else self._otherwise
         invocation = self.invocations.begin(event, loop_time())
         self._ledger.note("invoked", invocation.identifiers, loop_time())

@@ -28,10 +28,17 @@ class RecordingTransport:
     requests: list[Request] = field(default_factory=list)
     after_call: Callable[[], None] = lambda: None
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         self.requests.append(Request(loop_time(), operation.name, json.loads(body)))
         try:
-            return await self.transport.call(operation, body, timeout)
+            return await self.transport.call(operation, body, timeout, trace=trace)
         finally:
             self.after_call()
 

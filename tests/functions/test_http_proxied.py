@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from poller.aws.transports import Transports
 from poller.configuration import FunctionConfig
+from poller.configuration.functions import WebConfig
 from poller.errors import ConfigurationError
 from poller.functions.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
@@ -211,7 +212,7 @@ async def test_the_environment_decides_and_the_log_says_so(
     async with serving(recorder) as server, serving(proxy) as place:
         monkeypatch.setenv("http_proxy", str(place.origin))
         monkeypatch.setenv("NO_PROXY", no_proxy)
-        config = FunctionConfig(key="audit", type="http", url=f"{server.origin}/", timeout_seconds=5)
+        config = FunctionConfig(key="audit", type="http", web=WebConfig(url=f"{server.origin}/"), timeout_seconds=5)
         with capture_logs() as logged:
             function = await Wiring(Transports(logger()), 1_000_000).http_function(config, "eu-west-1")
         assert await function.invoke(EVENT) == Succeeded(b"ok")

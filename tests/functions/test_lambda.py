@@ -15,7 +15,7 @@ class Endpoint:
         self.answer = answer
         self.operation = None
 
-    async def call(self, operation, body, timeout=None):  # noqa: ASYNC109 - the port's own
+    async def call(self, operation, body, timeout=None, *, trace=None):  # noqa: ASYNC109 - the port's own
         self.operation = operation
         if isinstance(self.answer, Exception):
             raise self.answer

@@ -187,7 +187,14 @@ class Life:
     async def get(self, *_: object) -> "Life":
         return self
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         self.world.calls[int(loop_time())] += 1
         if self.dead:
             await asyncio.get_running_loop().create_future()

@@ -63,6 +63,9 @@ class FakeLane:
             {"Records": [{"messageId": one.identifier, "attributes": {}, **one.item} for one in found]}
         ).encode()
 
+    def trace(self, found):
+        return None
+
     async def unfinished(self):
         return None
 

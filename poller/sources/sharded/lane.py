@@ -121,6 +121,9 @@ class StreamLane:
         """See `Lane.put_back`."""
         self._pages.appendleft(page)
 
+    def trace(self, records: Sequence[Record]) -> None:
+        """Streams carry none."""
+
     async def unfinished(self) -> StreamDelivery | None:
         """The batch that was being retried, built again once all its records were read again."""
         if not self._stored:

@@ -1,5 +1,6 @@
 """The event a function sees for a batch of SQS messages: members, order and types as Lambda's."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ ATTRIBUTE_ORDER = (
 )
 """Of `attributes`, as Lambda writes them; what it does not know follows."""
 
+_TRACE = re.compile(r"[\x20-\x7e]{1,500}")
+"""What is fit for a header. The service checks it too, others may not."""
+
 NOT_PASSED_ON = "SqsManagedSseEnabled"
 
 ADDED_PER_RECORD = 512
@@ -31,6 +35,19 @@ ADDED_PER_ATTRIBUTE = 64
 def bound_of(size: int, messages: int, name: QueueName) -> int:
     """No selection of the messages of a receive makes more bytes of an event than this. `size`: its answer's length."""
     return size + messages * (ADDED_PER_RECORD + 10 * ADDED_PER_ATTRIBUTE + len(name.arn))
+
+
+def trace_of(records: Sequence[Record]) -> str | None:
+    """What AWSTraceHeader says, if all messages say the same. Costs one look where the first has none."""
+    trace = _trace(records[0])
+    if trace is None or not _TRACE.fullmatch(trace):
+        return None
+    return trace if all(_trace(record) == trace for record in records) else None
+
+
+def _trace(record: Record) -> str | None:
+    header: str | None = (record.item.get("Attributes") or {}).get("AWSTraceHeader")
+    return header
 
 
 def encoder(name: QueueName) -> Callable[[Sequence[Record]], bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.invocation_record import Discarded
 from poller.record import EMPTY_PAGE, Page, Record
+from poller.sources.sqs.event import trace_of
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Handover, Settling
@@ -49,6 +50,10 @@ class SqsLane:
             self.kept = page
         else:
             self._receiving.put_back(page)
+
+    def trace(self, records: Sequence[Record]) -> str | None:
+        """That of the messages, where all of them have the same: the work on others must not show in it."""
+        return trace_of(records)
 
     async def unfinished(self) -> None:
         """Nothing: the queue itself knows what was left."""

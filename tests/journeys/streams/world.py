@@ -166,7 +166,14 @@ class StreamLife:
     async def get(self, *_: object) -> "StreamLife":
         return self
 
-    async def call(self, operation: Operation, body: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109
+    async def call(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+    ) -> Reply:
         if self.dead:
             await asyncio.get_running_loop().create_future()
         return await self.world.aws.call(operation, body, timeout)

@@ -312,8 +312,8 @@ async def test_an_answer_that_is_no_answer_is_tried_again(garbage):
     call = harness.aws.call
     left = [garbage]
 
-    async def sometimes(operation, body, timeout=None):  # noqa: ASYNC109
-        reply = await call(operation, body, timeout)
+    async def sometimes(operation, body, timeout=None, **more):  # noqa: ASYNC109
+        reply = await call(operation, body, timeout, **more)
         if operation.name == RECEIVE and left:
             reply.body = left.pop()
         return reply
@@ -332,8 +332,8 @@ async def test_a_message_that_is_none_ends_the_partition_instead_of_stalling_it(
     harness = Harness()
     call = harness.aws.call
 
-    async def nameless(operation, body, timeout=None):  # noqa: ASYNC109
-        reply = await call(operation, body, timeout)
+    async def nameless(operation, body, timeout=None, **more):  # noqa: ASYNC109
+        reply = await call(operation, body, timeout, **more)
         if operation.name == RECEIVE:
             reply.body = b'{"Messages": [{"Body": "no id"}]}'
         return reply
@@ -355,8 +355,8 @@ async def test_a_message_twice_in_one_receive_is_delivered_once():
     harness.send()
     call = harness.aws.call
 
-    async def doubled(operation, body, timeout=None):  # noqa: ASYNC109
-        reply = await call(operation, body, timeout)
+    async def doubled(operation, body, timeout=None, **more):  # noqa: ASYNC109
+        reply = await call(operation, body, timeout, **more)
         if operation.name == RECEIVE and b"MessageId" in reply.body:
             start, end = reply.body.index(b"[") + 1, reply.body.rindex(b"]")
             one = reply.body[start:end]

@@ -216,10 +216,10 @@ async def test_an_answer_that_makes_no_sense_is_no_delete(garbage):
     call = harness.aws.call
     left = [garbage]
 
-    async def nothing_done(operation, body, timeout=None):  # noqa: ASYNC109
+    async def nothing_done(operation, body, timeout=None, **more):  # noqa: ASYNC109
         if operation.name == DELETE and left:
             return Reply(200, {}, left.pop())
-        return await call(operation, body, timeout)
+        return await call(operation, body, timeout, **more)
 
     harness.aws.call = nothing_done
     async with harness.partition as partition:

@@ -1,0 +1,150 @@
+"""Which permissions a configuration needs: the actions the daemon calls, on exact ARNs, for each who calls them.
+
+Knows IAM's names of actions and how each resource is written in a policy. Reads the configuration alone; asks nobody.
+What the configuration does not name is not in it: `kms:Decrypt` on a customer's key that encrypts a source.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from poller.configuration import AwsSettings, Configuration, EventSourceMapping, FunctionConfig
+
+DEFAULT = "default"
+"""Who is found by the SDK's own chain."""
+
+Condition = tuple[str, str, str]
+"""`(operator, key, value)`."""
+
+SOURCE_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "sqs": ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+    "kinesis": (
+        "kinesis:DescribeStreamSummary",
+        "kinesis:GetRecords",
+        "kinesis:GetShardIterator",
+        "kinesis:ListShards",
+    ),
+    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
+}
+"""What reading each kind of source calls. IAM allows the batch forms of SQS by the action of the single one."""
+DESTINATION_ACTIONS: Mapping[str, str] = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "s3": "s3:PutObject"}
+"""What telling each kind of on-failure destination calls."""
+_SIDS: Mapping[str, str] = {"sqs": "Queues", "kinesis": "Streams", "dynamodb": "Tables"}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """Actions on one resource."""
+
+    sid: str
+    actions: tuple[str, ...]
+    resource: str
+    condition: Condition | None = None
+
+
+Grants = Iterator[tuple[str, Grant]]
+"""With the principal that needs each."""
+
+
+def policies(configuration: Configuration) -> dict[str, dict[str, object]]:
+    """One policy document per principal: the ARN of a role assumed, `profile NAME`, else `default`."""
+    found: dict[str, set[Grant]] = {}
+    for mapping in configuration.mappings:
+        for principal, grant in _of_mapping(mapping):
+            found.setdefault(principal, set()).add(grant)
+    return {principal: _document(found[principal]) for principal in sorted(found)}
+
+
+def principal_of(aws: AwsSettings) -> str:
+    """Whose policy has to allow what is called with these settings."""
+    return aws.role_arn or _caller(aws)
+
+
+def function_actions(function: FunctionConfig) -> tuple[str, ...]:
+    """What invoking it needs, for a message about a refusal."""
+    found = {action for grant in _FUNCTIONS[function.type](function, "", "") for action in grant.actions}
+    return tuple(sorted(found))
+
+
+def function_arn(function: FunctionConfig, region: str, account: str) -> str:
+    """The ARN of a Lambda function as policies name it, qualifier included; unnamed parts are the mapping's own."""
+    name = function.name
+    assert name is not None
+    region = name.region or function.region or region
+    # a bare name is looked up in the account of who calls
+    account = name.account or _account_of(function.aws.role_arn) or account
+    qualifier = f":{function.qualifier}" if function.qualifier else ""
+    return f"arn:{_partition(region)}:lambda:{region}:{account}:function:{name.name}{qualifier}"
+
+
+def _of_mapping(mapping: EventSourceMapping) -> Grants:
+    kind = mapping.source.kind
+    yield from _as(mapping.aws, Grant(_SIDS[kind], SOURCE_ACTIONS[kind], mapping.event_source_arn))
+    function = mapping.function
+    for grant in _FUNCTIONS[function.type](function, mapping.region, mapping.source.account):
+        yield from _as(function.aws, grant)
+    destination = mapping.on_failure_destination
+    if destination is not None:
+        service = destination.split(":")[2]
+        # where S3Destination puts its objects
+        resource = f"{destination}/aws/lambda/{mapping.uuid}/*" if service == "s3" else destination
+        yield from _as(mapping.aws, Grant("Destinations", (DESTINATION_ACTIONS[service],), resource))
+
+
+def _as(aws: AwsSettings, grant: Grant) -> Grants:
+    yield principal_of(aws), grant
+    if aws.role_arn is not None:
+        yield _caller(aws), Grant("Roles", ("sts:AssumeRole",), aws.role_arn)
+
+
+def _caller(aws: AwsSettings) -> str:
+    return DEFAULT if aws.profile is None else f"profile {aws.profile}"
+
+
+def _lambda(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]:
+    # the emulator knows no permissions
+    if not function.rie:
+        yield Grant("Functions", ("lambda:InvokeFunction",), function_arn(function, region, account))
+
+
+def _nothing(_function: FunctionConfig, _region: str, _account: str) -> Iterator[Grant]:
+    yield from ()
+
+
+_FUNCTIONS: Mapping[str, Callable[[FunctionConfig, str, str], Iterator[Grant]]] = {
+    "lambda": _lambda,
+    "http": _nothing,
+}
+
+
+def _document(grants: set[Grant]) -> dict[str, object]:
+    statements: dict[tuple[str, tuple[str, ...], Condition | tuple[()]], list[str]] = {}
+    for grant in sorted(grants, key=lambda grant: (grant.sid, grant.actions, grant.condition or (), grant.resource)):
+        key = (grant.sid, grant.actions, grant.condition or ())
+        statements.setdefault(key, []).append(grant.resource)
+    taken: dict[str, int] = {}
+    found = []
+    for (sid, actions, condition), resources in statements.items():
+        taken[sid] = taken.get(sid, 0) + 1
+        statement: dict[str, object] = {
+            # each may stand only once in a policy
+            "Sid": sid if taken[sid] == 1 else f"{sid}{taken[sid]}",
+            "Effect": "Allow",
+            "Action": list(actions),
+            "Resource": resources,
+        }
+        if condition:
+            operator, name, value = condition
+            statement["Condition"] = {operator: {name: value}}
+        found.append(statement)
+    return {"Version": "2012-10-17", "Statement": found}
+
+
+def _account_of(role_arn: str | None) -> str | None:
+    return role_arn.split(":")[4] if role_arn is not None and role_arn.count(":") >= 5 else None
+
+
+def _partition(region: str) -> str:
+    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-iso-", "aws-iso")):
+        if region.startswith(prefix):
+            return partition
+    return "aws"

@@ -1,0 +1,176 @@
+"""`poller iam-policy`: nothing that is called is missing, nothing else is allowed, on exact ARNs."""
+
+import ast
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+
+import poller
+from poller.aws.port import Operation
+from poller.cli import main
+from poller.commands.permissions import function_actions, policies
+from poller.configuration import FunctionConfig, load
+from poller.functions.lambda_api import LambdaFunction
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "123456789012"
+PREFIXES = {"dynamodbstreams": "dynamodb"}
+"""Where IAM's name of a service is not the SDK's."""
+IAM_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
+"""Where IAM's name of an action is not the operation's."""
+
+
+def action(service, operation):
+    # the batch forms of SQS are allowed by the action of the single one
+    name = f"{PREFIXES.get(service, service)}:{operation.removesuffix('Batch')}"
+    return IAM_NAMES.get(name, name)
+
+
+def called_by_the_code():
+    """Every operation that is a constant of some module, what a Lambda function makes, and all calls by the SDK."""
+    found = {
+        operation
+        for module in pkgutil.walk_packages(poller.__path__, "poller.")
+        if not module.name.startswith(("poller.demo.function", "poller.__main__", "poller.commands"))
+        for operation in vars(importlib.import_module(module.name)).values()
+        if isinstance(operation, Operation)
+    }
+    function = LambdaFunction("f", None, function_name="f", qualifier=None, timeout=1, payload_limit=1, rie=False)
+    found.add(function._operation)
+    actions = {action(operation.service, operation.name) for operation in found}
+    for path in (ROOT / "poller").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            texts = [given.value for given in node.args if isinstance(given, ast.Constant)]
+            if node.func.attr == "call" and len(texts) == 2 and path.parent.name != "connect":
+                actions.add(action(texts[0], texts[1].title().replace("_", "")))
+            if node.func.attr == "assume_role":
+                actions.add("sts:AssumeRole")
+    return actions
+
+
+def written(tmp_path, *mappings, **settings):
+    path = tmp_path / "poller.json"
+    path.write_text(json.dumps({**settings, "event_source_mappings": mappings}))
+    return path
+
+
+def of(tmp_path, *mappings, **settings):
+    return policies(load([written(tmp_path, *mappings, **settings)], environ={}))
+
+
+def statements(policy):
+    return {one["Sid"]: (one["Action"], one["Resource"]) for one in policy["Statement"]}
+
+
+def queue(**keys):
+    return {"event_source_arn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:orders", "function_name": "ship", **keys}
+
+
+def stream(**keys):
+    return {
+        "name": "clicks",
+        "event_source_arn": f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/clicks",
+        "function_name": "count",
+        "starting_position": "LATEST",
+        **keys,
+    }
+
+
+def telling(arn):
+    return {"destination_config": {"on_failure": {"destination": arn}}}
+
+
+def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
+    table = f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/carts/stream/2026-01-01T00:00:00.000"
+    found = of(
+        tmp_path,
+        queue(aws={"role_arn": f"arn:aws:iam::{ACCOUNT}:role/r"}),
+        stream(**telling(f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed")),
+        stream(name="b", function_name="b", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
+        stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
+        {"name": "t", "event_source_arn": table, "function_name": "count", "starting_position": "LATEST"},
+    )
+    allowed = {name for policy in found.values() for one in policy["Statement"] for name in one["Action"]}
+    assert sorted(allowed) == sorted(called_by_the_code())
+
+
+def test_a_function_is_named_with_what_the_call_names_and_no_more(tmp_path):
+    names = {
+        "bare": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:bare",
+        "bare:live": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:bare:live",
+        "210987654321:function:partial": "arn:aws:lambda:eu-west-1:210987654321:function:partial",
+        "arn:aws:lambda:us-east-1:210987654321:function:whole:3": (
+            "arn:aws:lambda:us-east-1:210987654321:function:whole:3"
+        ),
+    }
+    found = of(tmp_path, *(queue(function_name=name, name=f"m{n}") for n, name in enumerate(names)))
+    assert statements(found["default"])["Functions"] == (["lambda:InvokeFunction"], sorted(names.values()))
+
+
+def test_a_bare_name_is_looked_up_in_the_account_of_the_role_that_calls(tmp_path):
+    role = "arn:aws:iam::210987654321:role/r"
+    found = of(tmp_path, queue(), aws={"role_arn": role})
+    assert statements(found[role])["Functions"][1] == ["arn:aws:lambda:eu-west-1:210987654321:function:ship"]
+
+
+def test_a_role_has_a_policy_of_its_own_and_who_assumes_it_may_do_so(tmp_path):
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    found = of(tmp_path, queue(aws={"role_arn": role}), stream(), aws={"profile": "ops"})
+    assert sorted(found) == [role, "profile ops"]
+    assert sorted(statements(found[role])) == ["Functions", "Queues"]
+    assert statements(found["profile ops"])["Roles"] == (["sts:AssumeRole"], [role])
+    assert sorted(statements(found["profile ops"])) == ["Functions", "Roles", "Streams"]
+
+
+def test_a_bucket_is_opened_only_where_the_mapping_writes(tmp_path):
+    uuid = "2f0f3b9c-5f6c-4c57-9a3c-0d5a3f1b2c4d"
+    found = of(tmp_path, stream(uuid=uuid, **telling("arn:aws:s3:::failed")))
+    assert statements(found["default"])["Destinations"] == (
+        ["s3:PutObject"],
+        [f"arn:aws:s3:::failed/aws/lambda/{uuid}/*"],
+    )
+
+
+def test_what_is_no_call_to_aws_needs_no_permission(tmp_path):
+    functions = {
+        "web": {"type": "http", "url": "http://127.0.0.1:8080/"},
+        "emulated": {"type": "lambda", "function_name": "function", "endpoint_url": "http://127.0.0.1:9000"},
+    }
+    found = of(tmp_path, queue(function_name="web"), queue(function_name="emulated", name="m"), functions=functions)
+    assert sorted(statements(found["default"])) == ["Queues"]
+
+
+def test_the_action_a_function_needs_can_be_named_by_itself():
+    assert function_actions(FunctionConfig(key="f", type="lambda", function_name="f")) == ("lambda:InvokeFunction",)
+
+
+def command(capsys, *arguments):
+    try:
+        main(["iam-policy", *map(str, arguments)])
+    except SystemExit as ended:
+        return ended.code or 0, *capsys.readouterr()
+
+
+def test_the_same_configuration_prints_the_same_document_ready_to_be_attached(tmp_path, capsys):
+    path = written(tmp_path, queue(), stream())
+    code, first, err = command(capsys, "--config", path)
+    assert (code, err) == (0, "")
+    assert json.loads(first)["Version"] == "2012-10-17"
+    other_order = written(tmp_path, stream(), queue())
+    assert command(capsys, "--config", other_order)[1] == first
+
+
+def test_of_several_identities_one_can_be_taken(tmp_path, capsys):
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    path = written(tmp_path, queue(aws={"role_arn": role}))
+    code, out, err = command(capsys, "--config", path)
+    assert code == 0
+    assert sorted(json.loads(out)) == [role, "default"]
+    assert "--for" in err
+    assert json.loads(command(capsys, "--config", path, "--for", role)[1]) == json.loads(out)[role]
+    code, _, err = command(capsys, "--config", path, "--for", "nobody")
+    assert code == 2
+    assert f"it can be {role}, default" in err
