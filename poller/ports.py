@@ -248,7 +248,7 @@ class StateStore(Protocol):
         ...
 
     async def paused(self) -> dict[str, float]:
-        """Since when (epoch seconds) a person has mappings paused, by uuid; also of mappings that are not configured."""
+        """Since when (epoch seconds) mappings are paused, by uuid; of those not configured too."""
         ...
 
     async def pause(self, uuid: str, since: float) -> None:

@@ -63,7 +63,12 @@ IMPORTS: dict[str, set[str]] = {
     "poller.fast": {"poller.codec", "poller.http"},
     # only here does the runtime meet the adapters
     "poller.wiring": EVERYTHING,
+    "poller.wiring_functions": EVERYTHING,
     "poller.wiring_streams": EVERYTHING,
+    "poller.descriptors": set(),
+    "poller.life": EVERYTHING,
+    "poller.mappings": EVERYTHING,
+    "poller.reloading": EVERYTHING,
     "poller.daemon": EVERYTHING,
     "poller.demo": EVERYTHING,
     "poller.commands": EVERYTHING,

@@ -16,9 +16,7 @@ READY_WITHIN = 10.0
 WATCH_INTERVAL = 2.0
 """Seconds between two looks at the loop; each costs idle CPU."""
 
-_AT_REST = frozenset(
-    {MappingState.DISABLED, MappingState.PAUSED, MappingState.STOPPED, MappingState.STOPPING}
-)
+_AT_REST = frozenset({MappingState.DISABLED, MappingState.PAUSED, MappingState.STOPPED, MappingState.STOPPING})
 
 
 def problems(status: DaemonStatus, now: float) -> list[str]:

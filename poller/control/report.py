@@ -186,12 +186,17 @@ def _lane_reason(lane: LaneStatus) -> Reason:
     return Reason(lane.code, lane.text, lane.since, lane.until)
 
 
+def reason_text(reason: Reason) -> str:
+    """In a sentence."""
+    return reason.text or TEXTS[reason.code]
+
+
 def _reason(reason: Reason | None, to_wall: ToWall) -> Json | None:
     if reason is None:
         return None
     return {
         "code": reason.code.value,
-        "text": reason.text or TEXTS[reason.code],
+        "text": reason_text(reason),
         "since": to_wall(reason.since),
         "until": to_wall(reason.until),
     }

@@ -250,8 +250,8 @@ class MappingStatus:
     lag: Lag = field(default_factory=Lag)
     tags: Mapping[str, str] = field(default_factory=dict)
 
-    def rest(self, state: MappingState, reason: Reason) -> None:
-        """Nothing runs: what was true of the run that ended is not shown any more. Positions are."""
+    def rest(self, state: MappingState, reason: Reason | None) -> None:
+        """Nothing runs: of the run that ended only positions are still shown."""
         self.state, self.reason, self.trouble = state, reason, None
         self.in_flight, self.lag = _nothing, Lag()
         for partition in self.partitions:
@@ -269,18 +269,15 @@ class MappingStatus:
 
 @dataclass(slots=True, eq=False)
 class ConfigurationStatus:
-    """What was read, and why what lies there now was not taken. Wall time, seconds since the epoch."""
+    """When what runs was read, and what was refused since, with its problems. Seconds since the epoch."""
 
     loaded_at: float
-    """When what runs was read."""
     refused_at: float | None = None
-    """When something newer was refused; None once what lies there runs."""
     problems: list[str] = field(default_factory=list)
-    """Why it was refused."""
 
 
 AwsRequests = Mapping[tuple[str, str, str], int]
-"""Number of AWS requests by service, operation and outcome."""
+"""Number of AWS requests by service, operation and outcome; the transport's own, live."""
 
 
 @dataclass(slots=True, eq=False)
@@ -289,13 +286,11 @@ class DaemonStatus:
 
     version: str
     started_at: float
-    """Wall time, seconds since the epoch."""
     started: float
     """The same moment in the loop's time."""
     configuration: ConfigurationStatus | None = None
     mappings: list[MappingStatus] = field(default_factory=list)
     aws_requests: AwsRequests = field(default_factory=dict)
-    """The transport's own live mapping."""
     loop_seen: float | None = None
     """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
     loop cannot write down its own lag."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from poller.control.report import mapping_reason, render
-from poller.runtime.status import Account, Lag, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.runtime.status import Account, ConfigurationStatus, Lag, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
 
 
@@ -16,9 +16,15 @@ def test_the_whole_shape():
         partitions=[PartitionStatus("0", lanes=[a_lane(ReasonCode.THROTTLED, since=110.5, until=140.0)])],
         tags={"team": "shop"},
     )
-    assert render(a_daemon(mapping), now=120.0, wall=STARTED_AT + 20) == {
+    configuration = ConfigurationStatus(STARTED_AT, refused_at=STARTED_AT + 1, problems=["poller.yaml:3: state: …"])
+    assert render(a_daemon(mapping, configuration=configuration), now=120.0, wall=STARTED_AT + 20) == {
         "version": "1.2.3",
         "started_at": "2026-01-01T00:00:00.000Z",
+        "configuration": {
+            "loaded_at": "2026-01-01T00:00:00.000Z",
+            "refused_at": "2026-01-01T00:00:01.000Z",
+            "problems": ["poller.yaml:3: state: …"],
+        },
         "mappings": [
             {
                 "name": "orders",

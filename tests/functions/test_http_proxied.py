@@ -13,7 +13,7 @@ from poller.errors import ConfigurationError
 from poller.functions.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.telemetry import logger
-from poller.wiring import Wiring
+from poller.wiring_functions import http_function
 from tests.aws.service import answer
 from tests.http.forwarding import Forward, drops
 from tests.http.scripted import CERTIFICATES, OK, Peer, Script, Server, answering, serving
@@ -214,7 +214,7 @@ async def test_the_environment_decides_and_the_log_says_so(
         monkeypatch.setenv("NO_PROXY", no_proxy)
         config = FunctionConfig(key="audit", type="http", web=WebConfig(url=f"{server.origin}/"), timeout_seconds=5)
         with capture_logs() as logged:
-            function = await Wiring(Transports(logger()), 1_000_000).http_function(config, "eu-west-1")
+            function = await http_function(config, "eu-west-1", Transports(logger()).borrow())
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
     assert len(proxy.lines) == proxied

@@ -1,0 +1,102 @@
+"""The functions' part of the wiring: each is built for the first mapping that uses it, and closed after the last."""
+
+import os
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from poller import telemetry
+from poller.aws.proxies import proxy_for
+from poller.aws.transports import Borrowed, Transports
+from poller.configuration import AwsSettings, FunctionConfig
+from poller.functions.http import HttpFunction
+from poller.functions.lambda_api import LambdaFunction
+from poller.ports import Function
+from poller.runtime.slots import Slots
+
+Key: TypeAlias = tuple[FunctionConfig, str]
+"""What is called, and from which region."""
+
+
+class Functions:
+    """Shared by all mappings."""
+
+    def __init__(self, transports: Transports) -> None:
+        self._transports = transports
+        self._built: dict[Key, tuple[Function, Borrowed]] = {}
+        self._users: Counter[Key] = Counter()
+        self._slots: dict[tuple[str, AwsSettings], Slots] = {}
+
+    async def take(self, config: FunctionConfig, region: str) -> Function:
+        """For one more mapping."""
+        key = (config, region)
+        if key not in self._built:
+            transports = self._transports.borrow()
+            self._built[key] = await _BUILDERS[config.type](config, region, transports), transports
+        self._users[key] += 1
+        return self._built[key][0]
+
+    async def give_back(self, config: FunctionConfig, region: str) -> None:
+        """One mapping less; the last one closes it."""
+        key = (config, region)
+        self._users[key] -= 1
+        if not self._users[key]:
+            function, transports = self._built.pop(key)
+            await function.close()
+            await transports.close()
+
+    def slots(self, config: FunctionConfig) -> Slots:
+        """By the key of the function and not by its parameters: the limit holds while mappings change from one set of
+        them to another, and is the newest one's.
+        """
+        slots = self._slots.setdefault((config.key, config.aws), Slots(config.concurrency))
+        if slots.limit != config.concurrency:
+            slots.resize(config.concurrency)
+        return slots
+
+    def refresh(self) -> None:
+        """Secrets may have changed."""
+        for function, _ in self._built.values():
+            function.refresh()
+
+    async def close(self) -> None:
+        """Close them all; transports belong to whoever made them."""
+        for function, _ in self._built.values():
+            await function.close()
+
+
+async def lambda_function(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
+    """In the mapping's region, unless the configuration says otherwise: Lambda itself knows nothing else."""
+    assert config.function_name is not None
+    return LambdaFunction(
+        config.key,
+        await transports.get(config.aws, config.region or region),
+        function_name=config.function_name,
+        qualifier=config.qualifier,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        rie=config.rie,
+    )
+
+
+async def http_function(config: FunctionConfig, _region: str, _transports: Borrowed) -> Function:
+    """Anything that takes a POST."""
+    web = config.web
+    assert web is not None
+    proxy = proxy_for(web.url, os.environ)
+    if proxy is not None:
+        telemetry.logger().info("transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies")
+    return HttpFunction(
+        config.key,
+        web.url,
+        headers=lambda: {name: value.read() for name, value in web.headers.items()},
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        proxy=proxy,
+    )
+
+
+_BUILDERS: dict[str, Callable[[FunctionConfig, str, Borrowed], Awaitable[Function]]] = {
+    "lambda": lambda_function,
+    "http": http_function,
+}
