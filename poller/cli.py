@@ -68,11 +68,22 @@ def run(config: ConfigPaths = None) -> None:
 
 
 @app.command()
-def check(config: ConfigPaths = None) -> None:
+def check(
+    config: ConfigPaths = None,
+    *,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
+    ] = False,
+) -> None:
     """Validate the configuration and show the mappings it makes."""
     from poller.commands import check as command  # noqa: PLC0415
 
-    command.show(loaded(config))
+    configuration = loaded(config)
+    command.show(configuration)
+    if connect:
+        from poller.commands import connect as reach  # noqa: PLC0415
+
+        raise typer.Exit(DONE if reach.show(configuration) else NOT_SO)
 
 
 @app.command("iam-policy")
@@ -116,6 +127,19 @@ def status(
     from poller.commands import status as command  # noqa: PLC0415
 
     command.show(_client(api, config), mapping, as_json=as_json, watch=watch)
+
+
+@app.command()
+def why(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    *,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Say why each mapping stands where it stands, and what to do about it."""
+    from poller.commands import why as command  # noqa: PLC0415
+
+    command.show(_client(api, config), mapping)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from poller.control.server import serve
 from poller.errors import ConfigurationError, EnvironmentProblem, StateError
 from poller.mappings import Mappings, account_of
 from poller.ports import StateStore
-from poller.runtime.status import ConfigurationStatus, DaemonStatus
+from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.runtime.stop import Stop
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState

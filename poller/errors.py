@@ -46,7 +46,9 @@ class ServiceError(CallError):
     def __init__(
         self, status: int, code: str, message: str = "", *, retry_after: float | None = None, body: bytes = b""
     ) -> None:
-        super().__init__(f"{code} ({status}): {message}" if message else f"{code} ({status})")
+        # behind an empty line a service repeats the request that was not signed right, session token and all
+        said = message.partition("\n\n")[0]
+        super().__init__(f"{code} ({status}): {said}" if said else f"{code} ({status})")
         self.status = status
         self.code = code
         self.message = message

@@ -11,7 +11,8 @@ from poller.control.report import counters
 from poller.errors import UnknownMapping
 from poller.life import MappingLife
 from poller.ports import StateStore
-from poller.runtime.status import DaemonStatus, MappingStatus
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingStatus
 from poller.wiring import Wiring
 
 

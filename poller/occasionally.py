@@ -16,6 +16,10 @@ class Occasionally:
         self._last: dict[str, float] = {}
         self._left_out: dict[str, int] = {}
 
+    def debug(self, event: str, **fields: Any) -> None:
+        """Every time: whoever asks for that level wants all of it."""
+        self._log.debug(event, **fields)
+
     def tell(self, event: str, now: float, **fields: Any) -> None:
         """`now` is the loop's time."""
         if now - self._last.get(event, float("-inf")) < INTERVAL:

@@ -63,6 +63,11 @@ class Delivery(Protocol):
     gap: bool
     """Whether a record was settled although an earlier one of its group failed."""
 
+    @property
+    def tried(self) -> str:
+        """How far the trying has come, for a person: attempts and limit, and what of the batch it is about."""
+        ...
+
     def next_step(self, now: float) -> Step | None:
         """The next thing to do; None when every record has left. `now` is the loop's time."""
         ...
@@ -141,6 +146,10 @@ class Partition(Protocol):
     """The unit of ownership and restart. Entering reaches the source; leaving gives back what is not settled."""
 
     name: str
+
+    def behind(self) -> float | None:
+        """Seconds it is behind its source, as far as it knows."""
+        ...
 
     @property
     def fixed_lanes(self) -> int | None:

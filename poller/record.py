@@ -31,6 +31,8 @@ class Page:
     bound: int
     """No selection of these records makes more than this many bytes of an event. Comes free with a receive: the
     length of its answer plus what an event adds to each record at the most."""
+    ends_batch: bool = False
+    """The open batch is due now, whatever it holds. One without records asks for an invocation without records."""
 
 
 EMPTY_PAGE = Page((), 0)

@@ -36,8 +36,10 @@ bound):
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
+| function_logs | debug | the end of the log of an invocation, where the function is asked for it |
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
-| delete_failed | warning | delivered messages could not be deleted yet |
+| delete_failed | warning | messages that are done with could not be deleted yet |
+| payload_not_json | warning | a payload did not match only because a pattern asks for its fields and it is not JSON |
 | release_failed | warning | messages could not be made visible again early; their timeout does |
 | extension_failed | warning | the visibility of messages in work could not be extended yet |
 | visibility_ended | warning | messages were held for as long as SQS allows |
@@ -100,7 +102,11 @@ class _Foreign(logging.Handler):
             # arguments that do not fit their format are the library's mistake, and must not end our call into it
             message = str(record.msg)
         level = min(_NUMBERS.values(), key=lambda number: abs(number - record.levelno))
-        logger(logger=record.name).log(level, "library_message", message=message, exc_info=record.exc_info)
+        # a warning is about what people or networks do, which is told without a traceback
+        failed = record.exc_info if record.levelno >= logging.ERROR else None
+        if record.exc_info and record.exc_info[1] is not None and failed is None:
+            message += f" {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+        logger(logger=record.name).log(level, "library_message", message=message, exc_info=failed)
 
 
 class _Renderer(Protocol):

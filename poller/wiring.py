@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
 
-from poller.aws.transports import Borrowed, Transports
-from poller.configuration import EventSourceMapping
+from poller import codec
+from poller.aws.transports import Borrowed, Transports, credentials_end_in
+from poller.configuration import EventSource, EventSourceMapping, parse_source
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
@@ -21,7 +22,8 @@ from poller.runtime.memory import Memory
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
 from poller.sources.sharded.limits import ReadLimits
-from poller.sources.sqs.queue import QueueName
+from poller.sources.sqs.queue import Queue, QueueName
+from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
 from poller.wiring_functions import Functions
@@ -74,6 +76,7 @@ class Wiring:
         async with self._building, AsyncExitStack() as borrowed:
             transports = self._transports.borrow()
             borrowed.push_async_callback(transports.close)
+            status.credentials_end_in = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = Occasionally(log)
             context = await self._context(mapping, status, stop, rare)
             borrowed.push_async_callback(self._functions.give_back, mapping.function, mapping.region)
@@ -109,7 +112,7 @@ class Wiring:
 
     async def _queue(self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed) -> SqsSource:
         partition = SqsPartition(
-            _queue_name(mapping),
+            queue_name(mapping),
             await transports.get(mapping.aws, mapping.region),
             admission=context.admission,
             status=context.status,
@@ -117,6 +120,7 @@ class Wiring:
             policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=context.chance,
             log=context.log,
+            filtering=await _filtering(mapping, transports),
         )
         return SqsSource(partition)
 
@@ -133,7 +137,20 @@ class Wiring:
         await self._functions.close()
 
 
-def _queue_name(mapping: EventSourceMapping) -> QueueName:
-    source = mapping.source
-    url = queue_url(source.arn, source.region, source.account, source.name, mapping.endpoint_url)
-    return QueueName(source.arn, url, source.region, source.fifo)
+async def _filtering(mapping: EventSourceMapping, transports: Borrowed) -> SqsFiltering | None:
+    if not mapping.filter_criteria:
+        return None
+    arn = mapping.on_no_match
+    send_to = None
+    if arn is not None:
+        target = parse_source(arn)
+        region = mapping.aws.region_of("sqs", target.region) or target.region
+        send_to = Queue(queue_name(mapping, target), await transports.get(mapping.aws, region))
+    return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
+
+
+def queue_name(mapping: EventSourceMapping, other: EventSource | None = None) -> QueueName:
+    """The mapping's queue, or another one it knows, in all the forms calls need."""
+    queue = other or mapping.source
+    url = queue_url(queue.arn, queue.region, queue.account, queue.name, mapping.endpoint_url)
+    return QueueName(queue.arn, url, queue.region, queue.fifo)

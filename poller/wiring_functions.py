@@ -76,6 +76,8 @@ async def lambda_function(config: FunctionConfig, region: str, transports: Borro
         timeout=config.timeout_seconds,
         payload_limit=config.payload_limit,
         rie=config.rie,
+        invocation_type=config.invocation_type,
+        log_type=config.log_type,
     )
 
 

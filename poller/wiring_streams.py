@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from uuid import uuid4
 
-from poller.aws.transports import Borrowed
+from poller import codec
+from poller.aws.transports import Borrowed, Transports
 from poller.configuration import EventSourceMapping
 from poller.configuration.arns import parse_function_name
 from poller.occasionally import Occasionally
@@ -21,6 +22,7 @@ from poller.sources.sharded.api import ShardApi
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions, Tell
+from poller.sources.sharded.windowed import with_window
 
 DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-b": "sc2s.sgov.gov"}
 """Of partitions that do not end in amazonaws.com; only the form of a queue's URL depends on it."""
@@ -30,8 +32,8 @@ DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-
 class Streams:
     """What a mapping of a stream is built from; all but its transports is shared by all of them."""
 
-    transports: Borrowed
-    """Those of one mapping."""
+    transports: Borrowed | Transports
+    """Those of one mapping, or of whoever builds parts to try them and closes all."""
     store: StateStore
     mappings: Collection[str]
     """The uuids of all that are configured, enabled or not."""
@@ -41,7 +43,7 @@ class Streams:
         self, mapping: EventSourceMapping, admission: Admission, status: MappingStatus, log: Occasionally
     ) -> ShardedSource:
         """The source of one mapping. Makes no call."""
-        api = await _APIS[mapping.source.kind](self, mapping)
+        api = await self.api(mapping)
         destination = await self._destination(mapping)
         stream = Stream(
             uuid=mapping.uuid,
@@ -52,6 +54,7 @@ class Streams:
                 mapping.starting_position,
                 mapping.starting_position_timestamp,
                 mapping.parallelization_factor,
+                mapping.tumbling_window_in_seconds,
                 mapping.poll_interval_seconds,
                 mapping.idle_poll_interval_seconds,
                 mapping.on_stream_recreated,
@@ -71,9 +74,14 @@ class Streams:
             chance=random.random,
             log=log,
             wall=time.time,
+            criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
         )
         status.last_result = "No records processed"
         return ShardedSource(stream, self.mappings)
+
+    async def api(self, mapping: EventSourceMapping) -> ShardApi:
+        """The calls to its stream. Makes none."""
+        return await _APIS[mapping.source.kind](self, mapping)
 
     async def kinesis(self, mapping: EventSourceMapping) -> ShardApi:
         """Shared throughput."""
@@ -146,7 +154,10 @@ def _tell(mapping: EventSourceMapping, api: ShardApi, destination: Destination) 
             now=now,
             request_id=str(uuid4()),
         )
-        event = api.encoder(shard_id)(discarded.records)
+        event, window = api.encoder(shard_id)(discarded.records), discarded.window
+        if window is not None:
+            arn, final = mapping.event_source_arn, not discarded.records
+            event = with_window(event, window, shard_id=shard_id, arn=arn, final=final)
         await destination.send(record, batch_event=event, shard_id=shard_id, now=now)
 
     return tell

@@ -56,6 +56,8 @@ IMPORTS: dict[str, set[str]] = {
         "poller.errors",
         "poller.configuration",
         "poller.policy",
+        "poller.runtime.daemon_status",
+        "poller.runtime.histogram",
         "poller.runtime.status",
         "poller.telemetry",
         "poller.codec",

@@ -13,9 +13,10 @@ import pytest
 
 from poller import __version__
 from poller.cli import main
+from poller.commands.why import ADVICE
 from poller.configuration import ApiSettings
 from poller.control.server import serve
-from poller.runtime.status import Account, LaneStatus, MappingState, ReasonCode
+from poller.runtime.status import Account, Lag, LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.control.samples import STARTED_AT, Steered, a_daemon, a_mapping, with_lanes
 
 CHECKOUT = Path(__file__).parents[1]
@@ -183,6 +184,40 @@ def test_status_of_one_mapping_shows_its_lanes(poller, tmp_path):
     assert "the function is running" in out
     assert "gathering a batch" in out
     assert "clicks" not in out
+
+
+def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
+    stuck = LaneStatus(ReasonCode.RETRY, "retry 7 of 20, 3 records from sequence number 49: boom", since=1.0, until=9.0)
+    shards = [
+        PartitionStatus("shard-0", lanes=[stuck]),
+        PartitionStatus("shard-1", lanes=[LaneStatus(ReasonCode.NO_DATA)]),
+        PartitionStatus("shard-2", lanes=[LaneStatus(ReasonCode.NO_DATA)]),
+    ]
+    waiting = [PartitionStatus("shard-3", reason=Reason(ReasonCode.PARENT, "waits for the end of shard-0"))]
+    lag = Lag(seconds=300.0, expires_in_seconds=5_000.0)
+    mappings = [a_mapping("clicks", partitions=shards, waiting=waiting, lag=lambda: lag), a_mapping("orders")]
+    with a_running_daemon(tmp_path, *mappings) as configuration:
+        code, out, err = poller("why", "--config", configuration)
+        _, one, _ = poller("why", "orders", "--config", configuration)
+    assert (code, err, one) == (0, "", "orders: running\n")
+    heading, reason, advice, behind, note, first, second, rest, blank, orders = out.splitlines()
+    assert (heading, blank, orders) == ("clicks: running", "", "orders: running")
+    assert reason.startswith("  retry 7 of 20, 3 records from sequence number 49: boom (since ")
+    assert "maximum_retry_attempts" in advice
+    assert behind == "  behind: 5 min, expires in 83 min"
+    assert "expires at the source in 83 min, sooner than" in note
+    assert first.startswith("  shard-0: retry 7 of 20")
+    assert second == "  shard-3: waits for the end of shard-0"
+    assert rest == "  and 2 no_data"
+
+
+def test_why_of_a_daemon_without_mappings_says_so(poller, tmp_path):
+    with a_running_daemon(tmp_path) as configuration:
+        assert poller("why", "--config", configuration) == (0, "no mappings\n", "")
+
+
+def test_every_advice_is_for_a_reason_there_is():
+    assert {*ADVICE} <= {code.value for code in ReasonCode}
 
 
 def test_records_nobody_answers_for_are_pointed_out(poller, tmp_path):

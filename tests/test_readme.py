@@ -85,12 +85,8 @@ def test_its_table_of_commands_is_the_command_line():
             "starting_position": "LATEST",
         },
         {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"},
-        {
-            "event_source_arn": "arn:aws:sqs:eu-west-1:123456789012:q",
-            "filter_criteria": {"filters": [{"pattern": "{}"}]},
-        },
     ],
-    ids=["tumbling window", "enhanced fan-out", "documentdb", "filter"],
+    ids=["tumbling window", "enhanced fan-out", "documentdb"],
 )
 def test_what_it_calls_not_supported_yet_is_refused(tmp_path, mapping):
     path = tmp_path / "poller.json"

@@ -16,6 +16,9 @@ from poller.errors import NoCredentials
 CHECK_SECONDS = 60.0
 """How often the SDK is asked whether it is time to renew. It starts 15 minutes before the end, so once a minute is
 plenty."""
+OVERDUE = (0, 60, 180, 300, 600)
+"""Seconds before the end at which a person is told that credentials were not renewed. Ten minutes before it the SDK
+insists on new ones."""
 PROVIDER_ERRORS = (BotoCoreError, ClientError, OSError, ValueError)
 """What the SDK's credential providers raise: their own, STS's, the network's and what malformed files lead to."""
 
@@ -108,6 +111,13 @@ class CredentialSource:
             except NoCredentials:
                 return False
         return self._known != refused
+
+    def ends_in(self) -> float | None:
+        """Less than so many seconds are left, although renewing begins long before; None while all is well."""
+        needed = getattr(self._provided, "refresh_needed", None)
+        if needed is None:
+            return None
+        return next((seconds for seconds in OVERDUE if needed(refresh_in=seconds)), None)
 
     def _still_valid(self) -> bool:
         needed = getattr(self._provided, "refresh_needed", None)

@@ -77,6 +77,7 @@ class LeanTransport:
     ) -> None:
         """`endpoint` gives a service's; `max_connections` is per host; `chance` is evenly drawn from [0, 1)."""
         self._credentials = credentials
+        self.credentials_end_in = credentials.ends_in
         self._endpoint = endpoint
         self._new_tls = tls
         self._tls: ssl.SSLContext | None = None

@@ -30,6 +30,10 @@ CONNECTIONS = 1000
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 
 
+INVOKE_HEADERS = {"x-amz-invocation-type": "InvocationType", "x-amz-log-type": "LogType"}
+"""What the SDK calls them."""
+
+
 class ReferenceTransport:
     """Makes a client at a service's first call; one more for calls never sent twice."""
 
@@ -139,6 +143,8 @@ async def _invoke(client: Any, operation: Operation, body: bytes) -> Any:
     arguments: dict[str, Any] = {"FunctionName": unquote(found[1])}
     if qualifier := parse_qs(parts.query).get("Qualifier"):
         arguments["Qualifier"] = qualifier[0]
+    for header, value in operation.headers:
+        arguments[INVOKE_HEADERS[header]] = value
     return await client.invoke(**arguments, Payload=body)
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -117,6 +117,12 @@ class Borrowed:
             await self._transports.take_back(*key)
 
 
+def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
+    """See `CredentialSource.ends_in`. The SDK's own clients do not tell."""
+    found: Callable[[], float | None] = getattr(transport, "credentials_end_in", lambda: None)
+    return found
+
+
 class Counted:
     """A transport whose calls are counted by outcome: ok, not_sent, lost, or the service's error code."""
 
@@ -124,6 +130,7 @@ class Counted:
         self._transport = transport
         self._requests = requests
         self.close = transport.close
+        self.credentials_end_in = credentials_end_in(transport)
 
     async def call(
         self,

@@ -1,7 +1,13 @@
-"""How tables reach the terminal, or the pipe."""
+"""How answers reach the terminal, or the pipe, and the words several commands share."""
+
+from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from poller.commands.client import Client, NoAnswer
+from poller.control.notes import span
 
 PIPE_WIDTH = 200
 """Columns where the output is no terminal, so that nothing is cut."""
@@ -19,3 +25,32 @@ def console() -> Console:
 def table(*columns: str) -> Table:
     """Build a table without lines, whose cells a script can still split."""
     return Table(*columns, box=None, pad_edge=False)
+
+
+def of_mapping(client: Client, mapping: str | None) -> dict[str, Any]:
+    """The daemon's status, of one mapping if named. Raises NoAnswer, also for a mapping the daemon does not have."""
+    status = client.status()
+    if mapping is None:
+        return status
+    chosen = [entry for entry in status["mappings"] if mapping in (entry["name"], entry["uuid"])]
+    if not chosen:
+        names = ", ".join(entry["name"] for entry in status["mappings"]) or "none"
+        raise NoAnswer(f"the poller at {client.address} has no mapping {mapping}; it has: {names}")
+    return {**status, "mappings": chosen}
+
+
+def clock(moment: str) -> str:
+    """Local time, without the date for what happens today."""
+    parsed = datetime.fromisoformat(moment).astimezone()
+    today = parsed.date() == datetime.now(UTC).astimezone().date()
+    return parsed.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+
+
+def lag_in_words(lag: dict[str, Any]) -> str | None:
+    """How far behind, and until when; None if nothing of it is known."""
+    known = [f"{lag['records']:,} records"] if lag["records"] is not None else []
+    known += [span(lag["seconds"])] if lag["seconds"] is not None else []
+    if lag["drained_in_seconds"]:
+        known.append(f"worked off in {span(lag['drained_in_seconds'])}")
+    known += [f"expires in {span(lag['expires_in_seconds'])}"] if lag["expires_in_seconds"] is not None else []
+    return ", ".join(known) or None

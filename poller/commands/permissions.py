@@ -6,6 +6,7 @@ What the configuration does not name is not in it: `kms:Decrypt` on a customer's
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from poller.configuration import AwsSettings, Configuration, EventSourceMapping, FunctionConfig
 
@@ -27,7 +28,7 @@ SOURCE_ACTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What reading each kind of source calls. IAM allows the batch forms of SQS by the action of the single one."""
 DESTINATION_ACTIONS: Mapping[str, str] = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "s3": "s3:PutObject"}
-"""What telling each kind of on-failure destination calls."""
+"""What sending to each kind of destination calls."""
 _SIDS: Mapping[str, str] = {"sqs": "Queues", "kinesis": "Streams", "dynamodb": "Tables"}
 
 
@@ -59,12 +60,6 @@ def principal_of(aws: AwsSettings) -> str:
     return aws.role_arn or _caller(aws)
 
 
-def function_actions(function: FunctionConfig) -> tuple[str, ...]:
-    """What invoking it needs, for a message about a refusal."""
-    found = {action for grant in _FUNCTIONS[function.type](function, "", "") for action in grant.actions}
-    return tuple(sorted(found))
-
-
 def function_arn(function: FunctionConfig, region: str, account: str) -> str:
     """The ARN of a Lambda function as policies name it, qualifier included; unnamed parts are the mapping's own."""
     name = function.name
@@ -82,8 +77,7 @@ def _of_mapping(mapping: EventSourceMapping) -> Grants:
     function = mapping.function
     for grant in _FUNCTIONS[function.type](function, mapping.region, mapping.source.account):
         yield from _as(function.aws, grant)
-    destination = mapping.on_failure_destination
-    if destination is not None:
+    for destination in mapping.destinations:
         service = destination.split(":")[2]
         # where S3Destination puts its objects
         resource = f"{destination}/aws/lambda/{mapping.uuid}/*" if service == "s3" else destination
@@ -106,14 +100,68 @@ def _lambda(function: FunctionConfig, region: str, account: str) -> Iterator[Gra
         yield Grant("Functions", ("lambda:InvokeFunction",), function_arn(function, region, account))
 
 
+def _web(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]:
+    sigv4 = function.web.sigv4 if function.web else None
+    if sigv4 is None:
+        return
+    account = _account_of(function.aws.role_arn) or account
+    if sigv4.service == "lambda":
+        yield from _function_url(function, sigv4.region or region, account)
+    elif sigv4.service == "execute-api":
+        host = urlsplit(function.url or "").hostname or ""
+        # behind a domain of one's own any API may be
+        api = host.partition(".")[0] if ".execute-api." in host else "*"
+        region = sigv4.region or region
+        # a path names a stage or leaves it out, which only the API knows
+        yield Grant(
+            "Apis", ("execute-api:Invoke",), f"arn:{_partition(region)}:execute-api:{region}:{account}:{api}/*/POST/*"
+        )
+
+
+def _function_url(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]:
+    # a URL does not tell whose it is
+    arn = function.function_arn or f"arn:{_partition(region)}:lambda:{region}:{account}:function:*"
+    yield Grant(
+        "FunctionUrls", ("lambda:InvokeFunctionUrl",), arn, ("StringEquals", "lambda:FunctionUrlAuthType", "AWS_IAM")
+    )
+    # asked for beside the other one since October 2025
+    yield Grant("FunctionUrls", ("lambda:InvokeFunction",), arn, ("Bool", "lambda:InvokedViaFunctionUrl", "true"))
+
+
+def _step_functions(function: FunctionConfig, _region: str, _account: str) -> Iterator[Grant]:
+    parts = (function.state_machine_arn or "").split(":")
+    # IAM names version and alias in a condition, not in the resource
+    qualifier = ("ForAnyValue:StringEquals", "states:StateMachineQualifier", parts[7]) if len(parts) > 7 else None
+    yield Grant("StateMachines", ("states:StartSyncExecution",), ":".join(parts[:7]), qualifier)
+
+
 def _nothing(_function: FunctionConfig, _region: str, _account: str) -> Iterator[Grant]:
     yield from ()
 
 
 _FUNCTIONS: Mapping[str, Callable[[FunctionConfig, str, str], Iterator[Grant]]] = {
     "lambda": _lambda,
-    "http": _nothing,
+    "function_url": _web,
+    "http": _web,
+    "runtime": _nothing,
+    "step_functions": _step_functions,
 }
+_SIGNED_FOR = frozenset({"lambda", "execute-api"})
+"""Services of signed requests whose actions are known here."""
+
+
+def remarks(configuration: Configuration) -> list[str]:
+    """What a person has to see to: what is wider than it could be, and what is missing."""
+    found = set()
+    for function in (mapping.function for mapping in configuration.mappings):
+        sigv4 = function.web.sigv4 if function.web else None
+        if sigv4 is None:
+            continue
+        if sigv4.service == "lambda" and function.function_arn is None:
+            found.add(f"{function.key}: a URL does not name its function; set function_arn, and no other is allowed")
+        elif sigv4.service not in _SIGNED_FOR:
+            found.add(f"{function.key}: requests are signed for {sigv4.service}; allow by hand what that asks for")
+    return sorted(found)
 
 
 def _document(grants: set[Grant]) -> dict[str, object]:

@@ -3,15 +3,14 @@
 import json
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
-from poller.commands.client import Client, NoAnswer
-from poller.commands.output import console, table
+from poller.commands.client import Client
+from poller.commands.output import clock, console, lag_in_words, of_mapping, table
 
 WATCH_SECONDS = 1.0
 _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
@@ -23,36 +22,26 @@ def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> 
         with suppress(KeyboardInterrupt):
             _watch(client, mapping, as_json=as_json)
     elif as_json:
-        print(json.dumps(_ask(client, mapping), indent=2))  # noqa: T201  (the command's answer)
+        print(json.dumps(of_mapping(client, mapping), indent=2))  # noqa: T201  (the command's answer)
     else:
-        console().print(_picture(_ask(client, mapping), detailed=mapping is not None))
-
-
-def _ask(client: Client, mapping: str | None) -> dict[str, Any]:
-    status = client.status()
-    if mapping is None:
-        return status
-    chosen = [entry for entry in status["mappings"] if mapping in (entry["name"], entry["uuid"])]
-    if not chosen:
-        names = ", ".join(entry["name"] for entry in status["mappings"]) or "none"
-        raise NoAnswer(f"the poller at {client.address} has no mapping {mapping}; it has: {names}")
-    return {**status, "mappings": chosen}
+        console().print(_picture(of_mapping(client, mapping), detailed=mapping is not None))
 
 
 def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
     if as_json:
         while True:
-            print(json.dumps(_ask(client, mapping)), flush=True)  # noqa: T201  (one line each, for another program)
+            print(json.dumps(of_mapping(client, mapping)), flush=True)  # noqa: T201  (one line each, for another program)
             time.sleep(WATCH_SECONDS)
     with Live(console=console(), auto_refresh=False) as live:
         while True:
-            live.update(_picture(_ask(client, mapping), detailed=mapping is not None), refresh=True)
+            live.update(_picture(of_mapping(client, mapping), detailed=mapping is not None), refresh=True)
             time.sleep(WATCH_SECONDS)
 
 
 def _picture(status: dict[str, Any], *, detailed: bool) -> RenderableType:
     parts: list[RenderableType] = [_overview(status["mappings"])]
     for mapping in status["mappings"]:
+        parts += [f"{mapping['name']}: {note['text']}" for note in mapping["notes"]]
         if mapping["unaccounted"]:
             parts.append(f"{mapping['name']}: {mapping['unaccounted']} records are unaccounted for; please report it")
         if detailed:
@@ -69,7 +58,7 @@ def _overview(mappings: list[dict[str, Any]]) -> Table:
     for mapping in mappings:
         counts = [str(mapping["counters"][name]) for name in _COUNTED]
         row = [mapping["name"], mapping["state"], _why(mapping["reason"]), *counts]
-        shown.add_row(*row, str(mapping["in_flight"]), _lag(mapping["lag"]))
+        shown.add_row(*row, str(mapping["in_flight"]), lag_in_words(mapping["lag"]) or "-")
     return shown
 
 
@@ -94,20 +83,6 @@ def _lanes(mapping: dict[str, Any]) -> Table:
 def _why(reason: dict[str, Any] | None) -> str:
     if reason is None:
         return "-"
-    times = [f"since {_clock(reason['since'])}"] if reason["since"] else []
-    times += [f"until {_clock(reason['until'])}"] if reason["until"] else []
+    times = [f"since {clock(reason['since'])}"] if reason["since"] else []
+    times += [f"until {clock(reason['until'])}"] if reason["until"] else []
     return f"{reason['code']}: {reason['text']}" + (f" ({', '.join(times)})" if times else "")
-
-
-def _clock(moment: str) -> str:
-    """Show local time, without the date for what happens today."""
-    parsed = datetime.fromisoformat(moment).astimezone()
-    today = parsed.date() == datetime.now(UTC).astimezone().date()
-    return parsed.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
-
-
-def _lag(lag: dict[str, Any]) -> str:
-    known = [f"{lag['records']} records"] if lag["records"] is not None else []
-    known += [f"{lag['seconds']:.0f} s"] if lag["seconds"] is not None else []
-    known += [f"expires in {lag['expires_in_seconds']:.0f} s"] if lag["expires_in_seconds"] is not None else []
-    return ", ".join(known) or "-"

@@ -97,6 +97,20 @@ def check_destination(arn: str) -> None:
         raise ValueError("is a FIFO queue or topic, which cannot be a destination, as in Lambda; name a standard one")
 
 
+def check_forward(arn: str, source: EventSource) -> None:
+    """Raises ValueError for what cannot take the messages of a queue as they are."""
+    try:
+        target = parse_source(arn)
+    except ValueError:
+        target = None
+    if target is None or target.kind != "sqs":
+        raise ValueError("must be the ARN of an SQS queue, such as arn:aws:sqs:eu-west-1:123456789012:unmatched")
+    if target.arn == source.arn:
+        raise ValueError("is the queue itself, in which its messages would go round for ever; name another queue")
+    if target.fifo and not source.fifo:
+        raise ValueError("is a FIFO queue, and messages of a standard queue have no group; name a standard one")
+
+
 def _resource_name(resource: str) -> str:
     """`stream/clicks/consumer/c:1` is the stream clicks, `table/t/stream/…` the table t, `cluster:c` the cluster c."""
     parts = re.split(r"[/:]", resource)

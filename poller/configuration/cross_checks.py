@@ -3,7 +3,8 @@
 import time
 from collections.abc import Iterator
 
-from poller.configuration.arns import EventSource, check_destination
+from poller.configuration.arns import EventSource, check_destination, check_forward
+from poller.configuration.functions import FunctionConfig
 from poller.configuration.parameters import WrittenMapping
 
 Finding = tuple[tuple[str | int, ...], str]
@@ -21,7 +22,8 @@ def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Findin
     if source.kind != "sqs":
         yield from _position(written, source)
         yield from _limits(written)
-    yield from _not_yet(written)
+    yield from _metrics(written)
+    yield from _no_match(written, source)
     if written.fifo_stop_at_first_failure and not source.fifo:
         yield ("fifo_stop_at_first_failure",), "is for FIFO queues only; remove it"
     if written.fifo_stop_at_first_failure and not written.function_response_types:
@@ -29,6 +31,17 @@ def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Findin
             ("fifo_stop_at_first_failure",),
             "needs partial batch responses; add function_response_types: [ReportBatchItemFailures]",
         )
+
+
+def cross_check_function(written: WrittenMapping, function: FunctionConfig) -> Iterator[Finding]:
+    """What a mapping asks of a function that it cannot do."""
+    if function.invocation_type != "Event":
+        return
+    reads = "reads the function's answer, and {} is invoked with invocation_type Event, whose answer never comes; "
+    if written.function_response_types:
+        yield ("function_response_types",), reads.format(function.key) + "remove one of the two"
+    if written.tumbling_window_in_seconds:
+        yield ("tumbling_window_in_seconds",), reads.format(function.key) + "remove one of the two"
 
 
 def _batching(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
@@ -98,9 +111,18 @@ def _limits(written: WrittenMapping) -> Iterator[Finding]:
             yield (at, "on_failure", "destination"), str(error)
 
 
-def _not_yet(written: WrittenMapping) -> Iterator[Finding]:
-    if written.filter_criteria is not None and written.filter_criteria.filters:
-        yield ("filter_criteria",), "is not supported yet; remove it, or filter in the function"
+def _no_match(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
+    if written.on_no_match is None:
+        return
+    if written.filter_criteria is None or not written.filter_criteria.filters:
+        yield ("on_no_match",), "needs filter_criteria: without filters every message matches; remove it"
+    try:
+        check_forward(written.on_no_match.send_to, source)
+    except ValueError as error:
+        yield ("on_no_match", "send_to"), str(error)
+
+
+def _metrics(written: WrittenMapping) -> Iterator[Finding]:
     for index, metric in enumerate(written.metrics_config.metrics if written.metrics_config else []):
         if metric != "EventCount":
             yield (("metrics_config", "metrics", index), f"{metric} is for Kafka sources; only EventCount is possible")

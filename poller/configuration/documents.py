@@ -102,7 +102,7 @@ class _Reader:
             pairs_of_items = zip(tree.value, node.value, strict=True)
             items = [self.with_lines(*pair, joined(path, index)) for index, pair in enumerate(pairs_of_items)]
             return replace(tree, value=items, line=_line(node))
-        return replace(tree, line=None if node is None else _line(node))
+        return replace(tree, line=None if node is None else _line(node), written=_unquoted(node))
 
     def build(self, node: yaml.Node, path: str = "") -> Node:
         self.count += 1
@@ -125,7 +125,7 @@ class _Reader:
             value = self.scalar(node, path)
             broken = len(self.problems) > said
         self.entered.pop()
-        return Node(value, self.origin, _line(node), broken=broken)
+        return Node(value, self.origin, _line(node), written=_unquoted(node), broken=broken)
 
     def mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
         if id(node) not in self.flattened:
@@ -218,6 +218,10 @@ def _unreadable_yaml(error: yaml.MarkedYAMLError) -> UnreadableError:
     mark = error.problem_mark or error.context_mark
     said = ", ".join(text for text in (error.context, error.problem, error.note) if text)
     return UnreadableError(f"is not YAML: {said}", None if mark is None else mark.line + 1)
+
+
+def _unquoted(node: yaml.Node | None) -> str | None:
+    return str(node.value) if isinstance(node, yaml.ScalarNode) and not node.style else None
 
 
 def _line(node: yaml.Node) -> int:

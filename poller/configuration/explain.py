@@ -88,6 +88,9 @@ def _text(detail: ErrorDetails, node: Node, model: type[BaseModel]) -> str:
         return text
     if given is None and _plain(text):
         return f"has no value; it {text}, or remove the key"
+    if text == _MAPPING and isinstance(given, str):
+        # not shown: what was written where keys belong may be one of their values, a token
+        return text
     if kind == "string_type" and isinstance(given, int | float):
         text += ", in quotes"
     return text if isinstance(given, dict | list) else f"is {_shown(given)}; it {text}" if _plain(text) else text

@@ -33,6 +33,9 @@ def web_address(value: str) -> str:
         port_is_valid = parts.port != 0
     except ValueError:
         port_is_valid = False
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        # not `must`, which would repeat the value
+        raise ValueError("holds a user or a password, which is sent nowhere and shows in logs; remove it")
     if not port_is_valid or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
         raise ValueError("must be a URL such as http://127.0.0.1:8080/")
     return value

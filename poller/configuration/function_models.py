@@ -75,7 +75,8 @@ class WrittenLambda(_Common):
     invocation_type: InvocationType = "RequestResponse"
     log_type: LogType = "None"
     rie: bool | None = None
-    timeout_seconds: Seconds = Field(default=LAMBDA_MOST_SECONDS, gt=0, le=LAMBDA_MOST_SECONDS)
+    timeout_seconds: Seconds | None = Field(default=None, gt=0, le=LAMBDA_MOST_SECONDS)
+    """By default 900, and 30 to hand an event over."""
     aws: AwsSettings = AwsSettings()
 
 

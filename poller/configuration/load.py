@@ -16,6 +16,7 @@ from poller.configuration.read_mappings import Functions, read_mapping, report_d
 from poller.configuration.settings import Settings, default_state
 from poller.configuration.spelling import Speller
 from poller.configuration.tree import Node, Origin, clashes, find, grow, overlay
+from poller.configuration.warnings import warnings_of
 from poller.errors import ConfigurationError
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
@@ -149,6 +150,7 @@ class _Loader:
                 if mapping is not None:
                     found.append((mapping, report))
         report_duplicates(found)
+        self.warnings += warnings_of([(mapping, report.place) for mapping, report in found])
         return [mapping for mapping, _ in found]
 
 

@@ -5,11 +5,12 @@ written is decided where it is read; nothing here knows files.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 from poller.configuration.arns import EventSource
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.settings import MIB, AwsSettings
+from poller.policy.filtering import Filter, Loads, SourceKind, compile_filters
 
 START_LANES = 5
 """Concurrent batches an SQS mapping starts with, as Lambda does."""
@@ -56,6 +57,7 @@ class EventSourceMapping:
     """-1 is for ever."""
     maximum_record_age_in_seconds: int = -1
     bisect_batch_on_function_error: bool = False
+    tumbling_window_in_seconds: int = 0
     on_failure_destination: str | None = None
     """ARN."""
     poll_interval_seconds: float = 1.0
@@ -72,10 +74,23 @@ class EventSourceMapping:
     """Our addition: how long messages are kept invisible before they are released."""
     failure_visibility_timeout_seconds: int | None = None
     """Our addition: shortens the wait for the next attempt; None leaves it to the queue's own timeout."""
+    filter_criteria: tuple[str, ...] = ()
+    """Patterns as JSON text; none lets everything pass."""
+    on_no_match: str | None = None
+    """Our addition: ARN of the queue that gets the messages no pattern matches; None deletes them."""
     fifo_stop_at_first_failure: bool = False
     """Our addition: a partial response keeps the rest of the failed message's group."""
     max_bytes_in_flight: int = 64 * MIB
     """Our addition: received and not yet settled or released."""
+
+    def criteria(self, loads: Loads | None = None) -> Filter:
+        """The patterns compiled; `loads` as of `compile_filters`."""
+        return compile_filters(self.filter_criteria, cast("SourceKind", self.source.kind), loads=loads)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """ARNs of all that records may be sent to instead of the function."""
+        return tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
 
     @property
     def report_batch_item_failures(self) -> bool:

@@ -14,6 +14,7 @@ from poller.configuration.fields import FilledText, Name, Seconds, Whole, Writte
 from poller.configuration.mapping import MOST_HOLD_SECONDS, OnRecreated, StartingPosition
 from poller.configuration.settings import LEAST_BYTES_IN_FLIGHT, MIB, AwsSettings
 from poller.configuration.sizes import Size
+from poller.policy.filtering import MOST_FILTERS
 
 SQS, KINESIS, DYNAMODB, DOCUMENTDB = "sqs", "kinesis", "dynamodb", "documentdb"
 _STREAMS = frozenset({KINESIS, DYNAMODB})
@@ -102,6 +103,7 @@ OWN: Mapping[str, frozenset[str]] = {
     "maximum_hold_seconds": frozenset({SQS}),
     "failure_visibility_timeout_seconds": frozenset({SQS}),
     "fifo_stop_at_first_failure": frozenset({SQS}),
+    "on_no_match": frozenset({SQS}),
     "poll_interval_seconds": _STREAMS,
     "idle_poll_interval_seconds": _STREAMS,
     "on_stream_recreated": _STREAMS,
@@ -137,8 +139,23 @@ class WrittenMetrics(Written):
     metrics: list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]] = Field(default_factory=list, max_length=3)
 
 
+class WrittenFilter(Written):
+    pattern: Any
+
+
 class WrittenFilters(Written):
-    filters: list[Any] = Field(default_factory=list)
+    filters: list[WrittenFilter] = Field(default_factory=list, max_length=MOST_FILTERS)
+
+
+class WrittenNoMatch(Written):
+    send_to: str
+
+
+def _on_no_match(value: Any) -> Any:
+    """`delete` is what is done without it. Raises ValueError."""
+    if value is not None and value != "delete" and not isinstance(value, dict):
+        raise ValueError("must be delete or {send_to: ARN}")
+    return None if value == "delete" else value
 
 
 class WrittenOnFailure(Written):
@@ -215,6 +232,7 @@ class WrittenMapping(Written):
     maximum_hold_seconds: Whole = Field(default=MOST_HOLD_SECONDS, ge=1, le=MOST_HOLD_SECONDS)
     failure_visibility_timeout_seconds: Whole | None = Field(default=None, ge=0, le=MOST_HOLD_SECONDS)
     fifo_stop_at_first_failure: bool = False
+    on_no_match: Annotated[WrittenNoMatch | None, BeforeValidator(_on_no_match)] = None
     max_bytes_in_flight: Size = Field(default=64 * MIB, ge=LEAST_BYTES_IN_FLIGHT)
 
 

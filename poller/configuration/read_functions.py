@@ -7,7 +7,14 @@ from typing import Any
 from poller.configuration.arns import parse_function_name
 from poller.configuration.explain import Report
 from poller.configuration.fields import is_name
-from poller.configuration.function_models import TYPES, WrittenLambda, WrittenStepFunctions, types_with
+from poller.configuration.function_models import (
+    LAMBDA_MOST_SECONDS,
+    LOCAL_SECONDS,
+    TYPES,
+    WrittenLambda,
+    WrittenStepFunctions,
+    types_with,
+)
 from poller.configuration.functions import (
     EMULATOR_NAME,
     EVENT_PAYLOAD_BYTES,
@@ -32,8 +39,6 @@ LATER_KEYS = frozenset(
         "client_certificate",
         "client_key",
         "hmac",
-        "invocation_type",
-        "log_type",
         "max_requests_per_second",
         "sigv4",
     }
@@ -116,9 +121,12 @@ def _lambda(key: str, model: WrittenLambda, _node: Node, aws: AwsSettings, repor
     if rie and event:
         report.say("Event is not supported by the Runtime Interface Emulator, which has no queue", "invocation_type")
     if event and model.log_type == "Tail":
-        report.say("Tail needs an answer, which invocation_type Event does not wait for; remove one", "log_type")
+        report.say("Tail needs the function's answer, which invocation_type Event does not wait for", "log_type")
+    given = common(key, model)
+    given["timeout_seconds"] = model.timeout_seconds or (LOCAL_SECONDS if event else LAMBDA_MOST_SECONDS)
+    given["concurrency"] = model.concurrency or (EMULATOR_CONCURRENCY if rie else None)
     return FunctionConfig(
-        **{**common(key, model), "concurrency": model.concurrency or (EMULATOR_CONCURRENCY if rie else None)},
+        **given,
         function_name=name.unqualified,
         qualifier=name.qualifier,
         invocation_type=model.invocation_type,

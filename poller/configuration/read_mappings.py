@@ -4,12 +4,13 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
-from poller.configuration.cross_checks import cross_check
+from poller.configuration.cross_checks import cross_check, cross_check_function
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.parameters import BATCH_SIZE_DEFAULT, SQS, TITLES, WrittenMapping, not_for
+from poller.configuration.patterns import read_patterns
 from poller.configuration.read_functions import implied_function
 from poller.configuration.settings import AwsSettings
 from poller.configuration.tree import Node
@@ -58,8 +59,13 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
         return None
     for below, text in cross_check(written, source):
         report.say(text, *below)
+    patterns = read_patterns(node, written, source, report)
     function = functions.named(written.function_name, written.aws.merged_over(aws), report)
-    return None if function is None else _resolved(written, source, function, functions, aws)
+    if function is None:
+        return None
+    for below, text in cross_check_function(written, function):
+        report.say(text, *below)
+    return replace(_resolved(written, source, function, functions, aws), filter_criteria=patterns)
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
@@ -140,6 +146,7 @@ def _resolved(
         aws=written.aws.merged_over(aws),
         maximum_hold_seconds=written.maximum_hold_seconds,
         failure_visibility_timeout_seconds=written.failure_visibility_timeout_seconds,
+        on_no_match=written.on_no_match.send_to if written.on_no_match else None,
         fifo_stop_at_first_failure=written.fifo_stop_at_first_failure,
         max_bytes_in_flight=written.max_bytes_in_flight,
     )

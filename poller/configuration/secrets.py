@@ -65,7 +65,8 @@ def _secret(value: object) -> object:
         return value
     if isinstance(value, str):
         return Secret.text(value)
-    raise ValueError("must be text, {env: NAME} or {file: PATH}")
+    # not `must`, which would repeat the value: a number, it may be the secret all the same
+    raise ValueError("is no secret: it must be text (a number in quotes), {env: NAME} or {file: PATH}")
 
 
 SecretText = Annotated[InstanceOf[Secret], BeforeValidator(_secret)]

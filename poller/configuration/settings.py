@@ -31,7 +31,7 @@ class AwsSettings(Written):
     endpoint_url: Endpoint | None = None
     profile: FilledText | None = None
     role_arn: FilledText | None = None
-    external_id: FilledText | None = None
+    external_id: FilledText | None = Field(default=None, repr=False)
     services: dict[FilledText, ServiceSettings] = Field(default_factory=dict)
     """By the SDK's service name, over the above."""
     transport: Literal["lean", "aiobotocore"] = "lean"

@@ -30,6 +30,8 @@ class Node:
     """The key it stands under, as the user spelled it."""
     hidden: bool = False
     """The value is a secret's and must not be shown."""
+    written: str | None = None
+    """A scalar's text, where it stands without quotes: YAML may read another value from it than JSON would."""
     broken: bool = False
     """A problem with it was reported already; what follows from it is noise."""
 

@@ -5,9 +5,11 @@ typed reason is healthy, so the outage of a function or source never makes us un
 """
 
 import asyncio
+from itertools import count
 
 from poller import telemetry
-from poller.runtime.status import DaemonStatus, MappingState, MappingStatus
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingState, MappingStatus
 
 LOOP_LAG_LIMIT = 5.0
 """Seconds. Heartbeats renew at half of at least 10 s: beyond this, messages could become visible while we hold them."""
@@ -15,6 +17,8 @@ READY_WITHIN = 10.0
 """Seconds after start by which the daemon is ready, whatever its sources say."""
 WATCH_INTERVAL = 2.0
 """Seconds between two looks at the loop; each costs idle CPU."""
+LOOKS_PER_SAMPLE = 10
+"""After so many of them the lag of every mapping is noted."""
 
 _AT_REST = frozenset({MappingState.DISABLED, MappingState.PAUSED, MappingState.STOPPED, MappingState.STOPPING})
 
@@ -57,11 +61,13 @@ async def watch(status: DaemonStatus) -> None:
     loop = asyncio.get_running_loop()
     log = telemetry.logger()
     was_healthy = True
-    while True:
+    for look in count():
         status.loop_seen = seen = loop.time()
         await asyncio.sleep(WATCH_INTERVAL)
         now = loop.time()
         status.loop_lag = now - seen - WATCH_INTERVAL
+        if not look % LOOKS_PER_SAMPLE:
+            status.sample(now)
         found = problems(status, now)
         if found and was_healthy:
             log.error("unhealthy", problems=found)

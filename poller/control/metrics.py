@@ -12,7 +12,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from poller.control.report import counters
-from poller.runtime.status import DaemonStatus, Histogram, MappingState, MappingStatus
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.histogram import Histogram
+from poller.runtime.status import MappingState, MappingStatus
 
 _EVENTS = {
     "polled": "Records received from the source",
@@ -25,6 +27,7 @@ _EVENTS = {
     "returned": "Records back to the source, by the poller or by timeout",
     "invoked": "Records handed to the function, retries included",
     "failed_invoke": "Records in failed invocations",
+    "filtered_not_json": "Of the filtered, records rejected only because their payload is not JSON",
     "deleted": "Records whose delete the source confirmed",
     "delete_failed": "Records in failed delete attempts",
 }
@@ -35,11 +38,11 @@ _GAUGES: dict[str, tuple[str, Callable[[MappingStatus], float | None]]] = {
         "Records nobody answers for; always 0",
         lambda mapping: mapping.account.unaccounted(mapping.in_flight()),
     ),
-    "iterator_age_seconds": ("Age of the last record of the last batch", lambda mapping: mapping.lag.iterator_age),
-    "source_lag_seconds": ("How far the mapping is behind its source", lambda mapping: mapping.lag.seconds),
+    "iterator_age_seconds": ("Age of the last record of the last batch", lambda mapping: mapping.lag().iterator_age),
+    "source_lag_seconds": ("How far the mapping is behind its source", lambda mapping: mapping.lag().seconds),
     "seconds_until_expiry": (
         "Until the oldest unsettled record is gone from the source",
-        lambda mapping: mapping.lag.expires_in_seconds,
+        lambda mapping: mapping.lag().expires_in_seconds,
     ),
 }
 

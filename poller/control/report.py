@@ -7,11 +7,12 @@ is null, times are ISO 8601 in UTC.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from poller.control.notes import notes
+from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.runtime.status import (
     Account,
-    ConfigurationStatus,
-    DaemonStatus,
     LaneStatus,
+    LastFailure,
     MappingState,
     MappingStatus,
     PartitionStatus,
@@ -34,6 +35,7 @@ TEXTS: dict[ReasonCode, str] = {
     ReasonCode.FUNCTION_FAILING: "the function fails; the pace is lowered",
     ReasonCode.RETRY: "the batch failed; it is tried again",
     ReasonCode.DESTINATION: "the on-failure destination does not accept what was given up; it is tried again",
+    ReasonCode.PARENT: "waits for its parents to be finished",
     ReasonCode.READ_AHEAD: "read as far ahead of the slowest lane as is allowed",
     ReasonCode.MEMORY: "the limit of bytes in flight is reached",
     ReasonCode.CREDENTIALS: "there are no valid AWS credentials",
@@ -69,6 +71,7 @@ MOST_TELLING_FIRST = (
     ReasonCode.READ_AHEAD,
     ReasonCode.MEMORY,
     ReasonCode.STREAM_DISABLED,
+    ReasonCode.PARENT,
     ReasonCode.STOPPING,
     ReasonCode.INVOKING,
     ReasonCode.WAITING_FOR_SLOT,
@@ -94,7 +97,7 @@ def render(status: DaemonStatus, now: float, wall: float) -> Json:
         "version": status.version,
         "started_at": iso(status.started_at),
         "configuration": _configuration(status.configuration),
-        "mappings": [_mapping(mapping, to_wall) for mapping in status.mappings],
+        "mappings": [_mapping(mapping, now, to_wall) for mapping in status.mappings],
     }
 
 
@@ -127,13 +130,14 @@ def counters(account: Account) -> dict[str, int]:
         "returned": account.returned,
         "invoked": account.invoked,
         "failed_invoke": account.failed_invoke,
+        "filtered_not_json": account.filtered_not_json,
         "deleted": account.deleted,
         "delete_failed": account.delete_failed,
     }
 
 
-def _mapping(mapping: MappingStatus, to_wall: ToWall) -> Json:
-    in_flight = mapping.in_flight()
+def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
+    in_flight, lag = mapping.in_flight(), mapping.lag()
     return {
         "name": mapping.name,
         "uuid": mapping.uuid,
@@ -141,49 +145,67 @@ def _mapping(mapping: MappingStatus, to_wall: ToWall) -> Json:
         "function": mapping.function,
         "tags": dict(mapping.tags),
         "state": mapping.state.value,
-        "reason": _reason(mapping_reason(mapping), to_wall),
+        "reason": _reason(mapping_reason(mapping, now), to_wall),
+        "notes": [{"code": code, "text": text} for code, text in notes(mapping, lag)],
         "counters": counters(mapping.account),
         "in_flight": in_flight,
         "unaccounted": mapping.account.unaccounted(in_flight),
         "lag": {
-            "records": mapping.lag.records,
-            "seconds": mapping.lag.seconds,
-            "expires_in_seconds": mapping.lag.expires_in_seconds,
+            "records": lag.records,
+            "seconds": lag.seconds,
+            "expires_in_seconds": lag.expires_in_seconds,
+            "drained_in_seconds": mapping.backlog.drained_in,
         },
         "last_result": mapping.last_result,
-        "partitions": [_partition(partition, to_wall) for partition in mapping.partitions],
+        "last_failure": _failure(mapping.last_failure, to_wall),
+        "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
     }
 
 
-def _partition(partition: PartitionStatus, to_wall: ToWall) -> Json:
+def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:
+    if failure is None:
+        return None
+    return {
+        "at": to_wall(failure.at),
+        "text": failure.text,
+        "request_id": failure.request_id,
+        "logs": failure.logs,
+    }
+
+
+def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
     return {
         "id": partition.id,
         "position": partition.position,
-        "reason": _reason(partition_reason(partition), to_wall),
-        "lanes": [_reason(_lane_reason(lane), to_wall) for lane in partition.lanes],
+        "behind_seconds": partition.behind(),
+        "reason": _reason(partition_reason(partition, now), to_wall),
+        "lanes": [_reason(_lane_reason(lane, now), to_wall) for lane in partition.lanes],
     }
 
 
-def mapping_reason(mapping: MappingStatus) -> Reason | None:
+def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     """Take the mapping's own reason, else that of its most telling partition."""
     if mapping.reason is not None:
         return mapping.reason
     if mapping.state is MappingState.DISABLED:
         return Reason(ReasonCode.DISABLED)
-    return _most_telling(partition_reason(partition) for partition in mapping.partitions)
+    return _most_telling(partition_reason(partition, now) for partition in mapping.partitions)
 
 
-def partition_reason(partition: PartitionStatus) -> Reason | None:
+def partition_reason(partition: PartitionStatus, now: float) -> Reason | None:
     """Take the partition's own reason, else that of its most telling lane: trouble first, then work, then quiet."""
-    return partition.reason or _most_telling(map(_lane_reason, partition.lanes))
+    return partition.reason or _most_telling(_lane_reason(lane, now) for lane in partition.lanes)
 
 
 def _most_telling(reasons: Iterable[Reason | None]) -> Reason | None:
     return min((reason for reason in reasons if reason), key=lambda reason: _RANK[reason.code], default=None)
 
 
-def _lane_reason(lane: LaneStatus) -> Reason:
-    return Reason(lane.code, lane.text, lane.since, lane.until)
+def _lane_reason(lane: LaneStatus, now: float) -> Reason:
+    text = lane.text
+    if lane.code is ReasonCode.WINDOW and lane.until is not None and not text:
+        text = f"a batch is open for {now - lane.since:.0f} of {lane.until - lane.since:.0f} s"
+    return Reason(lane.code, text, lane.since, lane.until)
 
 
 def reason_text(reason: Reason) -> str:

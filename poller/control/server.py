@@ -25,7 +25,7 @@ from poller.configuration.settings import ApiSettings
 from poller.control import health, report
 from poller.control.steering import Mappings, Steering
 from poller.errors import ConfigurationError, EnvironmentProblem
-from poller.runtime.status import DaemonStatus
+from poller.runtime.daemon_status import DaemonStatus
 
 SHUTDOWN_SECONDS = 1.0
 """Given to answers on their way when the daemon stops; all are small."""
@@ -83,7 +83,10 @@ class _Pages:
         return web.json_response({"status": "starting"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def status(self, _request: web.Request) -> web.Response:
+        # one that asks its source may take a moment, and all of them together not longer
+        await asyncio.gather(*(mapping.look() for mapping in self._status.mappings))
         now = asyncio.get_running_loop().time()
+        self._status.sample(now)
         return web.json_response(report.render(self._status, now, self._wall()))
 
     async def metrics(self, request: web.Request) -> web.Response:

@@ -69,7 +69,7 @@ class Steering:
             return web.json_response({"error": str(unknown)}, status=HTTPStatus.NOT_FOUND)
         except StateError as error:
             return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        reason = mapping_reason(status)
+        reason = mapping_reason(status, asyncio.get_running_loop().time())
         return web.json_response(
             {
                 "name": status.name,

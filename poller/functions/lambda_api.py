@@ -1,5 +1,7 @@
 """Functions behind the Lambda Invoke API, or an endpoint that speaks it, the Runtime Interface Emulator included."""
 
+import base64
+import binascii
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,6 +19,9 @@ RESPONSE_LIMIT = 6_291_556
 
 DETAIL = 300
 """Characters of a function's error message kept for log and status."""
+
+EMULATOR_BUSY = "the Runtime Interface Emulator runs one invocation at a time, and is busy with another caller's"
+"""What an empty answer of status 400 from it means."""
 
 BEFORE_THE_FUNCTION = frozenset(
     {
@@ -67,36 +72,40 @@ class LambdaFunction:
         timeout: float,
         payload_limit: int,
         rie: bool,
+        invocation_type: str = "RequestResponse",
+        log_type: str = "None",
     ) -> None:
-        """`function_name`: name, partial ARN or ARN without qualifier. `rie`: the emulator's errors come as 200s."""
+        """`function_name`: name, partial ARN or ARN without qualifier. `rie`: the emulator's errors come as 200s.
+
+        With the invocation type `Event` the answer says that Lambda's own queue has the event. With the log type `Tail`
+        it brings the last 4 KB of the function's log.
+        """
         self.name = name
         self.payload_limit = payload_limit
         self.timeout = timeout + READ_MARGIN
         self._transport = transport
         self._rie = rie
-        query = f"?{urlencode({'Qualifier': qualifier})}" if qualifier else ""
-        self._operation = Operation(
-            "lambda",
-            "Invoke",
-            content_type="application/json",
-            path=f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations{query}",
-            timeout=self.timeout,
-            resend=False,
-            max_reply_bytes=RESPONSE_LIMIT,
+        unusual = (
+            ("x-amz-invocation-type", invocation_type, "RequestResponse"),
+            ("x-amz-log-type", log_type, "None"),
         )
+        headers = tuple((header, value) for header, value, default in unusual if value != default)
+        self._operation = invoke_operation(function_name, qualifier, self.timeout, headers)
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
             reply = await self._transport.call(self._operation, event, trace=trace)
         except CallError as error:
+            if self._rie and isinstance(error, ServiceError) and error.status == 400 and not error.body:
+                return NotInvoked("throttled", EMULATOR_BUSY)
             return outcome_of(error)
         headers = reply.headers
         request_id = headers.get("x-amzn-requestid")
         version = headers.get("x-amz-executed-version")
         function_error = headers.get("x-amz-function-error")
         if function_error is None and not (self._rie and _emulator_error(reply.body)):
-            return Succeeded(reply.body, request_id, version)
+            return Succeeded(reply.body, request_id, version, _logs(reply))
         return Failed(
             "function_error",
             _detail(reply),
@@ -104,6 +113,7 @@ class LambdaFunction:
             version,
             reply.status,
             function_error or "Unhandled",
+            _logs(reply),
         )
 
     def refresh(self) -> None:
@@ -111,6 +121,23 @@ class LambdaFunction:
 
     async def close(self) -> None:
         """The transport is not ours to close."""
+
+
+def invoke_operation(
+    function_name: str, qualifier: str | None, timeout: float, headers: tuple[tuple[str, str], ...] = ()
+) -> Operation:
+    """One function's Invoke. `headers` name what is not the default, the type of invocation."""
+    query = f"?{urlencode({'Qualifier': qualifier})}" if qualifier else ""
+    return Operation(
+        "lambda",
+        "Invoke",
+        content_type="application/json",
+        path=f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations{query}",
+        timeout=timeout,
+        resend=False,
+        max_reply_bytes=RESPONSE_LIMIT,
+        headers=headers,
+    )
 
 
 def outcome_of(error: CallError) -> Outcome:
@@ -146,6 +173,16 @@ def _emulator_error(body: bytes) -> bool:
         return True
     answer = _object(body)
     return "errorMessage" in answer and "errorType" in answer
+
+
+def _logs(reply: Reply) -> str | None:
+    tail = reply.headers.get("x-amz-log-result")
+    if tail is None:
+        return None
+    try:
+        return base64.b64decode(tail).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _detail(reply: Reply) -> str:

@@ -17,8 +17,8 @@ ENVELOPE_BYTES = len(b'{"Records":[]}')
 SEPARATOR_BYTES = len(b",")
 
 Measure = Callable[[Sequence[Record]], int]
-"""Gives the exact length of the event these records would make. Costs an encoding pass, so it is asked for only when
-the bound could pass the limit."""
+"""Gives the exact length of the event these records would make, or none at all. Costs an encoding pass, so it is asked
+for only when the bound could pass the limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class BatchBuffer:
     bound of the added records' part of the event, cheap to have from the page they came in.
     """
 
-    __slots__ = ("_bound", "_exact", "_full", "_limits", "_measure", "_window_start", "records")
+    __slots__ = ("_bound", "_closed", "_exact", "_full", "_limits", "_measure", "_window_start", "records")
 
     def __init__(self, limits: BatchLimits, measure: Measure, now: float) -> None:
         self._limits = limits
@@ -50,6 +50,7 @@ class BatchBuffer:
         self._bound = ENVELOPE_BYTES
         self._exact = True
         self._full = False
+        self._closed = False
 
     @property
     def room(self) -> int:
@@ -73,10 +74,12 @@ class BatchBuffer:
         return rest
 
     def _add_measured(self, records: Sequence[Record]) -> Sequence[Record]:
-        if not self._exact:
+        # an event may hold more than its records, so even an empty one is measured
+        envelope = self._measure(())
+        if not (self._exact and self.records):
             self._bound, self._exact = self._measure(self.records), True
         for count, record in enumerate(records):
-            size = self._measure([record]) - ENVELOPE_BYTES + (SEPARATOR_BYTES if self.records else 0)
+            size = self._measure([record]) - envelope + (SEPARATOR_BYTES if self.records else 0)
             if self.records and self._bound + size > self._limits.payload:
                 return records[:count]
             # A record over the limit all by itself still makes a batch of its own: its failure is judged, not hidden
@@ -86,6 +89,8 @@ class BatchBuffer:
 
     def closes_in(self, now: float) -> float:
         """Seconds until the open batch is due; 0 when it is due now, infinite with nothing gathered."""
+        if self._closed:
+            return 0.0
         if not self.records:
             return inf
         if self._full or not self._limits.window:
@@ -93,10 +98,14 @@ class BatchBuffer:
         left = self._window_start + self._limits.window - now
         return left if left > 0 and left >= self._limits.shortest_wait else 0.0
 
+    def close(self) -> None:
+        """The batch is due now, whatever it holds, nothing included."""
+        self._closed = True
+
     def take(self) -> list[Record]:
         """The gathered records, in order; the buffer is empty after."""
         taken, self.records = self.records, []
-        self._bound, self._exact, self._full = ENVELOPE_BYTES, True, False
+        self._bound, self._exact, self._full, self._closed = ENVELOPE_BYTES, True, False, False
         return taken
 
     def invocation_completed(self, now: float) -> None:

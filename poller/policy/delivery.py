@@ -71,6 +71,16 @@ class Return:
 Step = Invoke | Wait | Settle | Discard | Expire | Return
 
 
+def refused(times: int) -> str:
+    """For people."""
+    return "refused once" if times == 1 else f"refused {times} times"
+
+
+def counted(records: Sequence[Record]) -> str:
+    """For people."""
+    return "1 record" if len(records) == 1 else f"{len(records)} records"
+
+
 class Delivery:
     """The delivery of one batch whose source holds the failed records (SQS: visibility timeout and redrive)."""
 
@@ -99,6 +109,11 @@ class Delivery:
         if self._refusals and now >= self.hold_until:
             return Return(self._parts.pop(), failed=False)
         return Invoke(self._parts[-1])
+
+    @property
+    def tried(self) -> str:
+        """See `poller.ports.Delivery.tried`."""
+        return f"{refused(self._refusals)}, {counted(self._parts[-1])}"
 
     def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
         """The outcome of the invocation that `next_step` asked for."""

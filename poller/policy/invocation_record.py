@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from poller.policy.response import Failed, Outcome, Succeeded
+from poller.policy.windows import Window, time_window_info
 from poller.record import Record
 
 VERSION = "1.0"
@@ -30,6 +31,8 @@ class Discarded:
     """Of the last invocation; None when there was none."""
     outcome: Outcome | None
     """Of the last invocation; None when there was none, and for a record too large to be sent."""
+    window: Window | None = None
+    """The tumbling window it belongs to. Without records it is the closing invocation that was given up."""
 
 
 def invocation_record(
@@ -55,7 +58,10 @@ def invocation_record(
         if response is not None:
             record["responseContext"] = response
     name, value = batch_info
-    return record | {"version": VERSION, "timestamp": iso_milliseconds(now), name: value}
+    record |= {"version": VERSION, "timestamp": iso_milliseconds(now), name: value}
+    if discarded.window is not None:
+        record["timeWindowInfo"] = time_window_info(discarded.window, final=not discarded.records)
+    return record
 
 
 def _response_context(outcome: Outcome | None) -> dict[str, Any] | None:

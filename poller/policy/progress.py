@@ -3,22 +3,32 @@
 from dataclasses import dataclass, field
 
 from poller.policy.frontier import highest, lowest
-from poller.policy.stream_delivery import PartState
+from poller.policy.parts import PartState
+from poller.policy.windows import NO_WINDOW, WindowProgress
 
 
 @dataclass(frozen=True, slots=True)
 class LaneProgress:
-    """One lane: stored and read as a whole, so that position and retry state always belong together."""
+    """One lane: stored and read as a whole, so that position, retry state and carried state always belong together."""
 
     position: str | None = None
     """Sequence number at and below which everything of this lane is settled; None before the first."""
     retry: tuple[PartState, ...] = ()
     """The batch in the middle of its delivery, front part last; empty where none was tried."""
+    window: WindowProgress = NO_WINDOW
+    """The tumbling window it stands in, with the state that is carried to the next invocation."""
 
     @property
     def furthest(self) -> str | None:
         """The last record this lane knows of."""
         return highest((self.position, *(part.last for part in self.retry)))
+
+    @property
+    def in_work(self) -> bool:
+        """Whether it has something to finish before its keys may be another lane's. Before its first position, a window
+        holds nothing yet.
+        """
+        return bool(self.retry) or (self.window.open is not None and self.position is not None)
 
 
 NOTHING_READ = LaneProgress()
@@ -47,11 +57,11 @@ class ShardProgress:
 
     def dealt_to(self, factor: int) -> "ShardProgress | None":
         """The same with so many lanes; None while keys cannot be dealt anew, since lanes stand at different positions
-        or one has a batch in work.
+        or one has a batch in work or an open window.
         """
         if len(self.lanes) == factor:
             return self
-        if any(lane.retry for lane in self.lanes) or len({lane.position for lane in self.lanes}) > 1:
+        if any(lane.in_work for lane in self.lanes) or len({lane.position for lane in self.lanes}) > 1:
             return None
         position = self.lanes[0].position if self.lanes else None
         return ShardProgress((LaneProgress(position),) * factor, self.initial)

@@ -10,6 +10,9 @@ stuck part at once. Knows no clock: `service_time` turns the caller's time into 
                          -> named records: settled up to the first of them, the rest is a new part
                          -> failed: bisected, or one attempt less
                          -> not invoked: the same again, no attempt spent
+
+In a tumbling window the answer's state goes to the next invocation together with what it settles. A part without
+records is the invocation that closes the window.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +20,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from poller.policy.backoff import RETRY, Chance
-from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait
-from poller.policy.invocation_record import Condition, Discarded
+from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
+from poller.policy.parts import Part, PartState, rebuilt
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
+from poller.policy.windows import TumblingWindows, answered_state
 from poller.record import Record
 
 FOR_EVER = -1
@@ -36,32 +40,6 @@ class StreamPolicy:
     report_batch_item_failures: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PartState:
-    """A part as it is stored: enough to build it again from the records of its lane, read once more."""
-
-    count: int
-    first: str
-    last: str
-    """Sequence numbers."""
-    attempts: int = 0
-    request_id: str | None = None
-    outcome: Succeeded | Failed | None = None
-    awaiting: Condition | None = None
-
-
-@dataclass(slots=True)
-class _Part:
-    records: Sequence[Record]
-    attempts: int = 0
-    """Attempts that failed."""
-    request_id: str | None = None
-    outcome: Outcome | None = None
-    """Of the last attempt; None before the first, and for a record too large to be sent."""
-    awaiting: Condition | None = None
-    """Given up, and the destination has not been told yet."""
-
-
 class StreamDelivery:
     """The delivery of one batch of a lane."""
 
@@ -73,6 +51,7 @@ class StreamDelivery:
         "_refusals",
         "_service_time",
         "_steps",
+        "_windows",
         "failed",
         "failure",
         "gap",
@@ -85,14 +64,16 @@ class StreamDelivery:
         *,
         arrival: Callable[[Record], float],
         service_time: Callable[[float], float | None],
+        windows: TumblingWindows,
     ) -> None:
         """`service_time` gives the service's clock at a moment of the caller's, None while it is not known: then no
-        age is judged.
+        age is judged. `windows` are the lane's; without records the batch closes the one that is open.
         """
-        self._parts = [_Part(records)]
+        self._parts = [Part(records)]
         self._policy = policy
         self._age = arrival
         self._service_time = service_time
+        self._windows = windows
         self._steps: list[Step] = []
         self._refusals = 0
         self._horizon: str | None = None
@@ -110,7 +91,7 @@ class StreamDelivery:
                 return None
             part = self._parts[-1]
             if part.awaiting is not None:
-                return Discard(_discarded(part, part.awaiting))
+                return Discard(part.discarded(part.awaiting, self._windows.open))
             if self._horizon is not None and self._gone(part, int(self._horizon)):
                 continue
             if self._give_up_old(part, now):
@@ -118,6 +99,7 @@ class StreamDelivery:
             if self._exhausted(part):
                 part.awaiting = "RetryAttemptsExhausted"
                 continue
+            self._windows.enter(part.records)
             return Invoke(part.records)
         return self._steps.pop(0)
 
@@ -141,35 +123,62 @@ class StreamDelivery:
             self.failure = f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error
             self._fail(part, outcome, chance)
 
-    def _report_too_large(self, part: _Part, outcome: TooLarge, chance: Chance) -> None:
+    @property
+    def tried(self) -> str:
+        """See `poller.ports.Delivery.tried`."""
+        part, limit = self._parts[-1], self._policy.maximum_retry_attempts
+        if self._refusals:
+            tries = refused(self._refusals)
+        elif part.attempts:
+            tries = f"retry {part.attempts} of {'any number' if limit == FOR_EVER else limit}"
+        else:
+            tries = "next try"
+        if not part.records:
+            return f"{tries}, the end of a window"
+        return f"{tries}, {counted(part.records)} from sequence number {part.records[0].identifier}"
+
+    def _report_too_large(self, part: Part, outcome: TooLarge, chance: Chance) -> None:
         if len(part.records) > 1:
             self._split(part, len(part.records) // 2)
             return
         self.failure = f"payload too large: {outcome.detail}"
-        self.failed = 1
+        self.failed = len(part.records)
         self._spend(part, None, chance)
 
-    def _report_answer(self, part: _Part, outcome: Succeeded, chance: Chance) -> None:
+    def _report_answer(self, part: Part, outcome: Succeeded, chance: Chance) -> None:
         records = part.records
         named: frozenset[str] | None = frozenset()
+        state = None if self._windows.open is None else answered_state(outcome.body)
         if self._policy.report_batch_item_failures:
             named = failed_identifiers(outcome.body, {record.identifier for record in records})
-        if named is None:
+        if self._windows.open is not None and state is None:
+            self.failure = "the answer holds no object `state`, which a tumbling window needs"
+            self._fail(part, outcome, chance)
+        elif named is None:
             self.failure = "the answer is not a valid partial batch response"
             self._fail(part, outcome, chance)
         elif not named:
             self._parts.pop()
-            self._steps.append(Settle(records))
+            self._settle(records, state)
         else:
             reached = next(index for index, record in enumerate(records) if record.identifier == min(named, key=int))
             if not reached:
                 self._fail(part, outcome, chance)
             else:
-                self._parts[-1] = _Part(records[reached:])
-                self._steps += [Settle(records[:reached]), Wait(RETRY.delay(1, chance), None)]
+                self._parts[-1] = Part(records[reached:])
+                self._settle(records[:reached], state)
+                self._steps.append(Wait(RETRY.delay(1, chance), None))
             self.failed = len(named)
 
-    def _fail(self, part: _Part, outcome: Succeeded | Failed, chance: Chance) -> None:
+    def _settle(self, records: Sequence[Record], state: bytes | None) -> None:
+        """The function is done with these, or with their window when there are none."""
+        self._steps.append(Settle(records))
+        if not records:
+            self._windows.closed()
+        elif state is not None and self._windows.carry(state, len(records)):
+            self._parts.append(Part(()))
+
+    def _fail(self, part: Part, outcome: Succeeded | Failed, chance: Chance) -> None:
         self.failed = len(part.records)
         if self._policy.bisect_batch_on_function_error and len(part.records) > 1:
             self._split(part, len(part.records) // 2)
@@ -177,21 +186,21 @@ class StreamDelivery:
             return
         self._spend(part, outcome, chance)
 
-    def _spend(self, part: _Part, outcome: Succeeded | Failed | None, chance: Chance) -> None:
+    def _spend(self, part: Part, outcome: Succeeded | Failed | None, chance: Chance) -> None:
         part.attempts += 1
         part.outcome = outcome
         if not self._exhausted(part):
             self._steps.append(Wait(RETRY.delay(part.attempts, chance), None))
 
-    def _split(self, part: _Part, half: int) -> None:
+    def _split(self, part: Part, half: int) -> None:
         """Both halves are new parts: a split spends no attempt."""
-        self._parts[-1:] = [_Part(part.records[half:]), _Part(part.records[:half])]
+        self._parts[-1:] = [Part(part.records[half:]), Part(part.records[:half])]
 
-    def _exhausted(self, part: _Part) -> bool:
+    def _exhausted(self, part: Part) -> bool:
         limit = self._policy.maximum_retry_attempts
         return limit != FOR_EVER and part.attempts > limit
 
-    def _give_up_old(self, part: _Part, now: float) -> bool:
+    def _give_up_old(self, part: Part, now: float) -> bool:
         """Whether records of the part are too old; if so it is taken apart. Arrival times need not rise."""
         limit = self._policy.maximum_record_age_in_seconds
         if limit == FOR_EVER:
@@ -200,6 +209,8 @@ class StreamDelivery:
         if wall is None:
             return False
         oldest = wall - limit
+        if not part.records:
+            return self._give_up_closing(part, oldest)
         if not any(self._age(record) < oldest for record in part.records):
             return False
         runs = [(old, list(run)) for old, run in groupby(part.records, lambda record: self._age(record) < oldest)]
@@ -216,7 +227,16 @@ class StreamDelivery:
         ]
         return True
 
-    def _gone(self, part: _Part, horizon: int) -> bool:
+    def _give_up_closing(self, part: Part, oldest: float) -> bool:
+        """The closing of a window is as old as its end. It is tried once at least, for its records were in time."""
+        window = self._windows.open
+        assert window is not None
+        if window.end >= oldest or not part.attempts:
+            return False
+        part.awaiting = "RecordAgeExceeded"
+        return True
+
+    def _gone(self, part: Part, horizon: int) -> bool:
         """Whether the source no longer holds the first records of a part that failed before."""
         if not part.attempts and not self._refusals:
             return False
@@ -236,7 +256,8 @@ class StreamDelivery:
 
     def accepted(self) -> None:
         """What the last Discard gave up has been told of, or nobody wants to know."""
-        self._parts.pop()
+        if not self._parts.pop().records:
+            self._windows.closed()
 
     def remaining(self) -> list[Record]:
         """What has not left yet, in order, for a stop that cannot wait."""
@@ -248,36 +269,12 @@ class StreamDelivery:
         parts = self._parts
         if not parts or (len(parts) == 1 and not parts[0].attempts and parts[0].awaiting is None):
             return ()
-        return tuple(
-            PartState(
-                len(part.records),
-                part.records[0].identifier,
-                part.records[-1].identifier,
-                part.attempts,
-                part.request_id,
-                part.outcome if isinstance(part.outcome, Succeeded | Failed) else None,
-                part.awaiting,
-            )
-            for part in parts
-        )
+        return tuple(part.state() for part in parts)
 
     def restore(self, stored: Sequence[PartState]) -> bool:
         """Take the stored stack over, if this batch holds exactly its records. Says whether it did."""
-        records = self._parts[0].records
-        parts, begin = [], 0
-        for state in reversed(stored):
-            part = records[begin : begin + state.count]
-            begin += state.count
-            if len(part) < state.count or (part[0].identifier, part[-1].identifier) != (state.first, state.last):
-                return False
-            parts.append(_Part(part, state.attempts, state.request_id, state.outcome, state.awaiting))
-        if begin != len(records):
+        parts = rebuilt(stored, self._parts[0].records)
+        if parts is None:
             return False
-        self._parts = parts[::-1]
+        self._parts = parts
         return True
-
-
-def _discarded(part: _Part, condition: Condition) -> Discarded:
-    # 1 also for a record that expired before any attempt, as recorded from AWS
-    outcome = None if condition == "RecordAgeExceeded" else part.outcome
-    return Discarded(part.records, condition, max(1, part.attempts), part.request_id, outcome)

@@ -14,12 +14,12 @@ from poller.policy.backoff import RETRY, Chance
 from poller.policy.batching import BatchBuffer, BatchLimits
 from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
 from poller.policy.invocation_record import Discarded
-from poller.policy.response import NotInvoked, Outcome, TooLarge
+from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.ports import Delivery, Function, Lane
 from poller.record import Record
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
-from poller.runtime.status import Account, LaneStatus, MappingStatus, ReasonCode
+from poller.runtime.status import Account, LaneStatus, LastFailure, MappingStatus, ReasonCode
 
 CONNECT_MARGIN = 30.0
 """Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the
@@ -76,6 +76,8 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
                     if rest:
                         page.records = rest
                         lane.put_back(page)
+                if page.ends_batch:
+                    buffer.close()
             else:
                 await _deliver(lane, lane.delivery(buffer.take()), context, status, time)
                 buffer.invocation_completed(time())
@@ -208,6 +210,8 @@ async def _give_up(
 def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
     """Let pace, status and log know how an invocation ended."""
     status, admission = context.status, context.admission
+    if isinstance(outcome, Succeeded | Failed) and outcome.logs is not None:
+        context.log.debug("function_logs", function=status.function, request_id=outcome.request_id, logs=outcome.logs)
     if isinstance(outcome, NotInvoked):
         admission.failed(now)
         context.log.tell(
@@ -220,16 +224,16 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
         )
     elif delivery.failure is not None:
         status.last_result = "PROBLEM: Function call failed"
+        status.last_failure = _last_failure(outcome, delivery.failure, now)
         if not context.report_batch_item_failures:
             admission.failed(now)
-        request_id = None if isinstance(outcome, TooLarge) else outcome.request_id
         context.log.tell(
             "batch_failed",
             now,
             function=status.function,
             why=delivery.failure,
             records=len(records),
-            request_id=request_id,
+            request_id=status.last_failure.request_id,
         )
     elif not isinstance(outcome, TooLarge):
         status.last_result = "OK"
@@ -244,12 +248,18 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
             )
 
 
+def _last_failure(outcome: Failed | Succeeded | TooLarge, why: str, now: float) -> LastFailure:
+    if isinstance(outcome, TooLarge):
+        return LastFailure(now, why)
+    return LastFailure(now, why, outcome.request_id, outcome.logs)
+
+
 def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
     """What a batch that waits waits for."""
     if refusal is None:
-        return ReasonCode.RETRY, delivery.failure or ""
+        return ReasonCode.RETRY, f"{delivery.tried}: {delivery.failure or 'records were named as failed'}"
     code = ReasonCode.THROTTLED if refusal.code == "throttled" else ReasonCode.FUNCTION_UNAVAILABLE
-    return code, refusal.detail
+    return code, f"{delivery.tried}: {refusal.detail}"
 
 
 def _release(lane: Lane, records: Sequence[Record], context: LaneContext, *, failed: bool) -> None:

@@ -7,10 +7,12 @@ Times named `now`, `since`, `until` and `deadline` are the event loop's `time()`
 time.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from poller.policy.backlog import Backlog
+from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
 
 
 class ReasonCode(StrEnum):
@@ -28,6 +30,7 @@ class ReasonCode(StrEnum):
     RETRY = "retry"
     DESTINATION = "destination"
     READ_AHEAD = "read_ahead"
+    PARENT = "parent"
     MEMORY = "memory"
     CREDENTIALS = "credentials"
     ACCESS_DENIED = "access_denied"
@@ -55,47 +58,6 @@ class MappingState(StrEnum):
     STOPPED = "stopped"
     PAUSED = "paused"
     DISABLED = "disabled"
-
-
-DURATION_BOUNDS = (
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    30.0,
-    60.0,
-    120.0,
-    300.0,
-    600.0,
-    900.0,
-)
-"""Seconds; the last is Lambda's longest timeout."""
-BATCH_SIZE_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
-"""Records; the last is the largest batch size AWS allows."""
-
-
-class Histogram:
-    """Counts per bucket, not cumulated; the last bucket takes what is above every bound."""
-
-    __slots__ = ("bounds", "buckets", "total")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.buckets = [0] * (len(bounds) + 1)
-        self.total = 0.0
-        """Sum of everything observed."""
-
-    def observe(self, value: float) -> None:
-        """Count a value into the first bucket whose bound is not below it."""
-        self.buckets[bisect_left(self.bounds, value)] += 1
-        self.total += value
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +89,8 @@ class Account:
     """Records in invocations, retries included."""
     failed_invoke: int = 0
     """Records in invocations that failed, those named by a partial batch response included."""
+    filtered_not_json: int = 0
+    """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
     deleted: int = 0
     """Records whose delete the source confirmed."""
     delete_failed: int = 0
@@ -198,6 +162,14 @@ class LaneStatus:
         self.deadline = deadline
 
 
+def _nothing() -> int:
+    return 0
+
+
+def _unknown() -> None:
+    return None
+
+
 @dataclass(slots=True, eq=False)
 class PartitionStatus:
     """One partition. Without a reason of its own, that of its most telling lane stands."""
@@ -207,13 +179,16 @@ class PartitionStatus:
     """Durable position in a stream; None where the source keeps none."""
     reason: Reason | None = None
     lanes: list[LaneStatus] = field(default_factory=list)
+    behind: Callable[[], float | None] = _unknown
+    """Seconds this partition is behind its source."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Lag:
     """How far a mapping is behind its source. None is not known."""
 
     records: int | None = None
+    """Waiting at the source and not received yet."""
     seconds: float | None = None
     expires_in_seconds: float | None = None
     """Until the oldest record not yet settled is gone from the source."""
@@ -221,8 +196,19 @@ class Lag:
     """Seconds, streams only: age of the last record of the last batch."""
 
 
-def _nothing() -> int:
-    return 0
+async def _nothing_to_ask() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The last invocation that failed as a whole."""
+
+    at: float
+    text: str
+    request_id: str | None = None
+    logs: str | None = None
+    """The end of the function's log, where it gives one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -242,20 +228,46 @@ class MappingStatus:
     in_flight: Callable[[], int] = _nothing
     """Records received and not yet ended; asked when somebody looks."""
     partitions: list[PartitionStatus] = field(default_factory=list)
+    waiting: Sequence[PartitionStatus] = ()
+    """Partitions that may not run yet, each with its reason."""
     reached: bool = False
     """The source answered once, or the reason says why it cannot be reached. Stays true: readiness asks only for the
     start."""
     last_result: str | None = None
     """As AWS's LastProcessingResult."""
-    lag: Lag = field(default_factory=Lag)
+    last_failure: LastFailure | None = None
+    lag: Callable[[], Lag] = Lag
+    """Measured when somebody looks."""
+    look: Callable[[], Awaitable[None]] = _nothing_to_ask
+    """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
+    backlog: Backlog = field(default_factory=Backlog)
+    """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    credentials_end_in: Callable[[], float | None] = _unknown
+    """Less than so many seconds are left to credentials that could not be renewed; None while all is well with them."""
+    _passed: int = 0
+    _filtered_before: int = 0
+
+    def sample(self, now: float) -> None:
+        """Now and then, for what only time tells: whether the lag shrinks, whether a filter passes anything."""
+        lag = self.lag()
+        self.backlog.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        account = self.account
+        passed = account.polled - account.filtered
+        if passed != self._passed:
+            self._passed, self._filtered_before = passed, account.filtered
+
+    @property
+    def filtered_in_a_row(self) -> int:
+        """Records that did not match the filter criteria, since the last that did; as of the last sample."""
+        return self.account.filtered - self._filtered_before
 
     def rest(self, state: MappingState, reason: Reason | None) -> None:
         """Nothing runs: of the run that ended only positions are still shown."""
         self.state, self.reason, self.trouble = state, reason, None
-        self.in_flight, self.lag = _nothing, Lag()
+        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
         for partition in self.partitions:
-            partition.reason = None
+            partition.reason, partition.behind = None, _unknown
             partition.lanes.clear()
 
     def show_troubles(self) -> None:
@@ -265,36 +277,3 @@ class MappingStatus:
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
         self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
         self.reason = troubles[0] if troubles else None
-
-
-@dataclass(slots=True, eq=False)
-class ConfigurationStatus:
-    """When what runs was read, and what was refused since, with its problems. Seconds since the epoch."""
-
-    loaded_at: float
-    refused_at: float | None = None
-    problems: list[str] = field(default_factory=list)
-
-
-AwsRequests = Mapping[tuple[str, str, str], int]
-"""Number of AWS requests by service, operation and outcome; the transport's own, live."""
-
-
-@dataclass(slots=True, eq=False)
-class DaemonStatus:
-    """The whole process."""
-
-    version: str
-    started_at: float
-    started: float
-    """The same moment in the loop's time."""
-    configuration: ConfigurationStatus | None = None
-    mappings: list[MappingStatus] = field(default_factory=list)
-    aws_requests: AwsRequests = field(default_factory=dict)
-    loop_seen: float | None = None
-    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
-    loop cannot write down its own lag."""
-    loop_lag: float = 0.0
-    """Seconds the watcher woke too late, last time."""
-    died: list[str] = field(default_factory=list)
-    """Names of tasks that ended although they never may."""

@@ -40,7 +40,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop or its end."""
     time = asyncio.get_running_loop().time
     status, stop = context.status, context.admission.stop
-    shown = PartitionStatus(id=partition.name)
+    shown = PartitionStatus(id=partition.name, behind=partition.behind)
     status.partitions.append(shown)
     failures = 0
     while not stop.soft and not partition.finished:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from poller.errors import StateError
 from poller.policy.progress import ShardProgress, StreamProgress
-from poller.state.rows import LaneRow, ShardRow, retry_text, shards_of
+from poller.state.rows import LaneRow, ShardRow, retry_text, shards_of, window_text
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS mappings (
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS shards (
     PRIMARY KEY (uuid, shard)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lanes (
-    uuid TEXT NOT NULL, shard TEXT NOT NULL, lane INTEGER NOT NULL, position TEXT, retry TEXT,
+    uuid TEXT NOT NULL, shard TEXT NOT NULL, lane INTEGER NOT NULL, position TEXT, retry TEXT, window TEXT,
     PRIMARY KEY (uuid, shard, lane)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS paused (uuid TEXT PRIMARY KEY, since REAL NOT NULL) STRICT, WITHOUT ROWID;
@@ -51,8 +51,15 @@ class Database:
                 self._database.execute("PRAGMA journal_mode = WAL")
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.executescript(SCHEMA)
+                self._add_columns()
         except sqlite3.Error as error:
             raise self._trouble(error) from error
+
+    def _add_columns(self) -> None:
+        """What tables of an older schema lack."""
+        columns = {name for _, name, *_ in self._database.execute("PRAGMA table_info(lanes)")}
+        if "window" not in columns:
+            self._database.execute("ALTER TABLE lanes ADD COLUMN window TEXT")
 
     def _trouble(self, error: Exception) -> StateError:
         return StateError(
@@ -71,7 +78,7 @@ class Database:
                 "SELECT shard, initial, finished FROM shards WHERE uuid = ?", (uuid,)
             ).fetchall()
             lanes: list[LaneRow] = self._database.execute(
-                "SELECT shard, lane, position, retry FROM lanes WHERE uuid = ? ORDER BY shard, lane", (uuid,)
+                "SELECT shard, lane, position, retry, window FROM lanes WHERE uuid = ? ORDER BY shard, lane", (uuid,)
             ).fetchall()
             name, arn, epoch, start = row
             return StreamProgress(name, arn, epoch, start, shards_of(shards, lanes))
@@ -102,11 +109,13 @@ class Database:
                 surplus.append((uuid, shard_id, len(progress.lanes)))
             for number, lane in enumerate(progress.lanes):
                 if before is None or number >= len(before.lanes) or before.lanes[number] != lane:
-                    lanes.append((uuid, shard_id, number, lane.position, retry_text(lane.retry)))
+                    lanes.append(
+                        (uuid, shard_id, number, lane.position, retry_text(lane.retry), window_text(lane.window))
+                    )
         return [
             ("INSERT OR REPLACE INTO shards VALUES (?, ?, ?, ?)", shards),
             ("DELETE FROM lanes WHERE uuid = ? AND shard = ? AND lane >= ?", surplus),
-            ("INSERT OR REPLACE INTO lanes VALUES (?, ?, ?, ?, ?)", lanes),
+            ("INSERT OR REPLACE INTO lanes VALUES (?, ?, ?, ?, ?, ?)", lanes),
         ]
 
     def drop(self, uuid: str, shard_ids: Collection[str]) -> None:

@@ -5,14 +5,15 @@ from dataclasses import asdict
 from typing import Any
 
 from poller import codec
+from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.response import Failed, Succeeded
-from poller.policy.stream_delivery import PartState
+from poller.policy.windows import NO_WINDOW, Window, WindowProgress
 
 ShardRow = tuple[str, int, int]
 """Shard id, initial, finished."""
-LaneRow = tuple[str, int, str | None, str | None]
-"""Shard id, number of the lane, position, retry state."""
+LaneRow = tuple[str, int, str | None, str | None, str | None]
+"""Shard id, number of the lane, position, retry state, tumbling window."""
 
 _OUTCOMES: dict[str, type[Succeeded] | type[Failed]] = {"succeeded": Succeeded, "failed": Failed}
 MOST_DETAIL = 2000
@@ -49,11 +50,29 @@ def _part(row: dict[str, Any]) -> PartState:
     return PartState(**row, outcome=_OUTCOMES[outcome.pop("kind")](**outcome) if outcome else None)
 
 
+def window_text(progress: WindowProgress) -> str | None:
+    """JSON of a lane's windows, None for none."""
+    if progress == NO_WINDOW:
+        return None
+    window = progress.open
+    row = None if window is None else asdict(window) | {"state": window.state.decode()}
+    return codec.dumps({"open": row, "closed_to": progress.closed_to}).decode()
+
+
+def window_of(text: str | None) -> WindowProgress:
+    """Raises as `retry_of` does."""
+    if text is None:
+        return NO_WINDOW
+    row = codec.loads(text.encode())
+    window = row["open"]
+    return WindowProgress(window and Window(**window | {"state": window["state"].encode()}), row["closed_to"])
+
+
 def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> dict[str, ShardProgress]:
     """`lane_rows` in the order of their numbers. Raises as `retry_of` does."""
     lanes: dict[str, list[LaneProgress]] = {}
-    for shard_id, _, position, retry in lane_rows:
-        lanes.setdefault(shard_id, []).append(LaneProgress(position, retry_of(retry)))
+    for shard_id, _, position, retry, window in lane_rows:
+        lanes.setdefault(shard_id, []).append(LaneProgress(position, retry_of(retry), window_of(window)))
     return {
         shard_id: ShardProgress(tuple(lanes.get(shard_id, ())), bool(initial), bool(finished))
         for shard_id, initial, finished in shard_rows

@@ -144,6 +144,22 @@ async def test_a_renewal_that_fails_before_the_end_changes_nothing() -> None:
     assert (await source.current()).access_key == "3"
 
 
+async def test_how_long_credentials_last_is_told_only_when_they_should_have_been_renewed() -> None:
+    source = Chain(Role(minutes=60).credentials).source()
+    assert source.ends_in() is None
+    await source.current()
+    assert source.ends_in() is None
+    source = Chain(Role(minutes=4).credentials).source()
+    await source.current()
+    assert source.ends_in() == 300
+
+
+async def test_credentials_without_an_end_never_end() -> None:
+    source = Chain(lambda: AioCredentials("key", "secret")).source()
+    await source.current()
+    assert source.ends_in() is None
+
+
 async def test_expired_credentials_that_cannot_be_renewed_are_not_used() -> None:
     role = Role(minutes=-1)
     role.broken = True

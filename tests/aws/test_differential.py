@@ -1,5 +1,7 @@
 """Both transports hold the same recorded conversations, and nobody above them could tell which it was."""
 
+from dataclasses import replace
+
 import pytest
 
 from poller.aws.port import Operation
@@ -35,6 +37,34 @@ async def test_a_success_is_the_same_reply(operation: Operation, data: bytes) ->
     )
     if b"chunked" not in data:
         assert data.endswith(by_lean.result["body"])
+
+
+async def test_a_trace_goes_along_unsigned_and_only_where_there_is_one() -> None:
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+    for new in BOTH.values():
+        replay = Replay([says(answer(200, {}))])
+        async with serving(replay) as server:
+            transport = new(str(server.origin), [])
+            for each in (trace, None):
+                await transport.call(INVOKE, b"{}", trace=each)
+            await transport.close()
+        heads = [request.partition(b"\r\n\r\n")[0].decode().lower() for request in replay.requests]
+        lines = [line for head in heads for line in head.split("\r\n") if line.startswith("x-amzn-trace-id")]
+        assert lines == [f"x-amzn-trace-id: {trace.lower()}"]
+        assert "x-amzn-trace-id" not in heads[0].partition("signedheaders=")[2].partition(",")[0]
+
+
+async def test_what_an_invoke_asks_for_beyond_the_ordinary_is_asked_by_both() -> None:
+    headers = (("x-amz-invocation-type", "Event"), ("x-amz-log-type", "Tail"))
+    operation = replace(INVOKE, headers=headers)
+    for new in BOTH.values():
+        replay = Replay([says(answer(202, {}))])
+        async with serving(replay) as server:
+            transport = new(str(server.origin), [])
+            assert (await transport.call(operation, b"{}")).status == 202
+            await transport.close()
+        head = replay.requests[0].partition(b"\r\n\r\n")[0].decode().lower().split("\r\n")
+        assert {f"{name}: {value.lower()}" for name, value in headers} <= set(head)
 
 
 @pytest.mark.parametrize("case", REFUSALS.values(), ids=REFUSALS)

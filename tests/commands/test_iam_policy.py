@@ -4,13 +4,17 @@ import ast
 import importlib
 import json
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 
 import poller
 from poller.aws.port import Operation
 from poller.cli import main
-from poller.commands.permissions import function_actions, policies
+from poller.commands.connect.functions import REACH
+from poller.commands.permissions import _FUNCTIONS, policies, remarks
 from poller.configuration import FunctionConfig, load
+from poller.configuration.function_models import TYPES
+from poller.configuration.functions import SigV4, WebConfig
 from poller.functions.lambda_api import LambdaFunction
 
 ROOT = Path(__file__).parents[2]
@@ -143,8 +147,64 @@ def test_what_is_no_call_to_aws_needs_no_permission(tmp_path):
     assert sorted(statements(found["default"])) == ["Queues"]
 
 
-def test_the_action_a_function_needs_can_be_named_by_itself():
-    assert function_actions(FunctionConfig(key="f", type="lambda", function_name="f")) == ("lambda:InvokeFunction",)
+def with_function(tmp_path, **keys):
+    """The policy's statements, and the remarks, where the mapping's function is this one."""
+    configuration = load([written(tmp_path, queue())], environ={})
+    (mapping,) = configuration.mappings
+    changed = replace(configuration, mappings=[replace(mapping, function=FunctionConfig(key="f", **keys))])
+    found = policies(changed)["default"]["Statement"]
+    return [one for one in found if one["Sid"] != "Queues"], remarks(changed)
+
+
+def test_a_signed_function_url_needs_both_actions_and_only_that_way(tmp_path):
+    web = WebConfig(url="https://abc.lambda-url.us-east-1.on.aws/", sigv4=SigV4(service="lambda", region="us-east-1"))
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:thumbnails:live"
+    statements, said = with_function(tmp_path, type="function_url", web=web, function_arn=arn)
+    assert [(one["Sid"], one["Action"], one["Resource"], one["Condition"]) for one in statements] == [
+        ("FunctionUrls", ["lambda:InvokeFunction"], [arn], {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}),
+        (
+            "FunctionUrls2",
+            ["lambda:InvokeFunctionUrl"],
+            [arn],
+            {"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}},
+        ),
+    ]
+    assert said == []
+    statements, said = with_function(tmp_path, type="function_url", web=web)
+    assert statements[0]["Resource"] == [f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:*"]
+    assert "set function_arn" in said[0]
+
+
+def test_signed_requests_to_an_api_need_that_api(tmp_path):
+    signed = SigV4(service="execute-api", region="us-east-1")
+    web = WebConfig(url="https://a1b2c3.execute-api.us-east-1.amazonaws.com/prod/hook", sigv4=signed)
+    statements, said = with_function(tmp_path, type="http", web=web)
+    assert [(one["Action"], one["Resource"]) for one in statements] == [
+        (["execute-api:Invoke"], [f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/POST/*"])
+    ]
+    assert said == []
+    other = WebConfig(url="https://lattice.internal/", sigv4=SigV4(service="vpc-lattice-svcs", region="us-east-1"))
+    statements, said = with_function(tmp_path, type="http", web=other)
+    assert statements == []
+    assert "signed for vpc-lattice-svcs" in said[0]
+
+
+def test_a_state_machine_is_named_with_its_qualifier_apart(tmp_path):
+    arn = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
+    statements, _ = with_function(tmp_path, type="step_functions", state_machine_arn=arn + ":live")
+    assert [(one["Action"], one["Resource"], one["Condition"]) for one in statements] == [
+        (
+            ["states:StartSyncExecution"],
+            [arn],
+            {"ForAnyValue:StringEquals": {"states:StateMachineQualifier": "live"}},
+        )
+    ]
+    statements, _ = with_function(tmp_path, type="step_functions", state_machine_arn=arn)
+    assert "Condition" not in statements[0]
+
+
+def test_no_type_of_function_is_forgotten():
+    assert set(_FUNCTIONS) == set(REACH) == set(TYPES)
 
 
 def command(capsys, *arguments):

@@ -28,6 +28,7 @@ def functions_text(entry: str, key: str = "fn") -> str:
             (900, 4, True, 6 * MIB),
         ),
         ("{type: lambda, function_name: function}", (900, None, False, 6 * MIB)),
+        ("{type: lambda, function_name: f, invocation_type: Event}", (30, None, False, MIB)),
     ],
 )
 def test_defaults_follow_the_type(bench, entry, expected):
@@ -55,14 +56,22 @@ def test_defaults_follow_the_type(bench, entry, expected):
             "functions.fn.headers: is for functions of type function_url or http",
         ),
         (
-            "{type: lambda, function_name: f, invocation_type: Event}",
-            "functions.fn.invocation_type: is not supported yet",
+            "{type: lambda, function_name: f, invocation_type: DryRun}",
+            "functions.fn.invocation_type: is 'DryRun'; it must be 'RequestResponse' or 'Event'",
+        ),
+        (
+            "{type: lambda, function_name: f, invocation_type: Event, log_type: Tail}",
+            "functions.fn.log_type: Tail needs",
+        ),
+        (
+            "{type: lambda, function_name: function, endpoint_url: 'http://x', invocation_type: Event}",
+            "functions.fn.invocation_type: Event is not supported by the Runtime Interface Emulator",
         ),
         ("{type: lambda, function_name: 'a b'}", "functions.fn.function_name: is neither a function's name"),
         ("{type: lambda, function_name: f, rie: true}", "functions.fn.rie: needs an endpoint_url"),
         ("{type: lambda, function_name: f, timeout_seconds: 901}", "it must be at most 900"),
         ("{type: lambda, function_name: f, timeout_seconds: 0}", "it must be more than 0"),
-        ("{type: lambda, function_name: f, timeout_seconds: .nan}", "is nan; it must be at most 900"),
+        ("{type: lambda, function_name: f, timeout_seconds: .nan}", "is nan; it must be more than 0"),
         ("{type: lambda, function_name: f, concurrency: 0}", "it must be at least 1"),
         ("{type: lambda, function_name: f, handler: a.b}", "functions.fn.handler: is for functions of type runtime"),
         ("{type: lambda, function_name: f, handlr: a.b}", "functions.fn.handlr: is not a known key"),
@@ -72,7 +81,7 @@ def test_defaults_follow_the_type(bench, entry, expected):
         ),
         ("{type: http, url: 'http://x/', headers: {Content-Length: '3'}}", "is set by the connection itself"),
         ('{type: http, url: "http://x/", headers: {a: "b\\nc"}}', "functions.fn.headers.a: holds a line end"),
-        ("{type: http, url: 'http://x/', headers: {a: 3}}", "functions.fn.headers.a: is 3; it must be text"),
+        ("{type: http, url: 'http://x/', headers: {a: 3}}", "functions.fn.headers.a: is no secret: it must be text"),
     ],
 )
 def test_what_a_function_may_not_say_is_refused_with_its_reason(bench, entry, expected):
@@ -169,3 +178,17 @@ event_source_mappings:
     assert third.function.endpoint_url == "http://elsewhere"
     assert set(configuration.functions) == {"fn", "fn (2)"}
     assert third.name == "c-fn"
+
+
+def test_what_reads_the_answer_cannot_be_invoked_with_event(bench):
+    text = (
+        functions_text("{type: lambda, function_name: f, invocation_type: Event}")
+        + """
+event_source_mappings:
+  - event_source_arn: arn:aws:sqs:eu-west-1:123456789012:q
+    function_name: fn
+    function_response_types: [ReportBatchItemFailures]
+"""
+    )
+    [problem] = bench.problems_of(text)
+    assert "event_source_mappings[0].function_response_types: reads the function's answer, and fn is" in problem

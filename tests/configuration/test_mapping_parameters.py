@@ -53,7 +53,6 @@ REFUSALS = [
         {"provisioned_poller_config": {"maximum_pollers": 5}, "scaling_config": {"maximum_concurrency": 5}},
         "cannot stand beside scaling_config.maximum_concurrency",
     ),
-    ({"filter_criteria": {"filters": [{"pattern": "{}"}]}}, "filter_criteria: is not supported yet"),
     ({"metrics_config": {"metrics": ["KafkaMetrics"]}}, "metrics[0]: KafkaMetrics is for Kafka sources"),
     ({"metrics_config": {"metrics": ["Nonsense"]}}, "metrics[0]: is 'Nonsense'"),
     ({"tags": [{"Key": "a"}]}, "tags: must be names and values"),

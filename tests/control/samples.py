@@ -1,8 +1,8 @@
 """Status values as a running daemon would have them."""
 
 from poller.errors import StateError, UnknownMapping
+from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import (
-    DaemonStatus,
     LaneStatus,
     MappingState,
     MappingStatus,

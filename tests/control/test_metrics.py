@@ -29,6 +29,7 @@ COUNTERS = {
     "returned": "poller_returned_events_total",
     "before_start": "poller_before_start_events_total",
     "destination": "poller_on_failure_destination_delivered_events_total",
+    "filtered_not_json": "poller_filtered_not_json_events_total",
     "deleted": "poller_deleted_events_total",
     "delete_failed": "poller_delete_failed_events_total",
 }
@@ -52,10 +53,10 @@ def test_in_flight_and_unaccounted_are_asked_at_the_scrape():
 
 def test_a_lag_shows_once_it_is_known():
     lag = Lag()
-    status = a_daemon(a_mapping(lag=lag))
+    status = a_daemon(a_mapping(lag=lambda: lag))
     names = ("poller_source_lag_seconds", "poller_seconds_until_expiry", "poller_iterator_age_seconds")
     assert not any((name, ORDERS) in scrape(status) for name in names)
-    lag.seconds, lag.expires_in_seconds, lag.iterator_age = 1.0, 2.0, 3.0
+    lag = Lag(seconds=1.0, expires_in_seconds=2.0, iterator_age=3.0)
     assert [scrape(status)[name, ORDERS] for name in names] == [1.0, 2.0, 3.0]
 
 

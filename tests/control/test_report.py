@@ -5,7 +5,16 @@ import json
 import pytest
 
 from poller.control.report import mapping_reason, render
-from poller.runtime.status import Account, ConfigurationStatus, Lag, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.runtime.daemon_status import ConfigurationStatus
+from poller.runtime.status import (
+    Account,
+    Lag,
+    LastFailure,
+    MappingState,
+    PartitionStatus,
+    Reason,
+    ReasonCode,
+)
 from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
 
 
@@ -45,14 +54,19 @@ def test_the_whole_shape():
                     "returned": 0,
                     "invoked": 9,
                     "failed_invoke": 1,
+                    "filtered_not_json": 0,
                     "deleted": 8,
                     "delete_failed": 0,
                 },
                 "in_flight": 3,
                 "unaccounted": 0,
-                "lag": {"records": None, "seconds": None, "expires_in_seconds": None},
+                "lag": {"records": None, "seconds": None, "expires_in_seconds": None, "drained_in_seconds": None},
+                "notes": [],
                 "last_result": None,
-                "partitions": [{"id": "0", "position": None, "reason": THROTTLED, "lanes": [THROTTLED]}],
+                "last_failure": None,
+                "partitions": [
+                    {"id": "0", "position": None, "behind_seconds": None, "reason": THROTTLED, "lanes": [THROTTLED]}
+                ],
             }
         ],
     }
@@ -66,10 +80,48 @@ THROTTLED = {
 }
 
 
+def test_the_last_failure_is_shown_with_the_function_s_log():
+    failure = LastFailure(10.0, "function_error: KeyError: x", "r-1", "START r-1")
+    (mapping,) = render(a_daemon(a_mapping(last_failure=failure)), 20.0, 1767225620.0)["mappings"]
+    assert mapping["last_failure"] == {
+        "at": "2026-01-01T00:00:10.000Z",
+        "text": "function_error: KeyError: x",
+        "request_id": "r-1",
+        "logs": "START r-1",
+    }
+
+
 def test_what_is_known_of_the_lag_is_shown():
     lag = Lag(records=5, seconds=1.5, expires_in_seconds=3600.0)
-    (mapping,) = render(a_daemon(a_mapping(lag=lag)), 0, 0)["mappings"]
-    assert mapping["lag"] == {"records": 5, "seconds": 1.5, "expires_in_seconds": 3600.0}
+    (mapping,) = render(a_daemon(a_mapping(lag=lambda: lag)), 0, 0)["mappings"]
+    assert mapping["lag"] == {
+        "records": 5,
+        "seconds": 1.5,
+        "expires_in_seconds": 3600.0,
+        "drained_in_seconds": None,
+    }
+
+
+def test_a_backlog_that_shrinks_tells_when_it_will_be_gone():
+    records = 600
+    mapping = a_mapping(lag=lambda: Lag(records=records))
+    mapping.sample(0.0)
+    records = 400
+    mapping.sample(20.0)
+    (shown,) = render(a_daemon(mapping), 20.0, 0)["mappings"]
+    assert shown["lag"]["drained_in_seconds"] == 40.0
+
+
+def test_a_partition_that_may_not_run_yet_is_shown_with_its_reason():
+    waiting = PartitionStatus("child", reason=Reason(ReasonCode.PARENT, "waits for the end of parent"))
+    (mapping,) = render(a_daemon(a_mapping(waiting=[waiting])), 0, 0)["mappings"]
+    assert [(one["id"], one["reason"]["code"]) for one in mapping["partitions"]] == [("child", "parent")]
+
+
+def test_an_open_batch_tells_how_long_it_has_been_open():
+    lane = a_lane(ReasonCode.WINDOW, since=100.0, until=130.0)
+    (mapping,) = render(a_daemon(with_lanes(lane)), 112.0, 0)["mappings"]
+    assert mapping["reason"]["text"] == "a batch is open for 12 of 30 s"
 
 
 def test_it_is_json_with_any_name():
@@ -96,7 +148,7 @@ def test_it_is_json_with_any_name():
     ],
 )
 def test_a_mapping_shows_the_most_telling_reason(mapping, code):
-    reason = mapping_reason(mapping)
+    reason = mapping_reason(mapping, 120.0)
     assert (reason and reason.code) == code
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from poller.control import report
-from poller.runtime.status import DURATION_BOUNDS, Account, Histogram, LaneStatus, ReasonCode
+from poller.runtime.histogram import DURATION_BOUNDS, Histogram
+from poller.runtime.status import Account, LaneStatus, ReasonCode
 
 ENDINGS = ("filtered", "delivered", "destination", "dropped", "expired", "before_start", "returned")
 

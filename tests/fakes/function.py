@@ -36,6 +36,7 @@ class ScriptedFunction:
         """Invocations wait for it; open from the start."""
         self.gate.set()
         self.closed = False
+        self.traces: list[str | None] = []
         self._script = deque(script)
         self._otherwise = otherwise or Succeeded(b"")
         self._ledger: Noting = ledger or Ledger()
@@ -49,6 +50,7 @@ class ScriptedFunction:
         self._script.extend(outcomes)
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
+        self.traces.append(trace)
         scripted = self._script.popleft() if self._script else self._otherwise
         invocation = self.invocations.begin(event, loop_time())
         self._ledger.note("invoked", invocation.identifiers, loop_time())

@@ -121,6 +121,8 @@ class FakeLambda:
 
     async def call(self, operation: Operation, body: bytes) -> tuple[Reply, frozenset[str]]:
         function = self._function(operation.path)
+        if ("x-amz-invocation-type", "DryRun") in operation.headers:
+            return Reply(204, {"x-amzn-requestid": str(uuid.uuid4())}, b""), frozenset()
         if len(body) > LARGEST_REQUEST:
             message = f"Request must be smaller than {LARGEST_REQUEST} bytes for the InvokeFunction operation"
             raise _refusal(413, "RequestTooLargeException", message)

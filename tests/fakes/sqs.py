@@ -12,6 +12,7 @@ from tests.fakes.queue import LONGEST_VISIBILITY, FakeQueue, Refusal
 SENDER = "AROAEXAMPLE:producer"
 MEMBERS = {
     "SendMessage": {"QueueUrl", "MessageBody"},
+    "SendMessageBatch": {"QueueUrl", "Entries"},
     "ReceiveMessage": {
         "QueueUrl",
         "AttributeNames",
@@ -38,6 +39,11 @@ QUERY_CODES = {
 }
 """SQS's errors by the codes of its older protocol, which it still sends and the SDK reports; those not listed have
 their name behind `AWS.SimpleQueueService.`"""
+LARGEST_BATCH = 262_144
+"""Bytes of all messages of one SendMessageBatch."""
+ENTRY_MEMBERS = {
+    *("Id", "MessageBody", "MessageAttributes", "MessageSystemAttributes", "MessageGroupId", "MessageDeduplicationId"),
+}
 Body = dict[str, Any]
 
 
@@ -47,6 +53,7 @@ class FakeSqs:
         self._faults = faults
         self._operations: dict[str, Callable[[Body], Awaitable[Body]]] = {
             "SendMessage": self._send,
+            "SendMessageBatch": self._send_batch,
             "ReceiveMessage": self._receive,
             "DeleteMessage": self._delete,
             "DeleteMessageBatch": self._delete_batch,
@@ -80,6 +87,12 @@ class FakeSqs:
     async def _send(self, request: Body) -> Body:
         message_id = self._queue(request).send(request["MessageBody"])
         return {"MessageId": message_id, "MD5OfMessageBody": md5_of_body(request["MessageBody"])}
+
+    async def _send_batch(self, request: Body) -> Body:
+        queue = self._queue(request)
+        if sum(len(entry["MessageBody"].encode()) for entry in request["Entries"]) > LARGEST_BATCH:
+            raise Refusal("BatchRequestTooLong", "Batch requests cannot be longer than 262144 bytes.")
+        return self._batch("SendMessageBatch", request, lambda entry: _send_entry(queue, entry))
 
     async def _delete(self, request: Body) -> Body:
         self._queue(request).delete(request["ReceiptHandle"])
@@ -150,6 +163,20 @@ class FakeSqs:
         if code := self._faults.draw_entry(operation):
             raise Refusal(code, "An internal error occurred.", 500)
         apply(entry)
+
+
+def _send_entry(queue: FakeQueue, entry: Body) -> None:
+    unknown = entry.keys() - ENTRY_MEMBERS
+    assert not unknown, f"an entry of SendMessageBatch has no {unknown}"
+    assert queue.fifo == ("MessageGroupId" in entry)
+    header = entry.get("MessageSystemAttributes", {}).get("AWSTraceHeader", {}).get("StringValue")
+    queue.send(
+        entry["MessageBody"],
+        group=entry.get("MessageGroupId"),
+        deduplication_id=entry.get("MessageDeduplicationId"),
+        attributes=entry.get("MessageAttributes"),
+        trace_header=header,
+    )
 
 
 def service_error(code: str, message: str, status: int = 400) -> ServiceError:

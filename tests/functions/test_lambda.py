@@ -17,6 +17,7 @@ class Endpoint:
 
     async def call(self, operation, body, timeout=None, *, trace=None):  # noqa: ASYNC109 - the port's own
         self.operation = operation
+        self.trace = trace
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -186,3 +187,55 @@ async def test_the_request_names_the_function_and_is_never_sent_twice(name, qual
     assert operation.path == f"/2015-03-31/functions/{path}"
     assert (operation.resend, operation.max_reply_bytes, operation.timeout) == (False, RESPONSE_LIMIT, 70)
     assert function.timeout == operation.timeout > 60, "Lambda's own answer about a timeout must be heard"
+
+
+async def test_a_handed_over_event_asks_for_it_and_is_settled_by_202():
+    endpoint = Endpoint(Reply(202, {"x-amzn-requestid": "r"}, b""))
+    function = LambdaFunction(
+        "f",
+        endpoint,
+        function_name="f",
+        qualifier=None,
+        timeout=30,
+        payload_limit=1,
+        rie=False,
+        invocation_type="Event",
+    )
+    assert await function.invoke(b"{}") == Succeeded(b"", "r")
+    assert endpoint.operation.headers == (("x-amz-invocation-type", "Event"),)
+
+
+@pytest.mark.parametrize(
+    ("tail", "logs"),
+    [("U1RBUlQgMQo=", "START 1\n"), ("/w==", "\ufffd"), ("not base64!", None), (None, None)],
+)
+async def test_the_end_of_the_log_comes_with_the_outcome_where_it_was_asked_for(tail, logs):
+    headers = {"x-amzn-requestid": "r"} | ({"x-amz-log-result": tail} if tail else {})
+    for error in ({}, {"x-amz-function-error": "Unhandled"}):
+        endpoint = Endpoint(Reply(200, headers | error, b"{}"))
+        function = LambdaFunction(
+            "f",
+            endpoint,
+            function_name="f",
+            qualifier=None,
+            timeout=30,
+            payload_limit=1,
+            rie=False,
+            log_type="Tail",
+        )
+        assert (await function.invoke(b"{}")).logs == logs
+        assert endpoint.operation.headers == (("x-amz-log-type", "Tail"),)
+
+
+async def test_an_emulator_that_is_busy_was_not_invoked_and_elsewhere_400_has_failed():
+    busy = await outcome(ServiceError(400, "400"), rie=True)
+    assert (type(busy), busy.code) == (NotInvoked, "throttled")
+    assert isinstance(await outcome(ServiceError(400, "400")), Failed)
+    assert isinstance(await outcome(ServiceError(400, "400", body=b"what"), rie=True), Failed)
+
+
+async def test_the_trace_goes_along():
+    endpoint = Endpoint(Reply(200, {}, b""))
+    function = LambdaFunction("f", endpoint, function_name="f", qualifier=None, timeout=60, payload_limit=1, rie=False)
+    await function.invoke(b"{}", "Root=1-2")
+    assert endpoint.trace == "Root=1-2"

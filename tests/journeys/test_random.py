@@ -10,7 +10,10 @@ from tests.fakes.lambda_service import Hang, throttled
 from tests.journeys.world import FUNCTION, Life, Plan, WatchedLoop, World
 from tests.virtual_time import run
 
-OPERATIONS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes", "Invoke")
+OPERATIONS = (
+    *("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "GetQueueAttributes", "Invoke"),
+    "SendMessageBatch",
+)
 FAULTS = (NOT_SENT, LOST_BEFORE, LOST_AFTER, THROTTLED, INTERNAL, HANG)
 EXPIRED = refused(403, "ExpiredToken", "The security token included in the request is expired")
 MOST_CALLS_A_SECOND = 400
@@ -31,7 +34,10 @@ class Journey:
         stops = fifo and partial and pick([True, False])
         self.plan.in_order = fifo and not stops
         window = 0 if fifo else pick([0, 0, 1, 5])
+        self.skips = random.Random(seed + 1000).choice([None, None, "delete", "send"])
         self.mapping = self.world.mapping(
+            filter_criteria=('{"body": {"wanted": [true]}}',) if self.skips else (),
+            on_no_match=self.world.unmatched.arn if self.skips == "send" else None,
             batch_size=pick([1, 4, 10]) if not window else pick([3, 25]),
             maximum_batching_window_in_seconds=window,
             function_response_types=("ReportBatchItemFailures",) if partial else (),
@@ -43,7 +49,7 @@ class Journey:
     async def send(self, count: int) -> None:
         for number in range(count):
             group = {"group": f"g{number % 5}"} if self.world.queue.fifo else {}
-            self.world.queue.send(f"body {number}", **group)
+            self.world.send(number, wanted=not self.skips or number % 4 > 0, **group)
             if self.chance.random() < 0.2:
                 await asyncio.sleep(self.chance.uniform(0, 10))
 
@@ -87,10 +93,12 @@ class Journey:
         await asyncio.sleep(30)
         account = life.status.account
         assert life.status.in_flight() == 0
-        assert account.polled == account.delivered + account.returned
+        assert account.polled == account.delivered + account.filtered + account.returned
         await life.end()
         assert life.status.state == "stopped"
         self.world.check()
+        if self.skips == "send":
+            self.world.check_unmatched()
         assert max(self.world.calls.values()) <= MOST_CALLS_A_SECOND
         if self.world.queue.fifo:
             self.world.check_groups(kept_by_us=self.mapping.fifo_stop_at_first_failure)
@@ -99,7 +107,7 @@ class Journey:
         faults = self.world.aws.faults
         for operation in OPERATIONS:
             faults.at_random(operation, self.chance.choice([0, 0.03, 0.2]), *FAULTS)
-        for operation in ("DeleteMessageBatch", "ChangeMessageVisibilityBatch"):
+        for operation in ("DeleteMessageBatch", "SendMessageBatch", "ChangeMessageVisibilityBatch"):
             faults.entries_at_random(operation, self.chance.choice([0, 0.1]))
 
 

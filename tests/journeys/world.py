@@ -4,6 +4,7 @@ A `Life` is one process: what it does to the service ends when it dies, while th
 """
 
 import asyncio
+import json
 import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -99,7 +100,10 @@ class World:
             max_receive_count=max_receive_count,
             disorder=not fifo,
         )
+        self.unmatched: FakeQueue = self.aws.queue("unmatched" + suffix, visibility_timeout=visibility)
         self.function = self.aws.function(FUNCTION)
+        self.skipped: set[str] = set()
+        """Ids of messages that match no filter."""
         self.lives: list[Life] = []
         self.calls: Counter[int] = Counter()
         """By second, of all lives."""
@@ -107,6 +111,14 @@ class World:
         loop = asyncio.get_running_loop()
         if isinstance(loop, WatchedLoop):
             loop.watcher = self.watch
+
+    def send(self, number: int, *, wanted: bool = True, group: str | None = None) -> str:
+        """One message. Of those not wanted, some are not even JSON."""
+        body = json.dumps({"n": number, "wanted": wanted}) if wanted or number % 2 else f"plain {number}"
+        message_id = self.queue.send(body, group=group)
+        if not wanted:
+            self.skipped.add(message_id)
+        return message_id
 
     def mapping(self, **parameters: Any) -> EventSourceMapping:
         concurrency = parameters.pop("function_concurrency", None)
@@ -142,10 +154,20 @@ class World:
         """At the end of a story in which everything was delivered."""
         ledger = self.aws.ledger
         assert self.breaches[:3] == []
-        assert ledger.lost() == set()
-        assert ledger.deleted_unproved() == set()
+        assert ledger.lost() == self.skipped
+        assert ledger.deleted_unproved() == self.skipped
+        assert [message_id for message_id in self.skipped if ledger[message_id].invoked] == []
         assert not self.dead_letters.messages
-        assert ledger.remaining() == set()
+        assert ledger.remaining() == set(self.unmatched.messages)
+
+    def check_unmatched(self) -> None:
+        """What matched no filter is in the other queue, each group in its order."""
+        sent = [entry for entry in self.aws.ledger.entries.values() if entry.message_id in self.skipped]
+        arrived = list(self.unmatched.messages.values())
+        assert {message.body for message in arrived} == {entry.body for entry in sent}
+        for group in {entry.group for entry in sent if entry.group is not None}:
+            order = [message.body for message in arrived if message.group == group]
+            assert order == [entry.body for entry in sent if entry.group == group]
 
     def check_groups(self, *, kept_by_us: bool = False) -> None:
         """FIFO: each group in the order it was sent, and never two invocations of it at once.
@@ -156,7 +178,8 @@ class World:
         assert self.function.invocations.group_peak.total() == len(self.function.invocations.group_peak)
         order: dict[str, list[str]] = {}
         for entry in self.aws.ledger.entries.values():
-            order.setdefault(str(entry.group), []).append(entry.message_id)
+            if entry.queue == self.queue.name and entry.message_id not in self.skipped:
+                order.setdefault(str(entry.group), []).append(entry.message_id)
         if not kept_by_us:
             assert self.function.invocations.order_of_groups() == order
         ledger = self.aws.ledger

@@ -87,13 +87,13 @@ class Daemon:
         assert line is not None, f"{event} {fields} was not logged:\n{''.join(self.lines[-30:])}"
         return line
 
-    def get(self, path: str) -> tuple[int, str]:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
         if not self._address:
             self._address = self.wait_for_log("api_listening")["address"]
         place = urlsplit(self._address)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=20)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=dict(headers or {}))
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

@@ -11,7 +11,7 @@ from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping, ScalingConfig
 from poller.configuration.settings import AwsSettings
 from poller.mappings import Mappings
-from poller.runtime.status import DaemonStatus
+from poller.runtime.daemon_status import DaemonStatus
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory import MemoryStore
 from poller.wiring import Wiring

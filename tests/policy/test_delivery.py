@@ -98,6 +98,16 @@ def test_a_batch_held_as_long_as_it_may_be_goes_back_uninvoked():
     assert steps == ["invoke 0 1", "wait 10 unavailable", "back 0 1"]
 
 
+@pytest.mark.parametrize(("refusals", "text"), [(1, "refused once, 1 record"), (3, "refused 3 times, 1 record")])
+def test_a_batch_that_waits_tells_how_often_it_was_refused(refusals, text):
+    delivery = Delivery(records(1), PARTIAL, HOLD)
+    for _ in range(refusals):
+        while not isinstance(delivery.next_step(0.0), Invoke):
+            pass
+        delivery.report(THROTTLED, 0.0, half)
+    assert delivery.tried == text
+
+
 def test_past_its_hold_a_refusal_waits_no_more():
     assert story(records(1), THROTTLED, now=HOLD + 5) == ["invoke 0", "wait 0 throttled", "back 0"]
 

@@ -4,8 +4,8 @@ import pytest
 
 from poller.policy.invocation_record import iso_milliseconds, iso_seconds
 from poller.policy.pace import Pace
+from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress
-from poller.policy.stream_delivery import PartState
 
 TRIED = PartState(first="11", last="13", count=3, attempts=2)
 

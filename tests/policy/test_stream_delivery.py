@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.delivery import Discard, Expire, Invoke, Settle, Wait
+from poller.policy.parts import PartState
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.policy.stream_delivery import PartState, StreamDelivery, StreamPolicy
+from poller.policy.stream_delivery import StreamDelivery, StreamPolicy
+from poller.policy.windows import NO_WINDOW, TumblingWindows
 from poller.record import Record
 
 PARTIAL = {"report_batch_item_failures": True}
@@ -41,9 +43,17 @@ def batch(text, age=0.0):
     return made
 
 
-def machine(records, service_time=lambda now: WALL + now, **policy):
+def arrival(record):
+    return record.item["arrival"]
+
+
+def machine(records, service_time=lambda now: WALL + now, windows=None, **policy):
     return StreamDelivery(
-        records, StreamPolicy(**policy), arrival=lambda record: record.item["arrival"], service_time=service_time
+        records,
+        StreamPolicy(**policy),
+        arrival=arrival,
+        service_time=service_time,
+        windows=windows or TumblingWindows(0, NO_WINDOW, arrival),
     )
 
 
@@ -192,6 +202,38 @@ def test_age_is_judged_record_by_record_since_arrivals_need_not_rise():
 def test_age_ends_endless_retries_after_eight_attempts_in_a_minute():
     steps = story("1", *[broken()] * 8, maximum_record_age_in_seconds=60)
     assert steps == ["invoke 1"] * 8 + ["RecordAgeExceeded 8 1"]
+
+
+def tried_after(records, *outcomes, **policy):
+    delivery = machine(records, **policy)
+    for outcome in outcomes:
+        while not isinstance(delivery.next_step(0.0), Invoke):
+            pass
+        delivery.report(outcome, 0.0, lambda: 0.5)
+    return delivery.tried
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "policy", "text"),
+    [
+        ([broken(), broken()], {}, "retry 2 of any number, 3 records from sequence number 7"),
+        ([broken()], {"maximum_retry_attempts": 5}, "retry 1 of 5, 3 records from sequence number 7"),
+        ([THROTTLED], {}, "refused once, 3 records from sequence number 7"),
+        ([THROTTLED, THROTTLED], {}, "refused 2 times, 3 records from sequence number 7"),
+        ([naming("9")], PARTIAL, "next try, 1 record from sequence number 9"),
+    ],
+)
+def test_a_batch_that_waits_tells_a_person_how_far_the_trying_has_come(outcomes, policy, text):
+    assert tried_after(batch("7 8 9"), *outcomes, **policy) == text
+
+
+def test_the_closing_of_a_window_that_waits_is_called_that():
+    windows = TumblingWindows(60, NO_WINDOW, arrival)
+    windows.enter(batch("1"))
+    delivery = machine([], windows=windows)
+    delivery.next_step(0.0)
+    delivery.report(THROTTLED, 0.0, lambda: 0.5)
+    assert delivery.tried == "refused once, the end of a window"
 
 
 def test_age_also_ends_what_cannot_be_invoked():

@@ -120,6 +120,9 @@ class FakePartition:
     fixed_lanes = None
     finished = False
 
+    def behind(self):
+        return None
+
     def __init__(self, runtime, *lanes, entering=()):
         self.name = "p"
         self.entered, self.left = [], []

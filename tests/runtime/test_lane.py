@@ -47,6 +47,22 @@ async def test_a_failure_gives_the_batch_back_and_is_told():
     assert (told["why"], told["request_id"], told["records"]) == ("function_error: KeyError: x", "r-1", 2)
 
 
+async def test_the_last_failure_is_kept_with_the_function_s_log_and_every_log_is_told_at_debug():
+    runtime = Runtime(Failed("function_error", "KeyError: x", request_id="r-1", logs="END r-1"), Succeeded(logs="fine"))
+    await run_for(1, FakeLane(records(2), records(1, start=2), stop=runtime.stop), runtime)
+    failure = runtime.status.last_failure
+    assert (failure.text, failure.request_id, failure.logs) == ("function_error: KeyError: x", "r-1", "END r-1")
+    assert [told["logs"] for told in runtime.log.named("function_logs")] == ["END r-1", "fine"]
+
+
+async def test_the_trace_of_a_batch_is_handed_to_the_function():
+    runtime = Runtime()
+    lane = FakeLane(records(1), stop=runtime.stop)
+    lane.trace = lambda found: f"Root={found[0].identifier}"
+    await run_for(1, lane, runtime)
+    assert runtime.function.traces == ["Root=0"]
+
+
 async def test_a_partial_response_settles_and_gives_back_and_leaves_the_pace_alone():
     runtime = Runtime(Succeeded(b'{"batchItemFailures":[{"itemIdentifier":"1"}]}'), policy=PARTIAL)
     lane = FakeLane(records(3), stop=runtime.stop)
@@ -68,7 +84,12 @@ async def test_a_refused_batch_is_held_with_its_reason_and_tried_again():
     status = LaneStatus()
     task = asyncio.create_task(run_lane(lane, runtime.context, status))
     await asyncio.sleep(10)
-    assert (status.code, status.text, status.until, status.deadline) == ("throttled", "Rate exceeded", 30.0, None)
+    assert (status.code, status.text, status.until, status.deadline) == (
+        "throttled",
+        "refused once, 2 records: Rate exceeded",
+        30.0,
+        None,
+    )
     assert (lane.settled, lane.released) == ([], [])
     await asyncio.sleep(25)
     assert lane.settled == ["0", "1"]

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from poller.cli import main
+from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
-from poller.policy.stream_delivery import PartState
 from poller.state.sqlite import SqliteState
 
 

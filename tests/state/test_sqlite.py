@@ -6,6 +6,7 @@ import pytest
 
 from poller.errors import EnvironmentProblem, StateError
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.policy.windows import Window, WindowProgress
 from poller.state.sqlite import SCHEMA_VERSION, SqliteState
 
 FIRST, SECOND = ShardProgress((LaneProgress("1"),)), ShardProgress((LaneProgress("2"),))
@@ -50,6 +51,18 @@ async def test_a_file_of_the_first_schema_is_taken_over(tmp_path):
     execute(path, "PRAGMA application_id = 0x706F6C6C", "PRAGMA user_version = 1")
     store = await filled(path)
     assert (await store.load("u")).shards == {"a": FIRST}
+    store.close()
+
+
+async def test_a_file_of_before_windows_is_taken_over_with_its_positions(tmp_path):
+    path = tmp_path / "state.db"
+    (await filled(path)).close()
+    execute(path, "ALTER TABLE lanes DROP COLUMN window", "PRAGMA user_version = 2")
+    store = SqliteState(path)
+    assert (await store.load("u")).shards == {"a": FIRST}
+    moved = ShardProgress((LaneProgress("2", (), WindowProgress(Window(60, 120), 60)),))
+    await store.save("u", "a", moved)
+    assert (await store.load("u")).shards == {"a": moved}
     store.close()
 
 

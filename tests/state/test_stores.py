@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
 from poller.policy.response import Failed, Succeeded
-from poller.policy.stream_delivery import PartState
+from poller.policy.windows import Window, WindowProgress
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
 
@@ -55,6 +56,19 @@ async def test_what_was_stored_is_read_again_by_the_next_process(opened):
     first = ShardProgress((LaneProgress("4", PARTS), LaneProgress(None)), initial=True)
     await store.begin("u", progress(a=first, b=ShardProgress(finished=True)))
     assert await opened().load("u") == progress(a=first, b=ShardProgress(finished=True))
+
+
+async def test_window_and_carried_state_are_stored_with_the_position(opened):
+    store = opened()
+    open_window = Window(60, 120, '{"é":1}'.encode(), 7, terminated_early=True)
+    windows = (WindowProgress(open_window, 60), WindowProgress(None, 60), WindowProgress())
+    shard = ShardProgress(tuple(LaneProgress("4", PARTS, window) for window in windows))
+    await store.begin("u", progress(a=shard))
+    store = opened()
+    assert (await store.load("u")).shards == {"a": shard}
+    moved = ShardProgress((LaneProgress("5", (), WindowProgress(None, 120)), *shard.lanes[1:]))
+    await store.save("u", "a", moved)
+    assert (await opened().load("u")).shards == {"a": moved}
 
 
 async def test_a_shard_is_stored_as_a_whole(opened):

@@ -8,6 +8,7 @@ from typing import Any
 from poller import codec
 from poller.aws.port import AWS_JSON_1_0, Operation, Transport
 from poller.errors import IteratorExpired, PositionTrimmed, ServiceError, ShardGone, StreamGone
+from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.dynamodb import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
@@ -22,6 +23,8 @@ DESCRIBE = _operation("DescribeStream", 15.0)
 ITERATOR = _operation("GetShardIterator", 15.0)
 RECORDS = _operation("GetRecords", 30.0)
 
+RETENTION = 24 * 3600.0
+"""Seconds every stream of a table keeps its records."""
 BETWEEN_PAGES = 0.2
 """Seconds between two pages of the listing."""
 MISSING = "ResourceNotFoundException"
@@ -57,7 +60,8 @@ class DynamoDBStreamApi:
         answer = await ask(self._transport, DESCRIBE, {"StreamArn": self._arn, "Limit": 1}, OF_STREAM)
         with expecting(DESCRIBE):
             description = answer.members["StreamDescription"]
-            return StreamFacts(description["StreamLabel"], description["StreamStatus"] in ACTIVE, answer.date)
+            active = description["StreamStatus"] in ACTIVE
+            return StreamFacts(description["StreamLabel"], active, answer.date, RETENTION)
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []
@@ -117,6 +121,9 @@ class DynamoDBStreamApi:
     def arrival(self, item: Any) -> float:
         arrival: float = item["dynamodb"]["ApproximateCreationDateTime"]
         return arrival
+
+    def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:  # noqa: ARG002 - records name no shard
+        return event.judge(criteria, self._arn, self._region)
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:  # noqa: ARG002 - events name no shard
         return event.encoder(self._arn, self._region)

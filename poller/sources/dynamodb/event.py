@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
+from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_seconds
 from poller.record import Record
 
@@ -45,8 +46,20 @@ def encoder(arn: str, region: str) -> Callable[[Sequence[Record]], bytes]:
     return encode
 
 
+UNCHANGED = frozenset({"dynamodb", "eventName", "eventID"})
+"""What stands in a raw record as it does in the event."""
+
+
+def judge(criteria: Filter, arn: str, region: str) -> Callable[[Mapping[str, Any]], Verdict]:
+    """Makes what says of a raw record whether it passes. Patterns see the whole record of the event."""
+    match = criteria.match
+    if criteria.top_level_keys <= UNCHANGED:
+        return match
+    return lambda item: match(_of_somebody(item, arn, region))
+
+
 def _of_somebody(item: Mapping[str, Any], arn: str, region: str) -> dict[str, Any]:
-    """A change that was not a user's: an item's time to live was over."""
+    """Also a change that was not a user's: an item's time to live was over."""
     event: dict[str, Any] = {
         "eventID": item["eventID"],
         "eventName": item["eventName"],
@@ -55,7 +68,7 @@ def _of_somebody(item: Mapping[str, Any], arn: str, region: str) -> dict[str, An
         "awsRegion": region,
         "dynamodb": item["dynamodb"],
     }
-    identity = item["userIdentity"]
+    identity = item.get("userIdentity")
     if identity:
         given = {name[:1].lower() + name[1:]: value for name, value in identity.items()}
         ordered = {name: given.pop(name) for name in ("type", "principalId") if name in given}
@@ -70,7 +83,9 @@ def key_of(item: Mapping[str, Any]) -> str:
 
 
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
-    """`DDBStreamBatchInfo` of an invocation record."""
+    """`DDBStreamBatchInfo` of an invocation record; without records, that of a window's closing invocation."""
+    if not records:
+        return {"shardId": shard_id, "streamArn": arn}
     first, last = records[0].item["dynamodb"], records[-1].item["dynamodb"]
     return {
         "shardId": shard_id,

@@ -5,6 +5,7 @@ from typing import Any
 
 from poller.aws.port import AWS_JSON_1_1, Operation, Transport
 from poller.errors import IteratorExpired, ServiceError, ShardGone, StreamGone
+from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.kinesis import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
@@ -50,7 +51,10 @@ class KinesisApi:
         with expecting(DESCRIBE):
             summary = answer.members["StreamDescriptionSummary"]
             active = summary["StreamStatus"] != "DELETING"
-            return StreamFacts(str(summary["StreamCreationTimestamp"]), active, answer.date)
+            # compatible services may leave it out
+            hours = summary.get("RetentionPeriodHours")
+            retention = None if hours is None else 3600.0 * hours
+            return StreamFacts(str(summary["StreamCreationTimestamp"]), active, answer.date, retention)
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []
@@ -117,6 +121,9 @@ class KinesisApi:
     def arrival(self, item: Any) -> float:
         arrival: float = item["ApproximateArrivalTimestamp"]
         return arrival
+
+    def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:
+        return event.judge(criteria, self._arn, self._region, self._invoke_identity_arn, shard_id)
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
         return event.encoder(self._arn, self._region, self._invoke_identity_arn, shard_id)

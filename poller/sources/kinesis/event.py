@@ -3,10 +3,12 @@
 Timestamps stay the numbers they came as, and `Data` stays base64: it is what the event wants.
 """
 
-from collections.abc import Callable, Sequence
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
+from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_milliseconds
 from poller.record import Record
 
@@ -61,8 +63,48 @@ def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> C
     return encode
 
 
+def judge(
+    criteria: Filter, arn: str, region: str, invoke_identity_arn: str, shard_id: str
+) -> Callable[[Mapping[str, Any]], Verdict]:
+    """Makes what says of a raw record whether it passes. Patterns see the members of `kinesis` at the top, and the data
+    decoded.
+    """
+    match, needs_view, needs_payload = criteria.match, criteria.needs_view, criteria.needs_payload
+    of_all = {
+        "kinesisSchemaVersion": "1.0",
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": invoke_identity_arn,
+        "awsRegion": region,
+        "eventSourceARN": arn,
+    }
+
+    def verdict(item: Mapping[str, Any]) -> Verdict:
+        view: Mapping[str, Any] = {}
+        if needs_view:
+            view = of_all | {
+                "partitionKey": item["PartitionKey"],
+                "sequenceNumber": item["SequenceNumber"],
+                "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
+                "eventID": f"{shard_id}:{item['SequenceNumber']}",
+            }
+        return match(view, _decoded(item["Data"]) if needs_payload else b"")
+
+    return verdict
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return b64decode(data)
+    except ValueError:  # from a service that is not AWS; no JSON in any case
+        return b""
+
+
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
-    """`KinesisBatchInfo` of an invocation record."""
+    """`KinesisBatchInfo` of an invocation record; without records, that of a window's closing invocation."""
+    if not records:
+        return {"shardId": shard_id, "streamArn": arn}
     first, last = records[0].item, records[-1].item
     return {
         "shardId": shard_id,

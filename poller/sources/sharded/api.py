@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 
 PositionKind = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
@@ -36,6 +37,8 @@ class StreamFacts:
     """False while it is disabled or being deleted."""
     date: float | None = None
     """The service's clock at the answer, epoch seconds."""
+    retention: float | None = None
+    """Seconds a record is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,10 @@ class ShardApi(Protocol):
 
     def arrival(self, item: Any) -> float:
         """When the service took it, epoch seconds."""
+        ...
+
+    def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:
+        """Makes what says of a raw item whether it passes, decoding no more of it than the patterns look at."""
         ...
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:

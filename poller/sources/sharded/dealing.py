@@ -1,13 +1,16 @@
 """Deals what is read to the lanes: by a stable hash of each record's key, and nothing a lane has settled before.
 
 Read again is what lies behind the lane that is furthest back; what the others settled in an earlier life, what was
-created before the mapping's start, and what comes after the record at which keys are dealt anew, is nobody's.
+created before the mapping's start, what does not match the filter criteria, and what comes after the record at which
+keys are dealt anew, is nobody's.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
+from poller.policy.filtering import Verdict
 from poller.policy.frontier import at_or_below
 from poller.policy.progress import ShardProgress
 from poller.record import Record
@@ -21,11 +24,17 @@ DISORDER = 60.0
 class Dealing:
     """Between one shard's reader and its lanes."""
 
-    def __init__(self, stream: Stream, progress: ShardProgress, lanes: Sequence[StreamLane], until: str | None) -> None:
+    def __init__(
+        self, stream: Stream, shard_id: str, progress: ShardProgress, lanes: Sequence[StreamLane], until: str | None
+    ) -> None:
         """`until` is the last record wanted, None for all."""
         self.read_to = progress.position
         """Sequence number of the last record dealt to any lane, or passed over."""
+        self.skipped = 0
+        """Records of the last page that did not match."""
         self._stream = stream
+        self._shard_id = shard_id
+        self._judge = None if stream.criteria is None else stream.api.judge(stream.criteria, shard_id)
         self._lanes = lanes
         self._until = until
         self._furthest = progress.furthest
@@ -39,6 +48,7 @@ class Dealing:
 
     def deal(self, items: Sequence[Any], size: int) -> int:
         """The items of the next page, which has so many bytes. Returns the bytes that are held of it now."""
+        self.skipped = 0
         share = size // len(items) + 1
         number = self._stream.api.sequence_number
         records = [Record(item, number(item), None, share) for item in items]
@@ -47,7 +57,11 @@ class Dealing:
             records, read_to = self._wanted(records)
         if records:
             self._stream.status.account.polled += len(records)
-            self._to_lanes(records, size + self._stream.api.record_overhead * len(items))
+            bound = size + self._stream.api.record_overhead * len(items)
+            if self._judge is not None and len(matching := self._matching(records, self._judge)) < len(records):
+                # a bound from the whole page would make lanes measure what is well within their limits
+                records, bound = matching, self._stream.api.bound([record.item for record in matching])
+            self._to_lanes(records, bound)
         # only now: the watermark of a lane without records follows it
         self.read_to = read_to
         for lane in self._lanes:
@@ -74,6 +88,34 @@ class Dealing:
         self._careful = self._until is not None or bool(self._start) or behind
         return wanted, read_to
 
+    def _matching(self, records: list[Record], judge: Callable[[Any], Verdict]) -> list[Record]:
+        """The others are done with: they hold no memory, and no lane knows of them."""
+        verdicts = [judge(record.item) for record in records]
+        account = self._stream.status.account
+        rebuilding = any(lane.waits_for_stored for lane in self._lanes)
+        matching = []
+        for record, verdict in zip(records, verdicts, strict=True):
+            if verdict is Verdict.MATCH:
+                matching.append(record)
+                continue
+            if rebuilding:
+                self._lanes[self._lane_of(record.item)].passes_over(record)
+            if verdict is Verdict.NOT_JSON:
+                account.filtered_not_json += 1
+                self._tell_not_json(record)
+        self.skipped = len(records) - len(matching)
+        account.filtered += self.skipped
+        return matching
+
+    def _tell_not_json(self, record: Record) -> None:
+        self._stream.log.tell(
+            "payload_not_json",
+            asyncio.get_running_loop().time(),
+            text="a pattern asks for fields of the data, which is not JSON: the record does not match",
+            partition=self._shard_id,
+            sequence_number=record.identifier,
+        )
+
     def _lane_of(self, item: Any) -> int:
         if len(self._lanes) == 1:
             return 0
@@ -81,7 +123,10 @@ class Dealing:
 
     def _to_lanes(self, records: list[Record], bound: int) -> None:
         if len(self._lanes) == 1:
-            self._lanes[0].deal(records, bound)
+            if self._judge is not None:
+                self._lanes[0].progress()
+            if records:
+                self._lanes[0].deal(records, bound)
             return
         dealt: list[list[Record]] = [[] for _ in self._lanes]
         for record in records:

@@ -8,11 +8,14 @@ from typing import Protocol
 
 from poller.policy.frontier import Watermark, at_or_below
 from poller.policy.invocation_record import Discarded
+from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress
-from poller.policy.stream_delivery import PartState, StreamDelivery
+from poller.policy.stream_delivery import StreamDelivery
+from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.windowed import added, with_window
 
 LOOSE_BOUND = 4 * 1024 * 1024
 """Bytes of a page's bound up to which it is taken for each of its parts too; above, a part would seem to pass a
@@ -56,17 +59,20 @@ class StreamLane:
     def __init__(
         self, stream: Stream, shard_id: str, reading: Reading, encode: Callable[[Sequence[Record]], bytes]
     ) -> None:
-        self.encode = encode
         self.bell = Bell()
         self.held = 0
         """Records dealt and not yet settled or released."""
         self._stream = stream
         self._shard_id = shard_id
         self._reading = reading
+        self._encode = encode
+        self._windows = self._windows_of(NO_WINDOW)
+        self._complete_to = -inf
         self._bytes = 0
         self._pages: deque[Page] = deque()
         self._mark: Watermark[Record] = Watermark(None)
         self._stored: tuple[PartState, ...] = ()
+        self._front_passed_over = False
         self._delivery: StreamDelivery | None = None
         self._handed_over = self._latest = 0
 
@@ -74,11 +80,15 @@ class StreamLane:
         """Before the first record."""
         self._mark.position = progress.position
         self._stored = progress.retry
+        self._windows = self._windows_of(progress.window)
+
+    def _windows_of(self, stored: WindowProgress) -> TumblingWindows:
+        return TumblingWindows(self._stream.options.tumbling_window_in_seconds, stored, self._stream.arrival)
 
     @property
     def ended(self) -> bool:
         """See `Lane.ended`."""
-        return self._reading.failed or (self._reading.over and not self._pages)
+        return self._reading.failed or (self._reading.over and not self._pages and self._windows.open is None)
 
     def has_settled(self, record: Record) -> bool:
         """In an earlier life."""
@@ -92,18 +102,38 @@ class StreamLane:
         self._bytes += sum(record.handle for record in records)
         self.bell.ring()
 
+    def passes_over(self, record: Record) -> None:
+        """A record of this lane that does not match the filter criteria."""
+        if self._stored and record.identifier == self._stored[-1].first:
+            self._front_passed_over = True
+
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
         """See `Lane.receive`."""
         time = asyncio.get_running_loop().time
         until = inf if wait == inf else time() + wait
         while not (self._stream.admission.stopping or self.ended):
-            if self._pages:
-                return self._cut(limit)
+            if (page := self._next(limit)) is not None:
+                return page
             left = inf if until == inf else until - time()
             if left <= 0:
                 break
             await self.bell.wait(left)
         return EMPTY_PAGE
+
+    def _next(self, limit: int) -> Page | None:
+        """What can be had now: records of one window, or the end of the batch at the end of theirs."""
+        if self._pages:
+            fitting = self._windows.fitting(self._pages[0].records, limit)
+            return self._cut(fitting) if fitting else Page((), 0, ends_batch=True)
+        if self._windows.ends(inf if self._reading.over else self._complete_to):
+            return Page((), 0, ends_batch=True)
+        return None
+
+    def complete_to(self, instant: float) -> None:
+        """Everything that arrived before this (epoch seconds) was dealt."""
+        self._complete_to = instant
+        if self._windows.ends(instant):
+            self.bell.ring()
 
     def _cut(self, limit: int) -> Page:
         page = self._pages[0]
@@ -112,7 +142,18 @@ class StreamLane:
             part = self._pages.popleft().records
         else:
             part, page.records = page.records[:limit], page.records[limit:]
-        return Page(part, page.bound if page.bound <= LOOSE_BOUND else self._bound(part))
+        bound = page.bound if page.bound <= LOOSE_BOUND else self._bound(part)
+        window = self._windows.open
+        if window is not None:
+            bound += added(window, shard_id=self._shard_id, arn=self._stream.arn)
+        return Page(part, bound)
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """See `Lane.encode`; without records it is the invocation that closes the open window."""
+        event, window = self._encode(records), self._windows.open
+        if window is None:
+            return event
+        return with_window(event, window, shard_id=self._shard_id, arn=self._stream.arn, final=not records)
 
     def _bound(self, records: Sequence[Record]) -> int:
         return self._stream.api.bound([record.item for record in records])
@@ -129,7 +170,7 @@ class StreamLane:
         if not self._stored:
             return None
         last = self._stored[0].last
-        while not (self._reading.over or at_or_below(last, self._reading.read_to)):
+        while self._stored[0].count and not (self._reading.over or at_or_below(last, self._reading.read_to)):
             if self._stream.admission.stopping or self._reading.failed:
                 return None
             await self.bell.wait()
@@ -144,13 +185,16 @@ class StreamLane:
         rest, records = records[found:], records[:found]
         if rest:
             self._pages.appendleft(Page(rest, self._bound(rest)))
+        delivery = self._new_delivery(records)
+        if delivery.restore(stored):
+            self._delivery = delivery
+            return delivery
         if records:
-            delivery = self._new_delivery(records)
-            if delivery.restore(stored):
-                self._delivery = delivery
-                return delivery
             self._pages.appendleft(Page(records, self._bound(records)))
-        gone = max(0, sum(part.count for part in stored) - found)
+        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them
+        front = stored[-1].first
+        there = self._front_passed_over or any(record.identifier == front for record in records)
+        gone = 0 if there else max(0, sum(part.count for part in stored) - found)
         account = self._stream.status.account
         account.polled += gone
         account.expired += gone
@@ -167,13 +211,19 @@ class StreamLane:
         """By the mapping's own limits."""
         self._delivery = self._new_delivery(records)
         stream = self._stream
-        if (wall := stream.clock.time(asyncio.get_running_loop().time())) is not None:
-            stream.status.lag.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
+        if records and (wall := stream.clock.time(asyncio.get_running_loop().time())) is not None:
+            stream.iterator_age = max(0.0, wall - stream.arrival(records[-1]))
         return self._delivery
 
     def _new_delivery(self, records: Sequence[Record]) -> StreamDelivery:
         stream = self._stream
-        return StreamDelivery(records, stream.policy, arrival=stream.arrival, service_time=stream.clock.time)
+        return StreamDelivery(
+            records,
+            stream.policy,
+            arrival=stream.arrival,
+            service_time=stream.clock.time,
+            windows=self._windows,
+        )
 
     def keep(self) -> None:
         """See `Lane.keep`."""
@@ -188,8 +238,9 @@ class StreamLane:
 
     def settle(self, records: Sequence[Record]) -> None:
         """Move the watermark."""
-        self._mark.settle(records)
-        self._let_go(records)
+        if records:
+            self._mark.settle(records)
+            self._let_go(records)
         self._latest = self._reading.changed()
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:  # noqa: ARG002  (the shard keeps both)
@@ -217,9 +268,15 @@ class StreamLane:
     def progress(self) -> LaneProgress:
         """What is to be stored."""
         if self._stored:
-            return LaneProgress(self._mark.position, self._stored)
+            return LaneProgress(self._mark.position, self._stored, self._windows.progress())
         self._mark.passed(self._reading.read_to)
-        return LaneProgress(self._mark.position, self._delivery.snapshot() if self._delivery else ())
+        retry = self._delivery.snapshot() if self._delivery else ()
+        return LaneProgress(self._mark.position, retry, self._windows.progress())
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to finish."""
+        return not self.held and self._windows.open is None
 
     @property
     def waits_for_stored(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Self
 
 from poller.errors import SourceUnavailable, StreamGone
 from poller.policy.progress import LaneProgress, ShardProgress
+from poller.policy.windows import complete_to
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.dealing import Dealing
@@ -38,6 +39,7 @@ class ShardPartition:
         self._lanes: list[StreamLane] = []
         self._abandoned = False
         self._page_behind: float | None = None
+        self._empty_since: float | None = None
 
     async def __aenter__(self) -> Self:
         stream = self._stream
@@ -54,7 +56,7 @@ class ShardPartition:
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
             lane.resume(lane_progress)
-        self._dealing = Dealing(stream, self._progress, self._lanes, self._until)
+        self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
         begin = stream.start_of(self._progress)
@@ -169,11 +171,26 @@ class ShardPartition:
             size = self._dealing.deal(page.records, page.size)
             self._held += size
             self._stream.admission.memory.hold(size)
+            if self._dealing.skipped:
+                # where nothing matches no lane settles anything, and the position is to move on all the same
+                self._saving.changed()
         self._page_behind = page.behind_seconds
+        self._note_quiet(page)
         self._drained = self._dealing.complete
         if self._drained:
             self._finish_dealing()
         return not self._drained
+
+    def _note_quiet(self, page: ShardPage) -> None:
+        now = self._stream.clock.time(asyncio.get_running_loop().time())
+        if page.records or now is None:
+            self._empty_since = None
+            return
+        if self._empty_since is None:
+            self._empty_since = now
+        instant = complete_to(now, page.behind_seconds, self._empty_since)
+        for lane in self._lanes:
+            lane.complete_to(instant)
 
     def end(self, children: tuple[Shard, ...]) -> None:
         """See `Reads.end`."""
@@ -237,13 +254,12 @@ class ShardPartition:
 
     def progress(self) -> ShardProgress:
         """Where every lane stands now."""
-        if self._drained and not any(lane.held for lane in self._lanes):
+        if self._drained and all(lane.idle for lane in self._lanes):
             lanes = tuple(LaneProgress(self._until) for _ in self._lanes)
         else:
             lanes = tuple(lane.progress() for lane in self._lanes)
         return ShardProgress(lanes, self._progress.initial)
 
-    @property
     def behind(self) -> float | None:
         """Seconds: how old the oldest record in hand is, else how far the last read was behind. None is not known."""
         oldest = [self._stream.arrival(lane.oldest) for lane in self._lanes if lane.held and lane.oldest is not None]

@@ -7,7 +7,7 @@ from poller.errors import SourceUnavailable, StateError
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.shards import forgettable
 from poller.ports import Partition
-from poller.runtime.status import Reason, ReasonCode
+from poller.runtime.status import Lag, Reason, ReasonCode
 from poller.sources.sharded.api import StreamFacts
 from poller.sources.sharded.partition import ShardPartition
 from poller.sources.sharded.stream import Stream
@@ -28,7 +28,8 @@ class ShardedSource:
         """Each shard when it may run."""
         stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
-        stream.status.in_flight = self._looked_at
+        stream.status.in_flight = lambda: sum(partition.held for partition in self._running.values())
+        stream.status.lag = self._lag
         opened = False
         while not stream.admission.stopping:
             if stream.refused is not None:
@@ -39,16 +40,19 @@ class ShardedSource:
                 opened = await self._open(facts)
             self._running = {name: one for name, one in self._running.items() if not one.finished}
             stream.running = len(self._running)
+            if opened:
+                stream.status.waiting = topology.waiting(self._running)
             for shard in topology.startable(set(self._running)) if opened and stream.refused is None else ():
                 stream.running = len(self._running) + 1
                 partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
                 yield partition
 
-    def _looked_at(self) -> int:
-        """Records in flight. Somebody looks: the age of the oldest is the lag, though nothing may be happening."""
-        ages = [age for partition in self._running.values() if (age := partition.behind) is not None]
-        self.stream.status.lag.seconds = max(ages, default=None)
-        return sum(partition.held for partition in self._running.values())
+    def _lag(self) -> Lag:
+        """The age of the oldest record is the lag, though nothing may be happening."""
+        ages = [age for partition in self._running.values() if (age := partition.behind()) is not None]
+        seconds, retention = max(ages, default=None), self.stream.retention
+        expires = max(0.0, retention - seconds) if seconds and retention is not None else None
+        return Lag(seconds=seconds, expires_in_seconds=expires, iterator_age=self.stream.iterator_age)
 
     def _poke(self) -> None:
         self._topology.bell.ring()
@@ -73,6 +77,7 @@ class ShardedSource:
     def _show_whether_active(self, facts: StreamFacts) -> None:
         status = self.stream.status
         status.reached = True
+        self.stream.retention = facts.retention
         if facts.active:
             status.trouble = None
         elif status.trouble is None or status.trouble.code is not ReasonCode.STREAM_DISABLED:

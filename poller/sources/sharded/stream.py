@@ -8,6 +8,7 @@ from typing import Literal
 from poller.errors import SourceUnavailable, StateError
 from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
+from poller.policy.filtering import Filter
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.stream_delivery import StreamPolicy
@@ -35,6 +36,8 @@ class StreamOptions:
     starting_position_timestamp: float | None = None
     """Epoch seconds."""
     parallelization_factor: int = 1
+    tumbling_window_in_seconds: int = 0
+    """0 is none."""
     poll_interval: float = 1.0
     """Seconds between two reads of a shard."""
     idle_poll_interval: float = 1.0
@@ -66,8 +69,14 @@ class Stream:
     """Our own clock, epoch seconds; only for what no service has dated."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
+    retention: float | None = None
+    """Seconds, as the service says."""
+    iterator_age: float | None = None
+    """Seconds: of the last record of the last batch."""
     running: int = 0
     """Shards that are read now."""
+    criteria: Filter | None = None
+    """Which records are wanted; None for all."""
     refused: SourceUnavailable | None = None
     """Why nothing may be read, until somebody decides."""
 

@@ -4,12 +4,13 @@ Also watches that it is still the same stream, for a new one of the same name ma
 """
 
 import asyncio
+from collections.abc import Collection
 
 from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, SourceUnavailable, StreamGone
 from poller.policy.backoff import SOURCE, Backoff
-from poller.policy.shards import holes, may_start
-from poller.runtime.status import Reason, ReasonCode
+from poller.policy.shards import holes, may_start, waits_for
+from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Shard, StreamFacts
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
@@ -39,6 +40,19 @@ class Topology:
     def startable(self, running: set[str]) -> list[Shard]:
         """What may be read now and is not."""
         return may_start(list(self.shards.values()), self._finished(), running)
+
+    def waiting(self, running: Collection[str]) -> list[PartitionStatus]:
+        """What may not be read yet, each with the parents it waits for."""
+        finished = self._finished()
+        return [
+            PartitionStatus(
+                shard.id, reason=Reason(ReasonCode.PARENT, f"waits for {' and '.join(parents)} to be finished")
+            )
+            for shard in self.shards.values()
+            if shard.id not in finished
+            and shard.id not in running
+            and (parents := waits_for(shard, self.shards, finished, running))
+        ]
 
     def _finished(self) -> set[str]:
         return {shard_id for shard_id, shard in self._stream.progress.shards.items() if shard.finished}

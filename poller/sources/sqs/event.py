@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
+from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.sqs.queue import QueueName
 
@@ -37,6 +38,11 @@ def bound_of(size: int, messages: int, name: QueueName) -> int:
     return size + messages * (ADDED_PER_RECORD + 10 * ADDED_PER_ATTRIBUTE + len(name.arn))
 
 
+def bound_of_some(records: Sequence[Record], name: QueueName) -> int:
+    """The same for a few messages of a receive, whose other ones would make the bound needlessly loose."""
+    return bound_of(len(codec.dumps([record.item for record in records])), len(records), name)
+
+
 def trace_of(records: Sequence[Record]) -> str | None:
     """What AWSTraceHeader says, if all messages say the same. Costs one look where the first has none."""
     trace = _trace(records[0])
@@ -58,6 +64,14 @@ def encoder(name: QueueName) -> Callable[[Sequence[Record]], bytes]:
         return codec.dumps({"Records": [_event(record.item, arn, region) for record in records]})
 
     return encode
+
+
+def judge(criteria: Filter, name: QueueName) -> Callable[[Mapping[str, Any]], Verdict]:
+    """Makes what says of a raw message whether it passes, preparing no more of it than the patterns look at."""
+    arn, region, match = name.arn, name.region, criteria.match
+    if criteria.needs_view:
+        return lambda message: match(_event(message, arn, region), message["Body"])
+    return lambda message: match({}, message["Body"])
 
 
 def _event(message: Mapping[str, Any], arn: str, region: str) -> dict[str, Any]:

@@ -77,8 +77,11 @@ class Holding:
 
     def settling(self, records: Sequence[Record]) -> None:
         """Handed over to be deleted: no longer in flight, still kept invisible."""
+        by_id = self.by_id
         for record in records:
-            self.by_id.pop(record.identifier, None)
+            # a message that appeared again meanwhile was taken anew, and stays in flight
+            if by_id.get(record.identifier) is record:
+                del by_id[record.identifier]
 
     def forget(self, records: Iterable[Record]) -> None:
         """Not ours any more: deleted, or given back."""

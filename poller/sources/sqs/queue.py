@@ -22,6 +22,7 @@ def _operation(name: str, timeout: float) -> Operation:
 # a long poll may use all its twenty seconds before the first byte of its answer
 RECEIVE = _operation("ReceiveMessage", LONG_POLL + 15.0)
 DELETE = _operation("DeleteMessageBatch", 15.0)
+SEND = _operation("SendMessageBatch", 15.0)
 CHANGE = _operation("ChangeMessageVisibilityBatch", 15.0)
 ATTRIBUTES = _operation("GetQueueAttributes", 15.0)
 
@@ -39,6 +40,16 @@ class QueueName:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueAttributes:
+    """What of a queue's settings matters to who receives from it."""
+
+    visibility_timeout: int
+    """Seconds."""
+    retention: float
+    """Seconds a message is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """One entry of a batch call that did not go through."""
 
@@ -46,6 +57,7 @@ class Refused:
     code: str
     sender_fault: bool
     """Whether sending it again is pointless."""
+    message: str = ""
 
 
 class Queue:
@@ -108,13 +120,26 @@ class Queue:
         ]
         return await self._batch(CHANGE, entries)
 
-    async def visibility_timeout(self) -> int:
-        """The queue's own timeout in seconds. Also the proof that the queue is there and may be asked."""
-        request = {"QueueUrl": self.name.url, "AttributeNames": ["VisibilityTimeout"]}
-        reply = await self._transport.call(ATTRIBUTES, codec.dumps(request))
-        attributes = _parsed(reply.body).get("Attributes") or {}
-        # the service's default, for compatible services that leave out what was never set
-        return int(attributes.get("VisibilityTimeout", 30))
+    async def send(self, entries: Sequence[dict[str, Any]]) -> list[Refused]:
+        """Put up to ten messages into the queue; returns what it did not take."""
+        return await self._batch(SEND, [{"Id": str(index)} | entry for index, entry in enumerate(entries)])
+
+    async def attributes(self) -> QueueAttributes:
+        """How the queue is set now. Also the proof that it is there and may be asked."""
+        found = await self._read("VisibilityTimeout", "MessageRetentionPeriod")
+        # the service's defaults, for compatible services that leave out what was never set
+        retention = float(found.get("MessageRetentionPeriod", 4 * 24 * 3600))
+        return QueueAttributes(int(found.get("VisibilityTimeout", 30)), retention)
+
+    async def depth(self) -> int | None:
+        """About how many messages could be received now; None if the service does not say."""
+        found = (await self._read("ApproximateNumberOfMessages")).get("ApproximateNumberOfMessages")
+        return None if found is None else int(found)
+
+    async def _read(self, *names: str) -> dict[str, Any]:
+        body = codec.dumps({"QueueUrl": self.name.url, "AttributeNames": names})
+        reply = await self._transport.call(ATTRIBUTES, body)
+        return _parsed(reply.body).get("Attributes") or {}
 
     async def _batch(self, operation: Operation, entries: list[dict[str, Any]]) -> list[Refused]:
         reply = await self._transport.call(operation, codec.dumps({"QueueUrl": self.name.url, "Entries": entries}))
@@ -129,7 +154,9 @@ def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
     if len(done) == entries:
         return []
     refused = [
-        Refused(int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")))
+        Refused(
+            int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")), failure.get("Message", "")
+        )
         for failure in answer.get("Failed") or ()
     ]
     # an entry the answer does not mention is not done

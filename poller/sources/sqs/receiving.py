@@ -17,7 +17,7 @@ from typing import Any
 from poller.errors import AnswerLost, CallError
 from poller.ports import Admission
 from poller.record import EMPTY_PAGE, Page, Record
-from poller.sources.sqs.event import bound_of
+from poller.sources.sqs.event import bound_of, bound_of_some
 from poller.sources.sqs.line import Waiting, cut, give, hand_out, send_home
 from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import LONG_POLL, MOST_PER_CALL, Queue
@@ -40,11 +40,16 @@ class Receiving:
         admit: Admit,
         pauses: Pauses,
         no_more: Callable[[], None],
+        held_up: Callable[[], bool] = bool,
     ) -> None:
-        """`no_more` is called when, after a soft stop, the last receive under way has ended."""
+        """`no_more` is called when, after a soft stop, the last receive under way has ended. Nothing is received while
+        `held_up`; whoever ends that calls `pump`.
+        """
         self.lanes = 0
         """How many lanes there are."""
         self.bug: BaseException | None = None
+        self.quiet = False
+        """Whether the last receive found nothing."""
         """What ended a task of the source that nobody waits for; the lanes raise it."""
         self._loop = asyncio.get_running_loop()
         self._queue = queue
@@ -52,6 +57,7 @@ class Receiving:
         self._admit = admit
         self._pauses = pauses
         self._no_more = no_more
+        self._held_up = held_up
         self._line: deque[Waiting] = deque()
         self._ready: deque[Page] = deque()
         self._free = 0
@@ -160,7 +166,7 @@ class Receiving:
     def _turn(self, limit: int) -> int:
         """How many messages to receive now, as one more of the receives under way; 0 for not now."""
         most = self._room - self._asked
-        if self._running >= self._wanted or most <= 0:
+        if self._running >= self._wanted or most <= 0 or self._held_up():
             return 0
         now = self._loop.time()
         if now < self._not_before:
@@ -214,9 +220,11 @@ class Receiving:
         try:
             messages, size = await self._queue.receive(body)
             self._pauses.recovered()
+            self.quiet = not messages
             if not messages:
                 await self._pauses.after_nothing(time() - begun)
         except CallError as error:
+            self.quiet = False
             if self._queue.name.fifo and isinstance(error, AnswerLost):
                 self._lost.append(body)
             self._wanted = 1
@@ -242,7 +250,9 @@ class Receiving:
         records = self._admit(messages, size)
         if not records:
             return EMPTY_PAGE
-        page = Page(records, bound_of(size, len(messages), self._queue.name))
+        name = self._queue.name
+        whole = len(records) == len(messages)
+        page = Page(records, bound_of(size, len(messages), name) if whole else bound_of_some(records, name))
         # an open batch comes before a lane that has nothing, also before the one that received
         served = not self._line or not self._line[0].gathering
         if served and len(records) <= limit:

@@ -11,12 +11,13 @@ from poller.occasionally import Occasionally
 from poller.policy.backoff import SETTLE, Chance
 from poller.record import Record
 from poller.runtime.status import Account
+from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.queue import Queue, Refused
 
 REMEMBERED = 10_000
-"""Delivered messages whose delete failed, per mapping: received again, they are deleted and not delivered."""
+"""Messages done with whose delete failed, per mapping: received again, they are deleted and not delivered."""
 
 DELETE_ACTION = "sqs:DeleteMessage"
 
@@ -27,9 +28,11 @@ Trouble = Callable[[CallError | None, str, float], None]
 class Handover:
     """A batch on its way to be deleted."""
 
-    __slots__ = ("_done", "remaining")
+    __slots__ = ("_done", "filtered", "remaining")
 
-    def __init__(self, remaining: int) -> None:
+    def __init__(self, remaining: int, *, filtered: bool) -> None:
+        """`filtered` says that the filter criteria, not the function, were done with it."""
+        self.filtered = filtered
         self.remaining = remaining
         self._done: asyncio.Future[None] | None = None
 
@@ -66,12 +69,13 @@ class Settling:
         trouble: Trouble,
         *,
         bug: Callable[[BaseException], None],
-        delivered: OrderedDict[str, None],
+        undeleted: OrderedDict[str, bool],
+        backlog: Backlog,
         chance: Chance,
         log: Occasionally,
     ) -> None:
-        """`bug` is told of an error of ours. `delivered`, ids of messages that were delivered but could not be deleted
-        so far, outlives this object.
+        """`bug` is told of an error of ours. `undeleted`, ids of messages that are done with and not yet deleted, and
+        whether the filter was done with them, outlives this object. `backlog` counts the filtered ones.
         """
         self._queue = queue
         self._holding = holding
@@ -83,13 +87,14 @@ class Settling:
         linger = 0.0 if queue.name.fifo else LINGER
         self._deletes: Gatherer[_Entry] = Gatherer(self._delete, bug, linger)
         self._changes: Gatherer[_Change] = Gatherer(self._change, bug, linger)
-        self.delivered = delivered
+        self.undeleted = undeleted
+        self._backlog = backlog
         self._held_back: list[Record] | None = None
 
-    def delete(self, records: Sequence[Record]) -> Handover:
+    def delete(self, records: Sequence[Record], *, filtered: bool = False) -> Handover:
         """Delete for good. Visibility is kept until the answer."""
         self._holding.settling(records)
-        handover = Handover(len(records))
+        handover = Handover(len(records), filtered=filtered)
         self._deletes.add([(record, handover) for record in records])
         return handover
 
@@ -136,15 +141,15 @@ class Settling:
                 if not entries:
                     return
                 attempt += 1
-                for record, _ in entries:
-                    self._remember(record)
+                for entry in entries:
+                    self._remember(entry)
                 await asyncio.sleep(SETTLE.delay(attempt, self._chance))
         finally:
             # The partition ends with these undone. If it is entered again they are not delivered again, and no lane
             # waits for them any more.
-            for record, handover in entries:
-                self._remember(record)
-                handover.finish()
+            for entry in entries:
+                self._remember(entry)
+                entry[1].finish()
 
     async def _try_to_delete(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
         """One call; returns what is to be tried again."""
@@ -166,7 +171,7 @@ class Settling:
             if refusal.sender_fault:
                 # the receipt is no longer good: whoever receives the message next has a better one
                 self._report_delete(1, refusal.code, "the receipt handle is no longer valid")
-                self._remember(entries[index][0])
+                self._remember(entries[index])
                 given_up.append(entries[index])
             else:
                 self._report_delete(1, refusal.code, "the service could not delete a message")
@@ -177,9 +182,9 @@ class Settling:
     def _deleted(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
         """Count them; nothing of them is left."""
         self.account.deleted += len(entries)
-        if self.delivered:
+        if self.undeleted:
             for record, _ in entries:
-                self.delivered.pop(record.identifier, None)
+                self.undeleted.pop(record.identifier, None)
         self._end(entries)
         return ()
 
@@ -187,13 +192,16 @@ class Settling:
         self._holding.forget([record for record, _ in entries])
         for _, handover in entries:
             handover.remaining -= 1
+            if handover.filtered:
+                self._backlog.done(1)
             if not handover.remaining:
                 handover.finish()
 
-    def _remember(self, record: Record) -> None:
-        self.delivered[record.identifier] = None
-        if len(self.delivered) > REMEMBERED:
-            self.delivered.popitem(last=False)
+    def _remember(self, entry: _Entry) -> None:
+        record, handover = entry
+        self.undeleted[record.identifier] = handover.filtered
+        if len(self.undeleted) > REMEMBERED:
+            self.undeleted.popitem(last=False)
 
     def _report_delete(self, count: int, code: str, text: str) -> None:
         self.account.delete_failed += count

@@ -1,9 +1,11 @@
 """An SQS queue as a source: one partition, as many lanes as the mapping's concurrency."""
 
 import asyncio
+import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from poller.aws.port import Transport
@@ -16,13 +18,17 @@ from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports import Admission, Partition
 from poller.record import Record
 from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
-from poller.sources.sqs.event import encoder
+from poller.sources.sqs.backlog import Backlog
+from poller.sources.sqs.event import encoder, judge
+from poller.sources.sqs.forwarding import Forwarding
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
 from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
+from poller.sources.sqs.skipping import Skipping, SqsFiltering
 
 ATTRIBUTES_LAST = 15 * 60.0
 """Seconds the queue's attributes are believed."""
@@ -66,7 +72,10 @@ class SqsPartition:
         policy: RetryPolicy,
         chance: Chance,
         log: Occasionally,
+        wall: Callable[[], float] = time.time,
+        filtering: SqsFiltering | None = None,
     ) -> None:
+        """`wall` is the seconds since the epoch, for the age of messages."""
         self.name = name.arn.rsplit(":", 1)[-1]
         self._queue_name = name
         self._queue = Queue(name, transport)
@@ -77,7 +86,11 @@ class SqsPartition:
         self._chance = chance
         self._log = log
         self._encode = encoder(name)
-        self._delivered: OrderedDict[str, None] = OrderedDict()
+        self._filtering = filtering
+        self._undeleted: OrderedDict[str, bool] = OrderedDict()
+        self._lag = QueueLag(self._queue, wall)
+        self.behind = self._lag.seconds
+        status.lag, status.look = self._lag.lag, self._lag.look
 
     async def __aenter__(self) -> Self:
         self._time = asyncio.get_running_loop().time
@@ -86,23 +99,28 @@ class SqsPartition:
         visibility = await self._read_visibility()
         memory = self._admission.memory
         self._holding = Holding(self._queue, visibility, memory.let_go, self._chance, self._log)
+        backlog = Backlog(self._poked)
         self._settling = Settling(
             self._queue,
             self._holding,
             self._status.account,
             self._trouble,
             bug=self._bug,
-            delivered=self._delivered,
+            undeleted=self._undeleted,
+            backlog=backlog,
             chance=self._chance,
             log=self._log,
         )
+        self._skipping = self._made_skipping(backlog)
         self._receiving = Receiving(
             self._queue,
             self._admission,
             admit=self._admit,
             pauses=Pauses(self._trouble, self._chance),
             no_more=self._settling.let_back,
+            held_up=backlog.full,
         )
+        self._lag.watch(self._holding, self._receiving)
         self._refresh: asyncio.Task[None] | None = None
         self._status.in_flight = lambda: len(self._holding.by_id)
         self._admission.connect(self._poked)
@@ -112,10 +130,12 @@ class SqsPartition:
         try:
             if kind is None:
                 self._give_back(await self._receiving.finish())
+                await self._skipping.drain()
                 await self._settling.drain()
         finally:
             # after a clean leave nothing is left to cut off
             self._give_back(await self._receiving.abandon())
+            await self._skipping.abandon()
             self._give_back([record for lane in self._lanes for record in lane.kept.records])
             self._settling.let_back()
             try:
@@ -136,12 +156,29 @@ class SqsPartition:
         self._lanes.append(lane)
         return lane
 
+    def _made_skipping(self, backlog: Backlog) -> Skipping:
+        filtering = self._filtering
+        forwarding = None
+        if filtering is not None and filtering.send_to is not None:
+            forwarding = Forwarding(
+                filtering.send_to,
+                self._holding,
+                self._settling,
+                backlog,
+                partial(self._trouble, resource=filtering.send_to.name.arn),
+                bug=self._bug,
+                chance=self._chance,
+            )
+        judged = None if filtering is None else judge(filtering.criteria, self._queue_name)
+        return Skipping(judged, self._settling, backlog, forwarding, self._log)
+
     def _bug(self, error: BaseException) -> None:
         self._receiving.fail(error)
 
     def _poked(self) -> None:
         if self._admission.stopping:
             self._settling.flush_from_now_on()
+            self._skipping.stop()
             if self._receiving.under_way:
                 self._settling.hold_back()
         self._receiving.pump()
@@ -149,11 +186,12 @@ class SqsPartition:
     async def _read_visibility(self) -> Visibility:
         """The rule by the queue's present attributes. Raises SourceUnavailable."""
         try:
-            timeout = await self._queue.visibility_timeout()
+            attributes = await self._queue.attributes()
         except CallError as error:
             what = text_of(error, "sqs:GetQueueAttributes", self._queue.name.arn)
             raise SourceUnavailable(code_of(error), what) from error
         options = self._options
+        timeout, self._lag.retention = attributes.visibility_timeout, attributes.retention
         visibility = Visibility(timeout, options.maximum_hold_seconds, options.failure_visibility_timeout_seconds)
         self._queue.ask_for(visibility.extension if visibility.explicit_on_receive else None)
         self._read_at = asyncio.get_running_loop().time()
@@ -175,19 +213,18 @@ class SqsPartition:
         if (
             len(identifiers) < len(messages)
             or not self._holding.by_id.keys().isdisjoint(identifiers)
-            or not self._delivered.keys().isdisjoint(identifiers)
+            or not self._undeleted.keys().isdisjoint(identifiers)
         ):
             messages = self._without_known(messages)
         self._admission.memory.hold(size)
         if not messages:
             self._admission.memory.let_go(size)
             return ()
-        if self._queue_name.fifo:
-            return self._without_overlap(messages, size)
-        return self._holding.take(messages, size)
+        take = self._without_overlap if self._queue_name.fifo else self._holding.take
+        return self._skipping.matching(take(messages, size))
 
     def _without_known(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Take out what was received again although we have it, or have delivered it already."""
+        """Take out what was received again although we have it, or are done with it already."""
         fresh: dict[str, dict[str, Any]] = {}
         account = self._status.account
         for message in messages:
@@ -198,9 +235,13 @@ class SqsPartition:
                 # receipt; the copy goes no further.
                 known["ReceiptHandle"] = message["ReceiptHandle"]
                 account.returned += 1
-            elif message["MessageId"] in self._settling.delivered:
-                self._settling.delete(self._holding.take([message], 0))
-                account.delivered += 1
+            elif (filtered := self._undeleted.get(message["MessageId"])) is not None:
+                again = self._holding.take([message], 0)
+                if filtered:
+                    self._skipping.delete_again(again)
+                else:
+                    self._settling.delete(again)
+                    account.delivered += 1
             else:
                 fresh[message["MessageId"]] = message
         return list(fresh.values())
@@ -220,7 +261,7 @@ class SqsPartition:
         self._settling.give_back(records, failed=False)
         self._status.account.returned += len(records)
 
-    def _trouble(self, error: CallError | None, action: str, delay: float) -> None:
+    def _trouble(self, error: CallError | None, action: str, delay: float, *, resource: str | None = None) -> None:
         """Keep the mapping's state and reason: a problem as long as one kind of call fails."""
         status = self._status
         if error is None:
@@ -229,7 +270,7 @@ class SqsPartition:
         else:
             now = asyncio.get_running_loop().time()
             since = self._troubles[action].since if action in self._troubles else now
-            text = text_of(error, action, self._queue_name.arn)
+            text = text_of(error, action, resource or self._queue_name.arn)
             self._troubles[action] = Reason(ReasonCode(code_of(error)), text, since=since, until=now + delay)
             self._log.tell("call_failed", now, text=text, next_in=round(delay, 1))
         if self._admission.stopping:

@@ -128,7 +128,7 @@ async def test_a_shard_that_stands_still_shows_no_lag():
     fill(world, 1)
     await asyncio.sleep(1000)
     assert life.status.in_flight() == 1
-    assert life.status.lag.seconds == pytest.approx(1000, abs=5)
+    assert life.status.lag().seconds == pytest.approx(1000, abs=5)
     assert life.status.partitions[0].lanes[0].code == "retry"
     await life.end()
 

@@ -70,6 +70,9 @@ class Journey:
             idle_poll_interval_seconds=60.0,
             maximum_retry_attempts=3 if self.gives_up else -1,
         )
+        if (share := random.Random(seed + 1000).choice([None, None, 2, 5])) is not None:
+            patterns = self.world.only_wanted(lambda number: number % share > 0)
+            self.mapping = replace(self.mapping, filter_criteria=patterns)
 
     async def produce(self) -> None:
         for _ in range(self.records):
@@ -143,7 +146,7 @@ class Journey:
         await self.world.until(lambda: life.status.in_flight() == 0)
         await asyncio.sleep(60)
         account = life.account
-        assert account.polled == account.delivered + account.destination + account.returned
+        assert account.polled == account.delivered + account.filtered + account.destination + account.returned
         await life.end()
         assert life.status.state == "stopped"
         self.world.check()

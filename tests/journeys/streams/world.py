@@ -4,6 +4,8 @@ A `StreamLife` is one process; the account, its streams and what was stored live
 """
 
 import asyncio
+import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -57,7 +59,8 @@ class WatchedStore(MemoryStore):
         ledger = self._world.aws.streams.ledger
         first = self._checked.get(shard_id, "0")
         for entry in ledger.between(self._world.stream.arn, shard_id, first, last):
-            if entry.done is None and not entry.trimmed and entry.sequence_number not in self._world.before_start:
+            nobodys = entry.sequence_number in self._world.before_start | self._world.skipped
+            if entry.done is None and not entry.trimmed and not nobodys:
                 self._world.breaches.append(f"{shard_id} stored past {entry.sequence_number} at {loop_time():.3f} s")
         self._checked[shard_id] = last
 
@@ -75,6 +78,9 @@ class StreamWorld:
         self.breaches: list[str] = []
         self.before_start: set[str] = set()
         """Sequence numbers that a mapping at LATEST is not to deliver."""
+        self.skipped: set[str] = set()
+        """Sequence numbers that match no filter."""
+        self.wanted: Callable[[int], bool] = lambda _: True
         loop = asyncio.get_running_loop()
         if isinstance(loop, WatchedLoop):
             loop.watcher = self.watch
@@ -86,14 +92,30 @@ class StreamWorld:
     def put(self, key: str, number: int) -> str:
         """One record; the number it is known by."""
         found = (
-            self.stream.put(key, str(number)) if isinstance(self.stream, KinesisStream) else self._write(key, number)
+            self.stream.put(key, self._data(number))
+            if isinstance(self.stream, KinesisStream)
+            else self._write(key, number)
         )
         assert found is not None
+        if not self.wanted(number):
+            self.skipped.add(found)
         return found
 
     def _write(self, key: str, number: int) -> str | None:
         assert isinstance(self.stream, TableStream)
-        return self.stream.put(key, n={"N": str(number)})
+        return self.stream.put(key, n={"N": str(number)}, wanted={"BOOL": self.wanted(number)})
+
+    def _data(self, number: int) -> str:
+        """Of those not wanted, some are not even JSON."""
+        wanted = self.wanted(number)
+        return json.dumps({"n": number, "wanted": wanted}) if wanted or number % 2 else "plain"
+
+    def only_wanted(self, wanted: Callable[[int], bool]) -> tuple[str, ...]:
+        """From now on not every number is wanted; the `filter_criteria` of a mapping that knows."""
+        self.wanted = wanted
+        if isinstance(self.stream, KinesisStream):
+            return ('{"data": {"wanted": [true]}}',)
+        return ('{"dynamodb": {"NewImage": {"wanted": {"BOOL": [true]}}}}',)
 
     def mapping(self, *, destination: bool = False, function_concurrency: int | None = None, **parameters: Any) -> Any:
         function = FunctionConfig(
@@ -129,12 +151,13 @@ class StreamWorld:
         await self.until(lambda: not self.lost(), within)
 
     def lost(self) -> set[str]:
-        return set(self.ledger.lost(self.stream.arn)) - self.before_start
+        return set(self.ledger.lost(self.stream.arn)) - self.before_start - self.skipped
 
     def check(self) -> None:
         """At the end of a story in which everything was delivered or discarded."""
         assert self.breaches[:3] == []
         assert self.lost() == set()
+        assert [number for number in self.skipped if self.ledger[number].invoked] == []
         assert self.ledger.out_of_order() == set()
 
 

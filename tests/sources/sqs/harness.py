@@ -1,5 +1,6 @@
 """One queue's partition on the fake AWS, with the mapping's parts around it that a source knows."""
 
+import asyncio
 from math import inf
 
 from poller.occasionally import Occasionally
@@ -13,6 +14,7 @@ from poller.sources.sqs.queue import QueueName
 from poller.sources.sqs.source import SqsOptions, SqsPartition
 from tests.fakes.aws import FakeAws
 from tests.fakes.recording import EventLog, RecordingTransport
+from tests.virtual_time import EPOCH
 
 RECEIVE, DELETE, CHANGE = "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"
 ATTRIBUTES = "GetQueueAttributes"
@@ -44,6 +46,7 @@ class Harness:
             policy=RetryPolicy(),
             chance=half,
             log=Occasionally(self.log),
+            wall=lambda: EPOCH + asyncio.get_running_loop().time(),
         )
 
     def send(self, count=1, **parameters):

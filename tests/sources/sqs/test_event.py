@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.record import Record
-from poller.sources.sqs.event import bound_of, encoder
+from poller.sources.sqs.event import bound_of, encoder, trace_of
 from poller.sources.sqs.queue import QueueName
 
 SAMPLES = Path(__file__).parent / "events"
@@ -68,3 +68,27 @@ def test_no_choice_of_a_receives_messages_makes_more_bytes_than_its_bound(drawn,
     size = len(text.encode("utf-8", "backslashreplace"))
     chosen = data.draw(st.lists(st.sampled_from(messages), unique_by=lambda one: one["MessageId"]))
     assert len(encode([record(message) for message in chosen])) <= bound_of(size, len(messages), NAME)
+
+
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ([TRACE], TRACE),
+        ([TRACE, TRACE], TRACE),
+        ([TRACE, None], None),
+        ([None, TRACE], None),
+        ([TRACE, "Root=1-2"], None),
+        ([None], None),
+        (["a\r\nX-Admin: yes"], None),
+        (["x" * 501], None),
+    ],
+)
+def test_a_batch_belongs_to_a_trace_when_all_of_its_messages_do_and_it_fits_a_header(headers, expected):
+    messages = [
+        {"MessageId": str(number)} | ({"Attributes": {"AWSTraceHeader": header}} if header else {})
+        for number, header in enumerate(headers)
+    ]
+    assert trace_of([record(message) for message in messages]) == expected

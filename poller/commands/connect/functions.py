@@ -1,0 +1,92 @@
+"""Reaching a function without running it. Each type of function has its own way, a small one."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from poller.aws.cold import ColdCalls
+from poller.aws.proxies import proxy_for
+from poller.aws.transports import Transports
+from poller.commands.connect.tries import Tries
+from poller.configuration import FunctionConfig
+from poller.errors import NotSent
+from poller.functions.lambda_api import invoke_operation
+from poller.http import Origin, tls_context
+
+DRY_RUN = (("x-amz-invocation-type", "DryRun"),)
+"""Lambda checks the permission and that there is such a function, and runs nothing."""
+SECONDS = 15.0
+
+Reach = Callable[[FunctionConfig, str, Transports, Tries], Awaitable[None]]
+
+
+async def reach_function(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
+    """Note in `tries` what came of it. `region` is that of the mapping which uses it."""
+    await REACH[function.type](function, region, transports, tries)
+
+
+async def _lambda(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
+    endpoint_url = function.endpoint_url
+    if function.rie:
+        # it runs whatever it is sent
+        assert endpoint_url is not None
+        await tries.attempt("connect", partial(connect, endpoint_url))
+        tries.untried.append("the function itself (the emulator would run it)")
+        return
+    assert function.function_name is not None
+    transport = await transports.get(function.aws, function.region or region)
+    operation = invoke_operation(function.function_name, function.qualifier, SECONDS, headers=DRY_RUN)
+    await tries.attempt("lambda:InvokeFunction", partial(transport.call, operation, b"{}"))
+
+
+async def _web(function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
+    assert function.url is not None
+    if proxy_for(function.url, os.environ):
+        tries.untried.append("the connection (it goes through a proxy)")
+        return
+    await tries.attempt("connect", partial(connect, function.url))
+    if tries.ok:
+        tries.untried.append("a request (it would run the function)")
+
+
+async def _runtime(_function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
+    tries.untried.append("the function itself (it is started with the daemon)")
+
+
+async def _step_functions(function: FunctionConfig, region: str, _transports: Transports, tries: Tries) -> None:
+    arn = function.state_machine_arn
+    calls = ColdCalls(function.aws, function.region or region)
+    tries.untried.append("states:StartSyncExecution (it would run the workflow)")
+    await tries.ask(
+        "states:DescribeStateMachine",
+        lambda: calls.call("stepfunctions", "describe_state_machine", stateMachineArn=arn),
+    )
+
+
+REACH: Mapping[str, Reach] = {
+    "lambda": _lambda,
+    "function_url": _web,
+    "http": _web,
+    "runtime": _runtime,
+    "step_functions": _step_functions,
+}
+
+
+async def connect(url: str) -> None:
+    """Open a connection as the daemon would, TLS verified, and close it again. Raises NotSent."""
+    origin = Origin.of(url)
+    tls = tls_context() if origin.scheme == "https" else None
+    try:
+        async with asyncio.timeout(SECONDS):
+            _, writer = await asyncio.open_connection(origin.host, origin.port, ssl=tls)
+    except TimeoutError:
+        raise NotSent(f"{origin}: no connection within {SECONDS:g} s") from None
+    except OSError as error:
+        # of TLS too, whose own words are the best there are
+        raise NotSent(f"{origin}: {error.strerror or error}") from error
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except OSError:
+        return

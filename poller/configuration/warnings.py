@@ -1,0 +1,54 @@
+"""What is allowed and probably not meant, of mappings that were read without a problem; one line each."""
+
+from collections.abc import Iterator, Sequence
+
+from poller.configuration.mapping import EventSourceMapping
+from poller.configuration.parameters import DYNAMODB, KINESIS, SQS, TITLES
+
+MEMBERS = {
+    SQS: (
+        *("body", "messageId", "receiptHandle", "attributes", "messageAttributes", "md5OfBody"),
+        *("md5OfMessageAttributes", "eventSource", "eventSourceARN", "awsRegion"),
+    ),
+    KINESIS: (
+        *("data", "partitionKey", "sequenceNumber", "approximateArrivalTimestamp", "kinesisSchemaVersion"),
+        *("eventSource", "eventVersion", "eventID", "eventName", "invokeIdentityArn", "awsRegion", "eventSourceARN"),
+    ),
+    DYNAMODB: (
+        *("dynamodb", "eventName", "eventID", "eventVersion", "eventSource", "awsRegion", "eventSourceARN"),
+        "userIdentity",
+    ),
+}
+"""What a record has at its top, as patterns see it; the payload first."""
+
+Placed = Sequence[tuple[EventSourceMapping, str]]
+"""Mappings with the places they stand at."""
+
+
+def warnings_of(found: Placed) -> Iterator[str]:
+    yield from _shared_queues(found)
+    for mapping, place in found:
+        if mapping.filter_criteria:
+            yield from _unknown_members(mapping, place)
+
+
+def _shared_queues(found: Placed) -> Iterator[str]:
+    first: dict[str, tuple[EventSourceMapping, str]] = {}
+    for mapping, place in found:
+        if mapping.source.kind != SQS or not mapping.enabled:
+            continue
+        other, other_place = first.setdefault(mapping.event_source_arn, (mapping, place))
+        if other is mapping:
+            continue
+        text = f"receives from the same queue as {other.name!r} at {other_place}: each message reaches only one of them"
+        if mapping.filter_criteria or other.filter_criteria:
+            text += ", and what the filters of one reject the other never sees"
+        yield f"{place}: {mapping.name!r} {text}"
+
+
+def _unknown_members(mapping: EventSourceMapping, place: str) -> Iterator[str]:
+    kind = mapping.source.kind
+    members = MEMBERS[kind]
+    for name in sorted(mapping.criteria().top_level_keys - set(members)):
+        text = f"a filter of {mapping.name!r} asks for {name!r}, which no record of {TITLES[kind]} has"
+        yield f"{place}: {text}; the payload is under {members[0]!r}"

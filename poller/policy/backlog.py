@@ -1,0 +1,42 @@
+"""Whether a backlog shrinks, and when it will be gone at the present pace: an estimate for people, no decision."""
+
+from collections import deque
+
+LOOKS_BACK = 300.0
+"""Seconds over which the pace is judged: long enough to see past single batches, short enough to show a change."""
+APART = 10.0
+"""Seconds two samples are apart at least."""
+
+
+class Backlog:
+    """Samples of one measure of the lag, records or seconds."""
+
+    __slots__ = ("_samples",)
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, float]] = deque()
+
+    def sample(self, now: float, lag: float | None) -> None:
+        """What the lag is now; None, not known, begins anew."""
+        samples = self._samples
+        if lag is None:
+            samples.clear()
+            return
+        if len(samples) > 1 and now - samples[-2][0] < APART:
+            samples.pop()
+        samples.append((now, lag))
+        while now - samples[0][0] > LOOKS_BACK:
+            samples.popleft()
+
+    @property
+    def drained_in(self) -> float | None:
+        """Seconds until nothing is left, if it goes on as it did; None while it does not shrink or nobody knows."""
+        if not self._samples:
+            return None
+        first, since = self._samples[0][1], self._samples[0][0]
+        last, now = self._samples[-1][1], self._samples[-1][0]
+        if not last:
+            return 0.0
+        if last >= first:
+            return None
+        return last * (now - since) / (first - last)

@@ -1,0 +1,76 @@
+"""The parts of a batch that is delivered in pieces, in work and as they are stored.
+
+A part without records is the invocation that closes a tumbling window.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poller.policy.invocation_record import Condition, Discarded
+from poller.policy.response import Failed, Outcome, Succeeded
+from poller.policy.windows import Window
+from poller.record import Record
+
+NO_RECORD = "0"
+"""Stands for the sequence numbers of a part without records: before all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """A part as it is stored: enough to build it again from the records of its lane, read once more."""
+
+    count: int
+    first: str
+    last: str
+    """Sequence numbers."""
+    attempts: int = 0
+    request_id: str | None = None
+    outcome: Succeeded | Failed | None = None
+    awaiting: Condition | None = None
+
+
+@dataclass(slots=True)
+class Part:
+    """Records that are delivered together."""
+
+    records: Sequence[Record]
+    attempts: int = 0
+    """Attempts that failed."""
+    request_id: str | None = None
+    outcome: Outcome | None = None
+    """Of the last attempt; None before the first, and for a record too large to be sent."""
+    awaiting: Condition | None = None
+    """Given up, and the destination has not been told yet."""
+
+    def state(self) -> PartState:
+        """To be stored."""
+        return PartState(
+            len(self.records),
+            self.records[0].identifier if self.records else NO_RECORD,
+            self.records[-1].identifier if self.records else NO_RECORD,
+            self.attempts,
+            self.request_id,
+            self.outcome if isinstance(self.outcome, Succeeded | Failed) else None,
+            self.awaiting,
+        )
+
+    def discarded(self, condition: Condition, window: Window | None) -> Discarded:
+        """What the destination is told."""
+        # 1 also for a record that expired before any attempt, as recorded from AWS
+        outcome = None if condition == "RecordAgeExceeded" else self.outcome
+        return Discarded(self.records, condition, max(1, self.attempts), self.request_id, outcome, window)
+
+
+def rebuilt(stored: Sequence[PartState], records: Sequence[Record]) -> list[Part] | None:
+    """The stack as it was stored, front part last; None if these are not exactly its records."""
+    parts, begin = [], 0
+    for state in reversed(stored):
+        part = Part(
+            records[begin : begin + state.count], state.attempts, state.request_id, state.outcome, state.awaiting
+        )
+        begin += state.count
+        found = part.state()
+        if (found.count, found.first, found.last) != (state.count, state.first, state.last):
+            return None
+        parts.append(part)
+    return parts[::-1] if begin == len(records) else None

@@ -1,0 +1,170 @@
+"""Tumbling windows of one lane: which window a record belongs to, what is carried through it, and when it ends.
+
+One window is open at a time. A record opens the one that holds its arrival; the answer to each batch is the state the
+next one is given; an invocation without records closes it, when a record of a later window comes, at the shard's end,
+or some time after the window's end when nothing comes. Asks no clock and invokes nothing.
+
+What AWS neither documents nor showed is decided in this module alone:
+- a window never goes back: a record that comes late belongs to the window that is open, or else to the first one that
+  was not closed, so that no window is closed twice;
+- after a window was terminated early, further records of it begin it again, with an empty state;
+- a window whose records were all given up is closed all the same;
+- the closing invocation must answer with a state as well, which nobody reads;
+- the constants, and `time_window_info`.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import inf
+from typing import Any
+
+from poller.record import Record
+
+STATE_LIMIT = 1_048_576
+"""Bytes of a state, as compact JSON in UTF-8, above which its window is terminated early."""
+EMPTY_STATE = b"{}"
+ON_ITS_WAY = 10.0
+"""Seconds within which a record that arrived can be read, and by which the service's clocks may differ."""
+QUIET = 60.0
+"""Seconds of empty reads that show the tip of a shard, where the service does not say how far behind a read was. Lambda
+closes a window up to two minutes after its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An open window: half-open, in whole epoch seconds."""
+
+    start: int
+    end: int
+    state: bytes = EMPTY_STATE
+    """JSON, as the last answer gave it."""
+    records: int = 0
+    """That the function succeeded on."""
+    terminated_early: bool = False
+    """The state is too large: the closing invocation is next."""
+
+    @property
+    def bounds(self) -> dict[str, str]:
+        """As events show them."""
+        return {"start": _iso(self.start), "end": _iso(self.end)}
+
+
+@dataclass(frozen=True, slots=True)
+class WindowProgress:
+    """A lane's windows as they are stored."""
+
+    open: Window | None = None
+    closed_to: int = 0
+    """End of the last window that was closed, epoch seconds."""
+
+
+NO_WINDOW = WindowProgress()
+
+
+class TumblingWindows:
+    """The windows of one lane. With a length of 0 there are none, and one still open is closed."""
+
+    __slots__ = ("_arrival", "_closed_to", "_seconds", "open")
+
+    def __init__(self, seconds: int, stored: WindowProgress, arrival: Callable[[Record], float]) -> None:
+        """`arrival` in epoch seconds."""
+        self.open = stored.open
+        self._closed_to = stored.closed_to
+        self._seconds = seconds
+        self._arrival = arrival
+
+    def enter(self, records: Sequence[Record]) -> None:
+        """Let a window be open for these."""
+        if self.open is not None or not self._seconds or not records:
+            return
+        start = _aligned(self._arrival(records[0]), self._seconds)
+        if start + self._seconds <= self._closed_to:
+            start = _aligned(self._closed_to, self._seconds)
+        self.open = Window(start, start + self._seconds)
+
+    def fitting(self, records: Sequence[Record], most: int) -> int:
+        """How many of the next records, from the first and at the most so many, go into the open window; 0 says that it
+        ends before them.
+        """
+        self.enter(records)
+        window = self.open
+        if window is None:
+            return most
+        if self._ends_at_once(window):
+            return 0
+        later = (count for count, record in enumerate(records[:most]) if self._arrival(record) >= window.end)
+        return next(later, most)
+
+    def ends(self, complete_to: float) -> bool:
+        """Whether the open window ends though no record says so. Everything that arrived before `complete_to` was read
+        and has left; it is infinite where nothing more will come.
+        """
+        window = self.open
+        return window is not None and (window.end <= complete_to or self._ends_at_once(window))
+
+    def _ends_at_once(self, window: Window) -> bool:
+        """The other reason: the mapping's windows have another length now."""
+        return window.terminated_early or window.end - window.start != self._seconds
+
+    def carry(self, state: bytes, records: int) -> bool:
+        """The function succeeded on so many records of the open window, and answered this state. Says whether that
+        terminates the window early.
+        """
+        assert self.open is not None
+        too_large = len(state) > STATE_LIMIT
+        self.open = replace(self.open, state=state, records=self.open.records + records, terminated_early=too_large)
+        return too_large
+
+    def closed(self) -> None:
+        """The closing invocation succeeded, or was given up."""
+        assert self.open is not None
+        if not self.open.terminated_early:
+            self._closed_to = self.open.end
+        self.open = None
+
+    def progress(self) -> WindowProgress:
+        """What is to be stored."""
+        return WindowProgress(self.open, self._closed_to)
+
+
+def answered_state(body: bytes) -> bytes | None:
+    """The state an answer hands on, as compact JSON; None where there is none, which fails the invocation."""
+    try:
+        answer = json.loads(body)
+        state = answer.get("state") if isinstance(answer, dict) else None
+        if not isinstance(state, dict):
+            return None
+        # a lone surrogate, which UTF-8 cannot hold, becomes its JSON escape again
+        text = json.dumps(state, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8", "backslashreplace")
+    except (ValueError, RecursionError):
+        # not JSON, or such as NaN; or nested without end
+        return None
+
+
+def complete_to(now: float, behind: float | None, empty_since: float) -> float:
+    """The instant before which everything that arrived was read, as an empty read at `now` shows; all by the service's
+    clock. `behind` is by how many seconds it was behind the tip, None where the service does not say; the reads since
+    `empty_since` were empty.
+    """
+    at_tip = now - empty_since >= QUIET if behind is None else behind == 0
+    return now - ON_ITS_WAY if at_tip else -inf
+
+
+def time_window_info(window: Window, *, final: bool) -> dict[str, Any]:
+    """The member of that name in an invocation record."""
+    return {
+        "window": window.bounds,
+        "isFinalInvokeForWindow": final,
+        "isWindowTerminatedEarly": final and window.terminated_early,
+    }
+
+
+def _aligned(instant: float, seconds: int) -> int:
+    return int(instant // seconds) * seconds
+
+
+def _iso(instant: int) -> str:
+    return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

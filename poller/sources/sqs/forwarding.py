@@ -1,0 +1,149 @@
+"""Sends messages that nobody here wants to another queue, as they are, and has them deleted once that has them.
+
+A target that does not accept is tried again for as long as the messages can be kept invisible: what cannot be sent on
+blocks and is not lost. After a lost answer messages are sent twice; a FIFO target recognises the deduplication id.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from poller import codec
+from poller.errors import CallError, ServiceError
+from poller.policy.backoff import SETTLE, Chance
+from poller.record import Record
+from poller.sources.sqs.backlog import Backlog
+from poller.sources.sqs.gatherer import LINGER, Gatherer
+from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.queue import MOST_PER_CALL, Queue
+from poller.sources.sqs.settling import Settling, Trouble
+
+MOST_BYTES = 262_144
+"""Of all messages of one call; the service's oldest and lowest limit."""
+SEND_ACTION = "sqs:SendMessage"
+
+
+class Forwarding:
+    """From one queue to another."""
+
+    def __init__(
+        self,
+        target: Queue,
+        holding: Holding,
+        settling: Settling,
+        backlog: Backlog,
+        trouble: Trouble,
+        *,
+        bug: Callable[[BaseException], None],
+        chance: Chance,
+    ) -> None:
+        self._target = target
+        self._holding = holding
+        self._settling = settling
+        self._backlog = backlog
+        self._trouble = trouble
+        self._chance = chance
+        self._stopped = asyncio.Event()
+        self._left: dict[Record, None] = {}
+        # FIFO: what was received together leaves together, or a later call could overtake an earlier one
+        self._sends: Gatherer[Record] = Gatherer(self._send, bug, 0.0 if target.name.fifo else LINGER)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Hand over. They count as in flight until the target has them."""
+        self._left.update(dict.fromkeys(records))
+        self._sends.add(records)
+
+    async def _send(self, records: Sequence[Record]) -> None:
+        """Until the target has each of them, they were held as long as they can be, or a stop."""
+        failures = 0
+        while not self._stopped.is_set():
+            now = asyncio.get_running_loop().time()
+            self._give_back([record for record in records if self._holding.hold_until([record]) <= now])
+            records = [record for record in records if record in self._left]
+            if not records:
+                return
+            batch = self._next_batch(records)
+            accepted, error = await self._try(batch)
+            self._accepted(accepted)
+            if error is None:
+                failures = 0
+                self._trouble(None, SEND_ACTION, 0.0)
+            else:
+                failures += 1
+                await self._wait(error, SETTLE.delay(failures, self._chance))
+        self._give_back(records)
+
+    def _next_batch(self, left: Sequence[Record]) -> list[Record]:
+        """What goes into one call; for a FIFO queue one of each group, so that none overtakes one that is refused."""
+        batch: list[Record] = []
+        groups: set[str | None] = set()
+        size = 0
+        for record in left:
+            if self._target.name.fifo:
+                if record.key in groups:
+                    continue
+                groups.add(record.key)
+            size += len(codec.dumps(self._entry(record)))
+            if len(batch) == MOST_PER_CALL or (batch and size > MOST_BYTES):
+                break
+            batch.append(record)
+        return batch
+
+    def _entry(self, record: Record) -> dict[str, Any]:
+        message = record.item
+        entry = {"MessageBody": message["Body"]}
+        if message.get("MessageAttributes"):
+            entry["MessageAttributes"] = message["MessageAttributes"]
+        attributes = message.get("Attributes") or {}
+        if "AWSTraceHeader" in attributes:
+            header = {"DataType": "String", "StringValue": attributes["AWSTraceHeader"]}
+            entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
+        if self._target.name.fifo:
+            entry["MessageGroupId"] = attributes["MessageGroupId"]
+            entry["MessageDeduplicationId"] = attributes["MessageDeduplicationId"]
+        return entry
+
+    async def _try(self, batch: Sequence[Record]) -> tuple[list[Record], CallError | None]:
+        """One call: what the target has now, and why not all of them."""
+        try:
+            refused = {refusal.index: refusal for refusal in await self._target.send([*map(self._entry, batch)])}
+        except CallError as error:
+            return [], error
+        accepted = [record for index, record in enumerate(batch) if index not in refused]
+        first = next(iter(refused.values()), None)
+        return accepted, None if first is None else ServiceError(400, first.code, first.message)
+
+    def _accepted(self, records: Sequence[Record]) -> None:
+        for record in records:
+            del self._left[record]
+        self._settling.account.filtered += len(records)
+        self._settling.delete(records, filtered=True)
+
+    def _give_back(self, records: Sequence[Record]) -> None:
+        records = [record for record in records if record in self._left]
+        for record in records:
+            del self._left[record]
+        self._settling.give_back(records, failed=False)
+        self._settling.account.returned += len(records)
+        self._backlog.done(len(records))
+
+    async def _wait(self, error: CallError, seconds: float) -> None:
+        self._trouble(error, SEND_ACTION, seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+    def stop(self) -> None:
+        """Try nothing again; a call under way may end."""
+        self._stopped.set()
+        self._sends.flush_from_now_on()
+
+    async def drain(self) -> None:
+        """Return when every call has ended."""
+        await self._sends.drain()
+
+    async def abandon(self) -> None:
+        """End the calls that still run, and give their messages back."""
+        await self._sends.abandon()
+        self._give_back(list(self._left))

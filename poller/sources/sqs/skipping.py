@@ -1,0 +1,103 @@
+"""Messages that do not match the filter criteria: deleted at once, or sent on and then deleted. Never in a batch."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from poller.occasionally import Occasionally
+from poller.policy.filtering import Filter, Verdict
+from poller.record import Record
+from poller.sources.sqs.backlog import Backlog
+from poller.sources.sqs.forwarding import Forwarding
+from poller.sources.sqs.queue import Queue
+from poller.sources.sqs.settling import Settling
+
+SHOWN = 60
+"""Characters of a payload in the log: enough to see what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqsFiltering:
+    """What a mapping says about messages it does not want."""
+
+    criteria: Filter
+    send_to: Queue | None = None
+    """Where they go before they are deleted."""
+
+
+class Skipping:
+    """What every message passes after its receive."""
+
+    def __init__(
+        self,
+        judge: Callable[[Mapping[str, Any]], Verdict] | None,
+        settling: Settling,
+        backlog: Backlog,
+        forwarding: Forwarding | None,
+        log: Occasionally,
+    ) -> None:
+        """Without `judge` everything matches; without `forwarding` the rest is deleted."""
+        self._judge = judge
+        self._settling = settling
+        self._account = settling.account
+        self._backlog = backlog
+        self._forwarding = forwarding
+        self._log = log
+
+    def matching(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those to be delivered, in their order. The others are seen off."""
+        judge = self._judge
+        if judge is None:
+            return records
+        verdicts = [judge(record.item) for record in records]
+        if all(verdict is Verdict.MATCH for verdict in verdicts):
+            return records
+        skipped, matching = [], []
+        for record, verdict in zip(records, verdicts, strict=True):
+            if verdict is Verdict.MATCH:
+                matching.append(record)
+            else:
+                skipped.append(record)
+                if verdict is Verdict.NOT_JSON:
+                    self._note(record)
+        self._backlog.add(len(skipped))
+        if self._forwarding is None:
+            self._delete(skipped)
+        else:
+            self._forwarding.add(skipped)
+        return matching
+
+    def delete_again(self, records: Sequence[Record]) -> None:
+        """They were seen off before, only their delete did not go through."""
+        self._backlog.add(len(records))
+        self._delete(records)
+
+    def _delete(self, records: Sequence[Record]) -> None:
+        self._account.filtered += len(records)
+        self._settling.delete(records, filtered=True)
+
+    def _note(self, record: Record) -> None:
+        self._account.filtered_not_json += 1
+        self._log.tell(
+            "payload_not_json",
+            asyncio.get_running_loop().time(),
+            text="a pattern asks for fields of the body, which is not JSON: the message does not match",
+            message_id=record.identifier,
+            begins=record.item["Body"][:SHOWN],
+        )
+
+    def stop(self) -> None:
+        """A soft stop: nothing is sent on any more."""
+        if self._forwarding is not None:
+            self._forwarding.stop()
+
+    async def drain(self) -> None:
+        """Return when nothing is being sent on."""
+        if self._forwarding is not None:
+            await self._forwarding.drain()
+
+    async def abandon(self) -> None:
+        """Hard stop: give back what is being sent on."""
+        if self._forwarding is not None:
+            await self._forwarding.abandon()

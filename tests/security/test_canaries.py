@@ -1,0 +1,200 @@
+"""Secrets are planted everywhere one can stand; whatever happens then, none is found in anything a person reads."""
+
+import json
+import subprocess
+import sys
+from http import HTTPStatus
+
+import pytest
+
+from tests.live.daemon import CHECKOUT, command, configuration, running, until
+from tests.servers.process import free_port
+from tests.servers.threaded import Handler, ThreadedServer
+
+pytestmark = pytest.mark.live
+
+CANARIES = {
+    name: f"canary-{name}-5f1c9a"
+    for name in (
+        "api-token",
+        "header-text",
+        "header-env",
+        "header-file",
+        "aws-secret-key",
+        "aws-session-token",
+        "role-external-id",
+        "state-url",
+    )
+}
+
+
+class Echo(Handler):
+    """Says everything it was told, with the status its path names: the worst a service can do to its callers."""
+
+    def do_POST(self):  # noqa: N802 - the base class calls it so
+        body = self.body()
+        told = "\n".join(f"{name}:{value}" for name, value in self.headers.items()) + body.decode()
+        kind = self.path.strip("/")
+        if kind.isdecimal():
+            self.answer(int(kind), b"as planned")
+        elif "x-amz-target" in self.headers:
+            # as the services do: what should have been signed, every header of it
+            message = f"The request signature we calculated does not match.\n\nThe Canonical String was\n'{told}'"
+            body = json.dumps({"__type": "SignatureDoesNotMatch", "message": message}).encode()
+            self.answer(403, body, x_amzn_RequestId="1")
+        else:
+            denied = (
+                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not authorized to perform:"
+                " sts:AssumeRole</Message></Error></ErrorResponse>"
+            )
+            self.answer(403, denied.encode(), Content_Type="text/xml")
+
+
+class Text:
+    """Everything that was said to anybody."""
+
+    def __init__(self):
+        self.said = {}
+
+    def add(self, where, text):
+        self.said[where] = self.said.get(where, "") + text
+
+    def found(self):
+        return [(name, where) for where, text in self.said.items() for name, value in CANARIES.items() if value in text]
+
+
+@pytest.fixture
+def echo():
+    with ThreadedServer(Echo) as server:
+        yield server
+
+
+@pytest.fixture
+def environment(ministack):
+    return ministack.environment() | {
+        "AWS_SECRET_ACCESS_KEY": CANARIES["aws-secret-key"],
+        "AWS_SESSION_TOKEN": CANARIES["aws-session-token"],
+        "HEADER": CANARIES["header-env"],
+    }
+
+
+def web(echo, status, tmp_path):
+    (tmp_path / "header").write_text(CANARIES["header-file"] + "\n")
+    headers = {
+        "Authorization": f"Bearer {CANARIES['header-text']}",
+        "X-Env": {"env": "HEADER"},
+        "X-File": {"file": "header"},
+    }
+    return {"type": "http", "url": f"{echo.url}/{status}", "headers": headers, "timeout_seconds": 5}
+
+
+def written(ministack, echo, tmp_path):
+    """Mappings that go well, fail in every way, are refused, and cannot sign, assume or connect."""
+    statuses = (200, 401, 429, 500, 503)
+    functions = {f"s{status}": web(echo, status, tmp_path) for status in statuses}
+    functions["nowhere"] = web(echo, 200, tmp_path) | {"url": f"http://127.0.0.1:{free_port()}/"}
+    mappings = []
+    for name in functions:
+        url = ministack.create_queue(name, VisibilityTimeout=1)
+        ministack.send(url, f"to {name}")
+        mappings.append({"name": name, "event_source_arn": ministack.queue_arn(name), "function_name": name})
+    role = {"role_arn": "arn:aws:iam::123456789012:role/r", "external_id": CANARIES["role-external-id"]}
+    for name, aws in (
+        ("unsigned", {"endpoint_url": echo.url}),
+        ("unsigned-by-the-sdk", {"endpoint_url": echo.url, "transport": "aiobotocore"}),
+        ("unassumed", {**role, "services": {"sts": {"endpoint_url": echo.url}}}),
+    ):
+        mappings.append(
+            {"name": name, "event_source_arn": ministack.queue_arn(name), "function_name": name, "aws": aws}
+        )
+    return configuration(
+        tmp_path,
+        *mappings,
+        functions=functions,
+        api={"listen": "127.0.0.1:0", "token": CANARIES["api-token"]},
+        log={"level": "debug", "format": "json"},
+    )
+
+
+def ran(tmp_path, environment, *arguments):
+    process = command(tmp_path, environment, *arguments)
+    return "".join(process.communicate(timeout=120))
+
+
+def test_no_secret_is_in_anything_a_running_daemon_says(ministack, echo, environment, tmp_path):
+    text = Text()
+    path = written(ministack, echo, tmp_path)
+    text.add("check", ran(tmp_path, environment, "check", "--connect", "--config", path))
+    text.add("iam-policy", ran(tmp_path, environment, "iam-policy", "--config", path))
+    with running(path, environment) as daemon:
+        bearer = {"Authorization": f"Bearer {CANARIES['api-token']}"}
+        address = daemon.wait_for_log("api_listening")["address"]
+        for name in ("s401", "s500"):
+            daemon.wait_for_log("batch_failed", mapping=name)
+        for name in ("s429", "s503", "nowhere"):
+            daemon.wait_for_log("function_not_invoked", mapping=name)
+        for name in ("unsigned", "unsigned-by-the-sdk", "unassumed"):
+            daemon.wait_for_log("source_unavailable", mapping=name)
+        until(lambda: "s200" in daemon.get("/status", bearer)[1], "the status")
+        for page in ("/status", "/metrics", "/healthz", "/readyz"):
+            code, body = daemon.get(page, bearer)
+            assert code == HTTPStatus.OK, page
+            text.add(page, body)
+            text.add(page, daemon.get(page, {"Authorization": f"Bearer {CANARIES['api-token']}x"})[1])
+        for arguments in (("status",), ("status", "s401"), ("status", "--json"), ("health",)):
+            said = ran(tmp_path, environment, *arguments, "--api", address, "--config", path)
+            assert "Traceback" not in said
+            text.add(" ".join(arguments), said)
+        daemon.stop(hard=True)
+        text.add("log", "".join(daemon.lines))
+    for name in ("unsigned", "unassumed"):
+        assert name in text.said["log"]
+    assert "SignatureDoesNotMatch" in text.said["check"]
+    assert text.found() == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"api": {"token": [CANARIES["api-token"]]}},
+        {"api": {"token": {CANARIES["api-token"]: "x"}}},
+        {"api": {"token": 5}},
+        {"api": {"token": CANARIES["api-token"], "tokne": CANARIES["api-token"]}},
+        {"api": {"listen": "nowhere", "token": CANARIES["api-token"]}},
+        {"api": CANARIES["api-token"]},
+        {"aws": {"external_id": [CANARIES["role-external-id"]]}},
+        {"aws": {"external_id": CANARIES["role-external-id"], "region": 7}},
+        {"functions": {"f": {"type": "http", "url": "http://h/", "headers": [CANARIES["header-text"]]}}},
+        {"functions": {"f": {"type": "http", "url": "http://h/", "headers": {"A B": CANARIES["header-text"]}}}},
+        {"functions": {"f": {"type": "http", "url": "http://h/", "headers": {"A": CANARIES["header-text"] + "\n"}}}},
+        {"functions": {"f": {"type": "http", "url": "http://h/", "headers": {"A": {"env": "HEADER", "x": "y"}}}}},
+        {"functions": {"f": {"type": "http", "url": f"ftp://u:{CANARIES['header-text']}@h/"}}},
+        {"state": {"env": "HEADER"}},
+        {"log": {"level": {"env": "HEADER"}}},
+    ],
+)
+def test_no_secret_is_in_the_report_of_a_configuration_that_is_wrong(wrong, tmp_path):
+    path = configuration(tmp_path, **wrong)
+    said = ran(tmp_path, {"HEADER": CANARIES["header-env"]}, "check", "--config", path)
+    assert f"{path}:" in said or "environment" in said
+    assert [name for name, value in CANARIES.items() if value in said] == [], said
+
+
+def test_no_secret_is_in_the_traceback_of_a_bug(tmp_path):
+    script = f"""
+from poller.cli import app, main
+from poller.configuration import AwsSettings, Secret
+
+@app.command()
+def fail():
+    token, aws = Secret.text({CANARIES["api-token"]!r}), AwsSettings(external_id={CANARIES["role-external-id"]!r})
+    raise KeyError(token, aws)
+
+main(["fail"])
+"""
+    ended = subprocess.run(
+        [sys.executable, "-"], input=script, capture_output=True, text=True, check=False, cwd=CHECKOUT
+    )
+    assert ended.returncode == 70
+    assert "KeyError" in ended.stderr
+    assert [name for name, value in CANARIES.items() if value in ended.stderr] == []
