@@ -16,7 +16,8 @@ class Record:
     item: Any
     """What the service sent, parsed and otherwise untouched (a dict of the service's own JSON)."""
     identifier: str
-    """The item identifier a function reports a failure by: message id, or sequence number."""
+    """The item identifier a function reports a failure by: message id, or sequence number. A record out of an aggregate
+    has its position, which begins with the number."""
     key: str | None = None
     """Ordering key: message group, partition key or item key; None where the source keeps no order."""
     handle: Any = None

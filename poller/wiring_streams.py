@@ -91,6 +91,7 @@ class Streams:
             arn=mapping.event_source_arn,
             region=mapping.source.region,
             invoke_identity_arn=_identity(mapping),
+            deaggregate=mapping.deaggregate,
         )
 
     async def dynamodb(self, mapping: EventSourceMapping) -> ShardApi:

@@ -66,6 +66,8 @@ class EventSourceMapping:
     """Our addition: what that grows to while a shard brings nothing."""
     on_stream_recreated: OnRecreated = "stop"
     """Our addition: what a new stream of the same name means for the position in the old one."""
+    deaggregate: bool = False
+    """Our addition: aggregates are taken apart, as they always are with enhanced fan-out."""
     metrics: tuple[str, ...] = ()
     """As written under `metrics_config`; EventCount is counted whether written or not."""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)

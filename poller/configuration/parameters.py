@@ -107,15 +107,19 @@ OWN: Mapping[str, frozenset[str]] = {
     "poll_interval_seconds": _STREAMS,
     "idle_poll_interval_seconds": _STREAMS,
     "on_stream_recreated": _STREAMS,
+    "deaggregate": frozenset({KINESIS}),
 }
 """Our own parameters, and the kinds of source that take them; those not named are for all."""
+
+
+_OWNERS = {frozenset({SQS}): "SQS queues", frozenset({KINESIS}): "Kinesis streams"}
 
 
 def not_for(kind: str, parameter: str) -> str | None:
     """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter."""
     own = OWN.get(parameter)
     if own is not None and kind not in own:
-        return f"is for {'SQS queues' if SQS in own else 'streams'} only; remove it"
+        return f"is for {_OWNERS.get(own, 'streams')} only; remove it"
     sources = APPLIES.get(parameter)
     if sources is None or kind in sources:
         return None
@@ -226,6 +230,7 @@ class WrittenMapping(Written):
     poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
     idle_poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
     on_stream_recreated: OnRecreated = "stop"
+    deaggregate: bool = False
     metrics_config: WrittenMetrics | None = None
     tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(default_factory=dict)
     aws: AwsSettings = AwsSettings()

@@ -82,6 +82,8 @@ def read_function_url(
 def read_http(key: str, model: WrittenHttp, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig:
     merged = model.aws.merged_over(aws)
     authorizing = [name for name in ("bearer_token", "basic_auth", "sigv4") if getattr(model, name) is not None]
+    if model.hmac is not None and model.sigv4 is not None:
+        report.say("signs the request already; keep one of hmac and sigv4", "sigv4")
     for name in authorizing[1:]:
         report.say(f"sets the Authorization header, as {authorizing[0]} does; keep one of them", name)
     taken = {"authorization"} if authorizing else set()

@@ -29,18 +29,11 @@ from poller.configuration.tree import Node
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 
-LATER_TYPES: tuple[str, ...] = ("function_url", "runtime", "step_functions")
+LATER_TYPES: tuple[str, ...] = ("runtime", "step_functions")
 """Types whose keys are known and read, and which nothing serves yet."""
 LATER_KEYS = frozenset(
     {
-        "basic_auth",
-        "bearer_token",
-        "ca_bundle",
-        "client_certificate",
-        "client_key",
-        "hmac",
         "max_requests_per_second",
-        "sigv4",
     }
 )
 """Likewise keys."""

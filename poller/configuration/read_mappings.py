@@ -141,6 +141,7 @@ def _resolved(
         poll_interval_seconds=written.poll_interval_seconds,
         idle_poll_interval_seconds=written.idle_poll_interval_seconds,
         on_stream_recreated=written.on_stream_recreated,
+        deaggregate=written.deaggregate,
         metrics=tuple(written.metrics_config.metrics) if written.metrics_config else (),
         tags=written.tags,
         aws=written.aws.merged_over(aws),

@@ -9,13 +9,15 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from poller.policy.positions import place
+
 
 class Identified(Protocol):
-    """What has a sequence number."""
+    """What has a place in a shard."""
 
     @property
     def identifier(self) -> str:
-        """Decimal text."""
+        """A position, see `positions`."""
         ...
 
 
@@ -29,7 +31,7 @@ class Watermark(Generic[Entry]):
 
     def __init__(self, position: str | None) -> None:
         self.position = position
-        """Sequence number at and below which everything of this lane is settled; None before the first."""
+        """Position at and below which everything of this lane is settled; None before the first."""
         self.unsettled: deque[Entry] = deque()
         """In order."""
         self._early: set[str] = set()
@@ -96,14 +98,14 @@ def lowest(positions: Iterable[str | None]) -> str | None:
     found = list(positions)
     if not found or None in found:
         return None
-    return min((position for position in found if position is not None), key=int)
+    return min((position for position in found if position is not None), key=place)
 
 
 def highest(positions: Iterable[str | None]) -> str | None:
     """The furthest of them; None if none has come anywhere."""
-    return max((position for position in positions if position is not None), key=int, default=None)
+    return max((position for position in positions if position is not None), key=place, default=None)
 
 
-def at_or_below(sequence_number: str, position: str | None) -> bool:
-    """Whether a position covers a record. Sequence numbers are numbers, of differing length."""
-    return position is not None and int(sequence_number) <= int(position)
+def at_or_below(record: str, position: str | None) -> bool:
+    """Whether a position covers the record at another."""
+    return position is not None and place(record) <= place(position)

@@ -12,7 +12,7 @@ from poller.policy.windows import Window
 from poller.record import Record
 
 NO_RECORD = "0"
-"""Stands for the sequence numbers of a part without records: before all others."""
+"""Stands for the positions of a part without records: before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class PartState:
     count: int
     first: str
     last: str
-    """Sequence numbers."""
+    """Positions, see `positions`."""
     attempts: int = 0
     request_id: str | None = None
     outcome: Succeeded | Failed | None = None

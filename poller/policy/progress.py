@@ -12,7 +12,7 @@ class LaneProgress:
     """One lane: stored and read as a whole, so that position, retry state and carried state always belong together."""
 
     position: str | None = None
-    """Sequence number at and below which everything of this lane is settled; None before the first."""
+    """Position at and below which everything of this lane is settled; None before the first."""
     retry: tuple[PartState, ...] = ()
     """The batch in the middle of its delivery, front part last; empty where none was tried."""
     window: WindowProgress = NO_WINDOW

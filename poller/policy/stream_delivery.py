@@ -22,6 +22,7 @@ from itertools import groupby
 from poller.policy.backoff import RETRY, Chance
 from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
 from poller.policy.parts import Part, PartState, rebuilt
+from poller.policy.positions import place, sequence_number_of
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.policy.windows import TumblingWindows, answered_state
 from poller.record import Record
@@ -150,7 +151,7 @@ class StreamDelivery:
         named: frozenset[str] | None = frozenset()
         state = None if self._windows.open is None else answered_state(outcome.body)
         if self._policy.report_batch_item_failures:
-            named = failed_identifiers(outcome.body, {record.identifier for record in records})
+            named = failed_identifiers(outcome.body, {sequence_number_of(record.identifier) for record in records})
         if self._windows.open is not None and state is None:
             self.failure = "the answer holds no object `state`, which a tumbling window needs"
             self._fail(part, outcome, chance)
@@ -161,14 +162,16 @@ class StreamDelivery:
             self._parts.pop()
             self._settle(records, state)
         else:
-            reached = next(index for index, record in enumerate(records) if record.identifier == min(named, key=int))
+            # an aggregate's inner records are named together, for the function sees one number of them all
+            failed = [index for index, one in enumerate(records) if sequence_number_of(one.identifier) in named]
+            reached = failed[0]
             if not reached:
                 self._fail(part, outcome, chance)
             else:
                 self._parts[-1] = Part(records[reached:])
                 self._settle(records[:reached], state)
                 self._steps.append(Wait(RETRY.delay(1, chance), None))
-            self.failed = len(named)
+            self.failed = len(failed)
 
     def _settle(self, records: Sequence[Record], state: bytes | None) -> None:
         """The function is done with these, or with their window when there are none."""
@@ -240,7 +243,7 @@ class StreamDelivery:
         """Whether the source no longer holds the first records of a part that failed before."""
         if not part.attempts and not self._refusals:
             return False
-        kept = [record for record in part.records if int(record.identifier) >= horizon]
+        kept = [record for record in part.records if place(record.identifier)[0] >= horizon]
         gone = len(part.records) - len(kept)
         if not gone:
             return False

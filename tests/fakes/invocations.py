@@ -5,6 +5,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from poller.policy.positions import place, sequence_number_of
+from tests.fakes.streams.inner import inner_identifier
+
 
 @dataclass(slots=True)
 class Invocation:
@@ -27,8 +30,8 @@ class Invocation:
         passed = not_named(self.identifiers, body)
         if all("messageId" in record for record in self.records) or len(passed) == len(self.records):
             return passed
-        named = {int(identifier) for identifier in self.identifiers if identifier not in passed}
-        return frozenset(identifier for identifier in passed if int(identifier) < min(named))
+        named = {place(identifier) for identifier in self.identifiers if identifier not in passed}
+        return frozenset(identifier for identifier in passed if place(identifier) < min(named))
 
     @property
     def groups(self) -> set[str]:
@@ -92,9 +95,9 @@ NAMED = {"messageId", "kinesis", "dynamodb"}
 
 
 def identifier_of(record: dict[str, Any]) -> str:
-    """Message id or sequence number of an event's record."""
+    """Message id or sequence number of an event's record; the place of one out of an aggregate."""
     if "kinesis" in record:
-        found: str = record["kinesis"]["sequenceNumber"]
+        found: str = inner_identifier(record["kinesis"]["sequenceNumber"], record["kinesis"]["data"])
     elif "dynamodb" in record:
         found = record["dynamodb"]["SequenceNumber"]
     else:
@@ -109,4 +112,6 @@ def not_named(identifiers: list[str], body: bytes) -> frozenset[str]:
     answer = json.loads(body)
     failures = answer.get("batchItemFailures") if isinstance(answer, dict) else None
     named = {failure["itemIdentifier"] for failure in failures or []}
-    return frozenset(identifiers) - named if named <= set(identifiers) else frozenset()
+    if not named <= {sequence_number_of(identifier) for identifier in identifiers}:
+        return frozenset()
+    return frozenset(identifier for identifier in identifiers if sequence_number_of(identifier) not in named)

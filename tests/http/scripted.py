@@ -88,7 +88,10 @@ class Server:
 
 @contextlib.asynccontextmanager
 async def serving(
-    *scripts: Script, certificate: str | None = None, scheme_host: str = "127.0.0.1"
+    *scripts: Script,
+    certificate: str | None = None,
+    scheme_host: str = "127.0.0.1",
+    asks_for_certificate: bool = False,
 ) -> AsyncIterator[Server]:
     """The first connection gets the first script, and so on; the last script is for all that follow."""
     server: Server
@@ -110,6 +113,9 @@ async def serving(
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(CERTIFICATES / f"{certificate}.pem")
+        if asks_for_certificate:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(CERTIFICATES / "authority.pem")
     listening = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
     port = listening.sockets[0].getsockname()[1]
     server = Server(Origin("http" if context is None else "https", scheme_host, port))

@@ -111,9 +111,14 @@ class DynamoDBStreamApi:
         # images nest, so nothing is cheaper than writing them
         return len(codec.dumps(items)) + self.record_overhead * len(items)
 
+    def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
+        return items
+
     def sequence_number(self, item: Any) -> str:
         number: str = item["dynamodb"]["SequenceNumber"]
         return number
+
+    position = sequence_number
 
     def key(self, item: Any) -> str:
         return event.key_of(item)

@@ -7,7 +7,7 @@ from poller.aws.port import AWS_JSON_1_1, Operation, Transport
 from poller.errors import IteratorExpired, ServiceError, ShardGone, StreamGone
 from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
-from poller.sources.kinesis import event
+from poller.sources.kinesis import aggregates, event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
 from poller.sources.sharded.calls import Meanings, ask, expecting
 
@@ -38,13 +38,17 @@ class KinesisApi:
     most_records = 10_000
     latest_is_instant = True
 
-    def __init__(self, transport: Transport, *, arn: str, region: str, invoke_identity_arn: str) -> None:
-        """`region` and `invoke_identity_arn` as events show them."""
+    def __init__(
+        self, transport: Transport, *, arn: str, region: str, invoke_identity_arn: str, deaggregate: bool = False
+    ) -> None:
+        """`region` and `invoke_identity_arn` as events show them; `deaggregate` takes aggregates apart."""
         self.record_overhead = event.added_per_record(arn, invoke_identity_arn)
         self._transport = transport
         self._arn = arn
         self._region = region
         self._invoke_identity_arn = invoke_identity_arn
+        self._deaggregate = deaggregate
+        self.position = _position if deaggregate else self.sequence_number
 
     async def facts(self) -> StreamFacts:
         answer = await ask(self._transport, DESCRIBE, {"StreamARN": self._arn}, OF_STREAM)
@@ -110,6 +114,9 @@ class KinesisApi:
     def bound(self, items: Sequence[Any]) -> int:
         return event.bound(items) + self.record_overhead * len(items)
 
+    def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
+        return aggregates.taken_apart(items) if self._deaggregate else items
+
     def sequence_number(self, item: Any) -> str:
         number: str = item["SequenceNumber"]
         return number
@@ -130,6 +137,11 @@ class KinesisApi:
 
     def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
         return "KinesisBatchInfo", event.batch_info(self._arn, shard_id, records)
+
+
+def _position(item: Any) -> str:
+    place: str = item.get(aggregates.PLACE) or item["SequenceNumber"]
+    return place
 
 
 def _shard(listed: Mapping[str, Any]) -> Shard:

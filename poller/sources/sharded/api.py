@@ -108,8 +108,18 @@ class ShardApi(Protocol):
         """No selection of these raw items makes more than this many bytes of an event. Cheaper than making it."""
         ...
 
+    def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
+        """Raw items with inner ones in the place of each aggregate, where these are to be taken apart; the very same
+        sequence where there is nothing to take apart.
+        """
+        ...
+
     def sequence_number(self, item: Any) -> str:
         """Of a raw item; decimal text, to be compared as a number."""
+        ...
+
+    def position(self, item: Any) -> str:
+        """Of a raw item or an inner one: its sequence number, or its place inside an aggregate."""
         ...
 
     def key(self, item: Any) -> str:

@@ -12,6 +12,7 @@ from zlib import crc32
 
 from poller.policy.filtering import Verdict
 from poller.policy.frontier import at_or_below
+from poller.policy.positions import is_inside
 from poller.policy.progress import ShardProgress
 from poller.record import Record
 from poller.sources.sharded.lane import StreamLane
@@ -19,6 +20,10 @@ from poller.sources.sharded.stream import Stream
 
 DISORDER = 60.0
 """Seconds within which creation times need not rise. Beyond them no record is older than the start any more."""
+
+
+LEAST_SHARE = 1024
+"""Bytes that a record taken out of an aggregate counts for at least: what it takes here, however small its data is."""
 
 
 class Dealing:
@@ -29,7 +34,7 @@ class Dealing:
     ) -> None:
         """`until` is the last record wanted, None for all."""
         self.read_to = progress.position
-        """Sequence number of the last record dealt to any lane, or passed over."""
+        """Position of the last record dealt to any lane, or passed over."""
         self.skipped = 0
         """Records of the last page that did not match."""
         self._stream = stream
@@ -39,7 +44,8 @@ class Dealing:
         self._until = until
         self._furthest = progress.furthest
         self._start = stream.passed_over_before(progress)
-        self._careful = until is not None or self._furthest != self.read_to or bool(self._start)
+        partly = self.read_to is not None and is_inside(self.read_to)
+        self._careful = until is not None or self._furthest != self.read_to or bool(self._start) or partly
 
     @property
     def complete(self) -> bool:
@@ -49,18 +55,21 @@ class Dealing:
     def deal(self, items: Sequence[Any], size: int) -> int:
         """The items of the next page, which has so many bytes. Returns the bytes that are held of it now."""
         self.skipped = 0
-        share = size // len(items) + 1
-        number = self._stream.api.sequence_number
-        records = [Record(item, number(item), None, share) for item in items]
+        api = self._stream.api
+        found = api.taken_apart(items)
+        share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
+        if found is not items:
+            share, bound = max(size // len(found) + 1, LEAST_SHARE), api.bound(found)
+        position = api.position
+        records = [Record(item, position(item), None, share) for item in found]
         read_to: str | None = records[-1].identifier
         if self._careful:
             records, read_to = self._wanted(records)
         if records:
             self._stream.status.account.polled += len(records)
-            bound = size + self._stream.api.record_overhead * len(items)
             if self._judge is not None and len(matching := self._matching(records, self._judge)) < len(records):
                 # a bound from the whole page would make lanes measure what is well within their limits
-                records, bound = matching, self._stream.api.bound([record.item for record in matching])
+                records, bound = matching, api.bound([record.item for record in matching])
             self._to_lanes(records, bound)
         # only now: the watermark of a lane without records follows it
         self.read_to = read_to

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone
+from poller.policy.positions import place
 from poller.sources.sharded.api import Position, Shard
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
@@ -60,5 +61,5 @@ class Horizon:
         return self._beyond_all() if page.next_iterator is None or page.behind_seconds == 0 else None
 
     def _beyond_all(self) -> str:
-        known = [int(lane.newest.identifier) for lane in self._lanes if lane.newest is not None]
+        known = [place(lane.newest.identifier)[0] for lane in self._lanes if lane.newest is not None]
         return str(max(known, default=0) + 1)

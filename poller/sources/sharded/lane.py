@@ -37,7 +37,7 @@ class Reading(Protocol):
 
     @property
     def read_to(self) -> str | None:
-        """Sequence number of the last record dealt to any lane, or passed over."""
+        """Position of the last record dealt to any lane, or passed over."""
         ...
 
     def let_go(self, size: int) -> None:

@@ -8,10 +8,11 @@ import asyncio
 from typing import Self
 
 from poller.errors import SourceUnavailable, StreamGone
+from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.windows import complete_to
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
-from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
 from poller.sources.sharded.dealing import Dealing
 from poller.sources.sharded.horizon import Horizon
 from poller.sources.sharded.lane import StreamLane
@@ -59,15 +60,20 @@ class ShardPartition:
         self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
-        begin = stream.start_of(self._progress)
-        if self._progress.position is not None:
-            begin = Position("AFTER_SEQUENCE_NUMBER", self._progress.position)
-        self._reader = ShardReader(stream, self._shard, begin, self)
+        self._reader = ShardReader(stream, self._shard, self._begin(), self)
         self._horizon = Horizon(stream, self._shard, self._lanes)
         self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
         return self
+
+    def _begin(self) -> Position:
+        position = self._progress.position
+        if position is None:
+            return self._stream.start_of(self._progress)
+        # an aggregate that was left half done is read again, and its first records are passed over
+        kind: PositionKind = "AT_SEQUENCE_NUMBER" if is_inside(position) else "AFTER_SEQUENCE_NUMBER"
+        return Position(kind, sequence_number_of(position))
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         stream = self._stream

@@ -2,11 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from poller.errors import ServiceError
+from tests.fakes.streams.aggregates import aggregate
+from tests.fakes.streams.inner import inner_data
 from tests.fakes.streams.refusal import refusal
 from tests.fakes.streams.shard import Shard
 from tests.fakes.streams.stream import Cursor, Limits, Stream
@@ -46,7 +48,11 @@ class KinesisStream(Stream):
     encrypted: bool = False
     _opened: int = 0
 
-    def put(self, key: str, data: str | bytes) -> str:
+    def put_aggregate(self, keys: Sequence[str], text: str = "") -> str:
+        """One record that holds one for each key, which says `text` and its place. Returns the sequence number."""
+        return self.put(keys[0], aggregate(inner_data(keys, text)), keys)
+
+    def put(self, key: str, data: str | bytes, inner_keys: Sequence[str] = ()) -> str:
         """Returns the sequence number."""
         raw = data.encode() if isinstance(data, str) else data
 
@@ -60,7 +66,7 @@ class KinesisStream(Stream):
             )
             return len(raw) + len(key.encode()), text
 
-        return self.append(key, make)
+        return self.append(key, make, inner_keys)
 
     def _next_id(self, now: float) -> str:
         self._opened += 1

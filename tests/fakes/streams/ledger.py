@@ -5,12 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from poller.policy.positions import inside, place
+
 
 @dataclass(slots=True, eq=False)
 class StreamEntry:
     """Times are those of the event loop."""
 
     sequence_number: str
+    """Of a record inside an aggregate, its position."""
     stream: str
     """ARN."""
     shard: str
@@ -53,6 +56,12 @@ class StreamLedger:
         self._by_key[f"{entry.stream}:{entry.key}"].append(entry)
         self._by_shard[entry.stream, entry.shard].append(entry)
 
+    def trim(self, sequence_number: str) -> None:
+        """Gone from its stream, with all that is inside."""
+        entry = self.entries[sequence_number]
+        for one in self.between(entry.stream, entry.shard, inside(sequence_number, 0), sequence_number):
+            one.trimmed = True
+
     def note(self, what: str, sequence_numbers: Iterable[str], now: float) -> None:
         """Add `now` to the list called `what` of each record that is known; others are no record of ours."""
         known = [self.entries[number] for number in sequence_numbers if number in self.entries]
@@ -62,12 +71,12 @@ class StreamLedger:
             getattr(entry, what).append(now)
 
     def _watch_order(self, batch: list[StreamEntry]) -> None:
-        newest: dict[str, int] = {}
+        newest: dict[str, tuple[int, float]] = {}
         together = {id(entry) for entry in batch}
         for entry in batch:
             key = f"{entry.stream}:{entry.key}"
-            number = int(entry.sequence_number)
-            if newest.get(key, -1) >= number:
+            number = place(entry.sequence_number)
+            if key in newest and newest[key] >= number:
                 self.disordered.add(key)
             newest[key] = number
             if not entry.invoked:
@@ -78,14 +87,14 @@ class StreamLedger:
                         self.overlapping.add(key)
                     break
 
-    def _place(self, key: str, number: int) -> int:
-        return bisect_left(self._by_key[key], number, key=lambda entry: int(entry.sequence_number))
+    def _place(self, key: str, number: tuple[int, float]) -> int:
+        return bisect_left(self._by_key[key], number, key=lambda entry: place(entry.sequence_number))
 
     def between(self, stream: str, shard: str, first: str, last: str) -> list[StreamEntry]:
         """A shard's records from `first` to `last`, both included."""
         entries = self._by_shard[stream, shard]
-        start = bisect_left(entries, int(first), key=lambda entry: int(entry.sequence_number))
-        end = bisect_right(entries, int(last), key=lambda entry: int(entry.sequence_number))
+        start = bisect_left(entries, place(first), key=lambda entry: place(entry.sequence_number))
+        end = bisect_right(entries, place(last), key=lambda entry: place(entry.sequence_number))
         return entries[start:end]
 
     def lost(self, stream: str | None = None) -> set[str]:

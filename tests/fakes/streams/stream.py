@@ -4,10 +4,11 @@ import base64
 import binascii
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from poller.errors import ServiceError
+from poller.policy.positions import inside
 from tests.fakes.queue import loop_time
 from tests.fakes.streams.ledger import StreamEntry, StreamLedger
 from tests.fakes.streams.shard import TICK, Shard, Stored
@@ -120,15 +121,19 @@ class Stream:
         found = [shard for shard in self.shards.values() if shard.last is None]
         return [shard.id for shard in sorted(found, key=lambda shard: shard.hashes.start)]
 
-    def append(self, key: str, make: Callable[[int, float], tuple[int, bytes]]) -> str:
-        """Write a record; `make` gives size and JSON for its number and arrival. Returns its sequence number."""
+    def append(self, key: str, make: Callable[[int, float], tuple[int, bytes]], inner_keys: Sequence[str] = ()) -> str:
+        """Write a record; `make` gives size and JSON for its number and arrival. Returns its sequence number. An
+        aggregate of `inner_keys` is one entry for each of them in the ledger.
+        """
         self.catch_up()
         hashed = int.from_bytes(hashlib.md5(key.encode()).digest())
         shard = next(one for one in self.shards.values() if one.last is None and hashed in one.hashes)
         number, now = next(self.numbers), self.clock()
         size, raw = make(number, now)
         shard.records.append(Stored(number, now, size, raw))
-        self.ledger.put(StreamEntry(str(number), self.arn, shard.id, key, loop_time()))
+        places = [inside(str(number), index) for index in range(len(inner_keys) - 1)]
+        for position, inner in zip([*places, str(number)], inner_keys or (key,), strict=True):
+            self.ledger.put(StreamEntry(position, self.arn, shard.id, inner, loop_time()))
         return str(number)
 
     def trim(self, shard_id: str | None = None, *, keep: int = 0) -> None:
@@ -205,7 +210,7 @@ class Stream:
 
     def _gone(self, records: list[Stored]) -> None:
         for record in records:
-            self.ledger[str(record.sequence)].trimmed = True
+            self.ledger.trim(str(record.sequence))
 
     def _next_id(self, now: float) -> str:
         raise NotImplementedError
