@@ -22,7 +22,7 @@ from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.runtime.stop import Stop
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
-from poller.wiring import Wiring
+from poller.wiring import Wiring, traces_of
 
 GC_THRESHOLD = 50_000
 """Allocations between two looks for cycles. The data path makes none, and looking is a measurable share of its cost."""
@@ -30,8 +30,9 @@ HARD_STOP_SECONDS = 5.0
 """After the hard stop: settling has two seconds, the rest is closing connections."""
 READY_LOOK_SECONDS = 0.1
 """Between two looks at whether the daemon is ready, of which there are at most a hundred."""
-NEEDS_RESTART = ("state", "api")
-"""Settings that cannot be changed in a running process: what holds the positions, and where it is steered from."""
+NEEDS_RESTART = ("state", "api", "telemetry")
+"""Settings that cannot be changed in a running process: what holds the positions, where it is steered from, and what is
+built into every part."""
 
 
 def run(reader: Reader) -> int:
@@ -82,7 +83,13 @@ class Daemon:
             stack.push_async_callback(transports.close)
             self._status.aws_requests = transports.requests
             configured: set[str] = set()
-            self._wiring = Wiring(transports, settings.max_bytes_in_flight, store=self._store, mappings=configured)
+            self._wiring = Wiring(
+                transports,
+                settings.max_bytes_in_flight,
+                store=self._store,
+                mappings=configured,
+                traces=await traces_of(settings, stack),
+            )
             stack.push_async_callback(self._wiring.close)
             self._mappings = Mappings(self._status, self._wiring, self._store, configured)
             # every mapping is known before the first question about readiness can be answered

@@ -10,10 +10,15 @@ ends the present run softly and begins the next, so that wishes may come in any 
 """
 
 import asyncio
+import random
 from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
 
 from poller import telemetry
 from poller.configuration import EventSourceMapping
+from poller.errors import PollerError
+from poller.policy.backoff import SOURCE
 from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
@@ -127,10 +132,9 @@ class MappingLife:
         log = telemetry.logger(mapping=mapping.name)
         try:
             self._show_start()
-            wired = await self._wiring.mapping(mapping, self.status, stop, log)
-            # only now, so that what both runs use is not closed and built again between them
-            await self._let_go()
-            self._wired = wired
+            wired = await self._build(mapping, stop, log)
+            if wired is None:
+                return
             start, most = mapping.lanes
             log.info(
                 "mapping_started",
@@ -143,6 +147,32 @@ class MappingLife:
             self._stop = None
         if not stop.soft:
             raise RuntimeError(f"the mapping {mapping.name} ended though nobody asked for it")
+
+    async def _build(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired | None:
+        """The parts of the next run; None when something else is wanted before they could be built."""
+        before, failures = self._wired, 0
+        if before is not None and before.mapping.function != mapping.function:
+            # two of one function at once could stand in each other's way, as with a port
+            await self._let_go()
+        while not stop.soft:
+            try:
+                wired = await self._wiring.mapping(mapping, self.status, stop, log)
+            except PollerError as error:
+                failures += 1
+                delay = SOURCE.delay(failures, random.random)
+                now = asyncio.get_running_loop().time()
+                self.status.rest(
+                    MappingState.PROBLEM, Reason(ReasonCode.ERROR, str(error), since=now, until=now + delay)
+                )
+                log.warning("mapping_not_started", text=str(error), next_in=round(delay, 1))
+                await self._let_go()
+                await stop.wait(delay)
+            else:
+                # only now, so that what both runs use is not closed and built again between them
+                await self._let_go()
+                self._wired = wired
+                return wired
+        return None
 
     async def _let_go(self) -> None:
         wired, self._wired = self._wired, None

@@ -5,12 +5,13 @@ import random
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
 from poller import codec
 from poller.aws.transports import Borrowed, Transports, credentials_end_in
-from poller.configuration import EventSource, EventSourceMapping, parse_source
+from poller.configuration import EventSource, EventSourceMapping, Settings, parse_source
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
@@ -29,6 +30,10 @@ from poller.state.memory import MemoryStore
 from poller.wiring_functions import Functions
 from poller.wiring_streams import Streams, queue_url
 
+if TYPE_CHECKING:
+    # loaded only where traces are asked for
+    from poller.tracing import Tracing
+
 SHORTEST_RECEIVE = 1.0
 """Seconds: WaitTimeSeconds is whole, so a shorter rest of a window would be a loop of short polls."""
 
@@ -37,6 +42,7 @@ SHORTEST_RECEIVE = 1.0
 class Wired:
     """A mapping ready to run."""
 
+    mapping: EventSourceMapping
     source: Source
     context: LaneContext
     borrowed: AsyncExitStack
@@ -58,6 +64,7 @@ class Wiring:
         store: StateStore | None = None,
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
+        traces: "Tracing | None" = None,
     ) -> None:
         """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
         self._transports = transports
@@ -67,6 +74,7 @@ class Wiring:
         self._memory = Memory(max_bytes_in_flight)
         self._functions = Functions(transports)
         self._building = asyncio.Lock()
+        self._traces = traces
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
@@ -79,13 +87,18 @@ class Wiring:
             status.credentials_end_in = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = Occasionally(log)
             context = await self._context(mapping, status, stop, rare)
-            borrowed.push_async_callback(self._functions.give_back, mapping.function, mapping.region)
+            borrowed.push_async_callback(self._functions.give_back, mapping)
             if mapping.source.kind == "sqs":
                 source: Source = await self._queue(mapping, context, transports)
             else:
                 streams = Streams(transports, self._store, self._mappings, self._limits)
                 source = await streams.source(mapping, context.admission, status, rare)
-            return Wired(source, context, borrowed.pop_all())
+            wired = Wired(mapping, source, context, borrowed.pop_all())
+        if self._traces is not None:
+            kind, name = mapping.source.kind, mapping.source.name
+            wired.source = self._traces.source(source, mapping=mapping.name, kind=kind, name=name)
+            context.function = self._traces.function(context.function)
+        return wired
 
     async def _context(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: Occasionally
@@ -93,7 +106,7 @@ class Wiring:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
-        function = await self._functions.take(mapping.function, mapping.region)
+        function = await self._functions.take(mapping)
         return LaneContext(
             function=function,
             slots=self._functions.slots(mapping.function),
@@ -135,6 +148,15 @@ class Wiring:
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
         await self._functions.close()
+
+
+async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":
+    """Traces as configured, until the stack ends; None for none."""
+    if settings.telemetry.traces == "none":
+        return None
+    from poller.tracing import otlp  # noqa: PLC0415  (memory of those who want none)
+
+    return await stack.enter_async_context(otlp())
 
 
 async def _filtering(mapping: EventSourceMapping, transports: Borrowed) -> SqsFiltering | None:

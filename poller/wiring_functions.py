@@ -7,7 +7,7 @@ import asyncio
 import base64
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ from poller import telemetry
 from poller.aws.credentials import CredentialSource, open_session
 from poller.aws.proxies import proxy_for
 from poller.aws.transports import Borrowed, Transports
-from poller.configuration import AwsSettings, FunctionConfig
+from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
 from poller.configuration.functions import WebConfig
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
@@ -23,9 +23,10 @@ from poller.functions.requests import Hmac, PlainRequests, Requests, SignedReque
 from poller.http import TlsFiles
 from poller.ports import Function
 from poller.runtime.slots import Slots
+from poller.wiring_runtime import Runtimes
 
 Key: TypeAlias = tuple[FunctionConfig, str]
-"""What is called, and from which region."""
+"""What is called, and from which region; one that runs here has one set of workers for all of them."""
 
 
 class Functions:
@@ -33,22 +34,31 @@ class Functions:
 
     def __init__(self, transports: Transports) -> None:
         self._transports = transports
+        self._runtimes = Runtimes()
         self._built: dict[Key, tuple[Function, Borrowed]] = {}
         self._users: Counter[Key] = Counter()
         self._slots: dict[tuple[str, AwsSettings], Slots] = {}
 
-    async def take(self, config: FunctionConfig, region: str) -> Function:
-        """For one more mapping."""
-        key = (config, region)
+    async def take(self, mapping: EventSourceMapping) -> Function:
+        """For one more mapping. Raises EnvironmentProblem and ConfigurationError."""
+        key = _key(mapping)
         if key not in self._built:
             transports = self._transports.borrow()
-            self._built[key] = await _BUILDERS[config.type](config, region, transports), transports
+            self._built[key] = await self._build(mapping, transports), transports
         self._users[key] += 1
         return self._built[key][0]
 
-    async def give_back(self, config: FunctionConfig, region: str) -> None:
+    async def _build(self, mapping: EventSourceMapping, transports: Borrowed) -> Function:
+        config = mapping.function
+        if config.type == "runtime":
+            return await self._runtimes.build(mapping)
+        if config.type == "lambda":
+            return await lambda_function(config, mapping.region, transports)
+        return web_function(config, os.environ)
+
+    async def give_back(self, mapping: EventSourceMapping) -> None:
         """One mapping less; the last one closes it."""
-        key = (config, region)
+        key = _key(mapping)
         self._users[key] -= 1
         if not self._users[key]:
             function, transports = self._built.pop(key)
@@ -71,8 +81,12 @@ class Functions:
 
     async def close(self) -> None:
         """Close them all; transports belong to whoever made them."""
-        for function, _ in self._built.values():
-            await function.close()
+        await asyncio.gather(*(function.close() for function, _ in self._built.values()))
+        self._runtimes.close()
+
+
+def _key(mapping: EventSourceMapping) -> Key:
+    return mapping.function, "" if mapping.function.type == "runtime" else mapping.region
 
 
 async def lambda_function(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
@@ -89,18 +103,6 @@ async def lambda_function(config: FunctionConfig, region: str, transports: Borro
         invocation_type=config.invocation_type,
         log_type=config.log_type,
     )
-
-
-async def _web_function(config: FunctionConfig, _region: str, _transports: Borrowed) -> Function:
-    """Anything that takes a POST, function URLs included."""
-    return web_function(config, os.environ)
-
-
-_BUILDERS: dict[str, Callable[[FunctionConfig, str, Borrowed], Awaitable[Function]]] = {
-    "lambda": lambda_function,
-    "function_url": _web_function,
-    "http": _web_function,
-}
 
 
 def web_function(config: FunctionConfig, environ: Mapping[str, str]) -> Function:

@@ -52,6 +52,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration": {"poller.errors", "poller.policy"},
     "poller.telemetry": {"poller.errors"},
     "poller.occasionally": set(),
+    "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
     "poller.control": {
         "poller.errors",
         "poller.configuration",
@@ -66,6 +67,7 @@ IMPORTS: dict[str, set[str]] = {
     # only here does the runtime meet the adapters
     "poller.wiring": EVERYTHING,
     "poller.wiring_functions": EVERYTHING,
+    "poller.wiring_runtime": EVERYTHING,
     "poller.wiring_streams": EVERYTHING,
     "poller.descriptors": set(),
     "poller.life": EVERYTHING,

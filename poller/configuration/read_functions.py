@@ -29,7 +29,7 @@ from poller.configuration.tree import Node
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 
-LATER_TYPES: tuple[str, ...] = ("runtime", "step_functions")
+LATER_TYPES: tuple[str, ...] = ("step_functions",)
 """Types whose keys are known and read, and which nothing serves yet."""
 LATER_KEYS = frozenset(
     {

@@ -73,7 +73,6 @@ def test_defaults_follow_the_type(bench, entry, expected):
             "functions.fn.client_key: needs client_certificate",
         ),
         ("{type: http, url: 'https://x/', ca_bundle: gone.pem}", "functions.fn.ca_bundle: 'gone.pem' is no file"),
-        ("{type: runtime, handler: a.b, code: ./a}", "functions.fn.type: runtime is not supported yet"),
         ("{type: step_functions}", "functions.fn.type: step_functions is not supported yet"),
         ("{type: grpc}", "functions.fn.type: is 'grpc'; it can be lambda, "),
         ("{type: [http]}", "functions.fn.type: is ['http']; it can be lambda, "),

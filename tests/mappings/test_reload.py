@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from poller.configuration.functions import FunctionConfig, WebConfig
+from poller.configuration.secrets import Secret
 from poller.configuration.settings import AwsSettings
 from poller.policy.progress import StreamProgress
 from poller.runtime.status import ReasonCode
@@ -282,3 +284,26 @@ async def test_a_bug_of_one_life_is_told_and_another_configuration_may_bring_it_
         await asyncio.sleep(SOFT_STOP)
         assert house.states() == {}
         house.status.died.clear()
+
+
+async def test_what_this_machine_lacks_is_told_and_tried_again_and_stops_nobody_else(tmp_path):
+    """Here a secret that is not there yet."""
+    house = House()
+    secret = tmp_path / "secret"
+    web = WebConfig(url="http://127.0.0.1:1/", headers={"X-Token": Secret("file", str(secret))})
+    a, b = house.mapping("a"), house.mapping("b")
+    a = replace(a, function=FunctionConfig(key="web", type="http", web=web))
+    async with living(a, b, house=house):
+        assert house.states() == {"a": "problem", "b": "running"}
+        assert f"the file {secret} cannot be read" in house.of("a").reason.text
+        await asyncio.sleep(120)
+        secret.write_text("s3cret")
+        await asyncio.sleep(90)
+        assert house.states() == {"a": "running", "b": "running"}
+        secret.unlink()
+        house.mappings.apply([replace(a, tags={"new": "yes"}, function=replace(a.function, timeout_seconds=9)), b])
+        await asyncio.sleep(SOFT_STOP)
+        assert house.states() == {"a": "problem", "b": "running"}
+        await house.mappings.pause("a")
+        await asyncio.sleep(1)
+        assert house.states() == {"a": "paused", "b": "running"}

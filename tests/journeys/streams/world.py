@@ -202,7 +202,7 @@ class StreamLife:
     ) -> Reply:
         if self.dead:
             await asyncio.get_running_loop().create_future()
-        return await self.world.aws.call(operation, body, timeout)
+        return await self.world.aws.call(operation, body, timeout, trace=trace)
 
     def _noting(self, tell: Tell) -> Tell:
         """What a destination accepted is done. Its record names first and last only, of one lane among several."""
