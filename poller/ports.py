@@ -110,7 +110,7 @@ class Lane(Protocol):
         ...
 
     def encode(self, records: Sequence[Record]) -> bytes:
-        """The event the function sees."""
+        """The event the function sees. Without records it is one that sums up what was settled."""
         ...
 
     def trace(self, records: Sequence[Record]) -> str | None:
@@ -139,6 +139,12 @@ class Lane(Protocol):
 
     async def ready(self) -> None:
         """Return when at most one batch handed over by this lane is still being settled."""
+        ...
+
+    async def all_settled(self) -> bool:
+        """Return when everything handed over is settled for good: what sums it up may be invoked only then, or it could
+        be called again with another sum. False at a soft stop before.
+        """
         ...
 
 

@@ -20,6 +20,7 @@ from poller.configuration.functions import WebConfig
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
+from poller.functions.step_functions import StepFunctionsFunction
 from poller.http import TlsFiles
 from poller.ports import Function
 from poller.runtime.slots import Slots
@@ -54,6 +55,8 @@ class Functions:
             return await self._runtimes.build(mapping)
         if config.type == "lambda":
             return await lambda_function(config, mapping.region, transports)
+        if config.type == "step_functions":
+            return await step_functions(config, mapping.region, transports)
         return web_function(config, os.environ)
 
     async def give_back(self, mapping: EventSourceMapping) -> None:
@@ -102,6 +105,18 @@ async def lambda_function(config: FunctionConfig, region: str, transports: Borro
         rie=config.rie,
         invocation_type=config.invocation_type,
         log_type=config.log_type,
+    )
+
+
+async def step_functions(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
+    """An Express workflow, in its ARN's region unless an endpoint applies."""
+    assert config.state_machine_arn is not None
+    return StepFunctionsFunction(
+        config.key,
+        await transports.get(config.aws, config.region or region),
+        state_machine_arn=config.state_machine_arn,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
     )
 
 

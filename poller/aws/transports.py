@@ -17,7 +17,7 @@ from poller.aws.port import Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
 from poller.errors import AnswerLost, CallError, ServiceError
 
-SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda")
+SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions")
 """Whose hot operations go through a transport."""
 
 

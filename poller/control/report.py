@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from poller.control.notes import notes
+from poller.policy.windows import Window
 from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.runtime.status import (
     Account,
@@ -177,10 +178,17 @@ def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
     return {
         "id": partition.id,
         "position": partition.position,
+        "window": _window(partition.window),
         "behind_seconds": partition.behind(),
         "reason": _reason(partition_reason(partition, now), to_wall),
         "lanes": [_reason(_lane_reason(lane, now), to_wall) for lane in partition.lanes],
     }
+
+
+def _window(window: Window | None) -> Json | None:
+    if window is None:
+        return None
+    return {"start": iso(window.start), "end": iso(window.end), "records": window.records}
 
 
 def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:

@@ -25,6 +25,7 @@ class DaemonStatus:
 
     version: str
     started_at: float
+    """Wall time, seconds since the epoch."""
     started: float
     """The same moment in the loop's time."""
     configuration: ConfigurationStatus | None = None

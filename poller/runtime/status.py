@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from poller.policy.backlog import Backlog
+from poller.policy.windows import Window
 from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
 
 
@@ -176,7 +177,8 @@ class PartitionStatus:
 
     id: str
     position: str | None = None
-    """Durable position in a stream; None where the source keeps none."""
+    """Durable position in a stream, and what is durable of the window open there; None where the source has none."""
+    window: Window | None = None
     reason: Reason | None = None
     lanes: list[LaneStatus] = field(default_factory=list)
     behind: Callable[[], float | None] = _unknown

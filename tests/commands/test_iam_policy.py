@@ -101,6 +101,14 @@ def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
     assert sorted(allowed) == sorted(called_by_the_code())
 
 
+def test_the_queue_that_gets_what_no_filter_matches_may_be_sent_to(tmp_path):
+    target = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:unmatched"
+    filters = {"filters": [{"pattern": '{"body": {"a": [1]}}'}]}
+    found = of(tmp_path, queue(filter_criteria=filters, on_no_match={"send_to": target}))
+    assert statements(found["default"])["Destinations"] == (["sqs:SendMessage"], [target])
+    assert "Destinations" not in statements(of(tmp_path, queue(filter_criteria=filters))["default"])
+
+
 def test_a_function_is_named_with_what_the_call_names_and_no_more(tmp_path):
     names = {
         "bare": f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:bare",
