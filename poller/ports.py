@@ -207,6 +207,10 @@ class Function(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Secrets may have changed: read them anew before the next invocation."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections and processes."""
         ...
@@ -256,4 +260,16 @@ class StateStore(Protocol):
 
     async def forget(self, uuid: str) -> None:
         """Give a mapping's position up."""
+        ...
+
+    async def paused(self) -> dict[str, float]:
+        """Since when (epoch seconds) mappings are paused, by uuid; of those not configured too."""
+        ...
+
+    async def pause(self, uuid: str, since: float) -> None:
+        """Remember that a mapping is paused, whether or not anything else is stored of it."""
+        ...
+
+    async def resume(self, uuid: str) -> None:
+        """Remember that it is not, or no longer."""
         ...

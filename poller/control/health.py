@@ -20,7 +20,7 @@ WATCH_INTERVAL = 2.0
 LOOKS_PER_SAMPLE = 10
 """After so many of them the lag of every mapping is noted."""
 
-_AT_REST = frozenset({MappingState.DISABLED, MappingState.STOPPED, MappingState.STOPPING})
+_AT_REST = frozenset({MappingState.DISABLED, MappingState.PAUSED, MappingState.STOPPED, MappingState.STOPPING})
 
 
 def problems(status: DaemonStatus, now: float) -> list[str]:

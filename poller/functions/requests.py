@@ -41,6 +41,10 @@ class Requests(Protocol):
         """The target did not accept who we are: what proves it is read again for the next request."""
         ...
 
+    def forget(self) -> None:
+        """Secrets may have changed: they are read again for the next request."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Hmac:
@@ -102,6 +106,10 @@ class PlainRequests:
 
     async def refused(self, reply: Reply) -> None:  # noqa: ARG002  (the port's)
         """See `Requests.refused`."""
+        self.forget()
+
+    def forget(self) -> None:
+        """See `Requests.forget`."""
         self._read = None
 
 
@@ -152,13 +160,17 @@ class SignedRequests:
 
     async def refused(self, reply: Reply) -> None:
         """See `Requests.refused`. A clock that is wrong is put right instead."""
-        self._operation = None
+        self.forget()
         assert self._signer is not None, "nothing is refused before it was sent"
         told = timestamp(reply.headers.get("date", ""))
         if told is not None and abs(told - self._now() - self._signer.skew) >= TOLERATED_SKEW_SECONDS:
             self._signer.correct(told - self._now())
         else:
             await self._credentials.replace(self._signer.credentials)
+
+    def forget(self) -> None:
+        """See `Requests.forget`. Credentials renew themselves."""
+        self._operation = None
 
 
 def _target(url: str) -> str:

@@ -57,6 +57,7 @@ class MappingState(StrEnum):
     PROBLEM = "problem"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    PAUSED = "paused"
     DISABLED = "disabled"
 
 
@@ -262,6 +263,14 @@ class MappingStatus:
     def filtered_in_a_row(self) -> int:
         """Records that did not match the filter criteria, since the last that did; as of the last sample."""
         return self.account.filtered - self._filtered_before
+
+    def rest(self, state: MappingState, reason: Reason | None) -> None:
+        """Nothing runs: of the run that ended only positions are still shown."""
+        self.state, self.reason, self.trouble = state, reason, None
+        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
+        for partition in self.partitions:
+            partition.reason, partition.behind = None, _unknown
+            partition.lanes.clear()
 
     def show_troubles(self) -> None:
         """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""

@@ -6,6 +6,7 @@ import pytest
 
 from poller.control.report import mapping_reason, render
 from poller.policy.windows import Window
+from poller.runtime.daemon_status import ConfigurationStatus
 from poller.runtime.status import Account, Lag, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
 
@@ -20,9 +21,15 @@ def test_the_whole_shape():
         ],
         tags={"team": "shop"},
     )
-    assert render(a_daemon(mapping), now=120.0, wall=STARTED_AT + 20) == {
+    configuration = ConfigurationStatus(STARTED_AT, refused_at=STARTED_AT + 1, problems=["poller.yaml:3: state: …"])
+    assert render(a_daemon(mapping, configuration=configuration), now=120.0, wall=STARTED_AT + 20) == {
         "version": "1.2.3",
         "started_at": "2026-01-01T00:00:00.000Z",
+        "configuration": {
+            "loaded_at": "2026-01-01T00:00:00.000Z",
+            "refused_at": "2026-01-01T00:00:01.000Z",
+            "problems": ["poller.yaml:3: state: …"],
+        },
         "mappings": [
             {
                 "name": "orders",

@@ -21,10 +21,12 @@ async def example(name):
     """The function of the mapping that is called so, as the daemon would build it."""
     [mapping] = [one for one in load([CONFIG], environ={}).mappings if one.function.key == name]
     runtimes = Runtimes()
+    function = await runtimes.build(mapping)
     try:
-        yield await runtimes.get(mapping)
+        yield function
     finally:
-        await runtimes.close()
+        await function.close()
+        runtimes.close()
 
 
 def event(*bodies):

@@ -188,6 +188,9 @@ class StreamLife:
     def account(self) -> Any:
         return self.status.account
 
+    def borrow(self) -> "StreamLife":
+        return self
+
     async def get(self, *_: object) -> "StreamLife":
         return self
 
