@@ -39,6 +39,7 @@ class HttpFunction:
         self._requests = requests
         self._aws = aws
         self._files = tls
+        self._certificate_is_old = False
         origin = Origin.of(url)
         self._tls = tls_context(tls) if origin.scheme == "https" else None
         self._pool = HttpPool(origin, self._tls) if proxy is None else ProxiedPool(origin, proxy, self._tls)
@@ -46,6 +47,9 @@ class HttpFunction:
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
+            if self._certificate_is_old:
+                self._certificate_is_old = False
+                self._read_certificate_again()
             request = await self._requests.build(event, trace)
             reply = await self._pool.exchange(request, self.timeout, RESPONSE_LIMIT)
         except ConfigurationError as error:
@@ -84,6 +88,11 @@ class HttpFunction:
     def _read_certificate_again(self) -> None:
         if self._tls is not None and self._files.certificate is not None:
             self._files.load_into(self._tls)
+
+    def refresh(self) -> None:
+        """See `Function.refresh`."""
+        self._requests.forget()
+        self._certificate_is_old = True
 
     async def close(self) -> None:
         """Close the connections."""

@@ -45,6 +45,10 @@ class Requests(Protocol):
         """The target did not accept who we are: what proves it is read again for the next request."""
         ...
 
+    def forget(self) -> None:
+        """Secrets may have changed: they are read again for the next request."""
+        ...
+
     def hide(self, text: str) -> str:
         """What the target said, without what it was told in confidence: some repeat the whole request."""
         ...
@@ -100,7 +104,7 @@ class PlainRequests:
         headers = {"content-type": "application/json"} | own
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         secret = self._signature.read_secret() if self._signature else ""
-        self._confidential = (secret, *own.values())
+        self._confidential = (secret, *(value for name, value in own.items() if name != "content-type"))
         return (self._start + lines).encode("utf-8"), secret.encode("utf-8")
 
     async def build(self, event: bytes, trace: str | None) -> bytes:
@@ -113,6 +117,10 @@ class PlainRequests:
 
     async def refused(self, reply: Reply) -> None:  # noqa: ARG002  (the port's)
         """See `Requests.refused`."""
+        self.forget()
+
+    def forget(self) -> None:
+        """See `Requests.forget`."""
         self._read = None
 
     def hide(self, text: str) -> str:
@@ -143,11 +151,13 @@ class SignedRequests:
         self._scope = service, region
         self._now = now
         self._signer: Signer | None = None
+        self._confidential: tuple[str, ...] = ()
         self._operation: Operation | None = self._read_secrets()
 
     def _read_secrets(self) -> Operation:
         headers = _fit(self._name, self._read_headers())
         content_type = headers.pop("content-type", "application/json")
+        self._confidential = tuple(headers.values())
         return Operation(
             self._scope[0], "Invoke", content_type=content_type, path=self._target, headers=tuple(headers.items())
         )
@@ -167,7 +177,7 @@ class SignedRequests:
 
     async def refused(self, reply: Reply) -> None:
         """See `Requests.refused`. A clock that is wrong is put right instead."""
-        self._operation = None
+        self.forget()
         assert self._signer is not None, "nothing is refused before it was sent"
         told = timestamp(reply.headers.get("date", ""))
         if told is not None and abs(told - self._now() - self._signer.skew) >= TOLERATED_SKEW_SECONDS:
@@ -175,11 +185,14 @@ class SignedRequests:
         else:
             await self._credentials.replace(self._signer.credentials)
 
+    def forget(self) -> None:
+        """See `Requests.forget`. Credentials renew themselves."""
+        self._operation = None
+
     def hide(self, text: str) -> str:
         """See `Requests.hide`."""
-        headers = self._operation.headers if self._operation else ()
         token = self._signer.credentials.token if self._signer else None
-        return _without(text, (token or "", *(value for _, value in headers)))
+        return _without(text, (token or "", *self._confidential))
 
 
 def _target(url: str) -> str:

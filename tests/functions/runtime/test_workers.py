@@ -60,6 +60,24 @@ async def test_workers_stay_and_only_as_many_start_as_are_needed():
     assert len(pids) == 1
 
 
+async def test_a_secret_that_changed_reaches_the_function_by_another_worker_and_only_then():
+    environment = {"TOKEN": "first"}
+    async with function(Log(), environment=environment) as running:
+        found = await invoked(running, "environment")
+        pid = await invoked(running, "pid")
+        running.refresh()
+        assert (found["TOKEN"], await invoked(running, "pid")) == ("first", pid)
+        while not running._idle:  # noqa: ASYNC110 - it asks for the next event after its answer
+            await asyncio.sleep(0.01)
+        busy = asyncio.create_task(invoked(running, "pid"))
+        await asyncio.sleep(0)
+        environment["TOKEN"] = "second"
+        running.refresh()
+        assert await busy == pid, "what runs is finished"
+        assert (await invoked(running, "environment"))["TOKEN"] == "second"
+        assert await invoked(running, "pid") != pid
+
+
 async def test_as_many_invocations_run_at_once_as_there_are_workers():
     async with function(Log(), concurrency=3) as running:
         pids = await asyncio.gather(*(invoked(running, "pid") for _ in range(50)))
