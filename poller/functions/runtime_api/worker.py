@@ -74,6 +74,11 @@ class Worker:
         """Whether it can be given an invocation."""
         return self._request is not None and not self._request.gone
 
+    @property
+    def returning(self) -> bool:
+        """Whether it has answered, and will ask again in a moment."""
+        return self._invocation is None and self._request is None and self._ready.done() and not self.ending
+
     async def start(self) -> None:
         """Return when it asks for its first invocation. Raises StartFailed, with nothing left running."""
         try:
