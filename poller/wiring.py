@@ -20,7 +20,8 @@ from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
 from poller.ports import Function, Source, StateStore
 from poller.runtime.admission import Admission
-from poller.runtime.lane import LaneContext
+from poller.runtime.breaker import Breaker
+from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
@@ -30,6 +31,7 @@ from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
+from poller.throttled import Throttled
 from poller.wiring_functions import web_function
 from poller.wiring_runtime import Runtimes
 from poller.wiring_streams import Streams, queue_url
@@ -70,6 +72,7 @@ class Wiring:
         self._runtimes = Runtimes()
         self._functions: dict[tuple[FunctionConfig, str], Function] = {}
         self._slots: dict[FunctionConfig, Slots] = {}
+        self._breakers: dict[tuple[FunctionConfig, str], Breaker] = {}
         self._traces = traces
 
     async def mapping(
@@ -89,12 +92,14 @@ class Wiring:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
-        admission = Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance)
+        own = Memory(mapping.max_bytes_in_flight, self._memory)
+        breaker = self._breakers.setdefault((mapping.function, mapping.region), Breaker(chance))
+        admission = Admission(stop, pace, own, status, chance, breaker=breaker)
         rare = Occasionally(log)
         function = await self._function(mapping)
         context = LaneContext(
             function=function,
-            slots=self._slots.setdefault(mapping.function, Slots(mapping.function.concurrency)),
+            slots=self._slots_of(mapping.function),
             limits=BatchLimits(
                 mapping.batch_size,
                 mapping.maximum_batching_window_in_seconds,
@@ -123,6 +128,12 @@ class Wiring:
             filtering=await self._filtering(mapping),
         )
         return Wired(SqsSource(partition), context)
+
+    def _slots_of(self, config: FunctionConfig) -> Slots:
+        if config not in self._slots:
+            rate = config.max_requests_per_second
+            self._slots[config] = Slots(config.concurrency, None if rate is None else Throttled(rate))
+        return self._slots[config]
 
     async def _filtering(self, mapping: EventSourceMapping) -> SqsFiltering | None:
         if not mapping.filter_criteria:

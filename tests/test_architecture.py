@@ -24,6 +24,7 @@ ADAPTER = VALUES | {
     "poller.codec",
     "poller.telemetry",
     "poller.occasionally",
+    "poller.throttled",
     "poller.runtime.status",
 }
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
@@ -52,6 +53,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration": {"poller.errors", "poller.policy"},
     "poller.telemetry": {"poller.errors"},
     "poller.occasionally": set(),
+    "poller.throttled": set(),
     "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
     "poller.control": {
         "poller.errors",
