@@ -15,7 +15,15 @@ bound):
 | service_manager_not_told | warning | the socket in NOTIFY_SOCKET does not take what we say |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
-| mapping_started | info | a mapping begins |
+| ready | info | every source was reached, or says why it cannot be |
+| mapping_started | info | a mapping begins, or begins again after a change or a pause |
+| mapping_not_started | warning | something this machine lacks keeps a mapping from being built; it is tried again |
+| mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
+| mapping_removed | info | one that is no longer configured has ended; its account beside it |
+| reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
+| reloaded | info | the new configuration runs; what it means for the mappings beside it |
+| reload_refused | error | the new configuration is not taken, nothing has changed; `problems` as `check` tells |
+| configuration_not_watched | warning | changes of files are not heard of; SIGHUP reloads all the same |
 | source_reached | info | a partition's source answers, at first or again |
 | source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
 | call_failed | warning | a call to the source brought no good answer; it is made again |

@@ -39,7 +39,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.policy": {"poller.record"},
     "poller.ports": VALUES | {"poller.policy"},
     # making it happen, without knowing where records come from or go
-    "poller.runtime": VALUES | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally"},
+    "poller.runtime": VALUES
+    | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally", "poller.throttled"},
     # adapters
     "poller.sources": ADAPTER,
     "poller.functions": ADAPTER,
@@ -59,6 +60,7 @@ IMPORTS: dict[str, set[str]] = {
         "poller.errors",
         "poller.configuration",
         "poller.policy",
+        "poller.runtime.daemon_status",
         "poller.runtime.histogram",
         "poller.runtime.status",
         "poller.telemetry",
@@ -70,6 +72,10 @@ IMPORTS: dict[str, set[str]] = {
     "poller.wiring_functions": EVERYTHING,
     "poller.wiring_runtime": EVERYTHING,
     "poller.wiring_streams": EVERYTHING,
+    "poller.descriptors": set(),
+    "poller.life": EVERYTHING,
+    "poller.mappings": EVERYTHING,
+    "poller.reloading": EVERYTHING,
     "poller.daemon": EVERYTHING,
     "poller.demo": EVERYTHING,
     "poller.commands": EVERYTHING,

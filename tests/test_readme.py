@@ -74,19 +74,13 @@ def test_its_table_of_commands_is_the_command_line():
     "mapping",
     [
         {
-            "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s",
-            "name": "s",
-            "starting_position": "LATEST",
-            "tumbling_window_in_seconds": 60,
-        },
-        {
             "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1760000000",
             "name": "s",
             "starting_position": "LATEST",
         },
         {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"},
     ],
-    ids=["tumbling window", "enhanced fan-out", "documentdb"],
+    ids=["enhanced fan-out", "documentdb"],
 )
 def test_what_it_calls_not_supported_yet_is_refused(tmp_path, mapping):
     path = tmp_path / "poller.json"

@@ -14,7 +14,8 @@ from collections.abc import Callable, MutableMapping
 
 from poller import telemetry
 from poller.control import health
-from poller.runtime.status import DaemonStatus, MappingState
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingState
 
 STARTUP_LOOK = 0.1
 """Seconds between two looks at readiness, for the few seconds of a start."""

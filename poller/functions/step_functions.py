@@ -59,6 +59,9 @@ class StepFunctionsFunction:
             return _outcome_of(error)
         return _outcome(reply)
 
+    def refresh(self) -> None:
+        """Nothing: credentials are the transport's."""
+
     async def close(self) -> None:
         """The transport is not ours to close."""
 

@@ -45,6 +45,10 @@ async def invoke(
     function, slots, breaker = context.function, context.slots, context.admission.breaker
     if (refusal := breaker.refusal(time())) is not None:
         return Invoked(refusal, records)
+    if not records:
+        status.enter(ReasonCode.SETTLING, time())
+        if not await lane.all_settled():
+            return None
     event = lane.encode(records)
     if len(event) > function.payload_limit:
         too_large = TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}")

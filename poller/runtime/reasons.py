@@ -45,4 +45,5 @@ class MappingState(StrEnum):
     PROBLEM = "problem"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    PAUSED = "paused"
     DISABLED = "disabled"

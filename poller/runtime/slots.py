@@ -2,19 +2,41 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from poller.runtime.stop import Stop
+from poller.throttled import Throttled
+
+MakeRate = Callable[[float], AbstractAsyncContextManager[None]]
+"""From invocations per second to what each is begun within."""
 
 
 class Slots:
-    """So many invocations at once; None for no limit. `rate` is entered before each."""
+    """So many invocations at once, and so many begun in a second; None for no limit."""
 
-    def __init__(self, limit: int | None, rate: AbstractAsyncContextManager[None] | None = None) -> None:
+    def __init__(self, limit: int | None, make_rate: MakeRate = Throttled) -> None:
         self.limit = limit
-        self._rate = rate
+        self._make_rate = make_rate
+        self._per_second: float | None = None
+        self._rate: AbstractAsyncContextManager[None] | None = None
         self._taken = 0
         self._waiting: deque[asyncio.Future[bool]] = deque()
+
+    def resize(self, limit: int | None) -> None:
+        """Another limit from now on. What runs beyond a lower one ends by itself."""
+        self.limit = limit
+        while self._waiting and (limit is None or self._taken < limit):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(True)
+
+    def keep_to(self, per_second: float | None) -> None:
+        """Another pace from now on."""
+        if per_second != self._per_second:
+            self._per_second = per_second
+            self._rate = None if per_second is None else self._make_rate(per_second)
 
     def take_now(self) -> bool:
         """Take a slot if that needs no waiting and overtakes nobody."""
@@ -60,7 +82,7 @@ class Slots:
 
     def give_back(self) -> None:
         """Free a slot; who waits longest has it."""
-        while self._waiting:
+        while self._waiting and (self.limit is None or self._taken <= self.limit):
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(True)

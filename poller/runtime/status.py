@@ -11,14 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from poller.policy.backlog import Backlog
+from poller.policy.windows import Window
 from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
 from poller.runtime.reasons import MappingState, ReasonCode
 
 __all__ = [
     "NO_TROUBLE",
     "Account",
-    "AwsRequests",
-    "DaemonStatus",
     "Lag",
     "LaneStatus",
     "LastFailure",
@@ -146,7 +145,8 @@ class PartitionStatus:
 
     id: str
     position: str | None = None
-    """Durable position in a stream; None where the source keeps none."""
+    """Durable position in a stream, and what is durable of the window open there; None where the source has none."""
+    window: Window | None = None
     reason: Reason | None = None
     lanes: list[LaneStatus] = field(default_factory=list)
     behind: Callable[[], float | None] = _unknown
@@ -232,6 +232,14 @@ class MappingStatus:
         """Records that did not match the filter criteria, since the last that did; as of the last sample."""
         return self.account.filtered - self._filtered_before
 
+    def rest(self, state: MappingState, reason: Reason | None) -> None:
+        """Nothing runs: of the run that ended only positions are still shown."""
+        self.state, self.reason, self.trouble = state, reason, None
+        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
+        for partition in self.partitions:
+            partition.reason, partition.behind = None, _unknown
+            partition.lanes.clear()
+
     def show_troubles(self) -> None:
         """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
         troubles = [self.trouble] if self.trouble is not None else []
@@ -239,33 +247,3 @@ class MappingStatus:
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
         self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
         self.reason = troubles[0] if troubles else None
-
-
-AwsRequests = Mapping[tuple[str, str, str], int]
-"""Number of AWS requests by service, operation and outcome."""
-
-
-@dataclass(slots=True, eq=False)
-class DaemonStatus:
-    """The whole process."""
-
-    version: str
-    started_at: float
-    """Wall time, seconds since the epoch."""
-    started: float
-    """The same moment in the loop's time."""
-    mappings: list[MappingStatus] = field(default_factory=list)
-    aws_requests: AwsRequests = field(default_factory=dict)
-    """The transport's own live mapping."""
-    loop_seen: float | None = None
-    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
-    loop cannot write down its own lag."""
-    loop_lag: float = 0.0
-    """Seconds the watcher woke too late, last time."""
-    died: list[str] = field(default_factory=list)
-    """Names of tasks that ended although they never may."""
-
-    def sample(self, now: float) -> None:
-        """Every mapping's."""
-        for mapping in self.mappings:
-            mapping.sample(now)

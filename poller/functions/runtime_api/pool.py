@@ -8,9 +8,11 @@ release must not use up their attempts.
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
+from poller.errors import ConfigurationError
 from poller.functions.runtime_api.guard import Guard
 from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.process import StartFailed
@@ -51,6 +53,10 @@ class RuntimeFunction:
         self._reaper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._environment: Mapping[str, str] | None = None
+        """As the newest worker was given it."""
+        self._outdated: set[Worker] = set()
+        """Workers that were given an older one, and stop when they are through with what they do."""
 
     def start(self) -> None:
         """Begin to start the workers that are always kept, so that one that cannot start shows at once."""
@@ -73,6 +79,28 @@ class RuntimeFunction:
         except asyncio.CancelledError:
             worker.abandon()
             raise
+
+    def refresh(self) -> None:
+        """See `Function.refresh`. A process keeps the environment it was started with, so others take their places."""
+        if not self._workers or self._read_environment() == self._environment:
+            return
+        self._outdated = set(self._workers)
+        while self._idle:
+            self._retire(self._idle.popleft())
+        self.start()
+
+    def _read_environment(self) -> Mapping[str, str] | None:
+        try:
+            return dict(self._settings.environment())
+        except ConfigurationError:
+            # a worker that is to be started with it says what is wrong
+            return None
+
+    def _retire(self, worker: Worker) -> None:
+        self._outdated.discard(worker)
+        self._workers.discard(worker)
+        self._log.debug("worker_stopped", why="outdated", workers=len(self._workers))
+        self._spawn(worker.stop(STOP_SECONDS))
 
     async def close(self) -> None:
         """Stop every worker, all at once; those that do not stop are killed."""
@@ -132,6 +160,7 @@ class RuntimeFunction:
             self._start_one()
 
     def _start_one(self) -> None:
+        self._environment = self._read_environment()
         worker = Worker(self._settings, self, self._guard, self._log)
         self._workers.add(worker)
         self._starting.add(worker)
@@ -166,6 +195,11 @@ class RuntimeFunction:
         if worker in self._starting:
             self._starting.discard(worker)
             self._failures, self._trouble = 0, ""
+        if worker in self._outdated:
+            self._retire(worker)
+            self._start_more()
+            self.start()
+            return
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -184,6 +218,7 @@ class RuntimeFunction:
     def ended(self, worker: Worker) -> None:
         """See `Owner.ended`."""
         self.away(worker)
+        self._outdated.discard(worker)
         if worker not in self._starting:
             self._workers.discard(worker)
             self._start_more()

@@ -67,7 +67,17 @@ def say(event, headers):
     return "said"
 
 
+def meet(event, headers):
+    """Ends once as many as are expected are here at one time."""
+    folder = Path(event["folder"])
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < event["expected"]:
+        time.sleep(0.01)
+    return os.getpid()
+
+
 HANDLERS = {
+    "meet": meet,
     "echo": lambda event, headers: event,
     "headers": lambda event, headers: headers,
     "environment": lambda event, headers: dict(os.environ) | {"cwd": str(Path.cwd())},

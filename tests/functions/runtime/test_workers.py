@@ -60,10 +60,31 @@ async def test_workers_stay_and_only_as_many_start_as_are_needed():
     assert len(pids) == 1
 
 
-async def test_as_many_invocations_run_at_once_as_there_are_workers():
+async def test_a_secret_that_changed_reaches_the_function_by_another_worker_and_only_then():
+    environment = {"TOKEN": "first"}
+    async with function(Log(), environment=environment) as running:
+        found = await invoked(running, "environment")
+        pid = await invoked(running, "pid")
+        running.refresh()
+        assert (found["TOKEN"], await invoked(running, "pid")) == ("first", pid)
+        while not running._idle:  # noqa: ASYNC110 - it asks for the next event after its answer
+            await asyncio.sleep(0.01)
+        busy = asyncio.create_task(invoked(running, "pid"))
+        await asyncio.sleep(0)
+        environment["TOKEN"] = "second"
+        running.refresh()
+        assert await busy == pid, "what runs is finished"
+        assert (await invoked(running, "environment"))["TOKEN"] == "second"
+        assert await invoked(running, "pid") != pid
+
+
+async def test_as_many_invocations_run_at_once_as_there_are_workers(tmp_path):
     async with function(Log(), concurrency=3) as running:
-        pids = await asyncio.gather(*(invoked(running, "pid") for _ in range(50)))
-    assert 1 < len(set(pids)) <= 3
+        meeting = (invoked(running, "meet", folder=str(tmp_path), expected=3) for _ in range(3))
+        pids = await asyncio.gather(*meeting)
+        more = await asyncio.gather(*(invoked(running, "pid") for _ in range(50)))
+    assert len(set(pids)) == 3
+    assert set(more) <= set(pids)
 
 
 async def test_a_thousand_invocations_each_get_their_own_answer():
@@ -220,11 +241,12 @@ async def test_no_worker_in_time_was_not_invoked():
     assert outcome.code == "no_worker"
 
 
-async def test_idle_workers_are_stopped_down_to_those_that_are_kept():
+async def test_idle_workers_are_stopped_down_to_those_that_are_kept(tmp_path):
     log = Log()
     async with function(log, concurrency=3, minimum_workers=1, idle_timeout=0.2) as running:
         running.start()
-        await asyncio.gather(*(invoked(running, "pid") for _ in range(30)))
+        meeting = (invoked(running, "meet", folder=str(tmp_path), expected=3) for _ in range(3))
+        await asyncio.gather(*meeting)
         await log.until(lambda: len(log.of("worker_stopped")) == len(log.of("worker_started")) - 1 > 0)
         assert await invoked(running, "pid") in [line["pid"] for line in log.of("worker_started")]
 
