@@ -56,7 +56,7 @@ TEXTS = {
     "WrittenHttp.sigv4": "signs each request as AWS services ask for",
     "WrittenHttp.client_certificate": "PEM file that the service is shown",
     "WrittenHttp.client_key": "PEM file of its key, where the certificate's does not hold it",
-    "WrittenHttp.ca_bundle": "PEM file of authorities to trust for this service; certificates are always verified",
+    "WrittenHttp.ca_bundle": "PEM file of the authorities to trust for this service, in place of the machine's; certificates are always verified",
     "WrittenHttp.max_payload_bytes": "largest event the service takes; what is larger is split",
     "WrittenBasicAuth.username": "",
     "WrittenBasicAuth.password": "",
