@@ -155,7 +155,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
             "records": lag.records,
             "seconds": lag.seconds,
             "expires_in_seconds": lag.expires_in_seconds,
-            "drained_in_seconds": mapping.backlog.drained_in,
+            "drained_in_seconds": mapping.trend.drained_in,
         },
         "last_result": mapping.last_result,
         "last_failure": _failure(mapping.last_failure, to_wall),

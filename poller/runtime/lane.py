@@ -207,7 +207,14 @@ async def _give_up(
         account.destination += records
     else:
         account.dropped += records
-    context.log.tell("batch_discarded", time(), condition=discarded.condition, records=records, to_destination=told)
+    context.log.tell(
+        "batch_discarded",
+        time(),
+        condition=discarded.condition,
+        records=records,
+        to_destination=told,
+        **({} if discarded.window is None else {"window": discarded.window.bounds}),
+    )
     return True
 
 

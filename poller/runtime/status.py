@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from poller.policy.backlog import Backlog
+from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
 
@@ -242,7 +242,7 @@ class MappingStatus:
     """Measured when somebody looks."""
     look: Callable[[], Awaitable[None]] = _nothing_to_ask
     """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
-    backlog: Backlog = field(default_factory=Backlog)
+    trend: Trend = field(default_factory=Trend)
     """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
     credentials_end_in: Callable[[], float | None] = _unknown
@@ -253,7 +253,7 @@ class MappingStatus:
     def sample(self, now: float) -> None:
         """Now and then, for what only time tells: whether the lag shrinks, whether a filter passes anything."""
         lag = self.lag()
-        self.backlog.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
         passed = account.polled - account.filtered
         if passed != self._passed:
