@@ -49,6 +49,13 @@ def test_ci_finds_the_test_command_and_runs_it():
     assert 'bash -c "$tests"' in script
 
 
+def test_its_extras_are_those_a_user_can_want():
+    (table,) = re.findall(r"\| extra \| brings \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
+    listed = re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+    for_developers = {"dev", "audit"}
+    assert set(listed) == set(PROJECT["project"]["optional-dependencies"]) - for_developers
+
+
 def test_the_example_configuration_loads(tmp_path):
     (example,) = re.findall(r"```yaml\n(# poller\.yaml\n.*?)```", README, re.DOTALL)
     path = tmp_path / "poller.yaml"
