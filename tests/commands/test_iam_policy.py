@@ -19,6 +19,7 @@ from poller.functions.lambda_api import LambdaFunction
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
+CONSUMER = f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/clicks/consumer/count:1700000000"
 PREFIXES = {"dynamodbstreams": "dynamodb"}
 """Where IAM's name of a service is not the SDK's."""
 IAM_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
@@ -83,6 +84,13 @@ def stream(**keys):
     }
 
 
+def test_a_consumer_is_subscribed_with_and_its_stream_read(tmp_path):
+    [policy] = of(tmp_path, stream(event_source_arn=CONSUMER)).values()
+    found = statements(policy)
+    assert found["Consumers"] == (["kinesis:SubscribeToShard"], [CONSUMER])
+    assert found["Streams"][1] == [CONSUMER.partition("/consumer/")[0]]
+
+
 def telling(arn):
     return {"destination_config": {"on_failure": {"destination": arn}}}
 
@@ -96,6 +104,7 @@ def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
         stream(name="b", function_name="b", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
         stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
         {"name": "t", "event_source_arn": table, "function_name": "count", "starting_position": "LATEST"},
+        stream(name="p", function_name="p", event_source_arn=CONSUMER),
     )
     allowed = {name for policy in found.values() for one in policy["Statement"] for name in one["Action"]}
     assert sorted(allowed) == sorted(called_by_the_code())
