@@ -65,6 +65,10 @@ class SourceUnavailable(PollerError):
         self.text = text
 
 
+class UnknownMapping(PollerError):
+    """Somebody asks for a mapping that is not configured."""
+
+
 class StateError(PollerError):
     """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
 

@@ -11,9 +11,19 @@ bound):
 | daemon_started | info | configuration loaded; names versions and what the data plane runs on |
 | transport_chosen | info | another transport than the configured one is used, and why |
 | api_listening | info | the HTTP server answers; `address` is what `--api` takes |
+| ready | info | every enabled mapping has reached its source or says why it cannot |
+| service_manager_not_told | warning | the socket in NOTIFY_SOCKET does not take what we say |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
-| mapping_started | info | a mapping begins |
+| ready | info | every source was reached, or says why it cannot be |
+| mapping_started | info | a mapping begins, or begins again after a change or a pause |
+| mapping_not_started | warning | something this machine lacks keeps a mapping from being built; it is tried again |
+| mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
+| mapping_removed | info | one that is no longer configured has ended; its account beside it |
+| reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
+| reloaded | info | the new configuration runs; what it means for the mappings beside it |
+| reload_refused | error | the new configuration is not taken, nothing has changed; `problems` as `check` tells |
+| configuration_not_watched | warning | changes of files are not heard of; SIGHUP reloads all the same |
 | source_reached | info | a partition's source answers, at first or again |
 | source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
 | call_failed | warning | a call to the source brought no good answer; it is made again |
@@ -27,6 +37,12 @@ bound):
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
 | batch_discarded | warning | records were given up at a limit of the mapping's |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
+| function_log | info | a line that a function we run has written; `request_id` is the invocation's |
+| runtime_listening | info | runtimes may ask for invocations; `address` is for AWS_LAMBDA_RUNTIME_API |
+| worker_started, worker_stopped | debug | a function's process comes, or goes for want of work |
+| worker_not_started | warning | a function's process did not get ready; why, and when another is tried |
+| worker_exited | warning | a function's process ended by itself; `request_id` is what it was at |
+| worker_killed | warning | an invocation ran out of time, and its process is ended |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
 | function_logs | debug | the end of the log of an invocation, where the function is asked for it |

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from poller import codec
-from poller.aws.transports import Transports
+from poller.aws.transports import Borrowed, Transports
 from poller.configuration import EventSourceMapping
 from poller.configuration.arns import parse_function_name
 from poller.occasionally import Occasionally
@@ -31,9 +31,10 @@ DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-
 
 @dataclass(slots=True)
 class Streams:
-    """What all mappings of streams of this process share."""
+    """What a mapping of a stream is built from; all but its transports is shared by all of them."""
 
-    transports: Transports
+    transports: Borrowed | Transports
+    """Those of one mapping, or of whoever builds parts to try them and closes all."""
     store: StateStore
     mappings: Collection[str]
     """The uuids of all that are configured, enabled or not."""

@@ -23,7 +23,7 @@ class Operation:
     """
 
     service: str
-    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`."""
+    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`, `stepfunctions`."""
     name: str
     """The API's operation name, e.g. `ReceiveMessage`."""
     target: str | None = None

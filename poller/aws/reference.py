@@ -20,6 +20,7 @@ from botocore import exceptions as sdk
 
 from poller.aws.answers import retry_after
 from poller.aws.credentials import CredentialSource
+from poller.aws.endpoints import configured_endpoint
 from poller.aws.port import EventStream, Operation, Reply
 from poller.aws.retry import MAX_ATTEMPTS
 from poller.aws.sdk_session import BoundedSession, Limits, exchange_error, limits
@@ -102,6 +103,8 @@ class ReferenceTransport:
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS if resend else 1},
             tcp_keepalive=True,
             http_session_cls=BoundedSession,
+            # an endpoint of one's own need not have a host name for each kind of call
+            inject_host_prefix=url is None and configured_endpoint(self._session, service) is None,
         )
         making = self._session.create_client(
             service, region_name=region or self._region, endpoint_url=url, config=config

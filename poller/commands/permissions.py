@@ -147,6 +147,7 @@ _FUNCTIONS: Mapping[str, Callable[[FunctionConfig, str, str], Iterator[Grant]]] 
     "lambda": _lambda,
     "function_url": _web,
     "http": _web,
+    # what its code calls is its own business, with credentials of its own
     "runtime": _nothing,
     "step_functions": _step_functions,
 }

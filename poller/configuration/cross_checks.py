@@ -118,7 +118,7 @@ def _limits(written: WrittenMapping) -> Iterator[Finding]:
     if 0 <= written.maximum_record_age_in_seconds < LEAST_AGE:
         yield ("maximum_record_age_in_seconds",), f"must be either -1 (for ever) or between {LEAST_AGE} and 604800"
     if written.tumbling_window_in_seconds:
-        yield ("tumbling_window_in_seconds",), "is not supported yet; remove it"
+        yield from _windows(written)
     destinations = written.destination_config
     if destinations is None:
         return
@@ -130,6 +130,19 @@ def _limits(written: WrittenMapping) -> Iterator[Finding]:
             check_destination(destinations.on_failure.destination)
         except ValueError as error:
             yield (at, "on_failure", "destination"), str(error)
+
+
+def _windows(written: WrittenMapping) -> Iterator[Finding]:
+    if written.parallelization_factor > 1:
+        yield (
+            ("parallelization_factor",),
+            "must be 1 with tumbling_window_in_seconds, as in Lambda; remove one of the two",
+        )
+    if written.filter_criteria is not None and written.filter_criteria.filters:
+        yield (
+            ("filter_criteria",),
+            "cannot stand beside tumbling_window_in_seconds, as in Lambda; remove it, or filter in the function",
+        )
 
 
 def _no_match(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:

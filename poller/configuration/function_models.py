@@ -130,6 +130,7 @@ class WrittenRuntime(_Common):
     environment: dict[FilledText, SecretText] = Field(default_factory=dict)
     runtime_listen: Annotated[str, AfterValidator(_listen)] | None = None
     allow_unauthenticated: bool = False
+    minimum_workers: Whole | None = Field(default=None, ge=0)
     idle_timeout_seconds: Seconds | None = Field(default=None, gt=0, le=HELD_MOST_SECONDS)
     init_timeout_seconds: Seconds = Field(default=INIT_SECONDS, gt=0, le=HELD_MOST_SECONDS)
     memory_size: Whole = Field(default=128, ge=128, le=10_240)

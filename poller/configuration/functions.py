@@ -20,6 +20,9 @@ WORKFLOW_PAYLOAD_BYTES = 262_144
 EMULATOR_NAME = "function"
 """What the Runtime Interface Emulator calls the one function it runs."""
 
+BOOTSTRAP = "bootstrap"
+"""The program that Lambda starts of a function which brings its own runtime."""
+
 FunctionType = Literal["lambda", "function_url", "http", "runtime", "step_functions"]
 InvocationType = Literal["RequestResponse", "Event"]
 LogType = Literal["None", "Tail"]
@@ -70,17 +73,19 @@ class RuntimeConfig:
     """A function that runs here, by Lambda's Runtime API. `concurrency` is the number of its workers."""
 
     handler: str | None = None
-    """Of Python code: `module.function`."""
+    """Of Python code, `module.function`; beside a command only told to what that starts."""
     command: tuple[str, ...] = ()
-    """What is started instead, once per worker."""
+    """What is started for a worker. Without it and a handler, that is `bootstrap` in `code`."""
     code: Path | None = None
     """The directory it runs in, absolute. None only with `runtime_listen`."""
     environment: Mapping[str, Secret] = field(default_factory=dict, hash=False)
     runtime_listen: str | None = None
     """`HOST:PORT` where workers that somebody else starts ask for events; then none is started."""
     allow_unauthenticated: bool = False
+    minimum_workers: int = 1
+    """Started at once and never ended for want of work."""
     idle_timeout_seconds: float | None = None
-    """After which a worker without work is ended; None keeps it."""
+    """After which a worker beyond those that has no work is ended; None keeps it."""
     init_timeout_seconds: float = 10.0
     memory_size: int = 128
     """MB, as the function is told; nobody enforces it."""

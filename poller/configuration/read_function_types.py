@@ -1,5 +1,6 @@
 """Entries of `functions` whose functions are behind a URL or run here, to FunctionConfig."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from poller.configuration.function_models import (
     is_header_name,
 )
 from poller.configuration.functions import (
+    BOOTSTRAP,
     BasicAuth,
     FunctionConfig,
     HmacSignature,
@@ -33,6 +35,18 @@ _FRAMING = frozenset({"connection", "content-length", "transfer-encoding", "host
 """Headers that say how the request is framed and where it goes, which is not the user's to say."""
 _URL_REGION = re.compile(r".+\.lambda-url\.([a-z0-9-]+)\.on\.aws(?:\.[a-z.]+)?")
 _HANDLER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\.[A-Za-z_][A-Za-z0-9_]*")
+_OF_STARTED = frozenset(
+    {
+        "handler",
+        "command",
+        "code",
+        "environment",
+        "minimum_workers",
+        "idle_timeout_seconds",
+        "init_timeout_seconds",
+        "memory_size",
+    }
+)
 _TLS_FILES = ("client_certificate", "client_key", "ca_bundle")
 
 
@@ -82,6 +96,8 @@ def read_function_url(
 def read_http(key: str, model: WrittenHttp, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig:
     merged = model.aws.merged_over(aws)
     authorizing = [name for name in ("bearer_token", "basic_auth", "sigv4") if getattr(model, name) is not None]
+    if model.hmac is not None and model.sigv4 is not None:
+        report.say("signs the request already; keep one of hmac and sigv4", "sigv4")
     for name in authorizing[1:]:
         report.say(f"sets the Authorization header, as {authorizing[0]} does; keep one of them", name)
     taken = {"authorization"} if authorizing else set()
@@ -137,37 +153,61 @@ def _check_headers(headers: Mapping[str, Secret], report: Report, taken: set[str
 
 
 def read_runtime(key: str, model: WrittenRuntime, node: Node, _aws: AwsSettings, report: Report) -> FunctionConfig:
-    listens, starts = model.runtime_listen is not None, bool(model.handler or model.command)
-    if model.handler and model.command:
-        report.say("is what a Python function needs, and command starts one by itself; keep one of them", "handler")
-    if listens and starts:
-        report.say("is for workers that somebody else starts; remove it, or handler and command", "runtime_listen")
-    if not (listens or starts):
-        report.say("is missing; it needs a handler, a command, or runtime_listen", "handler")
-    if model.handler and not _HANDLER.fullmatch(model.handler):
-        report.say(f"is {model.handler!r}; it must be module.function, such as app.handler", "handler")
-    if starts and model.code is None:
-        report.say("is missing; it is the directory the function runs in", "code")
-    if model.runtime_listen and not is_private(model.runtime_listen) and not model.allow_unauthenticated:
-        report.say(
-            "can be reached from other machines, and the Runtime API has no authentication: whoever reaches it gets "
-            "the events; listen on 127.0.0.1, or set allow_unauthenticated: true",
-            "runtime_listen",
-        )
+    code = _path(node, "code", report, directory=True)
+    if model.runtime_listen is None:
+        _check_started(model, code, report)
+    else:
+        _check_listening(model, report)
     for name in model.environment:
         if "=" in name or "\0" in name:
             report.say("is no name for an environment variable", "environment", name)
+    concurrency = model.concurrency or RUNTIME_CONCURRENCY
+    minimum = min(1, concurrency) if model.minimum_workers is None else model.minimum_workers
+    if minimum > concurrency:
+        report.say(f"is more than concurrency, {concurrency}, which is the most workers", "minimum_workers")
     return FunctionConfig(
-        **{**common(key, model), "concurrency": model.concurrency or RUNTIME_CONCURRENCY},
+        **{**common(key, model), "concurrency": concurrency},
         runtime=RuntimeConfig(
             handler=model.handler,
             command=tuple(model.command),
-            code=_path(node, "code", report, directory=True),
+            code=code,
             environment=model.environment,
             runtime_listen=model.runtime_listen,
             allow_unauthenticated=model.allow_unauthenticated,
+            minimum_workers=minimum,
             idle_timeout_seconds=model.idle_timeout_seconds,
             init_timeout_seconds=model.init_timeout_seconds,
             memory_size=model.memory_size,
         ),
     )
+
+
+def _check_started(model: WrittenRuntime, code: Path | None, report: Report) -> None:
+    """Workers that we start."""
+    if model.allow_unauthenticated:
+        report.say("is for runtime_listen; remove it", "allow_unauthenticated")
+    if not (model.handler or model.command or model.code):
+        report.say("is missing; it needs a handler, a command, a code with a bootstrap, or runtime_listen", "handler")
+    elif model.code is None:
+        report.say("is missing; it is the directory the function runs in", "code")
+    elif not (model.handler or model.command) and code is not None and code.is_dir():
+        if not (code / BOOTSTRAP).is_file():
+            report.say("holds no file named bootstrap to start; set handler for Python code, or command", "code")
+        elif not os.access(code / BOOTSTRAP, os.X_OK):
+            report.say("holds a bootstrap that may not be executed; chmod +x it", "code")
+    # what a command makes of its handler is its own business
+    if model.handler and not model.command and not _HANDLER.fullmatch(model.handler):
+        report.say(f"is {model.handler!r}; it must be module.function, such as app.handler", "handler")
+
+
+def _check_listening(model: WrittenRuntime, report: Report) -> None:
+    """Workers that somebody else starts."""
+    assert model.runtime_listen is not None
+    if not is_private(model.runtime_listen) and not model.allow_unauthenticated:
+        report.say(
+            "can be reached from other machines, and the Runtime API has no authentication: whoever reaches it gets "
+            "the events; listen on 127.0.0.1, or set allow_unauthenticated: true",
+            "runtime_listen",
+        )
+    for name in sorted(_OF_STARTED & model.model_fields_set):
+        report.say("is for workers that poller starts, and with runtime_listen somebody else does; remove one", name)

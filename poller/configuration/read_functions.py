@@ -29,21 +29,12 @@ from poller.configuration.tree import Node
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 
-LATER_TYPES: tuple[str, ...] = ("function_url", "runtime", "step_functions")
-"""Types whose keys are known and read, and which nothing serves yet."""
 LATER_KEYS = frozenset(
     {
-        "basic_auth",
-        "bearer_token",
-        "ca_bundle",
-        "client_certificate",
-        "client_key",
-        "hmac",
         "max_requests_per_second",
-        "sigv4",
     }
 )
-"""Likewise keys."""
+"""Known, and nothing serves them yet."""
 
 
 def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig | None:
@@ -86,12 +77,10 @@ def _type_of(node: Node, report: Report) -> str | None:
     if not isinstance(node.value, dict):
         report.say("must hold the keys of a function, such as type and function_name")
         return None
-    possible = _listed(kind for kind in TYPES if kind not in LATER_TYPES)
+    possible = _listed(TYPES)
     type_node = node.get("type")
     if type_node is None:
         report.say(f"is missing; it can be {possible}", "type")
-    elif type_node.value in LATER_TYPES:
-        report.say(f"{type_node.value} is not supported yet; it can be {possible}", "type")
     elif not isinstance(type_node.value, str) or type_node.value not in TYPES:
         report.say(f"is {type_node.plain()!r}; it can be {possible}", "type")
     else:

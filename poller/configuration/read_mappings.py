@@ -139,6 +139,7 @@ def _resolved(
         maximum_retry_attempts=written.maximum_retry_attempts,
         maximum_record_age_in_seconds=written.maximum_record_age_in_seconds,
         bisect_batch_on_function_error=written.bisect_batch_on_function_error,
+        tumbling_window_in_seconds=written.tumbling_window_in_seconds,
         on_failure_destination=(destinations.on_failure.destination or None) if destinations else None,
         poll_interval_seconds=written.poll_interval_seconds,
         idle_poll_interval_seconds=written.idle_poll_interval_seconds,

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Hashable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -147,6 +148,22 @@ class LogSettings(Written):
     format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = "json"
 
 
+_TRACING = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter")
+"""In the order they have to be there to be looked into."""
+
+
+class TelemetrySettings(Written):
+    traces: Annotated[Literal["none", "otlp"], BeforeValidator(_lower)] = Field(default="none")
+    """`otlp` exports OpenTelemetry traces to where the standard OTEL_EXPORTER_OTLP_* variables say."""
+
+    @field_validator("traces")
+    @classmethod
+    def _traces(cls, value: str) -> str:
+        if value == "otlp" and not all(find_spec(name) for name in _TRACING):
+            raise ValueError("is otlp, which needs OpenTelemetry: pip install 'poller[otel]'")
+        return value
+
+
 def default_state(environ: Mapping[str, str]) -> str:
     """The state file of the systemd unit (which may name several directories), else of the user."""
     directory = environ.get("STATE_DIRECTORY", "").split(":")[0]
@@ -165,6 +182,7 @@ class Settings(BaseSettings):
     """`memory:` or `sqlite:///PATH`, the path absolute once loaded."""
     api: ApiSettings = ApiSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     shutdown_grace_seconds: Seconds = Field(default=25, ge=0, le=MOST_GRACE_SECONDS)
     max_bytes_in_flight: Size = Field(default=512 * MIB, ge=LEAST_BYTES_IN_FLIGHT)
 

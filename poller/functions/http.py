@@ -1,22 +1,16 @@
-"""Functions behind plain HTTP: the event is the body of a POST, the status says what happened."""
+"""Functions behind HTTP, function URLs included: the event is the body of a POST, the status says what happened."""
 
-import re
-from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
-
-from poller import __version__
 from poller.aws.answers import retry_after
-from poller.errors import AnswerLost, ConfigurationError, NotSent
-from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT
-from poller.http import HttpPool, Origin, Reply, tls_context
+from poller.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, ServiceError
+from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT, outcome_of
+from poller.functions.requests import Requests
+from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
 from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 
-ReadHeaders = Callable[[], Mapping[str, str]]
-"""Reads the configured headers, secrets included, as they are now. Raises ConfigurationError."""
-
-_UNFIT = re.compile(r"[\x00-\x1f\x7f]")
-"""What would end a header's line, or is no text of one."""
+LOOKED_AT = 20 * DETAIL
+"""Bytes of a refusal that are searched for secrets, of which `DETAIL` are kept."""
+NO_FILES = TlsFiles()
 
 
 class HttpFunction:
@@ -26,63 +20,64 @@ class HttpFunction:
         self,
         name: str,
         url: str,
+        requests: Requests,
         *,
-        headers: ReadHeaders,
         timeout: float,
         payload_limit: int,
         proxy: str | None = None,
+        tls: TlsFiles = NO_FILES,
+        aws: bool = False,
     ) -> None:
-        """Call it inside the running loop. Raises ConfigurationError for a URL, header or proxy that cannot be used.
+        """Call it inside the running loop. Raises ConfigurationError for a URL, file or proxy that cannot be used.
 
-        `proxy`: the URL of the one to go through.
+        `proxy`: the URL of the one to go through. `aws`: an AWS service stands in front of the function, and names its
+        own refusals by error codes.
         """
         self.name = name
         self.timeout = timeout
         self.payload_limit = payload_limit
-        self._read_headers = headers
+        self._requests = requests
+        self._aws = aws
+        self._files = tls
+        self._certificate_is_old = False
         origin = Origin.of(url)
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._start = (
-            f"POST {target} HTTP/1.1\r\nhost: {origin.host_header}\r\nuser-agent: poller/{__version__}\r\n"
-            "accept: application/json\r\naccept-encoding: identity\r\n"
-        )
-        self._head: bytes | None = self._build_head()
-        self._pool = _pool(origin, proxy)
-
-    def _build_head(self) -> bytes:
-        headers = {"content-type": "application/json"} | {
-            name.lower(): value for name, value in self._read_headers().items()
-        }
-        for name, value in headers.items():
-            if _UNFIT.search(name) or _UNFIT.search(value) or ":" in name or not name:
-                raise ConfigurationError([f"function {self.name}: header {name!r} cannot be sent: a control character"])
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return (self._start + lines).encode("utf-8")
+        self._tls = tls_context(tls) if origin.scheme == "https" else None
+        self._pool = HttpPool(origin, self._tls) if proxy is None else ProxiedPool(origin, proxy, self._tls)
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
-            head = self._head = self._head or self._build_head()
-            traced = b"" if trace is None else b"x-amzn-trace-id: %b\r\n" % trace.encode("ascii")
-            request = b"%b%bcontent-length: %d\r\n\r\n%b" % (head, traced, len(event), event)
+            if self._certificate_is_old:
+                self._certificate_is_old = False
+                self._read_certificate_again()
+            request = await self._requests.build(event, trace)
             reply = await self._pool.exchange(request, self.timeout, RESPONSE_LIMIT)
         except ConfigurationError as error:
             return NotInvoked("configuration", str(error))
+        except NoCredentials as error:
+            return NotInvoked("credentials", str(error))
         except NotSent as error:
+            # the other side may have refused a certificate that has been renewed since
+            self._read_certificate_again()
             return NotInvoked("unreachable", str(error))
         except AnswerLost as error:
             return Failed("answer_lost", str(error))
-        return self._outcome(reply)
+        outcome = self._outcome(reply)
+        if reply.status in (401, 403):
+            self._read_certificate_again()
+            await self._requests.refused(reply)
+        return outcome
 
     def _outcome(self, reply: Reply) -> Outcome:
         status = reply.status
         if 200 <= status < 300:
             return Succeeded(reply.body, reply.headers.get("x-amzn-requestid"))
-        detail = reply.body[:DETAIL].decode("utf-8", "replace")
-        if status in (401, 403):
-            # a secret may have been changed since it was read
-            self._head = None
+        # hidden before it is cut, or the beginning of a secret might be left
+        detail = self._requests.hide(reply.body[:LOOKED_AT].decode("utf-8", "replace"))[:DETAIL]
+        code = reply.headers.get("x-amzn-errortype") if self._aws else None
+        if code is not None:
+            code = code.partition(":")[0]
+            return outcome_of(ServiceError(status, code, detail, retry_after=retry_after(reply.headers)))
         if status in (429, 503):
             code = "throttled" if status == 429 else "unavailable"
             return NotInvoked(code, detail or f"HTTP {status}", retry_after(reply.headers))
@@ -90,11 +85,15 @@ class HttpFunction:
             return TooLarge(detail)
         return Failed(f"http_{status}", detail, status=status)
 
+    def _read_certificate_again(self) -> None:
+        if self._tls is not None and self._files.certificate is not None:
+            self._files.load_into(self._tls)
+
+    def refresh(self) -> None:
+        """See `Function.refresh`."""
+        self._requests.forget()
+        self._certificate_is_old = True
+
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.close()
-
-
-def _pool(origin: Origin, proxy: str | None) -> HttpPool | ProxiedPool:
-    tls = tls_context() if origin.scheme == "https" else None
-    return HttpPool(origin, tls) if proxy is None else ProxiedPool(origin, proxy, tls)

@@ -7,6 +7,6 @@ has to be used, `poller.http.proxied` stands in with aiohttp.
 
 from poller.http.pool import HttpPool
 from poller.http.reply import Origin, Reply
-from poller.http.tls import tls_context
+from poller.http.tls import TlsFiles, tls_context
 
-__all__ = ["HttpPool", "Origin", "Reply", "tls_context"]
+__all__ = ["HttpPool", "Origin", "Reply", "TlsFiles", "tls_context"]

@@ -6,10 +6,11 @@ idle closes it: a second answer taken for the next request's would be the worst 
 
 import asyncio
 import select
+import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from poller.errors import AnswerLost
+from poller.errors import AnswerLost, CallError, NotSent
 from poller.http.parser import ParseError, Parser, ParserEvents, ResponseParser
 from poller.http.reply import Headers, Reply
 
@@ -27,6 +28,21 @@ else:
     new_parser = cast("NewParser", httptools.HttpResponseParser)
     PARSE_ERRORS = (ParseError, httptools.HttpParserError, httptools.HttpParserUpgrade)
 
+REFUSED_US = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+"""Why a server ends the handshake that is over for us: it looks at our certificate last. A request that is on its way
+by then is not read."""
 MAX_HEAD_BYTES = 64 * 1024
 """Of all headers of an answer, and of what else frames it. Servers commonly stop at 8 to 16 KiB."""
 MAX_FRAMING_PER_BYTE = 8
@@ -149,7 +165,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.future is not None:
-            self.fail(f"the connection was lost: {exc or 'closed'}")
+            handshake = isinstance(exc, ssl.SSLError) and exc.reason in REFUSED_US and not self._received
+            self.fail(f"the connection was lost: {exc or 'closed'}", NotSent if handshake else AnswerLost)
         self._close()
         # each holds the other; without this they wait for the garbage collector
         del self._parser
@@ -195,12 +212,12 @@ class Connection(asyncio.Protocol):
         probe.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(probe.poll(0))
 
-    def fail(self, why: str) -> None:
-        """End the exchange in AnswerLost and the connection with it."""
+    def fail(self, why: str, kind: type[CallError] = AnswerLost) -> None:
+        """End the exchange in an error and the connection with it."""
         future, self.future = self.future, None
         self.abort()
         if future is not None and not future.done():
-            future.set_exception(AnswerLost(why))
+            future.set_exception(kind(why))
 
     def abort(self) -> None:
         """Close now, whatever is going on."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 responses from bytes, in the standard library's terms: stands in for httptools where that is missing.
+"""HTTP/1.1 messages from bytes, in the standard library's terms: stands in for httptools where that is missing.
 
 Same interface and same strictness: what is ambiguous (two lengths, length and chunked together, folded headers, a bare
 line feed) is an error, because a guess here is an answer taken for another. Bodies without a length run until the
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class ParseError(Exception):
-    """These bytes are not an HTTP/1.1 response."""
+    """These bytes are not an HTTP/1.1 message."""
 
 
 class ParserEvents(Protocol):
@@ -35,6 +35,7 @@ class Parser(Protocol):
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9][0-9])(?: [^\r\n\0]*)?")
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/1\.([01])")
 _HEADER = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\r\n\0-\x08\x0b\x0c\x0e-\x1f\x7f]*)")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[^\r\n\0]*)?")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
@@ -44,26 +45,39 @@ _LONGEST_LINE = 64 * 1024
 """Of what has to be held together until its end is seen: a head or a chunk's size line."""
 
 
-class ResponseParser:
-    """One connection's answers, one after the other. After an error it is of no further use."""
+class _MessageParser:
+    """One connection's messages, one after the other. After an error it is of no further use."""
+
+    longest_line = _LONGEST_LINE
 
     def __init__(self, events: ParserEvents) -> None:
         self._events = events
         self._held = b""
         self._state = self._between
         self._left = 0
-        self._status = 0
         self._keep_alive = False
 
-    def get_status_code(self) -> int:
-        return self._status
+    def _check_start(self, start: bytes) -> None:
+        """Raise ParseError for first bytes that no message begins with, before its head is complete."""
+
+    def _start_line(self, line: bytes) -> bool:
+        """Take the first line; whether connections persist by default. Raises ParseError."""
+        raise NotImplementedError
+
+    def _without_body(self) -> bool:
+        """Whether a message with this first line never has a body, whatever its headers say."""
+        return False
+
+    def _without_length(self) -> None:
+        """Enter the state for a message whose headers do not say how long its body is."""
+        raise NotImplementedError
 
     def should_keep_alive(self) -> bool:
         """Valid inside `on_message_complete`."""
         return self._keep_alive
 
     def feed_data(self, data: bytes) -> None:
-        """Raise ParseError for what no response can contain."""
+        """Raise ParseError for what no message can contain."""
         if self._held:
             data = self._held + data
             self._held = b""
@@ -72,7 +86,7 @@ class ResponseParser:
             after = self._state(data, at)
             if after < 0:
                 self._held = data[at:]
-                if len(self._held) > _LONGEST_LINE:
+                if len(self._held) > self.longest_line:
                     raise ParseError("a line or head without end")
                 return
             at = after
@@ -87,19 +101,15 @@ class ResponseParser:
         return at
 
     def _head(self, data: bytes, at: int) -> int:
-        if not b"HTTP/1.".startswith(data[at : at + 7]):
-            raise ParseError("the answer does not start with HTTP/1.")
+        self._check_start(data[at : at + 7])
         end = data.find(b"\r\n\r\n", at)
         if end < 0:
             if _BARE_LINE_FEED.search(data, at):
                 raise ParseError("a line feed without carriage return")
             return -1
         lines = data[at:end].split(b"\r\n")
-        status_line = _STATUS_LINE.fullmatch(lines[0])
-        if status_line is None:
-            raise ParseError(f"not a status line: {lines[0][:80]!r}")
-        self._status = int(status_line[2])
-        self._frame(self._headers(lines[1:]), persistent=status_line[1] == b"1")
+        persistent = self._start_line(lines[0])
+        self._frame(self._headers(lines[1:]), persistent=persistent)
         return end + 4
 
     def _headers(self, lines: list[bytes]) -> dict[bytes, bytes]:
@@ -130,10 +140,9 @@ class ResponseParser:
             raise ParseError(f"not a Content-Length: {length[:80]!r}")
         if encoding is not None and encoding.lower().rpartition(b",")[2].strip() != b"chunked":
             raise ParseError(f"cannot undo Transfer-Encoding {encoding[:80]!r}")
-        if self._status == 101:
-            raise ParseError("the server changed the protocol")
+        without_body = self._without_body()
         self._events.on_headers_complete()
-        if self._status < 200 or self._status in {204, 304}:
+        if without_body:
             self._complete()
         elif encoding is not None:
             self._state = self._chunk_size
@@ -144,8 +153,7 @@ class ResponseParser:
             else:
                 self._complete()
         else:
-            self._keep_alive = False
-            self._state = self._until_end
+            self._without_length()
 
     def _complete(self) -> None:
         self._events.on_message_complete()
@@ -165,7 +173,7 @@ class ResponseParser:
 
     def _nothing(self, data: bytes, at: int) -> int:
         if data[at:].strip(b"\r\n"):
-            raise ParseError("data after the last answer")
+            raise ParseError("data after the last message")
         return len(data)
 
     def _chunk_size(self, data: bytes, at: int) -> int:
@@ -204,3 +212,66 @@ class ResponseParser:
         else:
             self._headers([data[at:end]])
         return end + 2
+
+
+class ResponseParser(_MessageParser):
+    """Answers of a server."""
+
+    def __init__(self, events: ParserEvents) -> None:
+        super().__init__(events)
+        self._status = 0
+
+    def get_status_code(self) -> int:
+        return self._status
+
+    def _check_start(self, start: bytes) -> None:
+        if not b"HTTP/1.".startswith(start):
+            raise ParseError("the answer does not start with HTTP/1.")
+
+    def _start_line(self, line: bytes) -> bool:
+        status_line = _STATUS_LINE.fullmatch(line)
+        if status_line is None:
+            raise ParseError(f"not a status line: {line[:80]!r}")
+        self._status = int(status_line[2])
+        return status_line[1] == b"1"
+
+    def _without_body(self) -> bool:
+        if self._status == 101:
+            raise ParseError("the server changed the protocol")
+        return self._status < 200 or self._status in {204, 304}
+
+    def _without_length(self) -> None:
+        self._keep_alive = False
+        self._state = self._until_end
+
+
+class RequestEvents(ParserEvents, Protocol):
+    """What a parser of requests tells besides."""
+
+    def on_url(self, url: bytes) -> None: ...
+
+
+class RequestParser(_MessageParser):
+    """Requests of a client."""
+
+    longest_line = 2 * 1024 * 1024
+    """Runtimes of Lambda put the cause of an error into a header of up to 1 MiB."""
+
+    def __init__(self, events: RequestEvents) -> None:
+        super().__init__(events)
+        self._requests = events
+        self._method = b""
+
+    def get_method(self) -> bytes:
+        return self._method
+
+    def _start_line(self, line: bytes) -> bool:
+        request_line = _REQUEST_LINE.fullmatch(line)
+        if request_line is None:
+            raise ParseError(f"not a request line: {line[:80]!r}")
+        self._method = request_line[1]
+        self._requests.on_url(request_line[2])
+        return request_line[3] == b"1"
+
+    def _without_length(self) -> None:
+        self._complete()

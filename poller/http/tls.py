@@ -1,16 +1,44 @@
 """Verified TLS. Which authorities are trusted is decided here; that names and dates are checked is not up to anyone."""
 
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 
 from poller.errors import ConfigurationError
 
 
-def tls_context(ca_bundle: str | None = None) -> ssl.SSLContext:
-    """Trust the authorities in `ca_bundle` (a file or a hashed directory) alone, else the system's, else certifi's.
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Paths. `ca_bundle` may be a hashed directory; without `private_key` the certificate's file holds that too."""
 
-    Raises ConfigurationError where the bundle cannot be read.
+    ca_bundle: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+
+    def load_into(self, context: ssl.SSLContext) -> bool:
+        """Present the certificate as it is on disk now, on new connections. Whether it could be read."""
+        assert self.certificate is not None
+        try:
+            # the password keeps OpenSSL from asking for one on the terminal
+            context.load_cert_chain(self.certificate, self.private_key, password="")
+        except (OSError, ValueError):
+            return False
+        return True
+
+
+def tls_context(files: TlsFiles | str | None = None) -> ssl.SSLContext:
+    """Trust the authorities of the bundle alone (also given as a path), else the system's, else certifi's.
+
+    Raises ConfigurationError where a file cannot be used.
     """
+    files = files if isinstance(files, TlsFiles) else TlsFiles(files)
+    context = _trusting(files.ca_bundle)
+    if files.certificate is not None and not files.load_into(context):
+        raise ConfigurationError([f"the client certificate {files.certificate!r} cannot be used with its private key"])
+    return context
+
+
+def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
     try:
         if ca_bundle is not None:
             place = Path(ca_bundle)

@@ -134,6 +134,10 @@ async def _invoke(
 ) -> tuple[Outcome, float] | None:
     """One invocation within the function's concurrency, and the seconds it took; None when a soft stop came first."""
     function, slots = context.function, context.slots
+    if not records:
+        status.enter(ReasonCode.SETTLING, time())
+        if not await lane.all_settled():
+            return None
     event = lane.encode(records)
     if len(event) > function.payload_limit:
         return TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}"), 0.0
@@ -203,7 +207,14 @@ async def _give_up(
         account.destination += records
     else:
         account.dropped += records
-    context.log.tell("batch_discarded", time(), condition=discarded.condition, records=records, to_destination=told)
+    context.log.tell(
+        "batch_discarded",
+        time(),
+        condition=discarded.condition,
+        records=records,
+        to_destination=told,
+        **({} if discarded.window is None else {"window": discarded.window.bounds}),
+    )
     return True
 
 

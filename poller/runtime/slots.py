@@ -14,6 +14,15 @@ class Slots:
         self._taken = 0
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
+    def resize(self, limit: int | None) -> None:
+        """Another limit from now on. What runs beyond a lower one ends by itself."""
+        self.limit = limit
+        while self._waiting and (limit is None or self._taken < limit):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(True)
+
     def take_now(self) -> bool:
         """Take a slot if that needs no waiting and overtakes nobody."""
         if self.limit is not None and (self._taken >= self.limit or self._waiting):
@@ -46,7 +55,7 @@ class Slots:
 
     def give_back(self) -> None:
         """Free a slot; who waits longest has it."""
-        while self._waiting:
+        while self._waiting and (self.limit is None or self._taken <= self.limit):
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(True)

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from poller.policy.backlog import Backlog
+from poller.policy.trend import Trend
+from poller.policy.windows import Window
 from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
 
 
@@ -56,6 +57,7 @@ class MappingState(StrEnum):
     PROBLEM = "problem"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    PAUSED = "paused"
     DISABLED = "disabled"
 
 
@@ -175,7 +177,8 @@ class PartitionStatus:
 
     id: str
     position: str | None = None
-    """Durable position in a stream; None where the source keeps none."""
+    """Durable position in a stream, and what is durable of the window open there; None where the source has none."""
+    window: Window | None = None
     reason: Reason | None = None
     lanes: list[LaneStatus] = field(default_factory=list)
     behind: Callable[[], float | None] = _unknown
@@ -239,7 +242,7 @@ class MappingStatus:
     """Measured when somebody looks."""
     look: Callable[[], Awaitable[None]] = _nothing_to_ask
     """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
-    backlog: Backlog = field(default_factory=Backlog)
+    trend: Trend = field(default_factory=Trend)
     """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
     credentials_end_in: Callable[[], float | None] = _unknown
@@ -250,7 +253,7 @@ class MappingStatus:
     def sample(self, now: float) -> None:
         """Now and then, for what only time tells: whether the lag shrinks, whether a filter passes anything."""
         lag = self.lag()
-        self.backlog.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
         passed = account.polled - account.filtered
         if passed != self._passed:
@@ -261,6 +264,14 @@ class MappingStatus:
         """Records that did not match the filter criteria, since the last that did; as of the last sample."""
         return self.account.filtered - self._filtered_before
 
+    def rest(self, state: MappingState, reason: Reason | None) -> None:
+        """Nothing runs: of the run that ended only positions are still shown."""
+        self.state, self.reason, self.trouble = state, reason, None
+        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
+        for partition in self.partitions:
+            partition.reason, partition.behind = None, _unknown
+            partition.lanes.clear()
+
     def show_troubles(self) -> None:
         """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
         troubles = [self.trouble] if self.trouble is not None else []
@@ -268,33 +279,3 @@ class MappingStatus:
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
         self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
         self.reason = troubles[0] if troubles else None
-
-
-AwsRequests = Mapping[tuple[str, str, str], int]
-"""Number of AWS requests by service, operation and outcome."""
-
-
-@dataclass(slots=True, eq=False)
-class DaemonStatus:
-    """The whole process."""
-
-    version: str
-    started_at: float
-    """Wall time, seconds since the epoch."""
-    started: float
-    """The same moment in the loop's time."""
-    mappings: list[MappingStatus] = field(default_factory=list)
-    aws_requests: AwsRequests = field(default_factory=dict)
-    """The transport's own live mapping."""
-    loop_seen: float | None = None
-    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
-    loop cannot write down its own lag."""
-    loop_lag: float = 0.0
-    """Seconds the watcher woke too late, last time."""
-    died: list[str] = field(default_factory=list)
-    """Names of tasks that ended although they never may."""
-
-    def sample(self, now: float) -> None:
-        """Every mapping's."""
-        for mapping in self.mappings:
-            mapping.sample(now)

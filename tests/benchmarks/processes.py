@@ -54,11 +54,20 @@ def _scheduled_seconds(pid: int) -> float:
 
 def peak_memory_mib(root: int) -> float:
     """The highest resident set each process of the tree has had, summed."""
+    return _memory_mib(root, "VmHWM")
+
+
+def memory_mib(root: int) -> float:
+    """The resident set of the tree now."""
+    return _memory_mib(root, "VmRSS")
+
+
+def _memory_mib(root: int, field: str) -> float:
     total = 0
     for pid in tree(root):
         try:
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+        total += sum(int(line.split()[1]) for line in lines if line.startswith(field))
     return total / 1024

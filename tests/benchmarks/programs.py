@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,19 +117,33 @@ def client(case: Case, url: str, folder: Path) -> Iterator[Client]:
     listen = f"127.0.0.1:{free_port()}"
     if case.transport is None:
         program = "bare" if case.source == "sqs" else "bare_streams"
-        command = [sys.executable, "-m", f"{_PACKAGE}.{program}", url, case.source]
+        command = [f"{_PACKAGE}.{program}", url, case.source]
     else:
         file = folder / "poller.json"
         file.write_text(json.dumps(configuration(case, url, listen), indent=1))
-        command = [sys.executable, "-m", "poller", "run", "--config", str(file)]
+        command = ["poller", "run", "--config", str(file)]
+    with running(command, folder, f"http://{listen}", tls=case.tls, extras=case.extras) as started:
+        yield started
+
+
+@contextmanager
+def running(
+    command: Sequence[str], folder: Path, api: str, *, tls: bool = False, extras: bool = True
+) -> Iterator[Client]:
+    """Starts a module with its arguments; ends it on leaving."""
     errors = folder / "client.log"
     with errors.open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=_environment(case, folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=_environment(folder, tls=tls, extras=extras),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
     with process:
         try:
-            yield Client(process, f"http://{listen}", errors)
+            yield Client(process, api, errors)
         finally:
             _end(process)
 
@@ -142,7 +156,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.kill()
 
 
-def _environment(case: Case, folder: Path) -> dict[str, str]:
+def _environment(folder: Path, *, tls: bool, extras: bool) -> dict[str, str]:
     """The caller's, without what would send a client elsewhere; credentials that mean nothing."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_NOT_INHERITED)}
     kept |= {
@@ -153,8 +167,8 @@ def _environment(case: Case, folder: Path) -> dict[str, str]:
         "AWS_CONFIG_FILE": str(folder / "no-aws-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-aws-credentials"),
     }
-    if case.tls:
+    if tls:
         kept["AWS_CA_BUNDLE"] = str(folder / "certificate.pem")
-    if not case.extras:
+    if not extras:
         kept["PYTHONPATH"] = str(_FOLDER / "without_extras")
     return kept

@@ -15,12 +15,12 @@ from poller.commands.permissions import _FUNCTIONS, policies, remarks
 from poller.configuration import FunctionConfig, load
 from poller.configuration.function_models import TYPES
 from poller.configuration.functions import SigV4, WebConfig
-from poller.functions.lambda_api import LambdaFunction
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
 CONSUMER = f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/clicks/consumer/count:1700000000"
-PREFIXES = {"dynamodbstreams": "dynamodb"}
+STATE_MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
+PREFIXES = {"dynamodbstreams": "dynamodb", "stepfunctions": "states"}
 """Where IAM's name of a service is not the SDK's."""
 IAM_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
 """Where IAM's name of an action is not the operation's."""
@@ -33,7 +33,7 @@ def action(service, operation):
 
 
 def called_by_the_code():
-    """Every operation that is a constant of some module, what a Lambda function makes, and all calls by the SDK."""
+    """Every operation that is a constant of some module or made of constants, and all calls by the SDK."""
     found = {
         operation
         for module in pkgutil.walk_packages(poller.__path__, "poller.")
@@ -41,14 +41,16 @@ def called_by_the_code():
         for operation in vars(importlib.import_module(module.name)).values()
         if isinstance(operation, Operation)
     }
-    function = LambdaFunction("f", None, function_name="f", qualifier=None, timeout=1, payload_limit=1, rie=False)
-    found.add(function._operation)
     actions = {action(operation.service, operation.name) for operation in found}
     for path in (ROOT / "poller").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
             texts = [given.value for given in node.args if isinstance(given, ast.Constant)]
+            if isinstance(node.func, ast.Name) and node.func.id == "Operation" and len(texts) >= 2:
+                actions.add(action(*texts[:2]))
+            if not isinstance(node.func, ast.Attribute):
+                continue
             if node.func.attr == "call" and len(texts) == 2 and path.parent.name != "connect":
                 actions.add(action(texts[0], texts[1].title().replace("_", "")))
             if node.func.attr == "assume_role":
@@ -103,11 +105,20 @@ def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
         stream(**telling(f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed")),
         stream(name="b", function_name="b", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
         stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
-        {"name": "t", "event_source_arn": table, "function_name": "count", "starting_position": "LATEST"},
         stream(name="p", function_name="p", event_source_arn=CONSUMER),
+        {"name": "t", "event_source_arn": table, "function_name": "flow", "starting_position": "LATEST"},
+        functions={"flow": {"type": "step_functions", "state_machine_arn": STATE_MACHINE}},
     )
     allowed = {name for policy in found.values() for one in policy["Statement"] for name in one["Action"]}
     assert sorted(allowed) == sorted(called_by_the_code())
+
+
+def test_the_queue_that_gets_what_no_filter_matches_may_be_sent_to(tmp_path):
+    target = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:unmatched"
+    filters = {"filters": [{"pattern": '{"body": {"a": [1]}}'}]}
+    found = of(tmp_path, queue(filter_criteria=filters, on_no_match={"send_to": target}))
+    assert statements(found["default"])["Destinations"] == (["sqs:SendMessage"], [target])
+    assert "Destinations" not in statements(of(tmp_path, queue(filter_criteria=filters))["default"])
 
 
 def test_a_function_is_named_with_what_the_call_names_and_no_more(tmp_path):

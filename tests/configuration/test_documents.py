@@ -108,7 +108,7 @@ def test_all_problems_come_in_one_report_in_the_order_of_the_lines(bench):
     text = """log: {level: loud}
 api: {listen: "0.0.0.0:80"}
 functions:
-  edge: {type: function_url}
+  edge: {type: grpc}
 event_source_mappings:
   - event_source_arn: !GetAtt Queue.Arn
     BatchSize: 0

@@ -6,6 +6,7 @@ from poller.configuration import AwsSettings, FunctionConfig
 from poller.configuration.arns import parse_function_name
 
 MIB = 1024 * 1024
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
 
 
 def functions_text(entry: str, key: str = "fn") -> str:
@@ -29,6 +30,7 @@ def functions_text(entry: str, key: str = "fn") -> str:
         ),
         ("{type: lambda, function_name: function}", (900, None, False, 6 * MIB)),
         ("{type: lambda, function_name: f, invocation_type: Event}", (30, None, False, MIB)),
+        (f"{{type: step_functions, state_machine_arn: '{MACHINE}:live'}}", (300, None, False, 262_144)),
     ],
 )
 def test_defaults_follow_the_type(bench, entry, expected):
@@ -39,12 +41,46 @@ def test_defaults_follow_the_type(bench, entry, expected):
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ("{type: function_url, url: 'https://x/'}", "functions.fn.type: function_url is not supported yet"),
-        ("{type: runtime, handler: a.b, code: ./a}", "functions.fn.type: runtime is not supported yet"),
-        ("{type: step_functions}", "functions.fn.type: step_functions is not supported yet"),
-        ("{type: grpc}", "functions.fn.type: is 'grpc'; it can be lambda or http"),
-        ("{type: [http]}", "functions.fn.type: is ['http']; it can be lambda or http"),
-        ("{url: 'http://x/'}", "functions.fn.type: is missing; it can be lambda or http"),
+        ("{type: function_url, url: 'https://x/'}", "functions.fn.url: names no region to sign for"),
+        (
+            "{type: function_url, url: 'https://x/', auth: basic}",
+            "functions.fn.auth: is 'BASIC'; it must be 'AWS_IAM' or",
+        ),
+        (
+            "{type: function_url, url: 'https://a.lambda-url.eu-west-1.on.aws/', headers: {authorization: x}}",
+            "functions.fn.headers.authorization: is set by how requests are authorized",
+        ),
+        (
+            "{type: http, url: 'http://x/', bearer_token: a, basic_auth: {username: u, password: p}}",
+            "functions.fn.basic_auth: sets the Authorization header, as bearer_token does",
+        ),
+        (
+            "{type: http, url: 'http://x/', bearer_token: a, headers: {Authorization: b}}",
+            "headers.Authorization: is set by",
+        ),
+        ("{type: http, url: 'http://x/', hmac: {secret: ''}}", "functions.fn.hmac.secret: is empty"),
+        ("{type: http, url: 'http://x/', hmac: {secret: s, algorithm: md5}}", "functions.fn.hmac.algorithm: is 'md5'"),
+        (
+            "{type: http, url: 'http://x/', hmac: {secret: s, header: 'a b'}}",
+            "functions.fn.hmac.header: is 'a b'; it must",
+        ),
+        ("{type: http, url: 'http://x/', sigv4: {service: execute-api}}", "functions.fn.sigv4.region: is missing"),
+        (
+            "{type: http, url: 'http://x/', hmac: {secret: s}, sigv4: {service: a, region: r}}",
+            "functions.fn.sigv4: signs the request already",
+        ),
+        ("{type: http, url: 'http://x/', ca_bundle: poller.yaml}", "functions.fn.ca_bundle: needs an https URL"),
+        (
+            "{type: http, url: 'https://x/', client_key: poller.yaml}",
+            "functions.fn.client_key: needs client_certificate",
+        ),
+        ("{type: http, url: 'https://x/', ca_bundle: gone.pem}", "functions.fn.ca_bundle: 'gone.pem' is no file"),
+        ("{type: step_functions}", "functions.fn.state_machine_arn: is missing"),
+        ("{type: step_functions, state_machine_arn: orders}", "it must be the ARN of a state machine"),
+        (f"{{type: step_functions, state_machine_arn: '{MACHINE}', timeout_seconds: 301}}", "it must be at most 300"),
+        ("{type: grpc}", "functions.fn.type: is 'grpc'; it can be lambda, "),
+        ("{type: [http]}", "functions.fn.type: is ['http']; it can be lambda, "),
+        ("{url: 'http://x/'}", "functions.fn.type: is missing; it can be lambda, "),
         ("thumbnails", "functions.fn: must hold the keys of a function"),
         ("{type: lambda}", "functions.fn.function_name: is missing"),
         ("{type: http}", "functions.fn.url: is missing"),
@@ -192,3 +228,32 @@ event_source_mappings:
     )
     [problem] = bench.problems_of(text)
     assert "event_source_mappings[0].function_response_types: reads the function's answer, and fn is" in problem
+
+
+def test_a_function_url_is_signed_for_its_own_region_unless_it_wants_no_signature(bench):
+    url = "https://abc.lambda-url.eu-west-3.on.aws/"
+    signed = bench.text(functions_text(f"{{type: function_url, url: '{url}'}}")).functions["fn"]
+    assert (signed.web.sigv4.service, signed.web.sigv4.region) == ("lambda", "eu-west-3")
+    assert (signed.timeout_seconds, signed.concurrency, signed.payload_limit) == (900, None, 6 * MIB)
+    open_to_all = bench.text(functions_text(f"{{type: function_url, url: '{url}', auth: none}}")).functions["fn"]
+    assert open_to_all.web.sigv4 is None
+    elsewhere = "aws: {region: eu-west-1}\n" + functions_text("{type: function_url, url: 'https://own.example/'}")
+    assert bench.text(elsewhere).functions["fn"].web.sigv4.region == "eu-west-1"
+
+
+def test_what_proves_who_we_are_stays_a_secret_that_is_read_anew_and_paths_are_those_of_the_file(bench):
+    bench.environ |= {"TOKEN": "t0ken", "PASS": "passw0rd", "SHARED": "shar3d"}
+    bench.write("conf/ca.pem", "x")
+    text = """
+functions:
+  a: {type: http, url: "https://x/", bearer_token: {env: TOKEN}, ca_bundle: ca.pem}
+  b: {type: http, url: "https://x/", basic_auth: {username: me, password: {env: PASS}}}
+  c: {type: http, url: "https://x/", hmac: {secret: {env: SHARED}}}
+"""
+    functions = bench.text(text, "conf/poller.yaml").functions
+    bench.environ |= {"TOKEN": "new", "PASS": "new", "SHARED": "new"}
+    assert functions["a"].web.bearer_token.read() == "new"
+    assert functions["b"].web.basic_auth.password.read() == "new"
+    assert functions["c"].web.hmac.secret.read() == "new"
+    assert "new" not in repr(functions)
+    assert functions["a"].web.ca_bundle == bench.directory / "conf/ca.pem"

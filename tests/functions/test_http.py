@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from poller.errors import ConfigurationError
-from poller.functions.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from tests.functions.building import plain
 from tests.http.scripted import OK, answering, serving
 
 pytestmark = pytest.mark.real_time
@@ -17,7 +17,7 @@ EVENT = b'{"Records":[]}'
 
 @contextlib.asynccontextmanager
 async def function_at(origin, *, headers=dict, timeout=5.0, path="/"):  # noqa: ASYNC109 - the function's own
-    function = HttpFunction("f", f"{origin}{path}", headers=headers, timeout=timeout, payload_limit=6_291_456)
+    function = plain(f"{origin}{path}", headers=headers, timeout=timeout)
     try:
         yield function
     finally:
@@ -231,7 +231,7 @@ async def test_a_secret_that_cannot_be_read_any_more_holds_the_batch():
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "a\nb"}, {"X\r\n": "a"}, {"": "a"}, {"a:b": "c"}])
 async def test_a_header_that_would_end_its_line_is_refused_at_the_start(headers):
     with pytest.raises(ConfigurationError):
-        HttpFunction("f", "http://127.0.0.1:9/", headers=lambda: headers, timeout=1, payload_limit=1)
+        plain("http://127.0.0.1:9/", headers=lambda: headers)
 
 
 async def test_an_invocation_that_is_cancelled_closes_its_connection():

@@ -1,20 +1,20 @@
 """A function behind HTTP is reached through the proxy that the environment names, with the same outcomes."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
 
-from poller.aws.transports import Transports
 from poller.configuration import FunctionConfig
 from poller.configuration.functions import WebConfig
 from poller.errors import ConfigurationError
 from poller.functions.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.telemetry import logger
-from poller.wiring import Wiring
+from poller.wiring_functions import web_function
 from tests.aws.service import answer
+from tests.functions.building import plain
 from tests.http.forwarding import Forward, drops
 from tests.http.scripted import CERTIFICATES, OK, Peer, Script, Server, answering, serving
 
@@ -27,12 +27,10 @@ async def through(
     proxy: Script, server: Server, *, user: str = "", limit: float = 5.0
 ) -> AsyncIterator[tuple[HttpFunction, Server]]:
     async with serving(proxy) as place:
-        function = HttpFunction(
-            "f",
+        function = plain(
             f"{server.origin}/a%2Fb?c=%7E",
             headers=lambda: {"X-Env": "prod", "Authorization": "secret"},
             timeout=limit,
-            payload_limit=6_291_456,
             proxy=str(place.origin).replace("http://", f"http://{user}"),
         )
         try:
@@ -98,9 +96,7 @@ async def test_a_certificate_that_does_not_hold_ends_before_the_request() -> Non
 async def test_a_proxy_that_is_not_there_means_not_invoked(scheme: str) -> None:
     async with serving(answering()) as gone:
         pass
-    function = HttpFunction(
-        "f", f"{scheme}://127.0.0.1:1/", headers=dict, timeout=5, payload_limit=100, proxy=str(gone.origin)
-    )
+    function = plain(f"{scheme}://127.0.0.1:1/", proxy=str(gone.origin))
     found = await function.invoke(EVENT)
     await function.close()
     assert isinstance(found, NotInvoked)
@@ -110,9 +106,7 @@ async def test_a_proxy_that_is_not_there_means_not_invoked(scheme: str) -> None:
 @pytest.mark.parametrize(("scheme", "status"), [("http", 407), ("https", 407), ("https", 403), ("https", 502)])
 async def test_a_proxy_that_refuses_means_not_invoked(scheme: str, status: int) -> None:
     async with serving(Forward(refusal=answer(status))) as proxy:
-        function = HttpFunction(
-            "f", f"{scheme}://127.0.0.1:1/", headers=dict, timeout=5, payload_limit=100, proxy=str(proxy.origin)
-        )
+        function = plain(f"{scheme}://127.0.0.1:1/", proxy=str(proxy.origin))
         found = await function.invoke(EVENT)
         await function.close()
     assert isinstance(found, NotInvoked)
@@ -198,7 +192,7 @@ async def test_after_close_nothing_is_sent() -> None:
 
 async def test_a_proxy_of_another_kind_is_refused_without_telling_its_password() -> None:
     with pytest.raises(ConfigurationError, match="has to be an http") as refused:
-        HttpFunction("f", "http://h/", headers=dict, timeout=1, payload_limit=1, proxy="socks5://me:pass@p:1")
+        plain("http://h/", proxy="socks5://me:pass@p:1")
     assert "pass" not in str(refused.value)
 
 
@@ -214,7 +208,7 @@ async def test_the_environment_decides_and_the_log_says_so(
         monkeypatch.setenv("NO_PROXY", no_proxy)
         config = FunctionConfig(key="audit", type="http", web=WebConfig(url=f"{server.origin}/"), timeout_seconds=5)
         with capture_logs() as logged:
-            function = await Wiring(Transports(logger()), 1_000_000).http_function(config, "eu-west-1")
+            function = web_function(config, os.environ)
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
     assert len(proxy.lines) == proxied

@@ -99,6 +99,7 @@ async def serving(
     certificate: str | None = None,
     scheme_host: str = "127.0.0.1",
     protocols: Sequence[str] = (),
+    asks_for_certificate: bool = False,
 ) -> AsyncIterator[Server]:
     """The first connection gets the first script, and so on; the last script is for all that follow. `protocols` are
     what a TLS handshake offers."""
@@ -123,6 +124,9 @@ async def serving(
         context.load_cert_chain(CERTIFICATES / f"{certificate}.pem")
         if protocols:
             context.set_alpn_protocols(protocols)
+        if asks_for_certificate:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(CERTIFICATES / "authority.pem")
     listening = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
     port = listening.sockets[0].getsockname()[1]
     server = Server(Origin("http" if context is None else "https", scheme_host, port))

@@ -192,10 +192,12 @@ class World:
 class Life:
     """One process's run of the mapping; also its `Transports` and its transport."""
 
-    def __init__(self, world: World, mapping: EventSourceMapping, *, wiring: Wiring | None = None) -> None:
-        """`wiring` of another life makes it a second mapping of the same process."""
+    def __init__(
+        self, world: World, mapping: EventSourceMapping, *, wiring: Wiring | None = None, **settings: Any
+    ) -> None:
+        """`wiring` of another life makes it a second mapping of the same process; `settings` are those of its own."""
         self.world = world
-        self.wiring = wiring or Wiring(self, 1 << 30)  # type: ignore[arg-type]
+        self.wiring = wiring or Wiring(self, 1 << 30, **settings)  # type: ignore[arg-type]
         self.stop = Stop()
         self.log = EventLog()
         self.status = MappingStatus("m", "u", mapping.event_source_arn, FUNCTION)
@@ -206,6 +208,9 @@ class Life:
     async def _run(self, mapping: EventSourceMapping) -> None:
         wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
         await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
+
+    def borrow(self) -> "Life":
+        return self
 
     async def get(self, *_: object) -> "Life":
         return self
@@ -221,7 +226,7 @@ class Life:
         self.world.calls[int(loop_time())] += 1
         if self.dead:
             await asyncio.get_running_loop().create_future()
-        return await self.world.aws.call(operation, body, timeout)
+        return await self.world.aws.call(operation, body, timeout, trace=trace)
 
     async def close(self) -> None:
         """The service's own."""

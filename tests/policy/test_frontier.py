@@ -39,11 +39,68 @@ def test_a_lane_with_nothing_in_hand_follows_what_the_shard_was_read_to():
     assert mark.position == "10"
 
 
-def test_a_lane_with_something_in_hand_does_not():
+def test_a_lane_with_something_in_hand_does_once_that_is_settled():
+    mark, dealt = Watermark("5"), records(1)
+    mark.deal(dealt)
+    mark.passed("99")
+    mark.passed("100")
+    assert mark.position == "5"
+    mark.settle(dealt)
+    assert mark.position == "100"
+    mark.passed(None)
+    assert mark.position == "100"
+
+
+def test_what_was_passed_over_between_two_records_is_behind_the_first_as_soon_as_that_is_settled():
+    mark = Watermark(None)
+    first, second, third = (Record(None, str(number)) for number in (10, 200, 201))
+    mark.deal([first])
+    mark.passed("150")
+    mark.deal([second])
+    mark.passed("200")
+    mark.deal([third])
+    mark.passed("300")
+    mark.settle([second])
+    assert mark.position is None
+    mark.settle([first])
+    assert mark.position == "200"
+    mark.settle([third])
+    assert mark.position == "300"
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(1, 5)), min_size=1, max_size=30), st.randoms(use_true_random=False)
+)
+def test_passed_over_or_settled_the_position_covers_exactly_what_is_done_with(dealt, chance):
+    """Runs of records are dealt or passed over in any order, and settled from the front in parts."""
+    mark, number, waiting, done = Watermark(None), 0, [], set()
+    for matches, count in dealt:
+        run = [Record(None, str(number + index + 1)) for index in range(count)]
+        number += count
+        if matches:
+            mark.deal(run)
+            waiting += run
+        else:
+            done.update(record.identifier for record in run)
+        mark.passed(str(number))
+        if waiting and chance.random() < 0.5:
+            cut = chance.randint(1, len(waiting))
+            part, waiting = waiting[:cut], waiting[cut:]
+            mark.settle(part)
+            done.update(record.identifier for record in part)
+        covered = 0
+        while str(covered + 1) in done:
+            covered += 1
+        assert int(mark.position or 0) == covered
+
+
+def test_what_is_given_up_takes_what_was_passed_over_behind_it_along():
     mark = Watermark("5")
     mark.deal(records(1))
     mark.passed("100")
-    assert mark.position == "5"
+    mark.give_up()
+    mark.passed("7")
+    assert mark.position == "7"
 
 
 def test_giving_up_keeps_the_position_and_tells_how_many_were_in_hand():

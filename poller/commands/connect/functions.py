@@ -12,7 +12,8 @@ from poller.commands.connect.tries import Tries
 from poller.configuration import FunctionConfig
 from poller.errors import NotSent
 from poller.functions.lambda_api import invoke_operation
-from poller.http import Origin, tls_context
+from poller.http import Origin, TlsFiles, tls_context
+from poller.wiring_functions import tls_files
 
 DRY_RUN = (("x-amz-invocation-type", "DryRun"),)
 """Lambda checks the permission and that there is such a function, and runs nothing."""
@@ -45,7 +46,8 @@ async def _web(function: FunctionConfig, _region: str, _transports: Transports, 
     if proxy_for(function.url, os.environ):
         tries.untried.append("the connection (it goes through a proxy)")
         return
-    await tries.attempt("connect", partial(connect, function.url))
+    assert function.web is not None
+    await tries.attempt("connect", partial(connect, function.url, tls_files(function.web)))
     if tries.ok:
         tries.untried.append("a request (it would run the function)")
 
@@ -73,10 +75,10 @@ REACH: Mapping[str, Reach] = {
 }
 
 
-async def connect(url: str) -> None:
+async def connect(url: str, files: TlsFiles | None = None) -> None:
     """Open a connection as the daemon would, TLS verified, and close it again. Raises NotSent."""
     origin = Origin.of(url)
-    tls = tls_context() if origin.scheme == "https" else None
+    tls = tls_context(files) if origin.scheme == "https" else None
     try:
         async with asyncio.timeout(SECONDS):
             _, writer = await asyncio.open_connection(origin.host, origin.port, ssl=tls)

@@ -76,6 +76,8 @@ class StreamWorld:
         self.store = WatchedStore(self)
         self.lives: list[StreamLife] = []
         self.breaches: list[str] = []
+        self.windows_given_up: list[Any] = []
+        """Whose closing failed too often; a test that has a destination sees them."""
         self.before_start: set[str] = set()
         """Sequence numbers that a mapping at LATEST is not to deliver."""
         self.skipped: set[str] = set()
@@ -186,6 +188,9 @@ class StreamLife:
     def account(self) -> Any:
         return self.status.account
 
+    def borrow(self) -> "StreamLife":
+        return self
+
     async def get(self, *_: object) -> "StreamLife":
         return self
 
@@ -199,7 +204,7 @@ class StreamLife:
     ) -> Reply:
         if self.dead:
             await asyncio.get_running_loop().create_future()
-        return await self.world.aws.call(operation, body, timeout)
+        return await self.world.aws.call(operation, body, timeout, trace=trace)
 
     async def subscribe(self, operation: Operation, body: bytes) -> "LivingStream":
         if self.dead:
@@ -212,6 +217,8 @@ class StreamLife:
         async def noting(discarded: Discarded, shard_id: str, now: float) -> None:
             await tell(discarded, shard_id, now)
             self.world.ledger.note("discarded", [record.identifier for record in discarded.records], loop_time())
+            if discarded.window is not None and not discarded.records:
+                self.world.windows_given_up.append(discarded.window)
 
         return noting
 

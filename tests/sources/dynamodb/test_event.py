@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from poller import codec
+from poller.policy.filtering import compile_filters
 from poller.record import Record
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from tests.fakes.aws import FakeAws
@@ -61,3 +64,38 @@ def test_an_event_is_never_larger_than_the_answer_and_what_is_said_to_be_added()
     for item in sample():
         event = len(api().encoder("s")(records([item])))
         assert event <= len(codec.dumps(item)) + api().record_overhead == api().bound([item]) - 2
+
+
+ITEM = {
+    "eventID": "e",
+    "eventName": "REMOVE",
+    "eventVersion": "1.0",
+    "eventSource": "aws:dynamodb",
+    "awsRegion": "eu-west-1",
+    "dynamodb": {"Keys": {"id": {"S": "x"}}, "NewImage": {"n": {"N": "5"}}, "SequenceNumber": "8"},
+    "userIdentity": {"Type": "Service", "PrincipalId": "dynamodb.amazonaws.com"},
+}
+MEMBERS = {
+    "eventID": ["e"],
+    "eventName": ["REMOVE"],
+    "eventVersion": ["1.1"],
+    "eventSource": ["aws:dynamodb"],
+    "awsRegion": ["eu-west-1"],
+    "eventSourceARN": [ARN],
+    "dynamodb": {"Keys": {"id": {"S": ["x"]}}, "NewImage": {"n": {"N": ["5"]}}},
+    "userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]},
+}
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_every_member_of_the_event_can_be_matched_as_the_event_has_it(member):
+    assert api().judge(compile_filters([{member: MEMBERS[member]}], "dynamodb"), "s")(ITEM)
+    other = {"x": ["other"]} if member == "dynamodb" else ["other"]
+    assert not api().judge(compile_filters([{member: other}], "dynamodb"), "s")(ITEM)
+
+
+def test_what_a_user_changed_names_nobody():
+    by_user = {name: value for name, value in ITEM.items() if name != "userIdentity"}
+    nobody = compile_filters([{"userIdentity": {"type": [{"exists": False}]}}], "dynamodb")
+    assert api().judge(nobody, "s")(by_user)
+    assert not api().judge(nobody, "s")(ITEM)

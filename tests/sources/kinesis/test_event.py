@@ -4,10 +4,12 @@ import base64
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from poller import codec
+from poller.policy.filtering import Verdict, compile_filters
 from poller.record import Record
 from poller.sources.kinesis.api import KinesisApi
 from tests.fakes.aws import FakeAws
@@ -67,3 +69,42 @@ def test_an_event_is_never_larger_than_the_answer_and_what_is_said_to_be_added(k
     event = len(api().encoder("s" * 128)(records([item])))
     assert event <= len(codec.dumps(item)) + api().record_overhead
     assert event <= api().bound([item])
+
+
+ITEM = {
+    "SequenceNumber": "495",
+    "ApproximateArrivalTimestamp": 1760000000.5,
+    "Data": base64.b64encode(b'{"kind": "order"}').decode(),
+    "PartitionKey": "k",
+}
+MEMBERS = {
+    "data": {"kind": ["order"]},
+    "partitionKey": ["k"],
+    "sequenceNumber": ["495"],
+    "approximateArrivalTimestamp": [1760000000.5],
+    "kinesisSchemaVersion": ["1.0"],
+    "eventID": [f"{SHARD}:495"],
+    "eventName": ["aws:kinesis:record"],
+    "eventSource": ["aws:kinesis"],
+    "eventSourceARN": [ARN],
+    "awsRegion": ["eu-west-1"],
+    "invokeIdentityArn": [ROLE],
+}
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_every_member_can_be_matched_those_of_kinesis_at_the_top(member):
+    assert api().judge(compile_filters([{member: MEMBERS[member]}], "kinesis"), SHARD)(ITEM)
+    other = {"kind": ["other"]} if member == "data" else ["other"]
+    assert not api().judge(compile_filters([{member: other}], "kinesis"), SHARD)(ITEM)
+
+
+@pytest.mark.parametrize("data", ["!", "abc", base64.b64encode(b"\xff{}").decode(), base64.b64encode(b"text").decode()])
+def test_data_that_is_no_json_matches_no_pattern_for_it_and_is_told_apart(data):
+    judge = api().judge(compile_filters([{"data": {"kind": ["order"]}}], "kinesis"), SHARD)
+    assert judge(ITEM | {"Data": data}) is Verdict.NOT_JSON
+
+
+def test_data_nobody_looks_at_is_not_decoded():
+    judge = api().judge(compile_filters([{"partitionKey": ["k"]}], "kinesis"), SHARD)
+    assert judge({name: value for name, value in ITEM.items() if name != "Data"} | {"Data": None})

@@ -5,17 +5,20 @@ from math import inf
 
 from poller.occasionally import Occasionally
 from poller.policy.delivery import RetryPolicy
+from poller.policy.filtering import compile_filters
 from poller.policy.pace import Pace
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
 from poller.runtime.status import MappingState, MappingStatus
 from poller.runtime.stop import Stop
-from poller.sources.sqs.queue import QueueName
+from poller.sources.sqs.queue import Queue, QueueName
+from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition
 from tests.fakes.aws import FakeAws
 from tests.fakes.recording import EventLog, RecordingTransport
 from tests.virtual_time import EPOCH
 
+SEND = "SendMessageBatch"
 RECEIVE, DELETE, CHANGE = "ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"
 ATTRIBUTES = "GetQueueAttributes"
 
@@ -27,7 +30,10 @@ def half():
 class Harness:
     """`async with harness.partition` polls the queue `q`; lanes are used by hand."""
 
-    def __init__(self, *, name="q", lanes=5, most=100, memory=1 << 30, aws=None, options=None, **queue):
+    def __init__(
+        self, *, name="q", lanes=5, most=100, memory=1 << 30, aws=None, options=None, patterns=(), target=None, **queue
+    ):
+        """`patterns` are filters; `target` is the name of the queue that gets what none of them matches."""
         self.aws = aws or FakeAws()
         self.queue = self.aws.queues.get(name) or self.aws.queue(name, **queue)
         self.transport = RecordingTransport(self.aws)
@@ -37,8 +43,9 @@ class Harness:
         self.pace = Pace(lanes, most)
         self.memory = Memory(memory)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
+        self.target = None if target is None else self.aws.queue(target)
         self.partition = SqsPartition(
-            QueueName(self.queue.arn, self.queue.url, "eu-west-1", self.queue.fifo),
+            self._name_of(self.queue),
             self.transport,
             admission=self.admission,
             status=self.status,
@@ -47,7 +54,16 @@ class Harness:
             chance=half,
             log=Occasionally(self.log),
             wall=lambda: EPOCH + asyncio.get_running_loop().time(),
+            filtering=self._filtering(patterns) if patterns else None,
         )
+
+    def _filtering(self, patterns):
+        send_to = None if self.target is None else Queue(self._name_of(self.target), self.transport)
+        return SqsFiltering(compile_filters(patterns, "sqs"), send_to)
+
+    @staticmethod
+    def _name_of(queue):
+        return QueueName(queue.arn, queue.url, "eu-west-1", queue.fifo)
 
     def send(self, count=1, **parameters):
         return [self.queue.send(f"{number}", **parameters) for number in range(count)]

@@ -1,0 +1,96 @@
+"""One invocation as a runtime sees it, and how its failures are worded: as Lambda words them."""
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from poller import codec
+from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT
+from poller.policy.response import Failed, Outcome
+
+VERSION = "$LATEST"
+UNHANDLED = "Unhandled"
+NO_ERROR_TYPE = "Runtime.Unknown"
+"""What Lambda puts in the place of an error type that a runtime did not name."""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One event on its way through a runtime. `outcome` is set once, whoever is first to know it."""
+
+    event: bytes
+    function_arn: str
+    timeout: float
+    trace: str | None
+    outcome: asyncio.Future[Outcome]
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def headers(self) -> str:
+        """The lines that go with the event."""
+        now = time.time()
+        trace = self.trace or _trace(self.request_id, now)
+        return (
+            "content-type: application/json\r\n"
+            f"lambda-runtime-aws-request-id: {self.request_id}\r\n"
+            f"lambda-runtime-deadline-ms: {int((now + self.timeout) * 1000)}\r\n"
+            f"lambda-runtime-invoked-function-arn: {self.function_arn}\r\n"
+            f"lambda-runtime-trace-id: {trace}\r\n"
+        )
+
+    def settle(self, outcome: Outcome) -> None:
+        """Say how it ended, unless that is known or nobody wants to know any more."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
+
+    def failed(self, error_type: str, message: str, *, error: str = "function_error") -> Failed:
+        """A failure in Lambda's terms: status 200 and a function error."""
+        detail = f"{error_type}: {message}"[:DETAIL] if message else error_type
+        return Failed(error, detail, self.request_id, VERSION, 200, UNHANDLED)
+
+    def timed_out(self) -> Failed:
+        message = f"RequestId: {self.request_id} Error: Task timed out after {self.timeout:.2f} seconds"
+        return self.failed("Sandbox.Timedout", message, error="timeout")
+
+    def exited(self, how: str) -> Failed:
+        """`how`: see `exit_text`."""
+        return self.failed("Runtime.ExitError", f"RequestId: {self.request_id} Error: {how}")
+
+    def too_large(self) -> Failed:
+        message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+        return self.failed("Function.ResponseSizeTooLarge", message)
+
+
+def exit_text(code: int) -> str:
+    """How Lambda speaks of a runtime that has ended. `code` is negative for a signal."""
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    reason = f"signal: {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
+    return f"Runtime exited with error: {reason}"
+
+
+_SIGNALS = {1: "hangup", 2: "interrupt", 4: "illegal instruction", 6: "aborted", 7: "bus error", 9: "killed"} | {
+    8: "floating point exception",
+    11: "segmentation fault",
+    13: "broken pipe",
+    15: "terminated",
+}
+"""As the language of Lambda's own supervisor names them."""
+
+
+def error_of(header: str | None, body: bytes) -> tuple[str, str]:
+    """Type and message of an error that a runtime posts: of the body where it has them, else of the header."""
+    try:
+        answer: Any = codec.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or not {"errorType", "errorMessage"} & answer.keys():
+        return header or NO_ERROR_TYPE, body[:DETAIL].decode("utf-8", "replace")
+    return str(answer.get("errorType") or header or NO_ERROR_TYPE), str(answer.get("errorMessage") or "")
+
+
+def _trace(request_id: str, now: float) -> str:
+    """Lambda always sends one. Where nobody traces, nobody is asked to record either."""
+    digits = request_id.replace("-", "")
+    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[16:]};Sampled=0"

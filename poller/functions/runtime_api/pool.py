@@ -1,0 +1,241 @@
+"""The workers of one function: started as they are needed, one invocation at a time each, stopped when idle.
+
+What is sorted how: an event that no worker was given was not invoked, whatever kept the workers from starting, and
+spends nothing; from the hand-over on, the function may have acted, and whatever goes wrong has failed. Lambda counts
+a failed init as a failed invocation. But a function that cannot start was not tried on these records, and a broken
+release must not use up their attempts.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.errors import ConfigurationError
+from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api.invocation import Invocation
+from poller.functions.runtime_api.process import StartFailed
+from poller.functions.runtime_api.settings import RuntimeSettings
+from poller.functions.runtime_api.worker import STOP_SECONDS, TERMINATE_SECONDS, Worker
+from poller.policy.backoff import Backoff, Chance
+from poller.policy.response import NotInvoked, Outcome
+
+START = Backoff(first=1.0, cap=60.0)
+"""Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
+invocation spends an attempt of its batch, whose own back-off bounds those."""
+KILL_SECONDS = TERMINATE_SECONDS + 1.0
+"""Beyond a limit, by which a worker that kept to none has ended."""
+
+
+class RuntimeFunction:
+    """See `Function`. Workers start with the first invocation, or before by `start`."""
+
+    def __init__(self, settings: RuntimeSettings, guard: Guard, log: FilteringBoundLogger, chance: Chance) -> None:
+        """Call it inside the running loop."""
+        self.name = settings.name
+        self.payload_limit = settings.payload_limit
+        self._patience = settings.init_timeout + KILL_SECONDS
+        self.timeout = self._patience + settings.timeout + KILL_SECONDS
+        self._settings = settings
+        self._guard = guard
+        self._log = log
+        self._chance = chance
+        self._loop = asyncio.get_running_loop()
+        self._workers: set[Worker] = set()
+        self._starting: set[Worker] = set()
+        self._idle: deque[Worker] = deque()
+        """Who asked last stands last, and gets the next invocation: the others may then be stopped."""
+        self._waiting: deque[asyncio.Future[Worker | NotInvoked]] = deque()
+        self._failures = 0
+        self._trouble = ""
+        self._next_start = 0.0
+        self._reaper: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._environment: Mapping[str, str] | None = None
+        """As the newest worker was given it."""
+        self._outdated: set[Worker] = set()
+        """Workers that were given an older one, and stop when they are through with what they do."""
+
+    def start(self) -> None:
+        """Begin to start the workers that are always kept, so that one that cannot start shows at once."""
+        while len(self._workers) < self._settings.minimum_workers:
+            self._start_one()
+
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
+        """See `Function.invoke`."""
+        while True:
+            worker = self._idle.pop() if self._idle else await self._wait_for_worker()
+            if isinstance(worker, NotInvoked):
+                return worker
+            if worker.asks:
+                break
+        settings = self._settings
+        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, self._loop.create_future())
+        worker.hand_out(invocation)
+        try:
+            return await invocation.outcome
+        except asyncio.CancelledError:
+            worker.abandon()
+            raise
+
+    def refresh(self) -> None:
+        """See `Function.refresh`. A process keeps the environment it was started with, so others take their places."""
+        if not self._workers or self._read_environment() == self._environment:
+            return
+        self._outdated = set(self._workers)
+        while self._idle:
+            self._retire(self._idle.popleft())
+        self.start()
+
+    def _read_environment(self) -> Mapping[str, str] | None:
+        try:
+            return dict(self._settings.environment())
+        except ConfigurationError:
+            # a worker that is to be started with it says what is wrong
+            return None
+
+    def _retire(self, worker: Worker) -> None:
+        self._outdated.discard(worker)
+        self._workers.discard(worker)
+        self._log.debug("worker_stopped", why="outdated", workers=len(self._workers))
+        self._spawn(worker.stop(STOP_SECONDS))
+
+    async def close(self) -> None:
+        """Stop every worker, all at once; those that do not stop are killed."""
+        self._closed = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+        self._refuse_all(NotInvoked("stopping", "the daemon stops"))
+        for worker in list(self._workers):
+            self._spawn(worker.stop(STOP_SECONDS))
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # who waits for a worker
+
+    async def _wait_for_worker(self) -> Worker | NotInvoked:
+        if self._closed:
+            return NotInvoked("stopping", "the daemon stops")
+        now = self._loop.time()
+        if not self._workers and now < self._next_start:
+            return self._no_start(now)
+        turn: asyncio.Future[Worker | NotInvoked] = self._loop.create_future()
+        self._waiting.append(turn)
+        self._start_more()
+        try:
+            await asyncio.wait({turn}, timeout=self._patience)
+        except asyncio.CancelledError:
+            if turn.done() and isinstance(worker := turn.result(), Worker):
+                self.idle(worker)
+            turn.cancel()
+            raise
+        if turn.done():
+            return turn.result()
+        turn.cancel()
+        return NotInvoked(
+            "no_worker", f"none of {len(self._workers)} workers was free in time {self._trouble}".rstrip()
+        )
+
+    def _refuse_all(self, refusal: NotInvoked) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(refusal)
+
+    def _no_start(self, now: float) -> NotInvoked:
+        return NotInvoked("init_failed", self._trouble, max(self._next_start - now, 0.1))
+
+    # workers come
+
+    def _start_more(self) -> None:
+        """One for each who waits. While none gets ready, a single one is tried at a time, and not before its time."""
+        if self._closed or (self._failures and (self._starting or self._loop.time() < self._next_start)):
+            return
+        wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting)
+        for _ in range(min(wanted, 1) if self._failures else wanted):
+            if len(self._workers) >= self._settings.concurrency:
+                return
+            self._start_one()
+
+    def _start_one(self) -> None:
+        self._environment = self._read_environment()
+        worker = Worker(self._settings, self, self._guard, self._log)
+        self._workers.add(worker)
+        self._starting.add(worker)
+        self._spawn(self._see_started(worker))
+
+    async def _see_started(self, worker: Worker) -> None:
+        try:
+            await worker.start()
+        except StartFailed as error:
+            self._starting.discard(worker)
+            self._workers.discard(worker)
+            if self._closed:
+                return
+            self._failures += 1
+            self._trouble = str(error)
+            now = self._loop.time()
+            delay = START.delay(self._failures, self._chance)
+            self._next_start = now + delay
+            self._log.warning("worker_not_started", why=self._trouble, failures=self._failures, next_in=round(delay, 1))
+            if not self._workers:
+                self._refuse_all(self._no_start(now))
+
+    def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # workers call these
+
+    def idle(self, worker: Worker) -> None:
+        """See `Owner.idle`."""
+        if worker in self._starting:
+            self._starting.discard(worker)
+            self._failures, self._trouble = 0, ""
+        if worker in self._outdated:
+            self._retire(worker)
+            self._start_more()
+            self.start()
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(worker)
+                return
+        worker.idle_since = self._loop.time()
+        self._idle.append(worker)
+        if self._reaper is None and self._settings.idle_timeout is not None:
+            self._reap_in(self._settings.idle_timeout)
+
+    def away(self, worker: Worker) -> None:
+        """See `Owner.away`."""
+        if worker in self._idle:
+            self._idle.remove(worker)
+
+    def ended(self, worker: Worker) -> None:
+        """See `Owner.ended`."""
+        self.away(worker)
+        self._outdated.discard(worker)
+        if worker not in self._starting:
+            self._workers.discard(worker)
+            self._start_more()
+
+    def _reap_in(self, seconds: float) -> None:
+        if len(self._workers) > self._settings.minimum_workers and not self._closed:
+            self._reaper = self._loop.call_later(seconds, self._reap)
+
+    def _reap(self) -> None:
+        """Stop those that have been idle for long, down to the ones that are kept."""
+        self._reaper = None
+        assert self._settings.idle_timeout is not None
+        latest = self._loop.time() - self._settings.idle_timeout
+        while self._idle and len(self._workers) > self._settings.minimum_workers and self._idle[0].idle_since <= latest:
+            worker = self._idle.popleft()
+            self._workers.discard(worker)
+            self._log.debug("worker_stopped", why="idle", workers=len(self._workers))
+            self._spawn(worker.stop(STOP_SECONDS))
+        if self._idle:
+            self._reap_in(max(self._idle[0].idle_since - latest, 0.1))

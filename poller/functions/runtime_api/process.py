@@ -1,0 +1,106 @@
+"""A worker's process: what it is started with, and how it and all it started are ended."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from poller.errors import ConfigurationError, PollerError
+from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api.invocation import VERSION
+from poller.functions.runtime_api.logs import LogPipe
+from poller.functions.runtime_api.settings import RuntimeSettings
+
+INHERITED = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SYSTEMROOT",
+)
+"""All a function gets of the daemon's environment: none of its credentials and settings. What else it needs is
+configured.
+"""
+
+
+class StartFailed(PollerError):
+    """A worker did not get as far as asking for its first invocation. Says why in Lambda's words."""
+
+
+def interpreter_command(handler: str) -> tuple[str, ...]:
+    """What runs a Python handler: Lambda's own client of the Runtime API, in the daemon's interpreter."""
+    return (sys.executable, "-m", "awslambdaric", handler)
+
+
+def environment_of(settings: RuntimeSettings, port: int) -> dict[str, str]:
+    """The variables a function finds on Lambda, and the configured ones."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{VERSION}]{uuid.uuid4().hex}"
+    lambdas = {
+        "AWS_LAMBDA_FUNCTION_NAME": settings.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_size),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{settings.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_REGION": settings.region,
+        "AWS_DEFAULT_REGION": settings.region,
+        "LAMBDA_TASK_ROOT": str(settings.code or Path.cwd()),
+        "TZ": ":UTC",
+        "_HANDLER": settings.handler,
+    }
+    configured = dict(settings.environment())
+    fixed = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
+    return {"LANG": "en_US.UTF-8"} | inherited | lambdas | configured | fixed
+
+
+class Process:
+    """One running program in a process group of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, guard: Guard) -> None:
+        self._process = process
+        self._guard = guard
+        self.pid = process.pid
+        guard.add(self.pid)
+
+    @classmethod
+    async def start(cls, settings: RuntimeSettings, port: int, logs: LogPipe, guard: Guard) -> "Process":
+        """Raises StartFailed."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *settings.command,
+                cwd=settings.code,
+                env=environment_of(settings, port),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=logs.inlet,
+                stderr=logs.inlet,
+                start_new_session=True,
+            )
+        except ConfigurationError as error:
+            raise StartFailed(f"its environment: {error}") from error
+        except NotADirectoryError as error:
+            raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code}: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise StartFailed(f"Runtime.InvalidEntrypoint: {settings.command[0]}: {why}") from error
+        return cls(process, guard)
+
+    async def wait(self) -> int:
+        """Its exit code, negative for a signal. What it started and left behind is ended with it."""
+        code = await self._process.wait()
+        self.signal(signal.SIGKILL)
+        self._guard.remove(self.pid)
+        return code
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send to the whole group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)

@@ -1,0 +1,132 @@
+"""A function whose runtimes somebody else starts: one address, where any number of them may ask for invocations.
+
+Such a runtime cannot be ended from here. One that runs out of time has failed like any other, but it may still be
+working when its batch is tried again, and what it answers then is refused.
+"""
+
+import asyncio
+from collections import deque
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.errors import EnvironmentProblem
+from poller.functions.runtime_api.api import RuntimeApi
+from poller.functions.runtime_api.invocation import Invocation
+from poller.functions.runtime_api.settings import RuntimeSettings
+from poller.http.server import Request
+from poller.policy.response import NotInvoked, Outcome
+
+WAIT_SECONDS = 5.0
+"""For a runtime to ask: between two invocations a moment, after a restart of its container some seconds."""
+AGAIN_SECONDS = 1.0
+"""Until a batch for which none asked is offered again: who waits is us, so there is nobody to spare."""
+
+
+class SharedRuntimeFunction:
+    """See `Function`."""
+
+    def __init__(self, settings: RuntimeSettings, log: FilteringBoundLogger) -> None:
+        """Call it inside the running loop."""
+        self.name = settings.name
+        self.payload_limit = settings.payload_limit
+        self.timeout = WAIT_SECONDS + settings.timeout
+        self._settings = settings
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._api = RuntimeApi(self)
+        self._runtimes: deque[Request] = deque()
+        """Who asked first is served first."""
+        self._waiting: deque[asyncio.Future[Request]] = deque()
+        self._invocations: dict[str, Invocation] = {}
+        self._trouble = ""
+        self.address = ""
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen. Raises EnvironmentProblem."""
+        try:
+            await self._api.server.listen(host, port)
+        except OSError as error:
+            why = error.strerror or error
+            raise EnvironmentProblem(f"function {self.name}: cannot listen on {host}:{port}: {why}") from error
+        self.address = f"[{host}]:{self._api.server.port}" if ":" in host else f"{host}:{self._api.server.port}"
+        self._log.info("runtime_listening", address=self.address)
+
+    async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
+        """See `Function.invoke`."""
+        while True:
+            request = self._runtimes.popleft() if self._runtimes else await self._wait_for_runtime()
+            if request is None or not request.gone:
+                break
+        if request is None:
+            why = f"no runtime asks {self.address} for invocations; set AWS_LAMBDA_RUNTIME_API to it there"
+            return NotInvoked("no_worker", f"{why}: {self._trouble}" if self._trouble else why, AGAIN_SECONDS)
+        settings = self._settings
+        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, self._loop.create_future())
+        self._invocations[invocation.request_id] = invocation
+        timer = self._loop.call_later(settings.timeout, self._too_late, invocation)
+        request.on_lost = None
+        request.answer(200, event, invocation.headers())
+        try:
+            return await invocation.outcome
+        finally:
+            timer.cancel()
+            self._invocations.pop(invocation.request_id, None)
+
+    def refresh(self) -> None:
+        """Nothing: whoever starts the runtimes gives them their secrets."""
+
+    async def close(self) -> None:
+        """Listen no more."""
+        await self._api.server.close()
+
+    async def _wait_for_runtime(self) -> Request | None:
+        turn: asyncio.Future[Request] = self._loop.create_future()
+        self._waiting.append(turn)
+        try:
+            await asyncio.wait({turn}, timeout=WAIT_SECONDS)
+        except asyncio.CancelledError:
+            if turn.done():
+                self.waits(turn.result())
+            turn.cancel()
+            raise
+        if turn.done():
+            return turn.result()
+        turn.cancel()
+        return None
+
+    def _too_late(self, invocation: Invocation) -> None:
+        self._invocations.pop(invocation.request_id, None)
+        invocation.settle(invocation.timed_out())
+
+    # the Runtime API calls these
+
+    def waits(self, request: Request) -> str | None:
+        """See `Desk.waits`."""
+        self._trouble = ""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(request)
+                return None
+        self._runtimes.append(request)
+        request.on_lost = lambda: self._forget(request)
+        return None
+
+    def _forget(self, request: Request) -> None:
+        if request in self._runtimes:
+            self._runtimes.remove(request)
+
+    def find(self, request_id: str) -> Invocation | None:
+        """See `Desk.find`."""
+        return self._invocations.get(request_id)
+
+    def settle(self, invocation: Invocation, outcome: Outcome) -> None:
+        """See `Desk.settle`."""
+        self._invocations.pop(invocation.request_id, None)
+        invocation.settle(outcome)
+
+    def init_failed(self, error_type: str, message: str) -> bool:
+        """See `Desk.init_failed`. Whose init it was cannot be told: it is believed."""
+        self._trouble = f"{error_type}: {message}"
+        self._log.warning("worker_not_started", why=self._trouble)
+        return True

@@ -1,0 +1,255 @@
+"""One worker: a process, the address it asks at, and the one invocation it may have.
+
+Each worker has a port of its own, from its start to its end: so the port says who asks, whatever connections a runtime
+opens for that, and a process that should be dead has nobody left to talk to. (Addresses of the loopback net other than
+127.0.0.1 would do as well, but only on Linux.)
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.functions.runtime_api.api import RuntimeApi
+from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api.invocation import Invocation, exit_text
+from poller.functions.runtime_api.logs import LogPipe
+from poller.functions.runtime_api.process import Process, StartFailed
+from poller.functions.runtime_api.settings import RuntimeSettings
+from poller.http.server import Request
+from poller.policy.response import Failed, Outcome
+
+TERMINATE_SECONDS = 0.3
+"""From SIGTERM to SIGKILL for a worker whose time is over: its batch waits to be tried again."""
+STOP_SECONDS = 2.0
+"""The same for one that has nothing to do, which may have connections to close. What Lambda gives at its shutdown."""
+
+_Verdict = Callable[[Invocation], Failed]
+
+
+class Owner(Protocol):
+    """The pool."""
+
+    def idle(self, worker: "Worker") -> None:
+        """It asks for an invocation."""
+
+    def away(self, worker: "Worker") -> None:
+        """It asked, and is not there any more."""
+
+    def ended(self, worker: "Worker") -> None:
+        """Its process has. Told once, last."""
+
+
+class Worker:
+    """Started once, ended once."""
+
+    def __init__(self, settings: RuntimeSettings, owner: Owner, guard: Guard, log: FilteringBoundLogger) -> None:
+        self._settings = settings
+        self._owner = owner
+        self._guard = guard
+        self._log = log
+        self._api = RuntimeApi(self)
+        self._logs: LogPipe | None = None
+        self._process: Process | None = None
+        self._request: Request | None = None
+        self._invocation: Invocation | None = None
+        self._logged_for: str | None = None
+        self._verdict: _Verdict | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._launched = asyncio.Event()
+        """Or will never be."""
+        self._ended = asyncio.Event()
+        self._watch: asyncio.Task[None] | None = None
+        self.idle_since = 0.0
+        self.ending = False
+        """It was told to, or has ended."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether it can be given an invocation."""
+        return self._request is not None and not self._request.gone
+
+    async def start(self) -> None:
+        """Return when it asks for its first invocation. Raises StartFailed, with nothing left running."""
+        try:
+            await self._launch()
+            async with asyncio.timeout(self._settings.init_timeout):
+                await asyncio.shield(self._ready)
+        except TimeoutError:
+            await self.stop(TERMINATE_SECONDS)
+            seconds = self._settings.init_timeout
+            raise StartFailed(
+                f"Runtime.InitTimeout: it did not ask for an invocation within {seconds:g} s of its start"
+            ) from None
+        except StartFailed:
+            await self.stop(TERMINATE_SECONDS)
+            raise
+        except asyncio.CancelledError:
+            await self.stop(0.0)
+            raise
+
+    async def _launch(self) -> None:
+        try:
+            await self._launch_process()
+        finally:
+            self._launched.set()
+        if self.ending:
+            raise StartFailed("it was stopped while it started")
+
+    async def _launch_process(self) -> None:
+        try:
+            await self._api.server.listen("127.0.0.1", 0)
+        except OSError as error:
+            raise StartFailed(f"no port for the Runtime API: {error}") from error
+        logs = self._logs = LogPipe(self._write)
+        try:
+            self._process = await Process.start(self._settings, self._api.server.port, logs, self._guard)
+        finally:
+            logs.opened()
+        self._log.debug("worker_started", pid=self._process.pid)
+        self._watch = asyncio.create_task(self._watch_process(self._process))
+
+    def _write(self, line: str) -> None:
+        self._log.info("function_log", request_id=self._logged_for, text=line)
+
+    # the pool calls these
+
+    def hand_out(self, invocation: Invocation) -> None:
+        """Give it an invocation. Only for a worker that is idle."""
+        assert self._request is not None
+        assert self._logs is not None
+        request, self._request = self._request, None
+        self._invocation = invocation
+        self._logged_for = invocation.request_id
+        self._logs.forget()
+        self._timer = self._loop.call_later(invocation.timeout, self._too_late)
+        request.on_lost = None
+        request.answer(200, invocation.event, invocation.headers())
+
+    def abandon(self) -> None:
+        """Nobody waits for its invocation any more. It cannot be taken back, so the worker has to end."""
+        self._invocation = None
+        self._signal(signal.SIGKILL)
+
+    async def stop(self, grace: float = STOP_SECONDS) -> None:
+        """End it: SIGTERM, and SIGKILL after `grace` seconds."""
+        self.ending = True
+        await self._launched.wait()
+        if self._process is None:
+            await self._close()
+            return
+        if grace:
+            self._signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(grace):
+                    await self._ended.wait()
+            except TimeoutError:
+                self._signal(signal.SIGKILL)
+        else:
+            self._signal(signal.SIGKILL)
+        await self._ended.wait()
+
+    # the Runtime API calls these
+
+    def waits(self, request: Request) -> str | None:
+        """See `Desk.waits`."""
+        if self._invocation is not None:
+            return "the invocation before has neither a response nor an error yet"
+        if self._request is not None:
+            return "another request for the next invocation is waiting"
+        if self.ending:
+            return "this worker is being stopped"
+        assert self._logs is not None
+        self._logs.drain()
+        self._logged_for = None
+        self._cancel_timer()
+        self._request = request
+        request.on_lost = self._lost
+        if not self._ready.done():
+            self._ready.set_result(None)
+        self._owner.idle(self)
+        return None
+
+    def find(self, request_id: str) -> Invocation | None:
+        """See `Desk.find`."""
+        current = self._invocation
+        return current if current is not None and current.request_id == request_id else None
+
+    def settle(self, invocation: Invocation, outcome: Outcome) -> None:
+        """See `Desk.settle`. The time limit stays: it is for the runtime's asking again, too."""
+        self._invocation = None
+        if isinstance(outcome, Failed) and self._logs is not None:
+            self._logs.drain()
+            outcome = replace(outcome, logs=self._logs.tail)
+        invocation.settle(outcome)
+
+    def init_failed(self, error_type: str, message: str) -> bool:
+        """See `Desk.init_failed`."""
+        if self._ready.done():
+            return False
+        self._fail_start(f"{error_type}: {message}")
+        return True
+
+    # how it ends
+
+    def _lost(self) -> None:
+        """It has closed the connection it waited on: it is ending, or asks again."""
+        self._request = None
+        self._owner.away(self)
+        self._timer = self._loop.call_later(self._settings.init_timeout, self._too_late)
+
+    def _too_late(self) -> None:
+        """Out of time with an invocation, or in coming back after one."""
+        self._timer = None
+        self.ending = True
+        self._verdict = Invocation.timed_out
+        self._log.warning("worker_killed", request_id=self._logged_for, seconds=self._settings.timeout)
+        self._signal(signal.SIGTERM)
+        self._timer = self._loop.call_later(TERMINATE_SECONDS, self._signal, signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        self.ending = True
+        if self._process is not None and not self._ended.is_set():
+            self._process.signal(number)
+
+    def _fail_start(self, why: str) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(StartFailed(why))
+            # retrieved by `start`, unless that was cancelled
+            self._ready.exception()
+
+    async def _watch_process(self, process: Process) -> None:
+        code = await process.wait()
+        how = exit_text(code)
+        assert self._logs is not None
+        self._logs.drain()
+        tail = self._logs.tail
+        await self._close()
+        if not self.ending:
+            self._log.warning("worker_exited", request_id=self._logged_for, how=how)
+        self.ending = True
+        self._fail_start(f"Runtime.ExitError: {how}")
+        invocation, self._invocation = self._invocation, None
+        if invocation is not None:
+            # only now, so that what may be tried again is never still being worked on
+            failed = self._verdict(invocation) if self._verdict else invocation.exited(how)
+            invocation.settle(replace(failed, logs=tail))
+        self._ended.set()
+        self._owner.ended(self)
+
+    async def _close(self) -> None:
+        self._cancel_timer()
+        if self._logs is not None:
+            self._logs.close()
+            self._logs = None
+        await self._api.server.close()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

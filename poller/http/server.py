@@ -1,0 +1,242 @@
+"""The server's side of HTTP/1.1, small: one request at a time on a connection, an answer whenever somebody gives it.
+
+It exists because a library's server costs several times the rest of an invocation, and it serves programs we know, on
+the machine itself. It decides how bytes are framed; it knows nothing of paths. A client may wait for its answer
+without end, and nothing here has a timeout: who answers decides how long that takes.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Protocol, cast
+
+from poller.http.parser import ParseError, RequestParser
+from poller.http.reply import Headers
+
+
+class _Parser(Protocol):
+    def feed_data(self, data: bytes) -> None: ...
+    def get_method(self) -> bytes: ...
+    def should_keep_alive(self) -> bool: ...
+
+
+NewRequestParser = Callable[["ServerConnection"], _Parser]
+
+new_request_parser: NewRequestParser
+PARSE_ERRORS: tuple[type[Exception], ...]
+try:
+    import httptools
+except ImportError:
+    new_request_parser, PARSE_ERRORS = cast("NewRequestParser", RequestParser), (ParseError,)
+else:
+    new_request_parser = cast("NewRequestParser", httptools.HttpRequestParser)
+    PARSE_ERRORS = (ParseError, httptools.HttpParserError, httptools.HttpParserUpgrade)
+
+MAX_HEAD_BYTES = RequestParser.longest_line
+"""Of everything that is not body."""
+MAX_FRAMING_PER_BYTE = 8
+"""A chunk of one byte is framed by five."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+
+
+class Request:
+    """One request, and the one answer it gets."""
+
+    __slots__ = ("_connection", "body", "complete", "headers", "method", "on_lost", "oversized", "target")
+
+    def __init__(self, connection: "ServerConnection", method: str, target: str, headers: Headers, body: bytes) -> None:
+        self._connection: ServerConnection | None = connection
+        self.method = method
+        self.target = target
+        """Path and query as they came."""
+        self.headers = headers
+        """Trailers among them."""
+        self.body = body
+        self.oversized = False
+        """The body was larger than the server takes, and was not kept."""
+        self.complete = True
+        """False: the connection ended within the body. There is nobody left to answer."""
+        self.on_lost: Callable[[], None] | None = None
+        """Called when the client has gone without waiting for its answer."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for an answer any more. Asks the socket, since the loop may not have heard of it yet."""
+        return self._connection is None or self._connection.stale()
+
+    def answer(self, status: int, body: bytes = b"", headers: str = "") -> None:
+        """Answer, once. `headers`: whole lines. Somebody who has gone is answered into the void."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.answer(status, body, headers)
+
+    def lost(self) -> None:
+        """For the connection: its client has gone."""
+        self._connection = None
+        if self.on_lost is not None:
+            self.on_lost()
+
+
+Handler = Callable[[Request], None]
+"""Takes a request and answers it, now or later. Told of one whose body was cut, too."""
+
+
+class ServerConnection(asyncio.Protocol):
+    """Made by the server for each client."""
+
+    def __init__(self, server: "HttpServer", parser: NewRequestParser) -> None:
+        self._server = server
+        self._sink: dict[bytes, bytes] = {}
+        self._body = bytearray()
+        self._request: Request | None = None
+        self._transport: asyncio.Transport | None = None
+        self._reset()
+        self.on_header = self._sink.__setitem__
+        self._parser: _Parser | None = parser(self)
+
+    def _reset(self) -> None:
+        self._target = b""
+        self._started = self._oversized = self._wrong = False
+        self._received = self._size = 0
+
+    # asyncio calls these
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        assert self._parser is not None
+        self._received += len(data)
+        try:
+            self._parser.feed_data(data)
+        except PARSE_ERRORS:
+            self._refuse()
+            return
+        if self._wrong or self._received - self._size > MAX_HEAD_BYTES + self._size * MAX_FRAMING_PER_BYTE:
+            self._refuse()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self._transport = None
+        self._server.closed(self)
+        request, self._request = self._request, None
+        if request is not None:
+            request.lost()
+        elif self._started:
+            cut = self._take()
+            cut.complete = False
+            cut.lost()
+            self._server.handler(cut)
+        # each holds the other; without this they wait for the garbage collector
+        self._parser = None
+
+    # the parser calls these
+
+    def on_message_begin(self) -> None:
+        # a second request before the answer to the first: no client we serve does that
+        self._wrong = self._wrong or self._request is not None
+        self._started = False
+
+    def on_url(self, url: bytes) -> None:
+        self._target += url
+
+    def on_headers_complete(self) -> None:
+        self._started = True
+        if self._sink.get(b"Expect", self._sink.get(b"expect", b"")).lower() == b"100-continue":
+            assert self._transport is not None
+            self._transport.write(CONTINUE)
+
+    def on_body(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._server.max_body:
+            # read to its end all the same: a client that is cut while it sends never hears why
+            self._oversized = True
+            self._body.clear()
+        else:
+            self._body += piece
+
+    def on_message_complete(self) -> None:
+        if self._wrong:
+            return
+        assert self._parser is not None
+        self._keep_alive = self._parser.should_keep_alive()
+        request = self._request = self._take()
+        self._server.handler(request)
+
+    def _take(self) -> Request:
+        method = self._parser.get_method().decode("latin-1") if self._parser else ""
+        target = self._target.decode("latin-1")
+        request = Request(self, method, target, Headers(self._sink.copy()), bytes(self._body))
+        request.oversized = self._oversized
+        self._sink.clear()
+        self._body.clear()
+        self._reset()
+        return request
+
+    # a request and the server call these
+
+    def answer(self, status: int, body: bytes, headers: str) -> None:
+        self._request = None
+        if self._transport is None:
+            return
+        closing = "" if self._keep_alive else "connection: close\r\n"
+        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-length: {len(body)}\r\n{closing}{headers}\r\n"
+        self._transport.write(head.encode("latin-1") + body)
+        if not self._keep_alive:
+            self._transport.close()
+
+    def stale(self) -> bool:
+        """Whether something can be read though an answer is due: the other side has closed, or is out of step."""
+        if self._transport is None:
+            return True
+        probe = select.poll()
+        probe.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(probe.poll(0))
+
+    def abort(self) -> None:
+        """Close now."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _refuse(self) -> None:
+        assert self._transport is not None
+        self._started = False
+        self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self._transport.close()
+
+
+class HttpServer:
+    """Listens on one address."""
+
+    def __init__(self, handler: Handler, max_body: int, parser: NewRequestParser = new_request_parser) -> None:
+        """`max_body`: most bytes of a request's body that are kept."""
+        self.handler = handler
+        self.max_body = max_body
+        self._parser = parser
+        self._connections: set[ServerConnection] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+        """Where it listens."""
+
+    async def listen(self, host: str, port: int) -> None:
+        """Raises OSError. Port 0: any free one."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: ServerConnection(self, self._parser), host, port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def opened(self, connection: ServerConnection) -> None:
+        self._connections.add(connection)
+
+    def closed(self, connection: ServerConnection) -> None:
+        self._connections.discard(connection)
+
+    async def close(self) -> None:
+        """Stop listening, and close what is open."""
+        server, self._server = self._server, None
+        for connection in list(self._connections):
+            connection.abort()
+        if server is not None:
+            server.close()
+            await server.wait_closed()

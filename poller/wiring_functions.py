@@ -1,0 +1,170 @@
+"""The functions' part of the wiring: each is built for the first mapping that uses it, and closed after the last.
+
+Also says how one behind a URL is asked, secured and authorized.
+"""
+
+import asyncio
+import base64
+import os
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import TypeAlias
+
+from poller import telemetry
+from poller.aws.credentials import CredentialSource, open_session
+from poller.aws.proxies import proxy_for
+from poller.aws.transports import Borrowed, Transports
+from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
+from poller.configuration.functions import WebConfig
+from poller.functions.http import HttpFunction
+from poller.functions.lambda_api import LambdaFunction
+from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
+from poller.functions.step_functions import StepFunctionsFunction
+from poller.http import TlsFiles
+from poller.ports import Function
+from poller.runtime.slots import Slots
+from poller.wiring_runtime import Runtimes
+
+Key: TypeAlias = tuple[FunctionConfig, str]
+"""What is called, and from which region; one that runs here has one set of workers for all of them."""
+
+
+class Functions:
+    """Shared by all mappings."""
+
+    def __init__(self, transports: Transports) -> None:
+        self._transports = transports
+        self._runtimes = Runtimes()
+        self._built: dict[Key, tuple[Function, Borrowed]] = {}
+        self._users: Counter[Key] = Counter()
+        self._slots: dict[tuple[str, AwsSettings], Slots] = {}
+
+    async def take(self, mapping: EventSourceMapping) -> Function:
+        """For one more mapping. Raises EnvironmentProblem and ConfigurationError."""
+        key = _key(mapping)
+        if key not in self._built:
+            transports = self._transports.borrow()
+            self._built[key] = await self._build(mapping, transports), transports
+        self._users[key] += 1
+        return self._built[key][0]
+
+    async def _build(self, mapping: EventSourceMapping, transports: Borrowed) -> Function:
+        config = mapping.function
+        if config.type == "runtime":
+            return await self._runtimes.build(mapping)
+        if config.type == "lambda":
+            return await lambda_function(config, mapping.region, transports)
+        if config.type == "step_functions":
+            return await step_functions(config, mapping.region, transports)
+        return web_function(config, os.environ)
+
+    async def give_back(self, mapping: EventSourceMapping) -> None:
+        """One mapping less; the last one closes it."""
+        key = _key(mapping)
+        self._users[key] -= 1
+        if not self._users[key]:
+            function, transports = self._built.pop(key)
+            await function.close()
+            await transports.close()
+
+    def slots(self, config: FunctionConfig) -> Slots:
+        """By the key of the function and not by its parameters: the limit holds while mappings change from one set of
+        them to another, and is the newest one's.
+        """
+        slots = self._slots.setdefault((config.key, config.aws), Slots(config.concurrency))
+        if slots.limit != config.concurrency:
+            slots.resize(config.concurrency)
+        return slots
+
+    def refresh(self) -> None:
+        """Secrets may have changed."""
+        for function, _ in self._built.values():
+            function.refresh()
+
+    async def close(self) -> None:
+        """Close them all; transports belong to whoever made them."""
+        await asyncio.gather(*(function.close() for function, _ in self._built.values()))
+        self._runtimes.close()
+
+
+def _key(mapping: EventSourceMapping) -> Key:
+    return mapping.function, "" if mapping.function.type == "runtime" else mapping.region
+
+
+async def lambda_function(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
+    """In the mapping's region, unless the configuration says otherwise: Lambda itself knows nothing else."""
+    assert config.function_name is not None
+    return LambdaFunction(
+        config.key,
+        await transports.get(config.aws, config.region or region),
+        function_name=config.function_name,
+        qualifier=config.qualifier,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        rie=config.rie,
+        invocation_type=config.invocation_type,
+        log_type=config.log_type,
+    )
+
+
+async def step_functions(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
+    """An Express workflow, in its ARN's region unless an endpoint applies."""
+    assert config.state_machine_arn is not None
+    return StepFunctionsFunction(
+        config.key,
+        await transports.get(config.aws, config.region or region),
+        state_machine_arn=config.state_machine_arn,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+    )
+
+
+def web_function(config: FunctionConfig, environ: Mapping[str, str]) -> Function:
+    """Call it inside the running loop. `environ` says whether a proxy applies."""
+    web = config.web
+    assert web is not None
+    proxy = proxy_for(web.url, environ)
+    if proxy is not None:
+        telemetry.logger().info("transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies")
+    return HttpFunction(
+        config.key,
+        web.url,
+        _requests(config, web),
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        proxy=proxy,
+        tls=tls_files(web),
+        aws=config.type == "function_url" or web.sigv4 is not None,
+    )
+
+
+def tls_files(web: WebConfig) -> TlsFiles:
+    """As the HTTP client takes them."""
+    paths = (web.ca_bundle, web.client_certificate, web.client_key)
+    return TlsFiles(*(str(path) if path else None for path in paths))
+
+
+def _requests(config: FunctionConfig, web: WebConfig) -> Requests:
+    headers = partial(_headers, web)
+    if web.sigv4 is not None:
+        service, region = web.sigv4.service, web.sigv4.region
+        time = asyncio.get_running_loop().time
+        credentials = CredentialSource(partial(open_session, config.aws, region), time)
+        return SignedRequests(config.key, web.url, headers, credentials, service=service, region=region)
+    signature = None
+    if web.hmac is not None:
+        own = web.hmac
+        signature = Hmac(own.secret.read, own.header, own.timestamp_header, own.algorithm)
+    return PlainRequests(config.key, web.url, headers, signature)
+
+
+def _headers(web: WebConfig) -> Mapping[str, str]:
+    """Every header that is the same for each request, secrets as they are now."""
+    headers = {name: value.read() for name, value in web.headers.items()}
+    if web.bearer_token is not None:
+        headers["Authorization"] = f"Bearer {web.bearer_token.read()}"
+    if web.basic_auth is not None:
+        pair = f"{web.basic_auth.username.read()}:{web.basic_auth.password.read()}"
+        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode('utf-8')).decode('ascii')}"
+    return headers

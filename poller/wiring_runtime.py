@@ -1,0 +1,71 @@
+"""Functions that run here: from their configuration to workers, and what all of them share."""
+
+import importlib.util
+import random
+
+from poller import telemetry
+from poller.configuration import EventSourceMapping, FunctionConfig
+from poller.configuration.functions import BOOTSTRAP, RuntimeConfig
+from poller.errors import EnvironmentProblem
+from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction
+from poller.functions.runtime_api.process import interpreter_command
+
+
+class Runtimes:
+    """Builds them. One function each for all mappings and regions: it has one set of workers, or one address."""
+
+    def __init__(self) -> None:
+        self._guard = Guard()
+
+    async def build(self, mapping: EventSourceMapping) -> RuntimeFunction | SharedRuntimeFunction:
+        """Raises EnvironmentProblem for what this machine does not have."""
+        config = mapping.function
+        runtime = config.runtime
+        assert runtime is not None
+        settings = _settings(config, runtime, mapping)
+        log = telemetry.logger(function=config.key)
+        if runtime.runtime_listen is not None:
+            shared = SharedRuntimeFunction(settings, log)
+            host, _, port = runtime.runtime_listen.rpartition(":")
+            await shared.open(host.strip("[]"), int(port))
+            return shared
+        function = RuntimeFunction(settings, self._guard, log, random.random)
+        function.start()
+        return function
+
+    def close(self) -> None:
+        """After every function was closed."""
+        self._guard.close()
+
+
+def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSourceMapping) -> RuntimeSettings:
+    partition, region, account = mapping.event_source_arn.split(":")[1], mapping.region, mapping.source.account
+    return RuntimeSettings(
+        name=config.key,
+        function_arn=config.function_arn or f"arn:{partition}:lambda:{region}:{account}:function:{config.key}",
+        region=region,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        concurrency=config.concurrency or 1,
+        command=() if runtime.runtime_listen else _command(config.key, runtime),
+        code=runtime.code,
+        handler=runtime.handler or "",
+        environment=lambda: {name: value.read() for name, value in runtime.environment.items()},
+        memory_size=runtime.memory_size,
+        init_timeout=runtime.init_timeout_seconds,
+        minimum_workers=runtime.minimum_workers,
+        idle_timeout=runtime.idle_timeout_seconds,
+    )
+
+
+def _command(key: str, runtime: RuntimeConfig) -> tuple[str, ...]:
+    if runtime.command:
+        return runtime.command
+    if runtime.handler is None:
+        assert runtime.code is not None
+        return (str(runtime.code / BOOTSTRAP),)
+    if importlib.util.find_spec("awslambdaric") is None:
+        raise EnvironmentProblem(
+            f"function {key}: awslambdaric, which runs Python handlers, is not installed; pip install 'poller[runtime]'"
+        )
+    return interpreter_command(runtime.handler)

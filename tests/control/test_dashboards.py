@@ -1,0 +1,93 @@
+"""The dashboard and the alert rules name metrics, labels and values that there are."""
+
+import json
+import re
+from itertools import chain
+from pathlib import Path
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from poller.control.metrics import exposition
+from poller.runtime.status import Account, Lag, MappingState
+from tests.control.samples import a_daemon, a_mapping
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+DASHBOARD = json.loads((DEPLOY / "grafana/poller.json").read_text())
+RULES = [
+    rule
+    for group in yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+SELECTOR = re.compile(r"([a-z_]+)(?:\{([^}]*)\})?")
+OF_PROMETHEUS = {"job", "instance"}
+
+
+def exposed() -> dict[str, set[str]]:
+    """Every sample with its labels, of a mapping of which everything is known."""
+    account = Account(polled=3, delivered=2)
+    account.count_invocation("succeeded", 2, 0.1)
+    mapping = a_mapping(account=account, lag=lambda: Lag(1, 2.0, 3.0, 4.0))
+    body, _ = exposition(a_daemon(mapping, aws_requests={("sqs", "ReceiveMessage", "ok"): 1}), "")
+    samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(body.decode()))
+    found: dict[str, set[str]] = {}
+    for sample in samples:
+        found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+EXPRESSIONS += [rule["expr"] for rule in RULES]
+SAMPLES = exposed()
+
+
+def test_every_metric_and_label_that_is_asked_for_is_exposed():
+    asked = [
+        found
+        for text in EXPRESSIONS
+        for found in SELECTOR.findall(text)
+        if found[0].startswith(("poller_", "process_"))
+    ]
+    assert len(asked) > 30
+    for name, labels in asked:
+        assert name in SAMPLES, name
+        assert set(re.findall(r"(\w+)\s*[=!]", labels)) <= SAMPLES[name] | OF_PROMETHEUS, name
+
+
+def test_every_grouping_is_by_labels_the_metrics_have():
+    known = set().union(*SAMPLES.values()) | OF_PROMETHEUS
+    grouped = [
+        label for text in EXPRESSIONS for group in re.findall(r"by \(([^)]*)\)", text) for label in group.split(", ")
+    ]
+    assert grouped
+    assert set(grouped) <= known
+
+
+def test_every_state_asked_for_is_one():
+    states = {state for text in EXPRESSIONS for state in re.findall(r'state="(\w+)"', text)}
+    assert states
+    assert states <= {state.value for state in MappingState}
+
+
+def test_every_alert_says_what_happened_and_what_to_do():
+    names = [rule["alert"] for rule in RULES]
+    assert len(set(names)) == len(names)
+    for rule in RULES:
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"].keys() == {"summary", "description"}
+
+
+def test_every_counter_of_lost_or_given_up_records_has_an_alert():
+    text = " ".join(rule["expr"] for rule in RULES)
+    for word in ("expired", "dropped", "on_failure_destination_delivered", "filtered_not_json", "delete_failed"):
+        assert f"poller_{word}_events_total" in text
+
+
+def test_no_two_panels_overlap():
+    cells = [
+        (x, y)
+        for panel in DASHBOARD["panels"]
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(set(cells)) == len(cells)

@@ -1,0 +1,114 @@
+"""An ordinary Lambda handler in Python, run by Lambda's own client of the Runtime API."""
+
+import importlib.util
+import json
+
+import pytest
+
+from poller.functions.runtime_api.process import interpreter_command
+from poller.policy.response import Failed, NotInvoked, Succeeded
+from tests.functions.runtime.workers import ARN, PATIENCE, Log, function
+
+pytestmark = [
+    pytest.mark.real_time,
+    pytest.mark.skipif(
+        importlib.util.find_spec("awslambdaric") is None, reason="pip install 'poller[runtime]' (or awslambdaric)"
+    ),
+]
+
+HANDLER = """
+import logging, os, sys
+
+class OutOfStock(Exception):
+    pass
+
+def handler(event, context):
+    print("got", event)
+    logging.getLogger().warning("thinking")
+    if event.get("raise"):
+        raise OutOfStock("none left")
+    if event.get("exit"):
+        sys.exit(3)
+    return {
+        "remaining": context.get_remaining_time_in_millis(),
+        "request_id": context.aws_request_id,
+        "arn": context.invoked_function_arn,
+        "name": context.function_name,
+        "memory": context.memory_limit_in_mb,
+        "trace": os.environ["_X_AMZN_TRACE_ID"],
+        "text": "ümlaut",
+    }
+"""
+
+
+def python(tmp_path, code=HANDLER, handler="app.handler", **changed):
+    (tmp_path / "app.py").write_text(code)
+    return function(
+        changed.pop("log", Log()), command=interpreter_command(handler), handler=handler, code=tmp_path, **changed
+    )
+
+
+async def test_a_handler_finds_its_context_and_its_answer_is_the_outcome(tmp_path):
+    log = Log()
+    async with python(tmp_path, log=log) as running:
+        outcome = await running.invoke(b'{"number": 1}', "Root=1-a-b")
+    assert isinstance(outcome, Succeeded)
+    answer = json.loads(outcome.body)
+    assert 0 < answer.pop("remaining") <= PATIENCE * 1000
+    assert answer == {
+        "request_id": outcome.request_id,
+        "arn": ARN,
+        "name": "f",
+        "memory": "128",
+        "trace": "Root=1-a-b",
+        "text": "ümlaut",
+    }
+    first, second = log.lines(request_id=outcome.request_id)
+    assert first == "got {'number': 1}"
+    assert second.endswith("thinking")
+
+
+async def test_an_exception_has_failed_with_its_type_and_message_and_log(tmp_path):
+    async with python(tmp_path) as running:
+        outcome = await running.invoke(b'{"raise": true}')
+        assert isinstance(await running.invoke(b"{}"), Succeeded)
+    assert isinstance(outcome, Failed)
+    assert outcome.detail == "OutOfStock: none left"
+    assert "Traceback" in outcome.logs
+
+
+async def test_a_handler_that_exits_has_failed_and_is_replaced(tmp_path):
+    async with python(tmp_path) as running:
+        outcome = await running.invoke(b'{"exit": true}')
+        assert isinstance(await running.invoke(b"{}"), Succeeded)
+    assert isinstance(outcome, Failed)
+    assert outcome.detail.endswith("Error: Runtime exited with error: exit status 3")
+
+
+@pytest.mark.parametrize(
+    ("code", "handler", "why"),
+    [
+        ("import nothing_of_this_name", "app.handler", "Runtime.ImportModuleError: Unable to import module 'app'"),
+        ("", "app.handler", "Runtime.HandlerNotFound: Handler 'handler' missing on module 'app'"),
+        ("(", "app.handler", "Runtime.UserCodeSyntaxError: Syntax error in module 'app'"),
+        ("1 / 0", "app.handler", "ZeroDivisionError: division by zero"),
+    ],
+)
+async def test_code_that_cannot_be_loaded_was_not_invoked_and_says_why(tmp_path, code, handler, why):
+    async with python(tmp_path, code, handler) as running:
+        outcome = await running.invoke(b"{}")
+    assert isinstance(outcome, NotInvoked)
+    assert outcome.code == "init_failed"
+    assert outcome.detail.startswith(why)
+
+
+async def test_a_response_over_the_limit_has_failed_and_the_handler_stays(tmp_path):
+    code = "import os\ndef handler(event, context):\n    return [os.getpid(), 'x' * event['size']]\n"
+    async with python(tmp_path, code) as running:
+        [before, _] = json.loads((await running.invoke(b'{"size": 1}')).body)
+        outcome = await running.invoke(b'{"size": 7000000}')
+        after = await running.invoke(b'{"size": 6000000}')
+    assert isinstance(outcome, Failed)
+    assert outcome.detail.startswith("Function.ResponseSizeTooLarge")
+    assert isinstance(after, Succeeded)
+    assert isinstance(before, int)
