@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from poller.configuration.arns import parse_source
 from poller.errors import AnswerLost, ServiceError
 from poller.runtime.status import ReasonCode
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
@@ -25,8 +24,7 @@ class FanOutWorld(StreamWorld):
         self.consumer = self.fan_out.register(self.stream, "c")
 
     def mapping(self, **parameters):
-        source = parse_source(parameters.pop("arn", self.consumer))
-        return super().mapping(**{"event_source_arn": source.arn, "source": source} | parameters)
+        return super().mapping(**{"event_source_arn": self.consumer} | parameters)
 
     def fill(self, count):
         for _ in range(count):
@@ -244,7 +242,7 @@ async def test_latest_begins_at_the_mapping_s_start_with_a_consumer_too():
 async def test_a_mapping_changes_between_polling_and_being_pushed_and_keeps_its_position():
     world = FanOutWorld()
     for arn in (world.stream.arn, world.consumer, world.stream.arn, world.consumer):
-        life = StreamLife(world, world.mapping(arn=arn))
+        life = StreamLife(world, world.mapping(event_source_arn=arn))
         world.fill(10)
         await world.until_done()
         await asyncio.sleep(20)

@@ -131,7 +131,7 @@ class StreamWorld:
             "name": "m",
             "uuid": "u",
             "event_source_arn": self.stream.arn,
-            "source": parse_source(self.stream.arn),
+            "source": parse_source(parameters.get("event_source_arn", self.stream.arn)),
             "function": function,
             "batch_size": 100,
             "on_failure_destination": self.failed.arn if destination else None,
