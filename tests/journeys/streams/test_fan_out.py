@@ -78,12 +78,12 @@ async def test_aggregates_are_always_taken_apart():
 async def test_a_subscription_is_renewed_every_five_minutes_without_gap_or_duplicate():
     world = FanOutWorld()
     life = StreamLife(world, world.mapping())
-    await world.trickle(3600)
+    await world.trickle(1250)
     await world.until_done()
     await life.end()
     world.check()
     assert world.ledger.repeated() == set()
-    assert world.fan_out.opened == 13
+    assert world.fan_out.opened == 5
     assert max(entry.succeeded[0] - entry.put for entry in world.ledger.entries.values()) < 1
 
 
@@ -102,7 +102,7 @@ async def test_a_quiet_shard_goes_on_from_where_the_service_said():
 async def test_crashes_around_the_renewal_lose_nothing(life_seconds):
     world = FanOutWorld()
     world.function.delay = 0.2
-    producing = asyncio.create_task(world.trickle(1200, every=1.7))
+    producing = asyncio.create_task(world.trickle(1000, every=2.3))
     while not producing.done():
         life = StreamLife(world, world.mapping(batch_size=5, parallelization_factor=3))
         await asyncio.sleep(life_seconds)
