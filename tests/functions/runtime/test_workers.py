@@ -258,7 +258,7 @@ async def test_lines_are_logged_in_order_with_the_invocation_they_belong_to_and_
         second = await running.invoke(event("say", lines=["three"]))
         await invoked(running, "echo")
     lines = log.lines(request_id=first.request_id)
-    assert [line[:8] for line in lines[:5]] == ["one", "two", "xxxxxxxx", "ümlaut", "answered"]
+    assert [line[:8] for line in lines] == ["one", "two", "xxxxxxxx", "ümlaut"]
     assert len(lines[2]) < 8200
     assert log.lines(request_id=second.request_id)[0] == "three"
 
