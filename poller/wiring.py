@@ -19,7 +19,7 @@ from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
 from poller.ports import Source, StateStore
 from poller.runtime.admission import Admission
-from poller.runtime.lane import LaneContext
+from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
@@ -109,6 +109,7 @@ class Wiring:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
+        own = Memory(mapping.max_bytes_in_flight, self._memory)
         function = await self._functions.take(mapping)
         return LaneContext(
             function=function,
@@ -120,7 +121,7 @@ class Wiring:
                 SHORTEST_RECEIVE if mapping.source.kind == "sqs" else 0.0,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance),
+            admission=Admission(stop, pace, own, status, chance, breaker=self._functions.breaker(mapping, chance)),
             status=status,
             chance=chance,
             log=log,

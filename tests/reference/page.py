@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from poller.configuration import read_functions
 from poller.configuration.function_models import TYPES, _Common
 from poller.configuration.parameters import APPLIES, OWN, REFUSED, WrittenMapping
 from poller.configuration.settings import Settings
@@ -36,7 +35,6 @@ KINDS = {"sqs": "SQS", "kinesis": "Kinesis", "dynamodb": "DynamoDB", "documentdb
 COLUMNS = "| key | type | default | what |\n|---|---|---|---|"
 COLUMNS_OF_MAPPINGS = "| key | for | type | default | what |\n|---|---|---|---|---|"
 SUPPORTED = ("sqs", "kinesis", "dynamodb")
-LATER_KEYS = getattr(read_functions, "LATER_KEYS", ())
 
 
 def page() -> str:
@@ -49,7 +47,7 @@ def page() -> str:
             table(COLUMNS, map(str, rows(Settings))),
             "## functions\n",
             FUNCTIONS,
-            table(COLUMNS, (str(row) for row in rows(_Common) if row.key not in LATER_KEYS)),
+            table(COLUMNS, (str(row) for row in rows(_Common))),
             *(part for kind in TYPES for part in function(kind)),
             "## event_source_mappings\n",
             "A list. Parameters of `CreateEventSourceMapping`, with AWS's names, ranges and defaults:\n",
@@ -67,7 +65,7 @@ def table(head: str, lines: Iterable[str]) -> str:
 
 
 def function(kind: str) -> list[str]:
-    found = [row for row in rows(TYPES[kind], leave_out=(*COMMON, "type")) if row.key.split(".")[0] not in LATER_KEYS]
+    found = list(rows(TYPES[kind], leave_out=(*COMMON, "type")))
     return [f"`type: {kind}`\n", table(COLUMNS, map(str, found))]
 
 
