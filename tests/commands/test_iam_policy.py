@@ -18,6 +18,7 @@ from poller.configuration.functions import SigV4, WebConfig
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
+CONSUMER = f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/clicks/consumer/count:1700000000"
 STATE_MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
 PREFIXES = {"dynamodbstreams": "dynamodb", "stepfunctions": "states"}
 """Where IAM's name of a service is not the SDK's."""
@@ -85,6 +86,13 @@ def stream(**keys):
     }
 
 
+def test_a_consumer_is_subscribed_with_and_its_stream_read(tmp_path):
+    [policy] = of(tmp_path, stream(event_source_arn=CONSUMER)).values()
+    found = statements(policy)
+    assert found["Consumers"] == (["kinesis:SubscribeToShard"], [CONSUMER])
+    assert found["Streams"][1] == [CONSUMER.partition("/consumer/")[0]]
+
+
 def telling(arn):
     return {"destination_config": {"on_failure": {"destination": arn}}}
 
@@ -97,6 +105,7 @@ def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
         stream(**telling(f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed")),
         stream(name="b", function_name="b", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
         stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
+        stream(name="p", function_name="p", event_source_arn=CONSUMER),
         {"name": "t", "event_source_arn": table, "function_name": "flow", "starting_position": "LATEST"},
         functions={"flow": {"type": "step_functions", "state_machine_arn": STATE_MACHINE}},
     )
