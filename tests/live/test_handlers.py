@@ -206,6 +206,7 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_is_back_and_the_batch_is
 
 
 @AWSLAMBDARIC
+@pytest.mark.slow
 async def test_runtimes_that_somebody_else_starts_ask_for_their_events_and_may_come_and_go(tmp_path):
     async with account() as (aws, watched, url):
         queue, port, seen = queue_of(aws, url, "q"), free_port(), tmp_path / "seen"
