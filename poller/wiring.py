@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ class Wiring:
         self._limits = limits or ReadLimits()
         self._memory = Memory(max_bytes_in_flight)
         self._functions = Functions(transports)
+        self._undeleted: dict[str, OrderedDict[str, bool]] = {}
+        """By the mapping's uuid: messages that are done with, and not to be delivered by its next run either."""
         self._building = asyncio.Lock()
         self._traces = traces
 
@@ -135,6 +138,7 @@ class Wiring:
             chance=context.chance,
             log=context.log,
             filtering=await _filtering(mapping, transports),
+            undeleted=self._undeleted.setdefault(mapping.uuid, OrderedDict()),
         )
         return SqsSource(partition)
 

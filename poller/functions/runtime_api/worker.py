@@ -196,7 +196,7 @@ class Worker:
         self._invocation = None
         if isinstance(outcome, Failed) and self._logs is not None:
             self._logs.drain()
-            outcome = replace(outcome, logs=self._logs.tail)
+            outcome = replace(outcome, logs=self._logs.tail or None)
         invocation.settle(outcome)
 
     def init_failed(self, error_type: str, message: str) -> bool:
@@ -249,7 +249,7 @@ class Worker:
         if invocation is not None:
             # only now, so that what may be tried again is never still being worked on
             failed = self._verdict(invocation) if self._verdict else invocation.exited(how)
-            invocation.settle(replace(failed, logs=tail))
+            invocation.settle(replace(failed, logs=tail or None))
         self._ended.set()
         self._owner.ended(self)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -182,8 +183,9 @@ async def test_an_answer_too_large_has_failed_and_the_worker_stays():
             "Runtime.InitTimeout: it did not ask for an invocation within 0.3 s of its start",
         ),
         ({"command": ("/no/such/program",)}, "Runtime.InvalidEntrypoint: /no/such/program: No such file or directory"),
+        ({"code": Path("/no/such/folder")}, "Runtime.InvalidWorkingDir: /no/such/folder is no directory"),
     ],
-    ids=["exits", "says so", "hangs", "is not there"],
+    ids=["exits", "says so", "hangs", "is not there", "is nowhere"],
 )
 async def test_what_cannot_start_was_not_invoked_and_is_tried_again_with_back_off(changed, why):
     log = Log()
