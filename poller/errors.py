@@ -74,7 +74,7 @@ class StateError(PollerError):
 
 
 class IteratorExpired(PollerError):
-    """A shard iterator is too old to read on with: get a new one after the last record read."""
+    """A shard iterator is too old to read on with, or a subscription is over: get a new one behind what was read."""
 
 
 class PositionTrimmed(PollerError):

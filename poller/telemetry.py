@@ -45,6 +45,8 @@ bound):
 | worker_killed | warning | an invocation ran out of time, and its process is ended |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
+| circuit_opened | warning | a function could not be invoked again and again; only a probe is let through now and then |
+| circuit_closed | warning | the function can be invoked again |
 | function_logs | debug | the end of the log of an invocation, where the function is asked for it |
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
 | delete_failed | warning | messages that are done with could not be deleted yet |

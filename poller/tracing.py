@@ -34,6 +34,7 @@ from opentelemetry.trace import (
 
 from poller import __version__
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded
+from poller.policy.trace_header import parse_trace_header
 from poller.ports import Delivery, Function, Lane, Partition, Source
 from poller.record import Page, Record
 
@@ -44,7 +45,6 @@ MOST_LINKS = 128
 FLUSH_SECONDS = 3.0
 """For what is left at the end: traces must not hold a stop up."""
 
-_XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?;Parent=([0-9a-f]{16})(?:;|$)")
 _W3C = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
@@ -250,11 +250,8 @@ def _traceparents(records: Sequence[Record]) -> Iterator[str | None]:
 
 def parse_xray(header: str) -> SpanContext | None:
     """What `Root=1-…;Parent=…;Sampled=1` names; None where it names no parent."""
-    found = _XRAY.match(header)
-    if found is None:
-        return None
-    sampled = TraceFlags.DEFAULT if "Sampled=0" in header else TraceFlags.SAMPLED
-    return _context(found[1] + found[2], found[3], sampled)
+    found = parse_trace_header(header)
+    return None if found is None else _context(found.trace_id, found.span_id, int(found.sampled))
 
 
 def parse_w3c(traceparent: str) -> SpanContext | None:

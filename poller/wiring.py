@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
 from poller.ports import Source, StateStore
 from poller.runtime.admission import Admission
-from poller.runtime.lane import LaneContext
+from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
@@ -73,6 +74,8 @@ class Wiring:
         self._limits = limits or ReadLimits()
         self._memory = Memory(max_bytes_in_flight)
         self._functions = Functions(transports)
+        self._undeleted: dict[str, OrderedDict[str, bool]] = {}
+        """By the mapping's uuid: messages that are done with, and not to be delivered by its next run either."""
         self._building = asyncio.Lock()
         self._traces = traces
 
@@ -106,6 +109,7 @@ class Wiring:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
+        own = Memory(mapping.max_bytes_in_flight, self._memory)
         function = await self._functions.take(mapping)
         return LaneContext(
             function=function,
@@ -117,7 +121,7 @@ class Wiring:
                 SHORTEST_RECEIVE if mapping.source.kind == "sqs" else 0.0,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance),
+            admission=Admission(stop, pace, own, status, chance, breaker=self._functions.breaker(mapping, chance)),
             status=status,
             chance=chance,
             log=log,
@@ -134,6 +138,7 @@ class Wiring:
             chance=context.chance,
             log=context.log,
             filtering=await _filtering(mapping, transports),
+            undeleted=self._undeleted.setdefault(mapping.uuid, OrderedDict()),
         )
         return SqsSource(partition)
 

@@ -22,7 +22,9 @@ from poller.functions.lambda_api import LambdaFunction
 from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
 from poller.functions.step_functions import StepFunctionsFunction
 from poller.http import TlsFiles
+from poller.policy.backoff import Chance
 from poller.ports import Function
+from poller.runtime.breaker import Breaker
 from poller.runtime.slots import Slots
 from poller.wiring_runtime import Runtimes
 
@@ -39,6 +41,7 @@ class Functions:
         self._built: dict[Key, tuple[Function, Borrowed]] = {}
         self._users: Counter[Key] = Counter()
         self._slots: dict[tuple[str, AwsSettings], Slots] = {}
+        self._breakers: dict[Key, Breaker] = {}
 
     async def take(self, mapping: EventSourceMapping) -> Function:
         """For one more mapping. Raises EnvironmentProblem and ConfigurationError."""
@@ -64,6 +67,7 @@ class Functions:
         key = _key(mapping)
         self._users[key] -= 1
         if not self._users[key]:
+            self._breakers.pop(key, None)
             function, transports = self._built.pop(key)
             await function.close()
             await transports.close()
@@ -75,7 +79,12 @@ class Functions:
         slots = self._slots.setdefault((config.key, config.aws), Slots(config.concurrency))
         if slots.limit != config.concurrency:
             slots.resize(config.concurrency)
+        slots.keep_to(config.max_requests_per_second)
         return slots
+
+    def breaker(self, mapping: EventSourceMapping, chance: Chance) -> Breaker:
+        """One for all mappings; what is called differently is tried anew."""
+        return self._breakers.setdefault(_key(mapping), Breaker(chance))
 
     def refresh(self) -> None:
         """Secrets may have changed."""

@@ -24,6 +24,7 @@ ADAPTER = VALUES | {
     "poller.codec",
     "poller.telemetry",
     "poller.occasionally",
+    "poller.throttled",
     "poller.runtime.status",
 }
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
@@ -38,7 +39,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.policy": {"poller.record"},
     "poller.ports": VALUES | {"poller.policy"},
     # making it happen, without knowing where records come from or go
-    "poller.runtime": VALUES | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally"},
+    "poller.runtime": VALUES
+    | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally", "poller.throttled"},
     # adapters
     "poller.sources": ADAPTER,
     "poller.functions": ADAPTER,
@@ -52,6 +54,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration": {"poller.errors", "poller.policy"},
     "poller.telemetry": {"poller.errors"},
     "poller.occasionally": set(),
+    "poller.throttled": set(),
     "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
     "poller.control": {
         "poller.errors",

@@ -21,7 +21,7 @@ from botocore import exceptions as sdk
 from poller.aws.answers import retry_after
 from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import configured_endpoint
-from poller.aws.port import Operation, Reply
+from poller.aws.port import EventStream, Operation, Reply
 from poller.aws.retry import MAX_ATTEMPTS
 from poller.aws.sdk_session import BoundedSession, Limits, exchange_error, limits
 from poller.errors import CallError, NoCredentials, NotSent, ServiceError
@@ -70,6 +70,13 @@ class ReferenceTransport:
             raise exchange_error(error) from error
         metadata = answer["ResponseMetadata"]
         return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], answer["RawBody"])
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:  # noqa: ARG002  (the port's own)
+        """Not here: the SDK gives no events as they came, and speaks no HTTP/2."""
+        raise NotSent(
+            f"{operation.name} needs `transport: lean`, and goes through no proxy: name its endpoint in NO_PROXY, or "
+            "give the ARN of the stream itself, which is polled"
+        )
 
     async def close(self) -> None:
         """Close every client."""

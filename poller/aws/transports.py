@@ -13,7 +13,7 @@ from poller.aws.credentials import AwsSettings as CredentialSettings
 from poller.aws.credentials import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
-from poller.aws.port import Operation, Reply, Transport
+from poller.aws.port import EventStream, Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
 from poller.errors import AnswerLost, CallError, ServiceError
 
@@ -148,6 +148,16 @@ class Counted:
             raise
         self._count(operation, "ok")
         return reply
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        """See `Transport.subscribe`. Counted by how it began."""
+        try:
+            stream = await self._transport.subscribe(operation, body)
+        except CallError as error:
+            self._count(operation, _outcome(error))
+            raise
+        self._count(operation, "ok")
+        return stream
 
     def _count(self, operation: Operation, outcome: str) -> None:
         key = (operation.service, operation.name, outcome)

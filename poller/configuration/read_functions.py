@@ -29,13 +29,6 @@ from poller.configuration.tree import Node
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 
-LATER_KEYS = frozenset(
-    {
-        "max_requests_per_second",
-    }
-)
-"""Known, and nothing serves them yet."""
-
 
 def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig | None:
     """One entry of `functions`; None with everything wrong about it reported."""
@@ -45,8 +38,6 @@ def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> Fun
     foreign = {name: kinds for name in node.value if (kinds := types_with(name)) and kind not in kinds}
     for name, kinds in foreign.items():
         report.say(f"is for functions of type {_listed(kinds)}, and this one is {kind}; remove it", name)
-    for name in LATER_KEYS.intersection(node.value):
-        report.say("is not supported yet; remove it", name)
     if not is_name(key):
         report.say("is no name for a function; use letters, digits and any of _ . : $ -")
     model = report.validated(TYPES[kind], node.without(foreign))

@@ -7,6 +7,7 @@ the place of the old one, and a ConfigMap exchanges the directory that `..data` 
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 
 from poller.configuration.documents import SUFFIXES
@@ -17,8 +18,8 @@ STEP = 1000
 """Milliseconds between two looks of the watcher. Its default of 50 costs more than everything else an idle daemon does,
 and nobody waits for a configuration in milliseconds."""
 LOOK_ANYWAY = 30_000
-"""Milliseconds after which the content is compared though nothing was heard: file systems of other machines, and what
-changes between two watches, tell nobody."""
+"""Milliseconds after which the content is compared though nothing was heard: file systems of other machines tell
+nobody."""
 AGAIN = 5.0
 """Seconds until it is tried again after the watcher failed."""
 CONFIG_MAP_LINK = "..data"
@@ -85,26 +86,32 @@ async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) ->
     # imported here, because commands that only read need no watcher
     from watchfiles import awatch  # noqa: PLC0415
 
+    def look() -> None:
+        if reader.has_changed():
+            changed()
+
     while True:
         directories = await asyncio.to_thread(reader.directories)
+        # comes when the watch below is set up and waits: sees what changed before that
+        asyncio.get_running_loop().call_soon(look)
+        changes = awatch(
+            *directories,
+            watch_filter=lambda _, path: reader.matters(Path(path).name),
+            step=STEP,
+            debounce=2 * STEP,
+            rust_timeout=LOOK_ANYWAY,
+            yield_on_timeout=True,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
         try:
-            async for _ in awatch(
-                *directories,
-                watch_filter=lambda _, path: reader.matters(Path(path).name),
-                step=STEP,
-                debounce=2 * STEP,
-                rust_timeout=LOOK_ANYWAY,
-                yield_on_timeout=True,
-                recursive=False,
-                ignore_permission_denied=True,
-            ):
-                if await asyncio.to_thread(reader.has_changed):
-                    changed()
-                if await asyncio.to_thread(reader.directories) != directories:
-                    break
+            async with aclosing(changes):
+                async for _ in changes:
+                    if await asyncio.to_thread(reader.has_changed):
+                        changed()
+                    if await asyncio.to_thread(reader.directories) != directories:
+                        break
         except (OSError, RuntimeError) as error:
             # a directory that is gone, or no watches left: the watcher's own error is a RuntimeError
             cannot(str(error))
             await asyncio.sleep(AGAIN)
-            if await asyncio.to_thread(reader.has_changed):
-                changed()

@@ -8,6 +8,8 @@ from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
 from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 
+LOOKED_AT = 20 * DETAIL
+"""Bytes of a refusal that are searched for secrets, of which `DETAIL` are kept."""
 NO_FILES = TlsFiles()
 
 
@@ -60,16 +62,18 @@ class HttpFunction:
             return NotInvoked("unreachable", str(error))
         except AnswerLost as error:
             return Failed("answer_lost", str(error))
+        outcome = self._outcome(reply)
         if reply.status in (401, 403):
             self._read_certificate_again()
             await self._requests.refused(reply)
-        return self._outcome(reply)
+        return outcome
 
     def _outcome(self, reply: Reply) -> Outcome:
         status = reply.status
         if 200 <= status < 300:
             return Succeeded(reply.body, reply.headers.get("x-amzn-requestid"))
-        detail = reply.body[:DETAIL].decode("utf-8", "replace")
+        # hidden before it is cut, or the beginning of a secret might be left
+        detail = self._requests.hide(reply.body[:LOOKED_AT].decode("utf-8", "replace"))[:DETAIL]
         code = reply.headers.get("x-amzn-errortype") if self._aws else None
         if code is not None:
             code = code.partition(":")[0]

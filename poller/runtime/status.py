@@ -9,56 +9,24 @@ time.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from poller.policy.backlog import Backlog
+from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
+from poller.runtime.reasons import MappingState, ReasonCode
 
-
-class ReasonCode(StrEnum):
-    """Why a lane, partition or mapping stands where it stands. Users and tools bind to the values."""
-
-    STARTING = "starting"
-    NO_DATA = "no_data"
-    RECEIVING = "receiving"
-    WINDOW = "window"
-    INVOKING = "invoking"
-    WAITING_FOR_SLOT = "waiting_for_slot"
-    THROTTLED = "throttled"
-    FUNCTION_UNAVAILABLE = "function_unavailable"
-    FUNCTION_FAILING = "function_failing"
-    RETRY = "retry"
-    DESTINATION = "destination"
-    READ_AHEAD = "read_ahead"
-    PARENT = "parent"
-    MEMORY = "memory"
-    CREDENTIALS = "credentials"
-    ACCESS_DENIED = "access_denied"
-    SOURCE_MISSING = "source_missing"
-    STREAM_DISABLED = "stream_disabled"
-    STREAM_RECREATED = "stream_recreated"
-    POSITION_LEFT = "position_left"
-    STATE = "state"
-    UNREACHABLE = "unreachable"
-    ERROR = "error"
-    SETTLING = "settling"
-    PAUSED = "paused"
-    DISABLED = "disabled"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-class MappingState(StrEnum):
-    """Where a mapping is in its life. `problem` is running without progress; its reason says why."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    PROBLEM = "problem"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    PAUSED = "paused"
-    DISABLED = "disabled"
+__all__ = [
+    "NO_TROUBLE",
+    "Account",
+    "Lag",
+    "LaneStatus",
+    "LastFailure",
+    "MappingState",
+    "MappingStatus",
+    "PartitionStatus",
+    "Reason",
+    "ReasonCode",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -242,7 +210,7 @@ class MappingStatus:
     """Measured when somebody looks."""
     look: Callable[[], Awaitable[None]] = _nothing_to_ask
     """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
-    backlog: Backlog = field(default_factory=Backlog)
+    trend: Trend = field(default_factory=Trend)
     """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
     credentials_end_in: Callable[[], float | None] = _unknown
@@ -253,7 +221,7 @@ class MappingStatus:
     def sample(self, now: float) -> None:
         """Now and then, for what only time tells: whether the lag shrinks, whether a filter passes anything."""
         lag = self.lag()
-        self.backlog.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
         passed = account.polled - account.filtered
         if passed != self._passed:

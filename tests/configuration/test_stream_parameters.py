@@ -20,6 +20,31 @@ def mapping_text(arn=STREAM, **parameters):
     return yaml.safe_dump({"event_source_mappings": [entry]})
 
 
+CONSUMER = STREAM + "/consumer/count:1700000000"
+
+
+def test_a_consumer_names_its_stream_and_itself(bench):
+    [mapping] = bench.text(mapping_text(CONSUMER)).mappings
+    assert (mapping.event_source_arn, mapping.source.stream_arn) == (CONSUMER, STREAM)
+    assert (mapping.source.fan_out, mapping.source.name, mapping.source.kind) == (True, "clicks", KINESIS)
+    [polled] = bench.text(mapping_text(STREAM)).mappings
+    assert (polled.source.fan_out, polled.source.stream_arn) == (False, STREAM)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "expected"),
+    [
+        ("deaggregate", True, "aggregates are always taken apart"),
+        ("poll_interval_seconds", 1, "records are pushed"),
+        ("idle_poll_interval_seconds", 1, "records are pushed"),
+        ("aws", {"transport": "aiobotocore"}, "which aws.transport aiobotocore cannot subscribe with"),
+    ],
+)
+def test_what_means_nothing_to_a_consumer_is_refused(bench, parameter, value, expected):
+    [problem] = bench.problems_of(mapping_text(CONSUMER, **{parameter: value}))
+    assert expected in problem
+
+
 @KINDS
 def test_defaults_are_lambda_s(bench, kind):
     [mapping] = bench.text(mapping_text(ARNS[kind])).mappings
@@ -131,7 +156,7 @@ def test_a_tumbling_window_goes_with_every_rule_for_failures_and_with_an_empty_f
 @pytest.mark.parametrize(
     ("arn", "expected"),
     [
-        (STREAM + "/consumer/c:1700000000", "names a consumer (enhanced fan-out), which is not supported yet"),
+        (STREAM + "/consumer/c", "does not end in stream/NAME/consumer/CONSUMER:CREATED"),
         (STREAM.replace("stream/", ""), "does not end in stream/NAME"),
         (TABLE.partition("/stream/")[0], "is the ARN of a table; write that of its stream"),
         (TABLE.replace("table/", ""), "does not end in table/NAME/stream/LABEL"),

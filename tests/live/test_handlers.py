@@ -1,5 +1,6 @@
 """`poller run` with functions as they run on Lambda, unmodified: what they answer settles real records."""
 
+import asyncio
 import contextlib
 import importlib.util
 import json
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from poller.functions.runtime_api.process import interpreter_command
 from tests.fakes.server import real_time_aws, serving
 from tests.live.test_streams import Daemon, Watched, mapping
+from tests.servers.process import free_port
 
 pytestmark = pytest.mark.live
 HANDLERS = Path(__file__).parent / "handlers"
@@ -70,6 +73,26 @@ def texts(name):
 
 def done(seen, *names):
     return all((seen / f"done-{text.replace(' ', '-')}").exists() for name in names for text in texts(name))
+
+
+@contextlib.asynccontextmanager
+async def container(port, seen):
+    """A runtime as one in the same pod: started by somebody else, and told where to ask."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
+        "AWS_LAMBDA_FUNCTION_NAME": "fn",
+        "SEEN": str(seen),
+    }
+    process = await asyncio.create_subprocess_exec(
+        *interpreter_command("app.handler"), cwd=HANDLERS / "python", env=environment, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 @contextlib.asynccontextmanager
@@ -180,3 +203,24 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_is_back_and_the_batch_is
     balanced(accounts)
     assert accounts[mapped["name"]]["delivered"] == RECORDS
     assert "Runtime exited with error: signal: killed" in daemon.log.read_text()
+
+
+@AWSLAMBDARIC
+async def test_runtimes_that_somebody_else_starts_ask_for_their_events_and_may_come_and_go(tmp_path):
+    async with account() as (aws, watched, url):
+        queue, port, seen = queue_of(aws, url, "q"), free_port(), tmp_path / "seen"
+        seen.mkdir()
+        function = {"type": "runtime", "runtime_listen": f"127.0.0.1:{port}", "concurrency": 2}
+        # polls all the time, so that something is heard of while a queue is quiet
+        idle = mapping("idle", aws.stream("idle").arn)
+        daemon = Functions(tmp_path, url, {"fn": function}, sqs_mapping(queue, "fn"), idle)
+        async with daemon.running():
+            await watched.until(lambda: "runtime_listening" in daemon.log.read_text(), daemon)
+            for name in ("first", "second"):
+                async with container(port, seen):
+                    for text in texts(name):
+                        queue.send(text)
+                    await watched.until(lambda name=name: done(seen, name) and not queue.messages, daemon)
+    accounts = daemon.stopped()
+    balanced(accounts)
+    assert accounts["q"]["delivered"] == 2 * RECORDS

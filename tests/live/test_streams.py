@@ -140,6 +140,36 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_without_losing_or_re
     assert len(again) <= 2 * 2 * 3 * 5, "twice killed, with a batch in each lane of a few shards"
 
 
+async def test_killed_and_stopped_within_tumbling_windows_it_counts_every_record_in_exactly_one(tmp_path):
+    aws = real_time_aws()
+    stream, ledger = aws.stream("s"), aws.streams.ledger
+    closed = {}
+
+    def count(event):
+        if event["isFinalInvokeForWindow"]:
+            closed.setdefault(event["window"]["start"], set()).update(event["state"]["seen"])
+            return {"state": {}}
+        numbers = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
+        return {"state": {"seen": event["state"].get("seen", []) + numbers}}
+
+    aws.function("fn", count)
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        daemon = Daemon(tmp_path, url, mapping("m", stream.arn, tumbling_window_in_seconds=1))
+        for part, ending in enumerate(("kill", "stop")):
+            async with daemon.running() as process:
+                wanted = len(closed) + 1
+                while len(closed) < wanted:
+                    put(stream, 5, 1000 * part)
+                    await watched.until(lambda: not ledger.lost(), daemon)
+                if ending == "kill":
+                    await daemon.kill(process)
+        stream.split(stream.open_shards()[0])
+        async with daemon.running():
+            await watched.until(lambda: sum(map(len, closed.values())) == len(ledger.entries), daemon)
+    assert set().union(*closed.values()) == set(ledger.entries)
+
+
 async def test_started_again_after_a_stop_it_delivers_nothing_twice(tmp_path):
     aws = real_time_aws()
     stream, ledger = aws.stream("s", shards=3), aws.streams.ledger

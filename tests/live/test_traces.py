@@ -46,6 +46,7 @@ def test_spans_of_what_was_delivered_are_exported_by_the_end(ministack, collecto
     for said in (b"process orders", b"invoke f", b"shop", trace_id(invoked)):
         assert said in spans
     assert b"from spans" not in spans
+    assert invoked["traceparent"].startswith(f"00-{trace_id(invoked).hex()}-")
 
 
 def trace_id(headers):

@@ -10,6 +10,7 @@ from poller.configuration.secrets import Secret
 from poller.configuration.settings import AwsSettings
 from poller.policy.progress import StreamProgress
 from poller.runtime.status import ReasonCode
+from tests.fakes.faults import LOST_BEFORE
 from tests.fakes.lambda_service import function_error
 from tests.fakes.queue import loop_time
 from tests.mappings.house import SOFT_STOP, House, living
@@ -307,3 +308,18 @@ async def test_what_this_machine_lacks_is_told_and_tried_again_and_stops_nobody_
         await house.mappings.pause("a")
         await asyncio.sleep(1)
         assert house.states() == {"a": "paused", "b": "running"}
+
+
+async def test_what_could_not_be_deleted_is_not_delivered_again_by_the_next_run():
+    house = House()
+    a = house.mapping("a")
+    async with living(a, house=house):
+        house.aws.faults.always("DeleteMessageBatch", LOST_BEFORE)
+        house.queue("a").send("1")
+        await asyncio.sleep(5)
+        house.mappings.apply([replace(a, batch_size=1)])
+        await asyncio.sleep(SOFT_STOP + 5)
+        house.aws.faults.clear()
+        await asyncio.sleep(120)
+        assert not house.queue("a").messages
+        assert len(house.invoked().all) == 1

@@ -11,7 +11,7 @@ from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.pace import Pace
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.runtime.admission import Admission
-from poller.runtime.lane import LaneContext
+from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus

@@ -211,3 +211,51 @@ async def test_each_life_of_a_source_hears_the_stop_once_and_none_after_the_end(
     ended.admission.close()
     ended.stop.request()
     assert ended.pokes == 0
+
+
+class Pacer:
+    """Lets one in whenever it is told to."""
+
+    def __init__(self):
+        self.entered = 0
+        self.turn = asyncio.Semaphore(0)
+
+    async def __aenter__(self):
+        await self.turn.acquire()
+        self.entered += 1
+
+    async def __aexit__(self, *rest):
+        raise AssertionError("a call once made stays counted")
+
+
+async def test_each_invocation_waits_for_its_turn_while_it_has_its_slot():
+    pacer, stop, order = Pacer(), Stop(), []
+    slots = Slots(2, lambda _: pacer)
+    slots.keep_to(5)
+    tasks = [asyncio.create_task(taking(slots, stop, order, name)) for name in "abc"]
+    await asyncio.sleep(1)
+    assert (order, slots.take_now()) == ([], False)
+    for _ in range(3):
+        pacer.turn.release()
+        await asyncio.sleep(2)
+    assert order == ["a", "b", "c"]
+    slots.keep_to(None)
+    assert slots.take_now()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_soft_stop_and_a_hard_one_end_the_wait_for_a_turn_and_free_the_slot():
+    pacer, stop = Pacer(), Stop()
+    slots = Slots(2, lambda _: pacer)
+    slots.keep_to(5)
+    waiting, cut = (asyncio.create_task(slots.take(stop)) for _ in range(2))
+    await asyncio.sleep(1)
+    cut.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut
+    stop.request()
+    assert await waiting is False
+    slots.keep_to(None)
+    assert slots.take_now()
+    assert slots.take_now()
+    assert not slots.take_now()

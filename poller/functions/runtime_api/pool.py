@@ -24,6 +24,8 @@ from poller.policy.response import NotInvoked, Outcome
 START = Backoff(first=1.0, cap=60.0)
 """Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
 invocation spends an attempt of its batch, whose own back-off bounds those."""
+RETURN_SECONDS = 0.2
+"""A worker that has answered asks again within a moment, and is worth waiting for: a new one takes longer to start."""
 KILL_SECONDS = TERMINATE_SECONDS + 1.0
 """Beyond a limit, by which a worker that kept to none has ended."""
 
@@ -123,9 +125,12 @@ class RuntimeFunction:
             return self._no_start(now)
         turn: asyncio.Future[Worker | NotInvoked] = self._loop.create_future()
         self._waiting.append(turn)
-        self._start_more()
+        self._start_more(sum(worker.returning for worker in self._workers))
         try:
-            await asyncio.wait({turn}, timeout=self._patience)
+            await asyncio.wait({turn}, timeout=RETURN_SECONDS)
+            if not turn.done():
+                self._start_more()
+                await asyncio.wait({turn}, timeout=self._patience)
         except asyncio.CancelledError:
             if turn.done() and isinstance(worker := turn.result(), Worker):
                 self.idle(worker)
@@ -149,11 +154,13 @@ class RuntimeFunction:
 
     # workers come
 
-    def _start_more(self) -> None:
-        """One for each who waits. While none gets ready, a single one is tried at a time, and not before its time."""
+    def _start_more(self, expected: int = 0) -> None:
+        """One for each who waits beyond the workers `expected` to be free in a moment. While none gets ready, a single
+        one is tried at a time, and not before its time.
+        """
         if self._closed or (self._failures and (self._starting or self._loop.time() < self._next_start)):
             return
-        wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting)
+        wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting) - expected
         for _ in range(min(wanted, 1) if self._failures else wanted):
             if len(self._workers) >= self._settings.concurrency:
                 return

@@ -96,7 +96,7 @@ class ShardPartition:
         if complete and self._over and not self._drained:
             await stream.finish(self._shard)
             self.finished = True
-            stream.limits.forget(stream.arn, self.name)
+            stream.limits.forget(stream.api.arn, self.name)
             self._topology.finished(self.name)
 
     async def _store(self, seconds: float | None) -> None:

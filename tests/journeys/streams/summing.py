@@ -42,6 +42,8 @@ class Summing:
     plan: Any = None
     blow_up: Any = lambda: False
     """Whether the next answer's state is too large."""
+    ballast: int = 0
+    """Bytes that every state holds beside what it is for."""
     closings: list[Closing] = field(default_factory=list)
     _numbers: Any = field(default_factory=count)
 
@@ -62,6 +64,8 @@ class Summing:
         reached = next((index for index, number in enumerate(numbers) if number in named), len(numbers))
         state = {"id": next(self._numbers), "seen": []} | event["state"]
         state["seen"] = state["seen"] + numbers[:reached]
+        if self.ballast:
+            state["weight"] = "x" * self.ballast
         if self.blow_up():
             state["ballast"] = "x" * STATE_LIMIT
         return {"state": state, "batchItemFailures": failures}
