@@ -42,6 +42,7 @@ class Admission:
         self._resume: asyncio.TimerHandle | None = None
         self._shown: ReasonCode | None = None
         self._ignore_circuit = self.breaker.listen(self._circuit_changed)
+        status.refresh = self._refresh
 
     def connect(self, poke: Callable[[], None]) -> None:
         """The source's wish to be called whenever the answer may have become better."""
@@ -67,6 +68,12 @@ class Admission:
             return 0
         # for a probe one batch is enough
         return 1 if self.breaker.is_open else self.pace.lanes
+
+    def _refresh(self, now: float) -> None:
+        """Show what is true now: the source may not have asked for long, and troubles of its own may be over."""
+        closed, shown = self._closed(now), self._status.reason
+        if closed is not (None if shown is None else shown.code):
+            self._show(closed, now)
 
     def _closed(self, now: float) -> ReasonCode | None:
         if self.stop.soft:

@@ -166,6 +166,10 @@ class Lag:
     """Seconds, streams only: age of the last record of the last batch."""
 
 
+def _as_it_is(_now: float) -> None:
+    return None
+
+
 async def _nothing_to_ask() -> None:
     pass
 
@@ -210,6 +214,8 @@ class MappingStatus:
     """Measured when somebody looks."""
     look: Callable[[], Awaitable[None]] = _nothing_to_ask
     """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
+    refresh: Callable[[float], None] = _as_it_is
+    """Brings the reason up to date, given the loop's time."""
     trend: Trend = field(default_factory=Trend)
     """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -219,7 +225,10 @@ class MappingStatus:
     _filtered_before: int = 0
 
     def sample(self, now: float) -> None:
-        """Now and then, for what only time tells: whether the lag shrinks, whether a filter passes anything."""
+        """Now and then, and when somebody looks, for what only time tells: whether the lag shrinks, whether a filter
+        passes anything, whether the reason still stands.
+        """
+        self.refresh(now)
         lag = self.lag()
         self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
@@ -236,6 +245,7 @@ class MappingStatus:
         """Nothing runs: of the run that ended only positions are still shown."""
         self.state, self.reason, self.trouble = state, reason, None
         self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
+        self.refresh, self.credentials_end_in = _as_it_is, _unknown
         for partition in self.partitions:
             partition.reason, partition.behind = None, _unknown
             partition.lanes.clear()

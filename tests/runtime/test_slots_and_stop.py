@@ -9,7 +9,7 @@ from poller.policy.pace import Pace
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
-from poller.runtime.status import MappingState, MappingStatus
+from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from tests.runtime.harness import half
 
@@ -182,6 +182,28 @@ async def test_a_waiting_lane_closes_and_its_end_pokes():
     assert (parts.lanes(), parts.pokes) == (0, 0)
     parts.admission.waits_for_slot(waits=False)
     assert (parts.lanes(), parts.pokes) == (4, 1)
+
+
+async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_not_ask():
+    parts = Parts()
+
+    def looked_at():
+        parts.status.sample(asyncio.get_running_loop().time())
+        return parts.reason
+
+    assert parts.lanes() == 4
+    parts.memory.hold(100)
+    assert looked_at() == "memory"
+    since = parts.status.reason.since
+    await asyncio.sleep(5)
+    assert (looked_at(), parts.status.reason.since) == ("memory", since)
+    parts.memory.let_go(50)
+    assert looked_at() is None
+    parts.admission.waits_for_slot(waits=True)
+    parts.status.reason = None  # as a source leaves it whose own trouble is over
+    assert looked_at() == "waiting_for_slot"
+    parts.status.state, parts.status.reason = MappingState.PROBLEM, Reason(ReasonCode.ACCESS_DENIED)
+    assert looked_at() == "access_denied"
 
 
 async def test_a_stop_closes_for_good_and_a_problem_of_the_source_is_not_hidden():
