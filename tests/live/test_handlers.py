@@ -206,6 +206,33 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_is_back_and_the_batch_is
 
 
 @AWSLAMBDARIC
+async def test_code_that_cannot_start_spends_nothing_and_is_tried_until_it_can(tmp_path):
+    """The batch is held, longer than its visibility timeout, and the log says why."""
+    async with account() as (aws, watched, url):
+        queue = queue_of(aws, url, "q")
+        code = tmp_path / "code"
+        code.mkdir()
+        (code / "app.py").write_text("import what_is_not_installed\n")
+        for text in texts("q"):
+            queue.send(text)
+        _, function = runs(tmp_path, "python", handler="app.handler")
+        function["code"] = str(code)
+        # polls all the time, so that something is heard of while a queue is quiet
+        idle = mapping("idle", aws.stream("idle").arn)
+        daemon = Functions(tmp_path, url, {"fn": function}, sqs_mapping(queue, "fn") | {"batch_size": 10}, idle)
+        async with daemon.running():
+            await watched.until(lambda: "function_not_invoked" in daemon.log.read_text(), daemon)
+            assert "Runtime.ImportModuleError: Unable to import module 'app'" in daemon.log.read_text()
+            (code / "app.py").write_text("def handler(event, context):\n    return None\n")
+            await watched.until(lambda: not queue.messages, daemon)
+    accounts = daemon.stopped()
+    balanced(accounts)
+    assert (accounts["q"]["delivered"], accounts["q"]["returned"]) == (RECORDS, 0)
+    assert accounts["q"]["polled"] == RECORDS, "none was received twice"
+
+
+@AWSLAMBDARIC
+@pytest.mark.slow
 async def test_runtimes_that_somebody_else_starts_ask_for_their_events_and_may_come_and_go(tmp_path):
     async with account() as (aws, watched, url):
         queue, port, seen = queue_of(aws, url, "q"), free_port(), tmp_path / "seen"

@@ -193,6 +193,16 @@ def test_no_secret_is_in_anything_a_running_daemon_says(ministack, echo, environ
         {"functions": {"f": {"type": "http", "url": "http://h/", "headers": {"A": CANARIES["header-text"] + "\n"}}}},
         {"functions": {"f": {"type": "http", "url": "http://h/", "headers": {"A": {"env": "HEADER", "x": "y"}}}}},
         {"functions": {"f": {"type": "http", "url": f"ftp://u:{CANARIES['header-text']}@h/"}}},
+        {"functions": {"f": {"type": "http", "url": "http://h/", "bearer_token": [CANARIES["bearer-token"]]}}},
+        {"functions": {"f": {"type": "http", "url": "http://h/", "basic_auth": CANARIES["basic-password"]}}},
+        {
+            "functions": {
+                "f": {"type": "http", "url": "http://h/", "hmac": {"secret": CANARIES["hmac-secret"], "header": ""}}
+            }
+        },
+        {"functions": {"f": {"type": "lambda", "function_name": "f", "bearer_token": CANARIES["bearer-token"]}}},
+        {"functions": {"f": {"type": "runtime", "environment": {"A": CANARIES["environment"], "B": 5, "C=": "x"}}}},
+        {"functions": {"f": {"type": "runtime", "environment": CANARIES["environment"]}}},
         {"state": {"env": "HEADER"}},
         {"log": {"level": {"env": "HEADER"}}},
     ],

@@ -181,14 +181,19 @@ class RuntimeFunction:
             self._workers.discard(worker)
             if self._closed:
                 return
+            self._start_failed(str(error))
+
+    def _start_failed(self, why: str) -> None:
+        now = self._loop.time()
+        if now >= self._next_start:
+            # of several that were started at once, the first to fail counts for all
             self._failures += 1
-            self._trouble = str(error)
-            now = self._loop.time()
+            self._trouble = why
             delay = START.delay(self._failures, self._chance)
             self._next_start = now + delay
-            self._log.warning("worker_not_started", why=self._trouble, failures=self._failures, next_in=round(delay, 1))
-            if not self._workers:
-                self._refuse_all(self._no_start(now))
+            self._log.warning("worker_not_started", why=why, failures=self._failures, next_in=round(delay, 1))
+        if not self._workers:
+            self._refuse_all(self._no_start(now))
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)

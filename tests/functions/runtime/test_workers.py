@@ -200,6 +200,28 @@ async def test_what_cannot_start_was_not_invoked_and_is_tried_again_with_back_of
     assert [line["why"] for line in log.of("worker_not_started")] == [why]
 
 
+async def test_workers_that_fail_together_count_as_one_failure():
+    log = Log()
+    async with function(log, concurrency=4, environment={"INIT": "exit"}) as running:
+        outcomes = await asyncio.gather(*(running.invoke(event("echo")) for _ in range(4)))
+    assert {outcome.code for outcome in outcomes} == {"init_failed"}
+    assert [line["failures"] for line in log.of("worker_not_started")] == [1]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc to see what a process has open")
+async def test_workers_that_come_and_go_leave_nothing_open():
+    async with function(Log()) as running:
+        await running.invoke(event("leave", code=1))
+        before = open_files()
+        for _ in range(8):
+            await running.invoke(event("leave", code=1))
+        assert open_files() <= before
+
+
+def open_files():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_once_it_can_start_it_does(tmp_path):
     async with function(Log(), environment={"INIT": "once", "MARK": str(tmp_path / "mark")}) as running:
         first = await running.invoke(event("echo"))
