@@ -403,8 +403,7 @@ def test_the_command_ends_with_0_where_all_is_well(ministack, tmp_path, capsys, 
     with web_server(lambda _: None) as port:
         orders = {"event_source_arn": ministack.queue_arn("orders"), "function_name": "web"}
         path = configuration(tmp_path, orders, **web(f"http://127.0.0.1:{port}/"))
-        try:
+        with pytest.raises(SystemExit) as ended:
             main(["check", "--connect", "--config", str(path)])
-        except SystemExit as ended:
-            assert not ended.code
+    assert not ended.value.code
     assert "sources, functions and destinations: 2 reached" in capsys.readouterr().out
