@@ -16,6 +16,7 @@ from poller.sources.sharded.api import Position
 from tests.fakes.server import real_time_aws, serving
 from tests.fakes.streams.framing import CONTENT_TYPE, event, exception, frame
 from tests.http import scripted
+from tests.http.test_streamed import Http2Peer, trusting
 
 pytestmark = pytest.mark.real_time
 START = Position("TRIM_HORIZON")
@@ -29,10 +30,11 @@ class Keys:
         return Credentials("key", "secret", None)
 
 
-def lean(url):
+def lean(url, **settings):
     return LeanTransport(
         credentials=CredentialSource(Keys, asyncio.get_running_loop().time),
         endpoint=lambda _: Endpoint(str(url), "eu-west-1", "kinesis"),
+        **settings,
     )
 
 
@@ -153,6 +155,28 @@ async def test_an_endpoint_without_event_streams_is_told_with_what_to_do():
     with pytest.raises(AnswerLost, match="name the ARN of the stream itself"):
         async with answered(b"{}", "application/x-amz-json-1.1"):
             pass
+
+
+async def test_over_tls_it_is_http2_signed_for_the_host_it_goes_to():
+    heard = {}
+
+    async def script(peer):
+        other = Http2Peer(peer)
+        await other.request()
+        heard.update(other.headers)
+        await other.answer(content_type=CONTENT_TYPE)
+        await other.send(event(b"{}", "initial-response") + event(b"one"))
+        await peer.gone()
+
+    async with scripted.serving(script, certificate="valid", protocols=("h2", "http/1.1")) as server:
+        transport = lean(server.origin, tls=trusting)
+        events = await transport.subscribe(SUBSCRIBE, b"{}")
+        assert await events.event() == b"one"
+        await events.close()
+        await transport.close()
+        assert heard[b":authority"].decode() == server.origin.host_header
+    assert b"SignedHeaders=content-type;host;" in heard[b"authorization"]
+    assert heard[b"x-amz-target"] == b"Kinesis_20131202.SubscribeToShard"
 
 
 async def test_a_refusal_is_the_service_s():

@@ -74,8 +74,8 @@ class Http2Peer:
         while not self.body:
             await self.hear()
 
-    async def answer(self, status: str = "200") -> None:
-        self.connection.send_headers(self.stream, [(":status", status), ("content-type", "a/b")])
+    async def answer(self, content_type: str = "a/b") -> None:
+        self.connection.send_headers(self.stream, [(":status", "200"), ("content-type", content_type)])
         await self.flush()
 
     async def send(self, data: bytes) -> int:

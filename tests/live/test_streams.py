@@ -23,7 +23,8 @@ PATIENCE = 60.0
 class Daemon:
     """`poller run`, as often as it is started, on one configuration and one state."""
 
-    def __init__(self, folder, url, *mappings):
+    def __init__(self, folder, url, *mappings, access_key="KEY"):
+        self._access_key = access_key
         self.log = folder / "log"
         self._config = folder / "poller.json"
         self._config.write_text(
@@ -42,7 +43,7 @@ class Daemon:
     async def running(self):
         """Ends it softly, and sees that it ends well."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME")}
-        environment |= {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "secret"}
+        environment |= {"AWS_ACCESS_KEY_ID": self._access_key, "AWS_SECRET_ACCESS_KEY": "secret"}
         command = [sys.executable, "-m", "poller", "run", "--config", str(self._config)]
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
