@@ -4,6 +4,7 @@ Decides how a failure is told and which code it gives; the commands themselves l
 imported by the command that needs them, since the daemon's memory is measured.
 """
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -62,6 +63,9 @@ def _options(
 @app.command()
 def run(config: ConfigPaths = None) -> None:
     """Run the daemon, in the foreground."""
+    # until the daemon listens for them; the kernel keeps from process 1, in a container, what it does not handle
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(DONE))
     from poller import daemon  # noqa: PLC0415
 
     raise typer.Exit(daemon.run(reader(config)))

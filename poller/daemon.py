@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 import time
@@ -13,7 +14,7 @@ from poller import __version__, descriptors, fast, telemetry
 from poller.aws.transports import Transports
 from poller.configuration import Configuration
 from poller.configuration.watching import Reader, watch
-from poller.control import health
+from poller.control import health, notify
 from poller.control.server import serve
 from poller.errors import ConfigurationError, EnvironmentProblem, StateError
 from poller.mappings import Mappings, account_of
@@ -66,6 +67,7 @@ class Daemon:
         self._store = store
         self._early = reload_at_once
         self._log = telemetry.logger()
+        self._notifier = notify.Notifier.of(os.environ)
         self._hard = asyncio.Event()
         self._reload_wanted = asyncio.Event()
         self._reload_by: str | None = None
@@ -100,6 +102,7 @@ class Daemon:
             self._mappings.start()
             for name, work in (
                 ("health", health.watch(self._status)),
+                ("notify", notify.report(self._status, self._notifier)),
                 ("ready", self._wait_until_ready()),
                 ("reload", self._reload_when_wanted()),
                 ("watch", watch(self._reader, self._reload_wanted.set, self._tell_not_watched)),
@@ -116,6 +119,7 @@ class Daemon:
     def _on_ready(self) -> None:
         """Every source was reached or says why it cannot be, as `/readyz` says from now on."""
         self._log.info("ready")
+        self._notifier.ready(notify.summary(self._status))
         # everything that lives as long as the process is there now
         gc.collect()
         gc.freeze()
@@ -124,12 +128,15 @@ class Daemon:
     def _on_reloading(self, by: str) -> None:
         """The configuration is being read anew."""
         self._log.info("reload_requested", by=by)
+        self._notifier.reloading()
 
     def _on_reloaded(self) -> None:
         """It was taken or refused; mappings that changed may still be finishing what they had."""
+        self._notifier.reloaded(notify.summary(self._status))
 
     def _on_stopping(self) -> None:
         """The soft stop begins."""
+        self._notifier.stopping("running invocations end")
 
     # start
 

@@ -11,7 +11,6 @@ bound):
 | daemon_started | info | configuration loaded; names versions and what the data plane runs on |
 | transport_chosen | info | another transport than the configured one is used, and why |
 | api_listening | info | the HTTP server answers; `address` is what `--api` takes |
-| ready | info | every enabled mapping has reached its source or says why it cannot |
 | service_manager_not_told | warning | the socket in NOTIFY_SOCKET does not take what we say |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
