@@ -393,3 +393,17 @@ async def test_a_function_that_runs_here_is_not_run_for_a_look(tmp_path):
     found = await World(tmp_path).reach(mapping, functions={"here": here})
     assert found["here"].ok
     assert "it is started with the daemon" in lines(found["here"])
+
+
+@pytest.mark.live
+def test_the_command_ends_with_0_where_all_is_well(ministack, tmp_path, capsys, monkeypatch):
+    for name, value in ministack.environment().items():
+        monkeypatch.setenv(name, value)
+    ministack.create_queue("orders")
+    with web_server(lambda _: None) as port:
+        orders = {"event_source_arn": ministack.queue_arn("orders"), "function_name": "web"}
+        path = configuration(tmp_path, orders, **web(f"http://127.0.0.1:{port}/"))
+        with pytest.raises(SystemExit) as ended:
+            main(["check", "--connect", "--config", str(path)])
+    assert not ended.value.code
+    assert "sources, functions and destinations: 2 reached" in capsys.readouterr().out

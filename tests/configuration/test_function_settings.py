@@ -257,3 +257,19 @@ functions:
     assert functions["c"].web.hmac.secret.read() == "new"
     assert "new" not in repr(functions)
     assert functions["a"].web.ca_bundle == bench.directory / "conf/ca.pem"
+
+
+def test_a_window_needs_the_answer_too(bench):
+    text = (
+        functions_text("{type: lambda, function_name: f, invocation_type: Event}")
+        + """
+event_source_mappings:
+  - event_source_arn: arn:aws:kinesis:eu-west-1:123456789012:stream/s
+    name: s
+    function_name: fn
+    starting_position: TRIM_HORIZON
+    tumbling_window_in_seconds: 30
+"""
+    )
+    [problem] = bench.problems_of(text)
+    assert "event_source_mappings[0].tumbling_window_in_seconds: reads the function's answer, and fn is" in problem
