@@ -22,6 +22,9 @@ class _NotJson:
 NOT_JSON: Final = _NotJson()
 
 _STARTS = re.compile(r"[ \t\n\r]*[{\[]")
+# Numbers that another parser may round: long ones, and those with an exponent. Some strings look alike, which only
+# costs time. What is shorter always survives the way into a float and back.
+_MAY_BE_ROUNDED = re.compile(r"[0-9](?:[0-9.]{16}|[eE][-+]?[0-9]+[\s,}\]])")
 
 
 def _refuse(_: str) -> NoReturn:
@@ -46,11 +49,11 @@ def as_text(payload: str | bytes) -> str | None:
 def decode(text: str | None, loads: Loads | None, *, exact: bool) -> dict[str, Any] | list[Any] | _NotJson:
     """`loads` is a faster parser than the standard library's, which has the last word on what is not JSON.
 
-    `exact` is for patterns that compare numbers: no other parser says how a number was written.
+    `exact` is for patterns that compare numbers: no other parser says how one was written that it may have rounded.
     """
     if text is None or not _STARTS.match(text):
         return NOT_JSON
-    if loads is not None and not exact:
+    if loads is not None and not (exact and _MAY_BE_ROUNDED.search(text)):
         try:
             document: dict[str, Any] | list[Any] = loads(text)
         except (ValueError, RecursionError):
