@@ -4,9 +4,18 @@ Both ways give the same: compact UTF-8, and a lone surrogate (which Python and J
 and written as its `\uXXXX` escape. NaN and the infinities are not JSON and refused when read.
 """
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any, NoReturn
+
+try:
+    import pybase64
+except ImportError:
+    from_base64: Callable[..., bytes] = base64.b64decode
+    """Take text and `validate=True`. Raise ValueError, and nothing else, for what is not base64."""
+else:
+    from_base64 = pybase64.b64decode
 
 try:
     import orjson
@@ -37,7 +46,7 @@ def _dumps(value: Any) -> bytes:
 
 if ORJSON:
     _fast_loads, _fast_dumps = orjson.loads, orjson.dumps
-    fast_loads: Callable[[str], Any] | None = orjson.loads
+    fast_loads: Callable[[str | bytes], Any] | None = orjson.loads
     """For text whose reader does without the exact answer on what is not JSON; None where there is nothing faster than
     the standard library."""
 

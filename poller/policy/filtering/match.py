@@ -8,7 +8,7 @@ A field that must be missing is judged as the engine judges it: fields in the or
 elements that earlier fields have chosen; while none is chosen it must be missing from all elements.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from poller.policy.filtering.tree import Form, Node, Tree
@@ -25,6 +25,8 @@ def satisfied(value: Any, node: Node, tree: Tree, wanted: int) -> int:
 def _judge(value: Any, node: Node, wanted: int) -> int:
     """Where the order of fields does not matter."""
     found = node.empty & wanted
+    if type(value) is dict:
+        return found | _members(value, node, wanted & ~found)
     for element in _flat(value) if type(value) is list else (value,):
         if found == wanted:
             break
@@ -47,14 +49,13 @@ def _members(given: dict[str, Any], node: Node, wanted: int) -> int:  # noqa: C9
         return 0
     if node.tall:
         given = undotted(given, node)
-    present: Sequence[tuple[Any, Node]]
+    present = node.pairs
     if node.many:
         holds, present = node.split(given, holds)
-    else:
-        present = [(given.get(name, _MISSING), child) for name, child in node.children.items()]
-    for inner, child in present:
+    for name, child in present:
         if not holds:
             break
+        inner = given.get(name, _MISSING)
         kind = type(inner)
         found = holds & child.empty
         table = child.table
@@ -101,9 +102,11 @@ class _Ordered:
             return self._array(value, node)
         if type(value) is not dict:
             return self._leaf(value, node), node.empty_below, node.order
-        below, present = node.split(undotted(value, node) if node.tall else value, self._everything)
+        given = undotted(value, node) if node.tall else value
+        below, present = node.split(given, self._everything)
         seen = 0
-        for inner, child in present:
+        for name, child in present:
+            inner = given[name]
             if type(inner) is dict or type(inner) is list:
                 holds, _, fields = self.judge(inner, child)
                 below &= holds

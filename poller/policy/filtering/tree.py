@@ -60,6 +60,7 @@ class Node:
         "least",
         "many",
         "order",
+        "pairs",
         "table",
         "tall",
         "unclaimed",
@@ -84,6 +85,8 @@ class Node:
         """Objects with fewer members satisfy nothing below that a missing value would not."""
         self.tall = False
         """Whether a child has children: only then can a key with dots in it mean something."""
+        self.pairs: list[tuple[str, Node]] = []
+        """The children, to go through."""
         self.many = False
         """Whether it is cheaper to go through an object's keys than to ask it for each child."""
         self._places: dict[str, int] = {}
@@ -111,13 +114,14 @@ class Node:
             self.any_below |= child.claims.any | child.any_below
             self.tall = self.tall or bool(child.children)
         self.empty = self.empty_here & self.empty_below
+        self.pairs = list(self.children.items())
         self.least = self._count()
         if len(self.children) > _FEW:
             self.many = True
             self._prepare_runs()
 
-    def split(self, given: Mapping[str, Any], wanted: int) -> tuple[int, list[tuple[Any, "Node"]]]:
-        """Those of `wanted` content with the children that `given` lacks, and the others with their values."""
+    def split(self, given: Mapping[str, Any], wanted: int) -> tuple[int, list[tuple[str, "Node"]]]:
+        """Those of `wanted` content with the children that `given` lacks, and the others."""
         children = self.children
         if self._places:
             names = tuple([name for name in given if name in children])  # in a list first: half the time
@@ -126,11 +130,11 @@ class Node:
                 if len(self._lacking) >= _MOST_REMEMBERED:
                     self._lacking = {}
                 lacking = self._lacking[names] = self._without(sorted(self._places[name] for name in names))
-            return wanted & lacking, [(given[name], children[name]) for name in names]
+            return wanted & lacking, [(name, children[name]) for name in names]
         present = []
         for name, child in children.items():
             if name in given:
-                present.append((given[name], child))
+                present.append((name, child))
             else:
                 wanted &= child.empty
         return wanted, present

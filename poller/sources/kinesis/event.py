@@ -3,11 +3,11 @@
 Timestamps stay the numbers they came as, and `Data` stays base64: it is what the event wants.
 """
 
-from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
+from poller.codec import from_base64
 from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_milliseconds
 from poller.record import Record
@@ -69,7 +69,9 @@ def judge(
     """Makes what says of a raw record whether it passes. Patterns see the members of `kinesis` at the top, and the data
     decoded.
     """
-    match, needs_view, needs_payload = criteria.match, criteria.needs_view, criteria.needs_payload
+    match, needs_payload = criteria.match, criteria.needs_payload
+    if not criteria.needs_view:
+        return lambda item: match({}, _decoded(item["Data"]))
     of_all = {
         "kinesisSchemaVersion": "1.0",
         "eventSource": "aws:kinesis",
@@ -81,14 +83,12 @@ def judge(
     }
 
     def verdict(item: Mapping[str, Any]) -> Verdict:
-        view: Mapping[str, Any] = {}
-        if needs_view:
-            view = of_all | {
-                "partitionKey": item["PartitionKey"],
-                "sequenceNumber": item["SequenceNumber"],
-                "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
-                "eventID": f"{shard_id}:{item['SequenceNumber']}",
-            }
+        view = of_all | {
+            "partitionKey": item["PartitionKey"],
+            "sequenceNumber": item["SequenceNumber"],
+            "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
+            "eventID": f"{shard_id}:{item['SequenceNumber']}",
+        }
         return match(view, _decoded(item["Data"]) if needs_payload else b"")
 
     return verdict
@@ -96,7 +96,7 @@ def judge(
 
 def _decoded(data: str) -> bytes:
     try:
-        return b64decode(data)
+        return from_base64(data, validate=True)
     except ValueError:  # from a service that is not AWS; no JSON in any case
         return b""
 
