@@ -72,7 +72,7 @@ class Filter:
         self._needles: Needles | None = None
         if key is not None and self._payload is not None:
             with_payload = (one for several in alternatives for one in several if _names(one, key))
-            self._needles = needles(with_payload, key, binary=source_kind != "sqs")
+            self._needles = needles(with_payload, key)
             fields, text = self._payload.any_below, self._payload.claims.any
             self._for_fields, self._for_neither = fields & ~text, ~(fields | text)
         self._metadata = [(name, node) for name, node in members.items() if node is not self._payload]
@@ -104,11 +104,11 @@ class Filter:
                 left = satisfied(view[name], node, tree, left) if name in view else left & node.empty
                 if not left:
                     return _NO_MATCH
-            return _MATCH if self._payload is None else self._match_payload(payload, self._payload, tree, left)
+            return _MATCH if self._payload is None else self._judge(payload, self._payload, tree, left)
         except RecursionError:
             return _NOT_JSON
 
-    def _match_payload(self, payload: str | bytes, node: Node, tree: Tree, left: int) -> Verdict:
+    def _judge(self, payload: str | bytes, node: Node, tree: Tree, left: int) -> Verdict:
         """`left` are the alternatives that hold but for the payload. The format of both must agree."""
         for_fields = left & self._for_fields
         if left & self._for_neither:

@@ -1,7 +1,7 @@
-"""Words without which no payload can match: looked for before a payload is parsed, which costs many times as much.
+r"""Words without which no payload can match: looked for before a payload is parsed, which costs many times as much.
 
 Each alternative that compares a text needs that text somewhere in the payload, any other the name of one of its fields.
-An escape in JSON may spell a word in another way, so a payload with a backslash is always parsed.
+JSON may spell a character as `\u006e`, so a payload with such an escape is always parsed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,29 +14,33 @@ from poller.policy.filtering.folding import Anchor
 _MOST = 8
 # Shorter texts are found nearly everywhere.
 _SHORTEST_TEXT = 3
+_OPENING, _CLOSING = frozenset("{["), frozenset("}]")
 
 
 class Needles:
-    """For payloads of one kind, text or bytes."""
+    """Of one filter."""
 
-    __slots__ = ("_closing", "_escape", "_opening", "_words")
+    __slots__ = ("_bytewise", "_words")
 
-    def __init__(self, words: Sequence[str], *, binary: bool) -> None:
-        self._words: Sequence[str | bytes] = [word.encode() for word in words] if binary else words
-        self._escape: str | bytes = b"\\" if binary else "\\"
-        self._opening: frozenset[str | bytes] = frozenset((b"{", b"[") if binary else ("{", "["))
-        self._closing: frozenset[str | bytes] = frozenset((b"}", b"]") if binary else ("}", "]"))
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._bytewise = [word.encode().decode("latin-1") for word in words]
 
     def rule_out(self, payload: str | bytes) -> bool:
         """Whether this looks like JSON and cannot match. What does not look like JSON is told apart by the parser."""
-        for word in self._words:
-            if word in payload:  # type: ignore[operator]
+        words = self._words
+        if not isinstance(payload, str):
+            # searching text is faster than searching bytes, by more than this costs
+            payload, words = payload.decode("latin-1"), self._bytewise
+        for word in words:
+            if word in payload:
                 return False
-        looks_like_json = payload[:1] in self._opening and payload[-1:] in self._closing
-        return looks_like_json and self._escape not in payload  # type: ignore[operator]
+        if payload[:1] not in _OPENING or payload[-1:] not in _CLOSING:
+            return False
+        return "\\" not in payload or "\\u" not in payload
 
 
-def needles(alternatives: Iterable[Alternative], key: str, *, binary: bool) -> Needles | None:
+def needles(alternatives: Iterable[Alternative], key: str) -> Needles | None:
     """What `alternatives` need of the payload named `key`; None where that would be nothing, or too much."""
     found: dict[str, None] = {}
     for alternative in alternatives:
@@ -44,7 +48,7 @@ def needles(alternatives: Iterable[Alternative], key: str, *, binary: bool) -> N
         if not words:
             return None
         found.update(dict.fromkeys(words))
-    return Needles(list(found), binary=binary) if 0 < len(found) <= _MOST else None
+    return Needles(list(found)) if 0 < len(found) <= _MOST else None
 
 
 def _needed(alternative: Alternative, key: str) -> list[str]:
@@ -75,5 +79,5 @@ def _texts(condition: Condition) -> list[str]:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether JSON without a backslash can hold it."""
-    return bool(text) and text.isprintable() and '"' not in text and "\\" not in text
+    r"""Whether JSON can spell it in no other way but by `\u`."""
+    return bool(text) and text.isprintable() and not {'"', "\\", "/"} & set(text)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
-from poller.codec import from_base64
 from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_milliseconds
 from poller.record import Record
@@ -70,8 +69,16 @@ def judge(
     decoded.
     """
     match, needs_payload = criteria.match, criteria.needs_payload
+    decode = codec.base64_decoder()
+
+    def decoded(data: str) -> bytes:
+        try:
+            return decode(data, None, True)
+        except ValueError:  # from a service that is not AWS; no JSON in any case
+            return b""
+
     if not criteria.needs_view:
-        return lambda item: match({}, _decoded(item["Data"]))
+        return lambda item: match({}, decoded(item["Data"]))
     of_all = {
         "kinesisSchemaVersion": "1.0",
         "eventSource": "aws:kinesis",
@@ -89,16 +96,9 @@ def judge(
             "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
             "eventID": f"{shard_id}:{item['SequenceNumber']}",
         }
-        return match(view, _decoded(item["Data"]) if needs_payload else b"")
+        return match(view, decoded(item["Data"]) if needs_payload else b"")
 
     return verdict
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return from_base64(data, validate=True)
-    except ValueError:  # from a service that is not AWS; no JSON in any case
-        return b""
 
 
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
