@@ -4,6 +4,7 @@ Decides how a failure is told and which code it gives; the commands themselves l
 imported by the command that needs them, since the daemon's memory is measured.
 """
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -13,7 +14,7 @@ import typer
 
 from poller import __version__, telemetry
 from poller.commands.client import Client, NoAnswer, address_of
-from poller.commands.configured import ConfigPaths, loaded
+from poller.commands.configured import ConfigPaths, loaded, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
 from poller.errors import ConfigurationError, EnvironmentProblem
@@ -40,6 +41,9 @@ Api = Annotated[
 ]
 
 
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"poller {__version__}")
@@ -59,10 +63,12 @@ def _options(
 @app.command()
 def run(config: ConfigPaths = None) -> None:
     """Run the daemon, in the foreground."""
-    configuration = loaded(config)
+    # until the daemon listens for them; the kernel keeps from process 1, in a container, what it does not handle
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(DONE))
     from poller import daemon  # noqa: PLC0415
 
-    raise typer.Exit(daemon.run(configuration))
+    raise typer.Exit(daemon.run(reader(config)))
 
 
 @app.command()
@@ -138,6 +144,24 @@ def why(
     from poller.commands import why as command  # noqa: PLC0415
 
     command.show(_client(api, config), mapping)
+
+
+@app.command()
+def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
+    """Let a mapping rest until it is resumed, over restarts too; what it has in work is finished first."""
+    _steer(_client(api, config), name, "pause")
+
+
+@app.command()
+def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
+    """Let a paused mapping go on."""
+    _steer(_client(api, config), name, "resume")
+
+
+def _steer(client: Client, name: str, action: str) -> None:
+    answer = client.steer(name, action)
+    why = f" ({answer['reason']['text']})" if answer["reason"] else ""
+    typer.echo(f"{answer['name']}: {answer['state']}{why}")
 
 
 @app.command()

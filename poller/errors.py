@@ -65,12 +65,16 @@ class SourceUnavailable(PollerError):
         self.text = text
 
 
+class UnknownMapping(PollerError):
+    """Somebody asks for a mapping that is not configured."""
+
+
 class StateError(PollerError):
     """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
 
 
 class IteratorExpired(PollerError):
-    """A shard iterator is too old to read on with: get a new one after the last record read."""
+    """A shard iterator is too old to read on with, or a subscription is over: get a new one behind what was read."""
 
 
 class PositionTrimmed(PollerError):

@@ -110,7 +110,7 @@ class Lane(Protocol):
         ...
 
     def encode(self, records: Sequence[Record]) -> bytes:
-        """The event the function sees."""
+        """The event the function sees. Without records it is one that sums up what was settled."""
         ...
 
     def trace(self, records: Sequence[Record]) -> str | None:
@@ -139,6 +139,12 @@ class Lane(Protocol):
 
     async def ready(self) -> None:
         """Return when at most one batch handed over by this lane is still being settled."""
+        ...
+
+    async def all_settled(self) -> bool:
+        """Return when everything handed over is settled for good: what sums it up may be invoked only then, or it could
+        be called again with another sum. False at a soft stop before.
+        """
         ...
 
 
@@ -201,6 +207,10 @@ class Function(Protocol):
         """
         ...
 
+    def refresh(self) -> None:
+        """Secrets may have changed: read them anew before the next invocation."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections and processes."""
         ...
@@ -250,4 +260,16 @@ class StateStore(Protocol):
 
     async def forget(self, uuid: str) -> None:
         """Give a mapping's position up."""
+        ...
+
+    async def paused(self) -> dict[str, float]:
+        """Since when (epoch seconds) mappings are paused, by uuid; of those not configured too."""
+        ...
+
+    async def pause(self, uuid: str, since: float) -> None:
+        """Remember that a mapping is paused, whether or not anything else is stored of it."""
+        ...
+
+    async def resume(self, uuid: str) -> None:
+        """Remember that it is not, or no longer."""
         ...

@@ -11,11 +11,18 @@ bound):
 | daemon_started | info | configuration loaded; names versions and what the data plane runs on |
 | transport_chosen | info | another transport than the configured one is used, and why |
 | api_listening | info | the HTTP server answers; `address` is what `--api` takes |
-| ready | info | every enabled mapping has reached its source or says why it cannot |
 | service_manager_not_told | warning | the socket in NOTIFY_SOCKET does not take what we say |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
-| mapping_started | info | a mapping begins |
+| ready | info | every source was reached, or says why it cannot be |
+| mapping_started | info | a mapping begins, or begins again after a change or a pause |
+| mapping_not_started | warning | something this machine lacks keeps a mapping from being built; it is tried again |
+| mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
+| mapping_removed | info | one that is no longer configured has ended; its account beside it |
+| reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
+| reloaded | info | the new configuration runs; what it means for the mappings beside it |
+| reload_refused | error | the new configuration is not taken, nothing has changed; `problems` as `check` tells |
+| configuration_not_watched | warning | changes of files are not heard of; SIGHUP reloads all the same |
 | source_reached | info | a partition's source answers, at first or again |
 | source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
 | call_failed | warning | a call to the source brought no good answer; it is made again |
@@ -37,6 +44,8 @@ bound):
 | worker_killed | warning | an invocation ran out of time, and its process is ended |
 | batch_failed | warning | an invocation failed, wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
+| circuit_opened | warning | a function could not be invoked again and again; only a probe is let through now and then |
+| circuit_closed | warning | the function can be invoked again |
 | function_logs | debug | the end of the log of an invocation, where the function is asked for it |
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
 | delete_failed | warning | messages that are done with could not be deleted yet |

@@ -9,9 +9,10 @@ The batch joins the trace of its messages where all name the same (X-Ray's AWSTr
 
 import asyncio
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, cast
 
 from opentelemetry import context as current
@@ -34,6 +35,7 @@ from opentelemetry.trace import (
 
 from poller import __version__
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded
+from poller.policy.trace_header import parse_trace_header
 from poller.ports import Delivery, Function, Lane, Partition, Source
 from poller.record import Page, Record
 
@@ -41,10 +43,9 @@ SYSTEMS = {"sqs": "aws_sqs", "kinesis": "aws_kinesis", "dynamodb": "aws_dynamodb
 """`messaging.system`, in the semantic conventions' words as far as they have one."""
 MOST_LINKS = 128
 """The SDK's own limit of links in a span."""
-FLUSH_SECONDS = 3.0
-"""For what is left at the end: traces must not hold a stop up."""
+FLUSH_SECONDS = 2.0
+"""For what is left at the end."""
 
-_XRAY = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?;Parent=([0-9a-f]{16})(?:;|$)")
 _W3C = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
 
@@ -71,9 +72,20 @@ class Tracing:
         return cast("Function", _Function(function, self._tracer))
 
     async def close(self) -> None:
-        """Export what is left, within bounds and without holding the loop up."""
-        await asyncio.to_thread(self._provider.force_flush, int(FLUSH_SECONDS * 1000))
-        await asyncio.to_thread(self._provider.shutdown)
+        """Export what is left, for a few seconds at the most: traces must not hold a stop up."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+        def end() -> None:
+            self._provider.shutdown()
+            # the loop may be gone by then
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+
+        # not one of the loop's, whose end waits for them: a collector that swallows packets takes its time
+        threading.Thread(target=end, name="traces", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await ended.wait()
 
 
 @asynccontextmanager
@@ -250,11 +262,8 @@ def _traceparents(records: Sequence[Record]) -> Iterator[str | None]:
 
 def parse_xray(header: str) -> SpanContext | None:
     """What `Root=1-…;Parent=…;Sampled=1` names; None where it names no parent."""
-    found = _XRAY.match(header)
-    if found is None:
-        return None
-    sampled = TraceFlags.DEFAULT if "Sampled=0" in header else TraceFlags.SAMPLED
-    return _context(found[1] + found[2], found[3], sampled)
+    found = parse_trace_header(header)
+    return None if found is None else _context(found.trace_id, found.span_id, int(found.sampled))
 
 
 def parse_w3c(traceparent: str) -> SpanContext | None:

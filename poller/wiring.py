@@ -1,8 +1,9 @@
 """From configuration to running parts: which class serves which kind of source and function, and with what values."""
 
-import os
+import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections import OrderedDict
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,18 +11,16 @@ from typing import TYPE_CHECKING
 from structlog.typing import FilteringBoundLogger
 
 from poller import codec
-from poller.aws.transports import Transports, credentials_end_in
-from poller.configuration import EventSource, EventSourceMapping, FunctionConfig, Settings, parse_source
-from poller.functions.lambda_api import LambdaFunction
+from poller.aws.transports import Borrowed, Transports, credentials_end_in
+from poller.configuration import EventSource, EventSourceMapping, Settings, parse_source
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
-from poller.ports import Function, Source, StateStore
+from poller.ports import Source, StateStore
 from poller.runtime.admission import Admission
-from poller.runtime.lane import LaneContext
+from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
-from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
 from poller.sources.sharded.limits import ReadLimits
@@ -29,8 +28,7 @@ from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
 from poller.state.memory import MemoryStore
-from poller.wiring_functions import web_function
-from poller.wiring_runtime import Runtimes
+from poller.wiring_functions import Functions
 from poller.wiring_streams import Streams, queue_url
 
 if TYPE_CHECKING:
@@ -45,8 +43,15 @@ SHORTEST_RECEIVE = 1.0
 class Wired:
     """A mapping ready to run."""
 
+    mapping: EventSourceMapping
     source: Source
     context: LaneContext
+    borrowed: AsyncExitStack
+    """What others may use as well."""
+
+    async def close(self) -> None:
+        """Let go of what nobody else uses. Before that, the next run of the mapping may have taken it over."""
+        await self.borrowed.aclose()
 
 
 class Wiring:
@@ -64,36 +69,51 @@ class Wiring:
     ) -> None:
         """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
         self._transports = transports
-        self._streams = Streams(transports, store or MemoryStore(), mappings, limits or ReadLimits())
+        self._store = store or MemoryStore()
+        self._mappings = mappings
+        self._limits = limits or ReadLimits()
         self._memory = Memory(max_bytes_in_flight)
-        self._runtimes = Runtimes()
-        self._functions: dict[tuple[FunctionConfig, str], Function] = {}
-        self._slots: dict[FunctionConfig, Slots] = {}
+        self._functions = Functions(transports)
+        self._undeleted: dict[str, OrderedDict[str, bool]] = {}
+        """By the mapping's uuid: messages that are done with, and not to be delivered by its next run either."""
+        self._building = asyncio.Lock()
         self._traces = traces
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
     ) -> Wired:
         """Make no call; what cannot be reached shows once the mapping runs."""
-        wired = await self._wired(mapping, status, stop, log)
+        # one after the other, so that nothing shared is built twice
+        async with self._building, AsyncExitStack() as borrowed:
+            transports = self._transports.borrow()
+            borrowed.push_async_callback(transports.close)
+            status.credentials_end_in = credentials_end_in(await transports.get(mapping.aws, mapping.region))
+            rare = Occasionally(log)
+            context = await self._context(mapping, status, stop, rare)
+            borrowed.push_async_callback(self._functions.give_back, mapping)
+            if mapping.source.kind == "sqs":
+                source: Source = await self._queue(mapping, context, transports)
+            else:
+                streams = Streams(transports, self._store, self._mappings, self._limits)
+                source = await streams.source(mapping, context.admission, status, rare)
+            wired = Wired(mapping, source, context, borrowed.pop_all())
         if self._traces is not None:
-            source = mapping.source
-            wired.source = self._traces.source(wired.source, mapping=mapping.name, kind=source.kind, name=source.name)
-            wired.context.function = self._traces.function(wired.context.function)
+            kind, name = mapping.source.kind, mapping.source.name
+            wired.source = self._traces.source(source, mapping=mapping.name, kind=kind, name=name)
+            context.function = self._traces.function(context.function)
         return wired
 
-    async def _wired(
-        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
-    ) -> Wired:
+    async def _context(
+        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: Occasionally
+    ) -> LaneContext:
         chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
-        admission = Admission(stop, pace, Memory(mapping.max_bytes_in_flight, self._memory), status, chance)
-        rare = Occasionally(log)
-        function = await self._function(mapping)
-        context = LaneContext(
+        own = Memory(mapping.max_bytes_in_flight, self._memory)
+        function = await self._functions.take(mapping)
+        return LaneContext(
             function=function,
-            slots=self._slots.setdefault(mapping.function, Slots(mapping.function.concurrency)),
+            slots=self._functions.slots(mapping.function),
             limits=BatchLimits(
                 mapping.batch_size,
                 mapping.maximum_batching_window_in_seconds,
@@ -101,72 +121,38 @@ class Wiring:
                 SHORTEST_RECEIVE if mapping.source.kind == "sqs" else 0.0,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=admission,
+            admission=Admission(stop, pace, own, status, chance, breaker=self._functions.breaker(mapping, chance)),
             status=status,
             chance=chance,
-            log=rare,
+            log=log,
         )
-        transport = await self._transports.get(mapping.aws, mapping.region)
-        status.credentials_end_in = credentials_end_in(transport)
-        if mapping.source.kind != "sqs":
-            return Wired(await self._streams.source(mapping, admission, status, rare), context)
+
+    async def _queue(self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed) -> SqsSource:
         partition = SqsPartition(
             queue_name(mapping),
-            transport,
-            admission=admission,
-            status=status,
+            await transports.get(mapping.aws, mapping.region),
+            admission=context.admission,
+            status=context.status,
             options=SqsOptions(mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds),
             policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
-            chance=chance,
-            log=rare,
-            filtering=await self._filtering(mapping),
+            chance=context.chance,
+            log=context.log,
+            filtering=await _filtering(mapping, transports),
+            undeleted=self._undeleted.setdefault(mapping.uuid, OrderedDict()),
         )
-        return Wired(SqsSource(partition), context)
+        return SqsSource(partition)
 
-    async def _filtering(self, mapping: EventSourceMapping) -> SqsFiltering | None:
-        if not mapping.filter_criteria:
-            return None
-        arn = mapping.on_no_match
-        send_to = None
-        if arn is not None:
-            target = parse_source(arn)
-            region = mapping.aws.region_of("sqs", target.region) or target.region
-            send_to = Queue(queue_name(mapping, target), await self._transports.get(mapping.aws, region))
-        return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
+    def resize(self, max_bytes_in_flight: int) -> None:
+        """Another bound for the whole process from now on."""
+        self._memory.resize(max_bytes_in_flight)
 
-    async def _function(self, mapping: EventSourceMapping) -> Function:
-        config, region = mapping.function, mapping.region
-        if config.type == "runtime":
-            return await self._runtimes.get(mapping)
-        key = (config, region)
-        if key not in self._functions:
-            self._functions[key] = await _BUILDERS[config.type](self, config, region)
-        return self._functions[key]
-
-    async def lambda_function(self, config: FunctionConfig, region: str) -> Function:
-        """In the mapping's region, unless the configuration says otherwise: Lambda itself knows nothing else."""
-        assert config.function_name is not None
-        return LambdaFunction(
-            config.key,
-            await self._transports.get(config.aws, config.region or region),
-            function_name=config.function_name,
-            qualifier=config.qualifier,
-            timeout=config.timeout_seconds,
-            payload_limit=config.payload_limit,
-            rie=config.rie,
-            invocation_type=config.invocation_type,
-            log_type=config.log_type,
-        )
-
-    async def web_function(self, config: FunctionConfig, _region: str) -> Function:
-        """Anything that takes a POST, function URLs included."""
-        return web_function(config, os.environ)
+    def refresh(self) -> None:
+        """Secrets may have changed."""
+        self._functions.refresh()
 
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
-        await self._runtimes.close()
-        for function in self._functions.values():
-            await function.close()
+        await self._functions.close()
 
 
 async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":
@@ -178,11 +164,16 @@ async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | Non
     return await stack.enter_async_context(otlp())
 
 
-_BUILDERS: dict[str, Callable[[Wiring, FunctionConfig, str], Awaitable[Function]]] = {
-    "lambda": Wiring.lambda_function,
-    "function_url": Wiring.web_function,
-    "http": Wiring.web_function,
-}
+async def _filtering(mapping: EventSourceMapping, transports: Borrowed) -> SqsFiltering | None:
+    if not mapping.filter_criteria:
+        return None
+    arn = mapping.on_no_match
+    send_to = None
+    if arn is not None:
+        target = parse_source(arn)
+        region = mapping.aws.region_of("sqs", target.region) or target.region
+        send_to = Queue(queue_name(mapping, target), await transports.get(mapping.aws, region))
+    return SqsFiltering(mapping.criteria(codec.fast_loads), send_to)
 
 
 def queue_name(mapping: EventSourceMapping, other: EventSource | None = None) -> QueueName:

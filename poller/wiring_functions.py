@@ -1,19 +1,132 @@
-"""The functions' part of the wiring: how one behind a URL is asked, secured and authorized."""
+"""The functions' part of the wiring: each is built for the first mapping that uses it, and closed after the last.
+
+Also says how one behind a URL is asked, secured and authorized.
+"""
 
 import asyncio
 import base64
+import os
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
+from typing import TypeAlias
 
 from poller import telemetry
 from poller.aws.credentials import CredentialSource, open_session
 from poller.aws.proxies import proxy_for
-from poller.configuration import FunctionConfig
+from poller.aws.transports import Borrowed, Transports
+from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
 from poller.configuration.functions import WebConfig
 from poller.functions.http import HttpFunction
+from poller.functions.lambda_api import LambdaFunction
 from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
+from poller.functions.step_functions import StepFunctionsFunction
 from poller.http import TlsFiles
+from poller.policy.backoff import Chance
 from poller.ports import Function
+from poller.runtime.breaker import Breaker
+from poller.runtime.slots import Slots
+from poller.wiring_runtime import Runtimes
+
+Key: TypeAlias = tuple[FunctionConfig, str]
+"""What is called, and from which region; one that runs here has one set of workers for all of them."""
+
+
+class Functions:
+    """Shared by all mappings."""
+
+    def __init__(self, transports: Transports) -> None:
+        self._transports = transports
+        self._runtimes = Runtimes()
+        self._built: dict[Key, tuple[Function, Borrowed]] = {}
+        self._users: Counter[Key] = Counter()
+        self._slots: dict[tuple[str, AwsSettings], Slots] = {}
+        self._breakers: dict[Key, Breaker] = {}
+
+    async def take(self, mapping: EventSourceMapping) -> Function:
+        """For one more mapping. Raises EnvironmentProblem and ConfigurationError."""
+        key = _key(mapping)
+        if key not in self._built:
+            transports = self._transports.borrow()
+            self._built[key] = await self._build(mapping, transports), transports
+        self._users[key] += 1
+        return self._built[key][0]
+
+    async def _build(self, mapping: EventSourceMapping, transports: Borrowed) -> Function:
+        config = mapping.function
+        if config.type == "runtime":
+            return await self._runtimes.build(mapping)
+        if config.type == "lambda":
+            return await lambda_function(config, mapping.region, transports)
+        if config.type == "step_functions":
+            return await step_functions(config, mapping.region, transports)
+        return web_function(config, os.environ)
+
+    async def give_back(self, mapping: EventSourceMapping) -> None:
+        """One mapping less; the last one closes it."""
+        key = _key(mapping)
+        self._users[key] -= 1
+        if not self._users[key]:
+            self._breakers.pop(key, None)
+            function, transports = self._built.pop(key)
+            await function.close()
+            await transports.close()
+
+    def slots(self, config: FunctionConfig) -> Slots:
+        """By the key of the function and not by its parameters: the limit holds while mappings change from one set of
+        them to another, and is the newest one's.
+        """
+        slots = self._slots.setdefault((config.key, config.aws), Slots(config.concurrency))
+        if slots.limit != config.concurrency:
+            slots.resize(config.concurrency)
+        slots.keep_to(config.max_requests_per_second)
+        return slots
+
+    def breaker(self, mapping: EventSourceMapping, chance: Chance) -> Breaker:
+        """One for all mappings; what is called differently is tried anew."""
+        return self._breakers.setdefault(_key(mapping), Breaker(chance))
+
+    def refresh(self) -> None:
+        """Secrets may have changed."""
+        for function, _ in self._built.values():
+            function.refresh()
+
+    async def close(self) -> None:
+        """Close them all; transports belong to whoever made them."""
+        await asyncio.gather(*(function.close() for function, _ in self._built.values()))
+        self._runtimes.close()
+
+
+def _key(mapping: EventSourceMapping) -> Key:
+    return mapping.function, "" if mapping.function.type == "runtime" else mapping.region
+
+
+async def lambda_function(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
+    """In the mapping's region, unless the configuration says otherwise: Lambda itself knows nothing else."""
+    assert config.function_name is not None
+    return LambdaFunction(
+        config.key,
+        await transports.get(config.aws, config.region or region),
+        function_name=config.function_name,
+        qualifier=config.qualifier,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        rie=config.rie,
+        invocation_type=config.invocation_type,
+        log_type=config.log_type,
+    )
+
+
+async def step_functions(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
+    """An Express workflow, in its ARN's region unless an endpoint applies."""
+    assert config.state_machine_arn is not None
+    return StepFunctionsFunction(
+        config.key,
+        await transports.get(config.aws, config.region or region),
+        state_machine_arn=config.state_machine_arn,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+    )
 
 
 def web_function(config: FunctionConfig, environ: Mapping[str, str]) -> Function:

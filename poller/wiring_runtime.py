@@ -1,6 +1,5 @@
 """Functions that run here: from their configuration to workers, and what all of them share."""
 
-import asyncio
 import importlib.util
 import random
 
@@ -13,22 +12,14 @@ from poller.functions.runtime_api.process import interpreter_command
 
 
 class Runtimes:
-    """One function each, for all mappings and regions: it has one set of workers, or one address."""
+    """Builds them. One function each for all mappings and regions: it has one set of workers, or one address."""
 
     def __init__(self) -> None:
-        self._functions: dict[FunctionConfig, RuntimeFunction | SharedRuntimeFunction] = {}
         self._guard = Guard()
 
-    async def get(self, mapping: EventSourceMapping) -> RuntimeFunction | SharedRuntimeFunction:
+    async def build(self, mapping: EventSourceMapping) -> RuntimeFunction | SharedRuntimeFunction:
         """Raises EnvironmentProblem for what this machine does not have."""
         config = mapping.function
-        if config not in self._functions:
-            self._functions[config] = await self._build(config, mapping)
-        return self._functions[config]
-
-    async def _build(
-        self, config: FunctionConfig, mapping: EventSourceMapping
-    ) -> RuntimeFunction | SharedRuntimeFunction:
         runtime = config.runtime
         assert runtime is not None
         settings = _settings(config, runtime, mapping)
@@ -42,9 +33,8 @@ class Runtimes:
         function.start()
         return function
 
-    async def close(self) -> None:
-        """End every worker, all at once."""
-        await asyncio.gather(*(function.close() for function in self._functions.values()))
+    def close(self) -> None:
+        """After every function was closed."""
         self._guard.close()
 
 

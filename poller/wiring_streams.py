@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from poller import codec
-from poller.aws.transports import Transports
+from poller.aws.transports import Borrowed, Transports
 from poller.configuration import EventSourceMapping
 from poller.configuration.arns import parse_function_name
 from poller.occasionally import Occasionally
@@ -18,7 +18,8 @@ from poller.runtime.admission import Admission
 from poller.runtime.status import MappingStatus
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.sources.kinesis.api import KinesisApi
-from poller.sources.sharded.api import ShardApi
+from poller.sources.kinesis.fan_out import FanOut
+from poller.sources.sharded.api import ShardApi, Subscriptions
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions, Tell
@@ -30,9 +31,10 @@ DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-
 
 @dataclass(slots=True)
 class Streams:
-    """What all mappings of streams of this process share."""
+    """What a mapping of a stream is built from; all but its transports is shared by all of them."""
 
-    transports: Transports
+    transports: Borrowed | Transports
+    """Those of one mapping, or of whoever builds parts to try them and closes all."""
     store: StateStore
     mappings: Collection[str]
     """The uuids of all that are configured, enabled or not."""
@@ -49,6 +51,7 @@ class Streams:
             name=mapping.name,
             arn=mapping.event_source_arn,
             api=api,
+            subscriptions=await self.subscriptions(mapping),
             options=StreamOptions(
                 mapping.starting_position,
                 mapping.starting_position_timestamp,
@@ -82,16 +85,24 @@ class Streams:
         """The calls to its stream. Makes none."""
         return await _APIS[mapping.source.kind](self, mapping)
 
-    async def kinesis(self, mapping: EventSourceMapping) -> ShardApi:
-        """Shared throughput."""
+    async def kinesis(self, mapping: EventSourceMapping) -> KinesisApi:
+        """By the stream's own ARN, also where a consumer of it is the source."""
         transport = await self.transports.get(mapping.aws, mapping.region)
         return KinesisApi(
             transport,
-            arn=mapping.event_source_arn,
+            arn=mapping.source.stream_arn,
+            source_arn=mapping.event_source_arn,
             region=mapping.source.region,
             invoke_identity_arn=_identity(mapping),
-            deaggregate=mapping.deaggregate,
+            deaggregate=mapping.deaggregate or mapping.source.fan_out,
         )
+
+    async def subscriptions(self, mapping: EventSourceMapping) -> Subscriptions | None:
+        """Enhanced fan-out, where a consumer is the source. Makes no call."""
+        if not mapping.source.fan_out:
+            return None
+        transport = await self.transports.get(mapping.aws, mapping.region)
+        return FanOut(await self.kinesis(mapping), transport, mapping.event_source_arn)
 
     async def dynamodb(self, mapping: EventSourceMapping) -> ShardApi:
         """A table's stream."""

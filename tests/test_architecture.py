@@ -24,6 +24,7 @@ ADAPTER = VALUES | {
     "poller.codec",
     "poller.telemetry",
     "poller.occasionally",
+    "poller.throttled",
     "poller.runtime.status",
 }
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
@@ -38,7 +39,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.policy": {"poller.record"},
     "poller.ports": VALUES | {"poller.policy"},
     # making it happen, without knowing where records come from or go
-    "poller.runtime": VALUES | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally"},
+    "poller.runtime": VALUES
+    | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally", "poller.throttled"},
     # adapters
     "poller.sources": ADAPTER,
     "poller.functions": ADAPTER,
@@ -52,11 +54,13 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration": {"poller.errors", "poller.policy"},
     "poller.telemetry": {"poller.errors"},
     "poller.occasionally": set(),
+    "poller.throttled": set(),
     "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
     "poller.control": {
         "poller.errors",
         "poller.configuration",
         "poller.policy",
+        "poller.runtime.daemon_status",
         "poller.runtime.histogram",
         "poller.runtime.status",
         "poller.telemetry",
@@ -68,6 +72,10 @@ IMPORTS: dict[str, set[str]] = {
     "poller.wiring_functions": EVERYTHING,
     "poller.wiring_runtime": EVERYTHING,
     "poller.wiring_streams": EVERYTHING,
+    "poller.descriptors": set(),
+    "poller.life": EVERYTHING,
+    "poller.mappings": EVERYTHING,
+    "poller.reloading": EVERYTHING,
     "poller.daemon": EVERYTHING,
     "poller.demo": EVERYTHING,
     "poller.commands": EVERYTHING,

@@ -17,7 +17,7 @@ from poller.commands.why import ADVICE
 from poller.configuration import ApiSettings
 from poller.control.server import serve
 from poller.runtime.status import Account, Lag, LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
-from tests.control.samples import STARTED_AT, a_daemon, a_mapping, with_lanes
+from tests.control.samples import STARTED_AT, Steered, a_daemon, a_mapping, with_lanes
 
 CHECKOUT = Path(__file__).parents[1]
 AS_MODULE = [sys.executable, "-m", "poller"]
@@ -60,7 +60,7 @@ def a_running_daemon(tmp_path, *mappings, token=None, **values):
 
     async def run():
         status = a_daemon(*mappings, started=loop.time(), **values)
-        async with serve(status, ApiSettings.model_validate(settings), lambda: STARTED_AT):
+        async with serve(status, ApiSettings.model_validate(settings), Steered(status), lambda: STARTED_AT):
             listening.set()
             await end.wait()
 
@@ -320,3 +320,28 @@ def test_a_port_the_daemon_chose_must_be_named(poller, tmp_path):
     code, _, err = poller("health")
     assert code == 2
     assert "give the address it logged as api_listening with --api" in err
+
+
+def test_pause_and_resume_say_what_became_of_the_mapping(poller, tmp_path):
+    mapping = a_mapping("größer / kleiner")
+    with a_running_daemon(tmp_path, mapping, token="s3cret") as config:
+        assert poller("pause", mapping.name, "--config", config) == (0, f"{mapping.name}: paused (by a test)\n", "")
+        assert poller("resume", mapping.uuid, "--config", config) == (0, f"{mapping.name}: running\n", "")
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_a_mapping_the_daemon_does_not_have_cannot_be_steered(poller, tmp_path, command):
+    with a_running_daemon(tmp_path, a_mapping("orders")) as config:
+        code, out, err = poller(command, "order", "--config", config)
+        assert (code, out) == (1, "")
+        assert err.endswith("there is no mapping order; there are: orders\n")
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_steering_with_a_wrong_token_or_nobody_there_is_told(poller, tmp_path, command):
+    (tmp_path / "other.yaml").write_text("api: {token: wrong}\n")
+    with a_running_daemon(tmp_path, a_mapping("orders"), token="s3cret"):
+        code, _, err = poller(command, "orders", "--config", "other.yaml", "--api", f"unix:{tmp_path}/api.sock")
+        assert (code, "refuses the token" in err) == (2, True)
+    code, _, err = poller(command, "orders", "--config", "other.yaml", "--api", f"unix:{tmp_path}/api.sock")
+    assert (code, "no poller answers" in err) == (1, True)

@@ -39,10 +39,14 @@ HOSTILE = {
 """A user's environment that would lead every call astray."""
 
 
-def demo(tmp_path, *arguments):
+WITHOUT_RUNTIME = "import sys; sys.modules['awslambdaric'] = None; from poller.cli import main; main(sys.argv[1:])"
+"""The command line where Lambda's client of the Runtime API is not installed."""
+
+
+def demo(tmp_path, *arguments, start=("-m", "poller")):
     """Start `poller demo` with its temporary files below `tmp_path`."""
     return subprocess.Popen(
-        [sys.executable, "-m", "poller", "demo", *map(str, arguments)],
+        [sys.executable, *start, "demo", *map(str, arguments)],
         cwd=CHECKOUT,
         env={**os.environ, **HOSTILE, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
@@ -79,6 +83,16 @@ def test_accounts_for_every_order_whatever_the_users_environment_says(tmp_path):
     assert f"record {streams.POISON}: " in output
     assert re.search(r"stock: (\d+) produced = \1 delivered", output)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.live
+@pytest.mark.slow
+def test_where_functions_cannot_run_here_the_local_aws_runs_them(tmp_path):
+    with demo(tmp_path, "--seconds", 2, "--messages", 60, start=("-c", WITHOUT_RUNTIME)) as process:
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, ""), output
+    assert "type: runtime" not in output
+    assert "every order accounted for" in output
 
 
 @pytest.mark.live

@@ -49,6 +49,13 @@ def test_ci_finds_the_test_command_and_runs_it():
     assert 'bash -c "$tests"' in script
 
 
+def test_its_extras_are_those_a_user_can_want():
+    (table,) = re.findall(r"\| extra \| brings \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
+    listed = re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+    for_developers = {"dev", "audit"}
+    assert set(listed) == set(PROJECT["project"]["optional-dependencies"]) - for_developers
+
+
 def test_the_example_configuration_loads(tmp_path):
     (example,) = re.findall(r"```yaml\n(# poller\.yaml\n.*?)```", README, re.DOTALL)
     path = tmp_path / "poller.yaml"
@@ -70,32 +77,31 @@ def test_its_table_of_commands_is_the_command_line():
     assert sorted(listed) == sorted(commands + groups)
 
 
-@pytest.mark.parametrize(
-    "mapping",
-    [
-        {
-            "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s",
-            "name": "s",
-            "starting_position": "LATEST",
-            "tumbling_window_in_seconds": 60,
-        },
-        {
-            "event_source_arn": "arn:aws:kinesis:eu-west-1:123456789012:stream/s/consumer/c:1760000000",
-            "name": "s",
-            "starting_position": "LATEST",
-        },
-        {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"},
-    ],
-    ids=["tumbling window", "enhanced fan-out", "documentdb"],
-)
-def test_what_it_calls_not_supported_yet_is_refused(tmp_path, mapping):
+def test_what_it_calls_not_supported_yet_is_refused(tmp_path):
+    mapping = {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"}
     path = tmp_path / "poller.json"
     path.write_text(json.dumps({"event_source_mappings": [{"function_name": "f", **mapping}]}))
     with pytest.raises(ConfigurationError, match="not supported yet"):
         load([path], environ={})
 
 
-def test_every_relative_link_leads_somewhere():
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
+PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "deploy/README.md"]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).exists()])
+def test_every_relative_link_leads_somewhere(page):
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", text)
     assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    assert [link for link, _ in links if link and not (path.parent / link).exists()] == []
+    anchors = {
+        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    assert [anchor for link, anchor in links if not link and anchor[1:] not in anchors] == []
+
+
+def test_whoever_contributes_runs_the_same_command():
+    (command,) = re.findall(r"^python3 -m venv .* -m pytest$", README, re.MULTILINE)
+    assert command in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

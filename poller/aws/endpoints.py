@@ -9,8 +9,12 @@ from botocore.utils import ensure_boolean
 
 from poller.aws.credentials import AwsSettings
 
-SIGNING_NAMES = {"dynamodbstreams": "dynamodb"}
+SIGNING_NAMES = {"dynamodbstreams": "dynamodb", "stepfunctions": "states"}
 """Where the name in a signature's scope is not the SDK's name of the service."""
+
+
+HOST_PREFIXES = {"stepfunctions": "sync-"}
+"""Before the host that the rules give, for the one operation of the service that goes through a transport."""
 
 
 class Endpoint(NamedTuple):
@@ -24,13 +28,13 @@ def resolve_endpoint(session: AioSession, aws: AwsSettings, service: str, region
     url, own_region = aws.for_service(service)
     region = own_region or region
     return Endpoint(
-        url or _configured(session, service) or _by_rules(session, service, region),
+        url or configured_endpoint(session, service) or _by_rules(session, service, region),
         region,
         SIGNING_NAMES.get(service, service),
     )
 
 
-def _configured(session: AioSession, service: str) -> str | None:
+def configured_endpoint(session: AioSession, service: str) -> str | None:
     """AWS_ENDPOINT_URL, its form per service, and what the profile says."""
     if ensure_boolean(session.get_config_variable("ignore_configured_endpoint_urls")):
         return None
@@ -47,5 +51,5 @@ def _by_rules(session: AioSession, service: str, region: str) -> str:
         UseFIPS=ensure_boolean(session.get_config_variable("use_fips_endpoint") or False),
         UseDualStack=ensure_boolean(session.get_config_variable("use_dualstack_endpoint") or False),
     )
-    url: str = resolved.url
-    return url
+    scheme, _, host = resolved.url.partition("://")
+    return f"{scheme}://{HOST_PREFIXES.get(service, '')}{host}"

@@ -14,11 +14,13 @@ from poller import __version__
 from poller.aws.answers import service_error, timestamp
 from poller.aws.credentials import AwsSettings, CredentialSource, open_session
 from poller.aws.endpoints import Endpoint, resolve_endpoint
-from poller.aws.port import Operation, Reply, Transport
+from poller.aws.event_stream import EventStreamAnswer
+from poller.aws.port import EventStream, Operation, Reply, Transport
 from poller.aws.retry import MAX_ATTEMPTS, QUOTA, RetryQuota, backoff, is_retryable
 from poller.aws.signer import Credentials, Signer
-from poller.errors import CallError, ConfigurationError, NotSent, ServiceError
+from poller.errors import AnswerLost, CallError, ConfigurationError, NotSent, ServiceError
 from poller.http import HttpPool, Origin, tls_context
+from poller.http.streamed import connect
 
 REFUSED_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -33,6 +35,8 @@ SIGNED_HEADERS = {"sqs": (("x-amzn-query-mode", "true"),)}
 UNSIGNED_HEADERS = (("accept-encoding", "identity"), ("user-agent", f"poller/{__version__}"))
 
 
+MOST_REFUSAL_BYTES = 64 * 1024
+"""Read of an answer that refuses a subscription."""
 MAX_CONNECTIONS = 1300
 """Per host: one for each of the 1,250 lanes a mapping can have, and some for receives, deletes and extensions."""
 
@@ -81,6 +85,8 @@ class LeanTransport:
         self._endpoint = endpoint
         self._new_tls = tls
         self._tls: ssl.SSLContext | None = None
+        self._stream_tls: ssl.SSLContext | None = None
+        self._connect_timeout = connect_timeout
         self._new_pool = partial(HttpPool, max_connections=max_connections, connect_timeout=connect_timeout)
         self._now = now
         self._sleep = sleep
@@ -123,6 +129,38 @@ class LeanTransport:
                 if await self._learnt(signer, used, refusal, reply, attempts) and operation.resend:
                     continue
             await self._back_off(channel, operation, failure, attempts)
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        attempts = _Attempts()
+        while True:
+            channel = await self._ready(operation.service)
+            signer = channel.signer
+            used = signer.credentials
+            answer = await connect(channel.pool.origin, self._stream_context(channel), self._connect_timeout)
+            opened = None
+            try:
+                async with asyncio.timeout(operation.timeout):
+                    await answer.send(signer.request(operation, body, None))
+                    if 200 <= answer.status < 300:
+                        opened = EventStreamAnswer(answer, operation)
+                        return opened
+                    refused = Reply(answer.status, answer.headers, await answer.body(MOST_REFUSAL_BYTES))
+            except TimeoutError as error:
+                raise AnswerLost(f"no answer within {operation.timeout:g} s") from error
+            finally:
+                if opened is None:
+                    answer.close()
+            refusal = service_error(operation, refused)
+            if not await self._learnt(signer, used, refusal, refused, attempts):
+                raise refusal
+
+    def _stream_context(self, channel: _Channel) -> ssl.SSLContext | None:
+        """One that offers HTTP/2, which the pools' connections do not speak."""
+        if channel.pool.origin.scheme != "https":
+            return None
+        if self._stream_tls is None:
+            self._stream_tls = self._new_tls()
+        return self._stream_tls
 
     async def close(self) -> None:
         self._closed = True

@@ -23,7 +23,7 @@ class Operation:
     """
 
     service: str
-    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`."""
+    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`, `stepfunctions`."""
     name: str
     """The API's operation name, e.g. `ReceiveMessage`."""
     target: str | None = None
@@ -39,6 +39,24 @@ class Operation:
     max_reply_bytes: int = 64 * 1024 * 1024
     headers: tuple[tuple[str, str], ...] = field(default=())
     """Further headers, signed with the rest."""
+
+
+class EventStream(Protocol):
+    """An answer that keeps coming."""
+
+    date: float | None
+    """The service's clock when the answer began, epoch seconds."""
+
+    async def event(self) -> bytes | None:
+        """The payload of the next event; None where the service ended the stream. Raises ServiceError for an exception
+        that the service sends instead, AnswerLost where the stream breaks. A cancelled call leaves a stream that can
+        only be closed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """At once."""
+        ...
 
 
 class Transport(Protocol):
@@ -57,6 +75,13 @@ class Transport(Protocol):
         Sends once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
         Raises NotSent (NoCredentials included), AnswerLost or ServiceError, each after the retries were used up. A
         cancelled call closes its connection.
+        """
+        ...
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        """The answer is a stream of events, of which no more is read than is asked for. It is the caller's to close.
+
+        Sends once; again only where credentials or clock were refused and are put right. Raises as `call` does.
         """
         ...
 

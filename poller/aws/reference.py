@@ -20,7 +20,8 @@ from botocore import exceptions as sdk
 
 from poller.aws.answers import retry_after
 from poller.aws.credentials import CredentialSource
-from poller.aws.port import Operation, Reply
+from poller.aws.endpoints import configured_endpoint
+from poller.aws.port import EventStream, Operation, Reply
 from poller.aws.retry import MAX_ATTEMPTS
 from poller.aws.sdk_session import BoundedSession, Limits, exchange_error, limits
 from poller.errors import CallError, NoCredentials, NotSent, ServiceError
@@ -70,6 +71,13 @@ class ReferenceTransport:
         metadata = answer["ResponseMetadata"]
         return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], answer["RawBody"])
 
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:  # noqa: ARG002  (the port's own)
+        """Not here: the SDK gives no events as they came, and speaks no HTTP/2."""
+        raise NotSent(
+            f"{operation.name} needs `transport: lean`, and goes through no proxy: name its endpoint in NO_PROXY, or "
+            "give the ARN of the stream itself, which is polled"
+        )
+
     async def close(self) -> None:
         """Close every client."""
         self._closed = True
@@ -95,6 +103,8 @@ class ReferenceTransport:
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS if resend else 1},
             tcp_keepalive=True,
             http_session_cls=BoundedSession,
+            # an endpoint of one's own need not have a host name for each kind of call
+            inject_host_prefix=url is None and configured_endpoint(self._session, service) is None,
         )
         making = self._session.create_client(
             service, region_name=region or self._region, endpoint_url=url, config=config

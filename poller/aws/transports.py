@@ -1,6 +1,7 @@
 """One transport per account and region, shared by everything that has the same settings, and counted."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
@@ -12,11 +13,11 @@ from poller.aws.credentials import AwsSettings as CredentialSettings
 from poller.aws.credentials import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
-from poller.aws.port import Operation, Reply, Transport
+from poller.aws.port import EventStream, Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
 from poller.errors import AnswerLost, CallError, ServiceError
 
-SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda")
+SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions")
 """Whose hot operations go through a transport."""
 
 
@@ -40,6 +41,7 @@ class Transports:
         self._log = log
         self._environ = environ
         self._built: dict[tuple[AwsSettings, str], Transport] = {}
+        self._users: Counter[tuple[AwsSettings, str]] = Counter()
 
     async def get(self, aws: AwsSettings, region: str) -> Transport:
         """The transport for these settings. Makes no call, and loads no client."""
@@ -71,10 +73,48 @@ class Transports:
                     found.append(service)
         return found
 
+    def borrow(self) -> "Borrowed":
+        """The same for one user, who gives back what it got."""
+        return Borrowed(self)
+
+    async def lend(self, aws: AwsSettings, region: str) -> Transport:
+        """The transport for these settings, for one more user."""
+        self._users[aws, region] += 1
+        return await self.get(aws, region)
+
+    async def take_back(self, aws: AwsSettings, region: str) -> None:
+        """One user less; the last one closes it."""
+        self._users[aws, region] -= 1
+        if not self._users[aws, region]:
+            del self._users[aws, region]
+            if (transport := self._built.pop((aws, region), None)) is not None:
+                await transport.close()
+
     async def close(self) -> None:
         """Close every transport that was built."""
         for transport in self._built.values():
             await transport.close()
+
+
+class Borrowed:
+    """The transports one mapping or function has; closing it closes those that nobody else has."""
+
+    def __init__(self, transports: Transports) -> None:
+        self._transports = transports
+        self._had: dict[tuple[AwsSettings, str], Transport] = {}
+
+    async def get(self, aws: AwsSettings, region: str) -> Transport:
+        """See `Transports.get`."""
+        key = (aws, region)
+        if key not in self._had:
+            self._had[key] = await self._transports.lend(aws, region)
+        return self._had[key]
+
+    async def close(self) -> None:
+        """Give them all back."""
+        while self._had:
+            key, _ = self._had.popitem()
+            await self._transports.take_back(*key)
 
 
 def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
@@ -108,6 +148,16 @@ class Counted:
             raise
         self._count(operation, "ok")
         return reply
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        """See `Transport.subscribe`. Counted by how it began."""
+        try:
+            stream = await self._transport.subscribe(operation, body)
+        except CallError as error:
+            self._count(operation, _outcome(error))
+            raise
+        self._count(operation, "ok")
+        return stream
 
     def _count(self, operation: Operation, outcome: str) -> None:
         key = (operation.service, operation.name, outcome)

@@ -9,7 +9,7 @@ import json
 import socket
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from poller.configuration.settings import ApiSettings
 from poller.errors import ConfigurationError, PollerError
@@ -17,6 +17,8 @@ from poller.errors import ConfigurationError, PollerError
 TIMEOUT = 10.0
 """Seconds for connect and for each read. A daemon whose loop lags half of that is unhealthy already."""
 
+_STANDARD_PHRASES = frozenset(status.phrase for status in HTTPStatus)
+"""What an answer says that is none of the daemon's own words."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (recognised here, not listened on)
 
 
@@ -45,8 +47,11 @@ class Client:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Ask once; returns status and body. Raises NoAnswer."""
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes]:
         try:
-            self._connection.request("GET", path, headers=self._headers)
+            self._connection.request(method, path, body=body, headers=self._headers | headers)
             answer = self._connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -60,15 +65,39 @@ class Client:
     def status(self) -> dict[str, Any]:
         """Ask for the daemon's status. Raises NoAnswer, and ConfigurationError when the token is refused."""
         code, body = self.get("/status")
-        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise ConfigurationError([f"{self.address} refuses the token; set api.token as the daemon has it"])
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
+        self._check_token(code)
+        answer = _json(body)
         if code != HTTPStatus.OK or not isinstance(answer, dict) or "mappings" not in answer:
             raise NoAnswer(f"{self.address} answers {code}, not the status of a poller; is this its api.listen?")
         return answer
+
+    def steer(self, mapping: str, action: str) -> dict[str, Any]:
+        """Have a mapping paused or resumed (`action`); returns its name, state and reason as they are then. Raises
+        NoAnswer, also when the daemon will not, and ConfigurationError when the token is refused.
+        """
+        path = f"/mappings/{quote(mapping, safe='')}/{action}"
+        code, body = self._ask("POST", path, "{}", **{"Content-Type": "application/json"})
+        answer = _json(body)
+        problem = answer.get("error") if isinstance(answer, dict) else None
+        if code != HTTPStatus.OK and problem not in (None, *_STANDARD_PHRASES):
+            raise NoAnswer(f"{self.address}: {problem}")
+        self._check_token(code)
+        if code != HTTPStatus.OK or not isinstance(answer, dict) or "state" not in answer:
+            raise NoAnswer(
+                f"{self.address} answers {code}, which no poller of this version does; is this its api.listen?"
+            )
+        return answer
+
+    def _check_token(self, code: int) -> None:
+        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise ConfigurationError([f"{self.address} refuses the token; set api.token as the daemon has it"])
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 def _connection(address: str) -> http.client.HTTPConnection:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from poller.configuration import Configuration, load
+from poller.configuration.watching import Reader
 
 ConfigPaths = Annotated[
     list[Path] | None,
@@ -21,3 +22,8 @@ ConfigPaths = Annotated[
 def loaded(paths: list[Path] | None) -> Configuration:
     """Raises ConfigurationError."""
     return load(paths or None, environ=os.environ)
+
+
+def reader(paths: list[Path] | None) -> Reader:
+    """The same for whoever reads it more than once."""
+    return Reader(paths or None, os.environ)

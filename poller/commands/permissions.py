@@ -27,6 +27,8 @@ SOURCE_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
 }
 """What reading each kind of source calls. IAM allows the batch forms of SQS by the action of the single one."""
+FAN_OUT_ACTION = "kinesis:SubscribeToShard"
+"""Beside reading the stream, which tells how far its retention has come when a batch is retried for long."""
 DESTINATION_ACTIONS: Mapping[str, str] = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "s3": "s3:PutObject"}
 """What sending to each kind of destination calls."""
 _SIDS: Mapping[str, str] = {"sqs": "Queues", "kinesis": "Streams", "dynamodb": "Tables"}
@@ -73,7 +75,9 @@ def function_arn(function: FunctionConfig, region: str, account: str) -> str:
 
 def _of_mapping(mapping: EventSourceMapping) -> Grants:
     kind = mapping.source.kind
-    yield from _as(mapping.aws, Grant(_SIDS[kind], SOURCE_ACTIONS[kind], mapping.event_source_arn))
+    yield from _as(mapping.aws, Grant(_SIDS[kind], SOURCE_ACTIONS[kind], mapping.source.stream_arn))
+    if mapping.source.fan_out:
+        yield from _as(mapping.aws, Grant("Consumers", (FAN_OUT_ACTION,), mapping.event_source_arn))
     function = mapping.function
     for grant in _FUNCTIONS[function.type](function, mapping.region, mapping.source.account):
         yield from _as(function.aws, grant)

@@ -74,10 +74,17 @@ def _counters(mapping: dict[str, Any]) -> Table:
 def _lanes(mapping: dict[str, Any]) -> Table:
     shown = table("partition", "position", "lane", "why")
     for partition in mapping["partitions"]:
-        shown.add_row(partition["id"], partition["position"] or "-", "", _why(partition["reason"]))
+        why = "; ".join(filter(None, (_why(partition["reason"]), _window(partition["window"]))))
+        shown.add_row(partition["id"], partition["position"] or "-", "", why)
         for number, lane in enumerate(partition["lanes"]):
             shown.add_row("", "", str(number), _why(lane))
     return shown
+
+
+def _window(window: dict[str, Any] | None) -> str | None:
+    if window is None:
+        return None
+    return f"window {clock(window['start'])} to {clock(window['end'])} is open, with {window['records']} records"
 
 
 def _why(reason: dict[str, Any] | None) -> str:

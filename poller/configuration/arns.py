@@ -13,7 +13,7 @@ _ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d*):(?P<resource>.+)"
 )
 _STREAM = re.compile(r"stream/[A-Za-z0-9_.-]{1,128}")
-_CONSUMER = re.compile(r"stream/[A-Za-z0-9_.-]{1,128}/consumer/.+")
+_CONSUMER = re.compile(r"stream/[A-Za-z0-9_.-]{1,128}/consumer/[A-Za-z0-9_.-]{1,128}:\d+")
 _TABLE = re.compile(r"table/[A-Za-z0-9_.-]{1,255}(?:/stream/(?P<label>[^/]+))?")
 _DESTINATION = re.compile(
     r"arn:aws[a-z-]*:(?:(?P<service>sqs|sns):[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}(?P<fifo>\.fifo)?"
@@ -45,6 +45,16 @@ class EventSource:
     """Of the queue, stream or cluster."""
     fifo: bool = False
 
+    @property
+    def stream_arn(self) -> str:
+        """Of what is read: a stream's consumer names its stream."""
+        return self.arn.partition("/consumer/")[0]
+
+    @property
+    def fan_out(self) -> bool:
+        """Whether it is a consumer of a stream, which records are pushed to."""
+        return self.stream_arn != self.arn
+
 
 def parse_source(arn: str) -> EventSource:
     """Raises ValueError for what is no event source we know; one of a kind that is not supported is returned."""
@@ -70,9 +80,12 @@ def parse_source(arn: str) -> EventSource:
 
 
 def _check_stream(resource: str) -> None:
-    if _CONSUMER.fullmatch(resource):
-        raise ValueError("names a consumer (enhanced fan-out), which is not supported yet; name the stream itself")
-    if not _STREAM.fullmatch(resource):
+    if "/consumer/" in resource:
+        if not _CONSUMER.fullmatch(resource):
+            raise ValueError(
+                "does not end in stream/NAME/consumer/CONSUMER:CREATED; write the ARN that RegisterStreamConsumer gave"
+            )
+    elif not _STREAM.fullmatch(resource):
         raise ValueError("does not end in stream/NAME")
 
 

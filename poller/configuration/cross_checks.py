@@ -6,10 +6,16 @@ from collections.abc import Iterator
 from poller.configuration.arns import EventSource, check_destination, check_forward
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.parameters import WrittenMapping
+from poller.configuration.settings import AwsSettings
 
 Finding = tuple[tuple[str | int, ...], str]
 FIFO_MOST = 10
 """Messages of one batch from a FIFO queue."""
+_NOT_PUSHED = {
+    "deaggregate": "is for polled streams: with a consumer (enhanced fan-out) aggregates are always taken apart",
+    "poll_interval_seconds": "is for polled streams: to a consumer (enhanced fan-out) records are pushed",
+    "idle_poll_interval_seconds": "is for polled streams: to a consumer (enhanced fan-out) records are pushed",
+}
 LEAST_AGE = 60
 """Seconds."""
 UNWINDOWED_MOST = 10
@@ -22,6 +28,8 @@ def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Findin
     if source.kind != "sqs":
         yield from _position(written, source)
         yield from _limits(written)
+    if source.fan_out:
+        yield from _fan_out(written)
     yield from _metrics(written)
     yield from _no_match(written, source)
     if written.fifo_stop_at_first_failure and not source.fifo:
@@ -31,6 +39,13 @@ def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Findin
             ("fifo_stop_at_first_failure",),
             "needs partial batch responses; add function_response_types: [ReportBatchItemFailures]",
         )
+
+
+def cross_check_aws(source: EventSource, aws: AwsSettings) -> Iterator[Finding]:
+    """What a source asks of the way AWS is reached."""
+    if source.fan_out and aws.transport != "lean":
+        reason = f"names a consumer (enhanced fan-out), which aws.transport {aws.transport} cannot subscribe with"
+        yield ("event_source_arn",), f"{reason}; use transport: lean, or name the stream itself"
 
 
 def cross_check_function(written: WrittenMapping, function: FunctionConfig) -> Iterator[Finding]:
@@ -93,11 +108,17 @@ def _position(written: WrittenMapping, source: EventSource) -> Iterator[Finding]
         yield ("name",), "is missing; a stream's position is kept by its mapping's name (or uuid)"
 
 
+def _fan_out(written: WrittenMapping) -> Iterator[Finding]:
+    for parameter, reason in _NOT_PUSHED.items():
+        if parameter in written.model_fields_set:
+            yield (parameter,), f"{reason}; remove it"
+
+
 def _limits(written: WrittenMapping) -> Iterator[Finding]:
     if 0 <= written.maximum_record_age_in_seconds < LEAST_AGE:
         yield ("maximum_record_age_in_seconds",), f"must be either -1 (for ever) or between {LEAST_AGE} and 604800"
     if written.tumbling_window_in_seconds:
-        yield ("tumbling_window_in_seconds",), "is not supported yet; remove it"
+        yield from _windows(written)
     destinations = written.destination_config
     if destinations is None:
         return
@@ -109,6 +130,19 @@ def _limits(written: WrittenMapping) -> Iterator[Finding]:
             check_destination(destinations.on_failure.destination)
         except ValueError as error:
             yield (at, "on_failure", "destination"), str(error)
+
+
+def _windows(written: WrittenMapping) -> Iterator[Finding]:
+    if written.parallelization_factor > 1:
+        yield (
+            ("parallelization_factor",),
+            "must be 1 with tumbling_window_in_seconds, as in Lambda; remove one of the two",
+        )
+    if written.filter_criteria is not None and written.filter_criteria.filters:
+        yield (
+            ("filter_criteria",),
+            "cannot stand beside tumbling_window_in_seconds, as in Lambda; remove it, or filter in the function",
+        )
 
 
 def _no_match(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """From files, environment and command line to one Configuration, or to one report of everything that is wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Configuration:
     """What is allowed and probably not meant; one line each."""
     sources: list[Path]
     """The files read, in order."""
+    places: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where each of the settings is set, as `file:line`."""
 
 
 def load(
@@ -52,7 +54,7 @@ def load(
     if not mappings:
         loader.warnings.append("no event source mapping is configured; nothing will be polled")
     files = [file for group, _ in groups for file in group.files]
-    return Configuration(settings, functions.all(), mappings, loader.warnings, files)
+    return Configuration(settings, functions.all(), mappings, loader.warnings, files, loader.places)
 
 
 Groups = list[tuple[Group, list[Node]]]
@@ -63,6 +65,7 @@ class _Loader:
         self.environ = environ
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self.places: dict[str, str] = {}
 
     def read(self, paths: list[Path]) -> Groups:
         found, problems = expand(paths)
@@ -96,6 +99,7 @@ class _Loader:
             grow(overrides, Origin("command line", here)),
         ):
             merged = overlay(merged, tree)
+        self.places = {key: node.place for key, node in merged.value.items()}
         self.problems += layers.problems
         self.warnings += layers.warnings
         report = Report(merged, (), self.problems)

@@ -29,15 +29,6 @@ from poller.configuration.tree import Node
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 
-LATER_TYPES: tuple[str, ...] = ("step_functions",)
-"""Types whose keys are known and read, and which nothing serves yet."""
-LATER_KEYS = frozenset(
-    {
-        "max_requests_per_second",
-    }
-)
-"""Likewise keys."""
-
 
 def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig | None:
     """One entry of `functions`; None with everything wrong about it reported."""
@@ -47,8 +38,6 @@ def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> Fun
     foreign = {name: kinds for name in node.value if (kinds := types_with(name)) and kind not in kinds}
     for name, kinds in foreign.items():
         report.say(f"is for functions of type {_listed(kinds)}, and this one is {kind}; remove it", name)
-    for name in LATER_KEYS.intersection(node.value):
-        report.say("is not supported yet; remove it", name)
     if not is_name(key):
         report.say("is no name for a function; use letters, digits and any of _ . : $ -")
     model = report.validated(TYPES[kind], node.without(foreign))
@@ -79,12 +68,10 @@ def _type_of(node: Node, report: Report) -> str | None:
     if not isinstance(node.value, dict):
         report.say("must hold the keys of a function, such as type and function_name")
         return None
-    possible = _listed(kind for kind in TYPES if kind not in LATER_TYPES)
+    possible = _listed(TYPES)
     type_node = node.get("type")
     if type_node is None:
         report.say(f"is missing; it can be {possible}", "type")
-    elif type_node.value in LATER_TYPES:
-        report.say(f"{type_node.value} is not supported yet; it can be {possible}", "type")
     elif not isinstance(type_node.value, str) or type_node.value not in TYPES:
         report.say(f"is {type_node.plain()!r}; it can be {possible}", "type")
     else:

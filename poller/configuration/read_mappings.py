@@ -4,7 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
-from poller.configuration.cross_checks import cross_check, cross_check_function
+from poller.configuration.cross_checks import cross_check, cross_check_aws, cross_check_function
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
 from poller.configuration.functions import FunctionConfig
@@ -58,6 +58,8 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     if written is None or source is None:
         return None
     for below, text in cross_check(written, source):
+        report.say(text, *below)
+    for below, text in cross_check_aws(source, written.aws.merged_over(aws)):
         report.say(text, *below)
     patterns = read_patterns(node, written, source, report)
     function = functions.named(written.function_name, written.aws.merged_over(aws), report)
@@ -137,6 +139,7 @@ def _resolved(
         maximum_retry_attempts=written.maximum_retry_attempts,
         maximum_record_age_in_seconds=written.maximum_record_age_in_seconds,
         bisect_batch_on_function_error=written.bisect_batch_on_function_error,
+        tumbling_window_in_seconds=written.tumbling_window_in_seconds,
         on_failure_destination=(destinations.on_failure.destination or None) if destinations else None,
         poll_interval_seconds=written.poll_interval_seconds,
         idle_poll_interval_seconds=written.idle_poll_interval_seconds,

@@ -8,7 +8,8 @@ import asyncio
 from itertools import count
 
 from poller import telemetry
-from poller.runtime.status import DaemonStatus, MappingState, MappingStatus
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingState, MappingStatus
 
 LOOP_LAG_LIMIT = 5.0
 """Seconds. Heartbeats renew at half of at least 10 s: beyond this, messages could become visible while we hold them."""
@@ -19,7 +20,7 @@ WATCH_INTERVAL = 2.0
 LOOKS_PER_SAMPLE = 10
 """After so many of them the lag of every mapping is noted."""
 
-_AT_REST = frozenset({MappingState.DISABLED, MappingState.STOPPED, MappingState.STOPPING})
+_AT_REST = frozenset({MappingState.DISABLED, MappingState.PAUSED, MappingState.STOPPED, MappingState.STOPPING})
 
 
 def problems(status: DaemonStatus, now: float) -> list[str]:

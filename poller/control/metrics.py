@@ -12,8 +12,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from poller.control.report import counters
+from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.histogram import Histogram
-from poller.runtime.status import DaemonStatus, MappingState, MappingStatus
+from poller.runtime.status import MappingState, MappingStatus
 
 _EVENTS = {
     "polled": "Records received from the source",

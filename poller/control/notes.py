@@ -24,7 +24,7 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
     expires = lag.expires_in_seconds
     if expires is not None and expires < EXPIRY_SOON:
         text = f"the oldest data expires at the source in {span(expires)}"
-        drained = mapping.backlog.drained_in
+        drained = mapping.trend.drained_in
         if drained is None or drained > expires:
             text += ", sooner than it can be worked off at the present pace"
         found.append(("data_expires", text))

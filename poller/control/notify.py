@@ -1,8 +1,8 @@
 """What the service manager is told: systemd's notification protocol (sd_notify), without its library.
 
-Decides when the daemon is announced as ready and when the watchdog is fed: by the tests behind `/readyz` and
-`/healthz`. Without a NOTIFY_SOCKET everything here does nothing. Own code, since the protocol is a line in a datagram,
-and the libraries for it neither take the variables away from child processes nor know reloading.
+Decides what is said and when the watchdog is fed: while the test behind `/healthz` passes. The daemon knows when it is
+ready. Without a NOTIFY_SOCKET everything here does nothing. Own code, since the protocol is a line in a datagram, and
+the libraries for it neither take the variables away from child processes nor know reloading.
 """
 
 import asyncio
@@ -14,10 +14,9 @@ from collections.abc import Callable, MutableMapping
 
 from poller import telemetry
 from poller.control import health
-from poller.runtime.status import DaemonStatus, MappingState
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import MappingState
 
-STARTUP_LOOK = 0.1
-"""Seconds between two looks at readiness, for the few seconds of a start."""
 LOOK = 10.0
 """Seconds between two looks at what the status line says, where no watchdog wants more."""
 SEND_SECONDS = 0.25
@@ -37,6 +36,7 @@ class Notifier:
         """Seconds without a sign of life after which the process is killed; None where nobody watches."""
         self._monotonic = monotonic
         self._text: str | None = None
+        self._ready = False
         self._told = True
 
     @classmethod
@@ -54,13 +54,20 @@ class Notifier:
         return bool(self._address)
 
     def ready(self, text: str) -> None:
-        """Say that the start, or a reload, is over."""
+        """Say that the start is over."""
+        self._ready = True
         self._text = text
         self._send("READY=1", f"STATUS={_line(text)}")
 
     def reloading(self) -> None:
-        """Say that a reload begins; `ready` ends it. Its time is what tells a later `ready` from an earlier one."""
-        self._send("RELOADING=1", f"MONOTONIC_USEC={int(self._monotonic() * 1e6)}")
+        """Say that a reload begins. Its time is what tells the end of this one from that of an earlier one."""
+        if self._ready:
+            self._send("RELOADING=1", f"MONOTONIC_USEC={int(self._monotonic() * 1e6)}")
+
+    def reloaded(self, text: str) -> None:
+        """Say that it is over, taken or refused. During the start nothing is said: READY=1 would end that."""
+        if self._ready:
+            self.ready(text)
 
     def stopping(self, text: str) -> None:
         """Say that the process is on its way out."""
@@ -93,13 +100,12 @@ class Notifier:
 
 
 async def report(status: DaemonStatus, notifier: Notifier) -> None:
-    """Announce readiness once, then feed the watchdog and keep the status line true, until cancelled."""
+    """Feed the watchdog and keep the status line true, until cancelled."""
     if not notifier.active:
         return
-    await _until_ready(status, notifier)
     loop = asyncio.get_running_loop()
-    was_healthy = True
     half = LOOK if notifier.watchdog is None else notifier.watchdog / 2
+    was_healthy = True
     while True:
         problems = health.problems(status, loop.time())
         if not problems:
@@ -112,27 +118,22 @@ async def report(status: DaemonStatus, notifier: Notifier) -> None:
         await asyncio.sleep(half / UNHEALTHY_LOOKS if problems else half)
 
 
-async def _until_ready(status: DaemonStatus, notifier: Notifier) -> None:
-    loop = asyncio.get_running_loop()
-    while not health.is_ready(status, loop.time()):  # noqa: ASYNC110  (mappings only set attributes; nobody notifies)
-        await asyncio.sleep(STARTUP_LOOK)
-    notifier.ready(summary(status))
-    telemetry.logger().info("ready")
-
-
 def summary(status: DaemonStatus) -> str:
     """Say in one line how the mappings are, troubles by name: `2 mappings: 1 running, 1 problem (a: error)`."""
-    if not status.mappings:
-        return "no mappings"
     counted = Counter(mapping.state for mapping in status.mappings)
-    parts = [f"{counted[state]} {state}" for state in MappingState if counted[state]]
+    word = "mapping" if len(status.mappings) == 1 else "mappings"
+    parts = ", ".join(f"{counted[state]} {state}" for state in MappingState if counted[state])
+    text = f"{len(status.mappings)} {word}: {parts}" if parts else "no mappings"
     troubled = [
         f"{mapping.name}: {mapping.reason.code}"
         for mapping in status.mappings
         if mapping.state is MappingState.PROBLEM and mapping.reason is not None
     ]
-    word = "mapping" if len(status.mappings) == 1 else "mappings"
-    return f"{len(status.mappings)} {word}: {', '.join(parts)}" + (f" ({', '.join(troubled)})" if troubled else "")
+    if troubled:
+        text += f" ({', '.join(troubled)})"
+    if status.configuration is not None and status.configuration.problems:
+        text += f"; the changed configuration is refused: {status.configuration.problems[0]}"
+    return text
 
 
 def _line(text: str) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from poller.control.notes import notes
+from poller.policy.windows import Window
+from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.runtime.status import (
     Account,
-    DaemonStatus,
     LaneStatus,
     LastFailure,
     MappingState,
@@ -32,6 +33,7 @@ TEXTS: dict[ReasonCode, str] = {
     ReasonCode.WAITING_FOR_SLOT: "waiting for a free slot of the function's concurrency",
     ReasonCode.THROTTLED: "asked to slow down; tried again soon",
     ReasonCode.FUNCTION_UNAVAILABLE: "the function cannot be invoked; the batch is held and tried again",
+    ReasonCode.CIRCUIT_OPEN: "the function cannot be invoked; nothing is received, and it is probed until it can",
     ReasonCode.FUNCTION_FAILING: "the function fails; the pace is lowered",
     ReasonCode.RETRY: "the batch failed; it is tried again",
     ReasonCode.DESTINATION: "the on-failure destination does not accept what was given up; it is tried again",
@@ -63,6 +65,7 @@ MOST_TELLING_FIRST = (
     ReasonCode.STATE,
     ReasonCode.CREDENTIALS,
     ReasonCode.UNREACHABLE,
+    ReasonCode.CIRCUIT_OPEN,
     ReasonCode.FUNCTION_UNAVAILABLE,
     ReasonCode.THROTTLED,
     ReasonCode.DESTINATION,
@@ -96,7 +99,19 @@ def render(status: DaemonStatus, now: float, wall: float) -> Json:
     return {
         "version": status.version,
         "started_at": iso(status.started_at),
+        "configuration": _configuration(status.configuration),
         "mappings": [_mapping(mapping, now, to_wall) for mapping in status.mappings],
+    }
+
+
+def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
+    if configuration is None:
+        return None
+    refused = configuration.refused_at
+    return {
+        "loaded_at": iso(configuration.loaded_at),
+        "refused_at": None if refused is None else iso(refused),
+        "problems": list(configuration.problems),
     }
 
 
@@ -142,7 +157,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
             "records": lag.records,
             "seconds": lag.seconds,
             "expires_in_seconds": lag.expires_in_seconds,
-            "drained_in_seconds": mapping.backlog.drained_in,
+            "drained_in_seconds": mapping.trend.drained_in,
         },
         "last_result": mapping.last_result,
         "last_failure": _failure(mapping.last_failure, to_wall),
@@ -165,10 +180,17 @@ def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
     return {
         "id": partition.id,
         "position": partition.position,
+        "window": _window(partition.window),
         "behind_seconds": partition.behind(),
         "reason": _reason(partition_reason(partition, now), to_wall),
         "lanes": [_reason(_lane_reason(lane, now), to_wall) for lane in partition.lanes],
     }
+
+
+def _window(window: Window | None) -> Json | None:
+    if window is None:
+        return None
+    return {"start": iso(window.start), "end": iso(window.end), "records": window.records}
 
 
 def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
@@ -196,12 +218,17 @@ def _lane_reason(lane: LaneStatus, now: float) -> Reason:
     return Reason(lane.code, text, lane.since, lane.until)
 
 
+def reason_text(reason: Reason) -> str:
+    """In a sentence."""
+    return reason.text or TEXTS[reason.code]
+
+
 def _reason(reason: Reason | None, to_wall: ToWall) -> Json | None:
     if reason is None:
         return None
     return {
         "code": reason.code.value,
-        "text": reason.text or TEXTS[reason.code],
+        "text": reason_text(reason),
         "since": to_wall(reason.since),
         "until": to_wall(reason.until),
     }

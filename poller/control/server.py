@@ -23,8 +23,9 @@ from poller import telemetry
 from poller.configuration.secrets import Secret
 from poller.configuration.settings import ApiSettings
 from poller.control import health, report
+from poller.control.steering import Mappings, Steering
 from poller.errors import ConfigurationError, EnvironmentProblem
-from poller.runtime.status import DaemonStatus
+from poller.runtime.daemon_status import DaemonStatus
 
 SHUTDOWN_SECONDS = 1.0
 """Given to answers on their way when the daemon stops; all are small."""
@@ -33,13 +34,16 @@ SOCKET_UMASK = 0o117
 
 
 @asynccontextmanager
-async def serve(status: DaemonStatus, api: ApiSettings, wall: Callable[[], float] = time.time) -> AsyncIterator[str]:
+async def serve(
+    status: DaemonStatus, api: ApiSettings, mappings: Mappings, wall: Callable[[], float] = time.time
+) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
     `wall` tells the seconds since the epoch. Raises EnvironmentProblem when the address cannot be listened on.
     """
     application = web.Application(middlewares=[_plain_errors, _token_check(api.token)])
     _Pages(status, wall).add_to(application)
+    Steering(mappings, api).add_to(application)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:

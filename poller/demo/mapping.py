@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from poller.commands.client import Client, NoAnswer
+from poller.demo.functions import COUNTER, FUNCTION, entries
 from poller.demo.ledger import Tail
 from poller.demo.local_aws import CREDENTIALS, REGION
 from poller.demo.process import Child, child
-from poller.demo.shop import COUNTER, FUNCTION, QUEUE, queue_arn
+from poller.demo.shop import QUEUE, names_of, queue_arn
 from poller.demo.streams import FAILED, STREAM, Feed
 from poller.errors import EnvironmentProblem
 
@@ -28,7 +29,7 @@ CONFIGURATION = """\
 aws: {{region: {region}, endpoint_url: "{url}"}}
 state: "memory:"
 api: {{listen: "127.0.0.1:0"}}
-
+{functions}
 event_source_mappings:
   - name: orders
     event_source_arn: {queue}
@@ -49,9 +50,15 @@ OF_POISONED = """\
 """
 
 
-def configuration(url: str, feeds: Sequence[Feed]) -> str:
-    """Return the whole configuration file, for a local AWS at `url`."""
-    text = CONFIGURATION.format(region=REGION, url=url, queue=queue_arn(QUEUE), function=FUNCTION)
+def configuration(url: str, feeds: Sequence[Feed], folder: Path) -> str:
+    """Return the whole configuration file, for a local AWS at `url`; functions write their ledgers in `folder`."""
+    text = CONFIGURATION.format(
+        region=REGION,
+        url=url,
+        queue=queue_arn(QUEUE),
+        function=FUNCTION,
+        functions=entries(names_of(feeds), folder),
+    )
     for feed in feeds:
         text += OF_STREAM.format(name=feed.name, arn=feed.arn, function=COUNTER + feed.name)
         if feed.name == STREAM:
@@ -91,7 +98,9 @@ class Daemon:
                 continue
             if event["level"] != "info":
                 self.complaints.append(line)
-            self.events.append(event)
+            if event["event"] != "function_log":
+                # a function's own words, which would leave no room for poller's
+                self.events.append(event)
             match event["event"]:
                 case "api_listening":
                     self.address = event["address"]

@@ -12,11 +12,12 @@ from rich.syntax import Syntax
 
 from poller.demo import local_aws, mapping, shop, summary
 from poller.demo.account import Facts, StreamFacts, exit_code
+from poller.demo.functions import COUNTER, FUNCTION, ledger_of
 from poller.demo.ledger import Ledger, Tail
 from poller.demo.mapping import Daemon
 from poller.demo.picture import Picture, StreamPicture
 from poller.demo.screen import Screen, screen
-from poller.demo.shop import COUNTER, FUNCTION, QUEUE, Depth, Shop, ledger_of
+from poller.demo.shop import QUEUE, Depth, Shop
 from poller.demo.streams import Feed
 
 PRODUCING = "producing"
@@ -39,7 +40,7 @@ async def play(console: Console, seconds: int, messages: int) -> int:
         console.print("starting a local AWS …", style="dim")
         async with local_aws.started(folder / "aws") as url, shop.opened(url, folder) as (counter, feeds):
             config = folder / "poller.yaml"
-            config.write_text(mapping.configuration(url, feeds), encoding="utf-8")
+            config.write_text(mapping.configuration(url, feeds, folder), encoding="utf-8")
             with mapping.running(folder / "poller", config) as daemon:
                 await daemon.ready()
                 _introduce(console, config, daemon)

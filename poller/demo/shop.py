@@ -1,12 +1,9 @@
 """The demo's AWS resources: a queue with a dead-letter queue, functions, and somebody who orders."""
 
-import io
 import json
-import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +11,13 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from poller.demo import orders, streams
+from poller.demo import functions, orders, streams
 from poller.demo.local_aws import ACCOUNT, CREDENTIALS, REGION
 from poller.demo.streams import Feed
 from poller.errors import EnvironmentProblem
 
 QUEUE = "orders"
 DEAD_LETTER_QUEUE = "orders-dead-letter"
-FUNCTION = "ship-orders"
-COUNTER = "count-"
-"""Functions of the streams: followed by the name of what they count."""
-HANDLERS = {"ship": "ship_orders", "count": "count"}
-"""Modules of the functions, beside this one and in the deployed archives, by the first word of a function's name."""
 VISIBILITY_TIMEOUT = 1
 """Seconds after which a failed order is received again; a real queue's is longer than its function runs."""
 BATCH = 10
@@ -51,13 +43,13 @@ class Depth:
 async def opened(url: str, folder: Path) -> AsyncIterator[tuple["Shop", list[Feed]]]:
     """Create everything; AWS calls that fail inside the context become EnvironmentProblem.
 
-    Each function writes its ledger in `folder`, see `ledger_of`.
+    Each function writes its ledger in `folder`, see `functions.ledger_of`.
     """
     config = AioConfig(max_pool_connections=4, connect_timeout=5, read_timeout=20)
     session = get_session()
     try:
         async with AsyncExitStack() as stack:
-            sqs, functions, kinesis, dynamodb = [
+            sqs, lambdas, kinesis, dynamodb = [
                 await stack.enter_async_context(
                     session.create_client(
                         service,
@@ -71,8 +63,7 @@ async def opened(url: str, folder: Path) -> AsyncIterator[tuple["Shop", list[Fee
                 for service in ("sqs", "lambda", "kinesis", "dynamodb")
             ]
             feeds = await streams.create(kinesis, dynamodb, sqs)
-            for name in (FUNCTION, *(COUNTER + feed.name for feed in feeds)):
-                await _deploy(functions, name, ledger_of(folder, name))
+            await functions.deploy(lambdas, names_of(feeds), folder)
             yield await _create_queues(sqs), feeds
     except (BotoCoreError, ClientError) as error:
         raise EnvironmentProblem(f"the local AWS failed: {error}") from error
@@ -135,26 +126,9 @@ async def _create_queues(sqs: Any) -> Shop:
     return Shop(sqs, queue, dead_letter_queue)
 
 
-def ledger_of(folder: Path, function: str) -> Path:
-    """Return where a function writes down what it did."""
-    return folder / f"{function}.jsonl"
-
-
-async def _deploy(functions: Any, name: str, ledger: Path) -> None:
-    handler = HANDLERS[name.partition("-")[0]]
-    source = resources.files("poller.demo.function").joinpath(f"{handler}.py").read_bytes()
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr(f"{handler}.py", source)
-    await functions.create_function(
-        FunctionName=name,
-        Runtime="python3.11",
-        Role=f"arn:aws:iam::{ACCOUNT}:role/{name}",
-        Handler=f"{handler}.handler",
-        Timeout=30,
-        Code={"ZipFile": archive.getvalue()},
-        Environment={"Variables": {"LEDGER": str(ledger)}},
-    )
+def names_of(feeds: Iterable[Feed]) -> list[str]:
+    """Return the names of all functions."""
+    return [functions.FUNCTION, *(functions.COUNTER + feed.name for feed in feeds)]
 
 
 def queue_arn(name: str) -> str:

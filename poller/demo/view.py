@@ -12,8 +12,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from poller.demo.functions import FUNCTION
 from poller.demo.picture import History, Picture, StreamPicture
-from poller.demo.shop import FUNCTION, QUEUE
+from poller.demo.shop import QUEUE
 
 EVENT_LINES = 3
 MOST_LANES = 30

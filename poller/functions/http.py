@@ -8,6 +8,8 @@ from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
 from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 
+LOOKED_AT = 20 * DETAIL
+"""Bytes of a refusal that are searched for secrets, of which `DETAIL` are kept."""
 NO_FILES = TlsFiles()
 
 
@@ -37,6 +39,7 @@ class HttpFunction:
         self._requests = requests
         self._aws = aws
         self._files = tls
+        self._certificate_is_old = False
         origin = Origin.of(url)
         self._tls = tls_context(tls) if origin.scheme == "https" else None
         self._pool = HttpPool(origin, self._tls) if proxy is None else ProxiedPool(origin, proxy, self._tls)
@@ -44,6 +47,9 @@ class HttpFunction:
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
+            if self._certificate_is_old:
+                self._certificate_is_old = False
+                self._read_certificate_again()
             request = await self._requests.build(event, trace)
             reply = await self._pool.exchange(request, self.timeout, RESPONSE_LIMIT)
         except ConfigurationError as error:
@@ -56,16 +62,18 @@ class HttpFunction:
             return NotInvoked("unreachable", str(error))
         except AnswerLost as error:
             return Failed("answer_lost", str(error))
+        outcome = self._outcome(reply)
         if reply.status in (401, 403):
             self._read_certificate_again()
             await self._requests.refused(reply)
-        return self._outcome(reply)
+        return outcome
 
     def _outcome(self, reply: Reply) -> Outcome:
         status = reply.status
         if 200 <= status < 300:
             return Succeeded(reply.body, reply.headers.get("x-amzn-requestid"))
-        detail = reply.body[:DETAIL].decode("utf-8", "replace")
+        # hidden before it is cut, or the beginning of a secret might be left
+        detail = self._requests.hide(reply.body[:LOOKED_AT].decode("utf-8", "replace"))[:DETAIL]
         code = reply.headers.get("x-amzn-errortype") if self._aws else None
         if code is not None:
             code = code.partition(":")[0]
@@ -80,6 +88,11 @@ class HttpFunction:
     def _read_certificate_again(self) -> None:
         if self._tls is not None and self._files.certificate is not None:
             self._files.load_into(self._tls)
+
+    def refresh(self) -> None:
+        """See `Function.refresh`."""
+        self._requests.forget()
+        self._certificate_is_old = True
 
     async def close(self) -> None:
         """Close the connections."""

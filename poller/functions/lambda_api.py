@@ -116,6 +116,9 @@ class LambdaFunction:
             _logs(reply),
         )
 
+    def refresh(self) -> None:
+        """Nothing: credentials are the transport's."""
+
     async def close(self) -> None:
         """The transport is not ours to close."""
 

@@ -6,7 +6,7 @@ Secrets and credentials are read when the first request is built, kept, and read
 import hmac
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from poller.aws.port import Operation
 from poller.aws.signer import Signer
 from poller.errors import ConfigurationError
 from poller.http import Origin, Reply
+from poller.policy.trace_header import traceparent
 
 ReadHeaders = Callable[[], Mapping[str, str]]
 """Reads the configured headers, secrets included, as they are now. Raises ConfigurationError."""
@@ -26,6 +27,9 @@ TOLERATED_SKEW_SECONDS = 240.0
 """Signatures up to 5 minutes off are accepted; less than that is not why one was refused."""
 
 _STANDING = (("user-agent", f"poller/{__version__}"), ("accept", "application/json"), ("accept-encoding", "identity"))
+SHORTEST_SECRET = 6
+"""Characters of what is hidden. Shorter values are parts of ordinary words, and no secret worth the name."""
+HIDDEN = "***"
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
 """What would end a header's line, or is no text of one."""
 
@@ -39,6 +43,14 @@ class Requests(Protocol):
 
     async def refused(self, reply: Reply) -> None:
         """The target did not accept who we are: what proves it is read again for the next request."""
+        ...
+
+    def forget(self) -> None:
+        """Secrets may have changed: they are read again for the next request."""
+        ...
+
+    def hide(self, text: str) -> str:
+        """What the target said, without what it was told in confidence: some repeat the whole request."""
         ...
 
 
@@ -83,26 +95,37 @@ class PlainRequests:
         self._now = now
         standing = (("host", Origin.of(url).host_header), *_STANDING)
         self._start = f"POST {_target(url)} HTTP/1.1\r\n" + "".join(f"{key}: {value}\r\n" for key, value in standing)
+        self._confidential: tuple[str, ...] = ()
         self._read: tuple[bytes, bytes] | None = self._read_secrets()
 
     def _read_secrets(self) -> tuple[bytes, bytes]:
         """The head as far as it is always the same, and the key of the signature."""
-        headers = {"content-type": "application/json"} | _fit(self._name, self._read_headers())
+        own = _fit(self._name, self._read_headers())
+        headers = {"content-type": "application/json"} | own
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         secret = self._signature.read_secret() if self._signature else ""
+        self._confidential = (secret, *(value for name, value in own.items() if name != "content-type"))
         return (self._start + lines).encode("utf-8"), secret.encode("utf-8")
 
     async def build(self, event: bytes, trace: str | None) -> bytes:
         """See `Requests.build`."""
         head, secret = self._read = self._read or self._read_secrets()
-        own = b"" if trace is None else b"x-amzn-trace-id: %b\r\n" % trace.encode("ascii")
+        own = b"" if trace is None else _trace(trace)
         if self._signature is not None:
             own += self._signature.lines(secret, event, int(self._now()))
         return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, own, len(event), event)
 
     async def refused(self, reply: Reply) -> None:  # noqa: ARG002  (the port's)
         """See `Requests.refused`."""
+        self.forget()
+
+    def forget(self) -> None:
+        """See `Requests.forget`."""
         self._read = None
+
+    def hide(self, text: str) -> str:
+        """See `Requests.hide`."""
+        return _without(text, self._confidential)
 
 
 class SignedRequests:
@@ -128,11 +151,13 @@ class SignedRequests:
         self._scope = service, region
         self._now = now
         self._signer: Signer | None = None
+        self._confidential: tuple[str, ...] = ()
         self._operation: Operation | None = self._read_secrets()
 
     def _read_secrets(self) -> Operation:
         headers = _fit(self._name, self._read_headers())
         content_type = headers.pop("content-type", "application/json")
+        self._confidential = tuple(headers.values())
         return Operation(
             self._scope[0], "Invoke", content_type=content_type, path=self._target, headers=tuple(headers.items())
         )
@@ -152,7 +177,7 @@ class SignedRequests:
 
     async def refused(self, reply: Reply) -> None:
         """See `Requests.refused`. A clock that is wrong is put right instead."""
-        self._operation = None
+        self.forget()
         assert self._signer is not None, "nothing is refused before it was sent"
         told = timestamp(reply.headers.get("date", ""))
         if told is not None and abs(told - self._now() - self._signer.skew) >= TOLERATED_SKEW_SECONDS:
@@ -160,10 +185,33 @@ class SignedRequests:
         else:
             await self._credentials.replace(self._signer.credentials)
 
+    def forget(self) -> None:
+        """See `Requests.forget`. Credentials renew themselves."""
+        self._operation = None
+
+    def hide(self, text: str) -> str:
+        """See `Requests.hide`."""
+        token = self._signer.credentials.token if self._signer else None
+        return _without(text, (token or "", *self._confidential))
+
 
 def _target(url: str) -> str:
     parts = urlsplit(url)
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _trace(trace: str) -> bytes:
+    """Both headers that name a trace: AWS's own, and W3C's for everybody else."""
+    parent = traceparent(trace)
+    lines = f"x-amzn-trace-id: {trace}\r\n" + (f"traceparent: {parent}\r\n" if parent else "")
+    return lines.encode("ascii")
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, HIDDEN)
+    return text
 
 
 def _fit(name: str, headers: Mapping[str, str]) -> dict[str, str]:

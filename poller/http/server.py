@@ -1,8 +1,9 @@
 """The server's side of HTTP/1.1, small: one request at a time on a connection, an answer whenever somebody gives it.
 
-It exists because a library's server costs several times the rest of an invocation, and it serves programs we know, on
-the machine itself. It decides how bytes are framed; it knows nothing of paths. A client may wait for its answer
-without end, and nothing here has a timeout: who answers decides how long that takes.
+It exists because it is on the data path: the two requests of an invocation cost 94 us of CPU here, and 205 with
+aiohttp's own low-level server. It serves programs we know, mostly on the machine itself. It decides how bytes are
+framed; it knows nothing of paths. A client may wait for its answer without end, and nothing here has a timeout: who
+answers decides how long that takes.
 """
 
 import asyncio

@@ -49,7 +49,9 @@ class NotInvoked:
     """The function did not run: no byte was written, or a refusal that comes before it. Spends nothing."""
 
     code: str
-    """Short and stable: `throttled`, `unreachable`, `credentials`, `function_missing`, `unavailable`."""
+    """Short and stable: `throttled`, `unreachable`, `credentials`, `function_missing`, `unavailable`, `init_failed`,
+    `no_worker`.
+    """
     detail: str = ""
     retry_after: float | None = None
     """Seconds the answer asked us to wait."""

@@ -91,6 +91,7 @@ class StreamDelivery:
             if not self._parts:
                 return None
             part = self._parts[-1]
+            self._windows.enter(part.records)
             if part.awaiting is not None:
                 return Discard(part.discarded(part.awaiting, self._windows.open))
             if self._horizon is not None and self._gone(part, int(self._horizon)):
@@ -100,7 +101,6 @@ class StreamDelivery:
             if self._exhausted(part):
                 part.awaiting = "RetryAttemptsExhausted"
                 continue
-            self._windows.enter(part.records)
             return Invoke(part.records)
         return self._steps.pop(0)
 

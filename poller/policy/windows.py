@@ -27,9 +27,11 @@ STATE_LIMIT = 1_048_576
 EMPTY_STATE = b"{}"
 ON_ITS_WAY = 10.0
 """Seconds within which a record that arrived can be read, and by which the service's clocks may differ."""
-QUIET = 60.0
-"""Seconds of empty reads that show the tip of a shard, where the service does not say how far behind a read was. Lambda
-closes a window up to two minutes after its end."""
+QUIET = 45.0
+"""Seconds of nothing but empty reads that show the tip of a shard, where the service does not say how far behind a read
+was. Lambda closes a window up to two minutes after its end."""
+LONGEST_PAUSE = 15.0
+"""Seconds that the time between two reads counts for at the most: while nothing could be read, nothing was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class TumblingWindows:
         ends before them.
         """
         self.enter(records)
-        window = self.open
+        window, most = self.open, min(most, len(records))
         if window is None:
             return most
         if self._ends_at_once(window):
@@ -105,7 +107,9 @@ class TumblingWindows:
         return window is not None and (window.end <= complete_to or self._ends_at_once(window))
 
     def _ends_at_once(self, window: Window) -> bool:
-        """The other reason: the mapping's windows have another length now."""
+        """Before its time: its state is too large, or the mapping's windows have another length now. Either way records
+        may still come that are of it.
+        """
         return window.terminated_early or window.end - window.start != self._seconds
 
     def carry(self, state: bytes, records: int) -> bool:
@@ -120,13 +124,44 @@ class TumblingWindows:
     def closed(self) -> None:
         """The closing invocation succeeded, or was given up."""
         assert self.open is not None
-        if not self.open.terminated_early:
+        if not self._ends_at_once(self.open):
             self._closed_to = self.open.end
         self.open = None
 
     def progress(self) -> WindowProgress:
         """What is to be stored."""
         return WindowProgress(self.open, self._closed_to)
+
+
+class Quiet:
+    """What the empty reads of a shard tell: up to which instant everything that arrived was read."""
+
+    __slots__ = ("_last", "_seen", "_since")
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        """When the present run of empty reads began."""
+        self._last = 0.0
+        self._seen = 0.0
+
+    def read(self, now: float, behind: float | None, *, empty: bool) -> float:
+        """One read more, at `now` by the service's clock and so many seconds behind the tip, None where the service
+        does not say. Returns the instant, minus infinity while nothing can be told.
+        """
+        if empty and behind == 0:
+            return now - ON_ITS_WAY
+        if not empty or behind is not None:
+            self._since = None
+            return -inf
+        if self._since is not None:
+            self._seen += min(now - self._last, LONGEST_PAUSE)
+        complete_to = -inf
+        if self._since is None or self._seen >= QUIET:
+            # what had arrived when a run began would have come in the course of it
+            complete_to = -inf if self._since is None else self._since - ON_ITS_WAY
+            self._since, self._seen = now, 0.0
+        self._last = now
+        return complete_to
 
 
 def answered_state(body: bytes) -> bytes | None:
@@ -142,15 +177,6 @@ def answered_state(body: bytes) -> bytes | None:
     except (ValueError, RecursionError):
         # not JSON, or such as NaN; or nested without end
         return None
-
-
-def complete_to(now: float, behind: float | None, empty_since: float) -> float:
-    """The instant before which everything that arrived was read, as an empty read at `now` shows; all by the service's
-    clock. `behind` is by how many seconds it was behind the tip, None where the service does not say; the reads since
-    `empty_since` were empty.
-    """
-    at_tip = now - empty_since >= QUIET if behind is None else behind == 0
-    return now - ON_ITS_WAY if at_tip else -inf
 
 
 def time_window_info(window: Window, *, final: bool) -> dict[str, Any]:

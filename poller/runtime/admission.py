@@ -1,10 +1,11 @@
-"""Whether a mapping may receive now, and for how many lanes: stop, pace, slots and memory in one answer."""
+"""Whether a mapping may receive now, and for how many lanes: stop, circuit, pace, slots and memory in one answer."""
 
 import asyncio
 from collections.abc import Callable
 
 from poller.policy.backoff import Chance
 from poller.policy.pace import Pace
+from poller.runtime.breaker import Breaker
 from poller.runtime.memory import Memory
 from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
@@ -17,8 +18,19 @@ def _nobody() -> None:
 class Admission:
     """What a mapping's source asks before each receive, and what its lanes tell about theirs."""
 
-    def __init__(self, stop: Stop, pace: Pace, memory: Memory, status: MappingStatus, chance: Chance) -> None:
+    def __init__(
+        self,
+        stop: Stop,
+        pace: Pace,
+        memory: Memory,
+        status: MappingStatus,
+        chance: Chance,
+        *,
+        breaker: Breaker | None = None,
+    ) -> None:
+        """`breaker` is the function's, shared with its other mappings."""
         self.stop = stop
+        self.breaker = breaker or Breaker(chance)
         self.pace = pace
         self.memory = memory
         self._status = status
@@ -29,6 +41,8 @@ class Admission:
         self._waiting_for_slot = 0
         self._resume: asyncio.TimerHandle | None = None
         self._shown: ReasonCode | None = None
+        self._ignore_circuit = self.breaker.listen(self._circuit_changed)
+        status.refresh = self._refresh
 
     def connect(self, poke: Callable[[], None]) -> None:
         """The source's wish to be called whenever the answer may have become better."""
@@ -50,11 +64,22 @@ class Admission:
         closed = self._closed(now)
         if closed is not self._shown:
             self._show(closed, now)
-        return 0 if closed else self.pace.lanes
+        if closed:
+            return 0
+        # for a probe one batch is enough
+        return 1 if self.breaker.is_open else self.pace.lanes
+
+    def _refresh(self, now: float) -> None:
+        """Show what is true now: the source may not have asked for long, and troubles of its own may be over."""
+        closed, shown = self._closed(now), self._status.reason
+        if closed is not (None if shown is None else shown.code):
+            self._show(closed, now)
 
     def _closed(self, now: float) -> ReasonCode | None:
         if self.stop.soft:
             return ReasonCode.STOPPING
+        if not self.breaker.may_receive(now):
+            return ReasonCode.CIRCUIT_OPEN
         if self._waiting_for_slot:
             return ReasonCode.WAITING_FOR_SLOT
         if self.memory.full(self._poke):
@@ -69,8 +94,19 @@ class Admission:
         """Why nothing is received is the mapping's reason, unless it has a worse one."""
         self._shown = closed
         if self._status.state is MappingState.RUNNING:
-            until = now + self.pace.resumes_in(now) if closed is ReasonCode.FUNCTION_FAILING else None
-            self._status.reason = None if closed is None else Reason(closed, since=now, until=until)
+            self._status.reason = None if closed is None else self._reason(closed, now)
+
+    def _reason(self, closed: ReasonCode, now: float) -> Reason:
+        if closed is ReasonCode.CIRCUIT_OPEN:
+            breaker = self.breaker
+            return Reason(closed, breaker.text, since=breaker.circuit.opened_at, until=breaker.until(now))
+        until = now + self.pace.resumes_in(now) if closed is ReasonCode.FUNCTION_FAILING else None
+        return Reason(closed, since=now, until=until)
+
+    def _circuit_changed(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._show(self._closed(now), now)
+        self._poke()
 
     def _resumed(self) -> None:
         self._resume = None
@@ -103,4 +139,5 @@ class Admission:
             self._resume.cancel()
             self._resume = None
         self._ignore_stop()
+        self._ignore_circuit()
         self._poke = self._grow = _nobody

@@ -6,47 +6,25 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from poller.errors import CallError
-from poller.occasionally import Occasionally
-from poller.policy.backoff import RETRY, Chance
-from poller.policy.batching import BatchBuffer, BatchLimits
+from poller.policy.backoff import RETRY
+from poller.policy.batching import BatchBuffer
 from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
 from poller.policy.invocation_record import Discarded
-from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
-from poller.ports import Delivery, Function, Lane
+from poller.policy.response import NotInvoked
+from poller.ports import Delivery, Lane
 from poller.record import Record
-from poller.runtime.admission import Admission
-from poller.runtime.slots import Slots
-from poller.runtime.status import Account, LaneStatus, LastFailure, MappingStatus, ReasonCode
-
-CONNECT_MARGIN = 30.0
-"""Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the
-lane counts as hung."""
+from poller.runtime.breaker import CIRCUIT_OPEN
+from poller.runtime.context import LaneContext
+from poller.runtime.invocation import invoke
+from poller.runtime.status import LaneStatus, ReasonCode
 
 WINDOW_MARGIN = 60.0
 """Seconds after the end of its window at which a lane that still gathers counts as hung."""
 
 TELL_SECONDS = 120.0
 """After which a lane that tells the on-failure destination counts as hung: its client tries for less."""
-
-
-@dataclass(slots=True)
-class LaneContext:
-    """What the lanes of one mapping share."""
-
-    function: Function
-    slots: Slots
-    limits: BatchLimits
-    report_batch_item_failures: bool
-    """Whether what a function names is its own business, and no reason to slow down."""
-    admission: Admission
-    status: MappingStatus
-    chance: Chance
-    log: Occasionally
-    gap_warned: bool = False
-    """Whether the one warning about a gap in a message group was given."""
 
 
 async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None:
@@ -99,22 +77,14 @@ async def _deliver(
                     if started and context.admission.stopping:
                         return
                     invoking = started = True
-                    invoked = await _invoke(lane, part, context, status, time)
+                    invoked = await invoke(lane, part, context, status, time)
                     invoking = False
                     if invoked is None:
                         return
-                    outcome, seconds = invoked
-                    now = time()
-                    delivery.report(outcome, now, context.chance)
-                    context.status.account.failed_invoke += delivery.failed
-                    _count(outcome, delivery, len(part), seconds, context.status.account)
-                    _tell(outcome, part, delivery, context, now)
-                case Wait(seconds, refusal):
-                    now = time()
-                    code, text = _why(refusal, delivery)
-                    status.enter(code, now, until=now + seconds, text=text)
-                    lane.keep()
-                    if await context.admission.stop.wait(seconds):
+                    delivery.report(invoked.outcome, time(), context.chance)
+                    invoked.note(delivery, context, time())
+                case Wait():
+                    if await _wait(step, lane, delivery, context, status):
                         return
                 case Discard(discarded):
                     if not await _give_up(lane, discarded, context, status, time):
@@ -129,40 +99,18 @@ async def _deliver(
     await lane.ready()
 
 
-async def _invoke(
-    lane: Lane, records: Sequence[Record], context: LaneContext, status: LaneStatus, time: Callable[[], float]
-) -> tuple[Outcome, float] | None:
-    """One invocation within the function's concurrency, and the seconds it took; None when a soft stop came first."""
-    function, slots = context.function, context.slots
-    event = lane.encode(records)
-    if len(event) > function.payload_limit:
-        return TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}"), 0.0
-    if not slots.take_now():
-        status.enter(ReasonCode.WAITING_FOR_SLOT, time())
-        context.admission.waits_for_slot(waits=True)
-        try:
-            if not await slots.take(context.admission.stop):
-                return None
-        finally:
-            context.admission.waits_for_slot(waits=False)
-    begun = time()
-    status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
-    try:
-        outcome = await function.invoke(event, lane.trace(records))
-    finally:
-        slots.give_back()
-    # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway
-    return outcome, time() - begun
-
-
-def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, account: Account) -> None:
-    """One invocation more, by how it ended; one that did not take place has no duration."""
-    if isinstance(outcome, NotInvoked):
-        account.invocations[outcome.code] = account.invocations.get(outcome.code, 0) + 1
-    elif isinstance(outcome, TooLarge):
-        account.count_invocation("too_large", records, seconds)
-    else:
-        account.count_invocation("succeeded" if delivery.failure is None else "failed", records, seconds)
+async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus) -> bool:
+    """Between two attempts. Says whether a soft stop came. While the function's circuit is open it alone says when."""
+    now, admission = asyncio.get_running_loop().time(), context.admission
+    seconds, refusal = step.seconds, step.outcome
+    if refusal is not None and refusal.code != CIRCUIT_OPEN and admission.breaker.is_open:
+        return False
+    code, text = _why(refusal, delivery)
+    status.enter(code, now, until=now + seconds, text=text)
+    lane.keep()
+    if refusal is None:
+        return await admission.stop.wait(seconds)
+    return await admission.breaker.wait(seconds, admission.stop)
 
 
 def _part_with(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
@@ -203,63 +151,25 @@ async def _give_up(
         account.destination += records
     else:
         account.dropped += records
-    context.log.tell("batch_discarded", time(), condition=discarded.condition, records=records, to_destination=told)
+    context.log.tell(
+        "batch_discarded",
+        time(),
+        condition=discarded.condition,
+        records=records,
+        to_destination=told,
+        **({} if discarded.window is None else {"window": discarded.window.bounds}),
+    )
     return True
-
-
-def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
-    """Let pace, status and log know how an invocation ended."""
-    status, admission = context.status, context.admission
-    if isinstance(outcome, Succeeded | Failed) and outcome.logs is not None:
-        context.log.debug("function_logs", function=status.function, request_id=outcome.request_id, logs=outcome.logs)
-    if isinstance(outcome, NotInvoked):
-        admission.failed(now)
-        context.log.tell(
-            "function_not_invoked",
-            now,
-            function=status.function,
-            code=outcome.code,
-            detail=outcome.detail,
-            records=len(records),
-        )
-    elif delivery.failure is not None:
-        status.last_result = "PROBLEM: Function call failed"
-        status.last_failure = _last_failure(outcome, delivery.failure, now)
-        if not context.report_batch_item_failures:
-            admission.failed(now)
-        context.log.tell(
-            "batch_failed",
-            now,
-            function=status.function,
-            why=delivery.failure,
-            records=len(records),
-            request_id=status.last_failure.request_id,
-        )
-    elif not isinstance(outcome, TooLarge):
-        status.last_result = "OK"
-        admission.succeeded()
-        if delivery.gap and not context.gap_warned:
-            context.gap_warned = True
-            context.log.tell(
-                "gap_in_message_group",
-                now,
-                text="the function named a failed message but not the later ones of its group, which are deleted as on "
-                "AWS; let it name them too, or set fifo_stop_at_first_failure",
-            )
-
-
-def _last_failure(outcome: Failed | Succeeded | TooLarge, why: str, now: float) -> LastFailure:
-    if isinstance(outcome, TooLarge):
-        return LastFailure(now, why)
-    return LastFailure(now, why, outcome.request_id, outcome.logs)
 
 
 def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
     """What a batch that waits waits for."""
     if refusal is None:
         return ReasonCode.RETRY, f"{delivery.tried}: {delivery.failure or 'records were named as failed'}"
-    code = ReasonCode.THROTTLED if refusal.code == "throttled" else ReasonCode.FUNCTION_UNAVAILABLE
-    return code, f"{delivery.tried}: {refusal.detail}"
+    return _REFUSALS.get(refusal.code, ReasonCode.FUNCTION_UNAVAILABLE), f"{delivery.tried}: {refusal.detail}"
+
+
+_REFUSALS = {"throttled": ReasonCode.THROTTLED, CIRCUIT_OPEN: ReasonCode.CIRCUIT_OPEN}
 
 
 def _release(lane: Lane, records: Sequence[Record], context: LaneContext, *, failed: bool) -> None:

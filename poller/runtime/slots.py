@@ -1,30 +1,66 @@
-"""A function's concurrency: one limit for all mappings that use it, first come first served."""
+"""A function's concurrency and pace: one limit each for all mappings that use it, first come first served."""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from poller.runtime.stop import Stop
+from poller.throttled import Throttled
+
+MakeRate = Callable[[float], AbstractAsyncContextManager[None]]
+"""From invocations per second to what each is begun within."""
 
 
 class Slots:
-    """So many invocations at once; None for no limit."""
+    """So many invocations at once, and so many begun in a second; None for no limit."""
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, limit: int | None, make_rate: MakeRate = Throttled) -> None:
         self.limit = limit
+        self._make_rate = make_rate
+        self._per_second: float | None = None
+        self._rate: AbstractAsyncContextManager[None] | None = None
         self._taken = 0
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
+    def resize(self, limit: int | None) -> None:
+        """Another limit from now on. What runs beyond a lower one ends by itself."""
+        self.limit = limit
+        while self._waiting and (limit is None or self._taken < limit):
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(True)
+
+    def keep_to(self, per_second: float | None) -> None:
+        """Another pace from now on."""
+        if per_second != self._per_second:
+            self._per_second = per_second
+            self._rate = None if per_second is None else self._make_rate(per_second)
+
     def take_now(self) -> bool:
         """Take a slot if that needs no waiting and overtakes nobody."""
+        return self._rate is None and self._take_free()
+
+    def _take_free(self) -> bool:
         if self.limit is not None and (self._taken >= self.limit or self._waiting):
             return False
         self._taken += 1
         return True
 
     async def take(self, stop: Stop) -> bool:
-        """Wait for a slot; False at a soft stop."""
-        if self.take_now():
-            return True
+        """Wait for a slot, and for the invocation's turn; False at a soft stop."""
+        if not (self._take_free() or await self._slot(stop)):
+            return False
+        in_time = False
+        try:
+            in_time = self._rate is None or await _turn(self._rate, stop)
+        finally:
+            if not in_time:
+                self.give_back()
+        return in_time
+
+    async def _slot(self, stop: Stop) -> bool:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
 
@@ -46,9 +82,25 @@ class Slots:
 
     def give_back(self) -> None:
         """Free a slot; who waits longest has it."""
-        while self._waiting:
+        while self._waiting and (self.limit is None or self._taken <= self.limit):
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(True)
                 return
         self._taken -= 1
+
+
+async def _turn(rate: AbstractAsyncContextManager[None], stop: Stop) -> bool:
+    """Enter; False where a soft stop came first."""
+    entering = asyncio.ensure_future(rate.__aenter__())
+
+    def give_up() -> None:
+        entering.cancel()
+
+    ignore = stop.listen(give_up)
+    try:
+        await asyncio.wait([entering])
+    finally:
+        ignore()
+        entering.cancel()
+    return not entering.cancelled()

@@ -9,54 +9,24 @@ time.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
-from poller.policy.backlog import Backlog
+from poller.policy.trend import Trend
+from poller.policy.windows import Window
 from poller.runtime.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
+from poller.runtime.reasons import MappingState, ReasonCode
 
-
-class ReasonCode(StrEnum):
-    """Why a lane, partition or mapping stands where it stands. Users and tools bind to the values."""
-
-    STARTING = "starting"
-    NO_DATA = "no_data"
-    RECEIVING = "receiving"
-    WINDOW = "window"
-    INVOKING = "invoking"
-    WAITING_FOR_SLOT = "waiting_for_slot"
-    THROTTLED = "throttled"
-    FUNCTION_UNAVAILABLE = "function_unavailable"
-    FUNCTION_FAILING = "function_failing"
-    RETRY = "retry"
-    DESTINATION = "destination"
-    READ_AHEAD = "read_ahead"
-    PARENT = "parent"
-    MEMORY = "memory"
-    CREDENTIALS = "credentials"
-    ACCESS_DENIED = "access_denied"
-    SOURCE_MISSING = "source_missing"
-    STREAM_DISABLED = "stream_disabled"
-    STREAM_RECREATED = "stream_recreated"
-    POSITION_LEFT = "position_left"
-    STATE = "state"
-    UNREACHABLE = "unreachable"
-    ERROR = "error"
-    SETTLING = "settling"
-    PAUSED = "paused"
-    DISABLED = "disabled"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-class MappingState(StrEnum):
-    """Where a mapping is in its life. `problem` is running without progress; its reason says why."""
-
-    STARTING = "starting"
-    RUNNING = "running"
-    PROBLEM = "problem"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    DISABLED = "disabled"
+__all__ = [
+    "NO_TROUBLE",
+    "Account",
+    "Lag",
+    "LaneStatus",
+    "LastFailure",
+    "MappingState",
+    "MappingStatus",
+    "PartitionStatus",
+    "Reason",
+    "ReasonCode",
+]
 
 
 @dataclass(slots=True, eq=False)
@@ -175,7 +145,8 @@ class PartitionStatus:
 
     id: str
     position: str | None = None
-    """Durable position in a stream; None where the source keeps none."""
+    """Durable position in a stream, and what is durable of the window open there; None where the source has none."""
+    window: Window | None = None
     reason: Reason | None = None
     lanes: list[LaneStatus] = field(default_factory=list)
     behind: Callable[[], float | None] = _unknown
@@ -193,6 +164,10 @@ class Lag:
     """Until the oldest record not yet settled is gone from the source."""
     iterator_age: float | None = None
     """Seconds, streams only: age of the last record of the last batch."""
+
+
+def _as_it_is(_now: float) -> None:
+    return None
 
 
 async def _nothing_to_ask() -> None:
@@ -239,7 +214,9 @@ class MappingStatus:
     """Measured when somebody looks."""
     look: Callable[[], Awaitable[None]] = _nothing_to_ask
     """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
-    backlog: Backlog = field(default_factory=Backlog)
+    refresh: Callable[[float], None] = _as_it_is
+    """Brings the reason up to date, given the loop's time."""
+    trend: Trend = field(default_factory=Trend)
     """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
     credentials_end_in: Callable[[], float | None] = _unknown
@@ -248,9 +225,12 @@ class MappingStatus:
     _filtered_before: int = 0
 
     def sample(self, now: float) -> None:
-        """Now and then, for what only time tells: whether the lag shrinks, whether a filter passes anything."""
+        """Now and then, and when somebody looks, for what only time tells: whether the lag shrinks, whether a filter
+        passes anything, whether the reason still stands.
+        """
+        self.refresh(now)
         lag = self.lag()
-        self.backlog.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
         passed = account.polled - account.filtered
         if passed != self._passed:
@@ -261,6 +241,15 @@ class MappingStatus:
         """Records that did not match the filter criteria, since the last that did; as of the last sample."""
         return self.account.filtered - self._filtered_before
 
+    def rest(self, state: MappingState, reason: Reason | None) -> None:
+        """Nothing runs: of the run that ended only positions are still shown."""
+        self.state, self.reason, self.trouble = state, reason, None
+        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
+        self.refresh, self.credentials_end_in = _as_it_is, _unknown
+        for partition in self.partitions:
+            partition.reason, partition.behind = None, _unknown
+            partition.lanes.clear()
+
     def show_troubles(self) -> None:
         """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
         troubles = [self.trouble] if self.trouble is not None else []
@@ -268,33 +257,3 @@ class MappingStatus:
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
         self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
         self.reason = troubles[0] if troubles else None
-
-
-AwsRequests = Mapping[tuple[str, str, str], int]
-"""Number of AWS requests by service, operation and outcome."""
-
-
-@dataclass(slots=True, eq=False)
-class DaemonStatus:
-    """The whole process."""
-
-    version: str
-    started_at: float
-    """Wall time, seconds since the epoch."""
-    started: float
-    """The same moment in the loop's time."""
-    mappings: list[MappingStatus] = field(default_factory=list)
-    aws_requests: AwsRequests = field(default_factory=dict)
-    """The transport's own live mapping."""
-    loop_seen: float | None = None
-    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
-    loop cannot write down its own lag."""
-    loop_lag: float = 0.0
-    """Seconds the watcher woke too late, last time."""
-    died: list[str] = field(default_factory=list)
-    """Names of tasks that ended although they never may."""
-
-    def sample(self, now: float) -> None:
-        """Every mapping's."""
-        for mapping in self.mappings:
-            mapping.sample(now)

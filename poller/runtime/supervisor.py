@@ -11,7 +11,8 @@ from structlog.typing import FilteringBoundLogger
 from poller.errors import SourceUnavailable
 from poller.policy.backoff import SOURCE
 from poller.ports import Partition, Source
-from poller.runtime.lane import LaneContext, run_lane
+from poller.runtime.context import LaneContext
+from poller.runtime.lane import run_lane
 from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 
 SETTLED_IN = 60.0

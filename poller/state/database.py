@@ -20,8 +20,10 @@ CREATE TABLE IF NOT EXISTS lanes (
     uuid TEXT NOT NULL, shard TEXT NOT NULL, lane INTEGER NOT NULL, position TEXT, retry TEXT, window TEXT,
     PRIMARY KEY (uuid, shard, lane)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paused (uuid TEXT PRIMARY KEY, since REAL NOT NULL) STRICT, WITHOUT ROWID;
 """
 TABLES = ("lanes", "shards", "mappings")
+"""Which hold a position; that a mapping is paused outlives its position."""
 BUSY_SECONDS = 5.0
 """How long a statement waits for another process that reads the file, such as a backup."""
 
@@ -140,6 +142,21 @@ class Database:
         """Everything of a mapping."""
         self._forget_written(uuid)
         self._transaction(_deletes(uuid))
+
+    def paused(self) -> dict[str, float]:
+        """Since when, by uuid."""
+        try:
+            return dict(self._database.execute("SELECT uuid, since FROM paused").fetchall())
+        except sqlite3.Error as error:
+            raise self._trouble(error) from error
+
+    def pause(self, uuid: str, since: float) -> None:
+        """Remember it."""
+        self._transaction([("INSERT OR REPLACE INTO paused VALUES (?, ?)", [(uuid, since)])])
+
+    def resume(self, uuid: str) -> None:
+        """Forget that it is paused."""
+        self._transaction([("DELETE FROM paused WHERE uuid = ?", [(uuid,)])])
 
     def _forget_written(self, uuid: str) -> None:
         for key in [key for key in self._written if key[0] == uuid]:

@@ -11,6 +11,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._mappings: dict[str, StreamProgress] = {}
+        self._paused: dict[str, float] = {}
 
     async def load(self, uuid: str) -> StreamProgress | None:
         """See `StateStore`."""
@@ -37,3 +38,15 @@ class MemoryStore:
     async def forget(self, uuid: str) -> None:
         """See `StateStore`."""
         self._mappings.pop(uuid, None)
+
+    async def paused(self) -> dict[str, float]:
+        """See `StateStore`."""
+        return dict(self._paused)
+
+    async def pause(self, uuid: str, since: float) -> None:
+        """See `StateStore`."""
+        self._paused[uuid] = since
+
+    async def resume(self, uuid: str) -> None:
+        """See `StateStore`."""
+        self._paused.pop(uuid, None)

@@ -88,6 +88,18 @@ class SqliteState:
         """See `StateStore`."""
         await self._run(self._database.forget, uuid)
 
+    async def paused(self) -> dict[str, float]:
+        """See `StateStore`."""
+        return await self._run(self._database.paused)
+
+    async def pause(self, uuid: str, since: float) -> None:
+        """See `StateStore`."""
+        await self._run(self._database.pause, uuid, since)
+
+    async def resume(self, uuid: str) -> None:
+        """See `StateStore`."""
+        await self._run(self._database.resume, uuid)
+
     def forget_now(self, uuid: str) -> None:
         """The same for a command, which has no event loop."""
         self._database.forget(uuid)

@@ -1,5 +1,6 @@
 """Both transports hold the same recorded conversations, and nobody above them could tell which it was."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -52,6 +53,17 @@ async def test_a_trace_goes_along_unsigned_and_only_where_there_is_one() -> None
         lines = [line for head in heads for line in head.split("\r\n") if line.startswith("x-amzn-trace-id")]
         assert lines == [f"x-amzn-trace-id: {trace.lower()}"]
         assert "x-amzn-trace-id" not in heads[0].partition("signedheaders=")[2].partition(",")[0]
+
+
+async def test_a_workflow_is_started_by_both_alike() -> None:
+    operation = Operation("stepfunctions", "StartSyncExecution", "AWSStepFunctions.StartSyncExecution", resend=False)
+    body = b'{"stateMachineArn":"arn:aws:states:eu-west-1:123456789012:stateMachine:m","input":"{}"}'
+    turn = says(answer(200, {"status": "SUCCEEDED", "output": "{}", "startDate": 1.5, "stopDate": 2.5}))
+    by_lean, by_sdk = [await conversation(new, operation, body, turn) for new in BOTH.values()]
+    assert by_lean.result == by_sdk.result
+    for one in (by_lean, by_sdk):
+        assert [request["body"] for request in one.requests] == [json.loads(body)]
+        assert one.requests[0]["x-amz-target"] == "AWSStepFunctions.StartSyncExecution"
 
 
 async def test_what_an_invoke_asks_for_beyond_the_ordinary_is_asked_by_both() -> None:

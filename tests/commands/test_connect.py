@@ -338,3 +338,72 @@ def test_a_configuration_that_is_wrong_reaches_nobody(tmp_path):
     with pytest.raises(SystemExit) as ended:
         main(["check", "--connect", "--config", str(path)])
     assert ended.value.code == 2
+
+
+@pytest.mark.real_time
+async def test_a_service_of_a_private_authority_is_believed_by_its_own_bundle(tmp_path):
+    mapping = {"event_source_arn": QUEUE, "function_name": "web"}
+    with web_server(lambda _: None, certificate="valid") as port:
+        function = {
+            "type": "http",
+            "url": f"https://localhost:{port}/",
+            "ca_bundle": str(CERTIFICATES / "authority.pem"),
+        }
+        found = await World(tmp_path).reach(mapping, functions={"web": function})
+    assert found["web"].ok
+    with web_server(lambda _: None, certificate="wrong_name") as port:
+        function["url"] = f"https://localhost:{port}/"
+        found = await World(tmp_path).reach(mapping, functions={"web": function})
+    assert "certificate verify failed" in lines(found["web"]), "a bundle of one's own turns nothing off"
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "said"),
+    [
+        (
+            "AccessDeniedException",
+            "ok",
+            "whether it is there (states:DescribeStateMachine is not allowed, and need not be)",
+        ),
+        ("StateMachineDoesNotExist", "missing", "states:DescribeStateMachine: StateMachineDoesNotExist (400): no"),
+    ],
+)
+@pytest.mark.real_time
+async def test_a_state_machine_is_asked_for_as_far_as_that_is_allowed(tmp_path, credentials, code, answer, said):
+    def answers(handler):
+        body = json.dumps({"__type": code, "message": "no"}).encode()
+        handler.send_response(400)
+        handler.send_header("content-length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    arn = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
+    with web_server(answers) as port:
+        flow = {"type": "step_functions", "state_machine_arn": arn, "endpoint_url": f"http://127.0.0.1:{port}"}
+        mapping = {"event_source_arn": QUEUE, "function_name": "flow"}
+        found = await World(tmp_path).reach(mapping, functions={"flow": flow})
+    assert found["flow"].answer == answer
+    assert said in lines(found["flow"])
+    assert "not tried: states:StartSyncExecution" in lines(found["flow"])
+
+
+async def test_a_function_that_runs_here_is_not_run_for_a_look(tmp_path):
+    here = {"type": "runtime", "command": ["false"], "code": str(tmp_path)}
+    mapping = {"event_source_arn": QUEUE, "function_name": "here"}
+    found = await World(tmp_path).reach(mapping, functions={"here": here})
+    assert found["here"].ok
+    assert "it is started with the daemon" in lines(found["here"])
+
+
+@pytest.mark.live
+def test_the_command_ends_with_0_where_all_is_well(ministack, tmp_path, capsys, monkeypatch):
+    for name, value in ministack.environment().items():
+        monkeypatch.setenv(name, value)
+    ministack.create_queue("orders")
+    with web_server(lambda _: None) as port:
+        orders = {"event_source_arn": ministack.queue_arn("orders"), "function_name": "web"}
+        path = configuration(tmp_path, orders, **web(f"http://127.0.0.1:{port}/"))
+        with pytest.raises(SystemExit) as ended:
+            main(["check", "--connect", "--config", str(path)])
+    assert not ended.value.code
+    assert "sources, functions and destinations: 2 reached" in capsys.readouterr().out

@@ -15,11 +15,12 @@ from poller.commands.permissions import _FUNCTIONS, policies, remarks
 from poller.configuration import FunctionConfig, load
 from poller.configuration.function_models import TYPES
 from poller.configuration.functions import SigV4, WebConfig
-from poller.functions.lambda_api import LambdaFunction
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
-PREFIXES = {"dynamodbstreams": "dynamodb"}
+CONSUMER = f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/clicks/consumer/count:1700000000"
+STATE_MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
+PREFIXES = {"dynamodbstreams": "dynamodb", "stepfunctions": "states"}
 """Where IAM's name of a service is not the SDK's."""
 IAM_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
 """Where IAM's name of an action is not the operation's."""
@@ -32,7 +33,7 @@ def action(service, operation):
 
 
 def called_by_the_code():
-    """Every operation that is a constant of some module, what a Lambda function makes, and all calls by the SDK."""
+    """Every operation that is a constant of some module or made of constants, and all calls by the SDK."""
     found = {
         operation
         for module in pkgutil.walk_packages(poller.__path__, "poller.")
@@ -40,14 +41,16 @@ def called_by_the_code():
         for operation in vars(importlib.import_module(module.name)).values()
         if isinstance(operation, Operation)
     }
-    function = LambdaFunction("f", None, function_name="f", qualifier=None, timeout=1, payload_limit=1, rie=False)
-    found.add(function._operation)
     actions = {action(operation.service, operation.name) for operation in found}
     for path in (ROOT / "poller").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if not isinstance(node, ast.Call):
                 continue
             texts = [given.value for given in node.args if isinstance(given, ast.Constant)]
+            if isinstance(node.func, ast.Name) and node.func.id == "Operation" and len(texts) >= 2:
+                actions.add(action(*texts[:2]))
+            if not isinstance(node.func, ast.Attribute):
+                continue
             if node.func.attr == "call" and len(texts) == 2 and path.parent.name != "connect":
                 actions.add(action(texts[0], texts[1].title().replace("_", "")))
             if node.func.attr == "assume_role":
@@ -83,6 +86,13 @@ def stream(**keys):
     }
 
 
+def test_a_consumer_is_subscribed_with_and_its_stream_read(tmp_path):
+    [policy] = of(tmp_path, stream(event_source_arn=CONSUMER)).values()
+    found = statements(policy)
+    assert found["Consumers"] == (["kinesis:SubscribeToShard"], [CONSUMER])
+    assert found["Streams"][1] == [CONSUMER.partition("/consumer/")[0]]
+
+
 def telling(arn):
     return {"destination_config": {"on_failure": {"destination": arn}}}
 
@@ -95,7 +105,9 @@ def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
         stream(**telling(f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed")),
         stream(name="b", function_name="b", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
         stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
-        {"name": "t", "event_source_arn": table, "function_name": "count", "starting_position": "LATEST"},
+        stream(name="p", function_name="p", event_source_arn=CONSUMER),
+        {"name": "t", "event_source_arn": table, "function_name": "flow", "starting_position": "LATEST"},
+        functions={"flow": {"type": "step_functions", "state_machine_arn": STATE_MACHINE}},
     )
     allowed = {name for policy in found.values() for one in policy["Statement"] for name in one["Action"]}
     assert sorted(allowed) == sorted(called_by_the_code())

@@ -6,6 +6,7 @@ from poller.configuration import AwsSettings, FunctionConfig
 from poller.configuration.arns import parse_function_name
 
 MIB = 1024 * 1024
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"
 
 
 def functions_text(entry: str, key: str = "fn") -> str:
@@ -29,6 +30,7 @@ def functions_text(entry: str, key: str = "fn") -> str:
         ),
         ("{type: lambda, function_name: function}", (900, None, False, 6 * MIB)),
         ("{type: lambda, function_name: f, invocation_type: Event}", (30, None, False, MIB)),
+        (f"{{type: step_functions, state_machine_arn: '{MACHINE}:live'}}", (300, None, False, 262_144)),
     ],
 )
 def test_defaults_follow_the_type(bench, entry, expected):
@@ -73,7 +75,9 @@ def test_defaults_follow_the_type(bench, entry, expected):
             "functions.fn.client_key: needs client_certificate",
         ),
         ("{type: http, url: 'https://x/', ca_bundle: gone.pem}", "functions.fn.ca_bundle: 'gone.pem' is no file"),
-        ("{type: step_functions}", "functions.fn.type: step_functions is not supported yet"),
+        ("{type: step_functions}", "functions.fn.state_machine_arn: is missing"),
+        ("{type: step_functions, state_machine_arn: orders}", "it must be the ARN of a state machine"),
+        (f"{{type: step_functions, state_machine_arn: '{MACHINE}', timeout_seconds: 301}}", "it must be at most 300"),
         ("{type: grpc}", "functions.fn.type: is 'grpc'; it can be lambda, "),
         ("{type: [http]}", "functions.fn.type: is ['http']; it can be lambda, "),
         ("{url: 'http://x/'}", "functions.fn.type: is missing; it can be lambda, "),
@@ -253,3 +257,19 @@ functions:
     assert functions["c"].web.hmac.secret.read() == "new"
     assert "new" not in repr(functions)
     assert functions["a"].web.ca_bundle == bench.directory / "conf/ca.pem"
+
+
+def test_a_window_needs_the_answer_too(bench):
+    text = (
+        functions_text("{type: lambda, function_name: f, invocation_type: Event}")
+        + """
+event_source_mappings:
+  - event_source_arn: arn:aws:kinesis:eu-west-1:123456789012:stream/s
+    name: s
+    function_name: fn
+    starting_position: TRIM_HORIZON
+    tumbling_window_in_seconds: 30
+"""
+    )
+    [problem] = bench.problems_of(text)
+    assert "event_source_mappings[0].tumbling_window_in_seconds: reads the function's answer, and fn is" in problem

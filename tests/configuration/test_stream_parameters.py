@@ -20,6 +20,31 @@ def mapping_text(arn=STREAM, **parameters):
     return yaml.safe_dump({"event_source_mappings": [entry]})
 
 
+CONSUMER = STREAM + "/consumer/count:1700000000"
+
+
+def test_a_consumer_names_its_stream_and_itself(bench):
+    [mapping] = bench.text(mapping_text(CONSUMER)).mappings
+    assert (mapping.event_source_arn, mapping.source.stream_arn) == (CONSUMER, STREAM)
+    assert (mapping.source.fan_out, mapping.source.name, mapping.source.kind) == (True, "clicks", KINESIS)
+    [polled] = bench.text(mapping_text(STREAM)).mappings
+    assert (polled.source.fan_out, polled.source.stream_arn) == (False, STREAM)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "expected"),
+    [
+        ("deaggregate", True, "aggregates are always taken apart"),
+        ("poll_interval_seconds", 1, "records are pushed"),
+        ("idle_poll_interval_seconds", 1, "records are pushed"),
+        ("aws", {"transport": "aiobotocore"}, "which aws.transport aiobotocore cannot subscribe with"),
+    ],
+)
+def test_what_means_nothing_to_a_consumer_is_refused(bench, parameter, value, expected):
+    [problem] = bench.problems_of(mapping_text(CONSUMER, **{parameter: value}))
+    assert expected in problem
+
+
 @KINDS
 def test_defaults_are_lambda_s(bench, kind):
     [mapping] = bench.text(mapping_text(ARNS[kind])).mappings
@@ -85,7 +110,15 @@ def test_everything_lambda_takes_is_taken_in_its_own_spelling(bench):
         ({"maximum_record_age_in_seconds": 0}, "must be either -1 (for ever) or between 60 and 604800"),
         ({"maximum_record_age_in_seconds": 59}, "must be either -1 (for ever) or between 60 and 604800"),
         ({"maximum_record_age_in_seconds": 604801}, "it must be at most 604800"),
-        ({"tumbling_window_in_seconds": 30}, "tumbling_window_in_seconds: is not supported yet"),
+        ({"tumbling_window_in_seconds": 901}, "tumbling_window_in_seconds: is 901; it must be at most 900"),
+        (
+            {"tumbling_window_in_seconds": 30, "parallelization_factor": 2},
+            "parallelization_factor: must be 1 with tumbling_window_in_seconds",
+        ),
+        (
+            {"tumbling_window_in_seconds": 30, "filter_criteria": {"filters": [{"pattern": {"data": {"a": [1]}}}]}},
+            "filter_criteria: cannot stand beside tumbling_window_in_seconds",
+        ),
         ({"poll_interval_seconds": -1}, "it must be at least 0"),
         ({"on_stream_recreated": "shrug"}, "it must be 'stop', 'trim_horizon' or 'latest'"),
         (
@@ -106,10 +139,24 @@ def test_what_a_stream_s_mapping_may_not_say_is_refused_with_its_reason(bench, p
     assert all(problem.startswith("poller.yaml:") and "event_source_mappings[0]" in problem for problem in problems)
 
 
+@KINDS
+def test_a_tumbling_window_goes_with_every_rule_for_failures_and_with_an_empty_filter(bench, kind):
+    parameters = {
+        "tumbling_window_in_seconds": 900,
+        "bisect_batch_on_function_error": True,
+        "function_response_types": ["ReportBatchItemFailures"],
+        "maximum_retry_attempts": 1,
+        "maximum_record_age_in_seconds": 60,
+        "filter_criteria": {"filters": []},
+    }
+    [mapping] = bench.text(mapping_text(ARNS[kind], **parameters)).mappings
+    assert mapping.tumbling_window_in_seconds == 900
+
+
 @pytest.mark.parametrize(
     ("arn", "expected"),
     [
-        (STREAM + "/consumer/c:1700000000", "names a consumer (enhanced fan-out), which is not supported yet"),
+        (STREAM + "/consumer/c", "does not end in stream/NAME/consumer/CONSUMER:CREATED"),
         (STREAM.replace("stream/", ""), "does not end in stream/NAME"),
         (TABLE.partition("/stream/")[0], "is the ARN of a table; write that of its stream"),
         (TABLE.replace("table/", ""), "does not end in table/NAME/stream/LABEL"),

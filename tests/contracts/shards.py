@@ -15,6 +15,7 @@ from poller.aws.port import Transport
 from poller.aws.signer import Credentials
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.sources.kinesis.api import KinesisApi
+from poller.sources.kinesis.fan_out import FanOut
 from poller.sources.sharded.api import Position, ShardApi, ShardPage
 from tests.fakes.aws import FakeAws
 from tests.servers.account import Account
@@ -54,6 +55,10 @@ class Backend(Protocol):
         """The two shards that a split left become one; streams only."""
         ...
 
+    def consumer(self, name: str = "c") -> FanOut:
+        """A registered consumer, active; streams only."""
+        ...
+
 
 def kinesis(transport: Transport, arn: str) -> KinesisApi:
     return KinesisApi(transport, arn=arn, region=REGION, invoke_identity_arn="arn:aws:iam::123456789012:role/r")
@@ -67,7 +72,7 @@ class FakeKinesisBackend:
     def __init__(self) -> None:
         self.transport = FakeAws()
         self.stream = self.transport.stream("s", reads_per_second=None)
-        self.api: ShardApi = kinesis(self.transport, self.stream.arn)
+        self.api: KinesisApi = kinesis(self.transport, self.stream.arn)
         self.missing: ShardApi = kinesis(self.transport, self.stream.arn + "none")
 
     def put(self, key: str, value: str) -> None:
@@ -78,6 +83,9 @@ class FakeKinesisBackend:
 
     def merge(self) -> None:
         self.stream.merge(*self.stream.open_shards())
+
+    def consumer(self, name: str = "c") -> FanOut:
+        return FanOut(self.api, self.transport, self.transport.streams.fan_out.register(self.stream, name))
 
 
 class FakeTableBackend:
@@ -94,6 +102,9 @@ class FakeTableBackend:
         self.table.disable()
 
     def merge(self) -> None:
+        raise NotImplementedError
+
+    def consumer(self, name: str = "c") -> FanOut:
         raise NotImplementedError
 
 
@@ -123,7 +134,7 @@ class ServerKinesisBackend:
         self._settle()
         arn = f"arn:aws:kinesis:{REGION}:{account.account}:stream/{self.name}"
         self.transport = transport_to(account)
-        self.api: ShardApi = kinesis(self.transport, arn)
+        self.api: KinesisApi = kinesis(self.transport, arn)
         self.missing: ShardApi = kinesis(self.transport, arn + "none")
 
     def put(self, key: str, value: str) -> None:
@@ -139,6 +150,16 @@ class ServerKinesisBackend:
         low, high = self._open()
         self._client.merge_shards(StreamName=self.name, ShardToMerge=low, AdjacentShardToMerge=high)
         self._settle()
+
+    def consumer(self, name: str = "c") -> FanOut:
+        arn = self._client.register_stream_consumer(StreamARN=self.api.arn, ConsumerName=name)["Consumer"][
+            "ConsumerARN"
+        ]
+        for _ in range(1000):
+            described = self._client.describe_stream_consumer(ConsumerARN=arn)["ConsumerDescription"]
+            if described["ConsumerStatus"] == "ACTIVE":
+                break
+        return FanOut(self.api, self.transport, arn)
 
     def _open(self) -> list[str]:
         shards = self._client.list_shards(StreamName=self.name)["Shards"]
@@ -171,6 +192,9 @@ class ServerTableBackend:
         self._client.update_table(TableName=self.name, StreamSpecification={"StreamEnabled": False})
 
     def merge(self) -> None:
+        raise NotImplementedError
+
+    def consumer(self, name: str = "c") -> FanOut:
         raise NotImplementedError
 
 

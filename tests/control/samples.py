@@ -1,6 +1,15 @@
 """Status values as a running daemon would have them."""
 
-from poller.runtime.status import DaemonStatus, LaneStatus, MappingState, MappingStatus, PartitionStatus, ReasonCode
+from poller.errors import StateError, UnknownMapping
+from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.status import (
+    LaneStatus,
+    MappingState,
+    MappingStatus,
+    PartitionStatus,
+    Reason,
+    ReasonCode,
+)
 
 STARTED_AT = 1_767_225_600.0
 """2026-01-01T00:00:00Z, at loop time 100."""
@@ -30,3 +39,29 @@ def a_lane(code: ReasonCode, since: float = 100.0, **values) -> LaneStatus:
 
 def with_lanes(*lanes: LaneStatus, **values) -> MappingStatus:
     return a_mapping(partitions=[PartitionStatus("0", lanes=list(lanes))], **values)
+
+
+class Steered:
+    """The mappings of a status, as far as the server steers them. One called `full` cannot be remembered."""
+
+    def __init__(self, status: DaemonStatus) -> None:
+        self._status = status
+
+    async def pause(self, name: str) -> MappingStatus:
+        mapping = self._find(name)
+        mapping.state, mapping.reason = MappingState.PAUSED, Reason(ReasonCode.PAUSED, "by a test")
+        return mapping
+
+    async def resume(self, name: str) -> MappingStatus:
+        mapping = self._find(name)
+        mapping.state, mapping.reason = MappingState.RUNNING, None
+        return mapping
+
+    def _find(self, name: str) -> MappingStatus:
+        if name == "full":
+            raise StateError("the state file cannot be used: the disk is full")
+        found = [mapping for mapping in self._status.mappings if name in (mapping.name, mapping.uuid)]
+        if not found:
+            known = ", ".join(mapping.name for mapping in self._status.mappings)
+            raise UnknownMapping(f"there is no mapping {name}; there are: {known}")
+        return found[0]

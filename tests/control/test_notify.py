@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from poller.control.notify import Notifier, report, summary
+from poller.runtime.daemon_status import ConfigurationStatus
 from poller.runtime.status import MappingState, Reason, ReasonCode
 from tests.control.samples import a_daemon, a_lane, a_mapping, with_lanes
 
@@ -71,11 +72,13 @@ def test_each_state_is_one_message_in_the_protocols_words(manager):
     notifier = Notifier(manager.address, monotonic=lambda: 12.3456789)
     notifier.ready("all\nwell")
     notifier.reloading()
+    notifier.reloaded("not taken")
     notifier.stopping("2 mappings end")
     notifier.alive()
     assert manager.heard() == [
         "READY=1\nSTATUS=all well",
         "RELOADING=1\nMONOTONIC_USEC=12345678",
+        "READY=1\nSTATUS=not taken",
         "STOPPING=1\nSTATUS=2 mappings end",
         "WATCHDOG=1",
     ]
@@ -129,24 +132,15 @@ def test_a_service_manager_that_cannot_be_told_is_logged_once(address):
     assert line["problem"]
 
 
-async def test_ready_is_said_when_every_mapping_has_answered_and_not_before(manager):
-    mapping = a_mapping(reached=False, state=MappingState.STARTING)
-    with reporting(a_daemon(mapping, started=now()), Notifier(manager.address)), capture_logs() as logged:
-        await asyncio.sleep(5)
-        assert (manager.heard(), logged) == ([], [])
-        mapping.reached, mapping.state = True, MappingState.RUNNING
-        await asyncio.sleep(0.2)
-    assert manager.heard() == ["READY=1\nSTATUS=1 mapping: 1 running", "WATCHDOG=1"]
-    assert [line["event"] for line in logged] == ["ready"]
-
-
-async def test_a_silent_source_keeps_the_service_manager_waiting_for_ten_seconds_at_most(manager):
-    silent = a_mapping(reached=False, state=MappingState.STARTING)
-    with reporting(a_daemon(silent, started=now()), Notifier(manager.address)):
-        await asyncio.sleep(9.9)
-        assert manager.heard() == []
-        await asyncio.sleep(0.3)
-        assert manager.heard()[0].startswith("READY=1")
+def test_a_reload_during_the_start_does_not_end_the_start(manager):
+    notifier = Notifier(manager.address)
+    notifier.reloading()
+    notifier.reloaded("2 mappings: 2 starting")
+    assert manager.heard() == []
+    notifier.ready("2 mappings: 2 running")
+    notifier.reloading()
+    notifier.reloaded("2 mappings: 2 running")
+    assert [message.split("\n")[0] for message in manager.heard()] == ["READY=1", "RELOADING=1", "READY=1"]
 
 
 async def test_the_watchdog_is_fed_at_half_its_time(manager):
@@ -187,3 +181,11 @@ def test_the_summary_names_what_is_in_trouble():
     )
     assert summary(status) == "3 mappings: 2 running, 1 problem (typo: source_missing)"
     assert summary(a_daemon()) == "no mappings"
+
+
+def test_the_summary_says_that_a_change_was_refused():
+    status = a_daemon(
+        a_mapping(), configuration=ConfigurationStatus(1.0, 2.0, ["a.yaml:1: x: is not a known key", "b"])
+    )
+    refused = "the changed configuration is refused: a.yaml:1: x: is not a known key"
+    assert summary(status) == f"1 mapping: 1 running; {refused}"

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from poller.control.report import mapping_reason, render
+from poller.policy.windows import Window
+from poller.runtime.daemon_status import ConfigurationStatus
 from poller.runtime.status import Account, Lag, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
 
@@ -13,12 +15,21 @@ def test_the_whole_shape():
     mapping = a_mapping(
         account=Account(polled=12, delivered=8, destination=1, deleted=8, invoked=9, failed_invoke=1),
         in_flight=lambda: 3,
-        partitions=[PartitionStatus("0", lanes=[a_lane(ReasonCode.THROTTLED, since=110.5, until=140.0)])],
+        partitions=[
+            PartitionStatus("0", lanes=[a_lane(ReasonCode.THROTTLED, since=110.5, until=140.0)]),
+            PartitionStatus("1", "49", Window(int(STARTED_AT), int(STARTED_AT) + 60, records=7)),
+        ],
         tags={"team": "shop"},
     )
-    assert render(a_daemon(mapping), now=120.0, wall=STARTED_AT + 20) == {
+    configuration = ConfigurationStatus(STARTED_AT, refused_at=STARTED_AT + 1, problems=["poller.yaml:3: state: …"])
+    assert render(a_daemon(mapping, configuration=configuration), now=120.0, wall=STARTED_AT + 20) == {
         "version": "1.2.3",
         "started_at": "2026-01-01T00:00:00.000Z",
+        "configuration": {
+            "loaded_at": "2026-01-01T00:00:00.000Z",
+            "refused_at": "2026-01-01T00:00:01.000Z",
+            "problems": ["poller.yaml:3: state: …"],
+        },
         "mappings": [
             {
                 "name": "orders",
@@ -50,13 +61,29 @@ def test_the_whole_shape():
                 "last_result": None,
                 "last_failure": None,
                 "partitions": [
-                    {"id": "0", "position": None, "behind_seconds": None, "reason": THROTTLED, "lanes": [THROTTLED]}
+                    {
+                        "id": "0",
+                        "position": None,
+                        "window": None,
+                        "behind_seconds": None,
+                        "reason": THROTTLED,
+                        "lanes": [THROTTLED],
+                    },
+                    {
+                        "id": "1",
+                        "position": "49",
+                        "window": WINDOW,
+                        "behind_seconds": None,
+                        "reason": None,
+                        "lanes": [],
+                    },
                 ],
             }
         ],
     }
 
 
+WINDOW = {"start": "2026-01-01T00:00:00.000Z", "end": "2026-01-01T00:01:00.000Z", "records": 7}
 THROTTLED = {
     "code": "throttled",
     "text": "asked to slow down; tried again soon",

@@ -13,7 +13,7 @@ from poller.configuration import ApiSettings, Secret
 from poller.control.server import serve
 from poller.errors import EnvironmentProblem
 from poller.runtime.status import MappingState, ReasonCode
-from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
+from tests.control.samples import STARTED_AT, Steered, a_daemon, a_lane, a_mapping, with_lanes
 
 pytestmark = pytest.mark.real_time
 
@@ -29,13 +29,14 @@ def now() -> float:
 async def serving(status=None, listen=ANYWHERE, token=None):
     """A function that asks the server: path and headers in; status, headers and text out."""
     api = ApiSettings(listen=listen, token=token)
-    async with serve(status or a_daemon(started=now()), api, lambda: STARTED_AT) as address:
+    status = status or a_daemon(started=now())
+    async with serve(status, api, Steered(status), lambda: STARTED_AT) as address:
         path = api.socket and str(api.socket)
         connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
         async with aiohttp.ClientSession("http://localhost" if path else address, connector=connector) as session:
 
-            async def ask(path, method="GET", **headers):
-                async with session.request(method, path, headers=headers) as answer:
+            async def ask(path, method="GET", data=None, **headers):
+                async with session.request(method, path, headers=headers, data=data) as answer:
                     return answer.status, answer.headers, await answer.text()
 
             yield ask

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 
-from poller.aws.port import Operation, Reply
+from poller.aws.port import EventStream, Operation, Reply
 from poller.errors import AnswerLost, NotSent
 from tests.fakes.faults import FaultPlan, Way
 from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
@@ -134,6 +134,26 @@ class FakeAws:
             raise AnswerLost(f"no answer within {seconds:g} s") from None
         finally:
             self.running -= 1
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        """In memory: events as they are, without frames."""
+        self.calls[operation.name] += 1
+        if self.closed:
+            raise NotSent("the transport is closed")
+        try:
+            async with asyncio.timeout(operation.timeout):
+                fault = self.faults.draw(operation.name)
+                if fault is not None and fault.way is Way.HANG:
+                    await asyncio.get_running_loop().create_future()
+                if fault is not None and fault.way is not Way.LOST_AFTER:
+                    raise fault.error()
+                await asyncio.sleep(self.latency)
+                subscription = self.streams.fan_out.subscribe(body)
+                if fault is not None:
+                    raise fault.error()
+                return subscription
+        except TimeoutError:
+            raise AnswerLost(f"no answer within {operation.timeout:g} s") from None
 
     async def close(self) -> None:
         self.closed = True

@@ -28,7 +28,7 @@ class Invocation:
         """What it succeeded on by its answer, a partial batch response or none. Of a stream, what comes before the
         lowest number that is named; else all that is not named."""
         passed = not_named(self.identifiers, body)
-        if all("messageId" in record for record in self.records) or len(passed) == len(self.records):
+        if all("messageId" in record for record in self.records) or passed == set(self.identifiers):
             return passed
         named = {place(identifier) for identifier in self.identifiers if identifier not in passed}
         return frozenset(identifier for identifier in passed if place(identifier) < min(named))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from poller.aws.port import Operation, Reply, Transport
+from poller.aws.port import EventStream, Operation, Reply, Transport
 from tests.fakes.queue import loop_time
 
 
@@ -41,6 +41,10 @@ class RecordingTransport:
             return await self.transport.call(operation, body, timeout, trace=trace)
         finally:
             self.after_call()
+
+    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        self.requests.append(Request(loop_time(), operation.name, json.loads(body)))
+        return await self.transport.subscribe(operation, body)
 
     async def close(self) -> None:
         await self.transport.close()

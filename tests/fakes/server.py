@@ -9,11 +9,13 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from email.utils import formatdate
 from http.client import responses
 
 from poller.aws.port import AWS_JSON_1_0, Operation, Reply, Transport
 from poller.errors import CallError, ServiceError
 from tests.fakes.aws import FakeAws
+from tests.fakes.streams import framing
 
 SERVICES = {"AmazonSQS": "sqs", "Kinesis_20131202": "kinesis", "DynamoDBStreams_20120810": "dynamodbstreams"}
 LONGEST_BODY = 16 * 2**20
@@ -65,6 +67,10 @@ async def _converse(aws: Transport, reader: asyncio.StreamReader, writer: asynci
     try:
         while True:
             request = await _read(reader)
+            if request.operation.name == "SubscribeToShard":
+                if await _push(aws, request, writer):
+                    continue
+                return
             try:
                 reply = await aws.call(request.operation, request.body)
             except ServiceError as error:
@@ -80,6 +86,36 @@ async def _converse(aws: Transport, reader: asyncio.StreamReader, writer: asynci
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def _push(aws: Transport, request: Request, writer: asyncio.StreamWriter) -> bool:
+    """Events in chunks, until the stream ends. Whether another request may follow."""
+    try:
+        events = await aws.subscribe(request.operation, request.body)
+    except ServiceError as error:
+        reply = _refusal(request.operation, error)
+        writer.write(_head(reply) + reply.body)
+        return True
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: {framing.CONTENT_TYPE}\r\ntransfer-encoding: chunked\r\n"
+    writer.write(f"{head}date: {formatdate(events.date, usegmt=True)}\r\n\r\n".encode())
+    _chunk(writer, framing.event(b"{}", "initial-response"))
+    try:
+        while (payload := await events.event()) is not None:
+            _chunk(writer, framing.event(payload))
+            await writer.drain()
+    except ServiceError as error:
+        _chunk(writer, framing.exception(error.code, error.body))
+    except CallError:
+        writer.transport.abort()
+        return False
+    finally:
+        await events.close()
+    writer.write(b"0\r\n\r\n")
+    return True
+
+
+def _chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(b"%x\r\n%b\r\n" % (len(data), data))
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

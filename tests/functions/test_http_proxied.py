@@ -1,19 +1,18 @@
 """A function behind HTTP is reached through the proxy that the environment names, with the same outcomes."""
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
 
-from poller.aws.transports import Transports
 from poller.configuration import FunctionConfig
 from poller.configuration.functions import WebConfig
 from poller.errors import ConfigurationError
 from poller.functions.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.telemetry import logger
-from poller.wiring import Wiring
+from poller.wiring_functions import web_function
 from tests.aws.service import answer
 from tests.functions.building import plain
 from tests.http.forwarding import Forward, drops
@@ -209,7 +208,7 @@ async def test_the_environment_decides_and_the_log_says_so(
         monkeypatch.setenv("NO_PROXY", no_proxy)
         config = FunctionConfig(key="audit", type="http", web=WebConfig(url=f"{server.origin}/"), timeout_seconds=5)
         with capture_logs() as logged:
-            function = await Wiring(Transports(logger()), 1_000_000).web_function(config, "eu-west-1")
+            function = web_function(config, os.environ)
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
     assert len(proxy.lines) == proxied

@@ -1,5 +1,7 @@
 """Not invoked, failed, succeeded: what each answer of the Invoke API means for a batch."""
 
+import json
+
 import pytest
 
 from poller.aws.port import Reply
@@ -18,6 +20,7 @@ class Endpoint:
     async def call(self, operation, body, timeout=None, *, trace=None):  # noqa: ASYNC109 - the port's own
         self.operation = operation
         self.trace = trace
+        self.body = json.loads(body)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

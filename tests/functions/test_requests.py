@@ -241,3 +241,49 @@ async def test_a_certificate_that_cannot_be_used_is_refused_at_the_start(tmp_pat
     (tmp_path / "empty.pem").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be used with its private key"):
         plain("https://h/", tls=TlsFiles(None, str(tmp_path / "empty.pem")))
+
+
+@pytest.mark.parametrize(
+    ("trace", "parent"),
+    [
+        (f"{TRACE};Parent=53995c3f42cd8ad8;Sampled=1", "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01"),
+        (TRACE, None),
+        (None, None),
+    ],
+)
+async def test_a_trace_is_named_as_w3c_does_too_where_it_has_a_parent(trace, parent):
+    sent = headers_of(await PlainRequests("f", "http://h/", dict).build(EVENT, trace))
+    assert (sent.get("x-amzn-trace-id"), sent.get("traceparent")) == (trace, parent)
+
+
+async def echo(peer):
+    """Refuse with everything that was sent, as services do that help to find a mistake."""
+    request = await peer.request()
+    await peer.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%b" % (len(request), request))
+
+
+async def test_what_a_target_repeats_of_its_secrets_is_hidden_however_far_behind():
+    headers = {"Authorization": "Bearer s3cr3t-token", "X-Long": "x" * 290 + "s3cr3t", "Content-Type": "text/plain"}
+    signature = Hmac(lambda: "s3cr3t-key", "X-Signature", "X-Signature-Timestamp", "sha256")
+    async with serving(echo) as server:
+        function = plain(f"{server.origin}/", headers=lambda: headers, signature=signature)
+        refused = await function.invoke(b"s3cr3t-key")
+        await function.close()
+    assert refused.error == "http_403"
+    assert "s3cr3t" not in refused.detail
+    assert "authorization: ***" in refused.detail
+    assert "text/plain" in refused.detail
+
+
+async def test_a_session_token_that_is_repeated_is_hidden():
+    credentials = ReadOnlyCredentials("KEY", "secret", "t0ken-of-the-session", None)
+    source = CredentialSource(lambda: _Session(credentials), asyncio.get_running_loop().time)
+    async with serving(echo) as server:
+        url = str(server.origin) + "/"
+        own = {"X-Api-Key": "s3cr3t-key"}
+        requests = SignedRequests("f", url, lambda: own, source, service="execute-api", region="eu-west-3")
+        function = HttpFunction("f", url, requests, timeout=5, payload_limit=100)
+        refused = await function.invoke(EVENT)
+        await function.close()
+    assert "t0ken" not in refused.detail
+    assert "s3cr3t" not in refused.detail

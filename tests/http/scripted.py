@@ -5,7 +5,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from poller.http import Origin
@@ -60,6 +60,13 @@ class Peer:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
+    async def receive(self) -> bytes:
+        """What came; empty once the client is gone."""
+        try:
+            return await self._reader.read(65536)
+        except OSError:
+            return b""
+
     async def gone(self) -> None:
         """Until the client has closed."""
         with contextlib.suppress(OSError):
@@ -91,9 +98,11 @@ async def serving(
     *scripts: Script,
     certificate: str | None = None,
     scheme_host: str = "127.0.0.1",
+    protocols: Sequence[str] = (),
     asks_for_certificate: bool = False,
 ) -> AsyncIterator[Server]:
-    """The first connection gets the first script, and so on; the last script is for all that follow."""
+    """The first connection gets the first script, and so on; the last script is for all that follow. `protocols` are
+    what a TLS handshake offers."""
     server: Server
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,6 +122,8 @@ async def serving(
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(CERTIFICATES / f"{certificate}.pem")
+        if protocols:
+            context.set_alpn_protocols(protocols)
         if asks_for_certificate:
             context.verify_mode = ssl.CERT_REQUIRED
             context.load_verify_locations(CERTIFICATES / "authority.pem")

@@ -83,9 +83,9 @@ def put_right(world):
         pytest.param(fault("ReceiveMessage", HANG), 60, "unreachable", id="receive: hangs"),
         pytest.param(fault("DeleteMessageBatch", LOST_BEFORE), 1200, "unreachable", id="delete: connections reset"),
         pytest.param(fault("DeleteMessageBatch", ACCESS_DENIED), 1200, "access_denied", id="delete: denied"),
-        pytest.param(fault("Invoke", NOT_SENT), 1000, "function_unavailable", id="invoke: nothing answers"),
+        pytest.param(fault("Invoke", NOT_SENT), 1000, "circuit_open", id="invoke: nothing answers"),
         pytest.param(credentials_gone, 600, "credentials", id="credentials gone"),
-        pytest.param(throttled, 1000, "throttled", id="invoke: throttled"),
+        pytest.param(throttled, 1000, "circuit_open", id="invoke: throttled"),
     ],
 )
 def test_an_outage(begin, most_calls, reason, fifo):

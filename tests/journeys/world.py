@@ -209,6 +209,9 @@ class Life:
         wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
         await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
 
+    def borrow(self) -> "Life":
+        return self
+
     async def get(self, *_: object) -> "Life":
         return self
 

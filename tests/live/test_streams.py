@@ -23,7 +23,8 @@ PATIENCE = 60.0
 class Daemon:
     """`poller run`, as often as it is started, on one configuration and one state."""
 
-    def __init__(self, folder, url, *mappings):
+    def __init__(self, folder, url, *mappings, access_key="KEY"):
+        self._access_key = access_key
         self.log = folder / "log"
         self._config = folder / "poller.json"
         self._config.write_text(
@@ -42,7 +43,7 @@ class Daemon:
     async def running(self):
         """Ends it softly, and sees that it ends well."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME")}
-        environment |= {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "secret"}
+        environment |= {"AWS_ACCESS_KEY_ID": self._access_key, "AWS_SECRET_ACCESS_KEY": "secret"}
         command = [sys.executable, "-m", "poller", "run", "--config", str(self._config)]
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -138,6 +139,36 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_without_losing_or_re
     again = {number for number, entry in ledger.entries.items() if len(entry.invoked) > 1}
     assert not ledger.disordered
     assert len(again) <= 2 * 2 * 3 * 5, "twice killed, with a batch in each lane of a few shards"
+
+
+async def test_killed_and_stopped_within_tumbling_windows_it_counts_every_record_in_exactly_one(tmp_path):
+    aws = real_time_aws()
+    stream, ledger = aws.stream("s"), aws.streams.ledger
+    closed = {}
+
+    def count(event):
+        if event["isFinalInvokeForWindow"]:
+            closed.setdefault(event["window"]["start"], set()).update(event["state"]["seen"])
+            return {"state": {}}
+        numbers = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
+        return {"state": {"seen": event["state"].get("seen", []) + numbers}}
+
+    aws.function("fn", count)
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        daemon = Daemon(tmp_path, url, mapping("m", stream.arn, tumbling_window_in_seconds=1))
+        for part, ending in enumerate(("kill", "stop")):
+            async with daemon.running() as process:
+                wanted = len(closed) + 1
+                while len(closed) < wanted:
+                    put(stream, 5, 1000 * part)
+                    await watched.until(lambda: not ledger.lost(), daemon)
+                if ending == "kill":
+                    await daemon.kill(process)
+        stream.split(stream.open_shards()[0])
+        async with daemon.running():
+            await watched.until(lambda: sum(map(len, closed.values())) == len(ledger.entries), daemon)
+    assert set().union(*closed.values()) == set(ledger.entries)
 
 
 async def test_started_again_after_a_stop_it_delivers_nothing_twice(tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.live.daemon import configuration, running, until
+from tests.servers.process import free_port
 from tests.servers.threaded import Handler, ThreadedServer
 
 pytestmark = pytest.mark.live
@@ -40,12 +41,33 @@ def test_spans_of_what_was_delivered_are_exported_by_the_end(ministack, collecto
     with running(path, environment) as daemon:
         daemon.wait_for_log("source_reached")
         until(lambda: daemon.status()["m"]["counters"]["delivered"] == 1, "the message to be delivered")
-        daemon.stop()
+        daemon.stop(hard=True)
     (invoked,) = [headers for asked, headers, _ in collector.asked if asked == "/f"]
     spans = b"".join(body for asked, _, body in collector.asked if asked == "/v1/traces")
     for said in (b"process orders", b"invoke f", b"shop", trace_id(invoked)):
         assert said in spans
     assert b"from spans" not in spans
+    assert invoked["traceparent"].startswith(f"00-{trace_id(invoked).hex()}-")
+
+
+@pytest.mark.slow
+def test_a_collector_that_is_not_there_costs_neither_messages_nor_the_stop(ministack, collector, tmp_path):
+    url = ministack.create_queue("orders")
+    path = configuration(
+        tmp_path,
+        {"name": "m", "event_source_arn": ministack.queue_arn("orders"), "function_name": "f"},
+        functions={"f": {"type": "http", "url": f"{collector.url}/f"}},
+        telemetry={"traces": "otlp"},
+    )
+    ministack.send(url, "x")
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": nowhere, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with running(path, ministack.environment() | environment) as daemon:
+        until(lambda: daemon.status()["m"]["counters"]["delivered"] == 1, "the message to be delivered")
+        daemon.wait_for_log("library_message", logger="opentelemetry.exporter.otlp.proto.http.trace_exporter")
+        # its next attempts are seconds away, and no exporter holds the end of the process up
+        daemon.stop(hard=True)
+    assert not [line for line in daemon.lines if "Traceback" in line]
 
 
 def trace_id(headers):

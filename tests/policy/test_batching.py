@@ -32,6 +32,24 @@ def test_a_full_batch_is_due_though_its_window_is_open_and_the_rest_is_handed_ba
     assert (buffer.closes_in(1), buffer.room) == (0, 0)
 
 
+def test_closed_it_is_due_at_once_even_with_nothing_and_only_once():
+    buffer = BatchBuffer(BatchLimits(3, window=60), never, 0)
+    buffer.close()
+    assert buffer.closes_in(0) == 0
+    assert buffer.take() == []
+    assert buffer.closes_in(0) == inf
+
+
+def test_what_an_event_holds_beside_its_records_counts_once():
+    def with_state(found):
+        return measure(found) + 1000
+
+    limit = with_state(records(4))
+    buffer = BatchBuffer(BatchLimits(10, payload=limit), with_state, 0)
+    assert identifiers(buffer.add(records(6), limit, 0)) == ["4", "5"]
+    assert with_state(buffer.records) == limit
+
+
 def test_exactly_a_batch_is_full():
     buffer = BatchBuffer(BatchLimits(3, window=60), never, 0)
     assert buffer.add(records(3), 100, 1) == []

@@ -6,6 +6,7 @@ import pytest
 
 from poller.policy.invocation_record import Discarded, invocation_record
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from poller.policy.windows import Window
 
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:fn"
 INFO = ("KinesisBatchInfo", {"shardId": "shardId-000000000001", "batchSize": 2})
@@ -35,6 +36,18 @@ def test_a_function_that_threw_is_told_in_full_and_in_order():
             "KinesisBatchInfo": {"shardId": "shardId-000000000001", "batchSize": 2},
         }
     )
+
+
+def test_a_batch_of_a_tumbling_window_names_it_last_and_without_records_it_is_the_closing():
+    window = Window(1767225600, 1767225660)
+    discarded = Discarded((), "RecordAgeExceeded", 1, OWN, None, window)
+    told = invocation_record(discarded, function_arn=FUNCTION, batch_info=INFO, now=NOW, request_id=FRESH)
+    assert list(told)[-2:] == ["KinesisBatchInfo", "timeWindowInfo"]
+    assert told["timeWindowInfo"] == {
+        "window": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:01:00Z"},
+        "isFinalInvokeForWindow": True,
+        "isWindowTerminatedEarly": False,
+    }
 
 
 def test_batch_item_failures_are_an_error_that_is_null():

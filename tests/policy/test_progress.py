@@ -6,7 +6,9 @@ from poller.policy.invocation_record import iso_milliseconds, iso_seconds
 from poller.policy.pace import Pace
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress
+from poller.policy.windows import Window, WindowProgress
 
+OPEN = WindowProgress(Window(0, 60))
 TRIED = PartState(first="11", last="13", count=3, attempts=2)
 
 
@@ -31,8 +33,20 @@ def test_a_shard_resumes_at_its_slowest_lane_and_knows_of_its_fastest():
         ((LaneProgress("5"), LaneProgress("5"), LaneProgress("5")), (LaneProgress("5"), LaneProgress("5"))),
         ((LaneProgress("5"), LaneProgress("6"), LaneProgress("5")), None),
         ((LaneProgress("10", (TRIED,)),), None),
+        ((LaneProgress("10", (), OPEN),), None),
+        ((LaneProgress(None, (), OPEN),), (LaneProgress(), LaneProgress())),
+        ((LaneProgress("10", (), WindowProgress(None, 60)),), (LaneProgress("10"), LaneProgress("10"))),
     ],
-    ids=["never read", "one lane", "lanes level", "lanes apart", "a batch in work"],
+    ids=[
+        "never read",
+        "one lane",
+        "lanes level",
+        "lanes apart",
+        "a batch in work",
+        "an open window",
+        "one that holds nothing yet",
+        "a closed one",
+    ],
 )
 def test_keys_are_dealt_anew_only_from_one_common_position(lanes, dealt):
     shard = ShardProgress(lanes, initial=True).dealt_to(2)

@@ -11,7 +11,7 @@ from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.pace import Pace
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.runtime.admission import Admission
-from poller.runtime.lane import LaneContext
+from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
@@ -29,13 +29,14 @@ def records(count, group=None, start=0, body="x"):
 
 
 class FakeLane:
-    """Gives its pages in turn, then nothing until a stop. Remembers what became of the records."""
+    """Gives its pages in turn, records or as they are, then nothing until a stop. Remembers what became of the records."""
 
     ended = False
 
     def __init__(self, *pages, stop, hold=3600.0):
         self.pages = list(pages)
         self.settled, self.released, self.asked = [], [], []
+        self.batches = []
         self.unsettled = asyncio.Event()
         self.unsettled.set()
         self._hold = hold
@@ -48,6 +49,8 @@ class FakeLane:
             page = self.pages.pop(0)
             if isinstance(page, BaseException):
                 raise page
+            if isinstance(page, Page):
+                return page
             return Page(page, sum(len(record.item["body"]) + 100 for record in page))
         if wait == inf:
             await self._stop.wait(1e9)
@@ -70,6 +73,7 @@ class FakeLane:
         return None
 
     def delivery(self, found):
+        self.batches.append([one.identifier for one in found])
         return Delivery(found, self.policy, self._hold)
 
     def keep(self):
@@ -83,6 +87,10 @@ class FakeLane:
 
     def release(self, found, *, failed):
         self.released += [(one.identifier, failed) for one in found]
+
+    async def all_settled(self):
+        await self.unsettled.wait()
+        return not self._stop.soft
 
     async def ready(self):
         await self.unsettled.wait()

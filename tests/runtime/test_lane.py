@@ -8,6 +8,7 @@ import pytest
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from poller.record import Page
 from poller.runtime.lane import run_lane
 from poller.runtime.slots import Slots
 from poller.runtime.status import LaneStatus
@@ -34,6 +35,31 @@ async def test_a_success_settles_the_batch():
     assert (lane.settled, lane.released) == (["0", "1", "2"], [])
     assert (runtime.account.delivered, runtime.account.invoked, runtime.account.invocations) == (3, 3, {"succeeded": 1})
     assert (runtime.status.last_result, status.code) == ("OK", "stopped")
+
+
+END = Page((), 0, ends_batch=True)
+
+
+async def test_a_page_may_end_the_batch_within_its_window_and_one_more_asks_for_an_invocation_without_records():
+    runtime = Runtime(limits=BatchLimits(10, window=300))
+    lane = FakeLane(records(2), END, END, stop=runtime.stop)
+    await run_for(1, lane, runtime)
+    assert lane.batches == [["0", "1"], []]
+    assert runtime.account.invocations == {"succeeded": 2}
+    assert (runtime.account.delivered, runtime.account.invoked) == (2, 2)
+
+
+async def test_an_invocation_without_records_waits_until_all_before_it_is_settled_or_a_stop_comes():
+    runtime = Runtime()
+    lane = FakeLane(END, stop=runtime.stop)
+    lane.unsettled.clear()
+    task = asyncio.create_task(run_lane(lane, runtime.context, LaneStatus()))
+    await asyncio.sleep(100)
+    assert runtime.account.invocations == {}
+    runtime.stop.request()
+    lane.unsettled.set()
+    await task
+    assert runtime.account.invocations == {}
 
 
 async def test_a_failure_gives_the_batch_back_and_is_told():

@@ -9,7 +9,7 @@ from poller.policy.pace import Pace
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
-from poller.runtime.status import MappingState, MappingStatus
+from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from tests.runtime.harness import half
 
@@ -184,6 +184,28 @@ async def test_a_waiting_lane_closes_and_its_end_pokes():
     assert (parts.lanes(), parts.pokes) == (4, 1)
 
 
+async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_not_ask():
+    parts = Parts()
+
+    def looked_at():
+        parts.status.sample(asyncio.get_running_loop().time())
+        return parts.reason
+
+    assert parts.lanes() == 4
+    parts.memory.hold(100)
+    assert looked_at() == "memory"
+    since = parts.status.reason.since
+    await asyncio.sleep(5)
+    assert (looked_at(), parts.status.reason.since) == ("memory", since)
+    parts.memory.let_go(50)
+    assert looked_at() is None
+    parts.admission.waits_for_slot(waits=True)
+    parts.status.reason = None  # as a source leaves it whose own trouble is over
+    assert looked_at() == "waiting_for_slot"
+    parts.status.state, parts.status.reason = MappingState.PROBLEM, Reason(ReasonCode.ACCESS_DENIED)
+    assert looked_at() == "access_denied"
+
+
 async def test_a_stop_closes_for_good_and_a_problem_of_the_source_is_not_hidden():
     parts = Parts()
     parts.status.state = MappingState.PROBLEM
@@ -211,3 +233,51 @@ async def test_each_life_of_a_source_hears_the_stop_once_and_none_after_the_end(
     ended.admission.close()
     ended.stop.request()
     assert ended.pokes == 0
+
+
+class Pacer:
+    """Lets one in whenever it is told to."""
+
+    def __init__(self):
+        self.entered = 0
+        self.turn = asyncio.Semaphore(0)
+
+    async def __aenter__(self):
+        await self.turn.acquire()
+        self.entered += 1
+
+    async def __aexit__(self, *rest):
+        raise AssertionError("a call once made stays counted")
+
+
+async def test_each_invocation_waits_for_its_turn_while_it_has_its_slot():
+    pacer, stop, order = Pacer(), Stop(), []
+    slots = Slots(2, lambda _: pacer)
+    slots.keep_to(5)
+    tasks = [asyncio.create_task(taking(slots, stop, order, name)) for name in "abc"]
+    await asyncio.sleep(1)
+    assert (order, slots.take_now()) == ([], False)
+    for _ in range(3):
+        pacer.turn.release()
+        await asyncio.sleep(2)
+    assert order == ["a", "b", "c"]
+    slots.keep_to(None)
+    assert slots.take_now()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_soft_stop_and_a_hard_one_end_the_wait_for_a_turn_and_free_the_slot():
+    pacer, stop = Pacer(), Stop()
+    slots = Slots(2, lambda _: pacer)
+    slots.keep_to(5)
+    waiting, cut = (asyncio.create_task(slots.take(stop)) for _ in range(2))
+    await asyncio.sleep(1)
+    cut.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut
+    stop.request()
+    assert await waiting is False
+    slots.keep_to(None)
+    assert slots.take_now()
+    assert slots.take_now()
+    assert not slots.take_now()

@@ -116,3 +116,18 @@ async def test_a_shard_stored_again_after_it_was_forgotten_is_whole(opened):
     await store.begin("u", progress())
     await store.save("u", "a", lanes("1", "1"))
     assert (await opened().load("u")).shards == {"a": lanes("1", "1")}
+
+
+async def test_pauses_are_remembered_apart_from_positions(opened):
+    store = opened()
+    await store.pause("u", 12.5)
+    await store.pause("of a queue", 13.0)
+    await store.begin("u", progress(a=lanes("1")))
+    await store.forget("u")
+    store = opened()
+    assert await store.paused() == {"u": 12.5, "of a queue": 13.0}
+    assert await store.stored() == {}
+    await store.resume("u")
+    await store.resume("never paused")
+    await store.pause("of a queue", 14.0)
+    assert await opened().paused() == {"of a queue": 14.0}

@@ -28,9 +28,9 @@ from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory import MemoryStore
 from poller.wiring_streams import Streams
 
-AT_ONCE = 16
+AT_ONCE = 50
 """Targets asked at the same time."""
-SECONDS = 25.0
+SECONDS = 20.0
 """For all calls to one target."""
 
 

@@ -20,6 +20,8 @@ async def reach_source(mapping: EventSourceMapping, streams: Streams, tries: Tri
         await _reach_queue(Queue(queue_name(mapping), transport), tries)
     else:
         await _reach_stream(await streams.api(mapping), mapping.source.kind, tries)
+        if mapping.source.fan_out:
+            tries.untried.append("kinesis:SubscribeToShard (it would end the subscription of a daemon that runs)")
 
 
 async def _reach_queue(queue: Queue, tries: Tries) -> None:

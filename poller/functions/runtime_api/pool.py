@@ -8,9 +8,11 @@ release must not use up their attempts.
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
+from poller.errors import ConfigurationError
 from poller.functions.runtime_api.guard import Guard
 from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.process import StartFailed
@@ -22,6 +24,8 @@ from poller.policy.response import NotInvoked, Outcome
 START = Backoff(first=1.0, cap=60.0)
 """Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
 invocation spends an attempt of its batch, whose own back-off bounds those."""
+RETURN_SECONDS = 0.2
+"""A worker that has answered asks again within a moment, and is worth waiting for: a new one takes longer to start."""
 KILL_SECONDS = TERMINATE_SECONDS + 1.0
 """Beyond a limit, by which a worker that kept to none has ended."""
 
@@ -51,6 +55,10 @@ class RuntimeFunction:
         self._reaper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._environment: Mapping[str, str] | None = None
+        """As the newest worker was given it."""
+        self._outdated: set[Worker] = set()
+        """Workers that were given an older one, and stop when they are through with what they do."""
 
     def start(self) -> None:
         """Begin to start the workers that are always kept, so that one that cannot start shows at once."""
@@ -74,6 +82,28 @@ class RuntimeFunction:
             worker.abandon()
             raise
 
+    def refresh(self) -> None:
+        """See `Function.refresh`. A process keeps the environment it was started with, so others take their places."""
+        if not self._workers or self._read_environment() == self._environment:
+            return
+        self._outdated = set(self._workers)
+        while self._idle:
+            self._retire(self._idle.popleft())
+        self.start()
+
+    def _read_environment(self) -> Mapping[str, str] | None:
+        try:
+            return dict(self._settings.environment())
+        except ConfigurationError:
+            # a worker that is to be started with it says what is wrong
+            return None
+
+    def _retire(self, worker: Worker) -> None:
+        self._outdated.discard(worker)
+        self._workers.discard(worker)
+        self._log.debug("worker_stopped", why="outdated", workers=len(self._workers))
+        self._spawn(worker.stop(STOP_SECONDS))
+
     async def close(self) -> None:
         """Stop every worker, all at once; those that do not stop are killed."""
         self._closed = True
@@ -95,9 +125,12 @@ class RuntimeFunction:
             return self._no_start(now)
         turn: asyncio.Future[Worker | NotInvoked] = self._loop.create_future()
         self._waiting.append(turn)
-        self._start_more()
+        self._start_more(sum(worker.returning for worker in self._workers))
         try:
-            await asyncio.wait({turn}, timeout=self._patience)
+            await asyncio.wait({turn}, timeout=RETURN_SECONDS)
+            if not turn.done():
+                self._start_more()
+                await asyncio.wait({turn}, timeout=self._patience)
         except asyncio.CancelledError:
             if turn.done() and isinstance(worker := turn.result(), Worker):
                 self.idle(worker)
@@ -121,17 +154,20 @@ class RuntimeFunction:
 
     # workers come
 
-    def _start_more(self) -> None:
-        """One for each who waits. While none gets ready, a single one is tried at a time, and not before its time."""
+    def _start_more(self, expected: int = 0) -> None:
+        """One for each who waits beyond the workers `expected` to be free in a moment. While none gets ready, a single
+        one is tried at a time, and not before its time.
+        """
         if self._closed or (self._failures and (self._starting or self._loop.time() < self._next_start)):
             return
-        wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting)
+        wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting) - expected
         for _ in range(min(wanted, 1) if self._failures else wanted):
             if len(self._workers) >= self._settings.concurrency:
                 return
             self._start_one()
 
     def _start_one(self) -> None:
+        self._environment = self._read_environment()
         worker = Worker(self._settings, self, self._guard, self._log)
         self._workers.add(worker)
         self._starting.add(worker)
@@ -145,14 +181,19 @@ class RuntimeFunction:
             self._workers.discard(worker)
             if self._closed:
                 return
+            self._start_failed(str(error))
+
+    def _start_failed(self, why: str) -> None:
+        now = self._loop.time()
+        if now >= self._next_start:
+            # of several that were started at once, the first to fail counts for all
             self._failures += 1
-            self._trouble = str(error)
-            now = self._loop.time()
+            self._trouble = why
             delay = START.delay(self._failures, self._chance)
             self._next_start = now + delay
-            self._log.warning("worker_not_started", why=self._trouble, failures=self._failures, next_in=round(delay, 1))
-            if not self._workers:
-                self._refuse_all(self._no_start(now))
+            self._log.warning("worker_not_started", why=why, failures=self._failures, next_in=round(delay, 1))
+        if not self._workers:
+            self._refuse_all(self._no_start(now))
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)
@@ -166,6 +207,11 @@ class RuntimeFunction:
         if worker in self._starting:
             self._starting.discard(worker)
             self._failures, self._trouble = 0, ""
+        if worker in self._outdated:
+            self._retire(worker)
+            self._start_more()
+            self.start()
+            return
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -184,6 +230,7 @@ class RuntimeFunction:
     def ended(self, worker: Worker) -> None:
         """See `Owner.ended`."""
         self.away(worker)
+        self._outdated.discard(worker)
         if worker not in self._starting:
             self._workers.discard(worker)
             self._start_more()

@@ -86,9 +86,9 @@ class Process:
             )
         except ConfigurationError as error:
             raise StartFailed(f"its environment: {error}") from error
-        except NotADirectoryError as error:
-            raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code}: {error.strerror}") from error
         except (OSError, ValueError) as error:
+            if settings.code is not None and not settings.code.is_dir():
+                raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code} is no directory") from error
             why = error.strerror if isinstance(error, OSError) else error
             raise StartFailed(f"Runtime.InvalidEntrypoint: {settings.command[0]}: {why}") from error
         return cls(process, guard)

@@ -72,6 +72,9 @@ class SharedRuntimeFunction:
             timer.cancel()
             self._invocations.pop(invocation.request_id, None)
 
+    def refresh(self) -> None:
+        """Nothing: whoever starts the runtimes gives them their secrets."""
+
     async def close(self) -> None:
         """Listen no more."""
         await self._api.server.close()

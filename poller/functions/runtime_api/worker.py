@@ -8,6 +8,7 @@ opens for that, and a process that should be dead has nobody left to talk to. (A
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from poller.policy.response import Failed, Outcome
 
 TERMINATE_SECONDS = 0.3
 """From SIGTERM to SIGKILL for a worker whose time is over: its batch waits to be tried again."""
+KILLED_SECONDS = 2.0
+"""From SIGKILL to the end of a process that is not stuck in the kernel, on a machine that has much to do."""
 STOP_SECONDS = 2.0
 """The same for one that has nothing to do, which may have connections to close. What Lambda gives at its shutdown."""
 
@@ -73,6 +76,11 @@ class Worker:
     def asks(self) -> bool:
         """Whether it can be given an invocation."""
         return self._request is not None and not self._request.gone
+
+    @property
+    def returning(self) -> bool:
+        """Whether it has answered, and will ask again in a moment."""
+        return self._invocation is None and self._request is None and self._ready.done() and not self.ending
 
     async def start(self) -> None:
         """Return when it asks for its first invocation. Raises StartFailed, with nothing left running."""
@@ -152,7 +160,10 @@ class Worker:
                 self._signal(signal.SIGKILL)
         else:
             self._signal(signal.SIGKILL)
-        await self._ended.wait()
+        with suppress(TimeoutError):
+            # one that the kernel does not end is not waited for either
+            async with asyncio.timeout(KILLED_SECONDS):
+                await self._ended.wait()
 
     # the Runtime API calls these
 
@@ -185,7 +196,7 @@ class Worker:
         self._invocation = None
         if isinstance(outcome, Failed) and self._logs is not None:
             self._logs.drain()
-            outcome = replace(outcome, logs=self._logs.tail)
+            outcome = replace(outcome, logs=self._logs.tail or None)
         invocation.settle(outcome)
 
     def init_failed(self, error_type: str, message: str) -> bool:
@@ -238,7 +249,7 @@ class Worker:
         if invocation is not None:
             # only now, so that what may be tried again is never still being worked on
             failed = self._verdict(invocation) if self._verdict else invocation.exited(how)
-            invocation.settle(replace(failed, logs=tail))
+            invocation.settle(replace(failed, logs=tail or None))
         self._ended.set()
         self._owner.ended(self)
 

@@ -53,11 +53,11 @@ class DynamoDBStreamApi:
         """`arn` is the stream's, not the table's; `region` as events show it."""
         self.record_overhead = event.added_per_record(arn)
         self._transport = transport
-        self._arn = arn
+        self.arn = arn
         self._region = region
 
     async def facts(self) -> StreamFacts:
-        answer = await ask(self._transport, DESCRIBE, {"StreamArn": self._arn, "Limit": 1}, OF_STREAM)
+        answer = await ask(self._transport, DESCRIBE, {"StreamArn": self.arn, "Limit": 1}, OF_STREAM)
         with expecting(DESCRIBE):
             description = answer.members["StreamDescription"]
             active = description["StreamStatus"] in ACTIVE
@@ -65,7 +65,7 @@ class DynamoDBStreamApi:
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []
-        request: dict[str, Any] = {"StreamArn": self._arn}
+        request: dict[str, Any] = {"StreamArn": self.arn}
         while True:
             answer = await ask(self._transport, DESCRIBE, request, OF_STREAM)
             with expecting(DESCRIBE):
@@ -80,7 +80,7 @@ class DynamoDBStreamApi:
 
     async def iterator(self, shard_id: str, position: Position) -> str:
         assert position.timestamp is None, "streams of tables know no position by time"
-        request: dict[str, Any] = {"StreamArn": self._arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
+        request: dict[str, Any] = {"StreamArn": self.arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
         if position.sequence_number is not None:
             request["SequenceNumber"] = position.sequence_number
         try:
@@ -128,13 +128,13 @@ class DynamoDBStreamApi:
         return arrival
 
     def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:  # noqa: ARG002 - records name no shard
-        return event.judge(criteria, self._arn, self._region)
+        return event.judge(criteria, self.arn, self._region)
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:  # noqa: ARG002 - events name no shard
-        return event.encoder(self._arn, self._region)
+        return event.encoder(self.arn, self._region)
 
     def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
-        return "DDBStreamBatchInfo", event.batch_info(self._arn, shard_id, records)
+        return "DDBStreamBatchInfo", event.batch_info(self.arn, shard_id, records)
 
 
 def _shard(listed: Mapping[str, Any]) -> Shard:

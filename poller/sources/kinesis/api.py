@@ -39,19 +39,29 @@ class KinesisApi:
     latest_is_instant = True
 
     def __init__(
-        self, transport: Transport, *, arn: str, region: str, invoke_identity_arn: str, deaggregate: bool = False
+        self,
+        transport: Transport,
+        *,
+        arn: str,
+        region: str,
+        invoke_identity_arn: str,
+        source_arn: str | None = None,
+        deaggregate: bool = False,
     ) -> None:
-        """`region` and `invoke_identity_arn` as events show them; `deaggregate` takes aggregates apart."""
-        self.record_overhead = event.added_per_record(arn, invoke_identity_arn)
+        """`arn` is the stream's; `source_arn`, by default the same, `region` and `invoke_identity_arn` as events show
+        them. `deaggregate` takes aggregates apart.
+        """
+        self._source_arn = source_arn or arn
+        self.record_overhead = event.added_per_record(self._source_arn, invoke_identity_arn)
         self._transport = transport
-        self._arn = arn
+        self.arn = arn
         self._region = region
         self._invoke_identity_arn = invoke_identity_arn
         self._deaggregate = deaggregate
         self.position = _position if deaggregate else self.sequence_number
 
     async def facts(self) -> StreamFacts:
-        answer = await ask(self._transport, DESCRIBE, {"StreamARN": self._arn}, OF_STREAM)
+        answer = await ask(self._transport, DESCRIBE, {"StreamARN": self.arn}, OF_STREAM)
         with expecting(DESCRIBE):
             summary = answer.members["StreamDescriptionSummary"]
             active = summary["StreamStatus"] != "DELETING"
@@ -62,7 +72,7 @@ class KinesisApi:
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []
-        request: dict[str, Any] = {"StreamARN": self._arn, "MaxResults": SHARDS_PER_PAGE}
+        request: dict[str, Any] = {"StreamARN": self.arn, "MaxResults": SHARDS_PER_PAGE}
         while True:
             answer = await ask(self._transport, LIST, request, OF_STREAM)
             with expecting(LIST):
@@ -74,7 +84,7 @@ class KinesisApi:
             request = {"NextToken": token, "MaxResults": SHARDS_PER_PAGE}
 
     async def iterator(self, shard_id: str, position: Position) -> str:
-        request: dict[str, Any] = {"StreamARN": self._arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
+        request: dict[str, Any] = {"StreamARN": self.arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
         if position.sequence_number is not None:
             request["StartingSequenceNumber"] = position.sequence_number
         if position.timestamp is not None:
@@ -107,8 +117,8 @@ class KinesisApi:
                 members.get("NextShardIterator") or None,
                 answer.size,
                 None if behind is None else behind / 1000,
-                tuple(_child(child) for child in members.get("ChildShards") or ()),
-                answer.date,
+                children=children_in(members),
+                date=answer.date,
             )
 
     def bound(self, items: Sequence[Any]) -> int:
@@ -130,13 +140,13 @@ class KinesisApi:
         return arrival
 
     def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:
-        return event.judge(criteria, self._arn, self._region, self._invoke_identity_arn, shard_id)
+        return event.judge(criteria, self._source_arn, self._region, self._invoke_identity_arn, shard_id)
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
-        return event.encoder(self._arn, self._region, self._invoke_identity_arn, shard_id)
+        return event.encoder(self._source_arn, self._region, self._invoke_identity_arn, shard_id)
 
     def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
-        return "KinesisBatchInfo", event.batch_info(self._arn, shard_id, records)
+        return "KinesisBatchInfo", event.batch_info(self._source_arn, shard_id, records)
 
 
 def _position(item: Any) -> str:
@@ -148,6 +158,11 @@ def _shard(listed: Mapping[str, Any]) -> Shard:
     parents = (listed.get("ParentShardId"), listed.get("AdjacentParentShardId"))
     closed = bool(listed["SequenceNumberRange"].get("EndingSequenceNumber"))
     return Shard(listed["ShardId"], tuple(parent for parent in parents if parent), closed, _hash_range(listed))
+
+
+def children_in(members: Mapping[str, Any]) -> tuple[Shard, ...]:
+    """The shards that follow the one that ended, as a page names them."""
+    return tuple(_child(child) for child in members.get("ChildShards") or ())
 
 
 def _child(named: Mapping[str, Any]) -> Shard:

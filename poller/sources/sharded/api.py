@@ -53,20 +53,45 @@ class Position:
 
 @dataclass(slots=True)
 class ShardPage:
-    """One answer of GetRecords."""
+    """One answer of GetRecords, or what was pushed together."""
 
     records: list[Any]
     """Raw parsed items, untouched."""
     next_iterator: str | None
-    """None: the shard has no more, ever."""
+    """None: the shard has no more, ever. Of a page that was pushed only that counts."""
     size: int
     """Bytes of the answer."""
     behind_seconds: float | None = None
     """How far the page is behind the tip, where the service says so."""
+    continuation: str | None = None
+    """Where a subscription goes on, behind all of this page; moves on without records, too."""
     children: tuple[Shard, ...] = ()
     """Where the service names them at shard end."""
     date: float | None = None
     """The service's clock at the answer (its Date header), epoch seconds."""
+
+
+class Subscription(Protocol):
+    """One shard's records while they are pushed."""
+
+    date: float | None
+    """The service's clock when it began, epoch seconds."""
+
+    async def page(self) -> ShardPage | None:
+        """The next, when it comes; None once the service ended the subscription. Raises CallError."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing further is wanted."""
+        ...
+
+
+class Subscriptions(Protocol):
+    """The subscriptions of one consumer."""
+
+    async def open(self, shard_id: str, position: Position) -> Subscription:
+        """A new one; the service ends an earlier one of the same shard. Raises CallError, ShardGone, StreamGone."""
+        ...
 
 
 class ShardApi(Protocol):
@@ -76,6 +101,8 @@ class ShardApi(Protocol):
     PositionTrimmed, ShardGone; all raise StreamGone.
     """
 
+    arn: str
+    """Of what is read, where that is not what mappings name."""
     reads_per_second: float
     """The service's quota of GetRecords calls per shard."""
     bytes_per_second: float

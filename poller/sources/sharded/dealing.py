@@ -22,8 +22,8 @@ DISORDER = 60.0
 """Seconds within which creation times need not rise. Beyond them no record is older than the start any more."""
 
 
-LEAST_SHARE = 1024
-"""Bytes that a record taken out of an aggregate counts for at least: what it takes here, however small its data is."""
+INNER_BYTES = 512
+"""Bytes that a record taken out of an aggregate takes here beside its data, measured: a page of tiny ones is large."""
 
 
 class Dealing:
@@ -59,7 +59,7 @@ class Dealing:
         found = api.taken_apart(items)
         share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
         if found is not items:
-            share, bound = max(size // len(found) + 1, LEAST_SHARE), api.bound(found)
+            share, bound = size // len(found) + INNER_BYTES, api.bound(found)
         position = api.position
         read_to: str | None = position(found[-1])
         if self._careful:

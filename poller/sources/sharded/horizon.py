@@ -48,9 +48,7 @@ class Horizon:
         api = self._stream.api
         try:
             iterator = await api.iterator(self._shard.id, Position("TRIM_HORIZON"))
-            async with self._stream.limits.of(
-                self._stream.arn, self._shard.id, api.reads_per_second, api.bytes_per_second
-            ).calls:
+            async with self._stream.limit(self._shard.id).calls:
                 page = await api.page(iterator, 1)
         except ShardGone:
             return self._beyond_all()

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Protocol
 
 from poller.policy.frontier import Watermark, at_or_below
 from poller.policy.invocation_record import Discarded
@@ -14,43 +13,13 @@ from poller.policy.stream_delivery import StreamDelivery
 from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sharded.bell import Bell
+from poller.sources.sharded.reading import Reading
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.windowed import added, with_window
 
 LOOSE_BOUND = 4 * 1024 * 1024
 """Bytes of a page's bound up to which it is taken for each of its parts too; above, a part would seem to pass a
 payload limit that it does not, so it is measured."""
-
-
-class Reading(Protocol):
-    """What a lane asks of the shard it belongs to."""
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will be dealt."""
-        ...
-
-    @property
-    def failed(self) -> bool:
-        """Whether nothing more will be dealt before the shard is entered again."""
-        ...
-
-    @property
-    def read_to(self) -> str | None:
-        """Position of the last record dealt to any lane, or passed over."""
-        ...
-
-    def let_go(self, size: int) -> None:
-        """So many bytes are no longer held."""
-        ...
-
-    def changed(self) -> int:
-        """Progress of the lane is to be stored; the number of this change."""
-        ...
-
-    async def durable(self, change: int) -> None:
-        """Return when a change is stored, or at a soft stop."""
-        ...
 
 
 class StreamLane:
@@ -131,7 +100,7 @@ class StreamLane:
 
     def complete_to(self, instant: float) -> None:
         """Everything that arrived before this (epoch seconds) was dealt."""
-        self._complete_to = instant
+        self._complete_to = max(self._complete_to, instant)
         if self._windows.ends(instant):
             self.bell.ring()
 
@@ -257,6 +226,11 @@ class StreamLane:
         """See `Lane.ready`."""
         before, self._handed_over = self._handed_over, self._latest
         await self._reading.durable(before)
+
+    async def all_settled(self) -> bool:
+        """See `Lane.all_settled`."""
+        await self._reading.durable(self._latest)
+        return not self._stream.admission.stopping
 
     def give_up(self) -> int:
         """The shard is left: how many records were held to the last."""

@@ -1,33 +1,13 @@
 """The service's limits on reading one shard, kept for all mappings of this process together."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from types import TracebackType
 
-from asyncio_throttle.throttler import Throttler
+from poller.throttled import Throttled
 
 Limit = AbstractAsyncContextManager[None]
 MakeLimit = Callable[[float], Limit]
 """From calls per second to what a call is made within."""
-
-
-class Throttled:
-    """So many calls a second. One waiter asks at a time, since whoever asks wakes a hundred times a second."""
-
-    def __init__(self, per_second: float) -> None:
-        calls = max(1, int(per_second))
-        self._throttler = Throttler(rate_limit=calls, period=calls / per_second)
-        self._turn = asyncio.Lock()
-
-    async def __aenter__(self) -> None:
-        async with self._turn:
-            await self._throttler.acquire()  # type: ignore[no-untyped-call]
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """A call once made stays counted."""
 
 
 class ShardLimit:

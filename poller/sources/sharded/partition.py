@@ -10,7 +10,7 @@ from typing import Self
 from poller.errors import SourceUnavailable, StreamGone
 from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
-from poller.policy.windows import complete_to
+from poller.policy.windows import Quiet
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
 from poller.sources.sharded.dealing import Dealing
@@ -40,7 +40,6 @@ class ShardPartition:
         self._lanes: list[StreamLane] = []
         self._abandoned = False
         self._page_behind: float | None = None
-        self._empty_since: float | None = None
 
     async def __aenter__(self) -> Self:
         stream = self._stream
@@ -53,6 +52,7 @@ class ShardPartition:
         self._waits_for_room = False
         self._over = self._drained = False
         self._failure: BaseException | None = None
+        self._quiet = Quiet()
         encode = stream.api.encoder(self.name)
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
@@ -96,7 +96,7 @@ class ShardPartition:
         if complete and self._over and not self._drained:
             await stream.finish(self._shard)
             self.finished = True
-            stream.limits.forget(stream.arn, self.name)
+            stream.limits.forget(stream.api.arn, self.name)
             self._topology.finished(self.name)
 
     async def _store(self, seconds: float | None) -> None:
@@ -189,14 +189,10 @@ class ShardPartition:
 
     def _note_quiet(self, page: ShardPage) -> None:
         now = self._stream.clock.time(asyncio.get_running_loop().time())
-        if page.records or now is None:
-            self._empty_since = None
-            return
-        if self._empty_since is None:
-            self._empty_since = now
-        instant = complete_to(now, page.behind_seconds, self._empty_since)
-        for lane in self._lanes:
-            lane.complete_to(instant)
+        if now is not None:
+            complete_to = self._quiet.read(now, page.behind_seconds, empty=not page.records)
+            for lane in self._lanes:
+                lane.complete_to(complete_to)
 
     def end(self, children: tuple[Shard, ...]) -> None:
         """See `Reads.end`."""
@@ -222,7 +218,8 @@ class ShardPartition:
 
     def _stored(self, progress: ShardProgress) -> None:
         self._stream.progress.shards[self.name] = progress
-        self._shown.position = progress.position
+        shown, windows = self._shown, (lane.window.open for lane in progress.lanes)
+        shown.position, shown.window = progress.position, next(filter(None, windows), None)
 
     # what the source tells
 

@@ -15,9 +15,9 @@ from poller.policy.stream_delivery import StreamPolicy
 from poller.ports import Admission, StateStore
 from poller.record import Record
 from poller.runtime.status import MappingStatus
-from poller.sources.sharded.api import Position, Shard, ShardApi
+from poller.sources.sharded.api import Position, Shard, ShardApi, Subscriptions
 from poller.sources.sharded.clock import ServiceClock
-from poller.sources.sharded.limits import ReadLimits
+from poller.sources.sharded.limits import ReadLimits, ShardLimit
 
 READ_AHEAD = 32 * 1024 * 1024
 """Bytes read from a shard and not settled at which it is read no further."""
@@ -67,6 +67,8 @@ class Stream:
     log: Occasionally
     wall: Callable[[], float]
     """Our own clock, epoch seconds; only for what no service has dated."""
+    subscriptions: Subscriptions | None = None
+    """Where records are pushed: enhanced fan-out. None: they are asked for."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
     retention: float | None = None
@@ -107,6 +109,10 @@ class Stream:
     def read_ahead(self) -> int:
         """Bytes one shard may hold before it is read no further."""
         return min(READ_AHEAD, self.options.max_bytes_in_flight // max(1, self.running))
+
+    def limit(self, shard_id: str) -> ShardLimit:
+        """Of reading one shard, shared with every mapping of this process that reads it."""
+        return self.limits.of(self.api.arn, shard_id, self.api.reads_per_second, self.api.bytes_per_second)
 
     def service_time(self) -> float:
         """Epoch seconds now."""

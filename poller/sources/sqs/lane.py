@@ -83,6 +83,10 @@ class SqsLane:
             self._settling.give_back(behind, failed=False)
             self._settling.account.returned += len(behind)
 
+    async def all_settled(self) -> bool:
+        """Never asked: no invocation is without messages."""
+        return True
+
     async def ready(self) -> None:
         """See `Lane.ready`."""
         handovers = self._handovers

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from poller.aws.trouble import code_of, text_of
@@ -19,6 +20,9 @@ from poller.sources.sqs.queue import Queue, Refused
 REMEMBERED = 10_000
 """Messages done with whose delete failed, per mapping: received again, they are deleted and not delivered."""
 
+LAST_TRIES, LAST_PAUSE = 3, 1.0
+"""Times a delete is tried once a stop is asked for, and the seconds between: one call may fail by chance, but who stops
+does not wait for an outage to end."""
 DELETE_ACTION = "sqs:DeleteMessage"
 
 Trouble = Callable[[CallError | None, str, float], None]
@@ -85,6 +89,7 @@ class Settling:
         self._trouble = trouble
         # a FIFO group waits for the deletes of its last batch, so they are not kept for company
         linger = 0.0 if queue.name.fifo else LINGER
+        self._stopping = asyncio.Event()
         self._deletes: Gatherer[_Entry] = Gatherer(self._delete, bug, linger)
         self._changes: Gatherer[_Change] = Gatherer(self._change, bug, linger)
         self.undeleted = undeleted
@@ -133,8 +138,8 @@ class Settling:
             self.give_back(records, failed=False)
 
     async def _delete(self, entries: Sequence[_Entry]) -> None:
-        """Try until each entry is deleted, or the service says that it never will be."""
-        attempt = 0
+        """Try until each entry is deleted, or the service says that it never will be; at a stop a last few times."""
+        attempt = last = 0
         try:
             while True:
                 entries = await self._try_to_delete(entries)
@@ -143,13 +148,25 @@ class Settling:
                 attempt += 1
                 for entry in entries:
                     self._remember(entry)
-                await asyncio.sleep(SETTLE.delay(attempt, self._chance))
+                last += self._stopping.is_set()
+                if last == LAST_TRIES:
+                    return
+                if last:
+                    await asyncio.sleep(LAST_PAUSE)
+                else:
+                    await self._rest(SETTLE.delay(attempt, self._chance))
         finally:
             # The partition ends with these undone. If it is entered again they are not delivered again, and no lane
             # waits for them any more.
             for entry in entries:
                 self._remember(entry)
                 entry[1].finish()
+
+    async def _rest(self, seconds: float) -> None:
+        """Before the next try; a stop ends it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _try_to_delete(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
         """One call; returns what is to be tried again."""
@@ -223,7 +240,8 @@ class Settling:
             self._log.tell("release_failed", now, text=what, records=len(changes))
 
     def flush_from_now_on(self) -> None:
-        """A stop: nothing waits for company."""
+        """A stop: nothing waits for company, nor long for another try."""
+        self._stopping.set()
         self._deletes.flush_from_now_on()
         self._changes.flush_from_now_on()
 

@@ -74,8 +74,11 @@ class SqsPartition:
         log: Occasionally,
         wall: Callable[[], float] = time.time,
         filtering: SqsFiltering | None = None,
+        undeleted: OrderedDict[str, bool] | None = None,
     ) -> None:
-        """`wall` is the seconds since the epoch, for the age of messages."""
+        """`wall` is the seconds since the epoch, for the age of messages. `undeleted`, messages that are done with and
+        could not be deleted so far, may be that of an earlier run.
+        """
         self.name = name.arn.rsplit(":", 1)[-1]
         self._queue_name = name
         self._queue = Queue(name, transport)
@@ -87,7 +90,7 @@ class SqsPartition:
         self._log = log
         self._encode = encoder(name)
         self._filtering = filtering
-        self._undeleted: OrderedDict[str, bool] = OrderedDict()
+        self._undeleted: OrderedDict[str, bool] = OrderedDict() if undeleted is None else undeleted
         self._lag = QueueLag(self._queue, wall)
         self.behind = self._lag.seconds
         status.lag, status.look = self._lag.lag, self._lag.look

@@ -7,6 +7,7 @@ from typing import Any
 from poller.aws.port import Operation
 from tests.fakes.queue import loop_time
 from tests.fakes.streams import dynamodb, kinesis, table
+from tests.fakes.streams.fan_out import FakeFanOut
 from tests.fakes.streams.kinesis import FakeKinesis, KinesisStream
 from tests.fakes.streams.ledger import StreamLedger
 from tests.fakes.streams.table import TableStream
@@ -34,6 +35,7 @@ class FakeStreams:
         self._kinesis_numbers = itertools.count(kinesis.FIRST_NUMBER, 16)
         self._table_numbers = itertools.count(table.FIRST_NUMBER, 100)
         self._kinesis = FakeKinesis(self.streams, clock)
+        self.fan_out = FakeFanOut(self._kinesis, clock)
         self._dynamodb = dynamodb.FakeDynamoDBStreams(self.tables, clock)
 
     def stream(self, name: str, shards: int = 1, **settings: Any) -> KinesisStream:
@@ -82,5 +84,7 @@ class FakeStreams:
         self.tables.pop(stream.arn).trim()
 
     def call(self, operation: Operation, body: bytes) -> bytes:
+        if operation.name in ("RegisterStreamConsumer", "DescribeStreamConsumer"):
+            return self.fan_out.call(operation.name, body)
         service = self._kinesis if operation.service == "kinesis" else self._dynamodb
         return service.call(operation.name, body)

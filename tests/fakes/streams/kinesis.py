@@ -127,15 +127,28 @@ class FakeKinesis:
     def _iterator(self, request: Body) -> bytes:
         stream = self._stream(request)
         shard = self._shard(stream, request["ShardId"])
-        kind, timestamp = request["ShardIteratorType"], request.get("Timestamp")
+        kind, number = request["ShardIteratorType"], request.get("StartingSequenceNumber")
+        return _json({"ShardIterator": self.begin(stream, shard, kind, number, request.get("Timestamp")).token()})
+
+    def begin(
+        self, stream: KinesisStream, shard: Shard, kind: str, text: str | None, timestamp: float | None
+    ) -> Cursor:
+        """Where reading begins by what a request says."""
         if kind not in POSITIONS:
             raise _invalid(f"1 validation error detected: Value '{kind}' at 'shardIteratorType' failed")
         if (kind == "AT_TIMESTAMP") != (timestamp is not None):
             raise _invalid("Must either specify timestamp or sequence number, as the type says.")
         if timestamp is not None and timestamp > self._clock() + 1:
             raise _invalid("The timestamp argument cannot be in the future.")
-        number = _number(stream, shard, request.get("StartingSequenceNumber"), kind)
-        return _json({"ShardIterator": stream.position(shard, kind, number, timestamp).token()})
+        number = _number(stream, shard, text, kind)
+        return stream.position(shard, kind, number, timestamp)
+
+    def stream_of(self, arn: str) -> KinesisStream:
+        return self._stream({"StreamARN": arn})
+
+    def shard_of(self, arn: str, shard_id: str) -> tuple[KinesisStream, Shard]:
+        stream = self._stream({"StreamARN": arn})
+        return stream, self._shard(stream, shard_id)
 
     def _records(self, request: Body) -> bytes:
         limit = request.get("Limit", LIMITS.records)
@@ -154,7 +167,7 @@ class FakeKinesis:
             raise refusal("ProvisionedThroughputExceededException", message)
         read = stream.read(shard, cursor.after, limit)
         following = b"null" if read.next is None else b'"%s"' % read.next.token().encode()
-        children = b"" if read.next is not None else b',"ChildShards":' + _json([_child(one) for one in read.children])
+        children = b"" if read.next is not None else b',"ChildShards":' + _json(child_shards(read.children))
         records = b",".join(record.raw for record in read.records)
         behind = max(0, int(read.behind * 1000))
         return b'{"Records":[%s],"NextShardIterator":%s,"MillisBehindLatest":%d%s}' % (
@@ -213,6 +226,10 @@ def _shard(shard: Shard) -> Body:
 
 def _child(shard: Shard) -> Body:
     return {"ShardId": shard.id, "ParentShards": list(shard.parents), "HashKeyRange": _hash_keys(shard)}
+
+
+def child_shards(children: list[Shard]) -> list[Body]:
+    return [_child(one) for one in children]
 
 
 def _hash_keys(shard: Shard) -> dict[str, str]:

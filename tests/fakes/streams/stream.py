@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from poller.errors import ServiceError
 from poller.policy.positions import inside
+from poller.sources.sharded.bell import Bell
 from tests.fakes.queue import loop_time
 from tests.fakes.streams.ledger import StreamEntry, StreamLedger
 from tests.fakes.streams.shard import TICK, Shard, Stored
@@ -84,6 +85,7 @@ class Stream:
     """So many of the next reads give nothing although there is something, and move on by nothing."""
     shards: dict[str, Shard] = field(default_factory=dict)
     created_at: float = field(init=False)
+    changed: Bell = field(default_factory=Bell)
 
     def __post_init__(self) -> None:
         self.created_at = self.clock()
@@ -131,6 +133,7 @@ class Stream:
         number, now = next(self.numbers), self.clock()
         size, raw = make(number, now)
         shard.records.append(Stored(number, now, size, raw))
+        self.changed.ring()
         places = [inside(str(number), index) for index in range(len(inner_keys) - 1)]
         for position, inner in zip([*places, str(number)], inner_keys or (key,), strict=True):
             self.ledger.put(StreamEntry(position, self.arn, shard.id, inner, loop_time()))
@@ -176,16 +179,35 @@ class Stream:
         now = self.clock()
         empty = self.empty_pages > 0
         self.empty_pages -= empty
-        records = [] if empty else shard.after(after, limit, self.limits.bytes)
+        read = Read([], Cursor(self.arn, self.label, shard.id, after, now), self._behind(shard, after, []), [])
+        if not empty:
+            read = self.pushed(shard, after, limit, self.limits.bytes)
+        elif shard.last is not None and after >= shard.tip:
+            return Read([], None, 0.0, shard.children)
         if self.reads_per_second is not None:
-            shard.read_bytes(now, sum(record.size for record in records), self.limits.bytes_per_second)
+            shard.read_bytes(now, sum(record.size for record in read.records), self.limits.bytes_per_second)
+        return read
+
+    def pushed(self, shard: Shard, after: int, limit: int, most_bytes: int) -> Read:
+        """The same of what is pushed, which no limit of reads knows."""
+        now = self.clock()
+        records = shard.after(after, limit, most_bytes)
         reached = records[-1].sequence if records else after
-        behind = now - (records[-1].arrival if records else shard.opened_at) if reached < shard.tip else 0.0
         if shard.last is not None and reached >= shard.tip:
             return Read(records, None, 0.0, shard.children)
+        behind = self._behind(shard, reached, records)
         return Read(records, Cursor(self.arn, self.label, shard.id, reached, now), behind, [])
 
+    async def wait_for_put(self, seconds: float) -> None:
+        """Or for anything else that somebody who is pushed records is to be told."""
+        await self.changed.wait(seconds)
+
     # within
+
+    def _behind(self, shard: Shard, reached: int, records: list[Stored]) -> float:
+        if reached >= shard.tip:
+            return 0.0
+        return self.clock() - (records[-1].arrival if records else shard.opened_at)
 
     def number_of(self, text: str, fault: ServiceError) -> int:
         if not text.isdecimal():
@@ -202,6 +224,7 @@ class Stream:
 
     def _close(self, shard: Shard, now: float) -> None:
         shard.last, shard.closed_at = next(self.numbers), now
+        self.changed.ring()
 
     def _open_shard(self, shard_id: str) -> Shard:
         shard = self.shards[shard_id]

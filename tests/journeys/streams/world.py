@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from poller.aws.port import Operation, Reply
+from poller.aws.port import EventStream, Operation, Reply
 from poller.configuration.arns import parse_source
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping
@@ -76,6 +76,8 @@ class StreamWorld:
         self.store = WatchedStore(self)
         self.lives: list[StreamLife] = []
         self.breaches: list[str] = []
+        self.windows_given_up: list[Any] = []
+        """Whose closing failed too often; a test that has a destination sees them."""
         self.before_start: set[str] = set()
         """Sequence numbers that a mapping at LATEST is not to deliver."""
         self.skipped: set[str] = set()
@@ -129,7 +131,7 @@ class StreamWorld:
             "name": "m",
             "uuid": "u",
             "event_source_arn": self.stream.arn,
-            "source": parse_source(self.stream.arn),
+            "source": parse_source(parameters.get("event_source_arn", self.stream.arn)),
             "function": function,
             "batch_size": 100,
             "on_failure_destination": self.failed.arn if destination else None,
@@ -186,6 +188,9 @@ class StreamLife:
     def account(self) -> Any:
         return self.status.account
 
+    def borrow(self) -> "StreamLife":
+        return self
+
     async def get(self, *_: object) -> "StreamLife":
         return self
 
@@ -201,12 +206,19 @@ class StreamLife:
             await asyncio.get_running_loop().create_future()
         return await self.world.aws.call(operation, body, timeout, trace=trace)
 
+    async def subscribe(self, operation: Operation, body: bytes) -> "LivingStream":
+        if self.dead:
+            await asyncio.get_running_loop().create_future()
+        return LivingStream(self, await self.world.aws.subscribe(operation, body))
+
     def _noting(self, tell: Tell) -> Tell:
         """What a destination accepted is done. Its record names first and last only, of one lane among several."""
 
         async def noting(discarded: Discarded, shard_id: str, now: float) -> None:
             await tell(discarded, shard_id, now)
             self.world.ledger.note("discarded", [record.identifier for record in discarded.records], loop_time())
+            if discarded.window is not None and not discarded.records:
+                self.world.windows_given_up.append(discarded.window)
 
         return noting
 
@@ -237,3 +249,19 @@ class StreamLife:
         await asyncio.wait([self.task])
         self.world.store.fault = keep
         self.world.lives.remove(self)
+
+
+class LivingStream:
+    """An event stream that a dead process hears no more of, nor closes: the service ends it when its time is over."""
+
+    def __init__(self, life: StreamLife, events: EventStream) -> None:
+        self.date = events.date
+        self._life = life
+        self._events = events
+
+    async def event(self) -> bytes | None:
+        return await self._events.event()
+
+    async def close(self) -> None:
+        if not self._life.dead:
+            await self._events.close()

@@ -138,6 +138,33 @@ async def test_what_was_delivered_and_not_deleted_is_deleted_when_received_again
         await waiting
 
 
+async def test_a_soft_stop_tries_a_failing_delete_a_last_few_times_at_once_and_waits_for_no_end_of_the_outage():
+    harness = Harness(visibility_timeout=600)
+    harness.send()
+    harness.aws.faults.always(DELETE, LOST_BEFORE)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.settle(lane, await take(lane))
+        await asyncio.sleep(300)
+        tried = harness.aws.calls[DELETE]
+        stopped = asyncio.get_running_loop().time()
+        harness.stop.request()
+    assert asyncio.get_running_loop().time() - stopped == pytest.approx(2.0, abs=0.1)
+    assert harness.aws.calls[DELETE] - tried == 3
+    assert (harness.account.delivered, harness.in_flight, harness.unaccounted()) == (1, 0, 0)
+
+
+async def test_a_soft_stop_lets_a_delete_that_failed_by_chance_go_through():
+    harness = Harness()
+    harness.send()
+    harness.aws.faults.script(DELETE, LOST_BEFORE, LOST_BEFORE)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.settle(lane, await take(lane))
+        harness.stop.request()
+    assert harness.aws.ledger.remaining() == set()
+
+
 async def test_it_is_remembered_over_a_restart_of_the_partition():
     harness = Harness(visibility_timeout=30)
     harness.send()

@@ -1,4 +1,4 @@
-"""Whether a backlog shrinks, and when it will be gone at the present pace: an estimate for people, no decision."""
+"""Whether a lag shrinks, and when it will be gone at the present pace: an estimate for people, no decision."""
 
 from collections import deque
 
@@ -8,7 +8,7 @@ APART = 10.0
 """Seconds two samples are apart at least."""
 
 
-class Backlog:
+class Trend:
     """Samples of one measure of the lag, records or seconds."""
 
     __slots__ = ("_samples",)

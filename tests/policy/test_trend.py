@@ -1,13 +1,13 @@
 """When a backlog will be gone, at the pace of the last minutes."""
 
-from poller.policy.backlog import APART, LOOKS_BACK, Backlog
+from poller.policy.trend import APART, LOOKS_BACK, Trend
 
 
-def of(*samples: tuple[float, float | None]) -> Backlog:
-    backlog = Backlog()
+def of(*samples: tuple[float, float | None]) -> Trend:
+    trend = Trend()
     for now, lag in samples:
-        backlog.sample(now, lag)
-    return backlog
+        trend.sample(now, lag)
+    return trend
 
 
 def test_nothing_is_known_before_the_first_sample_and_from_one_alone():
@@ -33,10 +33,10 @@ def test_what_is_not_known_any_more_begins_anew():
 
 
 def test_samples_close_together_replace_each_other():
-    backlog = of((0, 100), (APART, 90), (APART + 1, 80), (APART + 2, 70))
-    assert backlog.drained_in == 70 * (APART + 2) / 30
+    trend = of((0, 100), (APART, 90), (APART + 1, 80), (APART + 2, 70))
+    assert trend.drained_in == 70 * (APART + 2) / 30
 
 
 def test_the_pace_is_that_of_the_last_minutes():
-    backlog = of((0, 1000), (LOOKS_BACK, 100), (LOOKS_BACK + 100, 50))
-    assert backlog.drained_in == 50 * 100 / 50
+    trend = of((0, 1000), (LOOKS_BACK, 100), (LOOKS_BACK + 100, 50))
+    assert trend.drained_in == 50 * 100 / 50

@@ -1,0 +1,80 @@
+"""An answer that is a stream of events (application/vnd.amazon.eventstream): framed by botocore, classified here.
+
+Payloads are handed on as the bytes they came as. Reading goes no further than what is asked for.
+"""
+
+import struct
+
+from botocore.eventstream import EventStreamBuffer, EventStreamMessage, ParserError
+
+from poller.aws.answers import timestamp
+from poller.aws.port import Operation
+from poller.codec import loads
+from poller.errors import AnswerLost, ServiceError
+from poller.http.streamed import Streamed
+
+CONTENT_TYPE = "application/vnd.amazon.eventstream"
+INITIAL_RESPONSE = "initial-response"
+"""An event that stands for the answer's own members, of which an operation like SubscribeToShard has none."""
+
+
+class EventStreamAnswer:
+    """An `EventStream`; `poller.aws.port` has the promises."""
+
+    def __init__(self, answer: Streamed, operation: Operation) -> None:
+        kind = answer.headers.get("content-type", "")
+        if not kind.startswith(CONTENT_TYPE):
+            raise AnswerLost(
+                f"the endpoint answers {operation.name} with {kind or 'no content type'}, not with an event stream "
+                f"({CONTENT_TYPE}); it cannot do enhanced fan-out: name the ARN of the stream itself, which is polled"
+            )
+        self.date = timestamp(answer.headers.get("date", ""))
+        self._answer = answer
+        self._frames = EventStreamBuffer()
+
+    async def event(self) -> bytes | None:
+        """See `EventStream.event`."""
+        while True:
+            message = self._framed()
+            if message is None:
+                chunk = await self._answer.chunk()
+                if not chunk:
+                    return None
+                self._frames.add_data(chunk)
+            elif _kind(message) != INITIAL_RESPONSE:
+                payload: bytes = message.payload
+                return payload
+
+    def _framed(self) -> EventStreamMessage | None:
+        try:
+            return next(self._frames, None)
+        except (ParserError, struct.error, ValueError, KeyError) as error:
+            raise AnswerLost(f"the event stream is broken: {error!r}") from error
+
+    async def close(self) -> None:
+        """See `EventStream.close`."""
+        self._answer.close()
+
+
+def _kind(message: EventStreamMessage) -> str:
+    """The event's name; what ends the stream is raised."""
+    headers = message.headers
+    match headers.get(":message-type"):
+        case "event":
+            return str(headers.get(":event-type", ""))
+        case "exception":
+            code = str(headers.get(":exception-type", "Unknown"))
+            raise ServiceError(400, code, _message_in(message.payload), body=message.payload)
+        case _:
+            code = str(headers.get(":error-code", "Unknown"))
+            raise ServiceError(500, code, str(headers.get(":error-message", "")), body=message.payload)
+
+
+def _message_in(payload: bytes) -> str:
+    try:
+        told = loads(payload)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return payload.decode("utf-8", "replace")
+    return str(told.get("message") or told.get("Message") or "")

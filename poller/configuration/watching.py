@@ -1,0 +1,117 @@
+"""The configuration where it lies: read, read again, and watched for changes.
+
+A change is a change of content, never of dates alone. Directories are watched, not files: editors put another file in
+the place of the old one, and a ConfigMap exchanges the directory that `..data` links to.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+
+from poller.configuration.documents import SUFFIXES
+from poller.configuration.files import expand, search
+from poller.configuration.load import Configuration, load
+
+STEP = 1000
+"""Milliseconds between two looks of the watcher. Its default of 50 costs more than everything else an idle daemon does,
+and nobody waits for a configuration in milliseconds."""
+LOOK_ANYWAY = 30_000
+"""Milliseconds after which the content is compared though nothing was heard: file systems of other machines tell
+nobody."""
+AGAIN = 5.0
+"""Seconds until it is tried again after the watcher failed."""
+CONFIG_MAP_LINK = "..data"
+
+Trouble = Callable[[str], None]
+
+
+class Reader:
+    """Knows where the configuration is and what of it was read last."""
+
+    def __init__(self, paths: list[Path] | None, environ: Mapping[str, str]) -> None:
+        """`paths` as on the command line; None where the usual places are searched, anew at each reading."""
+        self._given = paths
+        self._environ = environ
+        self._seen: str | None = None
+
+    def read(self) -> Configuration:
+        """Read everything. Raises ConfigurationError."""
+        # before, so that what changes while it is read is seen as a change
+        self._seen = self._fingerprint()
+        return load(self._given, environ=self._environ)
+
+    def has_changed(self) -> bool:
+        """Whether something else lies there than what was read last, well or badly."""
+        return self._fingerprint() != self._seen
+
+    def directories(self) -> set[Path]:
+        """Where a change of any file would show."""
+        found: set[Path] = set()
+        for path in self._paths():
+            for place in (path, path.resolve()):
+                found.add(place if path.is_dir() else place.parent)
+        for group in expand(self._paths())[0]:
+            found |= {file.resolve().parent for file in group.files}
+        return {directory.absolute() for directory in found if directory.is_dir()}
+
+    def matters(self, name: str) -> bool:
+        """Whether a file of that name could be one of ours; a state file beside them changes all the time."""
+        return (
+            name == CONFIG_MAP_LINK
+            or Path(name).suffix.lower() in SUFFIXES
+            or any(name in (path.name, path.resolve().name) for path in self._paths())
+        )
+
+    def _paths(self) -> list[Path]:
+        return search(self._environ) if self._given is None else self._given
+
+    def _fingerprint(self) -> str:
+        content = hashlib.sha256()
+        for group in expand(self._paths())[0]:
+            for file in group.files:
+                content.update(f"{file}\n".encode(errors="surrogateescape"))
+                try:
+                    content.update(hashlib.sha256(file.read_bytes()).digest())
+                except OSError as error:
+                    content.update(str(error).encode(errors="surrogateescape"))
+        return content.hexdigest()
+
+
+async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) -> None:
+    """Call `changed` when other content than was read last lies there, until cancelled. `cannot` is told, each time
+    anew, why nothing is heard; then the content is compared now and then.
+    """
+    # imported here, because commands that only read need no watcher
+    from watchfiles import awatch  # noqa: PLC0415
+
+    def look() -> None:
+        if reader.has_changed():
+            changed()
+
+    while True:
+        directories = await asyncio.to_thread(reader.directories)
+        # comes when the watch below is set up and waits: sees what changed before that
+        asyncio.get_running_loop().call_soon(look)
+        changes = awatch(
+            *directories,
+            watch_filter=lambda _, path: reader.matters(Path(path).name),
+            step=STEP,
+            debounce=2 * STEP,
+            rust_timeout=LOOK_ANYWAY,
+            yield_on_timeout=True,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+        try:
+            async with aclosing(changes):
+                async for _ in changes:
+                    if await asyncio.to_thread(reader.has_changed):
+                        changed()
+                    if await asyncio.to_thread(reader.directories) != directories:
+                        break
+        except (OSError, RuntimeError) as error:
+            # a directory that is gone, or no watches left: the watcher's own error is a RuntimeError
+            cannot(str(error))
+            await asyncio.sleep(AGAIN)

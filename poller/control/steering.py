@@ -1,0 +1,113 @@
+"""The requests that change something: pause and resume a mapping.
+
+Decides who may: beyond the token, nobody whose request a foreign web page could have made a browser send. Such a
+request has an Origin, or a content type that needs no leave, or a host name that was made to point here.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Protocol
+
+from aiohttp import web
+
+from poller.configuration.settings import ApiSettings
+from poller.control.report import mapping_reason, reason_text
+from poller.errors import StateError, UnknownMapping
+from poller.runtime.status import MappingStatus
+
+JSON = "application/json"
+
+
+class Mappings(Protocol):
+    """What is steered."""
+
+    async def pause(self, name: str) -> MappingStatus:
+        """Stop it softly until it is resumed, also over restarts. Raises UnknownMapping and StateError."""
+        ...
+
+    async def resume(self, name: str) -> MappingStatus:
+        """Let it run again. Raises UnknownMapping and StateError."""
+        ...
+
+
+class Refused(Exception):
+    """Answered with a status and a sentence; nothing has changed."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Steering:
+    """`POST /mappings/NAME/pause` and `resume`."""
+
+    def __init__(self, mappings: Mappings, api: ApiSettings) -> None:
+        self._mappings = mappings
+        self._api = api
+
+    def add_to(self, application: web.Application) -> None:
+        application.router.add_post("/mappings/{name}/pause", self.pause)
+        application.router.add_post("/mappings/{name}/resume", self.resume)
+
+    async def pause(self, request: web.Request) -> web.Response:
+        return await self._steer(request, self._mappings.pause)
+
+    async def resume(self, request: web.Request) -> web.Response:
+        return await self._steer(request, self._mappings.resume)
+
+    async def _steer(self, request: web.Request, change: Callable[[str], Awaitable[MappingStatus]]) -> web.Response:
+        try:
+            await self._check(request)
+            # a client that goes away meanwhile does not leave half of it done
+            status = await asyncio.shield(asyncio.ensure_future(change(request.match_info["name"])))
+        except Refused as refused:
+            return web.json_response({"error": str(refused)}, status=refused.status)
+        except UnknownMapping as unknown:
+            return web.json_response({"error": str(unknown)}, status=HTTPStatus.NOT_FOUND)
+        except StateError as error:
+            return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        reason = mapping_reason(status, asyncio.get_running_loop().time())
+        return web.json_response(
+            {
+                "name": status.name,
+                "uuid": status.uuid,
+                "state": status.state.value,
+                "reason": reason and {"code": reason.code.value, "text": reason_text(reason)},
+            }
+        )
+
+    async def _check(self, request: web.Request) -> None:
+        """Raise Refused."""
+        if "Origin" in request.headers:
+            raise Refused(HTTPStatus.FORBIDDEN, "requests of web pages (with an Origin) are not taken")
+        if not self._knows(request.host):
+            raise Refused(
+                HTTPStatus.MISDIRECTED_REQUEST,
+                f"the host {request.host} is not known here; use an IP address, localhost, or the name in api.listen",
+            )
+        if request.content_type != JSON or "Content-Type" not in request.headers:
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type must be {JSON}")
+        if (await request.read()).strip() not in (b"", b"{}"):
+            raise Refused(HTTPStatus.BAD_REQUEST, "the body must be empty or {}")
+
+    def _knows(self, host: str) -> bool:
+        """An address is what it is; a name may be anybody's, and be made to lead here."""
+        name = _without_port(host).lower()
+        if name in ("localhost", socket.gethostname().lower()):
+            return True
+        if self._api.socket is None and name == self._api.host.lower():
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

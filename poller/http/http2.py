@@ -1,0 +1,90 @@
+"""One exchange over HTTP/2: the frames and their meaning are h2's, the windows ours."""
+
+from collections import deque
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    ResponseReceived,
+    StreamEnded,
+    StreamReset,
+)
+from h2.exceptions import H2Error
+from h2.settings import SettingCodes
+
+from poller.errors import AnswerLost
+from poller.http.reply import Headers, Origin
+
+WINDOW = 1024 * 1024
+"""Bytes the server may send ahead of what was taken: half of what a shard brings in a second."""
+FIRST_WINDOW = 65_535
+"""Of a connection, until it is widened; RFC 9113, 6.9.2."""
+
+
+class Http2Exchange:
+    """The only stream of its connection."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.status = 0
+        self.headers = Headers({})
+        self.complete = False
+        self._origin = origin
+        self._body: deque[DataReceived] = deque()
+        self._connection = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._stream = 0
+
+    def begin(self, request: bytes) -> bytes:
+        """`request` is one of HTTP/1.1, as it was signed: its host is the authority."""
+        head, _, body = request.partition(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")
+        method, path, _ = line.split(" ", 2)
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        host = headers.pop("host", self._origin.host_header)
+        connection = self._connection
+        connection.initiate_connection()
+        connection.update_settings({SettingCodes.ENABLE_PUSH: 0, SettingCodes.INITIAL_WINDOW_SIZE: WINDOW})
+        connection.increment_flow_control_window(WINDOW - FIRST_WINDOW)
+        self._stream = connection.get_next_available_stream_id()
+        pseudo = [(":method", method), (":scheme", self._origin.scheme), (":authority", host), (":path", path)]
+        connection.send_headers(self._stream, [*pseudo, *headers.items()])
+        # a request for a subscription fits into any window a server begins with
+        connection.send_data(self._stream, body, end_stream=True)
+        return connection.data_to_send()
+
+    def feed(self, data: bytes) -> bytes:
+        """Received; what to write in reply."""
+        try:
+            for event in self._connection.receive_data(data):
+                self._note(event)
+        except H2Error as error:
+            raise AnswerLost(f"the answer is not HTTP/2: {error}") from error
+        return self._connection.data_to_send()
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case ResponseReceived(headers=headers):
+                raw = dict(headers or ())
+                self.status = int(raw.pop(b":status"))
+                self.headers = Headers(raw)
+            case DataReceived():
+                self._body.append(event)
+            case StreamEnded():
+                self.complete = True
+            case StreamReset(error_code=code):
+                raise AnswerLost(f"the server ended the answer (HTTP/2 error {code})")
+            case ConnectionTerminated(error_code=code) if code:
+                raise AnswerLost(f"the server ended the connection (HTTP/2 error {code})")
+            case _:
+                pass
+
+    def take(self) -> tuple[bytes, bytes]:
+        """Body received and not taken yet, and the window that is opened for it."""
+        taken = b"".join([event.data or b"" for event in self._body])
+        if self._body and not self.complete:
+            length = sum(event.flow_controlled_length or 0 for event in self._body)
+            self._connection.acknowledge_received_data(length, self._stream)
+        self._body.clear()
+        return taken, self._connection.data_to_send()

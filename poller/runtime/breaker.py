@@ -1,0 +1,126 @@
+"""One function's circuit as its mappings share it: who waits for it, who is told, and the timers of its probes."""
+
+import asyncio
+from collections.abc import Callable
+
+from poller.policy.backoff import Chance
+from poller.policy.circuit import THROUGH_AFTER, Circuit
+from poller.policy.response import NotInvoked, Outcome
+from poller.runtime.stop import Stop
+
+CIRCUIT_OPEN = "circuit_open"
+"""Code of the refusals it makes itself."""
+
+
+class Breaker:
+    """Made without a running loop, used within one."""
+
+    def __init__(self, chance: Chance) -> None:
+        self.circuit = Circuit()
+        self._chance = chance
+        self._held = 0
+        self._listeners: dict[object, Callable[[], None]] = {}
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing but a probe goes through."""
+        return self.circuit.opened_at is not None
+
+    @property
+    def text(self) -> str:
+        """Why it is open."""
+        why = self.circuit.why
+        assert why is not None, "it has not opened yet"
+        return f"the function cannot be invoked ({why.code}: {why.detail}); it is probed until it can"
+
+    def until(self, now: float) -> float:
+        """When it is probed, as far as is known."""
+        return now + self.circuit.opens_in(now)
+
+    def may_receive(self, now: float) -> bool:
+        """Whether there is use for a batch: a probe is due and nobody has one already."""
+        return not self.is_open or (not self._held and self.circuit.admits(now))
+
+    def refusal(self, now: float) -> NotInvoked | None:
+        """Why nothing may be invoked now, and for how long; None where something may."""
+        if self.circuit.admits(now):
+            return None
+        return NotInvoked(CIRCUIT_OPEN, self.text, self.circuit.opens_in(now))
+
+    def begin(self) -> int:
+        """An invocation begins; what is returned belongs to its `end`."""
+        probe = self.circuit.begin()
+        if probe:
+            self._set_timer(THROUGH_AFTER, self._through)
+        return probe
+
+    def end(self, outcome: Outcome | None, now: float, probe: int) -> bool:
+        """An invocation ended, by cancellation where there is no outcome. Says whether the circuit opened or closed."""
+        was_open = self.is_open
+        if outcome is None:
+            changed = self.circuit.abandoned(now, probe)
+        elif isinstance(outcome, NotInvoked):
+            changed = self.circuit.refused(outcome, now, self._chance, probe)
+        else:
+            changed = self.circuit.reached()
+        if changed:
+            self._tell(now)
+        return was_open != self.is_open
+
+    def _through(self) -> None:
+        """The probe runs for so long that it must have got through."""
+        self.circuit.reached()
+        self._tell(asyncio.get_running_loop().time())
+
+    def _tell(self, now: float) -> None:
+        if self.is_open:
+            self._set_timer(self.circuit.opens_in(now), self._notify)
+        else:
+            if self._timer is not None:
+                self._timer.cancel()
+            for waiting in self._waiting:
+                if not waiting.done():
+                    waiting.set_result(None)
+        self._notify()
+
+    def _set_timer(self, seconds: float, call: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, call)
+
+    def _notify(self) -> None:
+        for listener in list(self._listeners.values()):
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever `may_receive` or `until` may answer otherwise. Returns what ends the listening."""
+        key = object()
+        self._listeners[key] = listener
+        return lambda: self._listeners.pop(key, None) and None
+
+    async def wait(self, seconds: float, stop: Stop) -> bool:
+        """Hold a batch that long, or until the circuit closes, or until the soft stop. Says whether it was the stop."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not over.done():
+                over.set_result(None)
+
+        timer = loop.call_later(seconds, wake)
+        ignore = stop.listen(wake)
+        self._waiting.add(over)
+        self._held += 1
+        try:
+            await over
+        finally:
+            self._held -= 1
+            self._waiting.discard(over)
+            timer.cancel()
+            ignore()
+            if self.is_open and not self._held:
+                # the next probe needs another batch, unless this one comes back in the same step
+                loop.call_soon(self._notify)
+        return stop.soft

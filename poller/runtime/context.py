@@ -1,0 +1,26 @@
+"""What the lanes of one mapping share."""
+
+from dataclasses import dataclass
+
+from poller.occasionally import Occasionally
+from poller.policy.backoff import Chance
+from poller.policy.batching import BatchLimits
+from poller.ports import Function
+from poller.runtime.admission import Admission
+from poller.runtime.slots import Slots
+from poller.runtime.status import MappingStatus
+
+
+@dataclass(slots=True)
+class LaneContext:
+    function: Function
+    slots: Slots
+    limits: BatchLimits
+    report_batch_item_failures: bool
+    """Whether what a function names is its own business, and no reason to slow down."""
+    admission: Admission
+    status: MappingStatus
+    chance: Chance
+    log: Occasionally
+    gap_warned: bool = False
+    """Whether the one warning about a gap in a message group was given."""

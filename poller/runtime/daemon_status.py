@@ -1,0 +1,45 @@
+"""What the process knows about itself: its mappings, its configuration, its loop. Plain values, as in `status`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from poller.runtime.status import MappingStatus
+
+
+@dataclass(slots=True, eq=False)
+class ConfigurationStatus:
+    """When what runs was read, and what was refused since, with its problems. Seconds since the epoch."""
+
+    loaded_at: float
+    refused_at: float | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+AwsRequests = Mapping[tuple[str, str, str], int]
+"""Number of AWS requests by service, operation and outcome; the transport's own, live."""
+
+
+@dataclass(slots=True, eq=False)
+class DaemonStatus:
+    """The whole process."""
+
+    version: str
+    started_at: float
+    """Wall time, seconds since the epoch."""
+    started: float
+    """The same moment in the loop's time."""
+    configuration: ConfigurationStatus | None = None
+    mappings: list[MappingStatus] = field(default_factory=list)
+    aws_requests: AwsRequests = field(default_factory=dict)
+    loop_seen: float | None = None
+    """When the loop last ran the lag watcher; None before it started. A reader judges from this too, because a blocked
+    loop cannot write down its own lag."""
+    loop_lag: float = 0.0
+    """Seconds the watcher woke too late, last time."""
+    died: list[str] = field(default_factory=list)
+    """Names of tasks that ended although they never may."""
+
+    def sample(self, now: float) -> None:
+        """Every mapping's."""
+        for mapping in self.mappings:
+            mapping.sample(now)

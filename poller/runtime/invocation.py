@@ -1,0 +1,139 @@
+"""One invocation: the function's circuit, a slot, the call; and who is told how it ended.
+
+Not to be repeated here: what becomes of the batch, and when it is tried again, is decided by its delivery.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+from poller.ports import Delivery, Lane
+from poller.record import Record
+from poller.runtime.breaker import CIRCUIT_OPEN
+from poller.runtime.context import LaneContext
+from poller.runtime.status import Account, LaneStatus, LastFailure, ReasonCode
+
+CONNECT_MARGIN = 30.0
+"""Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the
+lane counts as hung."""
+
+
+@dataclass(slots=True)
+class Invoked:
+    """How an invocation ended, if it took place."""
+
+    outcome: Outcome
+    records: Sequence[Record]
+    seconds: float = 0.0
+
+    def note(self, delivery: Delivery, context: LaneContext, now: float) -> None:
+        """Count it, and let pace, status and log know. `delivery` has been told already."""
+        outcome, account = self.outcome, context.status.account
+        if isinstance(outcome, NotInvoked):
+            if outcome.code == CIRCUIT_OPEN:
+                return
+        else:
+            account.failed_invoke += delivery.failed
+        _count(outcome, delivery, len(self.records), self.seconds, account)
+        _tell(outcome, self.records, delivery, context, now)
+
+
+async def invoke(
+    lane: Lane, records: Sequence[Record], context: LaneContext, status: LaneStatus, time: Callable[[], float]
+) -> Invoked | None:
+    """One invocation within the function's concurrency and pace; None when a soft stop came first."""
+    function, slots, breaker = context.function, context.slots, context.admission.breaker
+    if (refusal := breaker.refusal(time())) is not None:
+        return Invoked(refusal, records)
+    if not records:
+        status.enter(ReasonCode.SETTLING, time())
+        if not await lane.all_settled():
+            return None
+    event = lane.encode(records)
+    if len(event) > function.payload_limit:
+        too_large = TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}")
+        return Invoked(too_large, records)
+    if not slots.take_now():
+        status.enter(ReasonCode.WAITING_FOR_SLOT, time())
+        context.admission.waits_for_slot(waits=True)
+        try:
+            if not await slots.take(context.admission.stop):
+                return None
+        finally:
+            context.admission.waits_for_slot(waits=False)
+    begun = time()
+    if (refusal := breaker.refusal(begun)) is not None:
+        # it opened while this one waited
+        slots.give_back()
+        return Invoked(refusal, records)
+    status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
+    probe, outcome = breaker.begin(), None
+    try:
+        outcome = await function.invoke(event, lane.trace(records))
+    finally:
+        slots.give_back()
+        if breaker.end(outcome, time(), probe):
+            if breaker.is_open:
+                context.log.tell("circuit_opened", time(), function=context.status.function, text=breaker.text)
+            else:
+                context.log.tell("circuit_closed", time(), function=context.status.function)
+    # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway
+    return Invoked(outcome, records, time() - begun)
+
+
+def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, account: Account) -> None:
+    """One invocation more, by how it ended; one that did not take place has no duration."""
+    if isinstance(outcome, NotInvoked):
+        account.invocations[outcome.code] = account.invocations.get(outcome.code, 0) + 1
+    elif isinstance(outcome, TooLarge):
+        account.count_invocation("too_large", records, seconds)
+    else:
+        account.count_invocation("succeeded" if delivery.failure is None else "failed", records, seconds)
+
+
+def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
+    """Let pace, status and log know how an invocation ended."""
+    status, admission = context.status, context.admission
+    if isinstance(outcome, Succeeded | Failed) and outcome.logs is not None:
+        context.log.debug("function_logs", function=status.function, request_id=outcome.request_id, logs=outcome.logs)
+    if isinstance(outcome, NotInvoked):
+        if not admission.breaker.is_open:
+            admission.failed(now)
+        context.log.tell(
+            "function_not_invoked",
+            now,
+            function=status.function,
+            code=outcome.code,
+            detail=outcome.detail,
+            records=len(records),
+        )
+    elif delivery.failure is not None:
+        status.last_result = "PROBLEM: Function call failed"
+        status.last_failure = _last_failure(outcome, delivery.failure, now)
+        if not context.report_batch_item_failures:
+            admission.failed(now)
+        context.log.tell(
+            "batch_failed",
+            now,
+            function=status.function,
+            why=delivery.failure,
+            records=len(records),
+            request_id=status.last_failure.request_id,
+        )
+    elif not isinstance(outcome, TooLarge):
+        status.last_result = "OK"
+        admission.succeeded()
+        if delivery.gap and not context.gap_warned:
+            context.gap_warned = True
+            context.log.tell(
+                "gap_in_message_group",
+                now,
+                text="the function named a failed message but not the later ones of its group, which are deleted as on "
+                "AWS; let it name them too, or set fifo_stop_at_first_failure",
+            )
+
+
+def _last_failure(outcome: Failed | Succeeded | TooLarge, why: str, now: float) -> LastFailure:
+    if isinstance(outcome, TooLarge):
+        return LastFailure(now, why)
+    return LastFailure(now, why, outcome.request_id, outcome.logs)

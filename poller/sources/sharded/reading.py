@@ -1,0 +1,34 @@
+"""What a lane asks of the shard it belongs to, without knowing it."""
+
+from typing import Protocol
+
+
+class Reading(Protocol):
+    """What a lane asks of the shard it belongs to."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be dealt."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing more will be dealt before the shard is entered again."""
+        ...
+
+    @property
+    def read_to(self) -> str | None:
+        """Position of the last record dealt to any lane, or passed over."""
+        ...
+
+    def let_go(self, size: int) -> None:
+        """So many bytes are no longer held."""
+        ...
+
+    def changed(self) -> int:
+        """Progress of the lane is to be stored; the number of this change."""
+        ...
+
+    async def durable(self, change: int) -> None:
+        """Return when a change is stored, or at a soft stop."""
+        ...

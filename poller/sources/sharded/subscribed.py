@@ -1,0 +1,85 @@
+"""Pages of one shard that are pushed: by a subscription, which is renewed whenever it ends.
+
+The service ends each after five minutes. The next begins behind the last page of the one before, so there is neither
+gap nor duplicate. While nobody asks for a page none is read, and the service has to wait.
+"""
+
+import asyncio
+
+from poller.errors import AnswerLost, IteratorExpired, ServiceError
+from poller.sources.sharded.api import Position, Shard, ShardPage, Subscription, Subscriptions
+from poller.sources.sharded.stream import Stream
+
+BETWEEN = 5.0
+"""Seconds after a subscription began within which the service refuses another for the same shard and consumer."""
+SILENCE = 60.0
+"""Seconds without any page, even an empty one, after which a subscription is taken for dead. The service was seen to
+push an empty one every five."""
+IN_USE = "ResourceInUseException"
+"""Another subscription is less than `BETWEEN` old, or took this one over, or the consumer is not active."""
+
+
+class SubscribedPages:
+    """`Pages` by SubscribeToShard."""
+
+    call = "SubscribeToShard"
+
+    def __init__(self, stream: Stream, shard: Shard, subscriptions: Subscriptions) -> None:
+        self._stream = stream
+        self._shard = shard
+        self._subscriptions = subscriptions
+        self._open: Subscription | None = None
+        self._not_before = float("-inf")
+        self._left_at = float("-inf")
+
+    def wait(self, now: float) -> float:
+        """See `Pages.wait`."""
+        return 0.0 if self._open is not None else self._not_before - now
+
+    async def next(self, position: Position) -> ShardPage:
+        """See `Pages.next`. A subscription that is over is an iterator that expired."""
+        page = None
+        try:
+            page = await self._pushed(position)
+        except ServiceError as error:
+            if error.code == IN_USE:
+                self._not_before = asyncio.get_running_loop().time() + BETWEEN
+            raise
+        finally:
+            # when cancelled as well: half a page may have been read
+            if page is None:
+                await self.close()
+        if page is None:
+            raise IteratorExpired("the subscription is over")
+        return page
+
+    async def _pushed(self, position: Position) -> ShardPage | None:
+        time = asyncio.get_running_loop().time
+        if self._open is None:
+            self._open = await self._subscribe(position)
+        asked_at = time()
+        try:
+            async with asyncio.timeout(SILENCE):
+                page = await self._open.page()
+        except TimeoutError as error:
+            raise AnswerLost(f"nothing was pushed within {SILENCE:g} s") from error
+        away = asked_at - self._left_at
+        self._left_at = time()
+        if page is not None and page.behind_seconds is not None and self._left_at - asked_at < away:
+            # it may have lain here as long as nobody looked, and says nothing about now
+            page.behind_seconds += away
+        return page
+
+    async def _subscribe(self, position: Position) -> Subscription:
+        time = asyncio.get_running_loop().time
+        opened = await self._subscriptions.open(self._shard.id, position)
+        self._not_before = time() + BETWEEN
+        self._left_at = time()
+        self._stream.clock.observe(opened.date, time())
+        return opened
+
+    async def close(self) -> None:
+        """See `Pages.close`."""
+        opened, self._open = self._open, None
+        if opened is not None:
+            await opened.close()

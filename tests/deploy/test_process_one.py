@@ -1,0 +1,74 @@
+"""As process 1 of a container: the kernel drops signals that process 1 does not handle, so each has to be handled."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.tools import ROOT
+from tests.live.daemon import Daemon, configuration, until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process namespaces are Linux's: run it there")
+
+
+def unshare(*options: str) -> list[str]:
+    """A command that runs what follows as process 1 of a namespace of its own."""
+    command = shutil.which("unshare")
+    if command is None:
+        pytest.skip("unshare is not installed: apt-get install util-linux")
+    users = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
+    own = [command, *users, "--pid", "--fork", "--kill-child", *options]
+    if subprocess.run([*own, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine allows no process namespaces: run it as root, or allow user namespaces")
+    return own
+
+
+def process_one_of(outer: int) -> int:
+    """The process that is 1 inside, by the number it has here."""
+    children = Path(f"/proc/{outer}/task/{outer}/children")
+    return int(until(lambda: children.read_text().strip(), "the namespace's first process"))
+
+
+@contextmanager
+def running(folder: Path, config: Path):
+    process = subprocess.Popen(
+        [*unshare(), sys.executable, "-m", "poller", "run", "--config", str(config)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    daemon = Daemon(process)
+    try:
+        yield daemon
+    finally:
+        daemon.end()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_it_stops_softly_when_told(tmp_path, number):
+    with running(tmp_path, configuration(tmp_path)) as daemon:
+        daemon.wait_for_log("api_listening")
+        inside = process_one_of(daemon.process.pid)
+        assert Path(f"/proc/{inside}/status").read_text().split("NSpid:")[1].split("\n")[0].split()[-1] == "1"
+        os.kill(inside, number)
+        assert daemon.wait() == 0
+        assert daemon.logged("stop_requested", by=number.name, kind="soft")
+
+
+def test_it_is_told_to_stop_while_it_still_reads_its_configuration(tmp_path):
+    config = tmp_path / "poller.json"
+    os.mkfifo(config)
+    with running(tmp_path, config) as daemon:
+        # opening it succeeds once the daemon has, and nothing is written to it
+        with config.open("w"):
+            os.kill(process_one_of(daemon.process.pid), signal.SIGTERM)
+            assert daemon.wait() == 0
+        assert daemon.lines == []

@@ -1,0 +1,48 @@
+"""What a destination is given of a batch in a tumbling window: the whole event, as the function had it."""
+
+import json
+
+import pytest
+
+from poller.configuration.arns import parse_source
+from poller.configuration.functions import FunctionConfig
+from poller.configuration.mapping import EventSourceMapping
+from poller.policy.invocation_record import Discarded
+from poller.policy.windows import Window
+from poller.record import Record
+from poller.sources.kinesis.api import KinesisApi
+from poller.wiring_streams import _tell
+
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
+ITEM = {"SequenceNumber": "7", "PartitionKey": "k", "Data": "eA==", "ApproximateArrivalTimestamp": 1767225601.5}
+OPEN = Window(1767225600, 1767225660, b'{"n":1}', 1)
+
+
+class Destination:
+    name = "arn:aws:s3:::failed"
+
+    async def send(self, record, *, batch_event, shard_id, now):
+        self.record, self.event = record, json.loads(batch_event)
+
+
+@pytest.mark.parametrize("records", [[], [Record(ITEM, "7")]], ids=["closing", "batch"])
+async def test_the_event_of_a_batch_given_up_has_the_members_of_its_window(records):
+    function = FunctionConfig(key="f", type="lambda", function_name="f", timeout_seconds=30, concurrency=None)
+    mapping = EventSourceMapping(
+        name="m", uuid="u", event_source_arn=STREAM, source=parse_source(STREAM), function=function
+    )
+    api = KinesisApi(None, arn=STREAM, region="eu-west-1", invoke_identity_arn="arn:role")
+    destination = Destination()
+    discarded = Discarded(records, "RetryAttemptsExhausted", 3, "r", None, OPEN)
+    await _tell(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
+    assert len(destination.event.pop("Records")) == len(records)
+    assert destination.event == {
+        "window": OPEN.bounds,
+        "state": {"n": 1},
+        "shardId": "shardId-0",
+        "eventSourceARN": STREAM,
+        "isFinalInvokeForWindow": not records,
+        "isWindowTerminatedEarly": False,
+    }
+    assert set(destination.record["KinesisBatchInfo"]) >= {"shardId", "streamArn"}
+    assert ("batchSize" in destination.record["KinesisBatchInfo"]) == bool(records)

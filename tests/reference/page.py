@@ -1,0 +1,84 @@
+"""The page: what stands before the tables, and the tables in their order."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from poller.configuration.function_models import TYPES, _Common
+from poller.configuration.parameters import APPLIES, OWN, REFUSED, WrittenMapping
+from poller.configuration.settings import Settings
+from tests.reference.rows import COMMON, Row, rows
+
+PATH = Path(__file__).parents[2] / "config/README.md"
+
+HEAD = """# Configuration
+
+<!-- Written by `python -m tests.reference` from the models that read the configuration; a test holds it to them. -->
+
+Every key there is. [poller.yaml](poller.yaml) shows them in use, the files beside it are complete small examples;
+`poller check` says all that is wrong with a file in one report, with line and key. Nothing is accepted and then ignored.
+
+- **Files** are YAML, TOML or JSON. `--config` takes a file or a directory and may be repeated; without it
+  `$POLLER_CONFIG`, `./poller.yaml`, `/etc/poller/poller.yaml` and `/etc/poller/conf.d/` are read. Of a directory all
+  `*.yaml`, `*.yml`, `*.toml` and `*.json` count; the same setting, function or mapping twice in it is an error.
+- **Precedence** of the process's settings: command line, environment, `.env`, directory of secrets
+  (`$POLLER_SECRETS_DIR` or `$CREDENTIALS_DIRECTORY`), later file, earlier file, default. A variable is `POLLER_` and the
+  key, with `__` between levels: `POLLER_API__LISTEN`.
+- **Spelling**: snake_case, or PascalCase as AWS writes it (`BatchSize`), not both of one key.
+- **Secrets**: any text may be `{env: NAME}` or `{file: PATH}`. What is called *secret* below is read again when it is
+  needed, and never shown. Relative paths are relative to the file they stand in.
+- **Sizes** are bytes, or have a unit: B, kB, KiB, MB, MiB, GB, GiB.
+"""
+FUNCTIONS = """`functions.NAME`, where NAME is what a mapping's `function_name` says. A Lambda function needs an entry only
+to change a default. Every type has:
+"""
+KINDS = {"sqs": "SQS", "kinesis": "Kinesis", "dynamodb": "DynamoDB", "documentdb": "DocumentDB"}
+COLUMNS = "| key | type | default | what |\n|---|---|---|---|"
+COLUMNS_OF_MAPPINGS = "| key | for | type | default | what |\n|---|---|---|---|---|"
+SUPPORTED = ("sqs", "kinesis", "dynamodb")
+
+
+def page() -> str:
+    """The whole of it."""
+    own = [name for name in WrittenMapping.model_fields if name not in APPLIES]
+    return "\n".join(
+        [
+            HEAD,
+            "## The process\n",
+            table(COLUMNS, map(str, rows(Settings))),
+            "## functions\n",
+            FUNCTIONS,
+            table(COLUMNS, (str(row) for row in rows(_Common))),
+            *(part for kind in TYPES for part in function(kind)),
+            "## event_source_mappings\n",
+            "A list. Parameters of `CreateEventSourceMapping`, with AWS's names, ranges and defaults:\n",
+            table(COLUMNS_OF_MAPPINGS, mapping_rows(name for name in WrittenMapping.model_fields if name in APPLIES)),
+            "Additions of poller; none changes what Lambda would do unless it is set:\n",
+            table(COLUMNS_OF_MAPPINGS, mapping_rows(own)),
+            "Parameters that no source here takes, and which are refused:\n",
+            table("| key | why |\n|---|---|", (f"| `{name}` | {why} |" for name, why in REFUSED.items())),
+        ]
+    )
+
+
+def table(head: str, lines: Iterable[str]) -> str:
+    return "\n".join([head, *lines, ""])
+
+
+def function(kind: str) -> list[str]:
+    found = list(rows(TYPES[kind], leave_out=(*COMMON, "type")))
+    return [f"`type: {kind}`\n", table(COLUMNS, map(str, found))]
+
+
+def mapping_rows(names: Iterable[str]) -> Iterable[str]:
+    wanted = set(names)
+    for row in rows(WrittenMapping):
+        top = row.key.split(".")[0]
+        if top in wanted:
+            yield with_sources(row, top)
+
+
+def with_sources(row: Row, top: str) -> str:
+    sources = APPLIES.get(top) or OWN.get(top) or frozenset(SUPPORTED)
+    named = [KINDS[kind] for kind in SUPPORTED if kind in sources]
+    shown = "all" if len(named) == len(SUPPORTED) else ", ".join(named)
+    return f"| `{row.key}` | {shown} | {row.kind} | {row.default} | {row.text} |"

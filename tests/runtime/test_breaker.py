@@ -1,0 +1,81 @@
+"""One function's circuit as lanes of several mappings meet it."""
+
+import asyncio
+
+import pytest
+
+from poller.policy.circuit import OPENS_AFTER, THROUGH_AFTER
+from poller.policy.response import Failed, NotInvoked, Succeeded
+from poller.runtime.breaker import CIRCUIT_OPEN, Breaker
+from poller.runtime.stop import Stop
+
+REFUSAL = NotInvoked("unreachable", "connection refused")
+
+
+def now():
+    return asyncio.get_running_loop().time()
+
+
+def opened():
+    breaker = Breaker(lambda: 1.0)
+    changes = [breaker.end(REFUSAL, now(), breaker.begin()) for _ in range(OPENS_AFTER)]
+    assert changes == [False] * (OPENS_AFTER - 1) + [True]
+    return breaker
+
+
+async def test_who_asks_while_it_is_open_is_told_why_and_for_how_long():
+    breaker = opened()
+    refusal = breaker.refusal(now())
+    assert (refusal.code, refusal.retry_after) == (CIRCUIT_OPEN, 1.0)
+    assert refusal.detail == (
+        "the function cannot be invoked (unreachable: connection refused); it is probed until it can"
+    )
+
+
+async def test_a_batch_is_wanted_only_when_a_probe_is_due_and_nobody_holds_one():
+    breaker, stop, told = opened(), Stop(), []
+    ignore = breaker.listen(lambda: told.append(breaker.may_receive(now())))
+    assert not breaker.may_receive(now())
+    holding = asyncio.create_task(breaker.wait(5.0, stop))
+    await asyncio.sleep(1.5)
+    assert (breaker.may_receive(now()), breaker.refusal(now())) == (False, None)
+    stop.request()
+    assert await holding
+    await asyncio.sleep(0)
+    assert told[-1], "the last batch went away, so another may be received"
+    ignore()
+    told.clear()
+    breaker.end(Succeeded(), now(), breaker.begin())
+    assert told == []
+
+
+@pytest.mark.parametrize("outcome", [Succeeded(), Failed("function_error")])
+async def test_whatever_reached_the_function_wakes_everybody_who_waits(outcome):
+    breaker = opened()
+    waiting = [asyncio.create_task(breaker.wait(60.0, Stop())) for _ in range(3)]
+    await asyncio.sleep(1)
+    assert breaker.end(outcome, now(), breaker.begin())
+    assert await asyncio.gather(*waiting) == [False] * 3
+    assert now() < 2
+
+
+async def test_a_probe_that_is_cut_leaves_the_next_one_to_somebody_else():
+    breaker, told = opened(), []
+    await asyncio.sleep(1)
+    probe = breaker.begin()
+    assert breaker.refusal(now()) is not None
+    breaker.listen(lambda: told.append(now()))
+    assert not breaker.end(None, now(), probe)
+    assert breaker.refusal(now()) is None
+    assert told
+
+
+async def test_a_probe_that_runs_for_long_has_got_through():
+    breaker = opened()
+    waiting = asyncio.create_task(breaker.wait(60.0, Stop()))
+    await asyncio.sleep(1)
+    probe = breaker.begin()
+    assert not await waiting
+    assert now() == pytest.approx(1 + THROUGH_AFTER)
+    assert not breaker.is_open
+    assert not breaker.end(REFUSAL, now(), probe), "a refusal after all is the first of the next row"
