@@ -28,7 +28,14 @@ class Service(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = json.dumps(handler(event)).encode()
+        self._answer(handler(event))
+
+    def do_GET(self) -> None:
+        """Is it there? The health check asks."""
+        self._answer({})
+
+    def _answer(self, value: dict) -> None:
+        answer = json.dumps(value).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))

@@ -21,6 +21,8 @@ ADVICE = {
     "parallelization_factor here",
     "function_unavailable": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, "
     "what is held is tried again",
+    "circuit_open": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, and the "
+    "first probe that gets through lets everything go on",
     "function_failing": "look at the function's own log",
     "retry": "look at the function's own log; a shard waits for its oldest failing batch, and "
     "maximum_retry_attempts, maximum_record_age_in_seconds or bisect_batch_on_function_error can free it at a reload",

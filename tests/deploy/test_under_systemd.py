@@ -22,6 +22,7 @@ grep -E '^(Uid|NoNewPrivs|Seccomp|CapBnd):' /proc/$main/status
 tr '\0' '\n' < /proc/$main/environ | grep -c -E 's3cret' ; ls -l /var/lib/private/poller/state.db
 /opt/poller/bin/poller health
 /opt/poller/bin/poller health --config /etc/poller/shop.yaml --api unix:/run/poller-shop/api.sock
+POLLER_SECRETS_DIR=/run/credentials/poller.service /opt/poller/bin/poller why && echo "why is told"
 step=reloaded; systemctl reload poller.service; echo "$step: $?"
 until journalctl -u poller.service -o cat | grep -q '"reloaded"'; do sleep 0.2; done; show poller.service
 step=hung; kill -STOP $(systemctl show -p MainPID --value poller@shop.service)
@@ -112,7 +113,8 @@ def test_they_run_as_nobody_with_no_rights_and_their_secrets_are_not_in_the_envi
     for line in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapBnd:\t0000000000000000"):
         assert line in log
     assert "\n0\n-rw------- " in log
-    # each of the two answers
+    # whoever may read the secret is answered, and each of the two without it
+    assert "why is told" in log
     assert log.count("\nhealthy\n") == 2
 
 
