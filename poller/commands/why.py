@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from poller.commands.client import Client
-from poller.commands.output import clock, lag_in_words, of_mapping
+from poller.commands.output import clock, lag_in_words, of_mapping, refused_reload
 
 Json = dict[str, Any]
 SHOWN = 20
@@ -21,6 +21,8 @@ ADVICE = {
     "parallelization_factor here",
     "function_unavailable": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, "
     "what is held is tried again",
+    "circuit_open": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, and the "
+    "first probe that gets through lets everything go on",
     "function_failing": "look at the function's own log",
     "retry": "look at the function's own log; a shard waits for its oldest failing batch, and "
     "maximum_retry_attempts, maximum_record_age_in_seconds or bisect_batch_on_function_error can free it at a reload",
@@ -44,6 +46,8 @@ ADVICE = {
 def show(client: Client, mapping: str | None) -> None:
     """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
     status = of_mapping(client, mapping)
+    for line in refused_reload(status):
+        print(line)  # noqa: T201
     if not status["mappings"]:
         print("no mappings")  # noqa: T201  (the command's answer)
     for number, entry in enumerate(status["mappings"]):
@@ -62,6 +66,8 @@ def _lines(mapping: Json) -> Iterator[str]:
             yield f"  to do: {ADVICE[reason['code']]}"
     if (lag := lag_in_words(mapping["lag"])) is not None:
         yield f"  behind: {lag}"
+    if (failure := mapping["last_failure"]) is not None:
+        yield f"  last failure, at {clock(failure['at'])}: {failure['text']}"
     for note in mapping["notes"]:
         yield f"  note: {note['text']}"
     if mapping["unaccounted"]:

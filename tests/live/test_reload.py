@@ -121,7 +121,7 @@ async def test_reloads_under_load_lose_nothing_and_deliver_nothing_twice(tmp_pat
                 ({"batch_size": 10, "maximum_batching_window_in_seconds": 1}, {"parallelization_factor": 1}),
                 ({}, {"maximum_retry_attempts": 3}),
             )
-            delivered(daemon, daemon.status()["q"]["counters"]["delivered"] or 0)
+            until(lambda: daemon.status()["q"]["counters"]["delivered"], "the first to be delivered")
             for count, (of_queue, of_stream) in enumerate(steps, 1):
                 account.configure(of_queue=of_queue, of_stream=of_stream)
                 if count % 2:

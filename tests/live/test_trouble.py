@@ -160,7 +160,7 @@ def test_an_unreachable_function_spends_no_receive(ministack, tmp_path):
     config = configuration(tmp_path, mapping(ministack, "q"), functions=judged_at(url))
     with running(config, ministack.environment()) as daemon:
         ministack.send_batch(queue, [body(f"m{number}") for number in range(20)])
-        reason = daemon.wait_for_reason("q", "function_unavailable")
+        reason = daemon.wait_for_reason("q", "circuit_open")
         assert str(port) in reason["text"]
         assert daemon.wait_for_log("function_not_invoked")["code"] == "unreachable"
         assert daemon.healthy()

@@ -38,6 +38,10 @@ class FakeFanOut:
         """By ARN."""
         self.opened = 0
         """Subscriptions so far."""
+        self.refused = 0
+        """Because another one was too young."""
+        self.positions: list[Body] = []
+        """Where subscriptions were asked to begin."""
         self.faults = list[CallError]()
         """Sent in the stream, or instead of its going on, at the next events."""
         self.continuations: set[str] = set()
@@ -77,6 +81,7 @@ class FakeFanOut:
             raise refusal("ResourceInUseException", f"Consumer {consumer.arn} is not ACTIVE.")
         stream, shard = self._kinesis.shard_of(consumer.stream_arn, request["ShardId"])
         begin = request["StartingPosition"]
+        self.positions.append(begin)
         assert begin.keys() <= {"Type", "SequenceNumber", "Timestamp"}, begin
         number, timestamp = begin.get("SequenceNumber"), begin.get("Timestamp")
         if number in self.continuations:
@@ -87,6 +92,7 @@ class FakeFanOut:
         earlier = self._live.get(key)
         if earlier is not None:
             if now - earlier.began < TAKEOVER_SECONDS - TICK:
+                self.refused += 1
                 message = f"Another active subscription exists for this consumer: {consumer.arn}"
                 raise refusal("ResourceInUseException", message)
             earlier.taken_over = True

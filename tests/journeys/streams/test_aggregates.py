@@ -8,9 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from poller.configuration.arns import parse_source
 from tests.fakes.lambda_service import batch_item_failures, function_error
 from tests.fakes.streams.aggregates import sealed
+from tests.journeys.streams.test_random import KEYS as KEY_COUNT
+from tests.journeys.streams.test_random import Journey
 from tests.journeys.streams.world import StreamLife, StreamWorld
+from tests.journeys.world import WatchedLoop
+from tests.virtual_time import run
 
 KEYS = [f"k{number}" for number in range(6)]
 
@@ -211,3 +216,36 @@ async def test_inner_records_of_other_hash_keys_are_delivered_after_a_split():
     await life.end()
     assert life.account.delivered == 40
     world.check()
+
+
+class AggregateJourney(Journey):
+    """A random journey of packed records, polled or pushed. One aggregate holds one key, whose order a shard keeps."""
+
+    def __init__(self, seed):
+        super().__init__(seed, table=False, hours=0.5, records=60)
+        self.world.only_wanted(lambda _: True)
+        self.mapping = replace(self.mapping, filter_criteria=(), deaggregate=True)
+        if self.chance.random() < 0.5:
+            consumer = self.world.aws.streams.fan_out.register(self.world.stream, "c")
+            self.mapping = replace(self.mapping, event_source_arn=consumer, source=parse_source(consumer))
+
+    async def produce(self):
+        for number in range(self.records):
+            key = f"k{self.chance.randrange(KEY_COUNT)}"
+            if self.chance.random() < 0.7:
+                written = self.world.stream.put_aggregate([key] * self.chance.choice([1, 2, 9, 40]))
+            else:
+                written = self.world.put(key, number)
+            if self.gives_up and self.chance.random() < 0.03:
+                self.plan.poison.add(written)
+            if self.chance.random() < 0.4:
+                await asyncio.sleep(self.chance.uniform(0, 5 * self.seconds / self.records))
+
+
+def test_a_journey_of_aggregates(seed):
+    """Reshards, crashes, reloads, partial responses, bisects and a destination, wherever batches end."""
+
+    async def journey():
+        await AggregateJourney(seed).run()
+
+    run(journey(), loop_factory=WatchedLoop)

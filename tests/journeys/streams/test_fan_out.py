@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from poller.configuration.arns import parse_source
 from poller.errors import AnswerLost, ServiceError
 from poller.runtime.status import ReasonCode
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
 from tests.fakes.lambda_service import function_error
+from tests.journeys.streams.test_windows import WindowJourney
 from tests.journeys.streams.world import StreamLife, StreamWorld
+from tests.journeys.world import WatchedLoop
+from tests.virtual_time import run
 
 READS = ("GetRecords", "GetShardIterator")
 KEYS = 8
@@ -96,6 +100,10 @@ async def test_a_quiet_shard_goes_on_from_where_the_service_said():
     await life.end()
     world.check()
     assert world.ledger.repeated() == set()
+    first, *others = world.fan_out.positions
+    assert first == {"Type": "TRIM_HORIZON"}
+    assert {position["Type"] for position in others} == {"AFTER_SEQUENCE_NUMBER"}
+    assert {position["SequenceNumber"] for position in others} <= world.fan_out.continuations
 
 
 @pytest.mark.parametrize("life_seconds", [299.9, 300.0, 300.1, 301.3])
@@ -212,6 +220,32 @@ async def test_what_breaks_a_subscription_is_followed_by_another():
     assert world.ledger.repeated() == set()
 
 
+async def test_one_that_broke_at_once_is_followed_only_when_the_service_allows_it():
+    world = FanOutWorld()
+    life = StreamLife(world, world.mapping())
+    await world.until(lambda: world.fan_out.opened == 1)
+    world.fan_out.faults.append(AnswerLost("reset"))
+    world.fill(5)
+    await world.until_done(within=8)
+    await life.end()
+    world.check()
+    assert (world.fan_out.opened, world.fan_out.refused) == (2, 0)
+
+
+async def test_one_that_is_taken_over_waits_as_long_before_it_takes_over_itself():
+    world = FanOutWorld()
+    life = StreamLife(world, world.mapping())
+    await asyncio.sleep(30)
+    world.fan_out.faults.append(ServiceError(400, "ResourceInUseException", "taken over"))
+    world.fill(1)
+    begun = asyncio.get_running_loop().time()
+    await world.until(lambda: world.fan_out.opened == 2)
+    assert asyncio.get_running_loop().time() - begun >= 5
+    await world.until_done()
+    await life.end()
+    world.check()
+
+
 async def test_an_endpoint_without_event_streams_says_so():
     text = "the endpoint answers SubscribeToShard with application/json, not with an event stream"
     world = FanOutWorld()
@@ -250,6 +284,23 @@ async def test_a_mapping_changes_between_polling_and_being_pushed_and_keeps_its_
         await asyncio.sleep(20)
     world.check()
     assert world.ledger.repeated() == set()
+
+
+class PushedWindows(WindowJourney):
+    """Windows of a stream whose records are pushed."""
+
+    def __init__(self, seed):
+        super().__init__(seed, table=False)
+        consumer = self.world.aws.streams.fan_out.register(self.world.stream, "c")
+        self.mapping = replace(self.mapping, event_source_arn=consumer, source=parse_source(consumer))
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_windows_sum_up_what_is_pushed_as_what_is_polled(number):
+    async def journey():
+        await PushedWindows(number).run()
+
+    run(journey(), loop_factory=WatchedLoop)
 
 
 class Journey:
