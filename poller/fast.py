@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from poller.codec import ORJSON
@@ -26,9 +27,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def describe() -> dict[str, str]:
-    """For the log line of the start: what stands behind the event loop, JSON and HTTP."""
+    """For the log line of the start: what stands behind the event loop, JSON, base64 and HTTP."""
     return {
         "event_loop": f"uvloop {version('uvloop')}" if UVLOOP else "asyncio",
         "json": f"orjson {version('orjson')}" if ORJSON else "json",
+        "base64": f"pybase64 {version('pybase64')}" if find_spec("pybase64") else "base64",
         "http_parser": f"httptools {version('httptools')}" if HTTPTOOLS else "own",
     }

@@ -16,7 +16,17 @@ from poller.cli import main
 from poller.commands.why import ADVICE
 from poller.configuration import ApiSettings
 from poller.control.server import serve
-from poller.runtime.status import Account, Lag, LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.runtime.daemon_status import ConfigurationStatus
+from poller.runtime.status import (
+    Account,
+    Lag,
+    LaneStatus,
+    LastFailure,
+    MappingState,
+    PartitionStatus,
+    Reason,
+    ReasonCode,
+)
 from tests.control.samples import STARTED_AT, Steered, a_daemon, a_mapping, with_lanes
 
 CHECKOUT = Path(__file__).parents[1]
@@ -209,6 +219,24 @@ def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
     assert first.startswith("  shard-0: retry 7 of 20")
     assert second == "  shard-3: waits for the end of shard-0"
     assert rest == "  and 2 no_data"
+
+
+def test_a_refused_reload_is_told_by_status_and_why(poller, tmp_path):
+    refused = ConfigurationStatus(STARTED_AT, STARTED_AT + 60, ["poller.yaml:3: batch_size: must be at most 10"])
+    with a_running_daemon(tmp_path, a_mapping(), configuration=refused) as configuration:
+        outs = [poller(command, "--config", configuration)[1] for command in ("status", "why")]
+    for out in outs:
+        assert "the configuration was changed and refused at" in out
+        assert "  poller.yaml:3: batch_size: must be at most 10" in out
+
+
+def test_the_last_failure_is_told_by_why_and_with_its_log_by_status(poller, tmp_path):
+    failed = a_mapping(last_failure=LastFailure(100.0, "function_error: KeyError: x", "r-1", "START r-1"))
+    with a_running_daemon(tmp_path, failed) as configuration:
+        why, status = (poller(command, "orders", "--config", configuration)[1] for command in ("why", "status"))
+    assert ": function_error: KeyError: x\n" in why
+    assert "function_error: KeyError: x (" in status
+    assert "START r-1" in status
 
 
 def test_why_of_a_daemon_without_mappings_says_so(poller, tmp_path):

@@ -1,5 +1,6 @@
-"""JSON comes and goes the same with orjson and without."""
+"""JSON comes and goes the same with orjson and without, and base64 with pybase64."""
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -78,14 +79,15 @@ def test_no_bytes_raise_anything_else(loads: Any, dumps: Any, data: bytes) -> No
 def test_nothing_needs_the_accelerators() -> None:
     program = (
         "import sys\n"
-        "for name in ('orjson', 'uvloop', 'httptools'): sys.modules[name] = None\n"
+        "for name in ('orjson', 'uvloop', 'httptools', 'pybase64'): sys.modules[name] = None\n"
         "from poller import codec, fast\n"
         "async def main(): return codec.loads(codec.dumps({'a': 'b'}))\n"
         "assert fast.run(main()) == {'a': 'b'}\n"
+        "assert codec.base64_decoder()('e30=', None, True) == b'{}'\n"
         "print(fast.describe())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "{'event_loop': 'asyncio', 'json': 'json', 'http_parser': 'own'}"
+    assert done.stdout.strip() == "{'event_loop': 'asyncio', 'json': 'json', 'base64': 'base64', 'http_parser': 'own'}"
 
 
 def test_the_accelerators_are_used_where_they_are() -> None:
@@ -97,4 +99,12 @@ def test_the_accelerators_are_used_where_they_are() -> None:
         return type(asyncio.get_running_loop()).__module__
 
     assert fast.run(main()).startswith("uvloop")
-    assert [text.split()[0] for text in fast.describe().values()] == ["uvloop", "orjson", "httptools"]
+    assert [text.split()[0] for text in fast.describe().values()] == ["uvloop", "orjson", "pybase64", "httptools"]
+
+
+@pytest.mark.parametrize("decode", [codec.base64_decoder(), base64.b64decode], ids=["pybase64", "base64"])
+def test_base64_is_read_strictly_either_way(decode: Any) -> None:
+    assert decode("eyJhIjogMX0=", None, True) == b'{"a": 1}'
+    for text in ("!", "abc", "ab c=", "e30", "e30=e30=", "\u00e9"):
+        with pytest.raises(ValueError):  # noqa: PT011  (any will do)
+            decode(text, None, True)

@@ -39,6 +39,15 @@ def of_mapping(client: Client, mapping: str | None) -> dict[str, Any]:
     return {**status, "mappings": chosen}
 
 
+def refused_reload(status: dict[str, Any]) -> list[str]:
+    """What to say of a configuration that was changed and refused; nothing while all is well."""
+    configuration = status["configuration"]
+    if configuration is None or not configuration["problems"]:
+        return []
+    heading = f"the configuration was changed and refused at {clock(configuration['refused_at'])}; the former runs on:"
+    return [heading, *(f"  {problem}" for problem in configuration["problems"])]
+
+
 def clock(moment: str) -> str:
     """Local time, without the date for what happens today."""
     parsed = datetime.fromisoformat(moment).astimezone()

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from poller.commands.client import Client
-from poller.commands.output import clock, console, lag_in_words, of_mapping, table
+from poller.commands.output import clock, console, lag_in_words, of_mapping, refused_reload, table
 
 WATCH_SECONDS = 1.0
 _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
@@ -48,6 +48,7 @@ def _picture(status: dict[str, Any], *, detailed: bool) -> RenderableType:
             parts += [_counters(mapping), _lanes(mapping)]
     if not status["mappings"]:
         parts = ["no mappings"]
+    parts += refused_reload(status)
     return Group(*parts, f"poller {status['version']}, running since {status['started_at']}")
 
 
@@ -66,6 +67,8 @@ def _counters(mapping: dict[str, Any]) -> Table:
     shown = table("", "")
     facts = {"source": mapping["event_source_arn"], "function": mapping["function"], "uuid": mapping["uuid"]}
     tags = {f"tag {name}": value for name, value in mapping["tags"].items()}
+    if (failure := mapping["last_failure"]) is not None:
+        facts |= {"last failure": f"{failure['text']} ({clock(failure['at'])})", "its log": failure["logs"] or "-"}
     for name, value in {**facts, **tags, **mapping["counters"]}.items():
         shown.add_row(name, str(value))
     return shown

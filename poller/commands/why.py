@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from poller.commands.client import Client
-from poller.commands.output import clock, lag_in_words, of_mapping
+from poller.commands.output import clock, lag_in_words, of_mapping, refused_reload
 
 Json = dict[str, Any]
 SHOWN = 20
@@ -46,6 +46,8 @@ ADVICE = {
 def show(client: Client, mapping: str | None) -> None:
     """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
     status = of_mapping(client, mapping)
+    for line in refused_reload(status):
+        print(line)  # noqa: T201
     if not status["mappings"]:
         print("no mappings")  # noqa: T201  (the command's answer)
     for number, entry in enumerate(status["mappings"]):
@@ -64,6 +66,8 @@ def _lines(mapping: Json) -> Iterator[str]:
             yield f"  to do: {ADVICE[reason['code']]}"
     if (lag := lag_in_words(mapping["lag"])) is not None:
         yield f"  behind: {lag}"
+    if (failure := mapping["last_failure"]) is not None:
+        yield f"  last failure, at {clock(failure['at'])}: {failure['text']}"
     for note in mapping["notes"]:
         yield f"  note: {note['text']}"
     if mapping["unaccounted"]:

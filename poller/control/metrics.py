@@ -11,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from poller.control.report import counters
+from poller.control.report import counters, mapping_reason
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.histogram import Histogram
 from poller.runtime.status import MappingState, MappingStatus
@@ -57,7 +57,9 @@ class StatusCollector(Collector):
         """Yield every family, those without a known value too."""
         yield from self._events()
         yield from self._gauges()
+        yield self._shards()
         yield self._states()
+        yield self._reasons()
         yield from self._invocations()
         yield self._aws_requests()
 
@@ -77,6 +79,26 @@ class StatusCollector(Collector):
                 if value is not None:
                     family.add_metric([mapping.name], value)
             yield family
+
+    def _shards(self) -> Metric:
+        """Of the shards that are read now; one that is finished is gone from here too."""
+        text = "How far a shard's reading is behind its stream"
+        family = GaugeMetricFamily("poller_shard_lag_seconds", text, labels=["mapping", "shard"])
+        for mapping in self._status.mappings:
+            for partition in () if ":sqs:" in mapping.event_source_arn else mapping.partitions:
+                behind = partition.behind()
+                if behind is not None:
+                    family.add_metric([mapping.name, partition.id], behind)
+        return family
+
+    def _reasons(self) -> Metric:
+        text = "1 for the reason it stands where it stands"
+        family = GaugeMetricFamily("poller_mapping_reason", text, labels=["mapping", "reason"])
+        for mapping in self._status.mappings:
+            reason = mapping_reason(mapping, 0.0)
+            if reason is not None:
+                family.add_metric([mapping.name, reason.code.value], 1.0)
+        return family
 
     def _states(self) -> Metric:
         family = GaugeMetricFamily("poller_mapping_state", "1 for the state it is in", labels=["mapping", "state"])

@@ -29,8 +29,12 @@ class Case:
     extras: bool = True
     everything_on: bool = False
     """Partial batch responses, `/metrics` scraped and `/status` read every second."""
+    pattern: Mapping[str, Any] | None = None
+    """A filter; what it rejects has to agree with the stub's `skip_every`."""
     source: str = "sqs"
     """Or `kinesis`, or `dynamodb`."""
+    batch_size: int = 1000
+    """Of streams."""
     shards: int = 4
     idle_seconds: float = 0.0
     """Measures that long an idle queue first."""
@@ -55,6 +59,7 @@ def cases(*, quick: bool, idle: bool) -> list[Case]:
         Case("poller, trickle", trickle, "lean", "bare, trickle", rate=500, controls=_TRICKLE),
     ]
     found += _streams(slow, fast)
+    found += _filtered(fast)
     if not quick:
         found += [
             Case(
@@ -89,6 +94,20 @@ def _streams(slow: int, fast: int) -> list[Case]:
     return [*found, Case("poller, Kinesis, 20 shards", 5 * fast, "lean", "bare, Kinesis", source="kinesis", shards=20)]
 
 
+def _filtered(fast: int) -> list[Case]:
+    """The same loads through a filter that looks into each payload."""
+    odd = {"body": {"orderId": [{"suffix": digit} for digit in "13579"]}}
+    nothing = {"data": {"orderId": ["none"]}}
+    whole = "poller, Kinesis, batches of 100"
+    skip = "poller, Kinesis, nothing matches"
+    return [
+        Case("poller, half matches", fast, "lean", LEAN, controls={"skip_every": 2}, pattern=odd),
+        # what Lambda delivers unless told otherwise
+        Case(whole, 5 * fast, "lean", "bare, Kinesis", source="kinesis", batch_size=100),
+        Case(skip, 5 * fast, "lean", whole, controls={"skip_every": 1}, source="kinesis", pattern=nothing),
+    ]
+
+
 def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
     """The daemon's configuration for a case, JSON-ready."""
     mapping: dict[str, Any] = {"name": "measured", "function_name": "fn"}
@@ -97,7 +116,9 @@ def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
         mapping |= {"event_source_arn": QUEUE_ARN, "batch_size": 10, "scaling_config": scaling}
     else:
         arn = KINESIS_ARN if case.source == "kinesis" else TABLE_ARN
-        mapping |= {"event_source_arn": arn, "batch_size": 1000, "starting_position": "TRIM_HORIZON"}
+        mapping |= {"event_source_arn": arn, "batch_size": case.batch_size, "starting_position": "TRIM_HORIZON"}
+    if case.pattern is not None:
+        mapping["filter_criteria"] = {"filters": [{"pattern": case.pattern}]}
     if case.everything_on:
         mapping["function_response_types"] = ["ReportBatchItemFailures"]
     return {

@@ -28,6 +28,8 @@ class Ledger:
         """Messages named by a client that were never handed out under that name, and malformed events."""
         self.out_of_order = 0
         """Records of a stream that succeeded before one that precedes them in their shard, or after a later one."""
+        self.wanted: Callable[[int], bool] = lambda _: True
+        """Whether a message matches the filter of the one client there is; others are deleted without an invocation."""
         self._available_at = available_at
         self._deliveries = _zeros(messages)
         self._running = _zeros(messages)
@@ -80,16 +82,18 @@ class Ledger:
         self._last_delete = now
         if not self._deletes[index]:
             self.undone -= 1
-            if self._running[index] or not self._succeeded[index]:
+            if self.wanted(index) and (self._running[index] or not self._succeeded[index]):
                 self._deleted_early += 1
         self._deletes[index] += 1
 
     def faults(self) -> dict[str, int]:
         """Every kind of wrong, with its count; empty when the run was exact."""
         pairs = list(zip(self._succeeded, self._deletes, strict=True))
+        wanted = self.wanted
         found = {
             "undone": self.undone,
-            "lost": sum(1 for succeeded, deletes in pairs if deletes and not succeeded),
+            "lost": sum(1 for index, (done, deletes) in enumerate(pairs) if deletes and not done and wanted(index)),
+            "unwanted": sum(1 for index, count in enumerate(self._invoked) if count and not wanted(index)),
             "deleted_early": self._deleted_early,
             "duplicates": sum(succeeded - 1 for succeeded, _ in pairs if succeeded > 1),
             "deleted_again": sum(deletes - 1 for _, deletes in pairs if deletes > 1),

@@ -62,6 +62,8 @@ class Controls:
     """Every so many-th message is reported in batchItemFailures at its first invocation."""
     error_every: int = 0
     """Every so many-th invocation is a function error."""
+    skip_every: int = 0
+    """Every so many-th message does not match the client's filter; of a stream all (1) or none."""
     visibility: float = 30.0
     """The queue's visibility timeout in seconds."""
 
@@ -109,6 +111,7 @@ class Services:
         if self._stream_loaded is not None:
             self._stream_loaded.load(messages, shards=shards, size=size, now=time.monotonic())
             self.ledger = self._stream_loaded.ledger
+            self.ledger.wanted = self._is_wanted
             return
         self._generation += 1
         self.queue = Queue(
@@ -120,8 +123,13 @@ class Services:
             wall=time.time(),
         )
         self.ledger = self.queue.ledger
+        self.ledger.wanted = self._is_wanted
         self.queue.open(time.monotonic())
         self._wake()
+
+    def _is_wanted(self, index: int) -> bool:
+        every = self.controls.skip_every
+        return not every or index % every > 0
 
     def reset(self) -> None:
         """Forgets messages, counts and controls. Long polls that wait go on waiting."""

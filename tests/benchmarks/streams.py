@@ -153,6 +153,8 @@ class Stream:
         self._start = 0
         """Position, the same in every shard, of the present load."""
         self._expected: list[int] = []
+        self._read: list[int] = []
+        """By shard, up to where it was read."""
         self._bodies: list[bytes] = []
         self._head = b""
         self._size = 1
@@ -163,6 +165,7 @@ class Stream:
         self.shards = shards
         self._per_shard = -(-records // shards)
         self._expected = [self._start] * shards
+        self._read = [self._start] * shards
         self._size = size
         self._bodies = [self.form.render(number, size) for number in range(min(_BODIES, records))]
         self._head = self.form.head(time.time())
@@ -189,6 +192,7 @@ class Stream:
     def read(self, request: dict[str, Any], now: float) -> bytes:
         _, shard_text, position_text = request["ShardIterator"].split(":")
         shard, first = int(shard_text), max(int(position_text), self._start)
+        self._passed_over(shard, first, now)
         limit = min(request.get("Limit", self.form.most), self.form.most, _PAGE_BYTES // self._size)
         last = max(first, min(first + limit, self._start + self._per_shard))
         bodies, head = self._bodies, self._head
@@ -199,6 +203,13 @@ class Stream:
         if records:
             self.ledger.received((self._index(shard, position) for position in range(first, last)), now)
         return self.form.page(b",".join(records), self.token(shard, last))
+
+    def _passed_over(self, shard: int, position: int, now: float) -> None:
+        """Who reads on is done with what it does not want."""
+        for index in range(self._index(shard, self._read[shard]), self._index(shard, position)):
+            if not self.ledger.wanted(index):
+                self.ledger.deleted(index, now)
+        self._read[shard] = max(position, self._read[shard])
 
     def indexes(self, event: bytes) -> Iterator[int | None]:
         """The records an event names, cut out of its bytes; None for what is none of this load."""

@@ -9,7 +9,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from poller.control.metrics import exposition
-from poller.runtime.status import Account, Lag, MappingState
+from poller.runtime.status import Account, Lag, LaneStatus, MappingState, PartitionStatus, ReasonCode
 from tests.control.samples import a_daemon, a_mapping
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -27,7 +27,9 @@ def exposed() -> dict[str, set[str]]:
     """Every sample with its labels, of a mapping of which everything is known."""
     account = Account(polled=3, delivered=2)
     account.count_invocation("succeeded", 2, 0.1)
-    mapping = a_mapping(account=account, lag=lambda: Lag(1, 2.0, 3.0, 4.0))
+    arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
+    shard = PartitionStatus("shard-0", behind=lambda: 2.0, lanes=[LaneStatus(ReasonCode.INVOKING)])
+    mapping = a_mapping(event_source_arn=arn, account=account, lag=lambda: Lag(1, 2.0, 3.0, 4.0), partitions=[shard])
     body, _ = exposition(a_daemon(mapping, aws_requests={("sqs", "ReceiveMessage", "ok"): 1}), "")
     samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(body.decode()))
     found: dict[str, set[str]] = {}
@@ -67,6 +69,12 @@ def test_every_state_asked_for_is_one():
     states = {state for text in EXPRESSIONS for state in re.findall(r'state="(\w+)"', text)}
     assert states
     assert states <= {state.value for state in MappingState}
+
+
+def test_every_reason_asked_for_is_one():
+    reasons = {reason for text in EXPRESSIONS for reason in re.findall(r'reason="(\w+)"', text)}
+    assert reasons
+    assert reasons <= {code.value for code in ReasonCode}
 
 
 def test_every_alert_says_what_happened_and_what_to_do():

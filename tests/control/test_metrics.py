@@ -4,8 +4,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from poller.control.metrics import exposition
-from poller.runtime.status import Account, Lag, MappingState
-from tests.control.samples import a_daemon, a_mapping
+from poller.runtime.status import Account, Lag, MappingState, PartitionStatus, ReasonCode
+from tests.control.samples import a_daemon, a_lane, a_mapping, with_lanes
 
 
 def scrape(status, accept=""):
@@ -18,6 +18,7 @@ def scrape(status, accept=""):
 
 
 ORDERS = ("mapping", "orders")
+REASON = "poller_mapping_reason"
 COUNTERS = {
     "polled": "poller_polled_events_total",
     "filtered": "poller_filtered_events_total",
@@ -64,6 +65,28 @@ def test_a_mapping_is_in_exactly_one_state():
     samples = scrape(a_daemon(a_mapping(state=MappingState.PROBLEM)))
     states = {state: samples["poller_mapping_state", ORDERS, ("state", state.value)] for state in MappingState}
     assert states == {state: state is MappingState.PROBLEM for state in MappingState}
+
+
+def test_a_mapping_shows_the_one_reason_it_stands_where_it_stands():
+    samples = scrape(a_daemon(with_lanes(a_lane(ReasonCode.CIRCUIT_OPEN), a_lane(ReasonCode.NO_DATA))))
+    reasons = {labels[1][1]: value for name, *labels in samples for value in [samples[name, *labels]] if name == REASON}
+    assert reasons == {"circuit_open": 1.0}
+
+
+def test_a_shard_has_a_gauge_for_as_long_as_it_is_read():
+    arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
+    shards = [PartitionStatus("shard-0", behind=lambda: 7.0), PartitionStatus("shard-1")]
+    status = a_daemon(a_mapping("clicks", event_source_arn=arn, partitions=shards))
+    name = ("poller_shard_lag_seconds", ("mapping", "clicks"), ("shard", "shard-0"))
+    assert scrape(status)[name] == 7.0
+    assert sum(sample[0] == name[0] for sample in scrape(status)) == 1
+    shards.clear()
+    assert name not in scrape(status)
+
+
+def test_a_queue_has_no_shards():
+    queue = a_mapping(partitions=[PartitionStatus("orders", behind=lambda: 7.0)])
+    assert not [sample for sample in scrape(a_daemon(queue)) if sample[0] == "poller_shard_lag_seconds"]
 
 
 def test_invocations_by_outcome_duration_and_size():

@@ -41,7 +41,7 @@ def explain(criteria: Filter, view: Mapping[str, Any], payload: str | bytes = ""
     event = dict(view)
     key = PAYLOAD_KEYS[criteria.source_kind]
     text = as_text(payload)
-    document = decode(text, None, exact=True)
+    document = decode(payload, None, exact=True)
     if key is not None:
         event[key] = text if document is NOT_JSON else document
     clauses: list[Clause] = []

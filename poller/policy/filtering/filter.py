@@ -14,6 +14,7 @@ from typing import Any, Literal
 from poller.policy.filtering.compile import Alternative, read_patterns
 from poller.policy.filtering.errors import PatternError
 from poller.policy.filtering.match import satisfied
+from poller.policy.filtering.needles import Needles, needles
 from poller.policy.filtering.payload import NOT_JSON, Loads, as_text, decode
 from poller.policy.filtering.tree import Node, Tree, build
 
@@ -36,10 +37,25 @@ class Verdict(Enum):
         return self is Verdict.MATCH
 
 
+# An enumeration's members are slower to come by than anything else that is done for a small record.
+_MATCH, _NO_MATCH, _NOT_JSON = Verdict.MATCH, Verdict.NO_MATCH, Verdict.NOT_JSON
+
+
 class Filter:
     """Any filter that matches lets the record pass; without filters every record does."""
 
-    __slots__ = ("_exact", "_loads", "_metadata", "_payload", "_tree", "alternatives", "source_kind")
+    __slots__ = (
+        "_exact",
+        "_for_fields",
+        "_for_neither",
+        "_loads",
+        "_metadata",
+        "_needles",
+        "_payload",
+        "_tree",
+        "alternatives",
+        "source_kind",
+    )
 
     def __init__(
         self, alternatives: Sequence[Sequence[Alternative]], source_kind: SourceKind, loads: Loads | None
@@ -52,6 +68,13 @@ class Filter:
         members = self._tree.root.children if self._tree else {}
         key = PAYLOAD_KEYS[source_kind]
         self._payload: Node | None = members.get(key) if key else None
+        self._for_fields = self._for_neither = 0
+        self._needles: Needles | None = None
+        if key is not None and self._payload is not None:
+            with_payload = (one for several in alternatives for one in several if _names(one, key))
+            self._needles = needles(with_payload, key)
+            fields, text = self._payload.any_below, self._payload.claims.any
+            self._for_fields, self._for_neither = fields & ~text, ~(fields | text)
         self._metadata = [(name, node) for name, node in members.items() if node is not self._payload]
         self._exact = self._payload is not None and _looks_at_numbers(self._payload)
 
@@ -74,31 +97,33 @@ class Filter:
         """Never raises for what a record can hold."""
         tree = self._tree
         if tree is None:
-            return Verdict.MATCH
+            return _MATCH
         try:
             left = tree.everything
             for name, node in self._metadata:
                 left = satisfied(view[name], node, tree, left) if name in view else left & node.empty
                 if not left:
-                    return Verdict.NO_MATCH
-            return Verdict.MATCH if self._payload is None else self._match_payload(payload, self._payload, tree, left)
+                    return _NO_MATCH
+            return _MATCH if self._payload is None else self._judge(payload, self._payload, tree, left)
         except RecursionError:
-            return Verdict.NOT_JSON
+            return _NOT_JSON
 
-    def _match_payload(self, payload: str | bytes, node: Node, tree: Tree, left: int) -> Verdict:
+    def _judge(self, payload: str | bytes, node: Node, tree: Tree, left: int) -> Verdict:
         """`left` are the alternatives that hold but for the payload. The format of both must agree."""
-        for_fields = left & node.any_below & ~node.claims.any
-        for_text = left & node.claims.any & ~node.any_below
-        if left & ~(node.any_below | node.claims.any):
-            return Verdict.MATCH
-        text = as_text(payload)
-        document = decode(text, self._loads, exact=self._exact)
+        for_fields = left & self._for_fields
+        if left & self._for_neither:
+            return _MATCH
+        if self._needles is not None and self._needles.rule_out(payload):
+            return _NO_MATCH
+        document = decode(payload, self._loads, exact=self._exact)
         if document is not NOT_JSON:
-            holds = for_fields and satisfied(document, node, tree, for_fields)
-            return Verdict.MATCH if holds else Verdict.NO_MATCH
-        if for_text and text is not None and node.table is not None and node.table.at(text) & for_text:
-            return Verdict.MATCH
-        return Verdict.NOT_JSON if for_fields else Verdict.NO_MATCH
+            return _MATCH if for_fields and satisfied(document, node, tree, for_fields) else _NO_MATCH
+        for_text = left & node.claims.any & ~node.any_below
+        if for_text and node.table is not None:
+            text = as_text(payload)
+            if text is not None and node.table.at(text) & for_text:
+                return _MATCH
+        return _NOT_JSON if for_fields else _NO_MATCH
 
 
 def compile_filters(
@@ -116,6 +141,10 @@ def compile_filters(
             reason = f"{source_kind} records have JSON there; write an object of fields, not a list of values"
             raise PatternError(reason, json_only, index=index)
     return Filter(alternatives, source_kind, loads)
+
+
+def _names(alternative: Alternative, key: str) -> bool:
+    return any(path.partition(".")[0] == key for path in alternative)
 
 
 def _looks_at_numbers(node: Node) -> bool:

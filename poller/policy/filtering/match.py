@@ -11,7 +11,7 @@ elements that earlier fields have chosen; while none is chosen it must be missin
 from collections.abc import Iterator
 from typing import Any
 
-from poller.policy.filtering.tree import Node, Tree
+from poller.policy.filtering.tree import Form, Node, Tree
 
 
 def satisfied(value: Any, node: Node, tree: Tree, wanted: int) -> int:
@@ -23,31 +23,54 @@ def satisfied(value: Any, node: Node, tree: Tree, wanted: int) -> int:
 
 
 def _judge(value: Any, node: Node, wanted: int) -> int:
-    """Where the order of fields does not matter. One frame per key of a path, for patterns may nest hundreds deep."""
-    table = node.table
+    """Where the order of fields does not matter."""
     found = node.empty & wanted
-    kind = type(value)
-    if kind is not dict and kind is not list:
-        return found if table is None else (found | table.at(value)) & wanted
-    for element in (value,) if kind is dict else _flat(value):
-        if type(element) is dict:
-            if len(element) < node.least:
-                continue
-            members = undotted(element, node) if node.tall else element
-            holds, present = node.split(members, node.empty_here & wanted & ~found)
-            for inner, child in present:
-                if not holds:
-                    break
-                if type(inner) is dict or type(inner) is list:
-                    holds = _judge(inner, child, holds)
-                else:
-                    holds &= child.empty if child.table is None else child.empty | child.table.at(inner)
-            found |= holds
-        elif table is not None:
-            found |= table.at(element) & wanted
+    if type(value) is dict:
+        return found | _members(value, node, wanted & ~found)
+    for element in _flat(value) if type(value) is list else (value,):
         if found == wanted:
             break
+        if type(element) is dict:
+            found |= _members(element, node, wanted & ~found)
+        elif node.table is not None:
+            found |= node.table.at(element) & wanted
     return found
+
+
+_MISSING = object()
+
+
+def _members(given: dict[str, Any], node: Node, wanted: int) -> int:  # noqa: C901  (a part of it would be one more frame)
+    """Those of the alternatives `wanted` that ask nothing of the value here, and all of whose conditions below hold
+    for one object. One frame per key of a path, for patterns may nest hundreds deep: so arrays are opened here too.
+    """
+    holds = wanted & node.empty_here
+    if len(given) < node.least:
+        return 0
+    if node.tall:
+        given = undotted(given, node)
+    present = node.pairs
+    if node.many:
+        holds, present = node.split(given, holds)
+    for name, child in present:
+        if not holds:
+            break
+        inner = given.get(name, _MISSING)
+        kind = type(inner)
+        found = holds & child.empty
+        table = child.table
+        if kind is dict or kind is list:
+            for element in (inner,) if kind is dict else _flat(inner):
+                if found == holds:
+                    break
+                if type(element) is dict:
+                    found |= _members(element, child, holds & ~found)
+                elif table is not None:
+                    found |= table.at(element) & holds
+        elif inner is not _MISSING and table is not None:
+            found |= table.at(inner) & holds
+        holds = found
+    return holds
 
 
 def _flat(array: list[Any]) -> Iterator[Any]:
@@ -79,9 +102,11 @@ class _Ordered:
             return self._array(value, node)
         if type(value) is not dict:
             return self._leaf(value, node), node.empty_below, node.order
-        below, present = node.split(undotted(value, node) if node.tall else value, self._everything)
+        given = undotted(value, node) if node.tall else value
+        below, present = node.split(given, self._everything)
         seen = 0
-        for inner, child in present:
+        for name, child in present:
+            inner = given[name]
             if type(inner) is dict or type(inner) is list:
                 holds, _, fields = self.judge(inner, child)
                 below &= holds
@@ -159,6 +184,15 @@ def undotted(given: dict[str, Any], node: Node) -> dict[str, Any]:
     """
     if not node.tall or "." not in "".join(given):
         return given
+    form = node.form(tuple(given))
+    return _collided(given, node) if form is None else _filled(form, given)
+
+
+def _filled(form: Form, given: dict[str, Any]) -> dict[str, Any]:
+    return {key: given[name] if isinstance(name, str) else _filled(name, given) for key, name in form.items()}
+
+
+def _collided(given: dict[str, Any], node: Node) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     dotted = []
     for name, value in given.items():

@@ -6,7 +6,7 @@ with the very same text: no range holds it, and every `anything-but` accepts it.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import isinf
@@ -60,7 +60,7 @@ class Interval:
 class StepTable:
     """For any number: the bits of all intervals that hold it, in one binary search however many there are."""
 
-    __slots__ = ("_between", "_on", "_points")
+    __slots__ = ("_between", "_on", "_points", "lookup")
 
     def __init__(self, intervals: Iterable[tuple[Interval, int]]) -> None:
         given = list(intervals)
@@ -70,6 +70,10 @@ class StepTable:
         self._between = [0] * (len(self._points) + 1)
         for interval, bits in given:
             self._mark(interval, bits)
+        # where all intervals are single numbers there is nothing to search
+        single: dict[float, int] = dict(zip(self._points, self._on, strict=True))
+        self.lookup: Callable[[float], int] = self.at if any(self._between) else lambda value: single.get(value, 0)
+        """As `at`, the fastest way."""
 
     def at(self, value: float) -> int:
         place = bisect_left(self._points, value)

@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn
 
 from poller.policy.filtering.numeric import parse_float
 
-Loads = Callable[[str], Any]
+Loads = Callable[[str | bytes], Any]
 
 
 class _NotJson:
@@ -21,7 +21,11 @@ class _NotJson:
 
 NOT_JSON: Final = _NotJson()
 
+_OPENING = frozenset(("{", "[", b"{", b"["))
 _STARTS = re.compile(r"[ \t\n\r]*[{\[]")
+# Numbers that another parser may round: long ones, and those with an exponent. Some strings look alike, which only
+# costs time. What is shorter always survives the way into a float and back.
+_MAY_BE_ROUNDED = re.compile(r"[0-9](?:[0-9.]{16}|[eE][-+]?[0-9]+[\s,}\]])")
 
 
 def _refuse(_: str) -> NoReturn:
@@ -43,22 +47,34 @@ def as_text(payload: str | bytes) -> str | None:
         return None
 
 
-def decode(text: str | None, loads: Loads | None, *, exact: bool) -> dict[str, Any] | list[Any] | _NotJson:
-    """`loads` is a faster parser than the standard library's, which has the last word on what is not JSON.
+def decode(payload: str | bytes, loads: Loads | None, *, exact: bool) -> Any:
+    """An object, an array or `NOT_JSON`.
 
-    `exact` is for patterns that compare numbers: no other parser says how a number was written.
+    `loads` is a faster parser than the standard library's, which has the last word on what is not JSON.
+
+    `exact` is for patterns that compare numbers: no other parser says how one was written that it may have rounded.
     """
+    if loads is not None and not exact and payload[:1] in _OPENING:
+        # what most payloads come to, with no further look at them
+        document = _quickly(payload, loads)
+        if document is not NOT_JSON:
+            return document
+    text = as_text(payload)
     if text is None or not _STARTS.match(text):
         return NOT_JSON
-    if loads is not None and not exact:
-        try:
-            document: dict[str, Any] | list[Any] = loads(text)
-        except (ValueError, RecursionError):
-            pass
-        else:
+    if loads is not None and exact and not _MAY_BE_ROUNDED.search(text):
+        document = _quickly(text, loads)
+        if document is not NOT_JSON:
             return document
     try:
         document = (_EXACT_DECODER if exact else _DECODER).decode(text)
     except (ValueError, RecursionError):
         return NOT_JSON
     return document
+
+
+def _quickly(payload: str | bytes, loads: Loads) -> Any:
+    try:
+        return loads(payload)
+    except (ValueError, RecursionError):
+        return NOT_JSON

@@ -19,6 +19,10 @@ _MOST_COUNTED = 16
 _MOST_REMEMBERED = 1000
 
 
+Form = dict[str, "str | Form"]
+"""How an object with dots in its keys nests: where the value of each key goes."""
+
+
 @dataclass(slots=True)
 class Claims:
     """The alternatives with a condition on one field, by what they say about its absence."""
@@ -41,6 +45,7 @@ class Node:
     """A key, or the root. "Here" is the value under this path itself, "below" is everything deeper."""
 
     __slots__ = (
+        "_forms",
         "_lacking",
         "_places",
         "_routes",
@@ -53,7 +58,9 @@ class Node:
         "empty_below",
         "empty_here",
         "least",
+        "many",
         "order",
+        "pairs",
         "table",
         "tall",
         "unclaimed",
@@ -78,10 +85,15 @@ class Node:
         """Objects with fewer members satisfy nothing below that a missing value would not."""
         self.tall = False
         """Whether a child has children: only then can a key with dots in it mean something."""
+        self.pairs: list[tuple[str, Node]] = []
+        """The children, to go through."""
+        self.many = False
+        """Whether it is cheaper to go through an object's keys than to ask it for each child."""
         self._places: dict[str, int] = {}
         self._lacking: dict[tuple[str, ...], int] = {}
         self._runs: list[list[int]] = []
         self._routes: dict[str, tuple[str, ...]] = {}
+        self._forms: dict[tuple[str, ...], Form | None] = {}
 
     @property
     def mixed(self) -> bool:
@@ -102,12 +114,14 @@ class Node:
             self.any_below |= child.claims.any | child.any_below
             self.tall = self.tall or bool(child.children)
         self.empty = self.empty_here & self.empty_below
+        self.pairs = list(self.children.items())
         self.least = self._count()
         if len(self.children) > _FEW:
+            self.many = True
             self._prepare_runs()
 
-    def split(self, given: Mapping[str, Any], wanted: int) -> tuple[int, list[tuple[Any, "Node"]]]:
-        """Those of `wanted` content with the children that `given` lacks, and the others with their values."""
+    def split(self, given: Mapping[str, Any], wanted: int) -> tuple[int, list[tuple[str, "Node"]]]:
+        """Those of `wanted` content with the children that `given` lacks, and the others."""
         children = self.children
         if self._places:
             names = tuple([name for name in given if name in children])  # in a list first: half the time
@@ -116,11 +130,11 @@ class Node:
                 if len(self._lacking) >= _MOST_REMEMBERED:
                     self._lacking = {}
                 lacking = self._lacking[names] = self._without(sorted(self._places[name] for name in names))
-            return wanted & lacking, [(given[name], children[name]) for name in names]
+            return wanted & lacking, [(name, children[name]) for name in names]
         present = []
         for name, child in children.items():
             if name in given:
-                present.append((given[name], child))
+                present.append((name, child))
             else:
                 wanted &= child.empty
         return wanted, present
@@ -139,6 +153,29 @@ class Node:
                     break
                 node = node.children[key]
         return keys
+
+    def form(self, names: tuple[str, ...]) -> Form | None:
+        """For an object with these keys; None if one of them stands in another's way, so that its values decide."""
+        try:
+            return self._forms[names]
+        except KeyError:
+            if len(self._forms) >= _MOST_REMEMBERED:
+                self._forms = {}
+            form = self._forms[names] = self._formed(names)
+            return form
+
+    def _formed(self, names: tuple[str, ...]) -> Form | None:
+        form: Form = {}
+        for name in names:
+            route = self.route(name) if "." in name else (name,)
+            place: str | Form = form
+            for key in route[:-1]:
+                place = place.setdefault(key, {}) if isinstance(place, dict) else place
+            if not isinstance(place, dict) or (route and route[-1] in place):
+                return None
+            if route:
+                place[route[-1]] = name
+        return form
 
     def _count(self) -> int:
         """The fewest children that an alternative with a condition below needs, as far as they are counted."""

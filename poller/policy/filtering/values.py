@@ -69,7 +69,7 @@ class ValueTable:
         "_folded",
         "_literals",
         "_negated",
-        "_numbers",
+        "_number_at",
         "_only_exact",
         "_prefix_lengths",
         "_prefixes",
@@ -109,7 +109,7 @@ class ValueTable:
         self._folded = [FoldedTable(anchor, patterns) for anchor, patterns in tests.folded.items()]
         self._wildcards = WildcardTable(tests.wildcards) if tests.wildcards else None
         self._addresses = StepTable(tests.addresses) if tests.addresses else None
-        self._numbers = StepTable(tests.numbers) if tests.numbers else None
+        self._number_at = StepTable(tests.numbers).lookup if tests.numbers else None
         self.looks_at_numbers = bool(tests.numbers) or any(isinstance(key, RawNumber) for key in tests.literals)
         others = (self._prefixes, self._suffixes, self._folded, tests.wildcards, tests.addresses, self._negated)
         self._only_exact = not any(others)
@@ -123,7 +123,7 @@ class ValueTable:
                 return found | self._always
             found |= self._at_text(value)
         elif kind is float or (kind is int and -EXACT <= value <= EXACT):
-            found = 0 if self._numbers is None else self._numbers.at(value)
+            found = 0 if self._number_at is None else self._number_at(value)
         elif value is None or kind is bool or kind is RawNumber:
             found = self._literals.get(value, 0)
         elif kind is int:
@@ -157,7 +157,7 @@ class ValueTable:
         number = comparable(value)
         if isinstance(number, RawNumber):
             return self._literals.get(number, 0)
-        return 0 if self._numbers is None else self._numbers.at(number)
+        return 0 if self._number_at is None else self._number_at(number)
 
     def _unless(self, hits: int) -> int:
         """The bits of every `anything-but` that was not hit."""

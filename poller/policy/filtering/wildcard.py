@@ -53,10 +53,12 @@ def _fits(parts: tuple[str, ...], text: str) -> bool:
 class _State(dict[str, "_State"]):
     """Where all wildcards stand after some text, a bit per place in each. Maps the next character to a state."""
 
-    __slots__ = ("automaton", "bits")
+    __slots__ = ("accepted", "automaton", "bits")
 
     automaton: "_Automaton"
     bits: int
+    accepted: int
+    """What accepts the text so far and whatever follows."""
 
     def __missing__(self, character: str) -> "_State":
         state = self[character] = self.automaton.state(self.automaton.step(self.bits, character))
@@ -64,7 +66,7 @@ class _State(dict[str, "_State"]):
 
 
 class _Automaton:
-    __slots__ = ("_answers", "_by_final", "_final", "_loops", "_moves", "_start", "_states")
+    __slots__ = ("_answers", "_by_final", "_final", "_last_moves", "_loops", "_moves", "_start", "_states")
 
     def __init__(self, wildcards: Iterable[tuple[tuple[str, ...], int]]) -> None:
         self._moves: dict[str, int] = {}
@@ -82,6 +84,9 @@ class _Automaton:
             self._final |= place
             self._by_final[place] = bits
             place <<= 1
+        # where the last character of a text can lead to an end
+        before_final = self._final >> 1
+        self._last_moves = {character: bits & before_final for character, bits in self._moves.items()}
         self._states: dict[int, _State] = {}
         self._answers: dict[int, int] = {}
 
@@ -89,8 +94,13 @@ class _Automaton:
         state = self.state(self._start)
         for character in text[:-1]:
             state = state[character]
+        if not text:
+            return self._ending(state.bits & self._final)
         # Where a text ends, most often no other passes: not worth a state.
-        final = (self.step(state.bits, text[-1]) if text else state.bits) & self._final
+        moved = state.bits & self._last_moves.get(text[-1], 0)
+        return state.accepted | self._ending(moved << 1) if moved else state.accepted
+
+    def _ending(self, final: int) -> int:
         found = self._answers.get(final)
         if found is None:
             if len(self._answers) >= _MOST_STATES:
@@ -116,6 +126,7 @@ class _Automaton:
                 self._states = {}
             state = self._states[bits] = _State()
             state.automaton, state.bits = self, bits
+            state.accepted = self._ending(bits & self._loops & self._final)
         return state
 
 

@@ -3,7 +3,6 @@
 Timestamps stay the numbers they came as, and `Data` stays base64: it is what the event wants.
 """
 
-from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -69,7 +68,17 @@ def judge(
     """Makes what says of a raw record whether it passes. Patterns see the members of `kinesis` at the top, and the data
     decoded.
     """
-    match, needs_view, needs_payload = criteria.match, criteria.needs_view, criteria.needs_payload
+    match, needs_payload = criteria.match, criteria.needs_payload
+    decode = codec.base64_decoder()
+
+    def decoded(data: str) -> bytes:
+        try:
+            return decode(data, None, True)
+        except ValueError:  # from a service that is not AWS; no JSON in any case
+            return b""
+
+    if not criteria.needs_view:
+        return lambda item: match({}, decoded(item["Data"]))
     of_all = {
         "kinesisSchemaVersion": "1.0",
         "eventSource": "aws:kinesis",
@@ -81,24 +90,15 @@ def judge(
     }
 
     def verdict(item: Mapping[str, Any]) -> Verdict:
-        view: Mapping[str, Any] = {}
-        if needs_view:
-            view = of_all | {
-                "partitionKey": item["PartitionKey"],
-                "sequenceNumber": item["SequenceNumber"],
-                "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
-                "eventID": f"{shard_id}:{item['SequenceNumber']}",
-            }
-        return match(view, _decoded(item["Data"]) if needs_payload else b"")
+        view = of_all | {
+            "partitionKey": item["PartitionKey"],
+            "sequenceNumber": item["SequenceNumber"],
+            "approximateArrivalTimestamp": item["ApproximateArrivalTimestamp"],
+            "eventID": f"{shard_id}:{item['SequenceNumber']}",
+        }
+        return match(view, decoded(item["Data"]) if needs_payload else b"")
 
     return verdict
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return b64decode(data)
-    except ValueError:  # from a service that is not AWS; no JSON in any case
-        return b""
 
 
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:

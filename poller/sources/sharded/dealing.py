@@ -61,16 +61,15 @@ class Dealing:
         if found is not items:
             share, bound = size // len(found) + INNER_BYTES, api.bound(found)
         position = api.position
-        records = [Record(item, position(item), None, share) for item in found]
-        read_to: str | None = records[-1].identifier
+        read_to: str | None = position(found[-1])
         if self._careful:
-            records, read_to = self._wanted(records)
-        if records:
-            self._stream.status.account.polled += len(records)
-            if self._judge is not None and len(matching := self._matching(records, self._judge)) < len(records):
-                # a bound from the whole page would make lanes measure what is well within their limits
-                records, bound = matching, api.bound([record.item for record in matching])
-            self._to_lanes(records, bound)
+            found, read_to = self._wanted([Record(item, position(item)) for item in found])
+        self._stream.status.account.polled += len(found)
+        if self._judge is not None and len(matching := self._matching(found, self._judge)) < len(found):
+            # a bound from the whole page would make lanes measure what is well within their limits
+            found, bound = matching, api.bound(matching)
+        records = [Record(item, position(item), None, share) for item in found]
+        self._to_lanes(records, bound)
         # only now: the watermark of a lane without records follows it
         self.read_to = read_to
         for lane in self._lanes:
@@ -78,7 +77,7 @@ class Dealing:
                 lane.bell.ring()
         return share * len(records)
 
-    def _wanted(self, records: list[Record]) -> tuple[list[Record], str | None]:
+    def _wanted(self, records: list[Record]) -> tuple[Sequence[Any], str | None]:
         account, read_to = self._stream.status.account, self.read_to
         wanted = []
         for record in records:
@@ -90,39 +89,36 @@ class Dealing:
                 account.polled += 1
                 account.before_start += 1
             elif not self._lanes[self._lane_of(record.item)].has_settled(record):
-                wanted.append(record)
+                wanted.append(record.item)
         if self._start and self._stream.arrival(records[-1]) > self._start + DISORDER:
             self._start = 0.0
         behind = self._furthest is not None and not at_or_below(self._furthest, read_to)
         self._careful = self._until is not None or bool(self._start) or behind
         return wanted, read_to
 
-    def _matching(self, records: list[Record], judge: Callable[[Any], Verdict]) -> list[Record]:
+    def _matching(self, items: Sequence[Any], judge: Callable[[Any], Verdict]) -> Sequence[Any]:
         """The others are done with: they hold no memory, and no lane knows of them."""
-        verdicts = [judge(record.item) for record in records]
+        verdicts = [judge(item) for item in items]
+        matching = [item for item, verdict in zip(items, verdicts, strict=True) if verdict is Verdict.MATCH]
         account = self._stream.status.account
-        rebuilding = any(lane.waits_for_stored for lane in self._lanes)
-        matching = []
-        for record, verdict in zip(records, verdicts, strict=True):
-            if verdict is Verdict.MATCH:
-                matching.append(record)
-                continue
-            if rebuilding:
-                self._lanes[self._lane_of(record.item)].passes_over(record)
-            if verdict is Verdict.NOT_JSON:
-                account.filtered_not_json += 1
-                self._tell_not_json(record)
-        self.skipped = len(records) - len(matching)
+        self.skipped = len(items) - len(matching)
         account.filtered += self.skipped
+        if self.skipped and any(lane.waits_for_stored for lane in self._lanes):
+            for item, verdict in zip(items, verdicts, strict=True):
+                if verdict is not Verdict.MATCH:
+                    self._lanes[self._lane_of(item)].passes_over(self._stream.api.position(item))
+        if Verdict.NOT_JSON in verdicts:
+            account.filtered_not_json += verdicts.count(Verdict.NOT_JSON)
+            self._tell_not_json(items[verdicts.index(Verdict.NOT_JSON)])
         return matching
 
-    def _tell_not_json(self, record: Record) -> None:
+    def _tell_not_json(self, item: Any) -> None:
         self._stream.log.tell(
             "payload_not_json",
             asyncio.get_running_loop().time(),
             text="a pattern asks for fields of the data, which is not JSON: the record does not match",
             partition=self._shard_id,
-            sequence_number=record.identifier,
+            sequence_number=self._stream.api.sequence_number(item),
         )
 
     def _lane_of(self, item: Any) -> int:

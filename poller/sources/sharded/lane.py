@@ -71,9 +71,9 @@ class StreamLane:
         self._bytes += sum(record.handle for record in records)
         self.bell.ring()
 
-    def passes_over(self, record: Record) -> None:
+    def passes_over(self, position: str) -> None:
         """A record of this lane that does not match the filter criteria."""
-        if self._stored and record.identifier == self._stored[-1].first:
+        if self._stored and position == self._stored[-1].first:
             self._front_passed_over = True
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from poller.policy.filtering import compile_filters
+from tests.policy.filtering import engine
 
 EXISTS, ABSENT = [{"exists": True}], [{"exists": False}]
 BOTH = {"d": {"a": EXISTS, "b": EXISTS}}
@@ -100,3 +101,22 @@ def test_what_is_remembered_of_small_objects_is_bounded(monkeypatch):
         assert criteria.match({}, json.dumps({f"f{number}": {"b": 1}}))
         assert criteria.match({}, json.dumps({f"f{number}.b": 1}))
         assert not criteria.match({}, json.dumps({f"f{number}.c": 1, "x": 1}))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"a": 1, "a.b": 1, "a.c": 2, "x.y": 5},
+        {"a": [1], "a.b": 1, "a.c": 2},
+        {"a": {"b": 3}, "a.b": 1, "a.c": 2, "a.b.d": 7},
+        {"a.b": 1, "a.c": 2, "a": {"b": 1}, "z.z.z": 1},
+        {"a.b.d": 1, "a.b": {"d": 2}, "a.c": [2, 3]},
+        [{"a.b": 1, "a.c": 2}, {"a.b": 1, "a.c": 2}],
+    ],
+)
+@pytest.mark.parametrize(
+    "pattern", [{"a": {"b": [1], "c": [2]}}, {"a.b": [1], "a": {"c": [2]}}, {"a": {"b": {"d": [1]}}}, {"a": {"c": [2]}}]
+)
+def test_keys_with_dots_beside_values_in_their_way_are_as_defined(pattern, event):
+    criteria = compile_filters([{"body": pattern}], "sqs")
+    assert bool(criteria.match({}, json.dumps(event))) is engine.matches({"body": pattern}, {"body": event})

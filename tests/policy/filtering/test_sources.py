@@ -135,7 +135,7 @@ def test_a_payload_nobody_looks_at_is_neither_needed_nor_parsed():
     assert compile_filters([PLAIN], "sqs", loads=explode).match({}, "abc") is MATCH
 
 
-def test_the_fast_parser_is_asked_unless_numbers_are_compared():
+def test_the_fast_parser_is_asked_unless_it_may_round_numbers_that_are_compared():
     asked = []
 
     def parser(text):
@@ -147,7 +147,14 @@ def test_the_fast_parser_is_asked_unless_numbers_are_compared():
     numeric = compile_filters([{"body": {"a": {"k": [{"numeric": [">", 0]}]}}}], "sqs", loads=parser)
     assert numeric.match({}, '{"a":{"k":0.12345678901234567890123}}') is NO_MATCH
     assert numeric.match({}, '{"a":{"k":0.1}}') is MATCH
-    assert len(asked) == 1
+    assert len(asked) == 2
+    for number in ("1e400", "-1.5E3", "2E+0", "1234567890123456789", "0.12345678901234567", "-12345678.123456789"):
+        for text in (f'{{"a":{{"k":{number}}}}}', f'{{"a":{{"k": {number}}}}}', f'{{"a":[{{"k":[1,{number}]}}]}}'):
+            numeric.match({}, text)
+    assert len(asked) == 2
+    for number in ("0.12345678901234", "-123456789012.25", "1234567890123456", "1700000000000"):
+        assert numeric.match({}, f'{{"a":{{"k":{number}}}}}') is (NO_MATCH if number[0] == "-" else MATCH)
+    assert len(asked) == 6
 
 
 def test_large_numbers_of_a_view_are_compared_as_the_engine_does():
