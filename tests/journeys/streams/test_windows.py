@@ -46,7 +46,8 @@ class WindowJourney(Journey):
     async def run(self) -> None:
         await super().run()
         life = StreamLife(self.world, self.mapping)
-        await asyncio.sleep(1800)
+        await asyncio.sleep(60)
+        await self.world.until(lambda: _open_windows(self.world) == [], within=1800)
         await life.end()
         assert life.status.account.unaccounted(0) == 0
         assert _open_windows(self.world) == []
