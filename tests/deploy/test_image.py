@@ -65,23 +65,23 @@ def image(debian, certificates, tmp_path_factory) -> Iterator[Image]:
     folder = tmp_path_factory.mktemp("images")
     buildah = [tool, "--root", str(folder / "store"), "--runroot", str(folder / "run"), "--storage-driver", "vfs"]
     build = [*buildah, "bud", "-q", "--isolation", "chroot", "--pull-never", "--format", "docker"]
-    context = folder / "base"
-    context.mkdir()
-    os.link(debian, context / "debian.tar")
-    (context / "Dockerfile").write_text("FROM scratch\nADD debian.tar /\n")
-    for command in (
-        [*build, "-t", "base", context],
-        [
-            *(*build, "-t", "poller", "-f", ROOT / "deploy/container/Dockerfile", "--build-arg", "BASE=localhost/base"),
-            *("-v", f"{certificates}:{certificates}:ro", ROOT),
-        ],
-    ):
-        built = run(*command, timeout=15 * MINUTES)
-        assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
-    made = Image(buildah, "poller")
-    yield made
-    made.ask("umount", "--all")
-    shutil.rmtree(folder)
+    base, recipe = folder / "base", ROOT / "deploy/container/Dockerfile"
+    base.mkdir()
+    trust = f"{certificates}:{certificates}:ro"
+    try:
+        os.link(debian, base / "debian.tar")
+        (base / "Dockerfile").write_text("FROM scratch\nADD debian.tar /\n")
+        for command in (
+            [*build, "-t", "base", base],
+            [*build, "-t", "poller", "-f", recipe, "--build-arg", "BASE=localhost/base", "-v", trust, ROOT],
+        ):
+            built = run(*command, timeout=15 * MINUTES)
+            assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+        made = Image(buildah, "poller")
+        yield made
+        made.ask("umount", "--all")
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -91,8 +91,6 @@ def container(image, tmp_path):
     for name in ("configuration", "state"):
         (tmp_path / name).mkdir()
     os.chown(tmp_path / "state", USER, USER)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     (tmp_path / "configuration/poller.yaml").write_text(f"api: {{listen: 127.0.0.1:{port}}}\n")
     entry, *arguments = image.configuration["Entrypoint"] + image.configuration["Cmd"]
     inside = [

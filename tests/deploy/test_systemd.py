@@ -57,7 +57,7 @@ def test_they_expose_the_machine_no_more_than_promised(analyze, units, unit):
 def test_they_fit_the_daemon(unit):
     found = settings(unit)
     assert found["Type"] == ["notify"]
-    assert found["ExecReload"] == ["kill -HUP $MAINPID"]
+    assert found["ExecReload"] == ["sh -c 'kill -HUP $MAINPID'"]
     assert found["RestartPreventExitStatus"] == [str(BAD_INPUT)]
     assert int(found["TimeoutStopSec"][0]) > Settings().shutdown_grace_seconds + HARD_STOP_SECONDS
     # Node translates JavaScript into memory it has written
