@@ -2,8 +2,8 @@
 
 It exists because it is on the data path: the two requests of an invocation cost 94 us of CPU here, and 205 with
 aiohttp's own low-level server. It serves programs we know, mostly on the machine itself. It decides how bytes are
-framed; it knows nothing of paths. A client may wait for its answer without end, and nothing here has a timeout: who
-answers decides how long that takes.
+framed; it knows nothing of paths. A client may wait for its answer without end: who answers decides how long that
+takes. But once it has begun to say something, it has to come to the end of it.
 """
 
 import asyncio
@@ -38,6 +38,8 @@ MAX_HEAD_BYTES = RequestParser.longest_line
 """Of everything that is not body."""
 MAX_FRAMING_PER_BYTE = 8
 """A chunk of one byte is framed by five."""
+MAX_CONNECTIONS = 1024
+"""At one time, so that a client which leaks them takes what is its own, and not all that this process may open."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
@@ -93,6 +95,7 @@ class ServerConnection(asyncio.Protocol):
         self._body = bytearray()
         self._request: Request | None = None
         self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._reset()
         self.on_header = self._sink.__setitem__
         self._parser: _Parser | None = parser(self)
@@ -101,6 +104,12 @@ class ServerConnection(asyncio.Protocol):
         self._target = b""
         self._started = self._oversized = self._wrong = False
         self._received = self._size = 0
+        self._cancel_timer()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # asyncio calls these
 
@@ -118,9 +127,13 @@ class ServerConnection(asyncio.Protocol):
             return
         if self._wrong or self._received - self._size > MAX_HEAD_BYTES + self._size * MAX_FRAMING_PER_BYTE:
             self._refuse()
+        elif self._received and self._timer is None:
+            # most requests come in one piece and need none
+            self._timer = asyncio.get_running_loop().call_later(self._server.patience, self.abort)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._transport = None
+        self._cancel_timer()
         self._server.closed(self)
         request, self._request = self._request, None
         if request is not None:
@@ -211,10 +224,15 @@ class ServerConnection(asyncio.Protocol):
 class HttpServer:
     """Listens on one address."""
 
-    def __init__(self, handler: Handler, max_body: int, parser: NewRequestParser = new_request_parser) -> None:
-        """`max_body`: most bytes of a request's body that are kept."""
+    def __init__(
+        self, handler: Handler, max_body: int, patience: float, parser: NewRequestParser = new_request_parser
+    ) -> None:
+        """`max_body`: most bytes of a request's body that are kept. `patience`: most seconds from a request's first
+        byte to its last.
+        """
         self.handler = handler
         self.max_body = max_body
+        self.patience = patience
         self._parser = parser
         self._connections: set[ServerConnection] = set()
         self._server: asyncio.Server | None = None
@@ -229,6 +247,8 @@ class HttpServer:
 
     def opened(self, connection: ServerConnection) -> None:
         self._connections.add(connection)
+        if len(self._connections) > MAX_CONNECTIONS:
+            connection.abort()
 
     def closed(self, connection: ServerConnection) -> None:
         self._connections.discard(connection)

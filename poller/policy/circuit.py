@@ -43,6 +43,11 @@ class Circuit:
         """Whether an invocation may begin."""
         return self.opened_at is None or (not self._probing and now >= self.probe_at)
 
+    @property
+    def calm(self) -> bool:
+        """Whether it is closed, and the last that was heard is no refusal."""
+        return self.opened_at is None and not self._refusals
+
     def opens_in(self, now: float) -> float:
         """Seconds after which it is worth asking again; closing comes as a surprise."""
         return LONGEST if self._probing else max(0.0, self.probe_at - now)

@@ -78,7 +78,7 @@ class Admission:
     def _closed(self, now: float) -> ReasonCode | None:
         if self.stop.soft:
             return ReasonCode.STOPPING
-        if not self.breaker.may_receive(now):
+        if self.breaker.is_open and not self.breaker.may_receive(now):
             return ReasonCode.CIRCUIT_OPEN
         if self._waiting_for_slot:
             return ReasonCode.WAITING_FOR_SLOT

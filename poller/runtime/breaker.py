@@ -17,16 +17,15 @@ class Breaker:
 
     def __init__(self, chance: Chance) -> None:
         self.circuit = Circuit()
+        self.is_open = False
+        """Whether nothing but a probe goes through. A plain value, because every invocation and receive looks at it."""
+        self._calm = True
+        """Whether a success would change nothing."""
         self._chance = chance
         self._held = 0
         self._listeners: dict[object, Callable[[], None]] = {}
         self._waiting: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing but a probe goes through."""
-        return self.circuit.opened_at is not None
 
     @property
     def text(self) -> str:
@@ -51,13 +50,15 @@ class Breaker:
 
     def begin(self) -> int:
         """An invocation begins; what is returned belongs to its `end`."""
-        probe = self.circuit.begin()
-        if probe:
-            self._set_timer(THROUGH_AFTER, self._through)
-        return probe
+        if not self.is_open:
+            return 0
+        self._set_timer(THROUGH_AFTER, self._through)
+        return self.circuit.begin()
 
     def end(self, outcome: Outcome | None, now: float, probe: int) -> bool:
         """An invocation ended, by cancellation where there is no outcome. Says whether the circuit opened or closed."""
+        if self._calm and not isinstance(outcome, NotInvoked):
+            return False
         was_open = self.is_open
         if outcome is None:
             changed = self.circuit.abandoned(now, probe)
@@ -65,6 +66,7 @@ class Breaker:
             changed = self.circuit.refused(outcome, now, self._chance, probe)
         else:
             changed = self.circuit.reached()
+        self._calm = self.circuit.calm
         if changed:
             self._tell(now)
         return was_open != self.is_open
@@ -72,9 +74,11 @@ class Breaker:
     def _through(self) -> None:
         """The probe runs for so long that it must have got through."""
         self.circuit.reached()
+        self._calm = True
         self._tell(asyncio.get_running_loop().time())
 
     def _tell(self, now: float) -> None:
+        self.is_open = self.circuit.opened_at is not None
         if self.is_open:
             self._set_timer(self.circuit.opens_in(now), self._notify)
         else:

@@ -43,7 +43,7 @@ async def invoke(
 ) -> Invoked | None:
     """One invocation within the function's concurrency and pace; None when a soft stop came first."""
     function, slots, breaker = context.function, context.slots, context.admission.breaker
-    if (refusal := breaker.refusal(time())) is not None:
+    if breaker.is_open and (refusal := breaker.refusal(time())) is not None:
         return Invoked(refusal, records)
     if not records:
         status.enter(ReasonCode.SETTLING, time())
@@ -62,7 +62,7 @@ async def invoke(
         finally:
             context.admission.waits_for_slot(waits=False)
     begun = time()
-    if (refusal := breaker.refusal(begun)) is not None:
+    if breaker.is_open and (refusal := breaker.refusal(begun)) is not None:
         # it opened while this one waited
         slots.give_back()
         return Invoked(refusal, records)

@@ -27,7 +27,8 @@ class Memory:
         self.held -= size
         if self._within is not None:
             self._within.let_go(size)
-        self._call_waiting()
+        if self._waiting:
+            self._call_waiting()
 
     def resize(self, limit: int) -> None:
         """Another bound from now on."""
@@ -35,7 +36,7 @@ class Memory:
         self._call_waiting()
 
     def _call_waiting(self) -> None:
-        if self._waiting and self.held < self.limit:
+        if self.held < self.limit:
             waiting, self._waiting = self._waiting, {}
             for call in waiting:
                 call()

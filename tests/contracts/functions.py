@@ -8,9 +8,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Protocol
+from dataclasses import dataclass
 
 from botocore.credentials import ReadOnlyCredentials
 
@@ -22,70 +20,12 @@ from poller.functions.step_functions import StepFunctionsFunction
 from poller.ports import Function
 from tests.aws.conversation import NewTransport, lean, reference
 from tests.aws.test_signature_on_arrival import _Session
+from tests.contracts.counterparts import HUGE, Counterpart, Does, Kind
+from tests.contracts.runtimes import Started, Waited
 from tests.http.forwarding import Forward
 from tests.http.scripted import Peer, serving
 
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:m"
-HUGE = 7_000_000
-"""Bytes: more than any type of function may answer with."""
-
-
-class Does(Enum):
-    """What the counterpart does with an invocation."""
-
-    ECHO = auto()
-    """Answers with the event itself."""
-    NOT_JSON = auto()
-    """Answers with `not JSON`."""
-    FAIL = auto()
-    """Reports an error of the function's own."""
-    THROTTLE = auto()
-    """Refuses before the function runs, asking for 7 seconds."""
-    REFUSE_SIZE = auto()
-    WAIT = auto()
-    """Echoes once `Counterpart.gate` is set."""
-    HANG = auto()
-    HUGE = auto()
-    CUT_AT_ONCE = auto()
-    """Has the event and is gone."""
-    CUT_IN_HEAD = auto()
-    CUT_IN_BODY = auto()
-    RESET = auto()
-
-
-CUTS = (Does.CUT_AT_ONCE, Does.CUT_IN_HEAD, Does.CUT_IN_BODY, Does.RESET)
-
-
-@dataclass
-class Counterpart:
-    """Told what to do, and asked what it saw."""
-
-    behaviours: list[Does]
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    began: asyncio.Event = field(default_factory=asyncio.Event)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    """Somebody who was hanging has been left."""
-    events: list[bytes] = field(default_factory=list)
-    traces: list[str | None] = field(default_factory=list)
-
-    def next(self, event: bytes, trace: str | None) -> Does:
-        self.events.append(event)
-        self.traces.append(trace)
-        self.began.set()
-        return self.behaviours.pop(0) if len(self.behaviours) > 1 else self.behaviours[0]
-
-
-class Kind(Protocol):
-    name: str
-    can: frozenset[Does]
-    slow: bool
-    """Whether a thousand invocations take longer than the everyday suite allows."""
-
-    def open(
-        self, *behaviours: Does, timeout: float = 20.0
-    ) -> contextlib.AbstractAsyncContextManager[tuple[Function, Counterpart]]:
-        """A function whose invocations end within `timeout` seconds."""
-        ...
 
 
 Build = Callable[[str, float], Function]
@@ -236,4 +176,6 @@ KINDS: tuple[Kind, ...] = (
     OverHttp("http through a proxy", _proxied, proxied=True, slow=True),
     OverHttp("step_functions", _step_functions(lean), can=NO_SIZE),
     OverHttp("step_functions by the SDK", _step_functions(reference), can=NO_SIZE, slow=True),
+    Started(),
+    Waited(),
 )

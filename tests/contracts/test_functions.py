@@ -7,7 +7,8 @@ import resource
 import pytest
 
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from tests.contracts.functions import CUTS, KINDS, Does
+from tests.contracts.counterparts import CUTS, Does
+from tests.contracts.functions import KINDS
 
 pytestmark = [pytest.mark.real_time, pytest.mark.usefixtures("sdk_does_not_sleep")]
 EVENT = '{"Records": [{"messageId": "1", "body": "é \\u0000 \\"x\\""}]}'.encode()

@@ -1,4 +1,6 @@
-"""As process 1 of a container: the kernel drops signals that process 1 does not handle, so each has to be handled."""
+"""As process 1 of a container: the kernel drops signals that process 1 does not handle, so each has to be handled; and
+it inherits every process whose parent has ended.
+"""
 
 import os
 import shutil
@@ -72,3 +74,41 @@ def test_it_is_told_to_stop_while_it_still_reads_its_configuration(tmp_path):
             os.kill(process_one_of(daemon.process.pid), signal.SIGTERM)
             assert daemon.wait() == 0
         assert daemon.lines == []
+
+
+HEIRESS = """
+import asyncio, os, sys
+from poller import fast
+from tests.functions.runtime.workers import PATIENCE, Log, function, invoked
+
+async def main():
+    assert os.getpid() == 1
+    async with function(Log()) as running, asyncio.timeout(PATIENCE):
+        orphan = await invoked(running, "orphan", seconds=0)
+        try:
+            while True:
+                await invoked(running, "echo")
+                os.kill(orphan, 0)
+        except ProcessLookupError:
+            print("buried while its worker goes on", flush=True)
+        await invoked(running, "orphan", seconds=600)
+    try:
+        print(os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+    except ChildProcessError:
+        print("no children are left")
+
+{"asyncio": asyncio.run, "uvloop": fast.run}[sys.argv[1]](main())
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_no_zombies_gather_of_what_workers_leave_behind(loop):
+    told = subprocess.run(
+        [*unshare(), sys.executable, "-c", HEIRESS, loop],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.stdout.splitlines() == ["buried while its worker goes on", "no children are left"], told.stderr

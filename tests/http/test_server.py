@@ -6,11 +6,13 @@ import contextlib
 import httptools
 import pytest
 
+from poller.http import server as module
 from poller.http.parser import RequestParser
 from poller.http.server import HttpServer
 
 pytestmark = pytest.mark.real_time
 PARSERS = {"httptools": httptools.HttpRequestParser, "own": RequestParser}
+PATIENCE = 60.0
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
@@ -33,8 +35,8 @@ class Seen:
 
 
 @contextlib.asynccontextmanager
-async def talking(seen, parser, max_body=100):
-    server = HttpServer(seen, max_body, parser)
+async def talking(seen, parser, max_body=100, patience=PATIENCE):
+    server = HttpServer(seen, max_body, patience, parser)
     await server.listen("127.0.0.1", 0)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
@@ -157,3 +159,42 @@ async def test_a_request_cut_within_its_body_is_told_as_incomplete(parser):
 async def test_one_cut_within_its_head_is_nothing(parser):
     requests, _ = await exchange(parser, b"POST /x HTTP/1.1\r\nContent-Le")
     assert requests == []
+
+
+async def test_a_request_has_to_come_to_its_end_in_time(parser):
+    seen = Seen()
+    async with talking(seen, parser, patience=0.05) as (reader, writer):
+        writer.write(b"POST /x HTTP/1.1\r\nContent-Length: 10\r\n\r\n12345")
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+    assert [request.complete for request in seen.requests] == [False]
+
+
+async def test_who_waits_for_an_answer_or_says_nothing_is_waited_for(parser):
+    seen = Seen(answers=False)
+    async with talking(seen, parser, patience=0.05) as (reader, writer):
+        for piece in (b"GET / HTTP/1.1\r\n", b"Host: x\r\n\r\n"):
+            writer.write(piece)
+            await asyncio.sleep(0)
+        await seen.arrived.wait()
+        await asyncio.sleep(0.1)
+        seen.requests[0].answer(200, b"ok")
+        assert await reader.readexactly(len(OK)) == OK
+        await asyncio.sleep(0.1)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        while len(seen.requests) < 2:
+            seen.arrived.clear()
+            await seen.arrived.wait()
+
+
+async def test_of_connections_without_end_only_so_many_are_held(monkeypatch):
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 2)
+    async with talking(Seen(), RequestParser) as (_, writer):
+        port = writer.get_extra_info("peername")[1]
+        others = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        with contextlib.suppress(ConnectionResetError):
+            assert await others[1][0].read() == b""
+        others[0][1].write(b"GET / HTTP/1.1\r\n\r\n")
+        assert await others[0][0].readexactly(len(OK)) == OK
+        for _, other in others:
+            other.close()

@@ -40,8 +40,8 @@ async def test_killed_across_reshards_a_consumer_loses_nothing(tmp_path):
             put(stream, 100, 300)
             await watched.until(lambda: not ledger.lost(), daemon)
     assert not ledger.disordered
-    assert not [request for request in watched.of("GetRecords") if request]
-    assert len(ledger.repeated()) <= 2 * 10
+    assert not watched.of("GetRecords")
+    assert len(ledger.repeated()) <= 2 * 3 * 10, "killed once, with two lanes of a few shards in the middle of a batch"
 
 
 class Seen:

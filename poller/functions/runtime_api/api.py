@@ -49,9 +49,10 @@ class Desk(Protocol):
 class RuntimeApi:
     """Serves one address for one desk."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, timeout: float) -> None:
+        """`timeout`: seconds of an invocation. What a runtime takes longer to say is of no use to anybody."""
         self._desk = desk
-        self.server = HttpServer(self._received, RESPONSE_LIMIT)
+        self.server = HttpServer(self._received, RESPONSE_LIMIT, timeout)
 
     def _received(self, request: Request) -> None:
         path = request.target.partition("?")[0]

@@ -24,6 +24,9 @@ from poller.policy.response import NotInvoked, Outcome
 START = Backoff(first=1.0, cap=60.0)
 """Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
 invocation spends an attempt of its batch, whose own back-off bounds those."""
+STARTS_AT_ONCE = 8
+"""Most workers that start at one time. An interpreter's start is some tenths of a second of CPU: a hundred at once on
+two cores would all miss the time for their init."""
 RETURN_SECONDS = 0.2
 """A worker that has answered asks again within a moment, and is worth waiting for: a new one takes longer to start."""
 KILL_SECONDS = TERMINATE_SECONDS + 1.0
@@ -46,6 +49,8 @@ class RuntimeFunction:
         self._loop = asyncio.get_running_loop()
         self._workers: set[Worker] = set()
         self._starting: set[Worker] = set()
+        self._owed = 0
+        """Workers that are to be kept, and whose start has to wait for that of others."""
         self._idle: deque[Worker] = deque()
         """Who asked last stands last, and gets the next invocation: the others may then be stopped."""
         self._waiting: deque[asyncio.Future[Worker | NotInvoked]] = deque()
@@ -62,8 +67,8 @@ class RuntimeFunction:
 
     def start(self) -> None:
         """Begin to start the workers that are always kept, so that one that cannot start shows at once."""
-        while len(self._workers) < self._settings.minimum_workers:
-            self._start_one()
+        self._owed = self._settings.minimum_workers - len(self._workers)
+        self._start_owed()
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
@@ -125,7 +130,7 @@ class RuntimeFunction:
             return self._no_start(now)
         turn: asyncio.Future[Worker | NotInvoked] = self._loop.create_future()
         self._waiting.append(turn)
-        self._start_more(sum(worker.returning for worker in self._workers))
+        self._start_more(self._returning())
         try:
             await asyncio.wait({turn}, timeout=RETURN_SECONDS)
             if not turn.done():
@@ -162,9 +167,23 @@ class RuntimeFunction:
             return
         wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting) - expected
         for _ in range(min(wanted, 1) if self._failures else wanted):
-            if len(self._workers) >= self._settings.concurrency:
+            if len(self._workers) >= self._settings.concurrency or len(self._starting) >= STARTS_AT_ONCE:
                 return
             self._start_one()
+
+    def _start_owed(self) -> None:
+        while self._owed > 0 and len(self._starting) < STARTS_AT_ONCE:
+            self._owed -= 1
+            self._start_one()
+
+    def _start_next(self) -> None:
+        """A start is through: others may have had to wait for it."""
+        if not self._closed:
+            self._start_owed()
+            self._start_more(self._returning())
+
+    def _returning(self) -> int:
+        return sum(worker.returning for worker in self._workers)
 
     def _start_one(self) -> None:
         self._environment = self._read_environment()
@@ -181,6 +200,7 @@ class RuntimeFunction:
             self._workers.discard(worker)
             if self._closed:
                 return
+            self._owed = 0
             self._start_failed(str(error))
 
     def _start_failed(self, why: str) -> None:
@@ -207,6 +227,7 @@ class RuntimeFunction:
         if worker in self._starting:
             self._starting.discard(worker)
             self._failures, self._trouble = 0, ""
+            self._loop.call_soon(self._start_next)
         if worker in self._outdated:
             self._retire(worker)
             self._start_more()

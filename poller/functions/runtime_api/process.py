@@ -31,6 +31,11 @@ configured.
 """
 
 
+LEFT_SECONDS = 2.0
+"""For what a worker left behind to end, once it is killed, where it is ours to bury."""
+LOOK_AGAIN_SECONDS = 0.01
+
+
 class StartFailed(PollerError):
     """A worker did not get as far as asking for its first invocation. Says why in Lambda's words."""
 
@@ -97,8 +102,28 @@ class Process:
         """Its exit code, negative for a signal. What it started and left behind is ended with it."""
         code = await self._process.wait()
         self.signal(signal.SIGKILL)
+        until = time.monotonic() + LEFT_SECONDS
+        while self.bury() and time.monotonic() < until:  # noqa: ASYNC110 - the loop keeps SIGCHLD to itself
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
         self._guard.remove(self.pid)
         return code
+
+    def bury(self) -> bool:
+        """As process 1 of a container, which inherits whatever outlives its parent: wait for those of the group that
+        have ended, so that no zombies gather. Returns whether others are to follow.
+
+        Never for the worker itself: its exit code is asked for elsewhere.
+        """
+        if os.getpid() != 1:
+            return False
+        flags = os.WEXITED | os.WNOHANG
+        with suppress(ChildProcessError):
+            while ended := os.waitid(os.P_PGID, self.pid, flags | os.WNOWAIT):
+                if ended.si_pid == self.pid:
+                    return False
+                os.waitid(os.P_PID, ended.si_pid, flags)
+            return True
+        return False
 
     def signal(self, number: signal.Signals) -> None:
         """Send to the whole group."""

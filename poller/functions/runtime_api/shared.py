@@ -33,7 +33,7 @@ class SharedRuntimeFunction:
         self._settings = settings
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._api = RuntimeApi(self)
+        self._api = RuntimeApi(self, settings.timeout)
         self._runtimes: deque[Request] = deque()
         """Who asked first is served first."""
         self._waiting: deque[asyncio.Future[Request]] = deque()

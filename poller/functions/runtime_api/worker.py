@@ -54,7 +54,7 @@ class Worker:
         self._owner = owner
         self._guard = guard
         self._log = log
-        self._api = RuntimeApi(self)
+        self._api = RuntimeApi(self, settings.timeout)
         self._logs: LogPipe | None = None
         self._process: Process | None = None
         self._request: Request | None = None
@@ -75,7 +75,7 @@ class Worker:
     @property
     def asks(self) -> bool:
         """Whether it can be given an invocation."""
-        return self._request is not None and not self._request.gone
+        return self._request is not None and not self.ending and not self._request.gone
 
     @property
     def returning(self) -> bool:
@@ -106,7 +106,7 @@ class Worker:
             await self._launch_process()
         finally:
             self._launched.set()
-        if self.ending:
+        if self.ending and not self._ready.done():
             raise StartFailed("it was stopped while it started")
 
     async def _launch_process(self) -> None:
@@ -178,6 +178,8 @@ class Worker:
         assert self._logs is not None
         self._logs.drain()
         self._logged_for = None
+        if self._process is not None:
+            self._process.bury()
         self._cancel_timer()
         self._request = request
         request.on_lost = self._lost
@@ -193,6 +195,9 @@ class Worker:
 
     def settle(self, invocation: Invocation, outcome: Outcome) -> None:
         """See `Desk.settle`. The time limit stays: it is for the runtime's asking again, too."""
+        if self._verdict is not None and isinstance(outcome, Failed):
+            # it is being killed, and has failed for that once it is dead
+            return
         self._invocation = None
         if isinstance(outcome, Failed) and self._logs is not None:
             self._logs.drain()
@@ -204,6 +209,8 @@ class Worker:
         if self._ready.done():
             return False
         self._fail_start(f"{error_type}: {message}")
+        # and is given nothing, should it ask all the same
+        self.ending = True
         return True
 
     # how it ends

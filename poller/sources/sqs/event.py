@@ -45,7 +45,8 @@ def bound_of_some(records: Sequence[Record], name: QueueName) -> int:
 
 def trace_of(records: Sequence[Record]) -> str | None:
     """What AWSTraceHeader says, if all messages say the same. Costs one look where the first has none."""
-    trace = _trace(records[0])
+    attributes = records[0].item.get("Attributes")
+    trace = None if attributes is None else attributes.get("AWSTraceHeader")
     if trace is None or not _TRACE.fullmatch(trace):
         return None
     return trace if all(_trace(record) == trace for record in records) else None

@@ -79,9 +79,10 @@ class Holding:
         """Handed over to be deleted: no longer in flight, still kept invisible."""
         by_id = self.by_id
         for record in records:
-            # a message that appeared again meanwhile was taken anew, and stays in flight
-            if by_id.get(record.identifier) is record:
-                del by_id[record.identifier]
+            held = by_id.pop(record.identifier, None)
+            if held is not record and held is not None:
+                # it appeared again meanwhile and was taken anew: that one stays in flight
+                by_id[record.identifier] = held
 
     def forget(self, records: Iterable[Record]) -> None:
         """Not ours any more: deleted, or given back."""

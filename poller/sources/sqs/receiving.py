@@ -48,9 +48,9 @@ class Receiving:
         self.lanes = 0
         """How many lanes there are."""
         self.bug: BaseException | None = None
+        """What ended a task of the source that nobody waits for; the lanes raise it."""
         self.quiet = False
         """Whether the last receive found nothing."""
-        """What ended a task of the source that nobody waits for; the lanes raise it."""
         self._loop = asyncio.get_running_loop()
         self._queue = queue
         self._admission = admission

@@ -54,6 +54,14 @@ def hang(event, headers):
     time.sleep(600)
 
 
+def orphan(event, headers):
+    """Starts what outlives its parent."""
+    told = subprocess.run(
+        ["sh", "-c", f"sleep {event['seconds']} >/dev/null & echo $!"], check=True, stdout=subprocess.PIPE
+    )
+    return int(told.stdout)
+
+
 def leave(event, headers):
     log("about to leave")
     if event.get("signal"):
@@ -88,6 +96,7 @@ HANDLERS = {
     "fail": fail,
     "hang": hang,
     "leave": leave,
+    "orphan": orphan,
     "say": say,
 }
 

@@ -1,13 +1,28 @@
-"""A runtime as a client in this process, spoken byte by byte, and the shared function it asks."""
+"""A runtime as a client in this process, spoken byte by byte, and the functions it asks: one that waits for runtimes,
+and one whose workers only pass on what is said here.
+"""
 
 import asyncio
 import contextlib
 import json
+import sys
 
 from poller.functions.runtime_api import SharedRuntimeFunction
-from tests.functions.runtime.workers import Log, settings
+from tests.functions.runtime.workers import Log, function, settings
 
 BASE = "/2018-06-01/runtime"
+PASS_ON = """
+import os, select, socket, sys
+host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].rpartition(":")
+ends = socket.create_connection((host, int(port))), socket.create_connection(("127.0.0.1", int(os.environ["SPEAKER"])))
+other = dict(zip(ends, reversed(ends)))
+while True:
+    for end in select.select(ends, [], [])[0]:
+        if not (data := end.recv(1_000_000)):
+            sys.exit()
+        other[end].sendall(data)
+"""
+"""A worker: ends with either of its connections."""
 
 
 class Answer:
@@ -103,3 +118,21 @@ async def shared(**changed):
         await function.open("127.0.0.1", 0)
         stack.push_async_callback(function.close)
         yield Shared(function, log, stack)
+
+
+@contextlib.asynccontextmanager
+async def started(speak, log=None, **changed):
+    """A function each of whose workers says what `speak` does with the client it is given, and then ends."""
+
+    async def joined(reader, writer):
+        client = Client(reader, writer)
+        # it may be ended at any word
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await speak(client)
+        await client.close()
+
+    speaker = await asyncio.start_server(joined, "127.0.0.1", 0)
+    environment = {"SPEAKER": str(speaker.sockets[0].getsockname()[1])}
+    command = (sys.executable, "-I", "-S", "-c", PASS_ON)
+    async with speaker, function(log or Log(), command=command, environment=environment, **changed) as running:
+        yield running

@@ -39,14 +39,18 @@ async def test_a_worker_finds_lambdas_variables_and_the_configured_ones_and_none
     monkeypatch.setenv("POLLER_API__TOKEN", "the daemon's")
     monkeypatch.setenv("ANYTHING", "the daemon's")
     async with function(
-        Log(), handler="app.handler", code=tmp_path, environment={"TABLE": "orders", "TZ": "Europe/Berlin"}
+        Log(),
+        handler="app.handler",
+        code=tmp_path,
+        memory_size=512,
+        environment={"TABLE": "orders", "TZ": "Europe/Berlin"},
     ) as running:
         found = await invoked(running, "environment")
     assert found["_HANDLER"] == "app.handler"
     assert found["LAMBDA_TASK_ROOT"] == found["cwd"] == str(tmp_path)
     assert found["AWS_LAMBDA_FUNCTION_NAME"] == "f"
     assert found["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
-    assert found["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "128"
+    assert found["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "512"
     assert found["AWS_LAMBDA_LOG_GROUP_NAME"] == "/aws/lambda/f"
     assert "[$LATEST]" in found["AWS_LAMBDA_LOG_STREAM_NAME"]
     assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "eu-west-1"
@@ -173,41 +177,6 @@ async def test_an_answer_too_large_has_failed_and_the_worker_stays():
     assert "answered with 413" in log.lines()
 
 
-@pytest.mark.parametrize(
-    ("changed", "why"),
-    [
-        ({"environment": {"INIT": "exit"}}, "Runtime.ExitError: Runtime exited with error: exit status 3"),
-        ({"environment": {"INIT": "error"}}, "Runtime.ImportModuleError: No module named 'app'"),
-        (
-            {"environment": {"INIT": "hang"}, "init_timeout": 0.3},
-            "Runtime.InitTimeout: it did not ask for an invocation within 0.3 s of its start",
-        ),
-        ({"command": ("/no/such/program",)}, "Runtime.InvalidEntrypoint: /no/such/program: No such file or directory"),
-        ({"code": Path("/no/such/folder")}, "Runtime.InvalidWorkingDir: /no/such/folder is no directory"),
-    ],
-    ids=["exits", "says so", "hangs", "is not there", "is nowhere"],
-)
-async def test_what_cannot_start_was_not_invoked_and_is_tried_again_with_back_off(changed, why):
-    log = Log()
-    async with function(log, **changed) as running:
-        outcomes = await asyncio.gather(*(running.invoke(event("echo")) for _ in range(3)))
-        again = await running.invoke(event("echo"))
-    for outcome in (*outcomes, again):
-        assert isinstance(outcome, NotInvoked)
-        assert (outcome.code, outcome.detail) == ("init_failed", why)
-        assert 0 < outcome.retry_after <= 1
-    # all of them were told by the one attempt there was
-    assert [line["why"] for line in log.of("worker_not_started")] == [why]
-
-
-async def test_workers_that_fail_together_count_as_one_failure():
-    log = Log()
-    async with function(log, concurrency=4, environment={"INIT": "exit"}) as running:
-        outcomes = await asyncio.gather(*(running.invoke(event("echo")) for _ in range(4)))
-    assert {outcome.code for outcome in outcomes} == {"init_failed"}
-    assert [line["failures"] for line in log.of("worker_not_started")] == [1]
-
-
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc to see what a process has open")
 async def test_workers_that_come_and_go_leave_nothing_open():
     async with function(Log()) as running:
@@ -220,14 +189,6 @@ async def test_workers_that_come_and_go_leave_nothing_open():
 
 def open_files():
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-async def test_once_it_can_start_it_does(tmp_path):
-    async with function(Log(), environment={"INIT": "once", "MARK": str(tmp_path / "mark")}) as running:
-        first = await running.invoke(event("echo"))
-        assert isinstance(first, NotInvoked)
-        await asyncio.sleep(first.retry_after)
-        assert await invoked(running, "echo") == {"do": "echo"}
 
 
 async def test_a_cancelled_invocation_ends_its_worker_and_nobody_elses():
@@ -285,13 +246,6 @@ async def test_lines_are_logged_in_order_with_the_invocation_they_belong_to_and_
     assert [line[:8] for line in lines] == ["one", "two", "xxxxxxxx", "ümlaut"]
     assert len(lines[2]) < 8200
     assert log.lines(request_id=second.request_id)[0] == "three"
-
-
-async def test_a_failed_start_leaves_its_last_words_in_the_log():
-    log = Log()
-    async with function(log, environment={"INIT": "exit"}) as running:
-        await running.invoke(event("echo"))
-    assert log.lines(request_id=None) == ["cannot start"]
 
 
 @pytest.mark.parametrize("doing", ["nothing", "starting", "working"])

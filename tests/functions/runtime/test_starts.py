@@ -1,0 +1,89 @@
+"""How workers start: what cannot, what is made of that, and how many at one time."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from poller.functions.runtime_api import pool
+from poller.policy.response import NotInvoked, Succeeded
+from tests.functions.runtime.workers import Log, event, function, invoked
+
+pytestmark = pytest.mark.real_time
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"environment": {"INIT": "exit"}}, "Runtime.ExitError: Runtime exited with error: exit status 3"),
+        ({"environment": {"INIT": "error"}}, "Runtime.ImportModuleError: No module named 'app'"),
+        (
+            {"environment": {"INIT": "hang"}, "init_timeout": 0.3},
+            "Runtime.InitTimeout: it did not ask for an invocation within 0.3 s of its start",
+        ),
+        ({"command": ("/no/such/program",)}, "Runtime.InvalidEntrypoint: /no/such/program: No such file or directory"),
+        ({"code": Path("/no/such/folder")}, "Runtime.InvalidWorkingDir: /no/such/folder is no directory"),
+    ],
+    ids=["exits", "says so", "hangs", "is not there", "is nowhere"],
+)
+async def test_what_cannot_start_was_not_invoked_and_is_tried_again_with_back_off(changed, why):
+    log = Log()
+    async with function(log, **changed) as running:
+        outcomes = await asyncio.gather(*(running.invoke(event("echo")) for _ in range(3)))
+        again = await running.invoke(event("echo"))
+    for outcome in (*outcomes, again):
+        assert isinstance(outcome, NotInvoked)
+        assert (outcome.code, outcome.detail) == ("init_failed", why)
+        assert 0 < outcome.retry_after <= 1
+    # all of them were told by the one attempt there was
+    assert [line["why"] for line in log.of("worker_not_started")] == [why]
+
+
+async def test_workers_that_fail_together_count_as_one_failure():
+    log = Log()
+    async with function(log, concurrency=4, environment={"INIT": "exit"}) as running:
+        outcomes = await asyncio.gather(*(running.invoke(event("echo")) for _ in range(4)))
+    assert {outcome.code for outcome in outcomes} == {"init_failed"}
+    assert [line["failures"] for line in log.of("worker_not_started")] == [1]
+
+
+async def test_once_it_can_start_it_does(tmp_path):
+    async with function(Log(), environment={"INIT": "once", "MARK": str(tmp_path / "mark")}) as running:
+        first = await running.invoke(event("echo"))
+        assert isinstance(first, NotInvoked)
+        await asyncio.sleep(first.retry_after)
+        assert await invoked(running, "echo") == {"do": "echo"}
+
+
+async def test_a_failed_start_leaves_its_last_words_in_the_log():
+    log = Log()
+    async with function(log, environment={"INIT": "exit"}) as running:
+        await running.invoke(event("echo"))
+    assert log.lines(request_id=None) == ["cannot start"]
+
+
+async def test_of_many_workers_only_some_start_at_one_time(monkeypatch, tmp_path):
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 2)
+    most = 0
+
+    class Watching(Log):
+        def debug(self, name, **fields):
+            nonlocal most
+            most = max(most, len(running._starting))
+            super().debug(name, **fields)
+
+    async with function(Watching(), concurrency=6, minimum_workers=3) as running:
+        running.start()
+        pids = await asyncio.gather(*(invoked(running, "meet", folder=str(tmp_path), expected=6) for _ in range(6)))
+        assert await invoked(running, "pid") in pids
+    assert len(set(pids)) == 6
+    assert 0 < most <= 2
+
+
+async def test_all_that_are_kept_start_though_nobody_waits_for_them(monkeypatch):
+    monkeypatch.setattr(pool, "STARTS_AT_ONCE", 1)
+    log = Log()
+    async with function(log, concurrency=3, minimum_workers=3) as running:
+        running.start()
+        await log.until(lambda: len(log.of("worker_started")) == 3)
+        assert isinstance(await running.invoke(event("echo")), Succeeded)
