@@ -29,7 +29,12 @@ settings.load_profile("poller")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=20, help="random journeys of each kind (default 20)")
+    parser.addoption(
+        "--seeds",
+        type=int,
+        default=20,
+        help="random journeys of each kind (default 20), half as many of the special ones",
+    )
     parser.addoption("--minutes", type=float, default=10.0, help="length of the slow test of faults (default 10)")
 
 

@@ -59,9 +59,9 @@ def _open_windows(world: StreamWorld) -> list[Any]:
     return [lane.window.open for shard in shards for lane in shard.lanes if lane.window.open is not None]
 
 
-def test_a_journey_in_windows(seed):
+def test_a_journey_in_windows(special_seed):
     async def journey():
-        await WindowJourney(seed, table=seed % 2 == 1).run()
+        await WindowJourney(special_seed, table=special_seed % 2 == 1).run()
 
     run(journey(), loop_factory=WatchedLoop)
 
