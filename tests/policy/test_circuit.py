@@ -35,6 +35,16 @@ def test_it_opens_only_after_refusals_in_a_row():
     assert circuit.opened_at is None
 
 
+def test_it_is_calm_while_it_is_closed_and_nothing_was_refused_since_the_last_success():
+    circuit = Circuit()
+    assert circuit.calm
+    circuit.refused(REFUSAL, 0.0, always(0), circuit.begin())
+    assert not circuit.calm
+    circuit.reached()
+    assert circuit.calm
+    assert not opened().calm
+
+
 def test_while_open_one_probe_at_a_time_is_admitted_when_it_is_due():
     circuit = opened()
     assert (circuit.admits(0.9), circuit.opens_in(0.4)) == (False, pytest.approx(0.6))
