@@ -183,6 +183,28 @@ async def test_a_mapping_that_is_cut_in_its_probe_leaves_the_next_one_to_the_oth
     world.check()
 
 
+@journey
+async def test_an_invocation_that_runs_since_before_the_outage_keeps_nobody_from_probing():
+    world = World(visibility=30)
+    life = Life(world, world.mapping(batch_size=1, maximum_hold_seconds=20, function_timeout=900))
+    world.function.delay = 800.0
+    fill_queue(world, 1)
+    await asyncio.sleep(5)
+    world.function.delay = 0.0
+    world.aws.faults.always("Invoke", NOT_SENT)
+    fill_queue(world, 20)
+    await asyncio.sleep(120)
+    before = refusals(life)
+    await asyncio.sleep(300)
+    assert 4 <= refusals(life) - before <= PROBES_AN_HOUR / 6
+    world.aws.faults.clear()
+    await asyncio.sleep(120)
+    assert (life.status.account.delivered, life.status.in_flight()) == (20, 1)
+    await world.until_empty(within=400)
+    await life.end()
+    world.check()
+
+
 def steps_of(life):
     return {lane.code.value for lane in life.status.partitions[0].lanes}
 
