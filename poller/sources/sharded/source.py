@@ -139,8 +139,9 @@ class ShardedSource:
             return False
         log, now = stream.log, asyncio.get_running_loop().time()
         log.tell("stream_recreated", now, text=f"{stream.arn} was made anew; it is read from {choice.upper()}")
-        stream.progress = await self._begin(facts, choice == "latest")
+        # first: what they store from now on would be taken for positions in the new stream
         self._abandon_all()
+        stream.progress = await self._begin(facts, choice == "latest")
         return True
 
     def _refuse(self, code: ReasonCode, text: str) -> None:

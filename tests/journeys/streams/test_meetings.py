@@ -86,3 +86,29 @@ async def test_a_stop_while_lanes_are_drained_for_another_factor_gives_back_what
     await world.until_done(within=600)
     await life.end()
     world.check()
+
+
+async def test_what_is_settled_while_a_recreated_stream_is_begun_is_no_position_in_the_new_one():
+    """Both have a shard of the same name; the first is still busy when the other is found."""
+    world = StreamWorld()
+    world.function.delay = 2.0
+    begin = world.store.begin
+
+    async def begin_slowly(uuid, progress):
+        await begin(uuid, progress)
+        await asyncio.sleep(5)
+
+    life = StreamLife(world, world.mapping(on_stream_recreated="trim_horizon", batch_size=1))
+    for number in range(100):
+        world.put("k", number)
+    await asyncio.sleep(30)
+    world.store.begin = begin_slowly
+    world.stream = world.aws.stream("s")
+    first = world.put("k", 1)
+    world.store._checked.clear()
+    await world.until(lambda: life.log.named("stream_recreated"))
+    await asyncio.sleep(1)
+    stored = (await world.store.load("u")).shards.get("shardId-000000000000")
+    assert stored is None or stored.position in {None, first}
+    await world.until(lambda: first not in world.lost(), within=60)
+    await life.end()
