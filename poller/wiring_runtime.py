@@ -47,7 +47,7 @@ def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSour
         timeout=config.timeout_seconds,
         payload_limit=config.payload_limit,
         concurrency=config.concurrency or 1,
-        command=() if runtime.runtime_listen else _command(config.key, runtime),
+        command=() if runtime.runtime_listen else command_of(config.key, runtime),
         code=runtime.code,
         handler=runtime.handler or "",
         environment=lambda: {name: value.read() for name, value in runtime.environment.items()},
@@ -58,7 +58,8 @@ def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSour
     )
 
 
-def _command(key: str, runtime: RuntimeConfig) -> tuple[str, ...]:
+def command_of(key: str, runtime: RuntimeConfig) -> tuple[str, ...]:
+    """What is run for a worker. Raises EnvironmentProblem where this machine does not have it."""
     if runtime.command:
         return runtime.command
     if runtime.handler is None:

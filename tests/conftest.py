@@ -4,7 +4,9 @@ import asyncio
 import functools
 import inspect
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +21,20 @@ REAL_TIME = {"live", "real_time"}
 INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "XDG_")
 
 # no test depends on how fast the machine is: a slow one must not turn a promise into a failure
-settings.register_profile("poller", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile(
+    "poller", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("thorough", settings.get_profile("poller"), max_examples=1000)
 settings.load_profile("poller")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=20, help="random journeys of each kind (default 20)")
+    parser.addoption(
+        "--seeds",
+        type=int,
+        default=20,
+        help="random journeys of each kind (default 20), half as many of the special ones",
+    )
     parser.addoption("--minutes", type=float, default=10.0, help="length of the slow test of faults (default 10)")
 
 
@@ -52,15 +62,24 @@ def _synchronous(test: Callable[..., Any], factory: Callable[[], asyncio.Abstrac
     return wrapper
 
 
+@pytest.fixture(scope="session")
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, _home: Path) -> Iterator[None]:
     """No setting, credential or proxy of the machine reaches a test."""
     for name in list(os.environ):
         if name.startswith(INHERITED) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HOME", str(_home))
     # else a test without credentials would ask the network for an instance's
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    yield
+    # one for all, since a folder for each of thousands costs seconds; whoever uses it finds it empty
+    for left in _home.iterdir():
+        shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 
 @pytest.fixture

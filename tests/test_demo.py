@@ -96,7 +96,7 @@ def test_where_functions_cannot_run_here_the_local_aws_runs_them(tmp_path):
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_demo_leaves_neither_process_nor_file(tmp_path, number):
     with demo(tmp_path) as process:
         shown = ""

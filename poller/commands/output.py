@@ -57,7 +57,8 @@ def clock(moment: str) -> str:
 
 def lag_in_words(lag: dict[str, Any]) -> str | None:
     """How far behind, and until when; None if nothing of it is known."""
-    known = [f"{lag['records']:,} records"] if lag["records"] is not None else []
+    records = lag["records"]
+    known = ["1 record" if records == 1 else f"{records:,} records"] if records is not None else []
     known += [span(lag["seconds"])] if lag["seconds"] is not None else []
     if lag["drained_in_seconds"]:
         known.append(f"worked off in {span(lag['drained_in_seconds'])}")

@@ -57,7 +57,7 @@ header = st.tuples(
 )
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     endpoint=st.sampled_from(
         ["https://sqs.eu-west-1.amazonaws.com", "http://127.0.0.1:4566", "https://h:443", "http://Here:80/base/path/"]

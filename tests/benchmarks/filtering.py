@@ -139,6 +139,10 @@ def shapes() -> Iterator[tuple[str, Any, str]]:
     either = pattern(lambda n: {"x": {name: [{"exists": False}, 2] for name in names[:n]}})
     yield "all either, small objects", either, event(lambda n: {"x": [{names[k % 130]: 1} for k in range(n)]})
     yield "all either, arrays in arrays", either, event(lambda n: {"x": [[{names[k % 130]: 2}] for k in range(n)]})
+    words = [f"f{k}" for k in range(150)]
+    branches = pattern(lambda n: {"x": {"$or": [{name: [{"exists": False}, 2]} for name in words[: n + 1]]}})
+    pairs = event(lambda n: {"x": [{words[k % 90]: 2, words[k * 7 % 89]: 2} for k in range(n)]})
+    yield "$or of either, objects of two", branches, pairs
     grid = {"$or": [{f"r{k}": [1]} for k in range(30)], "x": {"$or": [{f"s{k}": [1]} for k in range(30)]}}
     yield "900 combinations", grid, event(lambda n: {"x": [{f"s{k % 30}": 1, "r1": 1} for k in range(n)], "r7": 1})
     inner = {"x": {"$or": [{f"s{k}": [1], "z": {"$or": [{f"t{k}{m}": [1]} for m in range(6)]}} for k in range(25)]}}

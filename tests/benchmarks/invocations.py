@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks.invocations`: what an invocation of each type of function costs the daemon.
 
 One invocation after the other, with an event of ten small messages, beside a bare POST by aiohttp to the same server of
-a few lines: the daemon's CPU and the time until the outcome, medians of five rounds.
+a few lines: the daemon's CPU, apart from it that of the workers it started, and the time until the outcome, medians of
+five rounds.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from poller.functions.requests import Hmac, PlainRequests, SignedRequests
 from poller.functions.step_functions import StepFunctionsFunction
 from poller.policy.response import Succeeded
 from poller.ports import Function
-from tests.benchmarks.runtime_calls import EVENT, SERVER, Call, Cost, bare_post, cost, runtime
+from tests.benchmarks.calls import EVENT, SERVER, Call, Cost, bare_post, cost, python_handler, runtime
 from tests.functions.runtime.workers import BOOTSTRAP
 
 REGION = "eu-west-1"
@@ -69,7 +70,7 @@ async def invoking(
         outcome = await function.invoke(EVENT)
         assert isinstance(outcome, Succeeded), outcome
 
-    yield call
+    yield Call(call)
     await function.close()
     await calls.close()
     await server.wait()
@@ -111,6 +112,7 @@ def ways() -> dict[str, AbstractAsyncContextManager[Call]]:
         "function_url, signed": invoking(a_url),
         "step_functions": invoking(a_workflow, ended=True),
         "runtime, a worker of a few lines": runtime(sys.executable, "-I", "-S", str(BOOTSTRAP)),
+        "runtime, a Python handler": python_handler(),
     }
 
 
@@ -125,6 +127,9 @@ async def costs(invocations: int) -> dict[str, Cost]:
 
 if __name__ == "__main__":
     rounds = [fast.run(costs(1_000)) for _ in range(5)]
+    sys.stdout.write("us per invocation: CPU of the daemon, of its workers, until the outcome\n")
     for what in rounds[0]:
-        cpu, latency = (median(getattr(one[what], figure) for one in rounds) for figure in ("cpu", "latency"))
-        sys.stdout.write(f"{what:35} {cpu:6.0f} us CPU {latency:6.0f} us until the outcome\n")
+        cpu, workers, latency = (
+            median(getattr(one[what], figure) for one in rounds) for figure in ("cpu", "workers", "latency")
+        )
+        sys.stdout.write(f"{what:35} {cpu:6.0f} {workers:6.0f} {latency:6.0f}\n")

@@ -200,7 +200,7 @@ TREES = st.recursive(
 @example(tree={"env": ""})
 @example(tree={"file": "x"})
 @example(tree={"Ref": "x"})
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 def test_whatever_is_written_loads_or_is_refused_in_whole_lines(bench, tree):
     path = bench.write("poller.yaml", yaml.safe_dump(tree, allow_unicode=True))
     try:

@@ -233,7 +233,7 @@ PARAMETERS = st.fixed_dictionaries(
 
 
 @given(parameters=PARAMETERS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_mapping_means_the_same_in_either_spelling(tmp_path, parameters):
     loaded = []
     for entry in (parameters, pascal_case(parameters)):

@@ -12,7 +12,7 @@ from poller.functions.runtime_api import SharedRuntimeFunction
 from poller.ports import Function
 from tests.contracts.counterparts import CUTS, HUGE, Counterpart, Does
 from tests.functions.runtime.clients import BASE, Answer, Client, started
-from tests.functions.runtime.workers import Log, settings
+from tests.functions.runtime.workers import PATIENCE, Log, settings
 
 CAN = frozenset(Does) - {Does.THROTTLE, Does.REFUSE_SIZE}
 """Whoever asks for events cannot refuse one."""
@@ -60,6 +60,7 @@ class Waited:
         counterpart = Counterpart(list(behaviours))
         limit = GONE_AFTER if set(CUTS) & set(behaviours) else timeout
         shared = SharedRuntimeFunction(settings(command=(), timeout=limit), Log())
+        shared._patience = PATIENCE
         await shared.open("127.0.0.1", 0)
 
         async def left(client: Client, request_id: str) -> None:

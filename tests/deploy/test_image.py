@@ -113,6 +113,9 @@ def container(image, tmp_path):
     try:
         yield daemon
     finally:
+        # what changes its user is no longer bound to the death of its parent
+        if process.poll() is None:
+            os.kill(process_one_of(process.pid), signal.SIGKILL)
         daemon.end()
 
 

@@ -105,7 +105,6 @@ anything = given(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @anything
 def test_any_bytes_have_one_outcome(data: bytes, cuts: list[int], then: str) -> None:
     check(data, cuts, then)
@@ -131,7 +130,7 @@ names = st.text("abcXYZ-", min_size=1, max_size=10).map("x-".__add__)
 texts = st.text("aB0 ;=", max_size=10).map(str.strip)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     status=st.integers(200, 599).filter(lambda status: status not in {204, 304}),
     headers=st.dictionaries(names.map(str.lower), texts, max_size=5),
@@ -168,7 +167,7 @@ def chunked(body: bytes, sizes: list[int]) -> bytes:
     return b"".join(pieces) + b"0\r\n\r\n"
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(min_size=1, max_size=300), sizes=st.none() | st.lists(st.integers(1, 50), max_size=5), data=st.data()
 )

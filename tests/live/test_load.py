@@ -20,9 +20,9 @@ def disturbed(load: Load) -> Load:
 def test_a_sigkill_in_the_middle_of_load_loses_nothing(ministack, moto, tmp_path):
     """Standard and FIFO on one server, standard on another, at once: after the kill each waits for what was hidden."""
     loads = [
-        Load(ministack, tmp_path / "standard", 300),
-        Load(ministack, tmp_path / "fifo", 300, groups=15),
-        Load(moto, tmp_path / "moto", 100),
+        Load(ministack, tmp_path / "standard", 120),
+        Load(ministack, tmp_path / "fifo", 120, groups=6),
+        Load(moto, tmp_path / "moto", 60),
     ]
     for load in loads:
         load.disturbances.append((load.total // 6, kill))

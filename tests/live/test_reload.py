@@ -25,6 +25,7 @@ class Account:
 
     def __init__(self, aws, url, folder):
         self.aws, self.folder = aws, folder
+        self.loop = asyncio.get_running_loop()
         self.url = url
         self.queue = aws.queue("q", visibility_timeout=30)
         self.queue.url = f"{url}/{aws.account}/q"
@@ -85,7 +86,8 @@ def reloads(daemon, count, event="reloaded"):
 
 def send(account, *bodies):
     for body in bodies:
-        account.queue.send(body)
+        # in its own loop, which wakes up for it then, and with it a long poll
+        account.loop.call_soon_threadsafe(account.queue.send, body)
 
 
 def delivered(daemon, count, name="q"):

@@ -178,7 +178,7 @@ async def test_started_again_after_a_stop_it_delivers_nothing_twice(tmp_path):
     watched = Watched(aws)
     async with serving(watched) as url:
         daemon = Daemon(tmp_path, url, mapping("m", stream.arn, batch_size=7))
-        for part in range(3):
+        for part in range(2):
             put(stream, 100, 100 * part)
             async with daemon.running():
                 await watched.until(lambda: not ledger.lost(), daemon)

@@ -1,5 +1,6 @@
 """Who can reach a daemon that was not told where to listen: this machine alone."""
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -14,7 +15,11 @@ LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFF
 
 def sockets_of(pid):
     """Inodes of the sockets a process holds."""
-    links = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    links = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        # one that was closed since it was listed is no socket of the process any more
+        with contextlib.suppress(FileNotFoundError):
+            links.append(str(entry.readlink()))
     return {link.removeprefix("socket:[").removesuffix("]") for link in links if link.startswith("socket:[")}
 
 

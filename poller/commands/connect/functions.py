@@ -8,6 +8,7 @@ from functools import partial
 from poller.aws.cold import ColdCalls
 from poller.aws.proxies import proxy_for
 from poller.aws.transports import Transports
+from poller.commands.connect.runtimes import look_at_runtime
 from poller.commands.connect.tries import Tries
 from poller.configuration import FunctionConfig
 from poller.errors import NotSent
@@ -52,8 +53,8 @@ async def _web(function: FunctionConfig, _region: str, _transports: Transports, 
         tries.untried.append("a request (it would run the function)")
 
 
-async def _runtime(_function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
-    tries.untried.append("the function itself (it is started with the daemon)")
+async def _runtime(function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
+    look_at_runtime(function, tries)
 
 
 async def _step_functions(function: FunctionConfig, region: str, _transports: Transports, tries: Tries) -> None:

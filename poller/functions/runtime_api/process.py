@@ -32,7 +32,7 @@ configured.
 
 
 LEFT_SECONDS = 2.0
-"""For what a worker left behind to end, once it is killed, where it is ours to bury."""
+"""For what a worker left behind to end, once it is killed: so that what may be tried again is worked on by nobody."""
 LOOK_AGAIN_SECONDS = 0.01
 
 
@@ -103,27 +103,34 @@ class Process:
         code = await self._process.wait()
         self.signal(signal.SIGKILL)
         until = time.monotonic() + LEFT_SECONDS
-        while self.bury() and time.monotonic() < until:  # noqa: ASYNC110 - the loop keeps SIGCHLD to itself
+        while self._left() and time.monotonic() < until:  # noqa: ASYNC110 - the loop keeps SIGCHLD to itself
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
         self._guard.remove(self.pid)
         return code
 
-    def bury(self) -> bool:
+    def _left(self) -> bool:
+        """Whether there is still anybody of the group."""
+        self.bury()
+        try:
+            os.killpg(self.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
+
+    def bury(self) -> None:
         """As process 1 of a container, which inherits whatever outlives its parent: wait for those of the group that
-        have ended, so that no zombies gather. Returns whether others are to follow.
+        have ended, so that no zombies gather.
 
         Never for the worker itself: its exit code is asked for elsewhere.
         """
         if os.getpid() != 1:
-            return False
+            return
         flags = os.WEXITED | os.WNOHANG
         with suppress(ChildProcessError):
             while ended := os.waitid(os.P_PGID, self.pid, flags | os.WNOWAIT):
                 if ended.si_pid == self.pid:
-                    return False
+                    return
                 os.waitid(os.P_PID, ended.si_pid, flags)
-            return True
-        return False
 
     def signal(self, number: signal.Signals) -> None:
         """Send to the whole group."""

@@ -29,7 +29,8 @@ class SharedRuntimeFunction:
         """Call it inside the running loop."""
         self.name = settings.name
         self.payload_limit = settings.payload_limit
-        self.timeout = WAIT_SECONDS + settings.timeout
+        self._patience = WAIT_SECONDS
+        self.timeout = self._patience + settings.timeout
         self._settings = settings
         self._log = log
         self._loop = asyncio.get_running_loop()
@@ -58,8 +59,7 @@ class SharedRuntimeFunction:
             if request is None or not request.gone:
                 break
         if request is None:
-            why = f"no runtime asks {self.address} for invocations; set AWS_LAMBDA_RUNTIME_API to it there"
-            return NotInvoked("no_worker", f"{why}: {self._trouble}" if self._trouble else why, AGAIN_SECONDS)
+            return NotInvoked("no_worker", self._why_none(), AGAIN_SECONDS)
         settings = self._settings
         invocation = Invocation(event, settings.function_arn, settings.timeout, trace, self._loop.create_future())
         self._invocations[invocation.request_id] = invocation
@@ -83,7 +83,7 @@ class SharedRuntimeFunction:
         turn: asyncio.Future[Request] = self._loop.create_future()
         self._waiting.append(turn)
         try:
-            await asyncio.wait({turn}, timeout=WAIT_SECONDS)
+            await asyncio.wait({turn}, timeout=self._patience)
         except asyncio.CancelledError:
             if turn.done():
                 self.waits(turn.result())
@@ -93,6 +93,13 @@ class SharedRuntimeFunction:
             return turn.result()
         turn.cancel()
         return None
+
+    def _why_none(self) -> str:
+        if self._invocations:
+            busy = len(self._invocations)
+            return f"no runtime was free in time, with {busy} at work; start more, or set concurrency to what there are"
+        why = f"no runtime asks {self.address} for invocations; set AWS_LAMBDA_RUNTIME_API to it there"
+        return f"{why}: {self._trouble}" if self._trouble else why
 
     def _too_late(self, invocation: Invocation) -> None:
         self._invocations.pop(invocation.request_id, None)

@@ -101,7 +101,8 @@ class _Ordered:
         if type(value) is list:
             return self._array(value, node)
         if type(value) is not dict:
-            return self._leaf(value, node), node.empty_below, node.order
+            here = node.unclaimed if node.table is None else node.unclaimed | node.table.at(value)
+            return here & node.empty_below, node.empty_below, node.order
         given = undotted(value, node) if node.tall else value
         below, present = node.split(given, self._everything)
         seen = 0
@@ -112,23 +113,21 @@ class _Ordered:
                 below &= holds
                 seen |= fields
             else:
-                below &= self._leaf(inner, child)
+                table = child.table
+                here = child.unclaimed if table is None else child.unclaimed | table.at(inner)
+                below &= here & child.empty_below
                 seen |= child.order
         return below & node.empty_here, below, seen
 
-    @staticmethod
-    def _leaf(value: Any, node: Node) -> int:
-        here = node.unclaimed if node.table is None else node.unclaimed | node.table.at(value)
-        return here & node.empty_below
-
     def _array(self, array: list[Any], node: Node) -> _Judgement:
         direct = seen = 0
-        parts: list[_Judgement] = []
+        # of many elements most are alike
+        parts: set[_Judgement] = set()
         # An array in an array is an element like any other only where a value and members can come from it together.
         for element in array if node.mixed else _flat(array):
             if type(element) is dict or type(element) is list:
                 part = self.judge(element, node)
-                parts.append(part)
+                parts.add(part)
                 seen |= part[2]
             elif node.table is not None:
                 direct |= node.table.at(element)
@@ -145,14 +144,14 @@ class _Ordered:
                     both |= holds & claims.any
         return both, below, seen
 
-    def _below(self, parts: list[_Judgement], seen: int, node: Node) -> int:
+    def _below(self, parts: set[_Judgement], seen: int, node: Node) -> int:
         """The alternatives that one element satisfies, given which fields are present in any of them.
 
         For each alternative the first of its fields that is present anywhere decides: one that must be missing rules
         the alternative out, any other chooses the element, which must therefore have it.
         """
         undecided = self._everything
-        ruled_out = must_have = 0
+        ruled_out = must_have = choosing = 0
         deciding: dict[int, int] = {}
         while seen and undecided:
             field = seen & -seen
@@ -163,15 +162,17 @@ class _Ordered:
             if decided & claims.either:
                 deciding[field] = decided & claims.either
                 must_have |= deciding[field]
+                choosing |= field
             undecided &= ~decided
         found = undecided & node.empty_below
         for _, below, fields in parts:
             holds = below & ~ruled_out
             if holds & must_have:
-                chosen = 0
-                for field, bits in deciding.items():
-                    if fields & field:
-                        chosen |= bits
+                chosen, left = 0, fields & choosing
+                while left:
+                    field = left & -left
+                    left ^= field
+                    chosen |= deciding[field]
                 holds &= ~must_have | chosen
             found |= holds
         return found

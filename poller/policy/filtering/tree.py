@@ -45,6 +45,7 @@ class Node:
     """A key, or the root. "Here" is the value under this path itself, "below" is everything deeper."""
 
     __slots__ = (
+        "_content",
         "_forms",
         "_lacking",
         "_places",
@@ -89,6 +90,8 @@ class Node:
         """The children, to go through."""
         self.many = False
         """Whether it is cheaper to go through an object's keys than to ask it for each child."""
+        self._content = False
+        """Whether every alternative is content with all children missing."""
         self._places: dict[str, int] = {}
         self._lacking: dict[tuple[str, ...], int] = {}
         self._runs: list[list[int]] = []
@@ -115,6 +118,7 @@ class Node:
             self.tall = self.tall or bool(child.children)
         self.empty = self.empty_here & self.empty_below
         self.pairs = list(self.children.items())
+        self._content = self.empty_below == everything
         self.least = self._count()
         if len(self.children) > _FEW:
             self.many = True
@@ -123,6 +127,8 @@ class Node:
     def split(self, given: Mapping[str, Any], wanted: int) -> tuple[int, list[tuple[str, "Node"]]]:
         """Those of `wanted` content with the children that `given` lacks, and the others."""
         children = self.children
+        if self._content:
+            return wanted, [(name, children[name]) for name in given if name in children]
         if self._places:
             names = tuple([name for name in given if name in children])  # in a list first: half the time
             lacking = self._lacking.get(names)

@@ -5,7 +5,7 @@ share one table, so that the time for a value does not grow with the number of t
 like what it negates: its hits are bits of their own above those of the alternatives, and taken off at the end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from poller.policy.filtering.conditions import (
 )
 from poller.policy.filtering.folding import Anchor, FoldedTable
 from poller.policy.filtering.numeric import EXACT, Interval, RawNumber, StepTable, comparable
-from poller.policy.filtering.wildcard import WildcardTable
+from poller.policy.filtering.wildcard import wildcard_lookup
 
 # Answers of `_unless` kept before they are forgotten; real patterns need a handful.
 _MOST_ANSWERS = 10_000
@@ -63,26 +63,26 @@ class ValueTable:
 
     __slots__ = (
         "_addresses",
+        "_all",
         "_always",
         "_answers",
+        "_by_text",
         "_exact",
-        "_folded",
         "_literals",
         "_negated",
         "_number_at",
-        "_only_exact",
         "_prefix_lengths",
         "_prefixes",
         "_suffix_lengths",
         "_suffixes",
         "_width",
-        "_wildcards",
         "looks_at_numbers",
     )
 
     def __init__(self, conditions: Iterable[tuple[Condition, int]], width: int) -> None:
         """`width` is the number of alternatives."""
         self._width = width
+        self._all = (1 << width) - 1
         self._always = 0
         self._negated: list[int] = []
         self._answers: dict[int, int] = {}
@@ -106,22 +106,27 @@ class ValueTable:
         self._prefixes, self._suffixes = tests.prefixes, tests.suffixes
         self._prefix_lengths = sorted({len(text) for text in tests.prefixes})
         self._suffix_lengths = sorted({len(text) for text in tests.suffixes})
-        self._folded = [FoldedTable(anchor, patterns) for anchor, patterns in tests.folded.items()]
-        self._wildcards = WildcardTable(tests.wildcards) if tests.wildcards else None
-        self._addresses = StepTable(tests.addresses) if tests.addresses else None
+        self._addresses = StepTable(tests.addresses)
         self._number_at = StepTable(tests.numbers).lookup if tests.numbers else None
         self.looks_at_numbers = bool(tests.numbers) or any(isinstance(key, RawNumber) for key in tests.literals)
-        others = (self._prefixes, self._suffixes, self._folded, tests.wildcards, tests.addresses, self._negated)
-        self._only_exact = not any(others)
+        self._by_text: list[Callable[[str], int]] = []
+        if tests.prefixes:
+            self._by_text.append(self._at_start)
+        if tests.suffixes:
+            self._by_text.append(self._at_end)
+        self._by_text += [FoldedTable(anchor, patterns).at for anchor, patterns in tests.folded.items()]
+        if tests.wildcards:
+            self._by_text.append(wildcard_lookup(tests.wildcards))
+        if tests.addresses:
+            self._by_text.append(self._at_address)
 
     def at(self, value: Any) -> int:
         """The bits of the alternatives whose condition `value`, a leaf of an event, satisfies."""
         kind = type(value)
         if kind is str:
             found = self._exact.get(value, 0)
-            if self._only_exact:
-                return found | self._always
-            found |= self._at_text(value)
+            for lookup in self._by_text:
+                found |= lookup(value)
         elif kind is float or (kind is int and -EXACT <= value <= EXACT):
             found = 0 if self._number_at is None else self._number_at(value)
         elif value is None or kind is bool or kind is RawNumber:
@@ -131,27 +136,30 @@ class ValueTable:
         else:
             found = 0
         if self._negated:
-            found = (found & ((1 << self._width) - 1)) | self._unless(found >> self._width)
+            hits = found >> self._width
+            answer = self._answers.get(hits)
+            found = (found & self._all) | (self._unless(hits) if answer is None else answer)
         return found | self._always
 
-    def _at_text(self, value: str) -> int:
-        found = 0
-        size = len(value)
+    def _at_start(self, value: str) -> int:
+        found, size = 0, len(value)
         for length in self._prefix_lengths:
             if length > size:
                 break
             found |= self._prefixes.get(value[:length], 0)
+        return found
+
+    def _at_end(self, value: str) -> int:
+        found, size = 0, len(value)
         for length in self._suffix_lengths:
             if length > size:
                 break
             found |= self._suffixes.get(value[size - length :], 0)
-        for table in self._folded:
-            found |= table.at(value)
-        if self._wildcards is not None:
-            found |= self._wildcards.at(value)
-        if self._addresses is not None and (address := parse_address(value)) is not None:
-            found |= self._addresses.at(address)
         return found
+
+    def _at_address(self, value: str) -> int:
+        address = parse_address(value)
+        return 0 if address is None else self._addresses.at(address)
 
     def _at_large(self, value: int) -> int:
         number = comparable(value)
@@ -161,13 +169,11 @@ class ValueTable:
 
     def _unless(self, hits: int) -> int:
         """The bits of every `anything-but` that was not hit."""
-        answer = self._answers.get(hits)
-        if answer is None:
-            if len(self._answers) >= _MOST_ANSWERS:
-                self._answers = {}
-            answer = 0
-            for number, bits in enumerate(self._negated):
-                if not hits >> number & 1:
-                    answer |= bits
-            self._answers[hits] = answer
+        if len(self._answers) >= _MOST_ANSWERS:
+            self._answers = {}
+        answer = 0
+        for number, bits in enumerate(self._negated):
+            if not hits >> number & 1:
+                answer |= bits
+        self._answers[hits] = answer
         return answer

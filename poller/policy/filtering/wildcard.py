@@ -5,7 +5,7 @@ the text, because a later place can never succeed where the first one fails. Man
 whose states are made when first met, so that the time per character does not grow with their number.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 # From this many on, one walk through the text is cheaper than one search each.
 _FEW = 4
@@ -130,20 +130,16 @@ class _Automaton:
         return state
 
 
-class WildcardTable:
+def wildcard_lookup(wildcards: Sequence[tuple[tuple[str, ...], int]]) -> Callable[[str], int]:
     """For any text: the bits of all wildcards that fit it."""
+    if len(wildcards) > _FEW:
+        return _Automaton(wildcards).at
 
-    __slots__ = ("_automaton", "_wildcards")
-
-    def __init__(self, wildcards: Iterable[tuple[tuple[str, ...], int]]) -> None:
-        self._wildcards = list(wildcards)
-        self._automaton = _Automaton(self._wildcards) if len(self._wildcards) > _FEW else None
-
-    def at(self, text: str) -> int:
-        if self._automaton is not None:
-            return self._automaton.at(text)
+    def at(text: str) -> int:
         found = 0
-        for parts, bits in self._wildcards:
+        for parts, bits in wildcards:
             if _fits(parts, text):
                 found |= bits
         return found
+
+    return at

@@ -11,7 +11,7 @@ from poller.functions.runtime_api import SharedRuntimeFunction
 from poller.functions.runtime_api import shared as module
 from poller.policy.response import Failed, NotInvoked, Succeeded
 from tests.functions.runtime.clients import BASE, shared
-from tests.functions.runtime.workers import ARN, Log, settings
+from tests.functions.runtime.workers import ARN, PATIENCE, Log, settings
 
 pytestmark = pytest.mark.real_time
 EVENT = b'{"Records":[]}'
@@ -76,6 +76,7 @@ async def test_a_thousand_invocations_by_four_runtimes_each_get_their_own_answer
             await client.respond(given.headers["lambda-runtime-aws-request-id"], given.body)
 
     async with shared() as serving:
+        serving.function._patience = PATIENCE
         serving_tasks = [asyncio.create_task(serve(await serving.client())) for _ in range(4)]
         events = [str(number).encode() for number in range(1000)]
         outcomes = await asyncio.gather(*(serving.function.invoke(event) for event in events))
@@ -215,6 +216,17 @@ async def test_where_nobody_asks_was_not_invoked_and_the_last_init_error_is_told
     assert serving.function.address in first.detail
     assert accepted.status == 202
     assert "A.B: no module" in second.detail
+
+
+async def test_where_all_are_busy_that_is_what_is_said():
+    async with shared() as serving:
+        outcome, client, request_id = await serving.invoked()
+        serving.function._patience = 0.05
+        refused = await serving.function.invoke(EVENT)
+        await client.respond(request_id)
+        assert isinstance(await outcome, Succeeded)
+    assert isinstance(refused, NotInvoked)
+    assert refused.detail.startswith("no runtime was free in time, with 1 at work")
 
 
 async def test_a_cancelled_invocation_leaves_the_runtime_to_others():

@@ -11,6 +11,10 @@ from poller.policy.response import Failed, NotInvoked, Succeeded
 from tests.functions.runtime.workers import ARN, Log, alive, event, function, invoked
 
 pytestmark = pytest.mark.real_time
+LIMITS = (0.5, 5.0, 30.0)
+"""Seconds for an invocation, where a test is of what comes after them: the next, where the machine was too busy for the
+worker to get that far.
+"""
 
 
 async def test_a_worker_is_given_the_event_and_its_answer_is_the_outcome():
@@ -138,28 +142,34 @@ async def test_a_worker_that_ends_after_its_answer_has_succeeded_and_is_replaced
 
 @pytest.mark.parametrize("stubborn", [False, True])
 async def test_out_of_time_a_worker_and_all_it_started_are_ended_and_the_invocation_has_failed(stubborn):
-    log = Log()
-    async with function(log, timeout=0.5) as running:
-        before = await invoked(running, "pid")
-        outcome = await running.invoke(event("hang", stubborn=stubborn, child=True))
-        assert not alive(before)
-        assert await invoked(running, "pid") != before
+    for timeout in LIMITS:
+        log = Log()
+        async with function(log, timeout=timeout) as running:
+            outcome = await running.invoke(event("hang", stubborn=stubborn, child=True))
+            child, worker = _child(log), log.of("worker_started")[0]["pid"]
+            assert not alive(worker)
+            again = await running.invoke(event("echo"))
+        if child and isinstance(again, Succeeded):
+            break
     assert isinstance(outcome, Failed)
     assert outcome.error == "timeout"
-    assert outcome.detail.endswith(f"RequestId: {outcome.request_id} Error: Task timed out after 0.50 seconds")
-    assert not alive(_child(log))
+    assert outcome.detail.endswith(f"RequestId: {outcome.request_id} Error: Task timed out after {timeout:.2f} seconds")
+    assert isinstance(again, Succeeded)
+    assert not alive(child)
 
 
 def _child(log):
-    [line] = [line for line in log.lines() if line.startswith("child")]
-    return int(line.split()[1])
+    return next((int(line.split()[1]) for line in log.lines() if line.startswith("child")), None)
 
 
 async def test_a_worker_that_does_not_come_back_after_its_answer_is_replaced():
-    async with function(Log(), timeout=0.5) as running:
-        before = await invoked(running, "pid", dawdle=True)
-        assert await invoked(running, "pid") != before
-        assert not alive(before)
+    for timeout in LIMITS:
+        async with function(Log(), timeout=timeout) as running:
+            before, after = [await running.invoke(event("pid", dawdle=dawdle)) for dawdle in (True, False)]
+        if isinstance(before, Succeeded) and isinstance(after, Succeeded):
+            break
+    assert after.body != before.body
+    assert not alive(json.loads(before.body))
 
 
 async def test_an_answer_too_large_has_failed_and_the_worker_stays():
@@ -214,13 +224,14 @@ async def test_cancelled_while_it_waits_for_a_worker_an_invocation_leaves_the_wo
         assert all(isinstance(outcome, Succeeded) for outcome in await asyncio.gather(*waiting[1:]))
 
 
-async def test_no_worker_in_time_was_not_invoked():
+async def test_no_worker_in_time_was_not_invoked(tmp_path):
     async with function(Log()) as running:
         await invoked(running, "echo")
-        running._patience = 0.05
-        busy = asyncio.create_task(running.invoke(event("wait", seconds=0.3)))
+        busy = asyncio.create_task(running.invoke(event("meet", folder=str(tmp_path), expected=2)))
         await asyncio.sleep(0)
+        running._patience = 0.05
         outcome = await running.invoke(event("echo"))
+        (tmp_path / "go on").touch()
         assert isinstance(await busy, Succeeded)
     assert isinstance(outcome, NotInvoked)
     assert outcome.code == "no_worker"

@@ -242,10 +242,10 @@ class AggregateJourney(Journey):
                 await asyncio.sleep(self.chance.uniform(0, 5 * self.seconds / self.records))
 
 
-def test_a_journey_of_aggregates(seed):
+def test_a_journey_of_aggregates(special_seed):
     """Reshards, crashes, reloads, partial responses, bisects and a destination, wherever batches end."""
 
     async def journey():
-        await AggregateJourney(seed).run()
+        await AggregateJourney(special_seed).run()
 
     run(journey(), loop_factory=WatchedLoop)

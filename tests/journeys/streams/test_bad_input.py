@@ -86,8 +86,8 @@ async def test_retention_shortened_below_our_position_is_logged_as_a_gap():
 @KINDS
 async def test_a_record_tried_in_vain_beyond_retention_expires_and_the_shard_goes_on(table):
     world = StreamWorld(table=table)
-    # once a minute, so that a day is short
-    slowly = {"poll_interval_seconds": 60.0, "idle_poll_interval_seconds": 60.0}
+    # seldom, so that a day is short
+    slowly = {"poll_interval_seconds": 300.0, "idle_poll_interval_seconds": 300.0}
     poison, *_ = fill(world, 2, keys=1)
     world.function.handler = lambda event: function_error() if poison in str(event) else None
     life = StreamLife(world, world.mapping(batch_size=1, **slowly))

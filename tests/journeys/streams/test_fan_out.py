@@ -353,9 +353,9 @@ class Journey:
             await asyncio.sleep(self.chance.uniform(0, 80))
 
 
-async def test_journeys_with_a_consumer(seed):
+async def test_journeys_with_a_consumer(special_seed):
     """Reshards, aggregates, faults of every kind, stops and crashes, by chance."""
-    journey = Journey(seed)
+    journey = Journey(special_seed)
     world, chance = journey.world, journey.chance
     for _ in range(10):
         await journey.produce()

@@ -4,7 +4,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.filtering import Filter, PatternError, Verdict, compile_filters, explain
@@ -99,7 +99,6 @@ def test_a_hundred_thousand_random_patterns_and_events():
     assert sum(try_once(chance) for _ in range(100_000)) > 10_000
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200), st.sampled_from(KINDS))
 def test_any_text_that_is_no_object_is_refused(text, kind):
     with pytest.raises(PatternError, match=r"^Invalid filter pattern definition\. filter 2") as caught:
@@ -107,7 +106,6 @@ def test_any_text_that_is_no_object_is_refused(text, kind):
     assert caught.value.index == 1
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
 def test_any_payload_is_judged(payload):
     criteria = compile_filters([{"body": {"a": [1]}}, {"body": ["x", {"wildcard": "*y"}]}], "sqs")

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from poller.policy.filtering import compile_filters
@@ -26,7 +26,6 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(PATTERNS, EVENTS)
 def test_matches_exactly_what_the_definition_matches(pattern, event):
     assert passes([pattern], event) is engine.matches(pattern, event)
@@ -40,27 +39,23 @@ NESTED = st.recursive(
 FIELDS = objects(st.one_of(ABSENCES, objects(ABSENCES, min_size=1, max_size=3)), min_size=1, max_size=4)
 
 
-@settings(max_examples=80, deadline=None)
 @given(FIELDS, st.lists(FIELDS, min_size=2, max_size=2), st.booleans(), objects(NESTED))
 def test_absence_among_arrays_is_as_defined(pattern, branches, with_or, event):
     pattern = {**pattern, "$or": branches} if with_or else pattern
     assert passes([pattern], event) is engine.matches(pattern, event)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(ABSENCES, min_size=2, max_size=2), objects(NESTED, max_size=2))
 def test_a_value_and_members_at_once_are_as_defined(conditions, event):
     pattern = {"a": conditions[0], "a.b": conditions[1]}
     assert passes([pattern], event) is engine.matches(pattern, event)
 
 
-@settings(deadline=None)
 @given(TREES)
 def test_a_pattern_made_from_an_event_matches_it(event):
     assert passes([pattern_of(event)], event)
 
 
-@settings(deadline=None)
 @given(TREES, st.data())
 def test_breaking_one_leaf_breaks_the_match(event, data):
     pattern = pattern_of(event)
@@ -72,7 +67,6 @@ def test_breaking_one_leaf_breaks_the_match(event, data):
     assert not passes([pattern], event)
 
 
-@settings(max_examples=30, deadline=None)
 @given(PATTERNS, PATTERNS, EVENTS)
 def test_or_is_the_union_of_its_branches(one, other, event):
     union = passes([one], event) or passes([other], event)
@@ -96,14 +90,12 @@ def names_once(pattern, taken=frozenset()):
     )
 
 
-@settings(max_examples=30, deadline=None)
 @given(PATTERNS, EVENTS)
 def test_the_order_of_keys_never_matters(pattern, event):
     assume(names_once(pattern))
     assert passes([pattern], event) is passes([reversed_keys(pattern)], reversed_keys(event))
 
 
-@settings(deadline=None)
 @given(NAMES, NAMES, SCALARS, EVENTS)
 def test_names_joined_with_a_dot_are_nested_names(outer, inner, value, event):
     joined = {f"{outer}.{inner}": [value]}

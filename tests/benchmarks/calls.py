@@ -1,7 +1,6 @@
-"""`python -m tests.benchmarks.runtime_calls`: what an invocation by the Runtime API costs the daemon, beside a bare POST.
+"""What single invocations are compared with and by: a bare POST, functions with one worker, and what a call costs.
 
-One invocation after the other, with an event of ten small messages: the daemon's CPU and the time until the outcome. The
-bare POST is aiohttp's, as people write it, to a server of a few lines; so is the first worker.
+The bare POST is aiohttp's, as people write it, to a server of a few lines.
 """
 
 import asyncio
@@ -17,10 +16,10 @@ from time import perf_counter
 
 import aiohttp
 
-from poller import fast
 from poller.functions.runtime_api.process import interpreter_command
 from poller.policy.response import Succeeded
-from tests.functions.runtime.workers import BOOTSTRAP, Log, function
+from tests.benchmarks.processes import cpu_seconds
+from tests.functions.runtime.workers import Log, function
 
 EVENT = json.dumps({"do": "none", "Records": [{"messageId": str(at), "body": "x" * 200} for at in range(10)]}).encode()
 HANDLER = "def handler(event, context):\n    return {'batchItemFailures': []}\n"
@@ -43,7 +42,14 @@ while True:
     client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: 4\\r\\n\\r\\nnull")
 """
 
-Call = Callable[[], Awaitable[None]]
+
+@dataclass(frozen=True)
+class Call:
+    """One invocation after the other."""
+
+    once: Callable[[], Awaitable[None]]
+    workers: Callable[[], float] = float
+    """CPU seconds so far of what is no part of the daemon, and comes with it all the same."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Cost:
 
     cpu: float
     latency: float
+    workers: float
 
 
 @asynccontextmanager
@@ -67,55 +74,44 @@ async def bare_post() -> AsyncIterator[Call]:
                 assert answer.status == 200
                 await answer.read()
 
-        yield call
+        yield Call(call)
     await server.wait()
 
 
 @asynccontextmanager
 async def runtime(*command: str, code: Path | None = None) -> AsyncIterator[Call]:
     """A function with one worker."""
-    async with function(Log(), command=command, code=code) as running:
+    log = Log()
+    async with function(log, command=command, code=code) as running:
 
         async def call() -> None:
             outcome = await running.invoke(EVENT)
             assert isinstance(outcome, Succeeded), outcome
 
-        yield call
+        yield Call(call, lambda: sum(cpu_seconds(line["pid"]) for line in log.of("worker_started")))
+
+
+@asynccontextmanager
+async def python_handler() -> AsyncIterator[Call]:
+    """The same, run by Lambda's own client of the Runtime API."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "app.py").write_text(HANDLER)
+        async with runtime(*interpreter_command("app.handler"), code=Path(name)) as call:
+            yield call
 
 
 async def cost(call: Call, invocations: int) -> Cost:
     """Of one, when it is warm."""
     for _ in range(max(1, invocations // 10)):
-        await call()
-    cpu, begun = _cpu(), perf_counter()
+        await call.once()
+    workers, cpu, begun = call.workers(), _cpu(), perf_counter()
     for _ in range(invocations):
-        await call()
-    seconds = perf_counter() - begun
-    return Cost((_cpu() - cpu) / invocations * 1e6, seconds / invocations * 1e6)
+        await call.once()
+    seconds, own = perf_counter() - begun, _cpu() - cpu
+    each = 1e6 / invocations
+    return Cost(own * each, seconds * each, (call.workers() - workers) * each)
 
 
 def _cpu() -> float:
     own = resource.getrusage(resource.RUSAGE_SELF)
     return own.ru_utime + own.ru_stime
-
-
-async def costs(invocations: int) -> dict[str, Cost]:
-    """By what is measured."""
-    with tempfile.TemporaryDirectory() as name:
-        code = Path(name)
-        (code / "app.py").write_text(HANDLER)
-        measured = {
-            "a bare aiohttp POST": bare_post(),
-            "runtime, a worker of a few lines": runtime(sys.executable, "-I", "-S", str(BOOTSTRAP)),
-            "runtime, a Python handler": runtime(*interpreter_command("app.handler"), code=code),
-        }
-        found = {}
-        for what, opened in measured.items():
-            async with opened as call:
-                found[what] = await cost(call, invocations)
-        return found
-
-
-if __name__ == "__main__":
-    for what, found in fast.run(costs(3_000)).items():
-        sys.stdout.write(f"{what:35} {found.cpu:6.0f} us CPU {found.latency:6.0f} us until the outcome\n")
