@@ -91,6 +91,8 @@ class Wiring:
             rare = Occasionally(log)
             context = await self._context(mapping, status, stop, rare)
             borrowed.push_async_callback(self._functions.give_back, mapping)
+            # a run that never begins must not go on listening to what it shares
+            borrowed.callback(context.admission.close)
             if mapping.source.kind == "sqs":
                 source: Source = await self._queue(mapping, context, transports)
             else:

@@ -67,6 +67,7 @@ class Functions:
         key = _key(mapping)
         self._users[key] -= 1
         if not self._users[key]:
+            del self._users[key]
             self._breakers.pop(key, None)
             function, transports = self._built.pop(key)
             await function.close()

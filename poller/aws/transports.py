@@ -79,8 +79,9 @@ class Transports:
 
     async def lend(self, aws: AwsSettings, region: str) -> Transport:
         """The transport for these settings, for one more user."""
+        transport = await self.get(aws, region)
         self._users[aws, region] += 1
-        return await self.get(aws, region)
+        return transport
 
     async def take_back(self, aws: AwsSettings, region: str) -> None:
         """One user less; the last one closes it."""

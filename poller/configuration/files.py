@@ -1,5 +1,6 @@
 """Which files make the configuration. Decides the search order; reads nothing."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,15 @@ def expand(paths: list[Path]) -> tuple[list[Group], list[str]]:
             continue
         groups.append(group)
         for file in group.files:
-            first = seen.setdefault(file.resolve(), path)
+            first = seen.setdefault(real(file), path)
             if first is not path:
                 problems.append(f"{file}: is read twice, by {first} and by {path}; name it once")
     return groups, problems
+
+
+def real(path: Path) -> Path:
+    """What links lead to. Unlike `Path.resolve`, links in a circle raise nothing: reading them says so."""
+    return Path(os.path.realpath(path))
 
 
 def _group(path: Path) -> Group:

@@ -11,8 +11,9 @@ from contextlib import aclosing
 from pathlib import Path
 
 from poller.configuration.documents import SUFFIXES
-from poller.configuration.files import expand, search
+from poller.configuration.files import expand, real, search
 from poller.configuration.load import Configuration, load
+from poller.errors import ConfigurationError
 
 STEP = 1000
 """Milliseconds between two looks of the watcher. Its default of 50 costs more than everything else an idle daemon does,
@@ -40,20 +41,24 @@ class Reader:
         """Read everything. Raises ConfigurationError."""
         # before, so that what changes while it is read is seen as a change
         self._seen = self._fingerprint()
-        return load(self._given, environ=self._environ)
+        try:
+            return load(self._given, environ=self._environ)
+        except OSError as error:
+            # a folder that may not be looked into, a file system that went away
+            raise ConfigurationError([f"{error.filename}: cannot be read ({error.strerror})"]) from error
 
     def has_changed(self) -> bool:
         """Whether something else lies there than what was read last, well or badly."""
         return self._fingerprint() != self._seen
 
     def directories(self) -> set[Path]:
-        """Where a change of any file would show."""
+        """Where a change of any file would show. Raises OSError."""
         found: set[Path] = set()
         for path in self._paths():
-            for place in (path, path.resolve()):
+            for place in (path, real(path)):
                 found.add(place if path.is_dir() else place.parent)
         for group in expand(self._paths())[0]:
-            found |= {file.resolve().parent for file in group.files}
+            found |= {real(file).parent for file in group.files}
         return {directory.absolute() for directory in found if directory.is_dir()}
 
     def matters(self, name: str) -> bool:
@@ -61,7 +66,7 @@ class Reader:
         return (
             name == CONFIG_MAP_LINK
             or Path(name).suffix.lower() in SUFFIXES
-            or any(name in (path.name, path.resolve().name) for path in self._paths())
+            or any(name in (path.name, real(path).name) for path in self._paths())
         )
 
     def _paths(self) -> list[Path]:
@@ -69,7 +74,11 @@ class Reader:
 
     def _fingerprint(self) -> str:
         content = hashlib.sha256()
-        for group in expand(self._paths())[0]:
+        try:
+            groups = expand(self._paths())[0]
+        except OSError as error:
+            return str(error)
+        for group in groups:
             for file in group.files:
                 content.update(f"{file}\n".encode(errors="surrogateescape"))
                 try:
@@ -83,35 +92,41 @@ async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) ->
     """Call `changed` when other content than was read last lies there, until cancelled. `cannot` is told, each time
     anew, why nothing is heard; then the content is compared now and then.
     """
-    # imported here, because commands that only read need no watcher
-    from watchfiles import awatch  # noqa: PLC0415
 
     def look() -> None:
         if reader.has_changed():
             changed()
 
     while True:
-        directories = await asyncio.to_thread(reader.directories)
-        # comes when the watch below is set up and waits: sees what changed before that
-        asyncio.get_running_loop().call_soon(look)
-        changes = awatch(
-            *directories,
-            watch_filter=lambda _, path: reader.matters(Path(path).name),
-            step=STEP,
-            debounce=2 * STEP,
-            rust_timeout=LOOK_ANYWAY,
-            yield_on_timeout=True,
-            recursive=False,
-            ignore_permission_denied=True,
-        )
         try:
-            async with aclosing(changes):
-                async for _ in changes:
-                    if await asyncio.to_thread(reader.has_changed):
-                        changed()
-                    if await asyncio.to_thread(reader.directories) != directories:
-                        break
+            await _watch_once(reader, changed, look)
         except (OSError, RuntimeError) as error:
             # a directory that is gone, or no watches left: the watcher's own error is a RuntimeError
             cannot(str(error))
             await asyncio.sleep(AGAIN)
+
+
+async def _watch_once(reader: Reader, changed: Callable[[], None], look: Callable[[], None]) -> None:
+    """Until other directories are to be watched. Raises OSError and RuntimeError."""
+    # imported here, because commands that only read need no watcher
+    from watchfiles import awatch  # noqa: PLC0415
+
+    directories = await asyncio.to_thread(reader.directories)
+    # comes when the watch below is set up and waits: sees what changed before that
+    asyncio.get_running_loop().call_soon(look)
+    changes = awatch(
+        *directories,
+        watch_filter=lambda _, path: reader.matters(Path(path).name),
+        step=STEP,
+        debounce=2 * STEP,
+        rust_timeout=LOOK_ANYWAY,
+        yield_on_timeout=True,
+        recursive=False,
+        ignore_permission_denied=True,
+    )
+    async with aclosing(changes):
+        async for _ in changes:
+            if await asyncio.to_thread(reader.has_changed):
+                changed()
+            if await asyncio.to_thread(reader.directories) != directories:
+                break

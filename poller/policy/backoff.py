@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 Chance = Callable[[], float]
 """Draws from [0, 1)."""
+TIMERS_EARLY = 0.001
+"""Seconds by which a wait may end too early, by rounding and by the clock's resolution. Whoever compares `now` with a
+moment that was waited for allows for it, or would wait again for next to nothing, as fast as the loop turns."""
 
 
 @dataclass(frozen=True, slots=True)

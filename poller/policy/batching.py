@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
+from poller.policy.backoff import TIMERS_EARLY
 from poller.record import Record
 
 PAYLOAD_LIMIT = 6_291_456
@@ -96,7 +97,7 @@ class BatchBuffer:
         if self._full or not self._limits.window:
             return 0.0
         left = self._window_start + self._limits.window - now
-        return left if left > 0 and left >= self._limits.shortest_wait else 0.0
+        return left if left > TIMERS_EARLY and left >= self._limits.shortest_wait else 0.0
 
     def close(self) -> None:
         """The batch is due now, whatever it holds, nothing included."""

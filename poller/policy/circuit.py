@@ -9,7 +9,7 @@ stands for one function, whoever uses it; while it is open it takes the place of
 
 from dataclasses import dataclass
 
-from poller.policy.backoff import Chance
+from poller.policy.backoff import TIMERS_EARLY, Chance
 from poller.policy.response import NotInvoked
 
 OPENS_AFTER = 5
@@ -41,7 +41,7 @@ class Circuit:
 
     def admits(self, now: float) -> bool:
         """Whether an invocation may begin."""
-        return self.opened_at is None or (not self._probing and now >= self.probe_at)
+        return self.opened_at is None or (not self._probing and now >= self.probe_at - TIMERS_EARLY)
 
     @property
     def calm(self) -> bool:

@@ -7,7 +7,7 @@ outcome of each invocation. Every record leaves it exactly once, by a Settle or 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poller.policy.backoff import RETRY, Chance
+from poller.policy.backoff import RETRY, TIMERS_EARLY, Chance
 from poller.policy.invocation_record import Discarded
 from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.record import Record
@@ -106,7 +106,7 @@ class Delivery:
             return self._steps.pop(0)
         if not self._parts:
             return None
-        if self._refusals and now >= self.hold_until:
+        if self._refusals and now >= self.hold_until - TIMERS_EARLY:
             return Return(self._parts.pop(), failed=False)
         return Invoke(self._parts[-1])
 

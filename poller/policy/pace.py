@@ -6,7 +6,7 @@ function fails or is throttled. The rates of lowering are not published: halving
 
 from dataclasses import dataclass, field
 
-from poller.policy.backoff import Backoff, Chance
+from poller.policy.backoff import TIMERS_EARLY, Backoff, Chance
 
 GROWTH_PER_SECOND = 5.0
 """Lambda's documented 300 concurrent invocations a minute."""
@@ -63,4 +63,5 @@ class Pace:
 
     def resumes_in(self, now: float) -> float:
         """Seconds until the next batch may be received; 0 for at once."""
-        return max(0.0, self._resume_at - now)
+        left = self._resume_at - now
+        return left if left > TIMERS_EARLY else 0.0

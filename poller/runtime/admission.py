@@ -67,7 +67,12 @@ class Admission:
         if closed:
             return 0
         # for a probe one batch is enough
-        return 1 if self.breaker.is_open else self.pace.lanes
+        return 1 + self._past_the_circuit() if self.breaker.is_open else self.pace.lanes
+
+    def _past_the_circuit(self) -> int:
+        """Lanes whose batch will be no probe: what was invoked before the circuit opened may run for long."""
+        lanes = [lane for partition in self._status.partitions for lane in partition.lanes]
+        return sum(lane.code in (ReasonCode.INVOKING, ReasonCode.SETTLING) for lane in lanes)
 
     def _refresh(self, now: float) -> None:
         """Show what is true now: the source may not have asked for long, and troubles of its own may be over."""

@@ -80,14 +80,22 @@ class Breaker:
     def _tell(self, now: float) -> None:
         self.is_open = self.circuit.opened_at is not None
         if self.is_open:
-            self._set_timer(self.circuit.opens_in(now), self._notify)
+            self._set_timer(self.circuit.opens_in(now), self._due)
         else:
             if self._timer is not None:
                 self._timer.cancel()
-            for waiting in self._waiting:
-                if not waiting.done():
-                    waiting.set_result(None)
+            self._wake()
         self._notify()
+
+    def _due(self) -> None:
+        """Time for a probe. All are woken and one makes it, because the one that made the last may be gone."""
+        self._wake()
+        self._notify()
+
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
 
     def _set_timer(self, seconds: float, call: Callable[[], None]) -> None:
         if self._timer is not None:
@@ -105,7 +113,7 @@ class Breaker:
         return lambda: self._listeners.pop(key, None) and None
 
     async def wait(self, seconds: float, stop: Stop) -> bool:
-        """Hold a batch that long, or until the circuit closes, or until the soft stop. Says whether it was the stop."""
+        """Hold a batch that long, or until a probe is due, the circuit closes, or the soft stop. True if that."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
 

@@ -165,3 +165,35 @@ def test_every_example_is_the_same_when_it_is_read_again():
         first, second = reader.read(), reader.read()
         assert first.mappings == second.mappings
         assert first.settings == second.settings
+
+
+async def test_links_in_a_circle_are_a_refused_file_and_end_nothing(tmp_path):
+    """Here and in its folder, whose other files are heard of on."""
+    (tmp_path / "a.yaml").write_text(text("a"))
+    circle = tmp_path / "b.yaml"
+    async with watched(tmp_path) as next_change:
+        circle.symlink_to(circle.name)
+        with pytest.raises(ConfigurationError, match=r"b\.yaml.*symbolic links"):
+            await next_change()
+        next_change.changed.clear()
+        circle.unlink()
+        (tmp_path / "c.yaml").write_text("event_source_mappings:" + MAPPING.format(name="c"))
+        assert await next_change() == ["a", "c"]
+
+
+async def test_a_file_system_that_answers_with_errors_is_a_refusal_and_is_looked_at_again(tmp_path):
+    file = tmp_path / "poller.yaml"
+    file.write_text(text("a"))
+    broken = tmp_path / ("x" * 300)
+    reader, troubles = Reader([broken / "poller.yaml"], {}), []
+    with pytest.raises(ConfigurationError, match="name too long"):
+        reader.read()
+    assert not reader.has_changed()
+    told = asyncio.Event()
+    task = asyncio.create_task(watch(reader, told.set, lambda why: (troubles.append(why), told.set())))
+    async with asyncio.timeout(PATIENCE):
+        await told.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert "name too long" in troubles[0]

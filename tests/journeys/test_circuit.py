@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from poller.control.report import mapping_reason
-from tests.fakes.faults import NOT_SENT, refused
+from tests.fakes.faults import HANG, NOT_SENT, refused
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_peers import KINDS, fill
 from tests.journeys.streams.world import StreamLife, StreamWorld
@@ -161,6 +161,52 @@ def test_the_probe_comes_when_the_function_asked_for_it(retry_after):
         world.check()
 
     run(story(), loop_factory=WatchedLoop)
+
+
+@journey
+async def test_a_mapping_that_is_cut_in_its_probe_leaves_the_next_one_to_the_other_at_once():
+    world = World()
+    lives = [Life(world, world.mapping())]
+    lives.append(Life(world, world.mapping(), wiring=lives[0].wiring))
+    world.aws.faults.always("Invoke", NOT_SENT)
+    fill_queue(world, 50)
+    await asyncio.sleep(130)
+    world.aws.faults.always("Invoke", HANG)
+    while not (probing := [life for life in lives if "invoking" in steps_of(life)]):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.1)
+    world.aws.faults.clear()
+    (cut,) = probing
+    await cut.end(grace=0)
+    lives.remove(cut)
+    await world.until_empty(within=5)
+    await lives[0].end()
+    world.check()
+
+
+@journey
+async def test_an_invocation_that_runs_since_before_the_outage_keeps_nobody_from_probing():
+    world = World(visibility=30)
+    life = Life(world, world.mapping(batch_size=1, maximum_hold_seconds=20, function_timeout=900))
+    world.function.delay = 800.0
+    fill_queue(world, 1)
+    await asyncio.sleep(5)
+    world.function.delay = 0.0
+    world.aws.faults.always("Invoke", NOT_SENT)
+    fill_queue(world, 20)
+    await asyncio.sleep(120)
+    before = refusals(life)
+    await asyncio.sleep(300)
+    assert 4 <= refusals(life) - before <= PROBES_AN_HOUR / 6
+    world.aws.faults.clear()
+    await asyncio.sleep(120)
+    assert (life.status.account.delivered, life.status.in_flight()) == (20, 1)
+    await world.until_empty(within=400)
+    await life.end()
+    world.check()
+
+
+def steps_of(life):
+    return {lane.code.value for lane in life.status.partitions[0].lanes}
 
 
 @journey

@@ -1,5 +1,7 @@
 """When a function that cannot be invoked is tried again, and when it is not."""
 
+from math import nextafter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,16 @@ def test_it_opens_only_after_refusals_in_a_row():
     assert circuit.opened_at is None
 
 
+def test_it_is_calm_while_it_is_closed_and_nothing_was_refused_since_the_last_success():
+    circuit = Circuit()
+    assert circuit.calm
+    circuit.refused(REFUSAL, 0.0, always(0), circuit.begin())
+    assert not circuit.calm
+    circuit.reached()
+    assert circuit.calm
+    assert not opened().calm
+
+
 def test_while_open_one_probe_at_a_time_is_admitted_when_it_is_due():
     circuit = opened()
     assert (circuit.admits(0.9), circuit.opens_in(0.4)) == (False, pytest.approx(0.6))
@@ -43,6 +55,11 @@ def test_while_open_one_probe_at_a_time_is_admitted_when_it_is_due():
     assert circuit.reached()
     assert circuit.admits(5.0)
     assert circuit.begin() == 0
+
+
+def test_a_wait_that_ended_by_a_rounding_error_too_early_is_over():
+    """Else it would be waited again for next to nothing, as fast as the loop turns."""
+    assert opened().admits(nextafter(1.0, 0.0))
 
 
 def test_pauses_grow_with_the_outage_up_to_the_longest():
@@ -99,3 +116,13 @@ def test_it_never_stays_shut_for_longer_than_the_longest_pause(steps):
             circuit.reached()
         else:
             circuit.refused(REFUSAL, now, always(chance), probe)
+
+
+def test_it_is_calm_only_where_a_success_would_change_nothing():
+    circuit = Circuit()
+    assert circuit.calm
+    circuit.refused(REFUSAL, 0.0, always(1.0), circuit.begin())
+    assert not circuit.calm
+    circuit.reached()
+    assert circuit.calm
+    assert not opened().calm

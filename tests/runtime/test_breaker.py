@@ -37,14 +37,30 @@ async def test_a_batch_is_wanted_only_when_a_probe_is_due_and_nobody_holds_one()
     ignore = breaker.listen(lambda: told.append(breaker.may_receive(now())))
     assert not breaker.may_receive(now())
     holding = asyncio.create_task(breaker.wait(5.0, stop))
-    await asyncio.sleep(1.5)
-    assert (breaker.may_receive(now()), breaker.refusal(now())) == (False, None)
+    await asyncio.sleep(0.5)
     stop.request()
     assert await holding
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.6)
     assert told[-1], "the last batch went away, so another may be received"
     ignore()
-    told.clear()
+
+
+async def test_who_holds_a_batch_is_asked_for_the_probe_before_another_is_received():
+    async def hold():
+        await breaker.wait(60.0, Stop())
+        breaker.begin()
+
+    breaker, told = opened(), []
+    breaker.listen(lambda: told.append(breaker.may_receive(now())))
+    await hold()
+    await asyncio.sleep(0)
+    assert (now(), set(told)) == (1.0, {False})
+    breaker.end(Succeeded(), now(), 0)
+
+
+async def test_who_left_is_told_nothing():
+    breaker, told = opened(), []
+    breaker.listen(lambda: told.append(1))()
     breaker.end(Succeeded(), now(), breaker.begin())
     assert told == []
 
@@ -53,10 +69,21 @@ async def test_a_batch_is_wanted_only_when_a_probe_is_due_and_nobody_holds_one()
 async def test_whatever_reached_the_function_wakes_everybody_who_waits(outcome):
     breaker = opened()
     waiting = [asyncio.create_task(breaker.wait(60.0, Stop())) for _ in range(3)]
-    await asyncio.sleep(1)
-    assert breaker.end(outcome, now(), breaker.begin())
+    await asyncio.sleep(0.5)
+    assert breaker.end(outcome, now(), 0)
     assert await asyncio.gather(*waiting) == [False] * 3
-    assert now() < 2
+    assert now() == 0.5
+
+
+async def test_whoever_waits_is_asked_for_the_next_probe_since_who_made_the_last_may_be_gone():
+    breaker = opened()
+    await asyncio.sleep(1)
+    probe = breaker.begin()
+    waiting = [asyncio.create_task(breaker.wait(60.0, Stop())) for _ in range(2)]
+    await asyncio.sleep(1)
+    breaker.end(None, now(), probe)
+    assert await asyncio.gather(*waiting) == [False] * 2
+    assert (now(), breaker.is_open) == (2.0, True)
 
 
 async def test_a_probe_that_is_cut_leaves_the_next_one_to_somebody_else():
@@ -72,9 +99,9 @@ async def test_a_probe_that_is_cut_leaves_the_next_one_to_somebody_else():
 
 async def test_a_probe_that_runs_for_long_has_got_through():
     breaker = opened()
-    waiting = asyncio.create_task(breaker.wait(60.0, Stop()))
     await asyncio.sleep(1)
     probe = breaker.begin()
+    waiting = asyncio.create_task(breaker.wait(60.0, Stop()))
     assert not await waiting
     assert now() == pytest.approx(1 + THROUGH_AFTER)
     assert not breaker.is_open

@@ -35,6 +35,8 @@ class Dealing:
         """`until` is the last record wanted, None for all."""
         self.read_to = progress.position
         """Position of the last record dealt to any lane, or passed over."""
+        self.read_from: str | None = None
+        """Sequence number of the first record read, whoever's it was."""
         self.skipped = 0
         """Records of the last page that did not match."""
         self._stream = stream
@@ -56,6 +58,7 @@ class Dealing:
         """The items of the next page, which has so many bytes. Returns the bytes that are held of it now."""
         self.skipped = 0
         api = self._stream.api
+        self.read_from = self.read_from or api.sequence_number(items[0])
         found = api.taken_apart(items)
         share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
         if found is not items:
@@ -103,10 +106,6 @@ class Dealing:
         account = self._stream.status.account
         self.skipped = len(items) - len(matching)
         account.filtered += self.skipped
-        if self.skipped and any(lane.waits_for_stored for lane in self._lanes):
-            for item, verdict in zip(items, verdicts, strict=True):
-                if verdict is not Verdict.MATCH:
-                    self._lanes[self._lane_of(item)].passes_over(self._stream.api.position(item))
         if Verdict.NOT_JSON in verdicts:
             account.filtered_not_json += verdicts.count(Verdict.NOT_JSON)
             self._tell_not_json(items[verdicts.index(Verdict.NOT_JSON)])

@@ -8,6 +8,7 @@ from math import inf
 from poller.policy.frontier import Watermark, at_or_below
 from poller.policy.invocation_record import Discarded
 from poller.policy.parts import PartState
+from poller.policy.positions import sequence_number_of
 from poller.policy.progress import LaneProgress
 from poller.policy.stream_delivery import StreamDelivery
 from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
@@ -41,7 +42,6 @@ class StreamLane:
         self._pages: deque[Page] = deque()
         self._mark: Watermark[Record] = Watermark(None)
         self._stored: tuple[PartState, ...] = ()
-        self._front_passed_over = False
         self._delivery: StreamDelivery | None = None
         self._handed_over = self._latest = 0
 
@@ -70,11 +70,6 @@ class StreamLane:
         self.held += len(records)
         self._bytes += sum(record.handle for record in records)
         self.bell.ring()
-
-    def passes_over(self, position: str) -> None:
-        """A record of this lane that does not match the filter criteria."""
-        if self._stored and position == self._stored[-1].first:
-            self._front_passed_over = True
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
         """See `Lane.receive`."""
@@ -160,9 +155,11 @@ class StreamLane:
             return delivery
         if records:
             self._pages.appendleft(Page(records, self._bound(records)))
-        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them
-        front = stored[-1].first
-        there = self._front_passed_over or any(record.identifier == front for record in records)
+        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them,
+        # or an aggregate is handed over whole now, which may make it another lane's
+        front = next((part.first for part in reversed(stored) if part.count), None)
+        begun = self._reading.read_from
+        there = front is not None and begun is not None and at_or_below(begun, sequence_number_of(front))
         gone = 0 if there else max(0, sum(part.count for part in stored) - found)
         account = self._stream.status.account
         account.polled += gone
@@ -250,7 +247,8 @@ class StreamLane:
     @property
     def idle(self) -> bool:
         """Whether it has nothing to finish."""
-        return not self.held and self._windows.open is None
+        # not what is held: a stop gives that back, and it is unsettled as before
+        return not (self._mark.unsettled or self._stored) and self._windows.open is None
 
     @property
     def waits_for_stored(self) -> bool:

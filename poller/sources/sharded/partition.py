@@ -130,6 +130,11 @@ class ShardPartition:
         return self._dealing.read_to
 
     @property
+    def read_from(self) -> str | None:
+        """See `Reading.read_from`."""
+        return self._dealing.read_from
+
+    @property
     def failed(self) -> bool:
         """See `Reading.failed`."""
         return self._failure is not None or self._abandoned
@@ -158,12 +163,19 @@ class ShardPartition:
     @property
     def empty(self) -> bool:
         """See `Reads.empty`."""
-        return not self._held
+        return not self._held or self._gathers_again
+
+    @property
+    def _gathers_again(self) -> bool:
+        """Whether a batch of an earlier life is not all here yet. It stood still with whatever it took to read it then,
+        and settles nothing before: no bound of today may come between.
+        """
+        return any(lane.waits_for_stored for lane in self._lanes)
 
     @property
     def full(self) -> bool:
         """See `Reads.full`."""
-        if self._held < self._stream.read_ahead:
+        if self._held < self._stream.read_ahead or self._gathers_again:
             return False
         self._waits_for_room = True
         slowest = max(range(len(self._lanes)), key=lambda number: self._lanes[number].held)

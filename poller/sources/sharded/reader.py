@@ -12,6 +12,7 @@ from typing import Protocol
 from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, IteratorExpired, PositionTrimmed, ServiceError, ShardGone
 from poller.policy.backoff import SOURCE
+from poller.policy.frontier import at_or_below
 from poller.runtime.status import Reason, ReasonCode
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.bell import Bell
@@ -157,8 +158,15 @@ class ShardReader:
             if self._gap_since is not None:
                 self._tell_gap(page)
             self._last_arrival = stream.api.arrival(last)
-        if page.continuation is not None:
+        if page.continuation is not None and not self._begins_at(page.continuation):
             self._next = Position("AFTER_SEQUENCE_NUMBER", page.continuation)
+
+    def _begins_at(self, continuation: str) -> bool:
+        """Whether the record that reading is to begin at has not come yet, and would be passed over behind this."""
+        begin = self._next
+        if begin.kind != "AT_SEQUENCE_NUMBER" or begin.sequence_number is None:
+            return False
+        return at_or_below(continuation, begin.sequence_number)
 
     def _skip_gap(self, text: str) -> None:
         if self._gap_since is None:

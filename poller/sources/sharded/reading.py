@@ -21,6 +21,11 @@ class Reading(Protocol):
         """Position of the last record dealt to any lane, or passed over."""
         ...
 
+    @property
+    def read_from(self) -> str | None:
+        """Sequence number of the first record that was read, whoever's it was; None before."""
+        ...
+
     def let_go(self, size: int) -> None:
         """So many bytes are no longer held."""
         ...

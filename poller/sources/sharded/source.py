@@ -103,7 +103,9 @@ class ShardedSource:
     async def _left_by_others(self) -> str | None:
         stream = self.stream
         for uuid, (name, arn) in (await stream.store.stored()).items():
-            if arn == stream.arn and uuid not in self._mappings:
+            # by whatever way it was read: by one of its consumers as well
+            same = arn == stream.api.arn or arn.startswith(f"{stream.api.arn}/consumer/")
+            if same and uuid not in self._mappings:
                 return (
                     f"{name!r}, a mapping that was removed, left its position in this stream, and {stream.name!r} has "
                     f"none: set `uuid: {uuid}` to go on from there, or give it up by `poller state forget {name}`"
@@ -137,8 +139,9 @@ class ShardedSource:
             return False
         log, now = stream.log, asyncio.get_running_loop().time()
         log.tell("stream_recreated", now, text=f"{stream.arn} was made anew; it is read from {choice.upper()}")
-        stream.progress = await self._begin(facts, choice == "latest")
+        # first: what they store from now on would be taken for positions in the new stream
         self._abandon_all()
+        stream.progress = await self._begin(facts, choice == "latest")
         return True
 
     def _refuse(self, code: ReasonCode, text: str) -> None:

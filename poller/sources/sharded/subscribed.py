@@ -15,6 +15,8 @@ BETWEEN = 5.0
 SILENCE = 60.0
 """Seconds without any page, even an empty one, after which a subscription is taken for dead. The service was seen to
 push an empty one every five."""
+WAITED = 0.5
+"""Seconds of waiting for a page after which it cannot have lain here before; transfer takes less."""
 IN_USE = "ResourceInUseException"
 """Another subscription is less than `BETWEEN` old, or took this one over, or the consumer is not active."""
 
@@ -31,6 +33,7 @@ class SubscribedPages:
         self._open: Subscription | None = None
         self._not_before = float("-inf")
         self._left_at = float("-inf")
+        self._age = 0.0
 
     def wait(self, now: float) -> float:
         """See `Pages.wait`."""
@@ -63,18 +66,24 @@ class SubscribedPages:
                 page = await self._open.page()
         except TimeoutError as error:
             raise AnswerLost(f"nothing was pushed within {SILENCE:g} s") from error
-        away = asked_at - self._left_at
-        self._left_at = time()
-        if page is not None and page.behind_seconds is not None and self._left_at - asked_at < away:
-            # it may have lain here as long as nobody looked, and says nothing about now
-            page.behind_seconds += away
+        self._note_age(asked_at, time())
+        if page is not None and page.behind_seconds is not None and not page.records:
+            page.behind_seconds += self._age
         return page
+
+    def _note_age(self, asked_at: float, came_at: float) -> None:
+        """The page may have lain here as long as nobody looked, and those behind it nearly as long: none of them says
+        anything about now, until one had to be waited for longer than that.
+        """
+        away, waited = asked_at - self._left_at, came_at - asked_at
+        self._left_at = came_at
+        self._age = 0.0 if waited >= max(away, WAITED) else self._age + away
 
     async def _subscribe(self, position: Position) -> Subscription:
         time = asyncio.get_running_loop().time
         opened = await self._subscriptions.open(self._shard.id, position)
         self._not_before = time() + BETWEEN
-        self._left_at = time()
+        self._left_at, self._age = time(), 0.0
         self._stream.clock.observe(opened.date, time())
         return opened
 

@@ -62,6 +62,15 @@ async def test_a_page_that_lay_there_while_nobody_looked_says_nothing_about_now(
     assert stream.clock.time(now()) == 1000 + now()
 
 
+async def test_pages_that_lay_there_behind_one_another_are_all_old():
+    """The second was not waited for either: what it says of the tip was true long ago."""
+    pages, _, _ = pages_of((0, empty()), (0, empty()), (0.1, empty()), (5, empty()))
+    await pages.next(START)
+    await asyncio.sleep(60)
+    ages = [(await pages.next(START)).behind_seconds for _ in range(3)]
+    assert ages == [60, 60, 0]
+
+
 async def test_silence_is_a_lost_answer_and_the_next_subscription_begins_where_it_is_asked_to():
     pages, subscriptions, _ = pages_of((SILENCE + 1, empty()), (0, empty()))
     begun = now()

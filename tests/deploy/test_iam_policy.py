@@ -1,4 +1,4 @@
-"""What `deploy/` holds fits what the daemon does."""
+"""The least policy of the examples is theirs."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from poller.commands.permissions import policies
 from poller.configuration import load
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_policy_is_that_of_the_example_configurations():

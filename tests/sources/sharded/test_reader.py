@@ -1,0 +1,44 @@
+"""Where reading goes on, however the pages come."""
+
+from types import SimpleNamespace
+
+from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.clock import ServiceClock
+from poller.sources.sharded.reader import ShardReader
+from tests.sources.sharded.test_subscribed import Scripted
+
+
+def page(*numbers, continuation, goes_on=True):
+    items = [{"SequenceNumber": number} for number in numbers]
+    return ShardPage(items, "subscribed" if goes_on else None, 10, 0.0, continuation=continuation)
+
+
+async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_ends_before_it_came():
+    """An aggregate that was left half done is read AT its number, and a first event without records may name that."""
+    subscriptions = Scripted(
+        (0, page(continuation="7")),
+        (6, None),
+        (0, page("7", continuation="7")),
+        (6, None),
+        (0, page(continuation="9")),
+        (6, None),
+        (0, page(continuation=None, goes_on=False)),
+    )
+    stream = SimpleNamespace(
+        subscriptions=subscriptions,
+        admission=SimpleNamespace(stopping=False, lanes=lambda _: 1),
+        clock=ServiceClock(),
+        chance=lambda: 0.5,
+        api=SimpleNamespace(sequence_number=lambda item: item["SequenceNumber"], arrival=lambda _: 0.0),
+    )
+    ended = []
+    reads = SimpleNamespace(full=False, empty=True, take=lambda _: True, show=lambda _: None, end=ended.append)
+    begin = Position("AT_SEQUENCE_NUMBER", "7")
+    await ShardReader(stream, Shard("shard"), begin, reads).run()
+    assert [position for _, position in subscriptions.opened] == [
+        begin,
+        begin,
+        Position("AFTER_SEQUENCE_NUMBER", "7"),
+        Position("AFTER_SEQUENCE_NUMBER", "9"),
+    ]
+    assert ended == [()]
