@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar
 
 from poller.codec import ORJSON
@@ -31,6 +30,14 @@ def describe() -> dict[str, str]:
     return {
         "event_loop": f"uvloop {version('uvloop')}" if UVLOOP else "asyncio",
         "json": f"orjson {version('orjson')}" if ORJSON else "json",
-        "base64": f"pybase64 {version('pybase64')}" if find_spec("pybase64") else "base64",
+        "base64": _base64(),
         "http_parser": f"httptools {version('httptools')}" if HTTPTOOLS else "own",
     }
+
+
+def _base64() -> str:
+    """Told without loading it, for it is loaded only where a stream is filtered."""
+    try:
+        return f"pybase64 {version('pybase64')}"
+    except PackageNotFoundError:
+        return "base64"
