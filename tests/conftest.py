@@ -39,6 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--minutes", type=float, default=10.0, help="length of the slow test of faults (default 10)")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors, since tests of real processes wait for half of their time."""
+    return (os.cpu_count() or 2) * 3 // 2
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collecting makes hundreds of thousands of objects that stay: looking for garbage among them takes a third of it."""

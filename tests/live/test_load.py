@@ -21,7 +21,7 @@ def test_a_sigkill_in_the_middle_of_load_loses_nothing(ministack, moto, tmp_path
     """Standard and FIFO on one server, standard on another, at once: after the kill each waits for what was hidden."""
     loads = [
         Load(ministack, tmp_path / "standard", 120),
-        Load(ministack, tmp_path / "fifo", 120, groups=6),
+        Load(ministack, tmp_path / "fifo", 120, groups=12),
         Load(moto, tmp_path / "moto", 60),
     ]
     for load in loads:
