@@ -5,9 +5,9 @@ aggregates taken apart there.
 from base64 import b64decode
 
 import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from tests.fakes.server import real_time_aws, serving
-from tests.fakes.streams.aggregates import aggregate
 from tests.live.test_streams import Daemon, Watched, mapping, put
 
 pytestmark = pytest.mark.live
@@ -58,6 +58,15 @@ class Seen:
         self.texts[name] += [b64decode(record["kinesis"]["data"]).decode("latin-1") for record in records]
 
 
+def by_the_library(records):
+    """An aggregate as the aggregator of AWS's own library writes it."""
+    aggregator = RecordAggregator()
+    for key, data in records:
+        aggregator.add_user_record(key, data)
+    _, _, packed = aggregator.clear_and_get().get_contents()
+    return packed
+
+
 async def test_ministack_pushes_and_polls_aggregates_that_are_taken_apart(tmp_path, ministack):
     kinesis = ministack.client("kinesis")
     kinesis.create_stream(StreamName="s", ShardCount=1)
@@ -66,7 +75,7 @@ async def test_ministack_pushes_and_polls_aggregates_that_are_taken_apart(tmp_pa
     packed = [[(f"key {n % 3}", f"{batch}.{n}".encode()) for n in range(50)] for batch in range(4)]
     expected = []
     for batch, records in enumerate(packed):
-        kinesis.put_record(StreamName="s", PartitionKey="a", Data=aggregate(records))
+        kinesis.put_record(StreamName="s", PartitionKey="a", Data=by_the_library(records))
         kinesis.put_record(StreamName="s", PartitionKey="b", Data=f"plain {batch}".encode())
         expected += [data.decode() for _, data in records] + [f"plain {batch}"]
     aws = real_time_aws()

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,15 @@ def test_what_the_aggregation_library_packed_is_taken_apart(name):
 @given(RECORDS, st.sampled_from([None, "0", str(2**128 - 1)]))
 def test_what_protobuf_encoded_is_taken_apart_whatever_it_is(records, hash_key):
     assert unpacked(aggregate(records, hash_key=hash_key)) == records
+
+
+@given(RECORDS)
+def test_what_the_library_packs_is_taken_apart_whatever_it_is(records):
+    aggregator = RecordAggregator()
+    for key, data in records:
+        assert aggregator.add_user_record(key, data) is None
+    _, _, packed = aggregator.clear_and_get().get_contents()
+    assert unpacked(packed) == records
 
 
 def test_inner_records_share_number_and_arrival_and_only_the_last_is_at_the_number_itself():
