@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import suppress
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from poller.codec import ORJSON
@@ -37,7 +39,8 @@ def describe() -> dict[str, str]:
 
 def _base64() -> str:
     """Told without loading it, for it is loaded only where a stream is filtered."""
-    try:
-        return f"pybase64 {version('pybase64')}"
-    except PackageNotFoundError:
-        return "base64"
+    # a finder may raise instead of finding nothing
+    with suppress(ModuleNotFoundError):
+        if find_spec("pybase64"):
+            return f"pybase64 {version('pybase64')}"
+    return "base64"
