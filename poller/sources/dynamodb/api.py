@@ -7,12 +7,12 @@ from typing import Any
 
 from poller import codec
 from poller.aws.port import AWS_JSON_1_0, Operation, Transport
-from poller.errors import IteratorExpired, PositionTrimmed, ServiceError, ShardGone, StreamGone
+from poller.errors import IteratorExpired, PositionTrimmed, StreamGone
 from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.dynamodb import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
-from poller.sources.sharded.calls import Meanings, ask, expecting
+from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, new_iterator, read
 
 
 def _operation(name: str, timeout: float) -> Operation:
@@ -27,7 +27,6 @@ RETENTION = 24 * 3600.0
 """Seconds every stream of a table keeps its records."""
 BETWEEN_PAGES = 0.2
 """Seconds between two pages of the listing."""
-MISSING = "ResourceNotFoundException"
 TRIMMED = "TrimmedDataAccessException"
 ACTIVE = frozenset({"ENABLING", "ENABLED"})
 OF_STREAM: Meanings = {MISSING: StreamGone}
@@ -83,26 +82,11 @@ class DynamoDBStreamApi:
         request: dict[str, Any] = {"StreamArn": self.arn, "ShardId": shard_id, "ShardIteratorType": position.kind}
         if position.sequence_number is not None:
             request["SequenceNumber"] = position.sequence_number
-        try:
-            answer = await ask(self._transport, ITERATOR, request, OF_POSITION)
-        except ServiceError as error:
-            # only the listing tells for sure that it is the shard, or the stream, that is gone
-            if error.code == MISSING and all(shard.id != shard_id for shard in await self.shards()):
-                raise ShardGone(str(error)) from error
-            raise
-        with expecting(ITERATOR):
-            iterator: str = answer.members["ShardIterator"]
-            return iterator
+        return await new_iterator(self._transport, ITERATOR, request, OF_POSITION, self.shards)
 
     async def page(self, iterator: str, limit: int) -> ShardPage:
-        try:
-            answer = await ask(self._transport, RECORDS, {"ShardIterator": iterator, "Limit": limit}, OF_READ)
-        except ServiceError as error:
-            if error.code != MISSING:
-                raise
-            await self.facts()
-            # the stream is there: whether the shard is, a new iterator will tell
-            raise IteratorExpired(str(error)) from error
+        request = {"ShardIterator": iterator, "Limit": limit}
+        answer = await read(self._transport, RECORDS, request, OF_READ, self.facts)
         with expecting(RECORDS):
             following = answer.members.get("NextShardIterator") or None
             return ShardPage(answer.members["Records"], following, answer.size, date=answer.date)

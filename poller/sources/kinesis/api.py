@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller.aws.port import AWS_JSON_1_1, Operation, Transport
-from poller.errors import IteratorExpired, ServiceError, ShardGone, StreamGone
+from poller.errors import IteratorExpired, StreamGone
 from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.kinesis import aggregates, event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
-from poller.sources.sharded.calls import Meanings, ask, expecting
+from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, new_iterator, read
 
 
 def _operation(name: str, timeout: float) -> Operation:
@@ -24,7 +24,6 @@ RECORDS = _operation("GetRecords", 30.0)
 
 SHARDS_PER_PAGE = 1000
 """The service's own default, named so that every compatible service pages alike."""
-MISSING = "ResourceNotFoundException"
 OF_STREAM: Meanings = {MISSING: StreamGone}
 # an iterator the service does not know is as useless as one that is too old, and a new one puts both right
 OF_READ: Meanings = {"ExpiredIteratorException": IteratorExpired, "InvalidArgumentException": IteratorExpired}
@@ -89,26 +88,11 @@ class KinesisApi:
             request["StartingSequenceNumber"] = position.sequence_number
         if position.timestamp is not None:
             request["Timestamp"] = position.timestamp
-        try:
-            answer = await ask(self._transport, ITERATOR, request, {})
-        except ServiceError as error:
-            # only the listing tells for sure that it is the shard, or the stream, that is gone
-            if error.code == MISSING and all(shard.id != shard_id for shard in await self.shards()):
-                raise ShardGone(str(error)) from error
-            raise
-        with expecting(ITERATOR):
-            iterator: str = answer.members["ShardIterator"]
-            return iterator
+        return await new_iterator(self._transport, ITERATOR, request, {}, self.shards)
 
     async def page(self, iterator: str, limit: int) -> ShardPage:
-        try:
-            answer = await ask(self._transport, RECORDS, {"ShardIterator": iterator, "Limit": limit}, OF_READ)
-        except ServiceError as error:
-            if error.code != MISSING:
-                raise
-            await self.facts()
-            # the stream is there: whether the shard is, a new iterator will tell
-            raise IteratorExpired(str(error)) from error
+        request = {"ShardIterator": iterator, "Limit": limit}
+        answer = await read(self._transport, RECORDS, request, OF_READ, self.facts)
         with expecting(RECORDS):
             members = answer.members
             behind = members.get("MillisBehindLatest")

@@ -9,9 +9,9 @@ from typing import Any
 from poller import codec
 from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Transport
 from poller.errors import AnswerLost, ServiceError, ShardGone
-from poller.sources.kinesis.api import MISSING, KinesisApi, children_in
+from poller.sources.kinesis.api import KinesisApi, children_in
 from poller.sources.sharded.api import Position, ShardPage
-from poller.sources.sharded.calls import expecting
+from poller.sources.sharded.calls import MISSING, expecting
 from poller.sources.sharded.subscribed import IN_USE
 
 SUBSCRIBE = Operation(

@@ -1,6 +1,6 @@
 """One call of a stream: JSON in, a parsed answer out, and refusals as what they mean for a reader of shards."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,11 @@ from typing import Any
 from poller import codec
 from poller.aws.answers import timestamp
 from poller.aws.port import Operation, Transport
-from poller.errors import AnswerLost, PollerError, ServiceError
+from poller.errors import AnswerLost, IteratorExpired, PollerError, ServiceError, ShardGone
+from poller.sources.sharded.api import Shard, StreamFacts
 
+MISSING = "ResourceNotFoundException"
+"""Of the stream or of something in it; the code does not say which."""
 Meanings = Mapping[str, type[PollerError]]
 """What an error code is raised as."""
 
@@ -39,6 +42,44 @@ async def ask(transport: Transport, operation: Operation, request: Mapping[str, 
         if not isinstance(members, dict):
             raise TypeError("not a JSON object")
     return Answer(members, len(reply.body), timestamp(reply.headers.get("date", "")))
+
+
+async def new_iterator(
+    transport: Transport,
+    operation: Operation,
+    request: Mapping[str, Any],
+    meanings: Meanings,
+    listed: Callable[[], Awaitable[Iterable[Shard]]],
+) -> str:
+    """A fresh iterator on the shard the request names. Raises ShardGone where `listed` no longer has it."""
+    try:
+        answer = await ask(transport, operation, request, meanings)
+    except ServiceError as error:
+        # only the listing tells for sure that it is the shard, or the stream, that is gone
+        if error.code == MISSING and all(shard.id != request["ShardId"] for shard in await listed()):
+            raise ShardGone(str(error)) from error
+        raise
+    with expecting(operation):
+        iterator: str = answer.members["ShardIterator"]
+        return iterator
+
+
+async def read(
+    transport: Transport,
+    operation: Operation,
+    request: Mapping[str, Any],
+    meanings: Meanings,
+    facts: Callable[[], Awaitable[StreamFacts]],
+) -> Answer:
+    """One page. `facts` raises StreamGone where it is the stream that is missing."""
+    try:
+        return await ask(transport, operation, request, meanings)
+    except ServiceError as error:
+        if error.code != MISSING:
+            raise
+        await facts()
+        # the stream is there: whether the shard is, a new iterator will tell
+        raise IteratorExpired(str(error)) from error
 
 
 @contextmanager
