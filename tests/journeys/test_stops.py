@@ -8,7 +8,8 @@ import pytest
 from tests.fakes.faults import HANG, LOST_AFTER, LOST_BEFORE
 from tests.fakes.lambda_service import Hang, throttled
 from tests.fakes.queue import loop_time
-from tests.journeys.world import HARD_STOP_SECONDS, Life, Plan, WatchedLoop, World, watched_loop
+from tests.journeys.run import HARD_STOP_SECONDS
+from tests.journeys.world import Life, Plan, WatchedLoop, World, watched_loop
 from tests.virtual_time import run
 
 PARTIAL = ("ReportBatchItemFailures",)

@@ -14,21 +14,17 @@ from poller.configuration.arns import parse_source
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping, ScalingConfig
 from poller.runtime.status import MappingStatus
-from poller.runtime.stop import Stop
-from poller.runtime.supervisor import run_mapping
 from poller.wiring import Wiring
 from tests.fakes.aws import FakeAws
 from tests.fakes.lambda_service import Answer, batch_item_failures, function_error
 from tests.fakes.queue import FakeQueue, loop_time
-from tests.fakes.recording import EventLog
+from tests.journeys.run import Run
 from tests.virtual_time import VirtualTimeLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FUNCTION = "fn"
-HARD_STOP_SECONDS = 3.0
-"""Two for what was handed over, and a little for the rest."""
 
 
 class WatchedLoop(VirtualTimeLoop):
@@ -104,7 +100,7 @@ class World:
         self.function = self.aws.function(FUNCTION)
         self.skipped: set[str] = set()
         """Ids of messages that match no filter."""
-        self.lives: list[Life] = []
+        self.lives: list[Run] = []
         self.calls: Counter[int] = Counter()
         """By second, of all lives."""
         self.breaches: list[str] = []
@@ -189,31 +185,15 @@ class World:
                 assert all(ledger[earlier].proved[0] <= deleted for earlier in group[:index])
 
 
-class Life:
-    """One process's run of the mapping; also its `Transports` and its transport."""
+class Life(Run):
+    """With what its calls cost the queue."""
 
     def __init__(
         self, world: World, mapping: EventSourceMapping, *, wiring: Wiring | None = None, **settings: Any
     ) -> None:
         """`wiring` of another life makes it a second mapping of the same process; `settings` are those of its own."""
-        self.world = world
-        self.wiring = wiring or Wiring(self, 1 << 30, **settings)  # type: ignore[arg-type]
-        self.stop = Stop()
-        self.log = EventLog()
-        self.status = MappingStatus("m", "u", mapping.event_source_arn, FUNCTION)
-        self.dead = False
-        world.lives.append(self)
-        self.task = asyncio.get_running_loop().create_task(self._run(mapping))
-
-    async def _run(self, mapping: EventSourceMapping) -> None:
-        wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
-        await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
-
-    def borrow(self) -> "Life":
-        return self
-
-    async def get(self, *_: object) -> "Life":
-        return self
+        status = MappingStatus("m", "u", mapping.event_source_arn, FUNCTION)
+        super().__init__(world, mapping, wiring or Wiring(self, 1 << 30, **settings), status)  # type: ignore[arg-type]
 
     async def call(
         self,
@@ -227,25 +207,6 @@ class Life:
         if self.dead:
             await asyncio.get_running_loop().create_future()
         return await self.world.aws.call(operation, body, timeout, trace=trace)
-
-    async def close(self) -> None:
-        """The service's own."""
-
-    async def end(self, *, grace: float = 25.0) -> None:
-        """Stop as the daemon does: softly, and hard once the grace period is over. Both are bounded."""
-        self.stop.request()
-        await asyncio.wait([self.task], timeout=grace)
-        await self.cut()
-
-    async def cut(self) -> None:
-        """Hard stop."""
-        begun = loop_time()
-        self.task.cancel()
-        await asyncio.wait([self.task])
-        assert loop_time() - begun <= HARD_STOP_SECONDS
-        assert self.task.cancelled() or self.task.exception() is None
-        assert self.status.in_flight() == 0
-        self.world.lives.remove(self)
 
     async def crash(self) -> None:
         """From now on nothing of it reaches the service."""

@@ -17,18 +17,16 @@ from poller.errors import StateError
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress
 from poller.runtime.status import MappingStatus
-from poller.runtime.stop import Stop
-from poller.runtime.supervisor import run_mapping
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Tell
 from poller.state.memory import MemoryStore
-from poller.wiring import Wiring
+from poller.wiring import Wired, Wiring
 from tests.fakes.aws import FakeAws
 from tests.fakes.queue import loop_time
-from tests.fakes.recording import EventLog
 from tests.fakes.streams import KinesisStream, TableStream
-from tests.journeys.world import FUNCTION, HARD_STOP_SECONDS, WatchedLoop
+from tests.journeys.run import Run
+from tests.journeys.world import FUNCTION, WatchedLoop
 
 DAY = 24 * 3600.0
 
@@ -163,36 +161,23 @@ class StreamWorld:
         assert self.ledger.out_of_order() == set()
 
 
-class StreamLife:
-    """One process's run of the mapping; also its `Transports` and its transport."""
+class StreamLife(Run):
+    """With the positions of its world, and what its destination accepted."""
 
-    def __init__(self, world: StreamWorld, mapping: EventSourceMapping, **wiring: Any) -> None:
-        self.world = world
+    def __init__(self, world: StreamWorld, mapping: EventSourceMapping, **settings: Any) -> None:
         limits = ReadLimits(lambda _: nullcontext())
-        self.wiring = Wiring(self, 1 << 30, store=world.store, mappings={mapping.uuid}, limits=limits, **wiring)  # type: ignore[arg-type]
-        self.stop = Stop()
-        self.log = EventLog()
-        self.status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, FUNCTION)
-        self.dead = False
-        world.lives.append(self)
-        self.task = asyncio.get_running_loop().create_task(self._run(mapping))
+        wiring = Wiring(self, 1 << 30, store=world.store, mappings={mapping.uuid}, limits=limits, **settings)  # type: ignore[arg-type]
+        status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, FUNCTION)
+        super().__init__(world, mapping, wiring, status)
 
-    async def _run(self, mapping: EventSourceMapping) -> None:
-        wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+    def built(self, wired: Wired) -> None:
         assert isinstance(wired.source, ShardedSource)
         stream = wired.source.stream
         stream.tell = None if stream.tell is None else self._noting(stream.tell)
-        await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
 
     @property
     def account(self) -> Any:
         return self.status.account
-
-    def borrow(self) -> "StreamLife":
-        return self
-
-    async def get(self, *_: object) -> "StreamLife":
-        return self
 
     async def call(
         self,
@@ -221,25 +206,6 @@ class StreamLife:
                 self.world.windows_given_up.append(discarded.window)
 
         return noting
-
-    async def close(self) -> None:
-        """The account's own."""
-
-    async def end(self, *, grace: float = 25.0) -> None:
-        """Stop as the daemon does: softly, and hard once the grace period is over."""
-        self.stop.request()
-        await asyncio.wait([self.task], timeout=grace)
-        await self.cut()
-
-    async def cut(self) -> None:
-        """Hard stop."""
-        begun = loop_time()
-        self.task.cancel()
-        await asyncio.wait([self.task])
-        assert loop_time() - begun <= HARD_STOP_SECONDS
-        assert self.task.cancelled() or self.task.exception() is None
-        assert self.status.in_flight() == 0
-        self.world.lives.remove(self)
 
     async def crash(self) -> None:
         """From now on nothing of it reaches the services, and nothing more is stored."""

@@ -1,0 +1,62 @@
+"""One process's run of one mapping, as every journey has it: started, stopped, cut off."""
+
+import asyncio
+from typing import Any, Self
+
+from poller.configuration.mapping import EventSourceMapping
+from poller.runtime.status import MappingStatus
+from poller.runtime.stop import Stop
+from poller.runtime.supervisor import run_mapping
+from poller.wiring import Wired, Wiring
+from tests.fakes.queue import loop_time
+from tests.fakes.recording import EventLog
+
+HARD_STOP_SECONDS = 3.0
+"""Virtual: two for what was handed over, and a little for the rest."""
+
+
+class Run:
+    """Also its own `Transports` and its own transport, whose `call` a world of its own makes."""
+
+    def __init__(self, world: Any, mapping: EventSourceMapping, wiring: Wiring, status: MappingStatus) -> None:
+        self.world = world
+        self.wiring = wiring
+        self.stop = Stop()
+        self.log = EventLog()
+        self.status = status
+        self.dead = False
+        world.lives.append(self)
+        self.task = asyncio.get_running_loop().create_task(self._run(mapping))
+
+    async def _run(self, mapping: EventSourceMapping) -> None:
+        wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+        self.built(wired)
+        await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
+
+    def built(self, wired: Wired) -> None:
+        """For worlds that listen in."""
+
+    def borrow(self) -> Self:
+        return self
+
+    async def get(self, *_: object) -> Self:
+        return self
+
+    async def close(self) -> None:
+        """The services' own."""
+
+    async def end(self, *, grace: float = 25.0) -> None:
+        """Stop as the daemon does: softly, and hard once the grace period is over. Both are bounded."""
+        self.stop.request()
+        await asyncio.wait([self.task], timeout=grace)
+        await self.cut()
+
+    async def cut(self) -> None:
+        """Hard stop."""
+        begun = loop_time()
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        assert loop_time() - begun <= HARD_STOP_SECONDS
+        assert self.task.cancelled() or self.task.exception() is None
+        assert self.status.in_flight() == 0
+        self.world.lives.remove(self)
