@@ -2,6 +2,7 @@
 
 from poller.configuration.arns import EventSource, parse_source
 from poller.configuration.functions import FunctionConfig
+from poller.configuration.lenient import read_api_leniently
 from poller.configuration.load import Configuration, load
 from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.secrets import Secret
@@ -22,4 +23,5 @@ __all__ = [
     "default_uuid",
     "load",
     "parse_source",
+    "read_api_leniently",
 ]

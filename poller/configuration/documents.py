@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,25 @@ def read_document(path: Path) -> tuple[Node, list[str]]:
         root = reader.read(path)
     except UnreadableError as error:
         where = origin.label if error.line is None else f"{origin.label}:{error.line}"
-        return Node({}, origin), [*reader.problems, f"{where}: {error.text}"]
+        return Node({}, origin, broken=True), [*reader.problems, f"{where}: {error.text}"]
     return root, reader.problems
+
+
+def read_block(path: Path, key: str) -> Node | None:
+    """A top-level key of a YAML file, with all that stands below it, though the file as a whole is unreadable.
+
+    An empty tree where the file does not have that key; None where that cannot be told.
+    """
+    origin = Origin(str(path), path.absolute().parent)
+    try:
+        lines = _text(path).splitlines(keepends=True)
+        starts = [index for index, line in enumerate(lines) if re.match(rf"{key}\s*:", line, re.IGNORECASE)]
+        if not starts or path.suffix.lower() not in (".yaml", ".yml"):
+            return None if any(key in line.lower() for line in lines) else Node({}, origin)
+        below = takewhile(lambda line: line[0].isspace() or line.startswith("#"), lines[starts[0] + 1 :])
+        return _Reader(origin).from_yaml("".join([lines[starts[0]], *below]))
+    except (UnreadableError, RecursionError):
+        return None
 
 
 class _Reader:

@@ -44,7 +44,7 @@ def load(
 
     Raises ConfigurationError with all problems at once.
     """
-    loader = _Loader(environ)
+    loader = Loader(environ)
     groups = loader.read(search(environ) if paths is None else paths)
     settings = loader.settings(groups, overrides or {})
     functions = Functions(loader.functions(groups, settings))
@@ -60,7 +60,7 @@ def load(
 Groups = list[tuple[Group, list[Node]]]
 
 
-class _Loader:
+class Loader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.problems: list[str] = []
@@ -80,16 +80,27 @@ class _Loader:
     def document(self, file: Path) -> Node:
         root, problems = read_document(file)
         self.problems += problems
-        speller = Speller(self.environ)
-        root = speller.spell(root)
-        self.problems += speller.problems
+        root = self.spelled(root)
         for key in root.value:
             if key not in (*SETTINGS, FUNCTIONS, MAPPINGS):
                 Report(root, (), self.problems).say(unknown_key(key, [*SETTINGS, FUNCTIONS, MAPPINGS]), key)
         return root
 
+    def spelled(self, root: Node) -> Node:
+        speller = Speller(self.environ)
+        root = speller.spell(root)
+        self.problems += speller.problems
+        return root
+
     def settings(self, groups: Groups, overrides: dict[str, Any]) -> Settings:
-        """By precedence, lowest first; the built-in defaults if something is wrong, so that the rest is checked too."""
+        """The built-in defaults if something is wrong, so that the rest is checked too."""
+        merged = self.merged(groups, overrides)
+        self.places = {key: node.place for key, node in merged.value.items()}
+        report = Report(merged, (), self.problems)
+        return report.validated(Settings, merged) or Settings(state="memory:")
+
+    def merged(self, groups: Groups, overrides: dict[str, Any]) -> Node:
+        """The settings of all places by precedence, as they were written but for relative paths."""
         here = Path.cwd()
         merged = grow({"state": default_state(self.environ)}, Origin("default", here))
         layers = Layers()
@@ -99,12 +110,9 @@ class _Loader:
             grow(overrides, Origin("command line", here)),
         ):
             merged = overlay(merged, tree)
-        self.places = {key: node.place for key, node in merged.value.items()}
         self.problems += layers.problems
         self.warnings += layers.warnings
-        report = Report(merged, (), self.problems)
-        settings = report.validated(Settings, _with_absolute_paths(merged))
-        return settings or Settings(state="memory:")
+        return _with_absolute_paths(merged)
 
     def group_settings(self, group: Group, roots: list[Node]) -> Node:
         """The settings of a file, or of a directory's files, none of which comes before another."""

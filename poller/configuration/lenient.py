@@ -1,0 +1,63 @@
+"""The settings of `api` out of a configuration that cannot be loaded, for the commands that ask a running daemon.
+
+Such a daemon may run on what was there before the files broke, so its address and token are looked for among what can
+still be read.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from poller.configuration.documents import read_block
+from poller.configuration.files import search
+from poller.configuration.load import Groups, Loader, load
+from poller.configuration.settings import ApiSettings
+from poller.configuration.tree import Node
+from poller.errors import ConfigurationError
+
+_API = "api"
+
+
+def read_api_leniently(paths: list[Path] | None, *, environ: Mapping[str, str]) -> tuple[ApiSettings | None, list[str]]:
+    """Where a daemon of this configuration listens, and everything that is wrong with the configuration.
+
+    The settings are None where the address stands in something that cannot be read. A token that cannot be read is left
+    out.
+    """
+    try:
+        return load(paths, environ=environ).settings.api, []
+    except ConfigurationError as error:
+        problems = error.problems
+    loader = Loader(environ)
+    searched = search(environ) if paths is None else paths
+    groups = loader.read(searched)
+    readable = _salvaged(loader, groups)
+    lost = len(groups) < len(searched) or any(len(roots) < len(group.files) for group, roots in readable)
+    return _settings(loader.merged(readable, {}).get(_API), lost=lost), problems
+
+
+def _salvaged(loader: Loader, groups: Groups) -> Groups:
+    """The trees of all files; of an unreadable file `api` alone, or nothing."""
+    salvaged = []
+    for group, roots in groups:
+        found = [read_block(file, _API) if root.broken else root for file, root in zip(group.files, roots, strict=True)]
+        salvaged.append((group, [loader.spelled(root) for root in found if root is not None]))
+    return salvaged
+
+
+def _settings(api: Node | None, *, lost: bool) -> ApiSettings | None:
+    if api is not None and not isinstance(api.value, dict):
+        return None
+    keys = {} if api is None else api.value
+    listen = keys.get("listen")
+    if lost if listen is None else listen.broken:
+        return None
+    usable = {key: node.plain() for key, node in keys.items() if key in ApiSettings.model_fields and not node.broken}
+    try:
+        return ApiSettings.model_validate(usable)
+    except ValidationError as error:
+        if any(detail["loc"] == ("listen",) for detail in error.errors()):
+            return None
+        # the token is the problem; the daemon says whether it wants one
+        return ApiSettings.model_construct(**{**ApiSettings().model_dump(), **usable, "token": None})
