@@ -18,6 +18,7 @@ from poller.commands.configured import ConfigPaths, loaded, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
 from poller.errors import ConfigurationError, EnvironmentProblem
+from poller.printable import say
 
 DONE = 0
 NOT_SO = 1
@@ -46,7 +47,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the m
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"poller {__version__}")
+        say(f"poller {__version__}")
         raise typer.Exit
 
 
@@ -161,14 +162,14 @@ def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
 def _steer(client: Client, name: str, action: str) -> None:
     answer = client.steer(name, action)
     why = f" ({answer['reason']['text']})" if answer["reason"] else ""
-    typer.echo(f"{answer['name']}: {answer['state']}{why}")
+    say(f"{answer['name']}: {answer['state']}{why}")
 
 
 @app.command()
 def health(api: Api = None, config: ConfigPaths = None) -> None:
     """Exit 0 if a running daemon is healthy, 1 if not."""
     code, _ = _client(api, config).get("/healthz")
-    typer.echo("healthy" if code == 200 else "unhealthy")
+    say("healthy" if code == 200 else "unhealthy")
     raise typer.Exit(DONE if code == 200 else NOT_SO)
 
 
@@ -185,7 +186,7 @@ def _client(api: str | None, paths: list[Path] | None) -> Client:
 
 def _fail(code: int, *lines: str) -> int:
     for line in lines:
-        print(f"poller: {line}", file=sys.stderr)  # noqa: T201  (for a person, not for a log)
+        say(f"poller: {line}", error=True)
     return code
 
 

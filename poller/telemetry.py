@@ -71,6 +71,8 @@ from typing import Any, Literal, Protocol, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from poller.printable import printable, printable_lines
+
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
@@ -150,7 +152,29 @@ def _rendering(output: Format, *, colours: bool) -> list[Processor]:
         return [structlog.processors.format_exc_info, _order, structlog.processors.JSONRenderer()]
     # the default formatter prints the values of local variables, secrets among them
     plain = structlog.dev.plain_traceback
-    return [cast("_Renderer", structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))]
+    renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+    return [structlog.processors.format_exc_info, _for_people, cast("_Renderer", renderer)]
+
+
+def _for_people(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:
+    """For a console: nothing that is empty, and nothing a terminal would obey. Tracebacks alone have several lines."""
+    if trace := fields.pop("exception", None):
+        fields["exception"] = "\n".join(f"    {line}" for line in printable_lines(trace))
+    if more := fields.pop("left_out", 0):
+        fields["event"] = f"{fields['event']} (and {more} more since the last such line)"
+    shown = {name: _without_nothing(value) for name, value in fields.items() if value is not None}
+    return {name: value if name == "exception" else _printable(value) for name, value in shown.items()}
+
+
+def _without_nothing(value: object) -> object:
+    """A mapping without its zeros: of an account only what happened is news."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nothing(inner) for name, inner in value.items() if inner not in (0, None)}
+
+
+def _printable(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
 
 
 def _order(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:

@@ -52,7 +52,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.aws": {"poller.errors", "poller.codec", "poller.http", "poller.telemetry", "poller.policy"},
     # what users write and see
     "poller.configuration": {"poller.errors", "poller.policy"},
-    "poller.telemetry": {"poller.errors"},
+    "poller.printable": set(),
+    "poller.telemetry": {"poller.errors", "poller.printable"},
     "poller.occasionally": set(),
     "poller.throttled": set(),
     "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
@@ -65,6 +66,7 @@ IMPORTS: dict[str, set[str]] = {
         "poller.runtime.status",
         "poller.telemetry",
         "poller.codec",
+        "poller.printable",
     },
     "poller.fast": {"poller.codec", "poller.http"},
     # only here does the runtime meet the adapters
@@ -256,6 +258,20 @@ def test_errors_are_swallowed_only_at_the_two_boundaries():
                 found.setdefault(str(path.relative_to(ROOT)), []).append(node.lineno)
     beyond = {name: lines for name, lines in found.items() if len(lines) > BROAD_EXCEPTS.get(name, 0)}
     assert beyond == {}
+
+
+def test_everything_printed_is_made_printable():
+    """A terminal obeys what it is sent, so there is one place that prints: it escapes what others wrote."""
+    printing = ("print", "echo", "secho", "stdout.write", "stderr.write")
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node.func)}"
+        for path in SOURCES
+        if path.name not in ("printable.py", "telemetry.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and any(_ends_with(ast.unparse(node.func), name) for name in printing)
+        if "console" not in ast.unparse(node.func)
+    ]
+    assert not found, "\n".join(found)
 
 
 def test_nothing_is_left_unfinished():

@@ -1,22 +1,21 @@
 """`poller check`: says what the configuration means, once it was found valid."""
 
-import sys
-
 from rich.table import Table
 
 from poller.commands.output import console, table
 from poller.configuration import Configuration
+from poller.printable import say
 
 
 def show(configuration: Configuration) -> None:
     """Print the mappings as they would run, and on stderr what is probably not meant."""
     for warning in configuration.warnings:
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201  (the command's answer)
+        say(f"warning: {warning}", error=True)
     mappings = configuration.mappings
     if mappings:
         console().print(_table(configuration))
     count = "1 mapping" if len(mappings) == 1 else f"{len(mappings)} mappings"
-    print(f"the configuration is valid: {count}")  # noqa: T201  (the command's answer)
+    say(f"the configuration is valid: {count}")
 
 
 def _table(configuration: Configuration) -> Table:

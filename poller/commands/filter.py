@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poller.errors import ConfigurationError
+from poller.printable import say
 
 if TYPE_CHECKING:
     from poller.policy.filtering import Clause, Filter
@@ -69,7 +70,7 @@ def _try(pattern: Path, event: Path, kind: Kind | None, *, explain: bool) -> int
         view, payload = _parts(record, of_kind, event)
         verdict = criteria.match(view, payload)
         matched = matched or bool(verdict)
-        typer.echo(f"record {number}: {verdict.value}" if len(records) > 1 else verdict.value)
+        say(f"record {number}: {verdict.value}" if len(records) > 1 else verdict.value)
         if explain:
             _show(criteria, filtering.explain(criteria, view, payload))
     return MATCH if matched else NO_MATCH
@@ -77,14 +78,14 @@ def _try(pattern: Path, event: Path, kind: Kind | None, *, explain: bool) -> int
 
 def _show(criteria: "Filter", clauses: list["Clause"]) -> None:
     for number in range(len(criteria.alternatives)):
-        typer.echo(f"  filter {number + 1}")
+        say(f"  filter {number + 1}")
         for clause in (clause for clause in clauses if clause.filter == number):
             if not clause.path:
-                typer.echo(f"    fails  {clause.note}")
+                say(f"    fails  {clause.note}")
                 continue
             found = ", ".join(clause.found) or "nothing"
             note = f" ({clause.note})" if clause.note else ""
-            typer.echo(f"    {'holds' if clause.holds else 'fails'}  {clause.path}: {clause.wanted} on {found}{note}")
+            say(f"    {'holds' if clause.holds else 'fails'}  {clause.path}: {clause.wanted} on {found}{note}")
 
 
 def _read(path: Path) -> str:

@@ -5,18 +5,27 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from poller.commands.client import Client, NoAnswer
 from poller.control.notes import span
+from poller.printable import printable
 
 PIPE_WIDTH = 200
 """Columns where the output is no terminal, so that nothing is cut."""
 
 
+class _Console(Console):
+    """Shows each text it is given on one line of its own, harmless; what may have styles comes as `rich.text.Text`."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
 def console() -> Console:
     """Build the console for standard output, as it is now."""
-    # a name in brackets is a name, not a colour
-    made = Console(markup=False, highlight=False)
+    # a name in brackets is a name, not a colour, and one in colons no picture
+    made = _Console(markup=False, highlight=False, emoji=False)
     if not made.is_terminal:
         made.width = PIPE_WIDTH
     return made

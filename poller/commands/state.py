@@ -10,6 +10,7 @@ import typer
 from poller.commands.configured import ConfigPaths, loaded
 from poller.errors import EnvironmentProblem, StateError
 from poller.policy.progress import StreamProgress
+from poller.printable import say
 from poller.state.database import Database
 from poller.state.sqlite import SqliteState, check
 
@@ -24,7 +25,7 @@ def show(config: ConfigPaths = None) -> None:
 
     stored = _stored(loaded(config).settings.state_path)
     if not stored:
-        print("no position is stored")  # noqa: T201  (the command's answer)
+        say("no position is stored")
         return
     shown = table("mapping", "uuid", "source", "shards", "finished", "in retry")
     for uuid, progress in stored.items():
@@ -50,17 +51,17 @@ def forget(
     stored = _stored(path)
     found = [uuid for uuid, progress in stored.items() if name in (uuid, progress.name)]
     if path is None or not found:
-        print(f"no position of {name!r} is stored")  # noqa: T201
+        say(f"no position of {name!r} is stored")
         raise typer.Exit(1)
     if len(found) > 1:
-        print(f"several mappings were called {name!r}; name one by its uuid: {', '.join(found)}")  # noqa: T201
+        say(f"several mappings were called {name!r}; name one by its uuid: {', '.join(found)}")
         raise typer.Exit(1)
     with closing(SqliteState(path)) as state:
         try:
             state.forget_now(found[0])
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
-    print(f"the position of {stored[found[0]].name} ({found[0]}) is given up")  # noqa: T201
+    say(f"the position of {stored[found[0]].name} ({found[0]}) is given up")
 
 
 def _stored(path: Path | None) -> dict[str, StreamProgress]:

@@ -1,6 +1,5 @@
 """`poller status`: what a running daemon is doing, as a table or as JSON, once or until interrupted."""
 
-import json
 import time
 from contextlib import suppress
 from typing import Any
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from poller.commands.client import Client
 from poller.commands.output import clock, console, lag_in_words, of_mapping, refused_reload, table
+from poller.printable import printable_lines, say_json
 
 WATCH_SECONDS = 1.0
 _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
@@ -22,7 +22,7 @@ def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> 
         with suppress(KeyboardInterrupt):
             _watch(client, mapping, as_json=as_json)
     elif as_json:
-        print(json.dumps(of_mapping(client, mapping), indent=2))  # noqa: T201  (the command's answer)
+        say_json(of_mapping(client, mapping))
     else:
         console().print(_picture(of_mapping(client, mapping), detailed=mapping is not None))
 
@@ -30,7 +30,7 @@ def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> 
 def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
     if as_json:
         while True:
-            print(json.dumps(of_mapping(client, mapping)), flush=True)  # noqa: T201  (one line each, for another program)
+            say_json(of_mapping(client, mapping), indent=None, flush=True)
             time.sleep(WATCH_SECONDS)
     with Live(console=console(), auto_refresh=False) as live:
         while True:
@@ -68,9 +68,12 @@ def _counters(mapping: dict[str, Any]) -> Table:
     facts = {"source": mapping["event_source_arn"], "function": mapping["function"], "uuid": mapping["uuid"]}
     tags = {f"tag {name}": value for name, value in mapping["tags"].items()}
     if (failure := mapping["last_failure"]) is not None:
-        facts |= {"last failure": f"{failure['text']} ({clock(failure['at'])})", "its log": failure["logs"] or "-"}
+        facts["last failure"] = f"{failure['text']} ({clock(failure['at'])})"
     for name, value in {**facts, **tags, **mapping["counters"]}.items():
         shown.add_row(name, str(value))
+    if failure is not None:
+        for number, line in enumerate(printable_lines((failure["logs"] or "-").rstrip("\n"))):
+            shown.add_row("" if number else "its log", line)
     return shown
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from poller.commands.client import Client
 from poller.commands.output import clock, lag_in_words, of_mapping, refused_reload
+from poller.printable import say
 
 Json = dict[str, Any]
 SHOWN = 20
@@ -47,14 +48,14 @@ def show(client: Client, mapping: str | None) -> None:
     """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
     status = of_mapping(client, mapping)
     for line in refused_reload(status):
-        print(line)  # noqa: T201
+        say(line)
     if not status["mappings"]:
-        print("no mappings")  # noqa: T201  (the command's answer)
+        say("no mappings")
     for number, entry in enumerate(status["mappings"]):
         if number:
-            print()  # noqa: T201
+            say("")
         for line in _lines(entry):
-            print(line)  # noqa: T201
+            say(line)
 
 
 def _lines(mapping: Json) -> Iterator[str]:

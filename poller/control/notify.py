@@ -14,6 +14,7 @@ from collections.abc import Callable, MutableMapping
 
 from poller import telemetry
 from poller.control import health
+from poller.printable import printable
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import MappingState
 
@@ -137,5 +138,5 @@ def summary(status: DaemonStatus) -> str:
 
 
 def _line(text: str) -> str:
-    """Without line ends, since they separate the assignments of a message."""
-    return " ".join(text.split())
+    """On one line, since line ends separate the assignments of a message."""
+    return printable(" ".join(text.split()))

@@ -6,13 +6,13 @@ it runs on loopback and in a temporary folder, and ends with the command, howeve
 
 import asyncio
 import signal
-import sys
 from collections.abc import Coroutine
 from typing import Any
 
 from poller.commands.output import console
 from poller.demo import local_aws
 from poller.demo.process import forget_the_users_aws
+from poller.printable import say
 
 INTERRUPTED = 1
 """An account that was not drawn up does not balance."""
@@ -27,7 +27,7 @@ def run(*, seconds: int, messages: int) -> int:
     try:
         return asyncio.run(_until_signalled(play(console(), seconds, messages)))
     except (KeyboardInterrupt, asyncio.CancelledError):
-        print("poller: interrupted; what the demo had started is gone", file=sys.stderr)  # noqa: T201  (for a person)
+        say("poller: interrupted; what the demo had started is gone", error=True)
         return INTERRUPTED
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from poller.demo.shop import Depth
+from poller.printable import printable
 
 HISTORY_POINTS = 14
 """As many as a station of the view is wide on 80 columns: the newest stand on the right."""
@@ -42,7 +43,7 @@ class StreamPicture:
     def reason(self) -> str:
         """Why the mapping stands where it stands, in words."""
         reason = self.mapping["reason"] if self.mapping else None
-        return reason["text"] if reason else ""
+        return printable(reason["text"]) if reason else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Picture:
     def reason(self) -> str:
         """Why the mapping stands where it stands, in words."""
         reason = self.mapping["reason"] if self.mapping else None
-        return reason["text"] if reason else ""
+        return printable(reason["text"]) if reason else ""
 
 
 class History:

@@ -50,14 +50,16 @@ async def play(console: Console, seconds: int, messages: int) -> int:
     console.print(summary.render(facts))
     code = exit_code(facts)
     if code and daemon.complaints:
-        console.print("\nthe last complaints of poller:", *daemon.complaints, sep="\n  ", soft_wrap=True)
+        console.print()
+        console.print("the last complaints of poller:", *daemon.complaints, sep="\n  ", soft_wrap=True)
     return code
 
 
 def _introduce(console: Console, config: Path, daemon: Daemon) -> None:
     yaml = Syntax(config.read_text(encoding="utf-8").rstrip(), "yaml", background_color="default", word_wrap=True)
     console.print(Panel.fit(yaml, title="poller run --config poller.yaml", title_align="left", border_style="dim"))
-    console.print(f"from another terminal: poller status --watch --api {daemon.address}\n", style="dim")
+    console.print(f"from another terminal: poller status --watch --api {daemon.address}", style="dim")
+    console.print()
 
 
 class Book:

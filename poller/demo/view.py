@@ -15,6 +15,7 @@ from rich.text import Text
 from poller.demo.functions import FUNCTION
 from poller.demo.picture import History, Picture, StreamPicture
 from poller.demo.shop import QUEUE
+from poller.printable import printable
 
 EVENT_LINES = 3
 MOST_LANES = 30
@@ -174,7 +175,7 @@ def _inside(picture: Picture) -> Table:
     rows.add_row("why", picture.reason)
     for stream in picture.streams:
         rows.add_row(stream.name, _stream(stream))
-    events = [_event(event) for event in picture.events][-EVENT_LINES:]
+    events = [event_line(event) for event in picture.events][-EVENT_LINES:]
     for number in range(EVENT_LINES):
         rows.add_row("" if number else "log", events[number] if number < len(events) else "")
     return rows
@@ -198,11 +199,12 @@ def _lanes(codes: list[str]) -> Text:
     return shown.append(f"  {counts}", style="dim")
 
 
-def _event(event: dict[str, object]) -> Text:
+def event_line(event: dict[str, object]) -> Text:
+    """One event of the daemon's log."""
     line = Text(f"{str(event.get('timestamp', ''))[11:19]} ", style="dim")
-    line.append(str(event["event"]), style="yellow" if event.get("level") == "warning" else "cyan")
+    line.append(printable(str(event["event"])), style="yellow" if event.get("level") == "warning" else "cyan")
     rest = {name: value for name, value in event.items() if name not in SHOWN_ELSEWHERE}
-    return line.append("".join(f" {name}={value}" for name, value in rest.items()), style="dim")
+    return line.append("".join(printable(f" {name}={value}") for name, value in rest.items()), style="dim")
 
 
 def plain(picture: Picture) -> str:

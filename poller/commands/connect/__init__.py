@@ -24,6 +24,7 @@ from poller.commands.connect.tries import Tries
 from poller.commands.output import console, table
 from poller.commands.permissions import principal_of
 from poller.configuration import Configuration
+from poller.printable import say
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory import MemoryStore
 from poller.wiring_streams import Streams
@@ -51,7 +52,7 @@ def show(configuration: Configuration) -> bool:
         console().print(_table(targets))
     wrong = sum(1 for target in targets if not target.tries.ok)
     summary = f"{len(targets)} reached" if not wrong else f"{wrong} of {len(targets)} not as they should be"
-    print(f"sources, functions and destinations: {summary}")  # noqa: T201  (the command's answer)
+    say(f"sources, functions and destinations: {summary}")
     return not wrong
 
 
