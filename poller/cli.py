@@ -194,7 +194,7 @@ def _exit_code(arguments: list[str] | None) -> int:
     try:
         app(arguments, prog_name="poller")
     except ConfigurationError as error:
-        return _fail(BAD_INPUT, *error.problems)
+        return _fail(BAD_INPUT, *error.shown())
     except NoAnswer as error:
         return _fail(NOT_SO, str(error))
     except EnvironmentProblem as error:

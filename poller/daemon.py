@@ -16,7 +16,7 @@ from poller.configuration import Configuration
 from poller.configuration.watching import Reader, watch
 from poller.control import health, notify
 from poller.control.server import serve
-from poller.errors import ConfigurationError, EnvironmentProblem, StateError
+from poller.errors import LOGGED_MOST, ConfigurationError, EnvironmentProblem, StateError, capped
 from poller.mappings import Mappings, account_of
 from poller.ports import StateStore
 from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
@@ -156,7 +156,7 @@ class Daemon:
             transport=configuration.settings.aws.transport,
             **fast.describe(),
             open_files=descriptors.raise_limit(),
-            mappings=[mapping.name for mapping in configuration.mappings],
+            mappings=capped([mapping.name for mapping in configuration.mappings], LOGGED_MOST),
         )
         self._log.info("api_listening", address=address)
         self._warn()
@@ -205,8 +205,8 @@ class Daemon:
             configuration = await asyncio.to_thread(self._reader.read)
             self._refuse_what_needs_a_restart(configuration)
         except ConfigurationError as error:
-            self._shown.refused_at, self._shown.problems = time.time(), error.problems
-            self._log.error("reload_refused", problems=error.problems)
+            self._shown.refused_at, self._shown.problems = time.time(), error.shown()
+            self._log.error("reload_refused", problems=error.shown(LOGGED_MOST))
             return
         if self._stop.soft:
             return
@@ -219,9 +219,9 @@ class Daemon:
         self._shown.loaded_at, self._shown.refused_at, self._shown.problems = time.time(), None, []
         self._log.info(
             "reloaded",
-            added=changes.added,
-            changed=changes.changed,
-            removed=changes.removed,
+            added=capped(changes.added, LOGGED_MOST),
+            changed=capped(changes.changed, LOGGED_MOST),
+            removed=capped(changes.removed, LOGGED_MOST),
             unchanged=changes.unchanged,
         )
         self._warn()

@@ -1,16 +1,36 @@
 """The exceptions that cross a module boundary. A function's failure is not among them: that is a value (`Outcome`)."""
 
+from collections.abc import Sequence
+
+SHOWN_MOST = 100
+"""Lines of one report to a person."""
+LOGGED_MOST = 20
+"""Items of one log line: collectors cut or split lines of more than 16 KiB."""
+_LONGEST = 600
+"""Characters of one line of a report. What the user wrote is repeated in it, and may be of any length."""
+
+
+def capped(lines: Sequence[str], most: int = SHOWN_MOST) -> list[str]:
+    """The first lines, and how many more there are."""
+    shown = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines[:most]]
+    return [*shown, f"and {len(lines) - most:,} more"] if len(lines) > most else shown
+
 
 class PollerError(Exception):
     """Base of everything raised on purpose."""
 
 
 class ConfigurationError(PollerError):
-    """What the user wrote cannot be run. `problems` holds one readable line each; the command ends with 2."""
+    """What the user wrote cannot be run. `problems` holds one readable line each, and there may be very many: `shown`
+    is what to tell. The command ends with 2.
+    """
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
+        super().__init__("\n".join(capped(problems)))
         self.problems = problems
+
+    def shown(self, most: int = SHOWN_MOST) -> list[str]:
+        return capped(self.problems, most)
 
 
 class EnvironmentProblem(PollerError):

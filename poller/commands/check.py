@@ -1,10 +1,15 @@
 """`poller check`: says what the configuration means, once it was found valid."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from poller.commands.output import console, table
-from poller.configuration import Configuration
+from poller.configuration import Configuration, EventSourceMapping
 from poller.printable import say
+
+ROWS_MOST = 1000
+"""Mappings that are listed; laying out the table is what takes longest."""
 
 
 def show(configuration: Configuration) -> None:
@@ -13,14 +18,16 @@ def show(configuration: Configuration) -> None:
         say(f"warning: {warning}", error=True)
     mappings = configuration.mappings
     if mappings:
-        console().print(_table(configuration))
+        console().print(_table(mappings[:ROWS_MOST]))
+    if len(mappings) > ROWS_MOST:
+        say(f"and {len(mappings) - ROWS_MOST:,} more")
     count = "1 mapping" if len(mappings) == 1 else f"{len(mappings)} mappings"
     say(f"the configuration is valid: {count}")
 
 
-def _table(configuration: Configuration) -> Table:
+def _table(mappings: Sequence[EventSourceMapping]) -> Table:
     shown = table("mapping", "source", "function", "type", "batch size", "window", "lanes", "enabled")
-    for mapping in configuration.mappings:
+    for mapping in mappings:
         first, most = mapping.lanes
         shown.add_row(
             mapping.name,

@@ -9,18 +9,35 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import Composer
+from yaml.resolver import Resolver
 
 from poller.configuration.tree import Node, Origin, grow, joined
 
 SUFFIXES = (".yaml", ".yml", ".toml", ".json")
-MOST_NODES = 200_000
-"""Far above any real configuration; reached only by aliases of aliases."""
+MOST_ALIASED = 200_000
+"""Values that aliases add to those that are written. Far above any real configuration; reached only by aliases of
+aliases."""
 
 _CORE = "tag:yaml.org,2002:"
 _TAGS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq"))
 _CLOUDFORMATION_TAG = re.compile(
     r"!(And|Base64|Cidr|Condition|Equals|FindInMap|GetAZs|GetAtt|If|ImportValue|Join|Not|Or|Ref|Select|Split|Sub|Transform)"
 )
+
+
+FastLoader: Any = yaml.SafeLoader
+"""libyaml's parser, which is many times faster, where it is there. Nodes are still composed in Python: libyaml's own
+composer overruns the stack of the process on deeply nested text.
+"""
+if yaml.__with_libyaml__:
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+
+    class FastLoader(Composer, CParser, Resolver):  # type: ignore[no-redef]
+        def __init__(self, stream: str) -> None:
+            CParser.__init__(self, stream)
+            Composer.__init__(self)
+            Resolver.__init__(self)
 
 
 class UnreadableError(Exception):
@@ -65,7 +82,8 @@ class _Reader:
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.problems: list[str] = []
-        self.count = 0
+        self.built: set[int] = set()
+        self.aliased = 0
         self.entered: list[yaml.Node] = []
         self.flattened: set[int] = set()
         self.loader = yaml.SafeLoader("")
@@ -123,9 +141,10 @@ class _Reader:
         return replace(tree, line=None if node is None else _line(node), written=_unquoted(node))
 
     def build(self, node: yaml.Node, path: str = "") -> Node:
-        self.count += 1
-        if self.count > MOST_NODES:
-            raise UnreadableError(f"grows to more than {MOST_NODES} values through its aliases", _line(node))
+        self.aliased += id(node) in self.built
+        self.built.add(id(node))
+        if self.aliased > MOST_ALIASED:
+            raise UnreadableError(f"grows by more than {MOST_ALIASED} values through its aliases", _line(node))
         if any(node is parent for parent in self.entered):
             raise UnreadableError("holds an alias of something that contains it", _line(node))
         if node.tag not in _TAGS:
@@ -224,18 +243,39 @@ def _refuse_constant(name: str) -> None:
 
 def _compose(text: str) -> yaml.Node | None:
     try:
+        node: yaml.Node | None = yaml.compose(text, Loader=FastLoader)
+    except yaml.YAMLError:
+        # the slower parser says better what is wrong
+        return _compose_slowly(text)
+    return node
+
+
+def _compose_slowly(text: str) -> yaml.Node | None:
+    try:
         node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        raise _unreadable_yaml(error) from error
+        raise _unreadable_yaml(error, text) from error
     except yaml.YAMLError as error:
         raise UnreadableError(f"is not YAML: {' '.join(str(error).split())}") from error
     return node
 
 
-def _unreadable_yaml(error: yaml.MarkedYAMLError) -> UnreadableError:
+def _unreadable_yaml(error: yaml.MarkedYAMLError, text: str = "") -> UnreadableError:
     mark = error.problem_mark or error.context_mark
+    tab = _indenting_tab(text, mark)
+    if tab is not None:
+        return UnreadableError("is indented with a tab, which YAML does not allow; use spaces", tab)
     said = ", ".join(text for text in (error.context, error.problem, error.note) if text)
     return UnreadableError(f"is not YAML: {said}", None if mark is None else mark.line + 1)
+
+
+def _indenting_tab(text: str, mark: yaml.Mark | None) -> int | None:
+    """The line near `mark` that begins with a tab, which the parser names by its consequences."""
+    lines = text.splitlines()
+    for number in (mark.line, mark.line + 1) if mark is not None else ():
+        if number < len(lines) and "\t" in lines[number][: len(lines[number]) - len(lines[number].lstrip())]:
+            return number + 1
+    return None
 
 
 def _unquoted(node: yaml.Node | None) -> str | None:

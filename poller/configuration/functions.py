@@ -2,7 +2,7 @@
 decided where it is read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -144,6 +144,15 @@ class FunctionConfig:
         if self.state_machine_arn is not None:
             named = self.state_machine_arn.split(":")[3]
         return self.aws.region_of(self.service, named)
+
+    @property
+    def likely_targets(self) -> tuple[Hashable, ...]:
+        """Keys of which two functions have one in common wherever `same_target` holds; not only there."""
+        key = (self.key, self.aws.key())
+        if self.runtime is not None:
+            return (key,)
+        name = self.name.name if self.name else None
+        return key, (self.type, self.url, self.qualifier, self.state_machine_arn, name)
 
     def same_target(self, other: "FunctionConfig") -> bool:
         """Whether both stand for one function, qualifier included: one source may feed it only once."""

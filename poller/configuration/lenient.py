@@ -28,7 +28,7 @@ def read_api_leniently(paths: list[Path] | None, *, environ: Mapping[str, str]) 
     try:
         return load(paths, environ=environ).settings.api, []
     except ConfigurationError as error:
-        problems = error.problems
+        problems = error.shown()
     loader = Loader(environ)
     searched = search(environ) if paths is None else paths
     groups = loader.read(searched)

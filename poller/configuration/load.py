@@ -17,7 +17,7 @@ from poller.configuration.settings import Settings, default_state
 from poller.configuration.spelling import Speller
 from poller.configuration.tree import Node, Origin, clashes, find, grow, overlay
 from poller.configuration.warnings import warnings_of
-from poller.errors import ConfigurationError
+from poller.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
 SETTINGS = tuple(Settings.model_fields)
@@ -54,7 +54,7 @@ def load(
     if not mappings:
         loader.warnings.append("no event source mapping is configured; nothing will be polled")
     files = [file for group, _ in groups for file in group.files]
-    return Configuration(settings, functions.all(), mappings, loader.warnings, files, loader.places)
+    return Configuration(settings, functions.all(), mappings, capped(loader.warnings), files, loader.places)
 
 
 Groups = list[tuple[Group, list[Node]]]

@@ -1,5 +1,6 @@
 """Entries of `event_source_mappings` to EventSourceMapping, checked against its source and all others."""
 
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ class Functions:
         """`declared` holds None for an entry whose problems were reported."""
         self.declared = declared
         self._implied: dict[tuple[str, Hashable], FunctionConfig] = {}
+        self._ways: Counter[str] = Counter()
 
     def all(self) -> dict[str, FunctionConfig]:
         declared = [function for function in self.declared.values() if function is not None]
@@ -37,8 +39,9 @@ class Functions:
         if function is None:
             return None
         # One name reached in two ways is two functions, whose slots are counted apart.
-        twins = sum(1 for name, _ in self._implied if name == key)
-        self._implied[key, aws.key()] = replace(function, key=f"{key} ({twins + 1})") if twins else function
+        self._ways[key] += 1
+        ways = self._ways[key]
+        self._implied[key, aws.key()] = replace(function, key=f"{key} ({ways})") if ways > 1 else function
         return self._implied[key, aws.key()]
 
 
@@ -71,23 +74,34 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
-    """What two mappings may not share, with both places."""
-    for index, (mapping, report) in enumerate(found):
-        for other, other_report in found[:index]:
-            shared = _shared(mapping, other)
-            if shared is not None:
-                key, text = shared
-                report.say(f"{text}, as the mapping at {other_report.place} does; change or remove one", key)
+    """What two mappings may not share, with both places; of each mapping the first such thing."""
+    names: dict[str, Report] = {}
+    uuids: dict[str, Report] = {}
+    fed: defaultdict[Hashable, list[tuple[EventSourceMapping, Report]]] = defaultdict(list)
+    for mapping, report in found:
+        targets = [(mapping.source, target) for target in mapping.function.likely_targets]
+        twins = (there for target in targets for other, there in fed[target] if _same_target(mapping, other))
+        twin = next(twins, None)
+        if twin is not None:
+            _say_twice(report, "function_name", f"feeds {mapping.function.key} from {mapping.source.name}", twin)
+        elif mapping.name in names:
+            _say_twice(report, "name", f"makes {mapping.name!r} the mapping's name", names[mapping.name])
+        elif mapping.uuid in uuids:
+            _say_twice(report, "uuid", f"makes {mapping.uuid} the mapping's uuid", uuids[mapping.uuid])
+        if twin is None:
+            # one of several alike is enough to compare with
+            for target in targets:
+                fed[target].append((mapping, report))
+        names.setdefault(mapping.name, report)
+        uuids.setdefault(mapping.uuid, report)
 
 
-def _shared(one: EventSourceMapping, other: EventSourceMapping) -> tuple[str, str] | None:
-    if one.source == other.source and one.function.same_target(other.function):
-        return "function_name", f"feeds {one.function.key} from {one.source.name}"
-    if one.name == other.name:
-        return "name", f"makes {one.name!r} the mapping's name"
-    if one.uuid == other.uuid:
-        return "uuid", f"makes {one.uuid} the mapping's uuid"
-    return None
+def _same_target(one: EventSourceMapping, other: EventSourceMapping) -> bool:
+    return one.function.same_target(other.function)
+
+
+def _say_twice(report: Report, key: str, text: str, other: Report) -> None:
+    report.say(f"{text}, as the mapping at {other.place} does; change or remove one", key)
 
 
 def _kind_meant(node: Node) -> str:

@@ -8,6 +8,7 @@ import asyncio
 from itertools import count
 
 from poller import telemetry
+from poller.errors import LOGGED_MOST, capped
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import MappingState, MappingStatus
 
@@ -70,7 +71,7 @@ async def watch(status: DaemonStatus) -> None:
             status.sample(now)
         found = problems(status, now)
         if found and was_healthy:
-            log.error("unhealthy", problems=found)
+            log.error("unhealthy", problems=capped(found, LOGGED_MOST))
         if not found and not was_healthy:
             log.info("healthy")
         was_healthy = not found

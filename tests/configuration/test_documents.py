@@ -1,12 +1,17 @@
 """Files: formats, what makes one unusable, lines and paths in problems."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from poller.configuration.documents import FastLoader
 from poller.configuration.sizes import parse_size
 from poller.errors import ConfigurationError
+
+EXAMPLES = Path(__file__).parents[2] / "config"
 
 GOOD = {
     "a.yaml": "event_source_mappings:\n  - {event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: f}\n",
@@ -25,7 +30,11 @@ def test_the_three_formats_mean_the_same(bench):
     ("name", "text", "expected"),
     [
         ("a.yaml", "a: [1\nb: 2\n", "a.yaml:2: is not YAML: "),
-        ("a.yaml", "a: 1\n\tb: 2\n", "a.yaml:2: is not YAML: "),
+        ("a.yaml", "a: 1\n\tb: 2\n", "a.yaml:2: is indented with a tab, which YAML does not allow; use spaces"),
+        ("a.yaml", "a:\n\t- b\n", "a.yaml:2: is indented with a tab"),
+        ("a.yaml", "a:\n  \tb: 2\n", "a.yaml:2: is indented with a tab"),
+        ("a.yaml", "a: b\n\n\tc: d\n", "a.yaml:3: is indented with a tab"),
+        ("a.yaml", "\tb: 2\n", "a.yaml:1: is indented with a tab"),
         ("a.yaml", "a: \x01\n", "a.yaml: is not YAML: "),
         ("a.yaml", "- a\n", "a.yaml:1: holds no keys"),
         ("a.yaml", "log: {}\n---\nlog: {}\n", "is not YAML: expected a single document"),
@@ -84,7 +93,19 @@ def test_aliases_of_aliases_do_not_eat_the_memory(bench):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     [problem] = bench.problems_of("\n".join(lines))
-    assert "grows to more than 200000 values through its aliases" in problem
+    assert "grows by more than 200000 values through its aliases" in problem
+
+
+def test_a_large_file_without_aliases_is_read(bench):
+    text = f"functions: {{f: {{type: runtime, code: ., command: [{', '.join(['x'] * 200_001)}]}}}}"
+    assert len(bench.text(text).functions["f"].runtime.command) == 200_001
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "a: " + "[" * 100_000 + "]" * 100_000, "- " * 100_000, "{a: " * 100_000]
+)
+def test_nesting_of_any_depth_is_one_readable_line_and_no_crash(bench, text):
+    assert bench.problems_of(text) == ["poller.yaml: is nested too deeply"]
 
 
 def test_anchors_and_merge_keys_work_however_often_they_are_used(bench):
@@ -209,3 +230,17 @@ def test_whatever_is_written_loads_or_is_refused_in_whole_lines(bench, tree):
         problems = error.problems
     assert problems
     assert all(problem.startswith("poller.yaml") for problem in problems)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_fast_parser_and_the_one_that_explains_read_the_same(path):
+    def shape(node: yaml.Node):
+        if isinstance(node, yaml.MappingNode):
+            return [(shape(key), shape(value)) for key, value in node.value]
+        if isinstance(node, yaml.SequenceNode):
+            return [shape(item) for item in node.value]
+        return node.tag, node.value, node.start_mark.line, bool(node.style)
+
+    text = path.read_text()
+    fast, slow = (yaml.compose(text, Loader=loader) for loader in (FastLoader, yaml.SafeLoader))
+    assert shape(fast) == shape(slow)
