@@ -13,6 +13,7 @@ from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.response import Outcome
 from poller.record import Page, Record
+from poller.runtime.stop import Stop
 
 
 class MemoryBound(Protocol):
@@ -38,6 +39,10 @@ class Admission(Protocol):
     @property
     def memory(self) -> MemoryBound:
         """The mapping's own."""
+        ...
+
+    def partition_stop(self) -> Stop:
+        """A new stop for one partition: the mapping's soft stop requests it, too."""
         ...
 
     def connect(self, poke: Callable[[], None]) -> None:
@@ -152,6 +157,8 @@ class Partition(Protocol):
     """The unit of ownership and restart. Entering reaches the source; leaving gives back what is not settled."""
 
     name: str
+    stop: Stop
+    """Its own: whatever the partition and its lanes do ends with it."""
 
     def behind(self) -> float | None:
         """Seconds it is behind its source, as far as it knows."""

@@ -32,6 +32,7 @@ bound):
 | records_expired | warning | the stream no longer holds what was tried in vain |
 | hole_in_hash_keys | warning | no listed shard takes some hash keys |
 | stream_recreated | warning | there is a new stream of the same name, and it is read as configured |
+| stream_changed | warning | the position stored is one in another stream; this one is read as configured |
 | retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
 | batch_discarded | warning | records were given up at a limit of the mapping's |

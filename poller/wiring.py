@@ -124,6 +124,7 @@ class Wiring:
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
             admission=Admission(stop, pace, own, status, chance, breaker=self._functions.breaker(mapping, chance)),
+            stop=stop,
             status=status,
             chance=chance,
             log=log,

@@ -26,6 +26,7 @@ ADAPTER = VALUES | {
     "poller.occasionally",
     "poller.throttled",
     "poller.runtime.status",
+    "poller.runtime.stop",
 }
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
 EVERYTHING = {"poller"}
@@ -37,7 +38,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.record": set(),
     "poller.errors": set(),
     "poller.policy": {"poller.record"},
-    "poller.ports": VALUES | {"poller.policy"},
+    "poller.ports": VALUES | {"poller.policy", "poller.runtime.stop"},
     # making it happen, without knowing where records come from or go
     "poller.runtime": VALUES
     | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally", "poller.throttled"},

@@ -37,6 +37,7 @@ ADVICE = {
     "unreachable": "see that the endpoint is right and that the network lets us there",
     "state": "see that the state file's disk has room and can be written",
     "stream_recreated": "choose on_stream_recreated, or give the position up by `poller state forget`",
+    "stream_changed": "choose on_stream_recreated, or give the position up by `poller state forget`",
     "position_left": "adopt the position by its uuid, or give it up by `poller state forget`",
     "stream_disabled": "enable the stream again if records are still to come",
     "paused": "`poller resume` lets it go on",

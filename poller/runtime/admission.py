@@ -54,6 +54,10 @@ class Admission:
         """Called when one more lane may be started."""
         self._grow = grow
 
+    def partition_stop(self) -> Stop:
+        """A new stop for one partition, which follows the mapping's."""
+        return self.stop.child()
+
     @property
     def stopping(self) -> bool:
         """Whether a soft stop was asked for."""

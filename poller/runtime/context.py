@@ -1,4 +1,4 @@
-"""What the lanes of one mapping share."""
+"""What the lanes of one partition share."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from poller.ports import Function
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
+from poller.runtime.stop import Stop
 
 
 @dataclass(slots=True)
@@ -19,6 +20,8 @@ class LaneContext:
     report_batch_item_failures: bool
     """Whether what a function names is its own business, and no reason to slow down."""
     admission: Admission
+    stop: Stop
+    """Of the partition the lanes belong to. Every wait of a lane ends with it."""
     status: MappingStatus
     chance: Chance
     log: Occasionally

@@ -57,7 +57,7 @@ async def invoke(
         status.enter(ReasonCode.WAITING_FOR_SLOT, time())
         context.admission.waits_for_slot(waits=True)
         try:
-            if not await slots.take(context.admission.stop):
+            if not await slots.take(context.stop):
                 return None
         finally:
             context.admission.waits_for_slot(waits=False)

@@ -30,12 +30,11 @@ TELL_SECONDS = 120.0
 async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None:
     """Work until a soft stop or the lane's end; a hard stop is a cancellation. Every record held here goes back."""
     time = asyncio.get_running_loop().time
-    admission = context.admission
     buffer = BatchBuffer(context.limits, lambda records: len(lane.encode(records)), time())
     try:
         if (unfinished := await lane.unfinished()) is not None:
             await _deliver(lane, unfinished, context, status, time)
-        while not admission.stopping:
+        while not context.stop.soft:
             now = time()
             left = buffer.closes_in(now)
             if lane.ended and left:
@@ -74,7 +73,7 @@ async def _deliver(
         while (step := delivery.next_step(time())) is not None:
             match step:
                 case Invoke(part):
-                    if started and context.admission.stopping:
+                    if started and context.stop.soft:
                         return
                     invoking = started = True
                     invoked = await invoke(lane, part, context, status, time)
@@ -109,8 +108,8 @@ async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext
     status.enter(code, now, until=now + seconds, text=text)
     lane.keep()
     if refusal is None:
-        return await admission.stop.wait(seconds)
-    return await admission.breaker.wait(seconds, admission.stop)
+        return await context.stop.wait(seconds)
+    return await admission.breaker.wait(seconds, context.stop)
 
 
 def _part_with(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
@@ -143,7 +142,7 @@ async def _give_up(
             now = time()
             status.enter(ReasonCode.DESTINATION, now, until=now + delay, text=str(error))
             context.log.tell("destination_failed", now, text=str(error), next_in=round(delay, 1))
-            if await context.admission.stop.wait(delay):
+            if await context.stop.wait(delay):
                 return False
     account, records = context.status.account, len(discarded.records)
     lane.settle(discarded.records)

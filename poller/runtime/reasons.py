@@ -26,6 +26,7 @@ class ReasonCode(StrEnum):
     SOURCE_MISSING = "source_missing"
     STREAM_DISABLED = "stream_disabled"
     STREAM_RECREATED = "stream_recreated"
+    STREAM_CHANGED = "stream_changed"
     POSITION_LEFT = "position_left"
     STATE = "state"
     UNREACHABLE = "unreachable"

@@ -4,12 +4,27 @@ import asyncio
 from collections.abc import Callable
 
 
+def _nothing() -> None:
+    return None
+
+
 class Stop:
-    """A soft stop that waiting code hears at once. One for the daemon, and one for each mapping that follows it."""
+    """A soft stop that waiting code hears at once. The daemon, each mapping and each partition have one."""
 
     def __init__(self) -> None:
         self.soft = False
         self._listeners: dict[object, Callable[[], None]] = {}
+        self._follow_no_more: Callable[[], None] = _nothing
+
+    def child(self) -> "Stop":
+        """One that this one requests, too. Its `close` ends that."""
+        child = Stop()
+        child._follow_no_more = self.listen(child.request)
+        return child
+
+    def close(self) -> None:
+        """Nobody needs it any more: its parent forgets it."""
+        self._follow_no_more()
 
     def request(self) -> None:
         """Ask for the soft stop; asking again changes nothing."""

@@ -5,6 +5,7 @@ a partition turns it into a reason, a log line and another try.
 """
 
 import asyncio
+from dataclasses import replace
 
 from structlog.typing import FilteringBoundLogger
 
@@ -38,9 +39,12 @@ async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundL
 
 
 async def _keep_partition(partition: Partition, context: LaneContext, log: FilteringBoundLogger) -> None:
-    """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop or its end."""
+    """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop, of it or of the whole
+    mapping, or until its end.
+    """
     time = asyncio.get_running_loop().time
-    status, stop = context.status, context.admission.stop
+    status, stop = context.status, partition.stop
+    context = replace(context, stop=stop)
     shown = PartitionStatus(id=partition.name, behind=partition.behind)
     status.partitions.append(shown)
     failures = 0
@@ -67,8 +71,11 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         shown.reason = Reason(code, text, since=now, until=now + delay)
         status.show_troubles()
         await stop.wait(delay)
+    stop.close()
     if partition.finished:
         status.partitions.remove(shown)
+        if not context.admission.stopping:
+            status.show_troubles()
 
 
 def _innermost(error: BaseException) -> str:

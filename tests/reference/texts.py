@@ -121,7 +121,7 @@ TEXTS = {
     "WrittenNoMatch.send_to": "ARN of an SQS queue that such messages are sent to before they are deleted",
     "WrittenMapping.poll_interval_seconds": "between two reads of a shard",
     "WrittenMapping.idle_poll_interval_seconds": "what that grows to while a shard brings nothing",
-    "WrittenMapping.on_stream_recreated": "what a new stream of the same name means for the position in the old one",
+    "WrittenMapping.on_stream_recreated": "what the position stored means where the stream is another one: made anew under its name, or named by another ARN",
     "WrittenMapping.deaggregate": "takes aggregates of the Kinesis Producer Library apart",
     "WrittenMapping.max_bytes_in_flight": "received and not yet settled; at the bound nothing is received",
 }

@@ -112,6 +112,7 @@ class Runtime:
             limits=limits or BatchLimits(10),
             report_batch_item_failures=self.policy.report_batch_item_failures,
             admission=self.admission,
+            stop=self.stop,
             status=self.status,
             chance=half,
             log=Occasionally(self.log),
@@ -133,6 +134,7 @@ class FakePartition:
 
     def __init__(self, runtime, *lanes, entering=()):
         self.name = "p"
+        self.stop = runtime.admission.partition_stop()
         self.entered, self.left = [], []
         self._runtime = runtime
         self._lanes = list(lanes)

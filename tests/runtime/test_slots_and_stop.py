@@ -281,3 +281,14 @@ async def test_a_soft_stop_and_a_hard_one_end_the_wait_for_a_turn_and_free_the_s
     assert slots.take_now()
     assert slots.take_now()
     assert not slots.take_now()
+
+
+async def test_a_child_stops_with_its_parent_and_the_parent_goes_on_without_its_child():
+    parent = Stop()
+    one, other, late = parent.child(), parent.child(), parent.child()
+    one.request()
+    late.close()
+    assert (parent.soft, one.soft, other.soft) == (False, True, False)
+    parent.request()
+    assert (other.soft, late.soft) == (True, False)
+    assert parent.child().soft

@@ -75,7 +75,7 @@ class StreamLane:
         """See `Lane.receive`."""
         time = asyncio.get_running_loop().time
         until = inf if wait == inf else time() + wait
-        while not (self._stream.admission.stopping or self.ended):
+        while not (self._reading.stop.soft or self.ended):
             if (page := self._next(limit)) is not None:
                 return page
             left = inf if until == inf else until - time()
@@ -135,7 +135,7 @@ class StreamLane:
             return None
         last = self._stored[0].last
         while self._stored[0].count and not (self._reading.over or at_or_below(last, self._reading.read_to)):
-            if self._stream.admission.stopping or self._reading.failed:
+            if self._reading.stop.soft or self._reading.failed:
                 return None
             await self.bell.wait()
         stored, self._stored = self._stored, ()
@@ -227,7 +227,7 @@ class StreamLane:
     async def all_settled(self) -> bool:
         """See `Lane.all_settled`."""
         await self._reading.durable(self._latest)
-        return not self._stream.admission.stopping
+        return not self._reading.stop.soft
 
     def give_up(self) -> int:
         """The shard is left: how many records were held to the last."""

@@ -33,12 +33,14 @@ class ShardPartition:
 
     def __init__(self, stream: Stream, shard: Shard, topology: Topology) -> None:
         self.name = shard.id
+        self.stop = stream.admission.partition_stop()
         self.finished = False
+        self.inside = False
+        """Whether it is entered and not left yet."""
         self._stream = stream
         self._shard = shard
         self._topology = topology
         self._lanes: list[StreamLane] = []
-        self._abandoned = False
         self._page_behind: float | None = None
 
     async def __aenter__(self) -> Self:
@@ -59,12 +61,19 @@ class ShardPartition:
             lane.resume(lane_progress)
         self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
-        self._saving = Saving(stream, self.name, self.progress, self.show, self._stored)
+        self._saving = Saving(
+            stream, self.name, stop=self.stop, progress=self.progress, show=self.show, stored=self._stored
+        )
         self._reader = ShardReader(stream, self._shard, self._begin(), self)
         self._horizon = Horizon(stream, self._shard, self._lanes)
         self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
+        self._ignore_stop = self.stop.listen(self._stop_asked)
+        self.inside = True
+        if self.finished:
+            # abandoned while it was entered
+            self._saving.stop()
         return self
 
     def _begin(self) -> Position:
@@ -77,19 +86,20 @@ class ShardPartition:
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         stream = self._stream
-        complete = kind is None and not stream.admission.stopping and self._failure is None
+        complete = kind is None and not self.stop.soft and self._failure is None
+        self._ignore_stop()
         for task in self._tasks:
             task.cancel()
         # without an await before it: a hard stop may come at any of them
         stream.status.account.returned += sum(lane.give_up() for lane in self._lanes)
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            if self._abandoned:
-                self.finished = True
+            if self.finished:
                 return
             stream.progress.shards[self.name] = self.progress()
             await self._store(None if kind is None else HARD_STOP)
         finally:
+            self.inside = False
             await self._saving.abandon()
         if kind is None and self._failure is not None:
             raise self._failure
@@ -137,7 +147,7 @@ class ShardPartition:
     @property
     def failed(self) -> bool:
         """See `Reading.failed`."""
-        return self._failure is not None or self._abandoned
+        return self._failure is not None
 
     def let_go(self, size: int) -> None:
         """See `Reading.let_go`."""
@@ -220,12 +230,15 @@ class ShardPartition:
         status, shown = self._stream.status, self._shown
         if shown.reason is not reason:
             shown.reason = reason
-            if not self._stream.admission.stopping:
+            if not self.stop.soft:
                 status.show_troubles()
 
     @property
     def _shown(self) -> PartitionStatus:
-        found = (one for one in self._stream.status.partitions if one.id == self.name)
+        if self.finished:
+            # a shard of the stream that took this one's place may have the same name
+            return PartitionStatus(self.name)
+        found = (one for one in reversed(self._stream.status.partitions) if one.id == self.name)
         return next(found, None) or PartitionStatus(self.name)
 
     def _stored(self, progress: ShardProgress) -> None:
@@ -236,23 +249,21 @@ class ShardPartition:
     # what the source tells
 
     def poke(self) -> None:
-        """A soft stop, or there may be room again."""
-        if not self._lanes:
-            return
+        """There may be room again."""
+        if self.inside:
+            self._reader.bell.ring()
+
+    def _stop_asked(self) -> None:
         self._reader.bell.ring()
-        if self._stream.admission.stopping:
-            self._saving.bell.ring()
-            self._wake()
+        self._saving.bell.ring()
+        self._wake()
 
     def abandon(self) -> None:
         """There is another stream now: what is stored of this one is nobody's any more."""
-        self._abandoned = True
-        if not self._lanes:
-            self.finished = True
-            return
-        self._saving.stop()
-        self._saving.bell.ring()
-        self._wake()
+        self.finished = True
+        if self.inside:
+            self._saving.stop()
+        self.stop.request()
 
     def _wake(self) -> None:
         for lane in self._lanes:

@@ -14,6 +14,7 @@ from poller.errors import CallError, IteratorExpired, PositionTrimmed, ServiceEr
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
 from poller.runtime.status import Reason, ReasonCode
+from poller.runtime.stop import Stop
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.polled import PolledPages
@@ -49,6 +50,9 @@ class Pages(Protocol):
 
 class Reads(Protocol):
     """Who takes what is read."""
+
+    stop: Stop
+    """Nothing more is to be read from here on."""
 
     @property
     def full(self) -> bool:
@@ -113,7 +117,7 @@ class ShardReader:
         """Wait for room and for the pause to be over; False at a soft stop."""
         time = asyncio.get_running_loop().time
         admission = self._stream.admission
-        while not admission.stopping:
+        while not self._reads.stop.soft:
             now = time()
             # a shard with nothing in hand is read although the mapping's bound is reached: the bytes are held by shards
             # that stand still, and one that does not may not stand still with them

@@ -2,9 +2,14 @@
 
 from typing import Protocol
 
+from poller.runtime.stop import Stop
+
 
 class Reading(Protocol):
     """What a lane asks of the shard it belongs to."""
+
+    stop: Stop
+    """The shard's own."""
 
     @property
     def over(self) -> bool:
@@ -35,5 +40,5 @@ class Reading(Protocol):
         ...
 
     async def durable(self, change: int) -> None:
-        """Return when a change is stored, or at a soft stop."""
+        """Return when a change is stored, or at the stop."""
         ...

@@ -7,6 +7,7 @@ from poller.errors import StateError
 from poller.policy.backoff import SOURCE
 from poller.policy.progress import ShardProgress
 from poller.runtime.status import Reason, ReasonCode
+from poller.runtime.stop import Stop
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
 
@@ -18,6 +19,8 @@ class Saving:
         self,
         stream: Stream,
         shard_id: str,
+        *,
+        stop: Stop,
         progress: Callable[[], ShardProgress],
         show: Callable[[Reason | None], None],
         stored: Callable[[ShardProgress], None],
@@ -27,6 +30,7 @@ class Saving:
         """Rings when something became durable; to be rung at a soft stop."""
         self._stream = stream
         self._shard_id = shard_id
+        self._stop = stop
         self._progress = progress
         self._show = show
         self._tell_stored = stored
@@ -45,7 +49,7 @@ class Saving:
 
     async def durable(self, change: int) -> None:
         """Return when a change is stored, or at a soft stop."""
-        while self._durable < change and not (self._stopped or self._stream.admission.stopping):
+        while self._durable < change and not (self._stopped or self._stop.soft):
             await self.bell.wait()
 
     async def finish(self) -> None:
@@ -75,7 +79,7 @@ class Saving:
                     await self._stream.store.save(self._stream.uuid, self._shard_id, progress)
             except StateError as error:
                 failures += 1
-                if self._stream.admission.stopping:
+                if self._stop.soft:
                     self._tell(error, 0.0)
                     return
                 await self._wait(error, failures)
@@ -96,5 +100,5 @@ class Saving:
         delay = SOURCE.delay(failures, self._stream.chance)
         self._tell(error, delay)
         until = asyncio.get_running_loop().time() + delay
-        while not self._stream.admission.stopping and (left := until - asyncio.get_running_loop().time()) > 0:
+        while not self._stop.soft and (left := until - asyncio.get_running_loop().time()) > 0:
             await self.bell.wait(left)

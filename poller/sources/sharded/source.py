@@ -10,7 +10,7 @@ from poller.ports import Partition
 from poller.runtime.status import Lag, Reason, ReasonCode
 from poller.sources.sharded.api import StreamFacts
 from poller.sources.sharded.partition import ShardPartition
-from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.stream import Stream, is_of
 from poller.sources.sharded.topology import Topology
 
 
@@ -23,12 +23,14 @@ class ShardedSource:
         self._mappings = mappings
         self._topology = Topology(stream)
         self._running: dict[str, ShardPartition] = {}
+        self._abandoned: list[ShardPartition] = []
+        """Shards of a stream whose place another one took, until what they were doing has ended."""
 
     async def partitions(self) -> AsyncIterator[Partition]:
         """Each shard when it may run."""
         stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
-        stream.status.in_flight = lambda: sum(partition.held for partition in self._running.values())
+        stream.status.in_flight = self._in_flight
         stream.status.lag = self._lag
         opened = False
         while not stream.admission.stopping:
@@ -46,6 +48,9 @@ class ShardedSource:
                 stream.running = len(self._running) + 1
                 partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
                 yield partition
+
+    def _in_flight(self) -> int:
+        return sum(partition.held for partition in (*self._running.values(), *self._abandoned))
 
     def _lag(self) -> Lag:
         """The age of the oldest record is the lag, though nothing may be happening."""
@@ -65,7 +70,8 @@ class ShardedSource:
         try:
             if not stream.progress.epoch and not await self._load(facts):
                 return False
-            if stream.progress.epoch != facts.epoch and not await self._replaced(facts):
+            replacement = self._replacement(facts)
+            if replacement is not None and not await self._replaced(facts, *replacement):
                 return False
             await self._forget_trimmed()
         except StateError as error:
@@ -103,9 +109,7 @@ class ShardedSource:
     async def _left_by_others(self) -> str | None:
         stream = self.stream
         for uuid, (name, arn) in (await stream.store.stored()).items():
-            # by whatever way it was read: by one of its consumers as well
-            same = arn == stream.api.arn or arn.startswith(f"{stream.api.arn}/consumer/")
-            if same and uuid not in self._mappings:
+            if is_of(arn, stream.api.arn) and uuid not in self._mappings:
                 return (
                     f"{name!r}, a mapping that was removed, left its position in this stream, and {stream.name!r} has "
                     f"none: set `uuid: {uuid}` to go on from there, or give it up by `poller state forget {name}`"
@@ -127,18 +131,26 @@ class ShardedSource:
         await stream.store.begin(stream.uuid, progress)
         return progress
 
-    async def _replaced(self, facts: StreamFacts) -> bool:
-        """There is another stream of the same name: every position is one of a stream that is gone."""
+    def _replacement(self, facts: StreamFacts) -> tuple[ReasonCode, str] | None:
+        """Why what is stored is no position in this stream: it belongs to one ARN and one creation. None: it is one."""
+        stream, stored = self.stream, self.stream.progress
+        if not is_of(stored.event_source_arn, stream.api.arn):
+            text = f"{stream.arn} is read now, and the position stored is one in {stored.event_source_arn}"
+            return ReasonCode.STREAM_CHANGED, text
+        if stored.epoch != facts.epoch:
+            text = f"{stream.arn} was made anew, and the position stored is one in the old stream"
+            return ReasonCode.STREAM_RECREATED, text
+        return None
+
+    async def _replaced(self, facts: StreamFacts, code: ReasonCode, text: str) -> bool:
+        """Every position is one of another stream, or of one that is gone. Says whether this one may be read."""
         stream, choice = self.stream, self.stream.options.on_stream_recreated
         if choice == "stop":
-            self._refuse(
-                ReasonCode.STREAM_RECREATED,
-                f"{stream.arn} was made anew, and the position stored is one of the old stream: set "
-                f"on_stream_recreated to trim_horizon or latest, or give it up by `poller state forget {stream.name}`",
-            )
+            advice = f"or give it up by `poller state forget {stream.name}`"
+            self._refuse(code, f"{text}: set on_stream_recreated to trim_horizon or latest, {advice}")
             return False
-        log, now = stream.log, asyncio.get_running_loop().time()
-        log.tell("stream_recreated", now, text=f"{stream.arn} was made anew; it is read from {choice.upper()}")
+        now = asyncio.get_running_loop().time()
+        stream.log.tell(code.value, now, text=f"{text}; the stream is read from {choice.upper()}")
         # first: what they store from now on would be taken for positions in the new stream
         self._abandon_all()
         stream.progress = await self._begin(facts, choice == "latest")
@@ -152,6 +164,7 @@ class ShardedSource:
     def _abandon_all(self) -> None:
         for partition in self._running.values():
             partition.abandon()
+        self._abandoned = [one for one in (*self._abandoned, *self._running.values()) if one.inside]
         self._running = {}
 
     async def _forget_trimmed(self) -> None:

@@ -28,6 +28,11 @@ Tell = Callable[[Discarded, str, float], Awaitable[None]]
 """Tells the on-failure destination what was given up, from which shard, at which instant (epoch seconds)."""
 
 
+def is_of(event_source_arn: str, stream_arn: str) -> bool:
+    """Whether this event source is the stream, by whatever way it is read: itself, or one of its consumers."""
+    return event_source_arn == stream_arn or event_source_arn.startswith(f"{stream_arn}/consumer/")
+
+
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
     """What a mapping says about its stream."""

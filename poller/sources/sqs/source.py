@@ -80,6 +80,7 @@ class SqsPartition:
         could not be deleted so far, may be that of an earlier run.
         """
         self.name = name.arn.rsplit(":", 1)[-1]
+        self.stop = admission.partition_stop()
         self._queue_name = name
         self._queue = Queue(name, transport)
         self._admission = admission

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from poller.runtime.stop import Stop
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.reader import ShardReader
@@ -26,13 +27,15 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
     )
     stream = SimpleNamespace(
         subscriptions=subscriptions,
-        admission=SimpleNamespace(stopping=False, lanes=lambda _: 1),
+        admission=SimpleNamespace(lanes=lambda _: 1),
         clock=ServiceClock(),
         chance=lambda: 0.5,
         api=SimpleNamespace(sequence_number=lambda item: item["SequenceNumber"], arrival=lambda _: 0.0),
     )
     ended = []
-    reads = SimpleNamespace(full=False, empty=True, take=lambda _: True, show=lambda _: None, end=ended.append)
+    reads = SimpleNamespace(
+        stop=Stop(), full=False, empty=True, take=lambda _: True, show=lambda _: None, end=ended.append
+    )
     begin = Position("AT_SEQUENCE_NUMBER", "7")
     await ShardReader(stream, Shard("shard"), begin, reads).run()
     assert [position for _, position in subscriptions.opened] == [
