@@ -38,6 +38,7 @@ bound):
 | batch_discarded | warning | records were given up at a limit of the mapping's |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
 | function_log | info | a line that a function we run has written; `request_id` is the invocation's |
+| function_log_left_out | warning | a function wrote more than is logged; how much, since the last line of this |
 | runtime_listening | info | runtimes may ask for invocations; `address` is for AWS_LAMBDA_RUNTIME_API |
 | worker_started, worker_stopped | debug | a function's process comes, or goes for want of work |
 | worker_not_started | warning | a function's process did not get ready; why, and when another is tried |

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from structlog.typing import FilteringBoundLogger
 
 from poller.errors import ConfigurationError
+from poller.functions.runtime_api.allowance import Allowance, LogAllowance, for_all_workers
 from poller.functions.runtime_api.guard import Guard
 from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.process import StartFailed
@@ -36,8 +37,16 @@ KILL_SECONDS = TERMINATE_SECONDS + 1.0
 class RuntimeFunction:
     """See `Function`. Workers start with the first invocation, or before by `start`."""
 
-    def __init__(self, settings: RuntimeSettings, guard: Guard, log: FilteringBoundLogger, chance: Chance) -> None:
-        """Call it inside the running loop."""
+    def __init__(
+        self,
+        settings: RuntimeSettings,
+        guard: Guard,
+        log: FilteringBoundLogger,
+        chance: Chance,
+        output: Allowance | None = None,
+    ) -> None:
+        """Call it inside the running loop. `output` is what the workers of all functions may have logged together."""
+        self._output = output or for_all_workers()
         self.name = settings.name
         self.payload_limit = settings.payload_limit
         self._patience = settings.init_timeout + KILL_SECONDS
@@ -187,7 +196,7 @@ class RuntimeFunction:
 
     def _start_one(self) -> None:
         self._environment = self._read_environment()
-        worker = Worker(self._settings, self, self._guard, self._log)
+        worker = Worker(self._settings, self, self._guard, self._log, LogAllowance(self._output))
         self._workers.add(worker)
         self._starting.add(worker)
         self._spawn(self._see_started(worker))

@@ -41,8 +41,10 @@ class StartFailed(PollerError):
 
 
 def interpreter_command(handler: str) -> tuple[str, ...]:
-    """What runs a Python handler: Lambda's own client of the Runtime API, in the daemon's interpreter."""
-    return (sys.executable, "-m", "awslambdaric", handler)
+    """What runs a Python handler: Lambda's own client of the Runtime API, in the daemon's interpreter. `-P`, because
+    the folder of the program is none for the function to import from.
+    """
+    return (sys.executable, "-P", str(Path(__file__).with_name("python_client.py")), handler)
 
 
 def environment_of(settings: RuntimeSettings, port: int) -> dict[str, str]:

@@ -14,12 +14,14 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from poller.functions.runtime_api.allowance import LogAllowance
 from poller.functions.runtime_api.api import RuntimeApi
 from poller.functions.runtime_api.guard import Guard
 from poller.functions.runtime_api.invocation import Invocation, exit_text
 from poller.functions.runtime_api.logs import LogPipe
 from poller.functions.runtime_api.process import Process, StartFailed
 from poller.functions.runtime_api.settings import RuntimeSettings
+from poller.functions.runtime_api.time_limit import TimeLimit
 from poller.http.server import Request
 from poller.policy.response import Failed, Outcome
 
@@ -49,8 +51,16 @@ class Owner(Protocol):
 class Worker:
     """Started once, ended once."""
 
-    def __init__(self, settings: RuntimeSettings, owner: Owner, guard: Guard, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        settings: RuntimeSettings,
+        owner: Owner,
+        guard: Guard,
+        log: FilteringBoundLogger,
+        allowance: LogAllowance,
+    ) -> None:
         self._settings = settings
+        self._allowance = allowance
         self._owner = owner
         self._guard = guard
         self._log = log
@@ -61,7 +71,8 @@ class Worker:
         self._invocation: Invocation | None = None
         self._logged_for: str | None = None
         self._verdict: _Verdict | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._limit = TimeLimit(self._too_late)
+        self._kill: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._launched = asyncio.Event()
@@ -114,7 +125,7 @@ class Worker:
             await self._api.server.listen("127.0.0.1", 0)
         except OSError as error:
             raise StartFailed(f"no port for the Runtime API: {error}") from error
-        logs = self._logs = LogPipe(self._write)
+        logs = self._logs = LogPipe(self, self._allowance)
         try:
             self._process = await Process.start(self._settings, self._api.server.port, logs, self._guard)
         finally:
@@ -122,8 +133,15 @@ class Worker:
         self._log.debug("worker_started", pid=self._process.pid)
         self._watch = asyncio.create_task(self._watch_process(self._process))
 
-    def _write(self, line: str) -> None:
-        self._log.info("function_log", request_id=self._logged_for, text=line)
+    # the pipe of its output calls these
+
+    def line(self, label: str | None, text: str) -> None:
+        """See `Listener.line`."""
+        self._log.info("function_log", request_id=label, text=text)
+
+    def left_out(self, lines: int, size: int) -> None:
+        """See `Listener.left_out`."""
+        self._log.warning("function_log_left_out", request_id=self._logged_for, lines=lines, bytes=size)
 
     # the pool calls these
 
@@ -133,9 +151,9 @@ class Worker:
         assert self._logs is not None
         request, self._request = self._request, None
         self._invocation = invocation
-        self._logged_for = invocation.request_id
+        self._logged_for = self._logs.label = invocation.request_id
         self._logs.forget()
-        self._timer = self._loop.call_later(invocation.timeout, self._too_late)
+        self._limit.begin(invocation.timeout)
         request.on_lost = None
         request.answer(200, invocation.event, invocation.headers())
 
@@ -177,10 +195,10 @@ class Worker:
             return "this worker is being stopped"
         assert self._logs is not None
         self._logs.drain()
-        self._logged_for = None
+        self._logged_for = self._logs.label = None
         if self._process is not None:
             self._process.bury()
-        self._cancel_timer()
+        self._limit.end()
         self._request = request
         request.on_lost = self._lost
         if not self._ready.done():
@@ -219,16 +237,15 @@ class Worker:
         """It has closed the connection it waited on: it is ending, or asks again."""
         self._request = None
         self._owner.away(self)
-        self._timer = self._loop.call_later(self._settings.init_timeout, self._too_late)
+        self._limit.begin(self._settings.init_timeout)
 
     def _too_late(self) -> None:
         """Out of time with an invocation, or in coming back after one."""
-        self._timer = None
         self.ending = True
         self._verdict = Invocation.timed_out
         self._log.warning("worker_killed", request_id=self._logged_for, seconds=self._settings.timeout)
         self._signal(signal.SIGTERM)
-        self._timer = self._loop.call_later(TERMINATE_SECONDS, self._signal, signal.SIGKILL)
+        self._kill = self._loop.call_later(TERMINATE_SECONDS, self._signal, signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         self.ending = True
@@ -261,13 +278,10 @@ class Worker:
         self._owner.ended(self)
 
     async def _close(self) -> None:
-        self._cancel_timer()
+        self._limit.end()
+        if self._kill is not None:
+            self._kill.cancel()
         if self._logs is not None:
             self._logs.close()
             self._logs = None
         await self._api.server.close()
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

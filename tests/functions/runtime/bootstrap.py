@@ -75,6 +75,12 @@ def say(event, headers):
     return "said"
 
 
+def flood(event, headers):
+    """A child process that writes lines without end."""
+    endless = "import sys\nwhile True: sys.stdout.write('x\\n' * 4096)"
+    return subprocess.Popen([sys.executable, "-I", "-S", "-c", endless]).pid
+
+
 def meet(event, headers):
     """Ends once as many as are expected are here at one time."""
     folder = Path(event["folder"])
@@ -94,6 +100,7 @@ HANDLERS = {
     "wait": lambda event, headers: time.sleep(event["seconds"]),
     "huge": lambda event, headers: "x" * event["size"],
     "fail": fail,
+    "flood": flood,
     "hang": hang,
     "leave": leave,
     "orphan": orphan,

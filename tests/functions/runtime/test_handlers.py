@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import sys
 
 import pytest
 
@@ -112,3 +113,40 @@ async def test_a_response_over_the_limit_has_failed_and_the_handler_stays(tmp_pa
     assert outcome.detail.startswith("Function.ResponseSizeTooLarge")
     assert isinstance(after, Succeeded)
     assert isinstance(before, int)
+
+
+async def test_code_may_have_modules_named_like_any_of_the_standard_library(tmp_path):
+    """Those the client needs are the standard library's, as on Lambda; and the function's own are still its own."""
+    for name in sys.stdlib_module_names - set(sys.builtin_module_names):
+        (tmp_path / f"{name}.py").write_text("1 / 0\n")
+    (tmp_path / "this.py").write_text("WORD = 'mine'\n")
+    code = "import this\ndef handler(event, context):\n    if event:\n        1 / 0\n    return this.WORD\n"
+    library = tmp_path / "library"
+    library.mkdir()
+    for name in ("token", "json", "queue", "logging"):
+        (library / f"{name}.py").write_text("1 / 0\n")
+    async with python(tmp_path, code, environment={"PYTHONPATH": "library"}) as running:
+        outcome = await running.invoke(b"{}")
+        failed = await running.invoke(b'{"fail": true}')
+        again = await running.invoke(b"{}")
+    assert isinstance(outcome, Succeeded), outcome
+    assert outcome.body == again.body == b'"mine"'
+    assert failed.detail == "ZeroDivisionError: division by zero"
+
+
+async def test_a_traceback_is_logged_line_by_line(tmp_path):
+    log = Log()
+    async with python(tmp_path, log=log) as running:
+        outcome = await running.invoke(b'{"raise": true}')
+    lines = log.lines(request_id=outcome.request_id)
+    assert "[ERROR] OutOfStock: none left" in lines
+    assert "Traceback (most recent call last):" in lines
+    assert not any("\r" in line for line in lines)
+
+
+async def test_an_error_of_the_start_is_logged_without_the_clients_paragraph_about_lambdas_updates(tmp_path):
+    log = Log()
+    async with python(tmp_path, "raise RuntimeError('no DB_URL')", log=log) as running:
+        await running.invoke(b"{}")
+    assert "[ERROR] RuntimeError: no DB_URL" in log.lines()
+    assert not [line for line in log.lines() if "LAMBDA_WARNING" in line or "runtime-update" in line]
