@@ -5,6 +5,7 @@ import random
 
 from poller import telemetry
 from poller.configuration import EventSourceMapping, FunctionConfig
+from poller.configuration.extras import how_to_install
 from poller.configuration.functions import BOOTSTRAP, RuntimeConfig
 from poller.errors import EnvironmentProblem
 from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction
@@ -67,6 +68,6 @@ def command_of(key: str, runtime: RuntimeConfig) -> tuple[str, ...]:
         return (str(runtime.code / BOOTSTRAP),)
     if importlib.util.find_spec("awslambdaric") is None:
         raise EnvironmentProblem(
-            f"function {key}: awslambdaric, which runs Python handlers, is not installed; pip install 'poller[runtime]'"
+            f"function {key}: awslambdaric, which runs Python handlers, is not installed; {how_to_install('runtime')}"
         )
     return interpreter_command(runtime.handler)

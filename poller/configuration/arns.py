@@ -26,6 +26,12 @@ _FUNCTION = re.compile(
     r"(?:arn:aws[a-z-]*:lambda:(?P<region>[a-z0-9-]+):(?P<owner>\d{12}):function:|(?P<account>\d{12}):(?:function:)?)?"
     r"(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[A-Za-z0-9_-]+))?"
 )
+_URL = re.compile(r"[a-z0-9+.-]+://", re.IGNORECASE)
+_QUEUE_URL = re.compile(
+    r"https?://(?:sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)\.|(?:(?P<former>[a-z0-9-]+)\.)?queue\.)?"
+    r"(?:[^/]*?)(?P<china>\.com\.cn)?(?::\d+)?/(?:[^/]+/)*?(?P<account>\d{12})/(?P<name>[A-Za-z0-9_.-]+)/?"
+)
+_BUCKET_URL = re.compile(r"s3://([a-z0-9.-]+)(?:/.*)?")
 _NAME_MOST = 64
 """Characters of a Lambda function's bare name."""
 
@@ -60,15 +66,15 @@ def parse_source(arn: str) -> EventSource:
     """Raises ValueError for what is no event source we know; one of a kind that is not supported is returned."""
     found = _ARN.fullmatch(arn)
     if found is None:
-        hint = "; that is a queue's URL" if arn.startswith("http") else ""
-        raise ValueError(f"is not an ARN such as arn:aws:sqs:eu-west-1:123456789012:orders{hint}")
+        raise ValueError(f"is not an ARN such as arn:aws:sqs:eu-west-1:123456789012:orders{instead_of_url(arn)}")
     service, region, account, resource = found["service"], found["region"], found["account"], found["resource"]
     kind = SOURCE_KINDS.get(service)
     if kind is None:
-        known = ", ".join(SOURCE_KINDS)
+        known = ", ".join(service for service, kind in SOURCE_KINDS.items() if kind in SUPPORTED_KINDS)
         raise ValueError(f"is an ARN of {service!r}, which is not an event source here; it can be one of {known}")
     if not region or not account:
-        raise ValueError("names no region or no account; write the whole ARN, arn:aws:sqs:REGION:ACCOUNT:QUEUE")
+        whole = f"arn:{found['partition']}:{service}:{region or 'REGION'}:{account or 'ACCOUNT'}:{resource}"
+        raise ValueError(f"names no region or no account; write the whole ARN, {whole}")
     if kind == "sqs" and not _QUEUE.fullmatch(resource):
         raise ValueError("does not end in a queue's name (letters, digits, - and _, at most 80)")
     if kind == "kinesis":
@@ -77,6 +83,19 @@ def parse_source(arn: str) -> EventSource:
         _check_table(resource)
     service = SDK_SERVICES.get(service, service)
     return EventSource(arn, kind, service, region, account, _resource_name(resource), resource.endswith(".fifo"))
+
+
+def instead_of_url(written: str) -> str:
+    """What to write instead of a queue's URL or a bucket's, to append to a refusal; nothing if it is none of them."""
+    bucket = _BUCKET_URL.fullmatch(written)
+    if bucket is not None:
+        return f"; that is a bucket's URL: write arn:aws:s3:::{bucket[1]}"
+    queue = _QUEUE_URL.fullmatch(written)
+    if queue is None:
+        return "; that is a URL" if _URL.match(written) else ""
+    region = queue["region"] or queue["former"] or "REGION"
+    partition = "aws-cn" if queue["china"] else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    return f"; that is a queue's URL: write arn:{partition}:sqs:{region}:{queue['account']}:{queue['name']}"
 
 
 def _check_stream(resource: str) -> None:
@@ -105,7 +124,7 @@ def check_destination(arn: str) -> None:
         raise ValueError("is for Kafka mappings only; name an SQS queue, an SNS topic or an S3 bucket")
     found = _DESTINATION.fullmatch(arn)
     if found is None:
-        raise ValueError("must be the ARN of an SQS queue, an SNS topic or an S3 bucket")
+        raise ValueError(f"must be the ARN of an SQS queue, an SNS topic or an S3 bucket{instead_of_url(arn)}")
     if found["fifo"]:
         raise ValueError("is a FIFO queue or topic, which cannot be a destination, as in Lambda; name a standard one")
 
@@ -117,7 +136,8 @@ def check_forward(arn: str, source: EventSource) -> None:
     except ValueError:
         target = None
     if target is None or target.kind != "sqs":
-        raise ValueError("must be the ARN of an SQS queue, such as arn:aws:sqs:eu-west-1:123456789012:unmatched")
+        example = "arn:aws:sqs:eu-west-1:123456789012:unmatched"
+        raise ValueError(f"must be the ARN of an SQS queue, such as {example}{instead_of_url(arn)}")
     if target.arn == source.arn:
         raise ValueError("is the queue itself, in which its messages would go round for ever; name another queue")
     if target.fifo and not source.fifo:
@@ -151,6 +171,8 @@ def parse_function_name(written: str) -> FunctionName:
     """Raises ValueError."""
     found = _FUNCTION.fullmatch(written)
     if found is None or len(found["name"]) > _NAME_MOST:
+        if _URL.match(written):
+            raise ValueError("is a URL; define a function of type function_url or http with it, under functions")
         raise ValueError(
             "is neither a function's name (NAME), nor a partial ARN (ACCOUNT:function:NAME), nor an ARN "
             "(arn:aws:lambda:REGION:ACCOUNT:function:NAME), each with an optional :VERSION or :ALIAS"

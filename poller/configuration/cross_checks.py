@@ -125,7 +125,7 @@ def _limits(written: WrittenMapping) -> Iterator[Finding]:
     at = "destination_config"
     if destinations.on_success is not None:
         yield (at, "on_success"), "is not supported for event source mappings, as in Lambda; remove it"
-    if destinations.on_failure.destination:
+    if destinations.on_failure is not None:
         try:
             check_destination(destinations.on_failure.destination)
         except ValueError as error:

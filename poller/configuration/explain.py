@@ -1,8 +1,9 @@
 """Validation errors in the user's words: where, by the key they wrote; what is wrong; what to do."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,7 @@ _TEXTS: Mapping[str, str] = {
     "int_from_float": _WHOLE,
     "float_parsing": _NUMBER,
     "float_type": _NUMBER,
+    "finite_number": "must be a finite number",
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
@@ -38,6 +40,7 @@ _TEXTS: Mapping[str, str] = {
     "less_than_equal": "must be at most {le}",
     "value_error": "{error}",
 }
+_COMPARED_MOST = 256
 _WITHHELD = "holds a secret whose value does not fit here"
 _SHOWN_MOST = 60
 """Characters of a value that a message repeats."""
@@ -73,7 +76,10 @@ class Report:
     @property
     def place(self) -> str:
         """`file:line` of the part itself."""
-        return find(self.root, self.at)[0].place
+        return self.place_of()
+
+    def place_of(self, *below: str | int) -> str:
+        return find(self.root, (*self.at, *below))[0].place
 
 
 def _text(detail: ErrorDetails, node: Node, model: type[BaseModel]) -> str:
@@ -91,9 +97,18 @@ def _text(detail: ErrorDetails, node: Node, model: type[BaseModel]) -> str:
     if text == _MAPPING and isinstance(given, str):
         # not shown: what was written where keys belong may be one of their values, a token
         return text
+    as_written = node.as_written
+    if kind == "string_type" and as_written is not None:
+        return f"is {as_written}, which YAML reads as {_read_as(given)}; put text in quotes"
     if kind == "string_type" and isinstance(given, int | float):
         text += ", in quotes"
+    if kind == "literal_error" and as_written is not None:
+        return f"is {as_written}, which YAML reads as {_read_as(given)}; it {text}"
     return text if isinstance(given, dict | list) else f"is {_shown(given)}; it {text}" if _plain(text) else text
+
+
+def _read_as(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else f"a {type(value).__name__}"
 
 
 def _whole(value: Any) -> Any:
@@ -109,10 +124,16 @@ def _shown(value: Any) -> str:
     return shown if shown is not None and len(shown) <= _SHOWN_MOST else f"{str(shown)[:_SHOWN_MOST]}…"
 
 
+def similar(word: str, known: Iterable[str]) -> str | None:
+    """The one that was probably meant. Only the first few hundred are looked at: comparing takes its time."""
+    close = difflib.get_close_matches(word[:_COMPARED_MOST], islice(known, _COMPARED_MOST), n=1)
+    return close[0] if close else None
+
+
 def unknown_key(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key.lower(), known, n=1)
+    close = similar(key.lower(), known)
     if close:
-        return f"is not a known key; did you mean {close[0]}?"
+        return f"is not a known key; did you mean {close}?"
     return f"is not a known key; known here: {', '.join(known)}" if known else "is not a known key"
 
 

@@ -23,7 +23,7 @@ def _no_bool(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_no_bool)]
-Seconds = Annotated[float, BeforeValidator(_no_bool)]
+Seconds = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_no_bool)]
 
 
 def web_address(value: str) -> str:

@@ -13,10 +13,10 @@ from poller.configuration.layers import Layers
 from poller.configuration.mapping import EventSourceMapping
 from poller.configuration.read_functions import read_function
 from poller.configuration.read_mappings import Functions, read_mapping, report_duplicates
-from poller.configuration.settings import Settings, default_state
+from poller.configuration.settings import Settings, default_state, usable_aws
 from poller.configuration.spelling import Speller
 from poller.configuration.tree import Node, Origin, clashes, find, grow, overlay
-from poller.configuration.warnings import warnings_of
+from poller.configuration.warnings import taken_for_lambda, warnings_of
 from poller.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
@@ -93,11 +93,11 @@ class Loader:
         return root
 
     def settings(self, groups: Groups, overrides: dict[str, Any]) -> Settings:
-        """The built-in defaults if something is wrong, so that the rest is checked too."""
+        """Defaults, and of `aws` what is right, if something is wrong, so that the rest is checked too."""
         merged = self.merged(groups, overrides)
         self.places = {key: node.place for key, node in merged.value.items()}
-        report = Report(merged, (), self.problems)
-        return report.validated(Settings, merged) or Settings(state="memory:")
+        settings = Report(merged, (), self.problems).validated(Settings, merged)
+        return settings or Settings(state="memory:", aws=usable_aws(merged.get("aws")))
 
     def merged(self, groups: Groups, overrides: dict[str, Any]) -> Node:
         """The settings of all places by precedence, as they were written but for relative paths."""
@@ -158,6 +158,7 @@ class Loader:
                 if mapping is not None:
                     found.append((mapping, report))
         report_duplicates(found)
+        self.warnings += taken_for_lambda(functions.taken_for_lambda, functions.declared)
         self.warnings += warnings_of([(mapping, report.place) for mapping, report in found])
         return [mapping for mapping, _ in found]
 

@@ -4,7 +4,7 @@ A new source is new rows and columns here. Cross-checks between parameters are i
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -115,16 +115,20 @@ OWN: Mapping[str, frozenset[str]] = {
 _OWNERS = {frozenset({SQS}): "SQS queues", frozenset({KINESIS}): "Kinesis streams"}
 
 
-def not_for(kind: str, parameter: str) -> str | None:
-    """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter."""
+def not_for(kind: str | None, parameter: str) -> str | None:
+    """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter. Where
+    the kind is not known, only what no source takes has a reason.
+    """
+    sources = APPLIES.get(parameter)
+    if sources is not None and not sources:
+        return f"is not supported: {REFUSED[parameter]}"
+    if kind is None:
+        return None
     own = OWN.get(parameter)
     if own is not None and kind not in own:
         return f"is for {_OWNERS.get(own, 'streams')} only; remove it"
-    sources = APPLIES.get(parameter)
     if sources is None or kind in sources:
         return None
-    if not sources:
-        return f"is not supported: {REFUSED[parameter]}"
     return f"is not supported for {TITLES[kind]}, as in Lambda: {INSTEAD[kind, parameter]}"
 
 
@@ -163,11 +167,11 @@ def _on_no_match(value: Any) -> Any:
 
 
 class WrittenOnFailure(Written):
-    destination: str = Field(default="", max_length=350)
+    destination: FilledText = Field(max_length=350)
 
 
 class WrittenDestinations(Written):
-    on_failure: WrittenOnFailure = WrittenOnFailure()
+    on_failure: WrittenOnFailure | None = None
     on_success: Any = None
 
 
@@ -178,8 +182,8 @@ def _instant(value: Any) -> Any:
             value = datetime.fromisoformat(value)
         except ValueError as error:
             raise ValueError(_INSTANT) from error
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
+    if isinstance(value, date):
+        if not isinstance(value, datetime) or value.tzinfo is None:
             raise ValueError(f"{_INSTANT}, with its time zone")
         return value.timestamp()
     return value
@@ -220,7 +224,7 @@ class WrittenMapping(Written):
     scaling_config: WrittenScaling | None = None
     provisioned_poller_config: WrittenPollers | None = None
     starting_position: StartingPosition | None = None
-    starting_position_timestamp: Annotated[Seconds, BeforeValidator(_instant)] | None = None
+    starting_position_timestamp: Annotated[Seconds, BeforeValidator(_instant)] | None = Field(default=None, ge=0)
     parallelization_factor: Whole = Field(default=1, ge=1, le=10)
     maximum_retry_attempts: Whole = Field(default=-1, ge=-1, le=10_000)
     maximum_record_age_in_seconds: Whole = Field(default=-1, ge=-1, le=604_800)

@@ -1,11 +1,10 @@
 """Entries of `functions`, and functions that a mapping names itself, to FunctionConfig."""
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from poller.configuration.arns import parse_function_name
-from poller.configuration.explain import Report
+from poller.configuration.explain import Report, similar
 from poller.configuration.fields import is_name
 from poller.configuration.function_models import (
     LAMBDA_MOST_SECONDS,
@@ -51,8 +50,8 @@ def implied_function(
     try:
         parse_function_name(function_name)
     except ValueError as error:
-        close = difflib.get_close_matches(function_name, known, n=1)
-        hint = f"; did you mean {close[0]}, a key of functions?" if close else ""
+        close = similar(function_name, known)
+        hint = f"; did you mean {close}, a key of functions?" if close else ""
         report.say(f"{error}, nor a key of functions{hint}", "function_name")
         return None
     model = WrittenLambda(type="lambda", function_name=function_name)

@@ -4,17 +4,20 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from poller.configuration.arns import SOURCE_KINDS, SUPPORTED_KINDS, EventSource, parse_source
+from poller.configuration.arns import SUPPORTED_KINDS, EventSource, parse_source
 from poller.configuration.cross_checks import cross_check, cross_check_aws, cross_check_function
 from poller.configuration.explain import Report
 from poller.configuration.fields import Written
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
-from poller.configuration.parameters import BATCH_SIZE_DEFAULT, SQS, TITLES, WrittenMapping, not_for
+from poller.configuration.parameters import APPLIES, BATCH_SIZE_DEFAULT, TITLES, WrittenMapping, not_for
 from poller.configuration.patterns import read_patterns
 from poller.configuration.read_functions import implied_function
 from poller.configuration.settings import AwsSettings
 from poller.configuration.tree import Node
+
+_OF_LATER_SOURCES = APPLIES.keys() - WrittenMapping.model_fields.keys()
+"""Parameters that no source has yet: what is wrong with them is known only with the source."""
 
 
 class Functions:
@@ -25,6 +28,8 @@ class Functions:
         self.declared = declared
         self._implied: dict[tuple[str, Hashable], FunctionConfig] = {}
         self._ways: Counter[str] = Counter()
+        self.taken_for_lambda: list[tuple[str, str]] = []
+        """Bare names of no declared function, though some are declared, with the places of the first mappings."""
 
     def all(self) -> dict[str, FunctionConfig]:
         declared = [function for function in self.declared.values() if function is not None]
@@ -38,6 +43,8 @@ class Functions:
         function = implied_function(key, aws, report, self.declared)
         if function is None:
             return None
+        if self.declared and ":" not in key:
+            self.taken_for_lambda.append((key, report.place_of("function_name")))
         # One name reached in two ways is two functions, whose slots are counted apart.
         self._ways[key] += 1
         ways = self._ways[key]
@@ -53,11 +60,10 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     source, later = _source(node, report)
     if later:
         return None
-    kind = source.kind if source else _kind_meant(node)
-    foreign = {name: reason for name in node.value if (reason := not_for(kind, name))}
+    foreign = {name: reason for name in node.value if (reason := not_for(source.kind if source else None, name))}
     for name, reason in foreign.items():
         report.say(reason, name)
-    written = report.validated(WrittenMapping, node.without(foreign))
+    written = report.validated(WrittenMapping, node.without({*foreign, *_OF_LATER_SOURCES}))
     if written is None or source is None:
         return None
     for below, text in cross_check(written, source):
@@ -104,13 +110,6 @@ def _say_twice(report: Report, key: str, text: str, other: Report) -> None:
     report.say(f"{text}, as the mapping at {other.place} does; change or remove one", key)
 
 
-def _kind_meant(node: Node) -> str:
-    """Of a source whose ARN is wrong: what else is written is judged by what was probably meant."""
-    arn = node.get("event_source_arn")
-    _, _, service, *_ = [*(str(arn.value) if arn else "").split(":"), "", "", ""]
-    return SOURCE_KINDS.get(service, SQS)
-
-
 def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
     """The source, if it can be read; and whether its problem makes all other checks pointless."""
     arn = node.get("event_source_arn")
@@ -134,7 +133,7 @@ def _resolved(
 ) -> EventSourceMapping:
     name = written.name or f"{source.name}-{_short_name(function, functions)}"
     pollers, scaling = written.provisioned_poller_config, written.scaling_config
-    destinations = written.destination_config
+    on_failure = written.destination_config.on_failure if written.destination_config else None
     return EventSourceMapping(
         name=name,
         uuid=written.uuid or default_uuid(name),
@@ -154,7 +153,7 @@ def _resolved(
         maximum_record_age_in_seconds=written.maximum_record_age_in_seconds,
         bisect_batch_on_function_error=written.bisect_batch_on_function_error,
         tumbling_window_in_seconds=written.tumbling_window_in_seconds,
-        on_failure_destination=(destinations.on_failure.destination or None) if destinations else None,
+        on_failure_destination=on_failure.destination if on_failure else None,
         poll_interval_seconds=written.poll_interval_seconds,
         idle_poll_interval_seconds=written.idle_poll_interval_seconds,
         on_stream_recreated=written.on_stream_recreated,

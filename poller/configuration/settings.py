@@ -3,16 +3,20 @@
 import ipaddress
 import os
 from collections.abc import Hashable, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from poller.configuration.explain import similar
+from poller.configuration.extras import how_to_install
 from poller.configuration.fields import Endpoint, FilledText, Seconds, Written
 from poller.configuration.secrets import Secret, SecretText
 from poller.configuration.sizes import Size
+from poller.configuration.tree import Node
 
 MIB = 1024 * 1024
 LEAST_BYTES_IN_FLIGHT = MIB
@@ -25,6 +29,28 @@ class ServiceSettings(Written):
     region: FilledText | None = None
 
 
+SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions", "sns", "s3", "sts")
+"""The services that are called, by the SDK's names."""
+_MEANT = {
+    "dynamodb": "dynamodbstreams (the table itself is not called)",
+    "dynamodb-streams": "dynamodbstreams",
+    "dynamodb_streams": "dynamodbstreams",
+    "states": "stepfunctions",
+    "step_functions": "stepfunctions",
+    "sfn": "stepfunctions",
+}
+"""What other names of services stand for: of ARNs, permissions, other tools."""
+
+
+def _service(name: str) -> str:
+    """Raises ValueError for what is never called: its settings would be ignored."""
+    if name in SERVICES:
+        return name
+    meant = _MEANT.get(name.lower()) or similar(name.lower(), SERVICES)
+    hint = f"; did you mean {meant}?" if meant else ""
+    raise ValueError(f"is no service that is called here, which are {', '.join(SERVICES)}{hint}")
+
+
 class AwsSettings(Written):
     """How AWS is reached. What is not set is left to the SDK's own chain."""
 
@@ -33,7 +59,7 @@ class AwsSettings(Written):
     profile: FilledText | None = None
     role_arn: FilledText | None = None
     external_id: FilledText | None = Field(default=None, repr=False)
-    services: dict[FilledText, ServiceSettings] = Field(default_factory=dict)
+    services: dict[Annotated[str, AfterValidator(_service)], ServiceSettings] = Field(default_factory=dict)
     """By the SDK's service name, over the above."""
     transport: Literal["lean", "aiobotocore"] = "lean"
     """Who signs and sends the calls of the data path: we, or the SDK."""
@@ -77,6 +103,25 @@ class AwsSettings(Written):
 
     def __hash__(self) -> int:
         return hash(self.key())
+
+
+_STAND_INS: Mapping[str, str] = {"region": "refused", "endpoint_url": "http://refused"}
+"""For a value that was refused. Without it, what needs one would be said to have none."""
+
+
+def usable_aws(written: Node | None) -> AwsSettings:
+    """What is right of settings that were refused, to check by it what uses them; never to run."""
+    if written is None or not isinstance(written.value, dict):
+        return AwsSettings()
+    usable: dict[str, Any] = {}
+    for key, child in written.value.items():
+        for value in (child.plain(), _STAND_INS.get(key)):
+            if value is not None and not (child.broken and value == child.plain()):
+                with suppress(ValidationError):
+                    AwsSettings.model_validate({key: value})
+                    usable[key] = value
+                    break
+    return AwsSettings.model_validate(usable)
 
 
 def is_private(listen: str) -> bool:
@@ -160,7 +205,7 @@ class TelemetrySettings(Written):
     @classmethod
     def _traces(cls, value: str) -> str:
         if value == "otlp" and not all(find_spec(name) for name in _TRACING):
-            raise ValueError("is otlp, which needs OpenTelemetry: pip install 'poller[otel]'")
+            raise ValueError(f"is otlp, which needs OpenTelemetry: {how_to_install('otel')}")
         return value
 
 

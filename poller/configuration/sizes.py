@@ -1,6 +1,7 @@
 """Sizes in bytes as people write them: `512 MiB`, `64MB`, or a bare number of bytes."""
 
 import re
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -25,7 +26,7 @@ def parse_size(value: object) -> int:
     found = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if found is None or found[2].lower() not in UNITS:
         raise ValueError("must be a size: a number of bytes, or one with a unit (B, KiB, MiB, GiB, kB, MB, GB)")
-    return int(float(found[1]) * UNITS[found[2].lower()])
+    return int(Fraction(found[1]) * UNITS[found[2].lower()])
 
 
 Size = Annotated[int, BeforeValidator(parse_size)]

@@ -22,6 +22,8 @@ _READ_AGAIN = frozenset({("api", "token"), ("basic_auth", "username"), ("basic_a
 _ALL_READ_AGAIN = frozenset({("headers",), ("environment",)})
 """Secrets that stay secrets, because they are read anew each time they are needed."""
 
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?\.(?:inf|nan)", re.IGNORECASE)
+"""As YAML 1.1, YAML 1.2 and JSON read it alike. Infinity is for the key to refuse."""
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -47,7 +49,7 @@ class Speller:
             items = [self.spell(item, (*path, ""), joined(written, index)) for index, item in enumerate(node.value)]
             return replace(node, value=items)
         if not isinstance(node.value, dict):
-            return node
+            return self.number(node, written)
         if path and here not in DATA | NAMED and len(node.value) == 1:
             [(key, child)] = node.value.items()
             if key in ("env", "file") and isinstance(child.value, str):
@@ -59,6 +61,21 @@ class Speller:
                 )
                 return replace(node, broken=True)
         return replace(node, value=self.keys(node, path, written))
+
+    def number(self, node: Node, written: str) -> Node:
+        """Numbers count as everybody reads them: YAML 1.1 takes `010` for 8, and `1:30` for 90."""
+        if node.written is None or isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            return node
+        if _NUMBER.fullmatch(node.written):
+            return node
+        meant = [str(node.value)]
+        if node.written.lstrip("+-").isdecimal():
+            meant.append(str(int(node.written)))
+        self.problems.append(
+            f"{node.place}: {written}: is {node.written}, which YAML reads as {node.value}; write "
+            f"{' or '.join(meant)}, or put text in quotes"
+        )
+        return replace(node, broken=True)
 
     def keys(self, node: Node, path: tuple[str, ...], written: str) -> dict[str, Node]:
         spelled: dict[str, Node] = {}

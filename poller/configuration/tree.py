@@ -36,6 +36,13 @@ class Node:
     """A problem with it was reported already; what follows from it is noise."""
 
     @property
+    def as_written(self) -> str | None:
+        """The text of a scalar that YAML reads as something else than text or a number: `no`, a date."""
+        if self.written is None or self.value is None:
+            return None
+        return None if isinstance(self.value, str) or type(self.value) in (int, float) else self.written
+
+    @property
     def place(self) -> str:
         return self.origin.label if self.line is None else f"{self.origin.label}:{self.line}"
 

@@ -1,9 +1,11 @@
 """What is allowed and probably not meant, of mappings that were read without a problem; one line each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from poller.configuration.explain import similar
 from poller.configuration.mapping import EventSourceMapping
 from poller.configuration.parameters import DYNAMODB, KINESIS, SQS, TITLES
+from poller.errors import SHOWN_MOST, capped
 
 MEMBERS = {
     SQS: (
@@ -21,6 +23,8 @@ MEMBERS = {
 }
 """What a record has at its top, as patterns see it; the payload first."""
 
+_KEYS_MOST = 10
+
 Placed = Sequence[tuple[EventSourceMapping, str]]
 """Mappings with the places they stand at."""
 
@@ -30,6 +34,18 @@ def warnings_of(found: Placed) -> Iterator[str]:
     for mapping, place in found:
         if mapping.filter_criteria:
             yield from _unknown_members(mapping, place)
+
+
+def taken_for_lambda(names: Sequence[tuple[str, str]], declared: Iterable[str]) -> Iterator[str]:
+    """`names` are those that mappings give, with their places, and no function is declared by."""
+    keys = list(declared)
+    listed = ", ".join(capped(keys, _KEYS_MOST))
+    for index, (name, place) in enumerate(names):
+        # nobody reads more of them, and each takes its time
+        close = similar(name, keys) if index < SHOWN_MOST else None
+        hint = f"did you mean {close}?" if close else f"functions defines {listed}"
+        text = f"function_name {name} is no key of functions, so it is taken as the name of a Lambda function; {hint}"
+        yield f"{place}: {text} (its ARN, or an entry of type lambda, says that it is meant)"
 
 
 def _shared_queues(found: Placed) -> Iterator[str]:

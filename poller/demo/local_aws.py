@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from poller.configuration.extras import how_to_install
 from poller.demo.process import Child, child, free_port
 from poller.errors import EnvironmentProblem
 
@@ -26,7 +27,7 @@ PAUSE_SECONDS = 0.05
 def require() -> None:
     """Raise EnvironmentProblem when it is not installed."""
     if importlib.util.find_spec("ministack") is None:
-        raise EnvironmentProblem("the demo needs a local AWS, which is not installed: pip install 'poller[demo]'")
+        raise EnvironmentProblem(f"the demo needs a local AWS, which is not installed: {how_to_install('demo')}")
 
 
 @asynccontextmanager

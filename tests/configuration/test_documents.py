@@ -160,6 +160,7 @@ event_source_mappings:
         ("1.5 GiB", 1536 * 1024 * 1024),
         ("1 GB", 1_000_000_000),
         (" 3 KiB ", 3072),
+        ("9" * 400 + " KiB", int("9" * 400) * 1024),
     ],
 )
 def test_sizes_are_read_as_people_write_them(text, size):

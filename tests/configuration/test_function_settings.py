@@ -107,7 +107,7 @@ def test_defaults_follow_the_type(bench, entry, expected):
         ("{type: lambda, function_name: f, rie: true}", "functions.fn.rie: needs an endpoint_url"),
         ("{type: lambda, function_name: f, timeout_seconds: 901}", "it must be at most 900"),
         ("{type: lambda, function_name: f, timeout_seconds: 0}", "it must be more than 0"),
-        ("{type: lambda, function_name: f, timeout_seconds: .nan}", "is nan; it must be more than 0"),
+        ("{type: lambda, function_name: f, timeout_seconds: .nan}", "is nan; it must be a finite number"),
         ("{type: lambda, function_name: f, concurrency: 0}", "it must be at least 1"),
         ("{type: lambda, function_name: f, handler: a.b}", "functions.fn.handler: is for functions of type runtime"),
         ("{type: lambda, function_name: f, handlr: a.b}", "functions.fn.handlr: is not a known key"),

@@ -112,7 +112,8 @@ def test_every_parameter_a_queue_takes_has_a_field():
     [
         ("arn:aws:rds:eu-west-1:123456789012:cluster:c", "names a DocumentDB cluster, which is not supported yet"),
         ("arn:aws:kafka:eu-west-1:123456789012:cluster/c", "is an ARN of 'kafka', which is not an event source here"),
-        ("https://sqs.eu-west-1.amazonaws.com/123456789012/q", "that is a queue's URL"),
+        ("arn:aws:kafka:eu-west-1:123456789012:cluster/c", "it can be one of sqs, kinesis, dynamodb\n"),
+        ("arn:aws:kinesis:::stream/s", "write the whole ARN, arn:aws:kinesis:REGION:ACCOUNT:stream/s"),
         ("orders", "is not an ARN"),
         ("arn:aws:sqs:::orders", "names no region or no account"),
         ("arn:aws:sqs:eu-west-1:123456789012:a/b", "does not end in a queue's name"),
@@ -121,7 +122,77 @@ def test_every_parameter_a_queue_takes_has_a_field():
 def test_other_sources_are_refused(bench, arn, expected):
     [problem] = bench.problems_of(mapping_text(arn))
     assert "event_source_mappings[0].event_source_arn: " in problem
-    assert expected in problem
+    assert expected in problem + "\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "arn"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/123456789012/q", "arn:aws:sqs:eu-west-1:123456789012:q"),
+        (
+            "https://sqs-fips.us-gov-west-1.amazonaws.com/123456789012/q",
+            "arn:aws-us-gov:sqs:us-gov-west-1:123456789012:q",
+        ),
+        (
+            "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q.fifo",
+            "arn:aws-cn:sqs:cn-north-1:123456789012:q.fifo",
+        ),
+        ("https://eu-west-1.queue.amazonaws.com/123456789012/q", "arn:aws:sqs:eu-west-1:123456789012:q"),
+        ("https://queue.amazonaws.com/123456789012/q", "arn:aws:sqs:REGION:123456789012:q"),
+        ("http://127.0.0.1:4566/000000000000/q", "arn:aws:sqs:REGION:000000000000:q"),
+        ("http://localhost:4566/queue/us-east-1/000000000000/q", "arn:aws:sqs:REGION:000000000000:q"),
+        (
+            "http://sqs.us-east-1.localhost.localstack.cloud:4566/000000000000/q",
+            "arn:aws:sqs:us-east-1:000000000000:q",
+        ),
+    ],
+)
+def test_a_queue_s_url_is_answered_by_the_arn_it_implies(bench, url, arn):
+    for parameters in (
+        {"arn": url},
+        {"on_no_match": {"send_to": url}, "filter_criteria": {"filters": [{"pattern": {"body": ["a"]}}]}},
+    ):
+        [problem] = bench.problems_of(mapping_text(**parameters))
+        assert problem.endswith(f"; that is a queue's URL: write {arn}")
+    stream = {"name": "s", "starting_position": "LATEST", "destination_config": {"on_failure": {"destination": url}}}
+    [problem] = bench.problems_of(mapping_text("arn:aws:kinesis:eu-west-1:123456789012:stream/s", **stream))
+    assert problem.endswith(f"; that is a queue's URL: write {arn}")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "hint"),
+    [
+        ({"arn": "https://example.com/x"}, "; that is a URL"),
+        (
+            {"function_name": "https://abc.lambda-url.eu-west-1.on.aws/"},
+            "define a function of type function_url or http",
+        ),
+    ],
+)
+def test_any_other_url_is_named_as_one(bench, parameters, hint):
+    [problem] = bench.problems_of(mapping_text(**parameters))
+    assert hint in problem
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "orders",
+        "arn:aws:kafka:eu-west-1:123456789012:cluster/c",
+        "arn:aws:kinesis:eu-west-1:12345:table/clicks",
+        "arn:aws:dynamodb:eu-west-1:123456789012:table/t",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
+        None,
+    ],
+)
+@pytest.mark.parametrize("parameter", sorted(set(APPLIES) - {"event_source_arn", "function_name", *REFUSED}))
+def test_a_source_that_cannot_be_read_is_the_only_finding_that_rests_on_it(bench, arn, parameter):
+    """Whether a parameter is for a source is not known where the source is not."""
+    fitting = {"enabled": True, "tags": {}, "starting_position": "LATEST", "function_response_types": []}
+    value = fitting.get(parameter, {} if WrittenMapping.model_fields.get(parameter) is None else None)
+    given = {parameter: value} if value is not None else {}
+    problems = bench.problems_of(mapping_text(arn, **given))
+    assert [problem.split(": ")[1] for problem in problems] == ["event_source_mappings[0].event_source_arn"]
 
 
 def test_what_is_missing_is_named(bench):

@@ -1,6 +1,7 @@
 """Parameters of a stream's mapping: ranges, defaults, cross-checks and what is refused, with what to do instead."""
 
 import time
+from datetime import date
 
 import pytest
 import yaml
@@ -102,6 +103,18 @@ def test_everything_lambda_takes_is_taken_in_its_own_spelling(bench):
             {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": "2026-01-31T12:00:00"},
             "with its time zone",
         ),
+        *(
+            (
+                {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": number},
+                f"starting_position_timestamp: is {number}; it must be a finite number",
+            )
+            for number in (float("nan"), float("inf"), float("-inf"))
+        ),
+        ({"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": -1}, "it must be at least 0"),
+        (
+            {"starting_position": "AT_TIMESTAMP", "starting_position_timestamp": date(2026, 1, 31)},
+            "must be epoch seconds or ISO 8601 such as 2026-01-31T12:00:00Z, with its time zone",
+        ),
         ({"name": None}, "name: is missing; a stream's position is kept by its mapping's name (or uuid)"),
         ({"parallelization_factor": 0}, "parallelization_factor: is 0; it must be at least 1"),
         ({"parallelization_factor": 11}, "it must be at most 10"),
@@ -173,11 +186,24 @@ def test_a_table_s_stream_has_no_positions_by_time(bench):
     assert any("starting_position_timestamp: is not supported for a DynamoDB stream" in one for one in problems)
 
 
-@pytest.mark.parametrize("destination", ["arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:s3:::failed.records", ""])
-def test_a_destination_is_a_queue_a_topic_a_bucket_or_none(bench, destination):
+@pytest.mark.parametrize("destination", ["arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:s3:::failed.records"])
+def test_a_destination_is_a_queue_a_topic_or_a_bucket(bench, destination):
     config = {"on_failure": {"destination": destination}}
     [mapping] = bench.text(mapping_text(destination_config=config)).mappings
-    assert mapping.on_failure_destination == (destination or None)
+    assert mapping.on_failure_destination == destination
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "expected"),
+    [
+        ({"destination": ""}, "on_failure.destination: is ''; it must not be empty"),
+        ({"destination": None}, "on_failure.destination: has no value; it must be text, or remove the key"),
+        ({}, "on_failure.destination: is missing; it is required"),
+    ],
+)
+def test_a_destination_that_names_nothing_is_refused(bench, on_failure, expected):
+    [problem] = bench.problems_of(mapping_text(destination_config={"on_failure": on_failure}))
+    assert expected in problem
 
 
 @KINDS
