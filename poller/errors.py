@@ -37,6 +37,10 @@ class EnvironmentProblem(PollerError):
     """The machine does not give what the daemon needs: port taken, state locked or corrupt. Exit code 69."""
 
 
+class Overdue(PollerError):
+    """A blocking call, to a disk or a mount, did not return within its deadline. It may still take effect."""
+
+
 class CallError(PollerError):
     """A call brought no good answer. Which of the three below it was decides what may be done next."""
 

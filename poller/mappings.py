@@ -10,6 +10,7 @@ from poller.configuration import EventSourceMapping
 from poller.control.report import counters
 from poller.errors import UnknownMapping
 from poller.life import MappingLife
+from poller.policy.progress import Paused
 from poller.ports import StateStore
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import MappingStatus
@@ -52,7 +53,7 @@ class Mappings:
     async def load(self, mappings: Sequence[EventSourceMapping]) -> None:
         """Know all mappings, and which are paused; nothing runs yet. Raises StateError."""
         offset = asyncio.get_running_loop().time() - self._wall()
-        self._paused = {uuid: since + offset for uuid, since in (await self._store.paused()).items()}
+        self._paused = {uuid: paused.since + offset for uuid, paused in (await self._store.paused()).items()}
         self.apply(mappings)
 
     def start(self) -> None:
@@ -103,6 +104,9 @@ class Mappings:
         paused_since = self._paused.get(mapping.uuid)
         life = MappingLife(mapping, self._wiring, paused_since=paused_since, removed=self._removed)
         self._lives[mapping.uuid] = life
+        if paused_since is not None:
+            # it may have been removed and come back since, by when nobody remembers
+            telemetry.logger().warning("mapping_still_paused", mapping=mapping.name)
         if self._started:
             self._start(life)
 
@@ -132,7 +136,7 @@ class Mappings:
             life = self._find(name)
             uuid = life.mapping.uuid
             if uuid not in self._paused:
-                await self._store.pause(uuid, self._wall())
+                await self._store.pause(uuid, Paused(self._wall(), life.mapping.name))
                 self._paused[uuid] = since = asyncio.get_running_loop().time()
                 # it may have been removed meanwhile, and be there again
                 life = self._lives.get(uuid, life)

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 from poller.policy.backoff import Chance
 from poller.policy.delivery import Step
 from poller.policy.invocation_record import Discarded
-from poller.policy.progress import ShardProgress, StreamProgress
+from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.policy.response import Outcome
 from poller.record import Page, Record
 from poller.runtime.stop import Stop
@@ -269,14 +269,22 @@ class StateStore(Protocol):
         """Give a mapping's position up."""
         ...
 
-    async def paused(self) -> dict[str, float]:
-        """Since when (epoch seconds) mappings are paused, by uuid; of those not configured too."""
+    async def paused(self) -> dict[str, Paused]:
+        """Paused mappings by uuid, those that are not configured included."""
         ...
 
-    async def pause(self, uuid: str, since: float) -> None:
+    async def pause(self, uuid: str, paused: Paused) -> None:
         """Remember that a mapping is paused, whether or not anything else is stored of it."""
         ...
 
     async def resume(self, uuid: str) -> None:
         """Remember that it is not, or no longer."""
+        ...
+
+    def trouble(self) -> str | None:
+        """Why a restart of the daemon could help: the store hangs, or it was taken away. None while all is well."""
+        ...
+
+    async def look(self) -> None:
+        """Look whether the store is still there, for `trouble`."""
         ...

@@ -18,6 +18,7 @@ bound):
 | mapping_started | info | a mapping begins, or begins again after a change or a pause |
 | mapping_not_started | warning | something this machine lacks keeps a mapping from being built; it is tried again |
 | mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
+| mapping_still_paused | warning | a mapping that was paused before is configured and rests until it is resumed |
 | mapping_removed | info | one that is no longer configured has ended; its account beside it |
 | reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
 | reloaded | info | the new configuration runs; what it means for the mappings beside it |

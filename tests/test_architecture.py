@@ -25,6 +25,7 @@ ADAPTER = VALUES | {
     "poller.telemetry",
     "poller.occasionally",
     "poller.throttled",
+    "poller.blocking",
     "poller.runtime.status",
     "poller.runtime.stop",
 }
@@ -52,10 +53,11 @@ IMPORTS: dict[str, set[str]] = {
     "poller.http": {"poller.errors", "poller.codec", "poller.telemetry"},
     "poller.aws": {"poller.errors", "poller.codec", "poller.http", "poller.telemetry", "poller.policy"},
     # what users write and see
-    "poller.configuration": {"poller.errors", "poller.policy"},
+    "poller.configuration": {"poller.errors", "poller.policy", "poller.blocking"},
     "poller.printable": set(),
     "poller.telemetry": {"poller.errors", "poller.printable"},
     "poller.occasionally": set(),
+    "poller.blocking": {"poller.errors"},
     "poller.throttled": set(),
     "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
     "poller.control": {
@@ -115,6 +117,7 @@ LONGER: dict[str, str] = {}
 
 BROAD_EXCEPTS = {
     "poller/runtime/supervisor.py": 1,  # around a partition: one mapping's trouble never touches another's
+    "poller/blocking.py": 1,  # swallows nothing: the caller of a blocking call gets its error, whatever it is
     "poller/cli.py": 1,  # around the command line: what arrives there is a bug, and ends with 70
 }
 BROAD = {"Exception", "BaseException"}

@@ -79,3 +79,13 @@ class StreamProgress:
     start: float | None = None
     """LATEST as an instant of the service's clock, epoch seconds; None for other starting positions."""
     shards: dict[str, ShardProgress] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """That a mapping is paused."""
+
+    since: float
+    """Epoch seconds."""
+    name: str | None = None
+    """The mapping's by then, for a person who looks for what is left of removed ones; None where it was not stored."""

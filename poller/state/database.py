@@ -5,23 +5,36 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from poller.errors import StateError
-from poller.policy.progress import ShardProgress, StreamProgress
-from poller.state.rows import LaneRow, ShardRow, retry_text, shards_of, window_text
+from poller.policy.progress import Paused, ShardProgress, StreamProgress
+from poller.state.rows import NONSENSE, LaneRow, ShardRow, checksum, retry_text, shards_of, window_text
 
+COLUMNS = {
+    "mappings": ("uuid", "name", "event_source_arn", "epoch", "start"),
+    "shards": ("uuid", "shard", "initial", "finished"),
+    "lanes": ("uuid", "shard", "lane", "position", "retry", "window"),
+    "paused": ("uuid", "since", "name"),
+}
+"""Of each table, beside the checksum of their values."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS mappings (
-    uuid TEXT PRIMARY KEY, name TEXT NOT NULL, event_source_arn TEXT NOT NULL, epoch TEXT NOT NULL, start REAL
+    uuid TEXT PRIMARY KEY, name TEXT NOT NULL, event_source_arn TEXT NOT NULL, epoch TEXT NOT NULL, start REAL,
+    checksum INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shards (
-    uuid TEXT NOT NULL, shard TEXT NOT NULL, initial INTEGER NOT NULL, finished INTEGER NOT NULL,
+    uuid TEXT NOT NULL, shard TEXT NOT NULL, initial INTEGER NOT NULL, finished INTEGER NOT NULL, checksum INTEGER,
     PRIMARY KEY (uuid, shard)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lanes (
     uuid TEXT NOT NULL, shard TEXT NOT NULL, lane INTEGER NOT NULL, position TEXT, retry TEXT, window TEXT,
+    checksum INTEGER,
     PRIMARY KEY (uuid, shard, lane)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS paused (uuid TEXT PRIMARY KEY, since REAL NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS paused (
+    uuid TEXT PRIMARY KEY, since REAL NOT NULL, name TEXT, checksum INTEGER
+) STRICT, WITHOUT ROWID;
 """
+ADDED = {"lanes": ("window",), "paused": ("name",)}
+"""Columns that came with a later schema. The checksum came last, so that it covers them."""
 TABLES = ("lanes", "shards", "mappings")
 """Which hold a position; that a mapping is paused outlives its position."""
 BUSY_SECONDS = 5.0
@@ -52,16 +65,40 @@ class Database:
                 self._database.execute("PRAGMA synchronous = FULL")
                 self._database.executescript(SCHEMA)
                 self._add_columns()
-        except sqlite3.Error as error:
+            self._verify()
+        except (sqlite3.Error, *NONSENSE) as error:
             raise self._trouble(error) from error
 
     def _add_columns(self) -> None:
-        """What tables of an older schema lack."""
-        columns = {name for _, name, *_ in self._database.execute("PRAGMA table_info(lanes)")}
-        if "window" not in columns:
-            self._database.execute("ALTER TABLE lanes ADD COLUMN window TEXT")
+        """What tables of an older schema lack. All at once: a row without a checksum is a damaged one afterwards."""
+        database = self._database
+        database.execute("BEGIN IMMEDIATE")
+        for table, columns in COLUMNS.items():
+            there = self._columns_of(table)
+            for column in ADDED.get(table, ()):
+                if column not in there:
+                    database.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
+            if "checksum" not in there:
+                database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
+                rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()  # noqa: S608
+                database.executemany(_insert(table), [_row(*values) for values in rows])
+        database.execute("COMMIT")
 
-    def _trouble(self, error: Exception) -> StateError:
+    def _columns_of(self, table: str) -> set[str]:
+        return {name for _, name, *_ in self._database.execute(f"PRAGMA table_info({table})")}
+
+    def _verify(self) -> None:
+        """Every row is as it was written and can be read. One of an older schema is read by the daemon alone."""
+        for table, columns in COLUMNS.items():
+            if "checksum" not in self._columns_of(table):
+                raise self._trouble("it was written by an older poller; let this version's daemon start once")
+            for *values, written in self._database.execute(f"SELECT {', '.join(columns)}, checksum FROM {table}"):  # noqa: S608
+                if checksum(*values) != written:
+                    raise self._trouble(f"a row of {table} is damaged ({values[0]})")
+        for uuid in self.stored():
+            self.load(uuid)
+
+    def _trouble(self, error: Exception | str) -> StateError:
         return StateError(
             f"the state file {self._path} cannot be used: {error}; make room or restore the file. No position has moved"
         )
@@ -82,17 +119,16 @@ class Database:
             ).fetchall()
             name, arn, epoch, start = row
             return StreamProgress(name, arn, epoch, start, shards_of(shards, lanes))
-        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+        except (sqlite3.Error, *NONSENSE) as error:
             raise self._trouble(error) from error
 
     def begin(self, uuid: str, progress: StreamProgress) -> None:
         """In place of everything stored of the mapping."""
-        row = (uuid, progress.name, progress.event_source_arn, progress.epoch, progress.start)
+        start = None if progress.start is None else float(progress.start)
+        row = _row(uuid, progress.name, progress.event_source_arn, progress.epoch, start)
         changes = [(uuid, shard_id, shard) for shard_id, shard in progress.shards.items()]
         self._forget_written(uuid)
-        self._transaction(
-            [*_deletes(uuid), ("INSERT INTO mappings VALUES (?, ?, ?, ?, ?)", [row]), *self._statements(changes)]
-        )
+        self._transaction([*_deletes(uuid), (_insert("mappings"), [row]), *self._statements(changes)])
 
     def save(self, changes: Collection[Change]) -> None:
         """All of them in one transaction."""
@@ -104,18 +140,17 @@ class Database:
         for uuid, shard_id, progress in changes:
             before = self._written.get((uuid, shard_id))
             if before is None or (before.initial, before.finished) != (progress.initial, progress.finished):
-                shards.append((uuid, shard_id, progress.initial, progress.finished))
+                shards.append(_row(uuid, shard_id, int(progress.initial), int(progress.finished)))
             if before is None or len(before.lanes) > len(progress.lanes):
                 surplus.append((uuid, shard_id, len(progress.lanes)))
             for number, lane in enumerate(progress.lanes):
                 if before is None or number >= len(before.lanes) or before.lanes[number] != lane:
-                    lanes.append(
-                        (uuid, shard_id, number, lane.position, retry_text(lane.retry), window_text(lane.window))
-                    )
+                    retry, window = retry_text(lane.retry), window_text(lane.window)
+                    lanes.append(_row(uuid, shard_id, number, lane.position, retry, window))
         return [
-            ("INSERT OR REPLACE INTO shards VALUES (?, ?, ?, ?)", shards),
+            (_insert("shards"), shards),
             ("DELETE FROM lanes WHERE uuid = ? AND shard = ? AND lane >= ?", surplus),
-            ("INSERT OR REPLACE INTO lanes VALUES (?, ?, ?, ?, ?, ?)", lanes),
+            (_insert("lanes"), lanes),
         ]
 
     def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
@@ -143,16 +178,17 @@ class Database:
         self._forget_written(uuid)
         self._transaction(_deletes(uuid))
 
-    def paused(self) -> dict[str, float]:
-        """Since when, by uuid."""
+    def paused(self) -> dict[str, Paused]:
+        """By uuid."""
         try:
-            return dict(self._database.execute("SELECT uuid, since FROM paused").fetchall())
+            rows = self._database.execute("SELECT uuid, since, name FROM paused").fetchall()
         except sqlite3.Error as error:
             raise self._trouble(error) from error
+        return {uuid: Paused(since, name) for uuid, since, name in rows}
 
-    def pause(self, uuid: str, since: float) -> None:
+    def pause(self, uuid: str, paused: Paused) -> None:
         """Remember it."""
-        self._transaction([("INSERT OR REPLACE INTO paused VALUES (?, ?)", [(uuid, since)])])
+        self._transaction([(_insert("paused"), [_row(uuid, float(paused.since), paused.name)])])
 
     def resume(self, uuid: str) -> None:
         """Forget that it is paused."""
@@ -182,6 +218,16 @@ class Database:
 
 Statement = tuple[str, Sequence[tuple[str | int | float | None, ...]]]
 """And its rows."""
+
+
+def _row(*values: str | float | None) -> tuple[str | int | float | None, ...]:
+    return (*values, checksum(*values))
+
+
+def _insert(table: str) -> str:
+    columns = (*COLUMNS[table], "checksum")
+    # by name, since an older schema's tables have theirs in another order
+    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
 
 
 def _deletes(uuid: str) -> list[Statement]:

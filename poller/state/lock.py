@@ -1,38 +1,92 @@
-"""One daemon per state file: an operating system lock held for the process's life."""
+"""One daemon per state file: operating system locks held for the process's life.
 
+Two files are locked: `PATH.lock`, which also names the holder, and the state file itself, so that a second daemon is
+refused even where somebody has removed the first. Both are only trusted while they lie where they lay: a file that was
+removed or replaced under a running daemon keeps what is written to it to itself.
+"""
+
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
-from poller.errors import EnvironmentProblem
+from poller.errors import EnvironmentProblem, StateError
+
+OWNER_ONLY = 0o600
+"""Positions name message ids and say what functions answered: nobody else's business."""
 
 
 class StateLock:
-    """Locks `PATH.lock`, which also names the holder. The lock ends with the process, however it ends."""
+    """Holds the locks of one state file, which end with the process, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        """Raises EnvironmentProblem when another daemon holds it, or when it cannot be made."""
-        self._path = path.with_name(path.name + ".lock")
+        """Raises EnvironmentProblem when another daemon holds them, or when they cannot be made."""
+        self._path = path
+        self._open: dict[Path, int] = {}
+        holder = path.with_name(path.name + ".lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock(holder, holder)
+            self._lock(path, holder)
+            os.ftruncate(self._open[holder], 0)
+            os.pwrite(self._open[holder], f"{os.getpid()}\n".encode("ascii"), 0)
         except OSError as error:
+            self.release()
+            place = f": {error.filename}" if error.filename else ""
             raise EnvironmentProblem(
-                f"the state file {path} cannot be used: {error.strerror}: {error.filename}; "
+                f"the state file {path} cannot be used: {error.strerror}{place}; "
                 "make its directory writable for this user, or set `state`"
             ) from error
+        except EnvironmentProblem:
+            self.release()
+            raise
+
+    def _lock(self, path: Path, holder: Path) -> None:
+        # SQLite gives its own files the mode of the state file
+        self._open[path] = file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, OWNER_ONLY)
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode):
+            raise EnvironmentProblem(f"{path} is no regular file; move it away, or set `state`")
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._file, 64, 0).decode("ascii", "replace").strip() or "unknown"
-            os.close(self._file)
+            if error.errno != errno.EWOULDBLOCK:
+                raise
             raise EnvironmentProblem(
-                f"the state file {path} is in use by another poller (process {holder}); "
+                f"the state file {self._path} is in use by another poller (process {_named_in(holder)}); "
                 "stop that one, or give this one another `state`"
             ) from error
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, f"{os.getpid()}\n".encode("ascii"), 0)
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+            os.fchmod(file, OWNER_ONLY)
+
+    def keep(self, path: Path) -> None:
+        """Watch one more file, which is there by now."""
+        self._open[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def check(self) -> None:
+        """Raise StateError once one of the files was removed or replaced."""
+        for path, file in self._open.items():
+            try:
+                there = os.path.samestat(path.stat(), os.fstat(file))
+            except FileNotFoundError:
+                there = False
+            except OSError as error:
+                raise StateError(f"the state file {self._path} cannot be looked at: {error}") from error
+            if not there:
+                raise StateError(
+                    f"{path} was removed or replaced while the daemon runs: nothing can be stored any more; put the "
+                    "file back and restart the daemon, or restart it to begin without positions"
+                )
 
     def release(self) -> None:
-        """Give the lock back."""
-        os.close(self._file)
+        """Give the locks back. Only after SQLite has closed its files: closing ours ends SQLite's own locks on them."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+
+def _named_in(holder: Path) -> str:
+    try:
+        return holder.read_text("ascii", "replace").strip() or "unknown"
+    except OSError:
+        return "unknown"

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from copy import deepcopy
 
-from poller.policy.progress import ShardProgress, StreamProgress
+from poller.policy.progress import Paused, ShardProgress, StreamProgress
 
 
 class MemoryStore:
@@ -11,7 +11,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._mappings: dict[str, StreamProgress] = {}
-        self._paused: dict[str, float] = {}
+        self._paused: dict[str, Paused] = {}
 
     async def load(self, uuid: str) -> StreamProgress | None:
         """See `StateStore`."""
@@ -39,14 +39,21 @@ class MemoryStore:
         """See `StateStore`."""
         self._mappings.pop(uuid, None)
 
-    async def paused(self) -> dict[str, float]:
+    async def paused(self) -> dict[str, Paused]:
         """See `StateStore`."""
         return dict(self._paused)
 
-    async def pause(self, uuid: str, since: float) -> None:
+    async def pause(self, uuid: str, paused: Paused) -> None:
         """See `StateStore`."""
-        self._paused[uuid] = since
+        self._paused[uuid] = paused
 
     async def resume(self, uuid: str) -> None:
         """See `StateStore`."""
         self._paused.pop(uuid, None)
+
+    def trouble(self) -> str | None:
+        """See `StateStore`."""
+        return None
+
+    async def look(self) -> None:
+        """See `StateStore`."""

@@ -1,5 +1,6 @@
 """How progress is written into rows and read out of them. Knows the schema's columns, not the database."""
 
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -16,8 +17,15 @@ LaneRow = tuple[str, int, str | None, str | None, str | None]
 """Shard id, number of the lane, position, retry state, tumbling window."""
 
 _OUTCOMES: dict[str, type[Succeeded] | type[Failed]] = {"succeeded": Succeeded, "failed": Failed}
+NONSENSE = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading a row raises that makes no sense."""
 MOST_DETAIL = 2000
 """Characters of an error's text that are worth storing."""
+
+
+def checksum(*values: str | float | None) -> int:
+    """Of one row's values as SQLite gives them back: a flipped bit must not pass for a position."""
+    return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
 
 
 def retry_text(parts: Iterable[PartState]) -> str | None:
@@ -41,7 +49,7 @@ def _part_row(part: PartState) -> dict[str, Any]:
 
 
 def retry_of(text: str | None) -> tuple[PartState, ...]:
-    """Raises ValueError, KeyError or TypeError for what is none."""
+    """Raises one of `NONSENSE` for what is none."""
     return tuple(_part(row) for row in codec.loads(text.encode())) if text else ()
 
 

@@ -3,22 +3,28 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from poller.errors import EnvironmentProblem, StateError
-from poller.policy.progress import ShardProgress, StreamProgress
+from poller.blocking import Blocking
+from poller.errors import EnvironmentProblem, Overdue, StateError
+from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.state.database import Database
 from poller.state.lock import StateLock
+from poller.state.rows import NONSENSE
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 APPLICATION_ID = 0x706F6C6C
 """Marks the file as ours for whoever looks at it: "poll" in ASCII."""
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+ANSWER_SECONDS = 10.0
+"""For one call to the disk: above SQLite's own wait for another process (`BUSY_SECONDS`), and far above what a healthy
+disk takes."""
+CLOSE_SECONDS = 3.0
+"""At the exit, for what is still being written."""
 NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3"}
 )
@@ -31,24 +37,19 @@ class SqliteState:
     what to do.
 
     One thread writes, so the event loop never waits for a disk; everything handed over while it writes goes into its
-    next transaction.
+    next transaction. A disk that does not answer in time is a StateError, and so is a file that was taken away: what
+    would be written to it then is not acknowledged.
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = StateLock(path)
-        try:
-            _refuse_network(path.parent)
-            check(path)
-            self._database = Database(path)
-        except EnvironmentProblem:
-            self._lock.release()
-            raise
-        except StateError as error:
-            self._lock.release()
-            raise EnvironmentProblem(str(error)) from error
-        self._writer = ThreadPoolExecutor(1, "state")
+        self._calls = Blocking(f"the state file {path}", ANSWER_SECONDS)
+        self._trouble: str | None = None
         self._waiting: dict[tuple[str, str], ShardProgress] = {}
         self._committed: asyncio.Future[None] | None = None
+        try:
+            self._lock, self._database = self._calls.run_now(_opened, path)
+        except (StateError, Overdue) as error:
+            raise EnvironmentProblem(str(error)) from error
 
     async def load(self, uuid: str) -> StreamProgress | None:
         """See `StateStore`."""
@@ -58,7 +59,7 @@ class SqliteState:
         """See `StateStore`."""
         # what still waits to be written is of before
         self._waiting = {key: shard for key, shard in self._waiting.items() if key[0] != uuid}
-        await self._run(self._database.begin, uuid, progress)
+        await self._write(self._database.begin, uuid, progress)
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
         """See `StateStore`."""
@@ -71,14 +72,17 @@ class SqliteState:
     async def _commit(self) -> None:
         """Let everything of this turn of the loop, and of the transaction before, come together."""
         await asyncio.sleep(0)
-        await self._run(lambda: None)
-        changes = [(uuid, shard_id, progress) for (uuid, shard_id), progress in self._waiting.items()]
-        self._waiting, self._committed = {}, None
-        await self._run(self._database.save, changes)
+        try:
+            await self._run(lambda: None)
+        finally:
+            # also where the disk hangs: the callers learn of it and hand over again what is true by then
+            changes = [(uuid, shard_id, progress) for (uuid, shard_id), progress in self._waiting.items()]
+            self._waiting, self._committed = {}, None
+        await self._write(self._database.save, changes)
 
     async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
         """See `StateStore`."""
-        await self._run(self._database.drop, uuid, shard_ids)
+        await self._write(self._database.drop, uuid, shard_ids)
 
     async def stored(self) -> dict[str, tuple[str, str]]:
         """See `StateStore`."""
@@ -86,32 +90,79 @@ class SqliteState:
 
     async def forget(self, uuid: str) -> None:
         """See `StateStore`."""
-        await self._run(self._database.forget, uuid)
+        await self._write(self._database.forget, uuid)
 
-    async def paused(self) -> dict[str, float]:
+    async def paused(self) -> dict[str, Paused]:
         """See `StateStore`."""
         return await self._run(self._database.paused)
 
-    async def pause(self, uuid: str, since: float) -> None:
+    async def pause(self, uuid: str, paused: Paused) -> None:
         """See `StateStore`."""
-        await self._run(self._database.pause, uuid, since)
+        await self._write(self._database.pause, uuid, paused)
 
     async def resume(self, uuid: str) -> None:
         """See `StateStore`."""
-        await self._run(self._database.resume, uuid)
+        await self._write(self._database.resume, uuid)
 
     def forget_now(self, uuid: str) -> None:
-        """The same for a command, which has no event loop."""
+        """Give up everything stored of a mapping, for a command, which has no event loop."""
         self._database.forget(uuid)
+        self._database.resume(uuid)
+
+    def trouble(self) -> str | None:
+        """See `StateStore`."""
+        hung = self._calls.hung
+        return self._trouble if hung is None else f"{self._calls.what} has not answered for {hung:.0f} s"
+
+    async def look(self) -> None:
+        """See `StateStore`."""
+        try:
+            await self._run(self._lock.check)
+        except StateError as error:
+            self._trouble = str(error)
+        else:
+            self._trouble = None
+
+    async def _write(self, call: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
+        def checked() -> None:
+            self._lock.check()
+            call(*arguments)
+
+        await self._run(checked)
 
     async def _run(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
+        try:
+            return await self._calls.run(call, *arguments)
+        except Overdue as error:
+            raise StateError(f"{error}; its disk hangs. Whether this was stored shows once it answers") from error
 
     def close(self) -> None:
-        """Write what was handed over, and let another daemon have the file."""
-        self._writer.shutdown()
+        """Write what was handed over, and let another daemon have the file. A disk that hangs is left to hang: the
+        locks end with the process.
+        """
+        with suppress(Overdue):
+            self._calls.run_now(self._close, seconds=CLOSE_SECONDS)
+
+    def _close(self) -> None:
         self._database.close()
         self._lock.release()
+
+
+def _opened(path: Path) -> tuple[StateLock, Database]:
+    """Raises EnvironmentProblem and StateError."""
+    lock = StateLock(path)
+    try:
+        _refuse_network(path.parent)
+        check(path)
+        database = Database(path)
+        lock.keep(path.with_name(path.name + "-wal"))
+    except (EnvironmentProblem, StateError):
+        lock.release()
+        raise
+    except OSError as error:
+        lock.release()
+        raise EnvironmentProblem(f"the state file {path} cannot be used: {error}") from error
+    return lock, database
 
 
 def check(path: Path, *, claim: bool = True) -> None:
@@ -135,7 +186,8 @@ def check(path: Path, *, claim: bool = True) -> None:
             if claim:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, *NONSENSE) as error:
+        # NONSENSE: the report of a damaged file may hold bytes that are no text
         raise EnvironmentProblem(
             f"the state file {path} cannot be used: {error}; restore it, or move it away to start without positions"
         ) from error

@@ -113,7 +113,7 @@ async def test_disabled_and_paused_are_two_things():
 
 async def test_what_cannot_be_remembered_is_not_done():
     class Full(MemoryStore):
-        async def pause(self, uuid, since):
+        async def pause(self, uuid, paused):
             raise StateError("the disk is full")
 
     house = House(Full())

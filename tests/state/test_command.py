@@ -6,7 +6,7 @@ import pytest
 
 from poller.cli import main
 from poller.policy.parts import PartState
-from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.state.sqlite import SqliteState
 
 
@@ -67,7 +67,26 @@ def test_a_position_is_given_up_by_name_or_uuid(poller, tmp_path, called):
 
 def test_what_is_not_stored_cannot_be_given_up(poller, tmp_path):
     stored(tmp_path, u1="orders").close()
-    assert poller("forget", "order") == (1, "no position of 'order' is stored\n", "")
+    assert poller("forget", "order") == (1, "nothing is stored of 'order'\n", "")
+
+
+def test_a_pause_that_a_removed_mapping_left_is_listed_and_given_up(poller, tmp_path):
+    """Else it silently pauses the name when it comes back."""
+    store = stored(tmp_path, u1="orders")
+    asyncio.run(store.pause("u1", Paused(0.0, "orders")))
+    asyncio.run(store.pause("u2", Paused(60.0, "a-queue")))
+    asyncio.run(store.pause("u3", Paused(120.0)))
+    store.close()
+    _, out, _ = poller("list")
+    assert [line.split() for line in out.splitlines()[1:]] == [
+        ["orders", "u1", "arn:of:the:stream", "2", "1", "1", "1970-01-01T00:00:00+00:00"],
+        ["a-queue", "u2", "1970-01-01T00:01:00+00:00"],
+        ["u3", "1970-01-01T00:02:00+00:00"],
+    ]
+    assert poller("forget", "orders") == (0, "the position and the pause of orders (u1) are given up\n", "")
+    assert poller("forget", "a-queue") == (0, "the pause of a-queue (u2) is given up\n", "")
+    assert poller("forget", "u3") == (0, "the pause of the mapping (u3) is given up\n", "")
+    assert poller("list") == (0, "no position is stored\n", "")
 
 
 def test_a_name_that_two_had_is_not_enough(poller, tmp_path):

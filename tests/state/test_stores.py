@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from poller.policy.parts import PartState
-from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.response import Failed, Succeeded
 from poller.policy.windows import Window, WindowProgress
 from poller.state.memory import MemoryStore
@@ -120,14 +120,14 @@ async def test_a_shard_stored_again_after_it_was_forgotten_is_whole(opened):
 
 async def test_pauses_are_remembered_apart_from_positions(opened):
     store = opened()
-    await store.pause("u", 12.5)
-    await store.pause("of a queue", 13.0)
+    await store.pause("u", Paused(12.5, "orders"))
+    await store.pause("of a queue", Paused(13.0))
     await store.begin("u", progress(a=lanes("1")))
     await store.forget("u")
     store = opened()
-    assert await store.paused() == {"u": 12.5, "of a queue": 13.0}
+    assert await store.paused() == {"u": Paused(12.5, "orders"), "of a queue": Paused(13.0)}
     assert await store.stored() == {}
     await store.resume("u")
     await store.resume("never paused")
-    await store.pause("of a queue", 14.0)
-    assert await opened().paused() == {"of a queue": 14.0}
+    await store.pause("of a queue", Paused(14.0))
+    assert await opened().paused() == {"of a queue": Paused(14.0)}
