@@ -1,6 +1,7 @@
 """Lineage: which shards may be read now, which are done with, and whether the hash-key space is covered.
 
-A shard is finished when its iterator became null and everything read from it is settled, never because it is closed. A
+A shard is finished when it is listed as closed, was read to its end and everything read from it is settled. Neither
+being closed nor an answer without an iterator is enough. A
 child starts after all its parents finished; a parent that is no longer listed was trimmed and holds nobody up, unless
 we are still busy with it.
 """

@@ -187,7 +187,12 @@ async def test_a_refusal_is_the_service_s():
     assert (told.value.status, told.value.code, told.value.message) == (400, "AccessDeniedException", "no")
 
 
-@pytest.mark.parametrize("payload", [b"{}", b"[]", b'{"Records":[],"MillisBehindLatest":0}', b"nonsense"])
+@pytest.mark.parametrize("payload", [b"{}", b"[]", b"nonsense"])
 def test_an_event_that_lacks_what_it_must_have_is_a_lost_answer(payload):
     with pytest.raises(AnswerLost):
         page_of(payload)
+
+
+def test_an_event_that_says_neither_where_it_goes_on_nor_what_follows_leaves_it_to_the_listing():
+    page = page_of(b'{"Records":[],"MillisBehindLatest":0}')
+    assert (page.records, page.next_iterator, page.continuation, page.children) == ([], None, None, ())

@@ -8,7 +8,7 @@ from typing import Any
 
 from poller import codec
 from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Transport
-from poller.errors import AnswerLost, ServiceError, ShardGone
+from poller.errors import ServiceError, ShardGone
 from poller.sources.kinesis.api import KinesisApi, children_in
 from poller.sources.sharded.api import Position, ShardPage
 from poller.sources.sharded.calls import MISSING, expecting
@@ -76,12 +76,9 @@ def page_of(event: bytes) -> ShardPage:
     with expecting(SUBSCRIBE):
         members = codec.loads(event)
         children, continuation = children_in(members), members.get("ContinuationSequenceNumber") or None
-        # children are named at the end of a shard only; without either, a shard would be given up too early
-        if continuation is None and not children:
-            raise AnswerLost("an event of SubscribeToShard says neither where it goes on nor which shards follow")
         return ShardPage(
             members["Records"],
-            None if children else SUBSCRIBED,
+            None if children or continuation is None else SUBSCRIBED,
             len(event),
             members["MillisBehindLatest"] / 1000,
             continuation=continuation,

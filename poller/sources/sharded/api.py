@@ -58,7 +58,8 @@ class ShardPage:
     records: list[Any]
     """Raw parsed items, untouched."""
     next_iterator: str | None
-    """None: the shard has no more, ever. Of a page that was pushed only that counts."""
+    """None: the service says that there is no more. It says so now and then of shards that are open, so whether the
+    shard has ended is a question to the listing. Of a page that was pushed only that counts."""
     size: int
     """Bytes of the answer."""
     behind_seconds: float | None = None
@@ -69,6 +70,8 @@ class ShardPage:
     """Where the service names them at shard end."""
     date: float | None = None
     """The service's clock at the answer (its Date header), epoch seconds."""
+    begins: bool = False
+    """Whether it is the first behind a position that was named: of an iterator or a subscription of its own."""
 
 
 class Subscription(Protocol):

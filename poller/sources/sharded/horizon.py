@@ -1,7 +1,7 @@
 """Whether the stream still holds what a lane keeps trying in vain. Only the source tells that a record has expired."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone
 from poller.policy.positions import place
@@ -18,10 +18,14 @@ INTERVAL = 600.0
 class Horizon:
     """The beginning of what one shard still holds."""
 
-    def __init__(self, stream: Stream, shard: Shard, lanes: Sequence[StreamLane]) -> None:
+    def __init__(
+        self, stream: Stream, shard: Shard, lanes: Sequence[StreamLane], closed: Callable[[str], bool]
+    ) -> None:
+        """`closed` says whether a shard is listed as ended."""
         self._stream = stream
         self._shard = shard
         self._lanes = lanes
+        self._closed = closed
 
     async def watch(self) -> None:
         """Tell lanes with old records where the shard begins now, for ever."""
@@ -56,7 +60,8 @@ class Horizon:
         if page.records:
             return api.sequence_number(page.records[0])
         # an empty page in the middle says nothing; one at the tip, or at the end, says that nothing is left
-        return self._beyond_all() if page.next_iterator is None or page.behind_seconds == 0 else None
+        at_end = page.next_iterator is None and self._closed(self._shard.id)
+        return self._beyond_all() if at_end or page.behind_seconds == 0 else None
 
     def _beyond_all(self) -> str:
         known = [place(lane.newest.identifier)[0] for lane in self._lanes if lane.newest is not None]

@@ -64,8 +64,8 @@ class ShardPartition:
         self._saving = Saving(
             stream, self.name, stop=self.stop, progress=self.progress, show=self.show, stored=self._stored
         )
-        self._reader = ShardReader(stream, self._shard, self._begin(), self)
-        self._horizon = Horizon(stream, self._shard, self._lanes)
+        self._reader = ShardReader(stream, self._shard, self._begin(), self, self._topology)
+        self._horizon = Horizon(stream, self._shard, self._lanes, self._topology.closed)
         self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)

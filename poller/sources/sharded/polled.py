@@ -28,6 +28,8 @@ class PolledPages:
         self._most_records = min(stream.api.most_records, READ_RECORDS)
         self._catching_up = 1 / (OUR_SHARE * stream.api.reads_per_second)
         self._iterator: str | None = None
+        self._ended = False
+        """Whether the last page came without an iterator."""
         self._read_at = float("-inf")
         self._interval = 0.0
 
@@ -39,6 +41,7 @@ class PolledPages:
         """See `Pages.next`."""
         api, time = self._stream.api, asyncio.get_running_loop().time
         interval, self._interval = self._interval, 0.0
+        begins = self._iterator is None
         try:
             if self._iterator is None:
                 self._iterator = await api.iterator(self._shard.id, position)
@@ -48,6 +51,7 @@ class PolledPages:
         except (IteratorExpired, PositionTrimmed, ShardGone):
             self._iterator = None
             raise
+        page.begins = begins
         self._iterator = page.next_iterator
         self._interval = self._pause_after(page, interval)
         self._limit.spend(page.size, time())
@@ -56,6 +60,10 @@ class PolledPages:
     def _pause_after(self, page: ShardPage, interval: float) -> float:
         """Seconds until the next read; `interval` was it until now."""
         stream, options = self._stream, self._stream.options
+        again, self._ended = self._ended, page.next_iterator is None
+        if self._ended:
+            # an iterator made anew tells whether there is more; one shard after the other may wait for that
+            return options.poll_interval if again else 1 / stream.api.reads_per_second
         if page.records:
             full = len(page.records) >= self._most_records
             return min(options.poll_interval, self._catching_up) if full else options.poll_interval

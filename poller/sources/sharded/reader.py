@@ -20,10 +20,15 @@ from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.polled import PolledPages
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.subscribed import IN_USE, SubscribedPages
+from poller.sources.sharded.topology import Topology
 
 SHOWN_AFTER = 3
 """Refusals in a row that are trouble, of those that readers of one shard cost each other now and then: throttled reads,
 and subscriptions that have to wait for the end of another's first seconds."""
+
+
+LISTED_WITHIN = 5.0
+"""Seconds that a shard's end waits for the listing that confirms it."""
 
 
 class Pages(Protocol):
@@ -80,13 +85,14 @@ class Reads(Protocol):
 class ShardReader:
     """One shard while it is read."""
 
-    def __init__(self, stream: Stream, shard: Shard, begin: Position, reads: Reads) -> None:
+    def __init__(self, stream: Stream, shard: Shard, begin: Position, reads: Reads, topology: Topology) -> None:
         self.bell = Bell()
         """To be rung when there may be room, and at a soft stop."""
         self._stream = stream
         self._shard = shard
         self._next = begin
         self._reads = reads
+        self._topology = topology
         subscriptions = stream.subscriptions
         self._pages: Pages = (
             PolledPages(stream, shard) if subscriptions is None else SubscribedPages(stream, shard, subscriptions)
@@ -101,13 +107,21 @@ class ShardReader:
         """Until the shard's end, a soft stop, or until nothing further is wanted. Raises StreamGone."""
         try:
             while await self._may_read():
-                page = await self._read()
+                closed = self._topology.closed(self._shard.id)
+                try:
+                    page = await self._read()
+                except ShardGone as error:
+                    self._skip_gap(str(error))
+                    self._reads.end(())
+                    return
                 if page is None:
                     continue
                 self._note(page)
                 if not self._reads.take(page):
                     return
-                if page.next_iterator is None:
+                if page.next_iterator is not None:
+                    self._topology.goes_on(self._shard.id)
+                elif await self._has_ended(page, closed):
                     self._reads.end(page.children)
                     return
         finally:
@@ -140,9 +154,6 @@ class ShardReader:
         except PositionTrimmed as error:
             self._skip_gap(str(error))
             return None
-        except ShardGone as error:
-            self._skip_gap(str(error))
-            return ShardPage([], None, 0)
         except CallError as error:
             self._tell_trouble(error)
             return None
@@ -151,6 +162,18 @@ class ShardReader:
             self._reads.show(None)
         self._failures = 0
         return page
+
+    async def _has_ended(self, page: ShardPage, closed: bool) -> bool:
+        """Whether a page that came without an iterator is the shard's last. Services answer so of open shards, too.
+
+        It is where the listing says that the shard has ended, and the service either names the shards that follow or,
+        asked anew from behind the last record, has nothing. `closed` is what the listing said before the read.
+        """
+        if not closed:
+            await self._topology.look(self._shard.id, LISTED_WITHIN if page.children else 0.0)
+        if page.children:
+            return self._topology.closed(self._shard.id)
+        return closed and page.begins and not page.records
 
     def _note(self, page: ShardPage) -> None:
         """Move on behind a page."""

@@ -31,6 +31,8 @@ class SubscribedPages:
         self._shard = shard
         self._subscriptions = subscriptions
         self._open: Subscription | None = None
+        self._begins = False
+        """Whether no page of it came yet."""
         self._not_before = float("-inf")
         self._left_at = float("-inf")
         self._age = 0.0
@@ -50,10 +52,11 @@ class SubscribedPages:
             raise
         finally:
             # when cancelled as well: half a page may have been read
-            if page is None:
+            if page is None or page.next_iterator is None:
                 await self.close()
         if page is None:
             raise IteratorExpired("the subscription is over")
+        page.begins, self._begins = self._begins, False
         return page
 
     async def _pushed(self, position: Position) -> ShardPage | None:
@@ -82,6 +85,7 @@ class SubscribedPages:
     async def _subscribe(self, position: Position) -> Subscription:
         time = asyncio.get_running_loop().time
         opened = await self._subscriptions.open(self._shard.id, position)
+        self._begins = True
         self._not_before = time() + BETWEEN
         self._left_at, self._age = time(), 0.0
         self._stream.clock.observe(opened.date, time())

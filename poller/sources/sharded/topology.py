@@ -33,6 +33,10 @@ class Topology:
         self._failures = 0
         self._childless: set[str] = set()
         """Ended, and no child of theirs is listed."""
+        self._unclear: set[str] = set()
+        """Came without an iterator, and are not listed as ended."""
+        self._listed = Bell()
+        """Rings after every listing."""
         self._looks = 0
         self._doubtful = False
         self._holes: list[tuple[int, int]] = []
@@ -69,6 +73,26 @@ class Topology:
             self._looks = 0
             self._due = asyncio.get_running_loop().time()
         self.bell.ring()
+
+    def closed(self, shard_id: str) -> bool:
+        """Whether a shard has ended by the listing: with a number, or because it is not there any more."""
+        listed = self.shards.get(shard_id)
+        return listed is None or listed.closed
+
+    async def look(self, shard_id: str, seconds: float) -> None:
+        """A shard gave no iterator although it is not listed as ended: list at once, and ever more seldom while that
+        stays so. Waits so long for the listing.
+        """
+        if shard_id not in self._unclear:
+            self._unclear.add(shard_id)
+            self._looks = 0
+            self._due = asyncio.get_running_loop().time()
+            self.bell.ring()
+        await self._listed.wait(seconds)
+
+    def goes_on(self, shard_id: str) -> None:
+        """A shard gave an iterator."""
+        self._unclear.discard(shard_id)
 
     def doubt(self) -> None:
         """The stream was said to be gone: look at once whether it still is the same."""
@@ -114,9 +138,13 @@ class Topology:
         self.shards = {shard.id: shard for shard in shards}
         parents = {parent for shard in shards for parent in shard.parents}
         self._childless = {shard_id for shard_id in self._childless - parents if shard_id in self.shards}
+        self._unclear = {shard_id for shard_id in self._unclear if not self.closed(shard_id)}
         self._looks += 1
         usual = REFRESH * (0.75 + 0.5 * stream.chance())
-        self._due = now + (min(usual, SOON.delay(self._looks, stream.chance)) if self._childless else usual)
+        self._due = now + (
+            min(usual, SOON.delay(self._looks, stream.chance)) if self._childless | self._unclear else usual
+        )
+        self._listed.ring()
         self._tell_holes(shards)
         return facts
 

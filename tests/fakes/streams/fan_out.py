@@ -155,13 +155,16 @@ class FakeSubscription:
         # without records it moves on to a number that no record has
         continuation = self._after if read.records else max(self._after, self._shard.first) + 1
         self._fan_out.continuations.add(str(continuation))
-        self._over = read.next is None
+        drained = read.next is not None and self._after >= self._shard.tip
+        without = drained and self._stream.without_iterator > 0
+        self._stream.without_iterator -= without
+        self._over = read.next is None or without
         ends = b'"ChildShards":%s' % json.dumps(child_shards(read.children)).encode()
         goes_on = b'"ContinuationSequenceNumber":"%d"' % continuation
         return b'{"Records":[%s],"MillisBehindLatest":%d,%s}' % (
             b",".join(record.raw for record in read.records),
             max(0, int(read.behind * 1000)),
-            ends if self._over else goes_on,
+            b'"ContinuationSequenceNumber":null' if without else ends if self._over else goes_on,
         )
 
     async def close(self) -> None:

@@ -81,8 +81,10 @@ class Stream:
     status: str = "ACTIVE"
     label: str = ""
     """Tells a stream from another of the same name."""
-    empty_pages: int = 0
+    empty_pages: float = 0
     """So many of the next reads give nothing although there is something, and move on by nothing."""
+    without_iterator: float = 0
+    """So many of the next reads that bring nothing more come without a next iterator, though the shard is open."""
     shards: dict[str, Shard] = field(default_factory=dict)
     created_at: float = field(init=False)
     changed: Bell = field(default_factory=Bell)
@@ -184,6 +186,10 @@ class Stream:
             read = self.pushed(shard, after, limit, self.limits.bytes)
         elif shard.last is not None and after >= shard.tip:
             return Read([], None, 0.0, shard.children)
+        drained = read.next is not None and (not read.records or read.next.after >= shard.tip)
+        if drained and self.without_iterator > 0:
+            self.without_iterator -= 1
+            read.next = None
         if self.reads_per_second is not None:
             shard.read_bytes(now, sum(record.size for record in read.records), self.limits.bytes_per_second)
         return read

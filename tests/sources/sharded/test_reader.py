@@ -37,7 +37,8 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         stop=Stop(), full=False, empty=True, take=lambda _: True, show=lambda _: None, end=ended.append
     )
     begin = Position("AT_SEQUENCE_NUMBER", "7")
-    await ShardReader(stream, Shard("shard"), begin, reads).run()
+    topology = SimpleNamespace(closed=lambda _: True, goes_on=lambda _: None)
+    await ShardReader(stream, Shard("shard"), begin, reads, topology).run()
     assert [position for _, position in subscriptions.opened] == [
         begin,
         begin,
