@@ -18,7 +18,8 @@ from poller.commands.configured import ConfigPaths, loaded, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
 from poller.errors import ConfigurationError, EnvironmentProblem
-from poller.printable import say
+from poller.log_writer import LogWriter
+from poller.printable import printable, say
 
 DONE = 0
 NOT_SO = 1
@@ -185,8 +186,12 @@ def _client(api: str | None, paths: list[Path] | None) -> Client:
 
 
 def _fail(code: int, *lines: str) -> int:
+    # by the log's way, since a reader that stands still must not keep a daemon from its end
+    telemetry.flush()
+    out = LogWriter(sys.stderr)
     for line in lines:
-        say(f"poller: {line}", error=True)
+        out.write(printable(f"poller: {line}"))
+    out.flush(telemetry.FLUSH_SECONDS)
     return code
 
 
@@ -209,4 +214,7 @@ def _exit_code(arguments: list[str] | None) -> int:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; `arguments` default to the process's own."""
-    sys.exit(_exit_code(arguments))
+    try:
+        sys.exit(_exit_code(arguments))
+    finally:
+        telemetry.flush()

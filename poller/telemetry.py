@@ -64,6 +64,7 @@ bound):
 | hard_stop | warning | the grace period is over; what still runs is cancelled |
 | stopped | info | everything has ended; the account of each mapping beside it |
 | command_failed | critical | a bug ended the command |
+| log_lines_left_out | warning | the log's reader stood still or its disk was full; `count` lines are missing before this one |
 | library_message | as logged | a library's own log record; `logger` names it, `message` is its text |
 """
 
@@ -74,10 +75,14 @@ from typing import Any, Literal, Protocol, TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from poller.log_writer import LogWriter
 from poller.printable import printable, printable_lines
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
+
+FLUSH_SECONDS = 2.0
+"""At the exit, for a reader that is slow."""
 
 _NUMBERS: dict[Level, int] = {
     "debug": logging.DEBUG,
@@ -92,19 +97,15 @@ class Logger(structlog.BoundLoggerBase):
 
 
 class _Writer:
-    """Writes lines to a stream. A reader of ours who is gone (closed pipe, full disk) must not stop deliveries."""
+    """What structlog hands its lines to."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+    def __init__(self, lines: LogWriter) -> None:
+        self.write = lines.write
 
-    def write(self, line: str) -> None:
-        try:
-            self.stream.write(line + "\n")
-            self.stream.flush()
-        except (OSError, ValueError):
-            return
+    def msg(self, line: str) -> None:
+        self.write(line)
 
-    msg = debug = info = warning = warn = error = critical = exception = write
+    debug = info = warning = warn = error = critical = exception = msg
 
 
 class _Foreign(logging.Handler):
@@ -128,6 +129,8 @@ class _Renderer(Protocol):
     def __call__(self, logger: WrappedLogger, name: str, event_dict: EventDict, /) -> str | bytes: ...
 
 
+_lines: LogWriter | None = None
+"""Of the stream last set."""
 _processors: list[Processor] = []
 """One list for the life of the process: loggers already bound hold it, so a new format reaches them too."""
 
@@ -135,6 +138,7 @@ _processors: list[Processor] = []
 def configure(level: Level = "info", output: Format = "json", stream: TextIO | None = None) -> None:
     """Set logging up, or anew: loggers bound before follow in level and format, not in stream (default stderr)."""
     stream = stream or sys.stderr
+    lines = _writer_of(stream)
     _processors[:] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -144,10 +148,27 @@ def configure(level: Level = "info", output: Format = "json", stream: TextIO | N
     structlog.configure(
         processors=_processors,
         wrapper_class=Logger,
-        logger_factory=lambda *_: _Writer(stream),
+        logger_factory=lambda *_: _Writer(lines),
         cache_logger_on_first_use=True,
     )
     _route_libraries()
+
+
+def _writer_of(stream: TextIO) -> LogWriter:
+    """One for all loggers of a stream, or their lines would mix."""
+    global _lines  # noqa: PLW0603  (of the process, as the stream is)
+    if _lines is None or _lines.stream is not stream:
+        _lines = LogWriter(stream, _tell_left_out)
+    return _lines
+
+
+def _tell_left_out(count: int) -> None:
+    logger().warning("log_lines_left_out", count=count)
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> bool:
+    """Wait until everything logged is written, at most so long. False where it is not."""
+    return _lines is None or _lines.flush(seconds)
 
 
 def _rendering(output: Format, *, colours: bool) -> list[Processor]:

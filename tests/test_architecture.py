@@ -55,7 +55,8 @@ IMPORTS: dict[str, set[str]] = {
     # what users write and see
     "poller.configuration": {"poller.errors", "poller.policy", "poller.blocking"},
     "poller.printable": set(),
-    "poller.telemetry": {"poller.errors", "poller.printable"},
+    "poller.log_writer": set(),
+    "poller.telemetry": {"poller.errors", "poller.log_writer", "poller.printable"},
     "poller.occasionally": set(),
     "poller.blocking": {"poller.errors"},
     "poller.throttled": set(),

@@ -1,6 +1,5 @@
 """What others wrote reaches a person as characters, never as orders to the terminal or as lines of ours."""
 
-import io
 import json
 import logging
 import socket
@@ -17,6 +16,7 @@ from poller.demo.view import event_line
 from poller.printable import printable, printable_lines
 from poller.runtime.status import LastFailure, MappingState, Reason, ReasonCode
 from tests.control.samples import STARTED_AT, a_daemon, a_mapping
+from tests.control.test_telemetry import Written
 
 HOSTILE = "\x1b[2Jgone\x9b31m\u202egnol\u2066\r\nforged: running\x07\u2028\x7f\ud800"
 FORBIDDEN = {chr(code) for code in (*range(0x20), *range(0x7F, 0xA0))} - {"\n"} | set("\u202e\u2066\u2028\ud800")
@@ -109,7 +109,7 @@ def console_log():
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     structlog.reset_defaults()
-    stream = io.StringIO()
+    stream = Written()
     telemetry.configure(output="console", stream=stream)
     yield stream
     structlog.reset_defaults()

@@ -1,9 +1,11 @@
 """How a log line looks, which pass, and that the list of events is true."""
 
 import ast
+import errno
 import io
 import json
 import logging
+import os
 import re
 from pathlib import Path
 
@@ -13,13 +15,21 @@ import structlog
 from poller import telemetry
 
 
+class Written(io.StringIO):
+    """Its content is asked for once everything logged was written."""
+
+    def getvalue(self):
+        assert telemetry.flush()
+        return super().getvalue()
+
+
 @pytest.fixture
 def stream():
     """Logging set up from nothing, and undone."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     structlog.reset_defaults()
-    yield io.StringIO()
+    yield Written()
     structlog.reset_defaults()
     telemetry.set_level("info")
     root.handlers[:] = handlers
@@ -108,7 +118,63 @@ def test_a_reader_that_is_gone_stops_nothing(stream):
     log = telemetry.logger()
     stream.close()
     log.error("unheard")
-    assert stream.closed
+    assert telemetry.flush()
+
+
+def test_a_reader_that_stands_still_delays_nobody_and_is_told_what_it_missed(stream, monkeypatch):
+    """Nothing is written while nobody reads: what the buffer holds comes later, the rest is counted."""
+    monkeypatch.setattr("poller.log_writer.MOST_BYTES", 200_000)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as end, os.fdopen(reading) as reader:
+        telemetry.configure(stream=end)
+        log = telemetry.logger()
+        for number in range(5_000):
+            log.warning("batch_failed", number=number, text="x" * 100)
+        assert not telemetry.flush(0.01)
+        found = []
+        while not found or found[-1]["event"] != "log_lines_left_out":
+            found.append(json.loads(reader.readline()))
+        assert [line["number"] for line in found[:-1]] == list(range(len(found) - 1))
+        assert len(found) - 1 + found[-1]["count"] == 5_000
+        log.warning("batch_failed", number=-1)
+        assert json.loads(reader.readline())["number"] == -1
+        assert telemetry.flush()
+
+
+def test_a_full_disk_is_told_once_there_is_room(stream):
+    class Disk(Written):
+        full = True
+
+        def write(self, text):
+            if self.full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(text)
+
+    disk = Disk()
+    telemetry.configure(stream=disk)
+    log = telemetry.logger()
+    log.warning("batch_failed")
+    log.warning("batch_failed")
+    assert lines(disk) == []
+    disk.full = False
+    log.warning("batch_discarded")
+    assert telemetry.flush()  # and with it the count is handed over
+    assert [(line["event"], line.get("count")) for line in lines(disk)] == [
+        ("batch_discarded", None),
+        ("log_lines_left_out", 2),
+    ]
+
+
+def test_a_pipe_that_does_not_block_gets_every_line_whole(stream):
+    """Whoever shares it, as a terminal is shared, may have made it so."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with os.fdopen(writing, "w") as end, os.fdopen(reading) as reader:
+        telemetry.configure(stream=end)
+        log = telemetry.logger()
+        for number in range(1_000):
+            log.warning("batch_failed", number=number, text="x" * 200)
+        assert [json.loads(reader.readline())["number"] for _ in range(1_000)] == list(range(1_000))
 
 
 def logged_events():
