@@ -64,7 +64,7 @@ bound):
 | hard_stop | warning | the grace period is over; what still runs is cancelled |
 | stopped | info | everything has ended; the account of each mapping beside it |
 | command_failed | critical | a bug ended the command |
-| log_lines_left_out | warning | the log's reader stood still or its disk was full; `count` lines are missing before this one |
+| log_lines_left_out | warning | the log's reader stood still or its disk was full; `count` lines are missing here |
 | library_message | as logged | a library's own log record; `logger` names it, `message` is its text |
 """
 
