@@ -160,6 +160,17 @@ def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
     _steer(_client(api, config), name, "resume")
 
 
+@app.command("restart-function")
+def restart_function(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Key of the function in `functions`.")],
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Start a function's workers anew, each when it has finished what it does: after its code has changed."""
+    _client(api, config).restart_function(name)
+    say(f"{name}: its workers are started anew")
+
+
 def _steer(client: Client, name: str, action: str) -> None:
     answer = client.steer(name, action)
     why = f" ({answer['reason']['text']})" if answer["reason"] else ""

@@ -93,6 +93,10 @@ class UnknownMapping(PollerError):
     """Somebody asks for a mapping that is not configured."""
 
 
+class UnknownFunction(PollerError):
+    """Somebody asks for a function that is not used, or that has no workers of ours."""
+
+
 class StateError(PollerError):
     """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
 

@@ -157,6 +157,10 @@ class Mappings:
                 telemetry.logger().info("mapping_resumed", mapping=life.mapping.name)
             return life.status
 
+    def restart_function(self, name: str) -> None:
+        """Begin to start the workers of a function anew. Raises UnknownFunction."""
+        self._wiring.restart_function(name)
+
     def _find(self, name: str) -> MappingLife:
         lives = [life for life in self._lives.values() if not life.is_removed]
         for life in lives:

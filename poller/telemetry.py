@@ -43,6 +43,8 @@ bound):
 | runtime_listening | info | runtimes may ask for invocations; `address` is for AWS_LAMBDA_RUNTIME_API |
 | worker_started, worker_stopped | debug | a function's process comes, or goes for want of work |
 | worker_not_started | warning | a function's process did not get ready; why, and when another is tried |
+| workers_restarted | info | every process of a function is started anew; `why` is code, environment or request |
+| code_not_watched | warning | changes of a function's code are not heard of; SIGHUP starts it anew all the same |
 | worker_exited | warning | a function's process ended by itself; `request_id` is what it was at |
 | worker_killed | warning | an invocation ran out of time, and its process is ended |
 | batch_failed | warning | an invocation failed, wholly or in part |

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from poller import codec
 from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSource, EventSourceMapping, Settings, parse_source
+from poller.functions.runtime_api import RuntimeFunction, SharedRuntimeFunction
 from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
@@ -113,6 +114,8 @@ class Wiring:
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
         own = Memory(mapping.max_bytes_in_flight, self._memory)
         function = await self._functions.take(mapping)
+        if isinstance(function, RuntimeFunction | SharedRuntimeFunction):
+            status.function_trouble = function.trouble
         return LaneContext(
             function=function,
             slots=self._functions.slots(mapping.function),
@@ -149,8 +152,12 @@ class Wiring:
         """Another bound for the whole process from now on."""
         self._memory.resize(max_bytes_in_flight)
 
+    def restart_function(self, name: str) -> None:
+        """See `Functions.restart`."""
+        self._functions.restart(name)
+
     def refresh(self) -> None:
-        """Secrets may have changed."""
+        """Secrets and code may have changed."""
         self._functions.refresh()
 
     async def close(self) -> None:

@@ -17,9 +17,11 @@ from poller.aws.proxies import proxy_for
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
 from poller.configuration.functions import WebConfig
+from poller.errors import UnknownFunction
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
+from poller.functions.runtime_api import RuntimeFunction
 from poller.functions.step_functions import StepFunctionsFunction
 from poller.http import TlsFiles
 from poller.policy.backoff import Chance
@@ -70,6 +72,9 @@ class Functions:
             del self._users[key]
             self._breakers.pop(key, None)
             function, transports = self._built.pop(key)
+            limit = (mapping.function.key, mapping.function.aws)
+            if not any((config.key, config.aws) == limit for config, _ in self._users):
+                self._slots.pop(limit, None)
             await function.close()
             await transports.close()
 
@@ -87,14 +92,28 @@ class Functions:
         """One for all mappings; what is called differently is tried anew."""
         return self._breakers.setdefault(_key(mapping), Breaker(chance))
 
+    def restart(self, name: str) -> None:
+        """Start the workers of a function that runs here anew. Raises UnknownFunction."""
+        started = {function.name: function for function in self._functions() if isinstance(function, RuntimeFunction)}
+        if name in started:
+            started[name].restart("request")
+            return
+        if name in {function.name for function in self._functions()}:
+            raise UnknownFunction(f"the function {name} has no workers that poller starts; restart it where it runs")
+        known = ", ".join(sorted(started)) or "none"
+        raise UnknownFunction(f"there is no function {name} whose workers poller starts; there are: {known}")
+
+    def _functions(self) -> list[Function]:
+        return [function for function, _ in self._built.values()]
+
     def refresh(self) -> None:
-        """Secrets may have changed."""
-        for function, _ in self._built.values():
+        """Secrets and code may have changed."""
+        for function in self._functions():
             function.refresh()
 
     async def close(self) -> None:
         """Close them all; transports belong to whoever made them."""
-        await asyncio.gather(*(function.close() for function, _ in self._built.values()))
+        await asyncio.gather(*(function.close() for function in self._functions()))
         self._runtimes.close()
 
 

@@ -9,6 +9,7 @@ from poller.configuration.extras import how_to_install
 from poller.configuration.functions import BOOTSTRAP, RuntimeConfig
 from poller.errors import EnvironmentProblem
 from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction
+from poller.functions.runtime_api.allowance import for_all_workers
 from poller.functions.runtime_api.process import interpreter_command
 
 
@@ -17,6 +18,7 @@ class Runtimes:
 
     def __init__(self) -> None:
         self._guard = Guard()
+        self._output = for_all_workers()
 
     async def build(self, mapping: EventSourceMapping) -> RuntimeFunction | SharedRuntimeFunction:
         """Raises EnvironmentProblem for what this machine does not have."""
@@ -30,7 +32,7 @@ class Runtimes:
             host, _, port = runtime.runtime_listen.rpartition(":")
             await shared.open(host.strip("[]"), int(port))
             return shared
-        function = RuntimeFunction(settings, self._guard, log, random.random)
+        function = RuntimeFunction(settings, self._guard, log, random.random, self._output)
         function.start()
         return function
 
@@ -56,6 +58,7 @@ def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSour
         init_timeout=runtime.init_timeout_seconds,
         minimum_workers=runtime.minimum_workers,
         idle_timeout=runtime.idle_timeout_seconds,
+        reload_on_change=runtime.reload_on_change,
     )
 
 

@@ -75,7 +75,9 @@ class Client:
         """Have a mapping paused or resumed (`action`); returns its name, state and reason as they are then. Raises
         NoAnswer, also when the daemon will not, and ConfigurationError when the token is refused.
         """
-        path = f"/mappings/{quote(mapping, safe='')}/{action}"
+        return self._post(f"/mappings/{quote(mapping, safe='')}/{action}")
+
+    def _post(self, path: str) -> dict[str, Any]:
         code, body = self._ask("POST", path, "{}", **{"Content-Type": "application/json"})
         answer = _json(body)
         problem = answer.get("error") if isinstance(answer, dict) else None
@@ -87,6 +89,10 @@ class Client:
                 f"{self.address} answers {code}, which no poller of this version does; is this its api.listen?"
             )
         return answer
+
+    def restart_function(self, name: str) -> None:
+        """Have a function's workers started anew. Raises as `steer` does."""
+        self._post(f"/functions/{quote(name, safe='')}/restart")
 
     def _check_token(self, code: int) -> None:
         if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):

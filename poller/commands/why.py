@@ -22,6 +22,8 @@ ADVICE = {
     "parallelization_factor here",
     "function_unavailable": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, "
     "what is held is tried again",
+    "function_not_started": "look at the function_log lines before worker_not_started in the log; it is tried again by "
+    "itself, and at once after `poller restart-function`",
     "circuit_open": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, and the "
     "first probe that gets through lets everything go on",
     "function_failing": "look at the function's own log",

@@ -33,6 +33,7 @@ TEXTS: dict[ReasonCode, str] = {
     ReasonCode.WAITING_FOR_SLOT: "waiting for a free slot of the function's concurrency",
     ReasonCode.THROTTLED: "asked to slow down; tried again soon",
     ReasonCode.FUNCTION_UNAVAILABLE: "the function cannot be invoked; the batch is held and tried again",
+    ReasonCode.FUNCTION_NOT_STARTED: "the function cannot start",
     ReasonCode.CIRCUIT_OPEN: "the function cannot be invoked; nothing is received, and it is probed until it can",
     ReasonCode.FUNCTION_FAILING: "the function fails; the pace is lowered",
     ReasonCode.RETRY: "the batch failed; it is tried again",
@@ -67,6 +68,7 @@ MOST_TELLING_FIRST = (
     ReasonCode.STATE,
     ReasonCode.CREDENTIALS,
     ReasonCode.UNREACHABLE,
+    ReasonCode.FUNCTION_NOT_STARTED,
     ReasonCode.CIRCUIT_OPEN,
     ReasonCode.FUNCTION_UNAVAILABLE,
     ReasonCode.THROTTLED,
@@ -197,6 +199,10 @@ def _window(window: Window | None) -> Json | None:
 
 def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     """Take the mapping's own reason, else that of its most telling partition."""
+    trouble = mapping.function_trouble() if mapping.state is MappingState.RUNNING else None
+    if trouble is not None:
+        # before what follows from it: nothing to read, an open circuit, a batch that is held
+        return trouble
     if mapping.reason is not None:
         return mapping.reason
     if mapping.state is MappingState.DISABLED:

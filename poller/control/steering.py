@@ -1,4 +1,4 @@
-"""The requests that change something: pause and resume a mapping.
+"""The requests that change something: pause and resume a mapping, start a function's workers anew.
 
 Decides who may: beyond the token, nobody whose request a foreign web page could have made a browser send. Such a
 request has an Origin, or a content type that needs no leave, or a host name that was made to point here.
@@ -15,7 +15,7 @@ from aiohttp import web
 
 from poller.configuration.settings import ApiSettings
 from poller.control.report import mapping_reason, reason_text
-from poller.errors import StateError, UnknownMapping
+from poller.errors import StateError, UnknownFunction, UnknownMapping
 from poller.runtime.status import MappingStatus
 
 JSON = "application/json"
@@ -32,6 +32,10 @@ class Mappings(Protocol):
         """Let it run again. Raises UnknownMapping and StateError."""
         ...
 
+    def restart_function(self, name: str) -> None:
+        """Begin to start the workers of a function anew. Raises UnknownFunction."""
+        ...
+
 
 class Refused(Exception):
     """Answered with a status and a sentence; nothing has changed."""
@@ -42,7 +46,7 @@ class Refused(Exception):
 
 
 class Steering:
-    """`POST /mappings/NAME/pause` and `resume`."""
+    """`POST /mappings/NAME/pause` and `resume`, `POST /functions/NAME/restart`."""
 
     def __init__(self, mappings: Mappings, api: ApiSettings) -> None:
         self._mappings = mappings
@@ -51,12 +55,23 @@ class Steering:
     def add_to(self, application: web.Application) -> None:
         application.router.add_post("/mappings/{name}/pause", self.pause)
         application.router.add_post("/mappings/{name}/resume", self.resume)
+        application.router.add_post("/functions/{name}/restart", self.restart)
 
     async def pause(self, request: web.Request) -> web.Response:
         return await self._steer(request, self._mappings.pause)
 
     async def resume(self, request: web.Request) -> web.Response:
         return await self._steer(request, self._mappings.resume)
+
+    async def restart(self, request: web.Request) -> web.Response:
+        try:
+            await self._check(request)
+            self._mappings.restart_function(name := request.match_info["name"])
+        except Refused as refused:
+            return web.json_response({"error": str(refused)}, status=refused.status)
+        except UnknownFunction as unknown:
+            return web.json_response({"error": str(unknown)}, status=HTTPStatus.NOT_FOUND)
+        return web.json_response({"name": name, "state": "restarting"})
 
     async def _steer(self, request: web.Request, change: Callable[[str], Awaitable[MappingStatus]]) -> web.Response:
         try:

@@ -14,6 +14,7 @@ class ReasonCode(StrEnum):
     WAITING_FOR_SLOT = "waiting_for_slot"
     THROTTLED = "throttled"
     FUNCTION_UNAVAILABLE = "function_unavailable"
+    FUNCTION_NOT_STARTED = "function_not_started"
     CIRCUIT_OPEN = "circuit_open"
     FUNCTION_FAILING = "function_failing"
     RETRY = "retry"

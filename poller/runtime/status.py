@@ -221,6 +221,8 @@ class MappingStatus:
     tags: Mapping[str, str] = field(default_factory=dict)
     credentials_end_in: Callable[[], float | None] = _unknown
     """Less than so many seconds are left to credentials that could not be renewed; None while all is well with them."""
+    function_trouble: Callable[[], Reason | None] = _unknown
+    """Why the function cannot be started; asked when somebody looks."""
     _passed: int = 0
     _filtered_before: int = 0
 
@@ -245,7 +247,7 @@ class MappingStatus:
         """Nothing runs: of the run that ended only positions are still shown."""
         self.state, self.reason, self.trouble = state, reason, None
         self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
-        self.refresh, self.credentials_end_in = _as_it_is, _unknown
+        self.refresh, self.credentials_end_in, self.function_trouble = _as_it_is, _unknown, _unknown
         for partition in self.partitions:
             partition.reason, partition.behind = None, _unknown
             partition.lanes.clear()

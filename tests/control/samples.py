@@ -1,6 +1,6 @@
 """Status values as a running daemon would have them."""
 
-from poller.errors import StateError, UnknownMapping
+from poller.errors import StateError, UnknownFunction, UnknownMapping
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import (
     LaneStatus,
@@ -51,6 +51,10 @@ class Steered:
         mapping = self._find(name)
         mapping.state, mapping.reason = MappingState.PAUSED, Reason(ReasonCode.PAUSED, "by a test")
         return mapping
+
+    def restart_function(self, name: str) -> None:
+        if name != "thumbnails":
+            raise UnknownFunction(f"there is no function {name} whose workers poller starts; there are: thumbnails")
 
     async def resume(self, name: str) -> MappingStatus:
         mapping = self._find(name)

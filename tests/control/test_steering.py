@@ -49,6 +49,8 @@ async def test_pause_and_resume_answer_with_the_state_that_follows():
         ({"data": b"[]"}, 400, "the body must be empty or {}"),
         ({"path": "/mappings/typo/pause"}, 404, "there is no mapping typo; there are: orders"),
         ({"path": "/mappings/full/pause"}, 503, "the disk is full"),
+        ({"path": "/functions/typo/restart"}, 404, "there is no function typo"),
+        ({"path": "/functions/thumbnails/restart", "Origin": "http://evil.example"}, 403, "with an Origin"),
         ({"path": "/mappings/orders/dance"}, 404, "Not Found"),
         ({"path": "/mappings/orders"}, 404, "Not Found"),
     ],
@@ -100,3 +102,9 @@ async def test_looking_is_no_way_to_steer():
         for method in ("GET", "HEAD", "PUT", "DELETE"):
             assert (await ask(PAUSE, method))[0] == 405
         assert mapping.state is MappingState.RUNNING
+
+
+async def test_the_workers_of_a_function_are_started_anew_by_its_name():
+    async with serving(a_daemon(a_mapping())) as ask:
+        answer = {"name": "thumbnails", "state": "restarting"}
+        assert await post(ask, "/functions/thumbnails/restart") == (200, answer)

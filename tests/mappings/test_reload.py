@@ -323,3 +323,19 @@ async def test_what_could_not_be_deleted_is_not_delivered_again_by_the_next_run(
         await asyncio.sleep(120)
         assert not house.queue("a").messages
         assert len(house.invoked().all) == 1
+
+
+async def test_nothing_is_left_of_the_functions_of_removed_mappings():
+    """The limit of a function holds while its mappings change, and ends with the last that uses it."""
+    house = House()
+    first, second = house.mapping("a", function_concurrency=3), house.mapping("b", function_concurrency=3)
+    other = house.mapping("c", function="other")
+    async with living(first, second, other, house=house):
+        functions = house.wiring._functions
+        slots = functions.slots(first.function)
+        house.mappings.apply([replace(second, function=replace(second.function, timeout_seconds=9))])
+        await asyncio.sleep(SOFT_STOP)
+        assert [*functions._slots.values()] == [slots]
+        house.mappings.apply([])
+        await asyncio.sleep(SOFT_STOP)
+        assert [*functions._slots, *functions._breakers, *functions._built, *functions._users] == []

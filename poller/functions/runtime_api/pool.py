@@ -14,17 +14,17 @@ from structlog.typing import FilteringBoundLogger
 
 from poller.errors import ConfigurationError
 from poller.functions.runtime_api.allowance import Allowance, LogAllowance, for_all_workers
+from poller.functions.runtime_api.code import CodeWatch
 from poller.functions.runtime_api.guard import Guard
 from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.process import StartFailed
 from poller.functions.runtime_api.settings import RuntimeSettings
+from poller.functions.runtime_api.starts import Starts
 from poller.functions.runtime_api.worker import STOP_SECONDS, TERMINATE_SECONDS, Worker
-from poller.policy.backoff import Backoff, Chance
+from poller.policy.backoff import Chance
 from poller.policy.response import NotInvoked, Outcome
+from poller.runtime.status import Reason
 
-START = Backoff(first=1.0, cap=60.0)
-"""Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
-invocation spends an attempt of its batch, whose own back-off bounds those."""
 STARTS_AT_ONCE = 8
 """Most workers that start at one time. An interpreter's start is some tenths of a second of CPU: a hundred at once on
 two cores would all miss the time for their init."""
@@ -54,7 +54,7 @@ class RuntimeFunction:
         self._settings = settings
         self._guard = guard
         self._log = log
-        self._chance = chance
+        self._starts = Starts(settings.name, chance)
         self._loop = asyncio.get_running_loop()
         self._workers: set[Worker] = set()
         self._starting: set[Worker] = set()
@@ -63,21 +63,32 @@ class RuntimeFunction:
         self._idle: deque[Worker] = deque()
         """Who asked last stands last, and gets the next invocation: the others may then be stopped."""
         self._waiting: deque[asyncio.Future[Worker | NotInvoked]] = deque()
-        self._failures = 0
-        self._trouble = ""
-        self._next_start = 0.0
+        self._retry: asyncio.TimerHandle | None = None
         self._reaper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._environment: Mapping[str, str] | None = None
         """As the newest worker was given it."""
+        self._code = CodeWatch(settings.code, lambda: self.restart("code"), log)
         self._outdated: set[Worker] = set()
-        """Workers that were given an older one, and stop when they are through with what they do."""
+        """Workers of older code or environment, which stop when they are through with what they do."""
 
     def start(self) -> None:
-        """Begin to start the workers that are always kept, so that one that cannot start shows at once."""
-        self._owed = self._settings.minimum_workers - len(self._workers)
+        """Begin to start the workers that are always kept, and one at least, so that one that cannot start shows at
+        once.
+        """
+        self._code.look()
+        if self._settings.reload_on_change:
+            self._code.watch()
+        self._start_kept()
+
+    def _start_kept(self) -> None:
+        self._owed = max(self._settings.minimum_workers, 1) - len(self._workers)
         self._start_owed()
+
+    def trouble(self) -> Reason | None:
+        """Why it cannot be started, while no worker is there that was."""
+        return self._starts.reason if self._workers <= self._starting else None
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
@@ -97,13 +108,21 @@ class RuntimeFunction:
             raise
 
     def refresh(self) -> None:
-        """See `Function.refresh`. A process keeps the environment it was started with, so others take their places."""
-        if not self._workers or self._read_environment() == self._environment:
-            return
+        """See `Function.refresh`. A process keeps the environment and the code it was started with, so others take
+        their places where those have changed.
+        """
+        if self._workers and self._read_environment() != self._environment:
+            self.restart("environment")
+        self._code.look()
+
+    def restart(self, why: str) -> None:
+        """Start every worker anew: those that have an invocation finish it first."""
+        self._log.info("workers_restarted", why=why, workers=len(self._workers))
+        self._starts.over()
         self._outdated = set(self._workers)
         while self._idle:
             self._retire(self._idle.popleft())
-        self.start()
+        self._start_kept()
 
     def _read_environment(self) -> Mapping[str, str] | None:
         try:
@@ -121,8 +140,10 @@ class RuntimeFunction:
     async def close(self) -> None:
         """Stop every worker, all at once; those that do not stop are killed."""
         self._closed = True
-        if self._reaper is not None:
-            self._reaper.cancel()
+        for timer in (self._reaper, self._retry):
+            if timer is not None:
+                timer.cancel()
+        self._code.close()
         self._refuse_all(NotInvoked("stopping", "the daemon stops"))
         for worker in list(self._workers):
             self._spawn(worker.stop(STOP_SECONDS))
@@ -135,8 +156,8 @@ class RuntimeFunction:
         if self._closed:
             return NotInvoked("stopping", "the daemon stops")
         now = self._loop.time()
-        if not self._workers and now < self._next_start:
-            return self._no_start(now)
+        if not self._workers and not self._starts.due(now):
+            return self._starts.refusal(now)
         turn: asyncio.Future[Worker | NotInvoked] = self._loop.create_future()
         self._waiting.append(turn)
         self._start_more(self._returning())
@@ -153,9 +174,7 @@ class RuntimeFunction:
         if turn.done():
             return turn.result()
         turn.cancel()
-        return NotInvoked(
-            "no_worker", f"none of {len(self._workers)} workers was free in time {self._trouble}".rstrip()
-        )
+        return NotInvoked("no_worker", f"none of {len(self._workers)} workers was free in time")
 
     def _refuse_all(self, refusal: NotInvoked) -> None:
         while self._waiting:
@@ -163,19 +182,17 @@ class RuntimeFunction:
             if not turn.done():
                 turn.set_result(refusal)
 
-    def _no_start(self, now: float) -> NotInvoked:
-        return NotInvoked("init_failed", self._trouble, max(self._next_start - now, 0.1))
-
     # workers come
 
     def _start_more(self, expected: int = 0) -> None:
         """One for each who waits beyond the workers `expected` to be free in a moment. While none gets ready, a single
         one is tried at a time, and not before its time.
         """
-        if self._closed or (self._failures and (self._starting or self._loop.time() < self._next_start)):
+        failing = self._starts.failures > 0
+        if self._closed or (failing and (self._starting or not self._starts.due(self._loop.time()))):
             return
         wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting) - expected
-        for _ in range(min(wanted, 1) if self._failures else wanted):
+        for _ in range(min(wanted, 1) if failing else wanted):
             if len(self._workers) >= self._settings.concurrency or len(self._starting) >= STARTS_AT_ONCE:
                 return
             self._start_one()
@@ -214,15 +231,17 @@ class RuntimeFunction:
 
     def _start_failed(self, why: str) -> None:
         now = self._loop.time()
-        if now >= self._next_start:
-            # of several that were started at once, the first to fail counts for all
-            self._failures += 1
-            self._trouble = why
-            delay = START.delay(self._failures, self._chance)
-            self._next_start = now + delay
-            self._log.warning("worker_not_started", why=why, failures=self._failures, next_in=round(delay, 1))
+        if (delay := self._starts.failed(why, now)) is not None:
+            failures = self._starts.failures
+            self._log.warning("worker_not_started", why=why, failures=failures, next_in=round(delay, 1))
+            self._retry = self._loop.call_later(delay, self._try_again)
         if not self._workers:
-            self._refuse_all(self._no_start(now))
+            self._refuse_all(self._starts.refusal(now))
+
+    def _try_again(self) -> None:
+        """Though nobody waits for it, so that it shows when it can be started."""
+        if not self._workers and self._starts.failures:
+            self._start_one()
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)
@@ -235,12 +254,12 @@ class RuntimeFunction:
         """See `Owner.idle`."""
         if worker in self._starting:
             self._starting.discard(worker)
-            self._failures, self._trouble = 0, ""
+            self._starts.over()
             self._loop.call_soon(self._start_next)
         if worker in self._outdated:
             self._retire(worker)
             self._start_more()
-            self.start()
+            self._start_kept()
             return
         while self._waiting:
             turn = self._waiting.popleft()
@@ -249,8 +268,9 @@ class RuntimeFunction:
                 return
         worker.idle_since = self._loop.time()
         self._idle.append(worker)
-        if self._reaper is None and self._settings.idle_timeout is not None:
-            self._reap_in(self._settings.idle_timeout)
+        beyond = len(self._workers) > self._settings.minimum_workers
+        if beyond and self._reaper is None and not self._closed and self._settings.idle_timeout is not None:
+            self._reaper = self._loop.call_later(self._settings.idle_timeout, self._reap)
 
     def away(self, worker: Worker) -> None:
         """See `Owner.away`."""
@@ -265,10 +285,6 @@ class RuntimeFunction:
             self._workers.discard(worker)
             self._start_more()
 
-    def _reap_in(self, seconds: float) -> None:
-        if len(self._workers) > self._settings.minimum_workers and not self._closed:
-            self._reaper = self._loop.call_later(seconds, self._reap)
-
     def _reap(self) -> None:
         """Stop those that have been idle for long, down to the ones that are kept."""
         self._reaper = None
@@ -279,5 +295,5 @@ class RuntimeFunction:
             self._workers.discard(worker)
             self._log.debug("worker_stopped", why="idle", workers=len(self._workers))
             self._spawn(worker.stop(STOP_SECONDS))
-        if self._idle:
-            self._reap_in(max(self._idle[0].idle_since - latest, 0.1))
+        if self._idle and len(self._workers) > self._settings.minimum_workers and not self._closed:
+            self._reaper = self._loop.call_later(max(self._idle[0].idle_since - latest, 0.1), self._reap)

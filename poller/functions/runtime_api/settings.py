@@ -35,5 +35,7 @@ class RuntimeSettings:
     """Seconds from a worker's start to its first asking for an invocation."""
     minimum_workers: int = 1
     """Started at once, and kept while there is nothing to do."""
+    reload_on_change: bool = False
+    """Start workers anew when the code has changed."""
     idle_timeout: float | None = None
     """Seconds without an invocation after which a worker beyond those is stopped; None keeps it."""

@@ -15,9 +15,12 @@ from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.settings import RuntimeSettings
 from poller.http.server import Request
 from poller.policy.response import NotInvoked, Outcome
+from poller.runtime.status import Reason, ReasonCode
 
 WAIT_SECONDS = 5.0
 """For a runtime to ask: between two invocations a moment, after a restart of its container some seconds."""
+MISSING_SECONDS = 10.0
+"""After which nobody asking is trouble: what a container takes to be started again."""
 AGAIN_SECONDS = 1.0
 """Until a batch for which none asked is offered again: who waits is us, so there is nobody to spare."""
 
@@ -40,6 +43,8 @@ class SharedRuntimeFunction:
         self._waiting: deque[asyncio.Future[Request]] = deque()
         self._invocations: dict[str, Invocation] = {}
         self._trouble = ""
+        self._seen = self._loop.time()
+        """When a runtime last asked."""
         self.address = ""
 
     async def open(self, host: str, port: int) -> None:
@@ -71,6 +76,14 @@ class SharedRuntimeFunction:
         finally:
             timer.cancel()
             self._invocations.pop(invocation.request_id, None)
+
+    def trouble(self) -> Reason | None:
+        """That no runtime asks, or what the last one said that could not start."""
+        idle = self._runtimes or self._invocations
+        if idle or (not self._trouble and self._loop.time() - self._seen < MISSING_SECONDS):
+            return None
+        text = f"function {self.name} cannot start: {self._why_none()}"
+        return Reason(ReasonCode.FUNCTION_NOT_STARTED, text, since=self._seen)
 
     def refresh(self) -> None:
         """Nothing: whoever starts the runtimes gives them their secrets."""
@@ -109,7 +122,7 @@ class SharedRuntimeFunction:
 
     def waits(self, request: Request) -> str | None:
         """See `Desk.waits`."""
-        self._trouble = ""
+        self._trouble, self._seen = "", self._loop.time()
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -122,6 +135,7 @@ class SharedRuntimeFunction:
     def _forget(self, request: Request) -> None:
         if request in self._runtimes:
             self._runtimes.remove(request)
+            self._seen = self._loop.time()
 
     def find(self, request_id: str) -> Invocation | None:
         """See `Desk.find`."""

@@ -7,6 +7,7 @@ import pytest
 
 from poller.functions.runtime_api import pool
 from poller.policy.response import NotInvoked, Succeeded
+from poller.runtime.status import ReasonCode
 from tests.functions.runtime.workers import Log, event, function, invoked
 
 pytestmark = pytest.mark.real_time
@@ -87,3 +88,31 @@ async def test_all_that_are_kept_start_though_nobody_waits_for_them(monkeypatch)
         running.start()
         await log.until(lambda: len(log.of("worker_started")) == 3)
         assert isinstance(await running.invoke(event("echo")), Succeeded)
+
+
+async def test_a_function_that_cannot_start_says_so_though_nobody_invokes_it():
+    log = Log()
+    async with function(log, environment={"INIT": "error"}) as running:
+        assert running.trouble() is None
+        running.start()
+        await log.until(lambda: len(log.of("worker_not_started")) == 2)
+        trouble = running.trouble()
+    assert trouble.code is ReasonCode.FUNCTION_NOT_STARTED
+    assert trouble.text == ("function f cannot start: Runtime.ImportModuleError: No module named 'app' (2 attempts)")
+    assert trouble.since < trouble.until
+
+
+async def test_once_it_can_start_it_shows_though_nobody_invokes_it(tmp_path):
+    log = Log()
+    async with function(log, environment={"INIT": "once", "MARK": str(tmp_path / "mark")}) as running:
+        running.start()
+        await log.until(lambda: len(log.of("worker_started")) == 2)
+        assert isinstance(await running.invoke(event("echo")), Succeeded)
+        assert running.trouble() is None
+
+
+async def test_with_no_worker_to_be_kept_one_is_started_all_the_same_to_know_that_it_can():
+    log = Log()
+    async with function(log, minimum_workers=0) as running:
+        running.start()
+        await log.until(lambda: log.of("worker_started"))
