@@ -89,6 +89,10 @@ class SourceUnavailable(PollerError):
         self.text = text
 
 
+class CutByStop(PollerError):
+    """A soft stop came, and the seconds it leaves to what is under way are over."""
+
+
 class UnknownMapping(PollerError):
     """Somebody asks for a mapping that is not configured."""
 

@@ -5,7 +5,7 @@ sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from poller.policy.backoff import Chance
 from poller.policy.delivery import Step
@@ -14,6 +14,13 @@ from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.policy.response import Outcome
 from poller.record import Page, Record
 from poller.runtime.stop import Stop
+
+
+class Unsettled(NamedTuple):
+    """Why a lane still waits for what it handed over: a try failed; the next one is at the loop's time `again_at`."""
+
+    text: str
+    again_at: float
 
 
 class MemoryBound(Protocol):
@@ -142,13 +149,16 @@ class Lane(Protocol):
         """Back to the source: after a failed invocation, or without one. Hands over and returns."""
         ...
 
-    async def ready(self) -> None:
-        """Return when at most one batch handed over by this lane is still being settled."""
+    async def ready(self) -> Unsettled | None:
+        """Return None when at most one batch handed over by this lane is still being settled.
+
+        Also returns after each try that failed, and is then called again: no wait is longer than one try.
+        """
         ...
 
-    async def all_settled(self) -> bool:
-        """Return when everything handed over is settled for good: what sums it up may be invoked only then, or it could
-        be called again with another sum. False at a soft stop before.
+    async def all_settled(self) -> Unsettled | None:
+        """Return None when everything handed over is settled for good, or at a soft stop before, and as `ready` after
+        each try that failed. An invocation that sums records up may start only then, or its sum could change.
         """
         ...
 

@@ -3,11 +3,11 @@
 Not to be repeated here: what becomes of the batch, and when it is tried again, is decided by its delivery.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
-from poller.ports import Delivery, Lane
+from poller.ports import Delivery, Lane, Unsettled
 from poller.record import Record
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
@@ -16,6 +16,9 @@ from poller.runtime.status import Account, LaneStatus, LastFailure, ReasonCode
 CONNECT_MARGIN = 30.0
 """Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the
 lane counts as hung."""
+SETTLE_SECONDS = 180.0
+"""Seconds one try to settle may take before the lane counts as hung: three attempts of a call of 15 s with the pauses
+between them, and a wait for a renewal that is under way."""
 
 
 @dataclass(slots=True)
@@ -46,8 +49,8 @@ async def invoke(
     if breaker.is_open and (refusal := breaker.refusal(time())) is not None:
         return Invoked(refusal, records)
     if not records:
-        status.enter(ReasonCode.SETTLING, time())
-        if not await lane.all_settled():
+        await until_settled(lane.all_settled, status, time)
+        if context.stop.soft:
             return None
     event = lane.encode(records)
     if len(event) > function.payload_limit:
@@ -79,6 +82,20 @@ async def invoke(
                 context.log.tell("circuit_closed", time(), function=context.status.function)
     # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway
     return Invoked(outcome, records, time() - begun)
+
+
+async def until_settled(
+    wait: Callable[[], Awaitable[Unsettled | None]], status: LaneStatus, time: Callable[[], float]
+) -> None:
+    """Wait for what the lane handed over, try by try. Each try has a deadline, and a failed one says why."""
+    text, again_at = "", time()
+    while True:
+        until = again_at if text else None
+        status.enter(ReasonCode.SETTLING, time(), until, deadline=again_at + SETTLE_SECONDS, text=text)
+        unsettled = await wait()
+        if unsettled is None:
+            return
+        text, again_at = unsettled
 
 
 def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, account: Account) -> None:

@@ -7,7 +7,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from poller.errors import CallError
+from poller.errors import CallError, CutByStop
 from poller.policy.backoff import RETRY
 from poller.policy.batching import BatchBuffer
 from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
@@ -17,7 +17,7 @@ from poller.ports import Delivery, Lane
 from poller.record import Record
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
-from poller.runtime.invocation import invoke
+from poller.runtime.invocation import invoke, until_settled
 from poller.runtime.status import LaneStatus, ReasonCode
 
 WINDOW_MARGIN = 60.0
@@ -25,6 +25,8 @@ WINDOW_MARGIN = 60.0
 
 TELL_SECONDS = 120.0
 """After which a lane that tells the on-failure destination counts as hung: its client tries for less."""
+LAST_TELL_SECONDS = 5.0
+"""For a call to the on-failure destination that is under way at a soft stop. What it was about is tried again."""
 
 
 async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None:
@@ -93,9 +95,7 @@ async def _deliver(
                     _part_with(step, lane, context, time())
     finally:
         _release(lane, delivery.remaining(), context, failed=invoking)
-    now = time()
-    status.enter(ReasonCode.SETTLING, now)
-    await lane.ready()
+    await until_settled(lane.ready, status, time)
 
 
 async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus) -> bool:
@@ -135,7 +135,10 @@ async def _give_up(
         now = time()
         status.enter(ReasonCode.DESTINATION, now, deadline=now + TELL_SECONDS)
         try:
-            told = await lane.tell(discarded)
+            async with context.stop.leaves(LAST_TELL_SECONDS):
+                told = await lane.tell(discarded)
+        except CutByStop:
+            return False
         except CallError as error:
             failures += 1
             delay = RETRY.delay(failures, context.chance)

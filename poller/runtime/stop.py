@@ -1,7 +1,10 @@
 """Soft stop: receive no more, finish what runs. Hard stop is cancellation, and needs no code of its own here."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from poller.errors import CutByStop
 
 
 def _nothing() -> None:
@@ -42,6 +45,23 @@ class Stop:
         key = object()
         self._listeners[key] = listener
         return lambda: self._listeners.pop(key, None) and None
+
+    @asynccontextmanager
+    async def leaves(self, seconds: float) -> AsyncGenerator[None]:
+        """Do something to which a soft stop leaves so many seconds. Raises CutByStop."""
+        loop = asyncio.get_running_loop()
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                ignore = self.listen(lambda: limit.reschedule(loop.time() + seconds))
+                try:
+                    yield
+                finally:
+                    ignore()
+        except TimeoutError as error:
+            if limit.expired():
+                raise CutByStop from error
+            raise
 
     async def wait(self, seconds: float) -> bool:
         """Wait that long, or until the soft stop. Says whether it was the stop."""

@@ -5,17 +5,21 @@ a partition turns it into a reason, a log line and another try.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from structlog.typing import FilteringBoundLogger
 
-from poller.errors import SourceUnavailable
+from poller.errors import CutByStop, SourceUnavailable
 from poller.policy.backoff import SOURCE
 from poller.ports import Partition, Source
 from poller.runtime.context import LaneContext
 from poller.runtime.lane import run_lane
 from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 
+REACH_SECONDS = 5.0
+"""Seconds a soft stop leaves to a call that reaches a source, which nothing depends on any more."""
 SETTLED_IN = 60.0
 """Seconds a partition has to run before an error counts as its first again."""
 
@@ -30,12 +34,22 @@ async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundL
     context.admission.stop.listen(stopping)
     try:
         async with asyncio.TaskGroup() as group:
-            async for partition in source.partitions():
+            found = source.partitions()
+            while (partition := await _next_partition(found, context)) is not None:
                 group.create_task(_keep_partition(partition, context, log), name=f"{status.name}/{partition.name}")
     finally:
         context.admission.close()
         status.state = MappingState.STOPPED
         status.reason = Reason(ReasonCode.STOPPED)
+
+
+async def _next_partition(found: AsyncIterator[Partition], context: LaneContext) -> Partition | None:
+    """None when there will be no more, and at a soft stop."""
+    try:
+        async with context.admission.stop.leaves(REACH_SECONDS):
+            return await anext(found, None)
+    except CutByStop:
+        return None
 
 
 async def _keep_partition(partition: Partition, context: LaneContext, log: FilteringBoundLogger) -> None:
@@ -51,13 +65,17 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     while not stop.soft and not partition.finished:
         entered = time()
         try:
-            async with partition:
+            async with AsyncExitStack() as stack:
+                async with stop.leaves(REACH_SECONDS):
+                    await stack.enter_async_context(partition)
                 entered = time()
                 shown.reason, status.reached = None, True
                 status.show_troubles()
                 log.info("source_reached", partition=partition.name)
                 await _run_lanes(partition, context, shown)
             continue
+        except CutByStop:
+            break
         except SourceUnavailable as unavailable:
             code, text = ReasonCode(unavailable.code), unavailable.text
             log.warning("source_unavailable", partition=partition.name, code=code.value, text=text)

@@ -11,6 +11,10 @@ from poller.wiring import Wired, Wiring
 from tests.fakes.queue import loop_time
 from tests.fakes.recording import EventLog
 
+GRACE_SECONDS = 25.0
+"""The daemon's default."""
+FUNCTION_SECONDS = 30.0
+"""Timeout of the functions of random journeys."""
 HARD_STOP_SECONDS = 3.0
 """Virtual: two for what was handed over, and a little for the rest."""
 
@@ -45,10 +49,23 @@ class Run:
     async def close(self) -> None:
         """The services' own."""
 
-    async def end(self, *, grace: float = 25.0) -> None:
-        """Stop as the daemon does: softly, and hard once the grace period is over. Both are bounded."""
+    async def end(self, *, within: float = GRACE_SECONDS) -> None:
+        """Stop softly. That ends by itself, and where the function does not hang within the daemon's grace period."""
+        self.stop.request()
+        await asyncio.wait([self.task], timeout=within)
+        lanes = [(lane.code.value, lane.text) for partition in self.status.partitions for lane in partition.lanes]
+        assert self.task.done(), f"the soft stop did not end within {within:g} s; lanes: {lanes}"
+        await self.cut()
+
+    async def end_in_vain(self, grace: float) -> None:
+        """Stop as the daemon does with a grace period that is too short on purpose: softly, then hard."""
         self.stop.request()
         await asyncio.wait([self.task], timeout=grace)
+        await self.cut()
+
+    async def crash(self) -> None:
+        """From now on nothing of it reaches the services."""
+        self.dead = True
         await self.cut()
 
     async def cut(self) -> None:
@@ -60,3 +77,14 @@ class Run:
         assert self.task.cancelled() or self.task.exception() is None
         assert self.status.in_flight() == 0
         self.world.lives.remove(self)
+
+
+async def end(life: Run, how: str) -> None:
+    """`crash`, `hard`, or `soft`, which may have to wait for an invocation that hangs until its function's timeout."""
+    match how:
+        case "crash":
+            await life.crash()
+        case "hard":
+            await life.end_in_vain(grace=0)
+        case _:
+            await life.end(within=FUNCTION_SECONDS + GRACE_SECONDS)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
 from tests.fakes.lambda_service import Hang, throttled
+from tests.journeys.run import end
 from tests.journeys.world import FUNCTION, Life, Plan, WatchedLoop, World
 from tests.virtual_time import run
 
@@ -73,7 +74,7 @@ class Journey:
             case "missing":
                 del self.world.aws.queues[self.world.queue.name]
             case "crash" | "soft" | "hard":
-                await (life.crash() if kind == "crash" else life.end(grace=25 if kind == "soft" else 0))
+                await end(life, kind)
                 life = Life(self.world, self.mapping)
         await asyncio.sleep(seconds)
         faults.clear()

@@ -207,8 +207,3 @@ class Life(Run):
         if self.dead:
             await asyncio.get_running_loop().create_future()
         return await self.world.aws.call(operation, body, timeout, trace=trace)
-
-    async def crash(self) -> None:
-        """From now on nothing of it reaches the service."""
-        self.dead = True
-        await self.cut()

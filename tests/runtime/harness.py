@@ -90,7 +90,6 @@ class FakeLane:
 
     async def all_settled(self):
         await self.unsettled.wait()
-        return not self._stop.soft
 
     async def ready(self):
         await self.unsettled.wait()

@@ -8,7 +8,9 @@ import pytest
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from poller.ports import Unsettled
 from poller.record import Page
+from poller.runtime.invocation import SETTLE_SECONDS, until_settled
 from poller.runtime.lane import run_lane
 from poller.runtime.slots import Slots
 from poller.runtime.status import LaneStatus
@@ -190,12 +192,29 @@ async def test_the_running_invocation_has_a_deadline_and_waiting_for_settlement_
     await asyncio.sleep(1)
     assert (status.code, status.deadline) == ("invoking", 60.0)
     await asyncio.sleep(10)
-    assert (status.code, status.deadline) == ("settling", None)
+    assert (status.code, status.deadline) == ("settling", 5.0 + SETTLE_SECONDS)
     lane.unsettled.set()
     await asyncio.sleep(0.01)
     assert status.code == "no_data"
     runtime.stop.request()
     await task
+
+
+async def test_each_try_to_settle_has_a_deadline_of_its_own_and_a_failed_one_says_why():
+    time, status, shown = asyncio.get_running_loop().time, LaneStatus(), []
+    tries = [Unsettled("denied", 30.0), Unsettled("denied", 60.0), None]
+
+    async def ready():
+        await asyncio.sleep(20.0)
+        shown.append((status.code, status.text, status.until, status.deadline))
+        return tries.pop(0)
+
+    await until_settled(ready, status, time)
+    assert shown == [
+        ("settling", "", None, SETTLE_SECONDS),
+        ("settling", "denied", 30.0, 30.0 + SETTLE_SECONDS),
+        ("settling", "denied", 60.0, 60.0 + SETTLE_SECONDS),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from poller.policy.positions import sequence_number_of
 from poller.policy.progress import LaneProgress
 from poller.policy.stream_delivery import StreamDelivery
 from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
+from poller.ports import Unsettled
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.reading import Reading
@@ -219,15 +220,16 @@ class StreamLane:
         self._bytes -= size
         self._reading.let_go(size)
 
-    async def ready(self) -> None:
+    async def ready(self) -> Unsettled | None:
         """See `Lane.ready`."""
-        before, self._handed_over = self._handed_over, self._latest
-        await self._reading.durable(before)
+        unsettled = await self._reading.durable(self._handed_over)
+        if unsettled is None:
+            self._handed_over = self._latest
+        return unsettled
 
-    async def all_settled(self) -> bool:
+    async def all_settled(self) -> Unsettled | None:
         """See `Lane.all_settled`."""
-        await self._reading.durable(self._latest)
-        return not self._reading.stop.soft
+        return await self._reading.durable(self._latest)
 
     def give_up(self) -> int:
         """The shard is left: how many records were held to the last."""

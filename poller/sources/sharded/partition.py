@@ -11,6 +11,7 @@ from poller.errors import SourceUnavailable, StreamGone
 from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.windows import Quiet
+from poller.ports import Unsettled
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
 from poller.sources.sharded.dealing import Dealing
@@ -21,8 +22,8 @@ from poller.sources.sharded.saving import Saving
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.topology import Topology
 
-HARD_STOP = 2.0
-"""Seconds for storing where the lanes stand, when cancelled."""
+SOFT_STOP, HARD_STOP = 15.0, 2.0
+"""Seconds for storing where the lanes stand, when left and when cancelled. What is not stored is delivered again."""
 
 
 class ShardPartition:
@@ -97,7 +98,7 @@ class ShardPartition:
             if self.finished:
                 return
             stream.progress.shards[self.name] = self.progress()
-            await self._store(None if kind is None else HARD_STOP)
+            await self._store(SOFT_STOP if kind is None else HARD_STOP)
         finally:
             self.inside = False
             await self._saving.abandon()
@@ -109,13 +110,12 @@ class ShardPartition:
             stream.limits.forget(stream.api.arn, self.name)
             self._topology.finished(self.name)
 
-    async def _store(self, seconds: float | None) -> None:
+    async def _store(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await self._saving.finish()
         except TimeoutError:
-            now = asyncio.get_running_loop().time()
-            self._stream.log.tell("progress_not_stored", now, partition=self.name)
+            self._stream.log.tell("progress_not_stored", asyncio.get_running_loop().time(), partition=self.name)
 
     @property
     def fixed_lanes(self) -> int:
@@ -164,9 +164,9 @@ class ShardPartition:
         """See `Reading.changed`."""
         return self._saving.changed()
 
-    async def durable(self, change: int) -> None:
+    async def durable(self, change: int) -> Unsettled | None:
         """See `Reading.durable`."""
-        await self._saving.durable(change)
+        return await self._saving.durable(change)
 
     # what the reader tells
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from poller.ports import Unsettled
 from poller.runtime.stop import Stop
 
 
@@ -39,6 +40,6 @@ class Reading(Protocol):
         """Progress of the lane is to be stored; the number of this change."""
         ...
 
-    async def durable(self, change: int) -> None:
-        """Return when a change is stored, or at the stop."""
+    async def durable(self, change: int) -> Unsettled | None:
+        """Return None when a change is stored, or at the stop; else why the last try failed, after each."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from poller.errors import StateError
 from poller.policy.backoff import SOURCE
 from poller.policy.progress import ShardProgress
+from poller.ports import Unsettled
 from poller.runtime.status import Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.sources.sharded.bell import Bell
@@ -27,7 +28,7 @@ class Saving:
     ) -> None:
         """`stored` hears of everything that became durable."""
         self.bell = Bell()
-        """Rings when something became durable; to be rung at a soft stop."""
+        """Rings when something became durable or could not; to be rung at a soft stop."""
         self._stream = stream
         self._shard_id = shard_id
         self._stop = stop
@@ -38,6 +39,7 @@ class Saving:
         self._durable = 0
         self._stopped = False
         self._stored: ShardProgress | None = None
+        self._failed: Unsettled | None = None
         self._task: asyncio.Task[None] | None = None
 
     def changed(self) -> int:
@@ -47,10 +49,14 @@ class Saving:
             self._task = asyncio.get_running_loop().create_task(self._write())
         return self._changes
 
-    async def durable(self, change: int) -> None:
-        """Return when a change is stored, or at a soft stop."""
+    async def durable(self, change: int) -> Unsettled | None:
+        """Return None when a change is stored, or at a soft stop; else why the last try failed, after each."""
+        failed = self._failed
         while self._durable < change and not (self._stopped or self._stop.soft):
+            if self._failed is not failed and self._failed is not None:
+                return self._failed
             await self.bell.wait()
+        return None
 
     async def finish(self) -> None:
         """Store how things stand now, and return when that is durable."""
@@ -100,5 +106,7 @@ class Saving:
         delay = SOURCE.delay(failures, self._stream.chance)
         self._tell(error, delay)
         until = asyncio.get_running_loop().time() + delay
+        self._failed = Unsettled(str(error), until)
+        self.bell.ring()
         while not self._stop.soft and (left := until - asyncio.get_running_loop().time()) > 0:
             await self.bell.wait(left)

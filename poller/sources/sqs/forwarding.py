@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from poller import codec
-from poller.errors import CallError, ServiceError
+from poller.errors import CallError
 from poller.policy.backoff import SETTLE, Chance
 from poller.record import Record
 from poller.sources.sqs.backlog import Backlog
@@ -57,22 +57,24 @@ class Forwarding:
     async def _send(self, records: Sequence[Record]) -> None:
         """Until the target has each of them, they were held as long as they can be, or a stop."""
         failures = 0
-        while not self._stopped.is_set():
-            now = asyncio.get_running_loop().time()
-            self._give_back([record for record in records if self._holding.hold_until([record]) <= now])
-            records = [record for record in records if record in self._left]
-            if not records:
-                return
-            batch = self._next_batch(records)
-            accepted, error = await self._try(batch)
-            self._accepted(accepted)
-            if error is None:
-                failures = 0
-                self._trouble(None, SEND_ACTION, 0.0)
-            else:
-                failures += 1
-                await self._wait(error, SETTLE.delay(failures, self._chance))
-        self._give_back(records)
+        try:
+            while not self._stopped.is_set():
+                now = asyncio.get_running_loop().time()
+                self._give_back([record for record in records if self._holding.hold_until([record]) <= now])
+                records = [record for record in records if record in self._left]
+                if not records:
+                    return
+                batch = self._next_batch(records)
+                accepted, error = await self._try(batch)
+                self._accepted(accepted)
+                if error is None:
+                    failures = 0
+                    self._trouble(None, SEND_ACTION, 0.0)
+                else:
+                    failures += 1
+                    await self._wait(error, SETTLE.delay(failures, self._chance))
+        finally:
+            self._give_back(records)
 
     def _next_batch(self, left: Sequence[Record]) -> list[Record]:
         """What goes into one call; for a FIFO queue one of each group, so that none overtakes one that is refused."""
@@ -112,7 +114,7 @@ class Forwarding:
             return [], error
         accepted = [record for index, record in enumerate(batch) if index not in refused]
         first = next(iter(refused.values()), None)
-        return accepted, None if first is None else ServiceError(400, first.code, first.message)
+        return accepted, None if first is None else first.error
 
     def _accepted(self, records: Sequence[Record]) -> None:
         for record in records:
@@ -135,9 +137,9 @@ class Forwarding:
                 await self._stopped.wait()
 
     def stop(self) -> None:
-        """Try nothing again; a call under way may end."""
+        """Try nothing again; a call under way may end soon."""
         self._stopped.set()
-        self._sends.flush_from_now_on()
+        self._sends.stop()
 
     async def drain(self) -> None:
         """Return when every call has ended."""
@@ -146,4 +148,5 @@ class Forwarding:
     async def abandon(self) -> None:
         """End the calls that still run, and give their messages back."""
         await self._sends.abandon()
+        # of calls that had not begun
         self._give_back(list(self._left))

@@ -9,12 +9,18 @@ from poller.sources.sqs.queue import MOST_PER_CALL
 LINGER = 0.02
 """Seconds an entry waits for company. Long enough to fill calls at a trickle of hundreds a second, short against any
 visibility timeout."""
+LAST_SECONDS = 3.5
+"""For a call and its retries at a soft stop, so that a service that does not answer cannot hold the stop up. Together
+with a last long poll it is less than the default grace period."""
 
 Entry = TypeVar("Entry")
 
 
 class Gatherer(Generic[Entry]):
-    """Entries in, calls of up to ten out. `send` retries by itself and never raises for what a service can do."""
+    """Entries in, calls of up to ten out.
+
+    `send` retries by itself and never raises for what a service can do. It may be cancelled at any await.
+    """
 
     def __init__(
         self,
@@ -30,6 +36,7 @@ class Gatherer(Generic[Entry]):
         self._pending: list[Entry] = []
         self._timer: asyncio.TimerHandle | None = None
         self._calls: set[asyncio.Task[None]] = set()
+        self._stopping = False
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Hand over; full tens go out at once."""
@@ -55,8 +62,16 @@ class Gatherer(Generic[Entry]):
             entries, self._pending = self._pending, []
             self._start(entries)
 
-    def flush_from_now_on(self) -> None:
-        """Nothing waits for company any more: a stop."""
+    def stop(self) -> None:
+        """A soft stop: nothing waits for company any more, and no call is waited for longer than `LAST_SECONDS`."""
+        if self._stopping:
+            return
+        self._stopping = True
+        for call in self._calls:
+            self._loop.call_later(LAST_SECONDS, call.cancel)
+        self._flush_from_now_on()
+
+    def _flush_from_now_on(self) -> None:
         self.linger = 0.0
         self.flush()
 
@@ -64,6 +79,8 @@ class Gatherer(Generic[Entry]):
         call = self._loop.create_task(self._send(entries))
         self._calls.add(call)
         call.add_done_callback(self._ended)
+        if self._stopping:
+            self._loop.call_later(LAST_SECONDS, call.cancel)
 
     def _ended(self, call: asyncio.Task[None]) -> None:
         self._calls.discard(call)
@@ -72,7 +89,7 @@ class Gatherer(Generic[Entry]):
 
     async def drain(self) -> None:
         """Return when every call has ended."""
-        self.flush_from_now_on()
+        self._flush_from_now_on()
         while self._calls:
             await asyncio.wait(self._calls)
 

@@ -75,6 +75,10 @@ class Holding:
             self._set_timer()
         return records
 
+    def in_work(self) -> bool:
+        """Whether anything is held, or waits for the answer to its delete."""
+        return bool(self._holds)
+
     def settling(self, records: Sequence[Record]) -> None:
         """Handed over to be deleted: no longer in flight, still kept invisible."""
         by_id = self.by_id

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from poller.errors import CallError
 from poller.runtime.status import Lag
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import Queue
-from poller.sources.sqs.receiving import Receiving
 
 DEPTH_LASTS = 10.0
 """Seconds the number of messages is believed while somebody keeps looking. Nobody looking, it is never asked for."""
@@ -26,16 +26,16 @@ class QueueLag:
         self._depth: int | None = None
         self._asked_at = float("-inf")
         self._holding: Holding | None = None
-        self._receiving: Receiving | None = None
+        self._polls: Polls | None = None
 
-    def watch(self, holding: Holding, receiving: Receiving) -> None:
+    def watch(self, holding: Holding, polls: Polls) -> None:
         """Of the partition's present life."""
-        self._holding, self._receiving = holding, receiving
+        self._holding, self._polls = holding, polls
 
     async def look(self) -> None:
         """Ask for the depth, if the last answer is old."""
         now = asyncio.get_running_loop().time()
-        if self._receiving is None or now - self._asked_at < DEPTH_LASTS:
+        if self._polls is None or now - self._asked_at < DEPTH_LASTS:
             return
         self._asked_at = now
         try:
@@ -47,14 +47,14 @@ class QueueLag:
 
     def seconds(self) -> float | None:
         """Age of the oldest message in hand; 0 when the queue was found empty."""
-        if self._holding is None or self._receiving is None:
+        if self._holding is None or self._polls is None:
             return None
         held = self._holding.by_id.values()
         # compatible services may leave it out
         sent = [int(record.item.get("Attributes", {}).get("SentTimestamp", 0)) for record in held]
         if sent:
             return max(0.0, self._wall() - min(sent) / 1000) if min(sent) else None
-        return 0.0 if self._receiving.quiet else None
+        return 0.0 if self._polls.quiet else None
 
     def lag(self) -> Lag:
         """Records are those waiting in the queue when it was asked last; None once that is old."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.invocation_record import Discarded
+from poller.ports import Unsettled
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.event import trace_of
 from poller.sources.sqs.holding import Holding
@@ -83,13 +84,14 @@ class SqsLane:
             self._settling.give_back(behind, failed=False)
             self._settling.account.returned += len(behind)
 
-    async def all_settled(self) -> bool:
+    async def all_settled(self) -> None:
         """Never asked: no invocation is without messages."""
-        return True
 
-    async def ready(self) -> None:
+    async def ready(self) -> Unsettled | None:
         """See `Lane.ready`."""
         handovers = self._handovers
         while handovers and (len(handovers) > 1 or not handovers[0].remaining):
-            await handovers[0].wait()
+            if (unsettled := await handovers[0].wait()) is not None:
+                return unsettled
             handovers.popleft()
+        return None

@@ -24,11 +24,6 @@ class Pauses:
         self._ended = asyncio.Event()
 
     @property
-    def ended(self) -> bool:
-        """Whether a soft stop was told."""
-        return self._ended.is_set()
-
-    @property
     def failing(self) -> bool:
         """Whether the last receive brought no answer."""
         return self._failures > 0

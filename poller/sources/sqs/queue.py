@@ -7,10 +7,12 @@ from typing import Any
 
 from poller import codec
 from poller.aws.port import Operation, Transport
-from poller.errors import AnswerLost
+from poller.errors import AnswerLost, CallError, ServiceError
 
 LONG_POLL = 20
 """Seconds: the longest WaitTimeSeconds the service allows."""
+UNANSWERED = "Unanswered"
+"""Code of an entry that the answer to a batch call does not name: whether it was carried out is not known."""
 MOST_PER_CALL = 10
 """Messages per receive, and entries per batch call: the service's limit."""
 
@@ -59,6 +61,13 @@ class Refused:
     """Whether sending it again is pointless."""
     message: str = ""
 
+    @property
+    def error(self) -> CallError:
+        """What a call with this entry alone would have raised."""
+        if self.code == UNANSWERED:
+            return AnswerLost("the answer names an entry neither as successful nor as failed")
+        return ServiceError(400 if self.sender_fault else 500, self.code, self.message)
+
 
 class Queue:
     """Typed calls to one queue. Every one raises CallError."""
@@ -75,10 +84,12 @@ class Queue:
             self._visibility = visibility
             self._receives.clear()
 
-    def receive_body(self, most: int, wait: int) -> bytes:
-        """A ReceiveMessage. For a standard queue the same bytes each time; for FIFO with an attempt id of its own, so
-        that a lost answer can be asked for again.
-        """
+    def new_attempt(self) -> str | None:
+        """For FIFO the id of a receive, by which a lost answer can be asked for again."""
+        return str(uuid.uuid4()) if self.name.fifo else None
+
+    def receive_body(self, most: int, wait: int, attempt: str | None) -> bytes:
+        """A ReceiveMessage. For a standard queue the same bytes each time."""
         body = self._receives.get((most, wait))
         if body is not None:
             return body
@@ -93,8 +104,8 @@ class Queue:
         }
         if self._visibility is not None:
             request["VisibilityTimeout"] = self._visibility
-        if self.name.fifo:
-            request["ReceiveRequestAttemptId"] = str(uuid.uuid4())
+        if attempt is not None:
+            request["ReceiveRequestAttemptId"] = attempt
             return codec.dumps(request)
         return self._receives.setdefault((most, wait), codec.dumps(request))
 
@@ -163,9 +174,7 @@ def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
     named = {int(entry["Id"]) for entry in done} | {failure.index for failure in refused}
     if not named <= set(range(entries)):
         raise ValueError("an entry that was not sent")
-    return refused + [
-        Refused(index, "Unanswered", sender_fault=False) for index in range(entries) if index not in named
-    ]
+    return refused + [Refused(index, UNANSWERED, sender_fault=False) for index in range(entries) if index not in named]
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

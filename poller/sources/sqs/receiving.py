@@ -14,13 +14,12 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from poller.errors import AnswerLost, CallError
 from poller.ports import Admission
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.event import bound_of, bound_of_some
 from poller.sources.sqs.line import Waiting, cut, give, hand_out, send_home
-from poller.sources.sqs.pauses import Pauses
-from poller.sources.sqs.queue import LONG_POLL, MOST_PER_CALL, Queue
+from poller.sources.sqs.polls import Polls
+from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
 
 Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
 """Starts holding what a receive brought (messages, bytes) and returns what is to be delivered."""
@@ -34,11 +33,11 @@ class Receiving:
 
     def __init__(
         self,
-        queue: Queue,
+        name: QueueName,
         admission: Admission,
+        polls: Polls,
         *,
         admit: Admit,
-        pauses: Pauses,
         no_more: Callable[[], None],
         held_up: Callable[[], bool] = bool,
     ) -> None:
@@ -49,13 +48,11 @@ class Receiving:
         """How many lanes there are."""
         self.bug: BaseException | None = None
         """What ended a task of the source that nobody waits for; the lanes raise it."""
-        self.quiet = False
-        """Whether the last receive found nothing."""
         self._loop = asyncio.get_running_loop()
-        self._queue = queue
+        self._name = name
         self._admission = admission
+        self._polls = polls
         self._admit = admit
-        self._pauses = pauses
         self._no_more = no_more
         self._held_up = held_up
         self._line: deque[Waiting] = deque()
@@ -74,8 +71,6 @@ class Receiving:
         """Loop time of the next receive, after one that brought few messages."""
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lost: deque[bytes] = deque()
-        """FIFO receives whose answers were lost, to be asked again with the same attempt ids."""
 
     @property
     def under_way(self) -> bool:
@@ -98,7 +93,7 @@ class Receiving:
                     given = await self._stand_in_line(limit, wait, gathering=gathering)
                 if isinstance(given, Page):
                     return given
-                page, full = await self._receive(given, LONG_POLL, limit)
+                page, full = await self._receive(given, inf, limit)
                 if page.records:
                     return page
                 self._go_on(full=full)
@@ -150,7 +145,7 @@ class Receiving:
     def pump(self) -> None:
         """Let those in line receive, as far as it is worth it and allowed. Called whenever that may have changed."""
         if self._admission.stopping:
-            self._pauses.end()
+            self._polls.stop()
             send_home(self._line)
             return
         while self._line:
@@ -177,7 +172,7 @@ class Receiving:
         if self._running >= free:
             return 0
         # a FIFO page goes to one lane whole, so that a group never spreads over two
-        most = limit if self._queue.name.fifo else min(most, free * limit)
+        most = limit if self._name.fifo else min(most, free * limit)
         most = min(most, MOST_PER_CALL)
         self._asked += most
         self._running += 1
@@ -189,9 +184,7 @@ class Receiving:
 
     def _start(self, most: int, until: float) -> None:
         """Receive in a task of its own, for a lane whose window may end meanwhile."""
-        left = until - self._loop.time()
-        wait = LONG_POLL if left == inf else max(1, min(LONG_POLL, int(left)))
-        task = self._loop.create_task(self._receive_for_line(most, wait))
+        task = self._loop.create_task(self._receive_for_line(most, until - self._loop.time()))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -205,36 +198,25 @@ class Receiving:
         self.bug = bug
         send_home(self._line)
 
-    async def _receive_for_line(self, most: int, wait: int) -> None:
+    async def _receive_for_line(self, most: int, wait: float) -> None:
         _, full = await self._receive(most, wait, 0)
         self._go_on(full=full)
 
-    async def _receive(self, most: int, wait: int, limit: int) -> tuple[Page, bool]:
+    async def _receive(self, most: int, wait: float, limit: int) -> tuple[Page, bool]:
         """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
-        if self._pauses.failing:
-            # a short poll says sooner that the trouble is over
-            wait = 1
-        body = self._lost.popleft() if self._lost else self._queue.receive_body(most, wait)
-        time = self._loop.time
-        begun = time()
+        messages: list[dict[str, Any]] = []
+        size = 0
         try:
-            messages, size = await self._queue.receive(body)
-            self._pauses.recovered()
-            self.quiet = not messages
-            if not messages:
-                await self._pauses.after_nothing(time() - begun)
-        except CallError as error:
-            self.quiet = False
-            if self._queue.name.fifo and isinstance(error, AnswerLost):
-                self._lost.append(body)
-            self._wanted = 1
-            await self._pauses.after_error(error)
-            messages, size = [], 0
+            # a stop may have come since it was this receive's turn
+            if not self._admission.stopping:
+                messages, size = await self._polls.receive(most, wait)
         finally:
             self._asked -= most
             self._running -= 1
+        if self._polls.failing:
+            self._wanted = 1
         if 0 < 2 * len(messages) <= most:
-            self._not_before = time() + COMPANY
+            self._not_before = self._loop.time() + COMPANY
         page = self._bring(messages, size, limit) if messages else EMPTY_PAGE
         return page, len(messages) >= most
 
@@ -243,14 +225,14 @@ class Receiving:
         self._adapt(full=full)
         if self._line:
             self.pump()
-        if self._pauses.ended and not self._running:
+        if self._admission.stopping and not self._running:
             self._no_more()
 
     def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
         records = self._admit(messages, size)
         if not records:
             return EMPTY_PAGE
-        name = self._queue.name
+        name = self._name
         whole = len(records) == len(messages)
         page = Page(records, bound_of(size, len(messages), name) if whole else bound_of_some(records, name))
         # an open batch comes before a lane that has nothing, also before the one that received

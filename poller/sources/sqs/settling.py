@@ -10,6 +10,7 @@ from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError
 from poller.occasionally import Occasionally
 from poller.policy.backoff import SETTLE, Chance
+from poller.ports import Unsettled
 from poller.record import Record
 from poller.runtime.status import Account
 from poller.sources.sqs.backlog import Backlog
@@ -21,8 +22,8 @@ REMEMBERED = 10_000
 """Messages done with whose delete failed, per mapping: received again, they are deleted and not delivered."""
 
 LAST_TRIES, LAST_PAUSE = 3, 1.0
-"""Times a delete is tried once a stop is asked for, and the seconds between: one call may fail by chance, but who stops
-does not wait for an outage to end."""
+"""Times a delete is tried once a stop is asked for, and the seconds between: one call may fail by chance, but a stop
+does not wait for the end of an outage."""
 DELETE_ACTION = "sqs:DeleteMessage"
 
 Trouble = Callable[[CallError | None, str, float], None]
@@ -32,24 +33,41 @@ Trouble = Callable[[CallError | None, str, float], None]
 class Handover:
     """A batch on its way to be deleted."""
 
-    __slots__ = ("_done", "filtered", "remaining")
+    __slots__ = ("_changed", "_failed", "_seen", "filtered", "remaining")
 
     def __init__(self, remaining: int, *, filtered: bool) -> None:
         """`filtered` says that the filter criteria, not the function, were done with it."""
         self.filtered = filtered
         self.remaining = remaining
-        self._done: asyncio.Future[None] | None = None
+        """Messages that are neither deleted nor given up."""
+        self._failed: Unsettled | None = None
+        self._seen: Unsettled | None = None
+        self._changed: asyncio.Future[None] | None = None
 
-    def finish(self) -> None:
-        """No message remains."""
-        if self._done is not None and not self._done.done():
-            self._done.set_result(None)
+    def done(self) -> None:
+        """One message is deleted or given up."""
+        self.remaining -= 1
+        if not self.remaining:
+            self._wake()
 
-    async def wait(self) -> None:
-        """Return when all have theirs."""
-        if self.remaining:
-            self._done = asyncio.get_running_loop().create_future()
-            await self._done
+    def failed(self, unsettled: Unsettled) -> None:
+        """A try failed, and there is a next one."""
+        self._failed = unsettled
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    async def wait(self) -> Unsettled | None:
+        """Return None when no message remains, else why a try failed, once for each."""
+        while self.remaining:
+            if self._failed is not self._seen:
+                self._seen = self._failed
+                return self._failed
+            self._changed = asyncio.get_running_loop().create_future()
+            await self._changed
+        return None
 
 
 _Entry = tuple[Record, Handover]
@@ -95,6 +113,8 @@ class Settling:
         self.undeleted = undeleted
         self._backlog = backlog
         self._held_back: list[Record] | None = None
+        self._failing: set[int] = set()
+        """Deletes whose last try failed, each by its list of entries."""
 
     def delete(self, records: Sequence[Record], *, filtered: bool = False) -> Handover:
         """Delete for good. Visibility is kept until the answer."""
@@ -139,28 +159,34 @@ class Settling:
 
     async def _delete(self, entries: Sequence[_Entry]) -> None:
         """Try until each entry is deleted, or the service says that it never will be; at a stop a last few times."""
-        attempt = last = 0
+        left = list(entries)
         try:
-            while True:
-                entries = await self._try_to_delete(entries)
-                if not entries:
-                    return
-                attempt += 1
-                for entry in entries:
-                    self._remember(entry)
-                last += self._stopping.is_set()
-                if last == LAST_TRIES:
-                    return
-                if last:
-                    await asyncio.sleep(LAST_PAUSE)
-                else:
-                    await self._rest(SETTLE.delay(attempt, self._chance))
+            await self._keep_trying(left)
         finally:
-            # The partition ends with these undone. If it is entered again they are not delivered again, and no lane
-            # waits for them any more.
-            for entry in entries:
+            self._failing.discard(id(left))
+            if not self._failing:
+                self._trouble(None, DELETE_ACTION, 0.0)
+            # the partition ends with these undone; if it is entered again they are not delivered again
+            for entry in left:
                 self._remember(entry)
-                entry[1].finish()
+            self._end(left)
+
+    async def _keep_trying(self, left: list[_Entry]) -> None:
+        """`left` loses what is deleted or given up."""
+        attempt = last = 0
+        while (error := await self._try_to_delete(left)) is not None:
+            attempt += 1
+            last += self._stopping.is_set()
+            if last == LAST_TRIES:
+                return
+            delay = LAST_PAUSE if last else SETTLE.delay(attempt, self._chance)
+            self._failing.add(id(left))
+            self._trouble(error, DELETE_ACTION, delay)
+            unsettled = Unsettled(self._text(error), asyncio.get_running_loop().time() + delay)
+            for entry in left:
+                self._remember(entry)
+                entry[1].failed(unsettled)
+            await (asyncio.sleep(delay) if last else self._rest(delay))
 
     async def _rest(self, seconds: float) -> None:
         """Before the next try; a stop ends it."""
@@ -168,57 +194,57 @@ class Settling:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
-    async def _try_to_delete(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
-        """One call; returns what is to be tried again."""
+    async def _try_to_delete(self, left: list[_Entry]) -> CallError | None:
+        """One call. `left` keeps what is to be tried again; returns why."""
         try:
-            refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in entries])
+            refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in left])
         except CallError as error:
-            self._report_delete(len(entries), code_of(error), text_of(error, DELETE_ACTION, self._queue.name.arn))
-            self._trouble(error, DELETE_ACTION, SETTLE.cap)
-            return entries
-        self._trouble(None, DELETE_ACTION, 0.0)
-        return self._judge(entries, refused) if refused else self._deleted(entries)
+            self._report_delete(len(left), code_of(error), self._text(error))
+            return error
+        if refused:
+            return self._judge(left, refused)
+        entries, left[:] = left[:], ()
+        self._deleted(entries)
+        return None
 
-    def _judge(self, entries: Sequence[_Entry], refused: Sequence[Refused]) -> Sequence[_Entry]:
-        """Take an answer apart in which not all was deleted; returns what is to be tried again."""
+    def _judge(self, left: list[_Entry], refused: Sequence[Refused]) -> CallError | None:
+        """Take an answer apart in which not all was deleted."""
         by_index = {refusal.index: refusal for refusal in refused}
-        self._deleted([entry for index, entry in enumerate(entries) if index not in by_index])
-        again, given_up = [], []
-        for index, refusal in by_index.items():
-            if refusal.sender_fault:
-                # the receipt is no longer good: whoever receives the message next has a better one
-                self._report_delete(1, refusal.code, "the receipt handle is no longer valid")
-                self._remember(entries[index])
-                given_up.append(entries[index])
-            else:
-                self._report_delete(1, refusal.code, "the service could not delete a message")
-                again.append(entries[index])
+        deleted = [entry for index, entry in enumerate(left) if index not in by_index]
+        # the receipt is no longer good: the next receive of the message brings a better one
+        given_up = [left[refusal.index] for refusal in refused if refusal.sender_fault]
+        again = [refusal for refusal in refused if not refusal.sender_fault]
+        left[:] = [left[refusal.index] for refusal in again]
+        self._deleted(deleted)
+        for refusal in refused:
+            self._report_delete(1, refusal.code, refusal.message or "the receipt handle is no longer valid")
+        for entry in given_up:
+            self._remember(entry)
         self._end(given_up)
-        return again
+        return again[0].error if again else None
 
-    def _deleted(self, entries: Sequence[_Entry]) -> Sequence[_Entry]:
-        """Count them; nothing of them is left."""
+    def _deleted(self, entries: Sequence[_Entry]) -> None:
         self.account.deleted += len(entries)
         if self.undeleted:
             for record, _ in entries:
                 self.undeleted.pop(record.identifier, None)
         self._end(entries)
-        return ()
 
     def _end(self, entries: Sequence[_Entry]) -> None:
         self._holding.forget([record for record, _ in entries])
         for _, handover in entries:
-            handover.remaining -= 1
+            handover.done()
             if handover.filtered:
                 self._backlog.done(1)
-            if not handover.remaining:
-                handover.finish()
 
     def _remember(self, entry: _Entry) -> None:
         record, handover = entry
         self.undeleted[record.identifier] = handover.filtered
         if len(self.undeleted) > REMEMBERED:
             self.undeleted.popitem(last=False)
+
+    def _text(self, error: CallError) -> str:
+        return text_of(error, DELETE_ACTION, self._queue.name.arn)
 
     def _report_delete(self, count: int, code: str, text: str) -> None:
         self.account.delete_failed += count
@@ -239,11 +265,11 @@ class Settling:
             what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
             self._log.tell("release_failed", now, text=what, records=len(changes))
 
-    def flush_from_now_on(self) -> None:
-        """A stop: nothing waits for company, nor long for another try."""
+    def stop(self) -> None:
+        """A soft stop: nothing waits for company, nor long for an answer or another try."""
         self._stopping.set()
-        self._deletes.flush_from_now_on()
-        self._changes.flush_from_now_on()
+        self._deletes.stop()
+        self._changes.stop()
 
     async def drain(self) -> None:
         """Return when everything handed over has its answer."""

@@ -25,7 +25,8 @@ from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
 from poller.sources.sqs.pauses import Pauses
-from poller.sources.sqs.queue import Queue, QueueName
+from poller.sources.sqs.polls import Polls
+from poller.sources.sqs.queue import LONG_POLL, Queue, QueueName
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
@@ -42,6 +43,8 @@ class SqsOptions:
 
     maximum_hold_seconds: float = LONGEST_HOLD
     failure_visibility_timeout_seconds: float | None = None
+    receive_wait_seconds: int = LONG_POLL
+    """The longest WaitTimeSeconds of a receive."""
 
 
 class SqsSource:
@@ -116,15 +119,21 @@ class SqsPartition:
             log=self._log,
         )
         self._skipping = self._made_skipping(backlog)
-        self._receiving = Receiving(
+        self._polls = Polls(
             self._queue,
+            Pauses(self._trouble, self._chance),
+            longest=self._options.receive_wait_seconds,
+            in_work=self._holding.in_work,
+        )
+        self._receiving = Receiving(
+            self._queue_name,
             self._admission,
+            self._polls,
             admit=self._admit,
-            pauses=Pauses(self._trouble, self._chance),
             no_more=self._settling.let_back,
             held_up=backlog.full,
         )
-        self._lag.watch(self._holding, self._receiving)
+        self._lag.watch(self._holding, self._polls)
         self._refresh: asyncio.Task[None] | None = None
         self._status.in_flight = lambda: len(self._holding.by_id)
         self._admission.connect(self._poked)
@@ -181,7 +190,7 @@ class SqsPartition:
 
     def _poked(self) -> None:
         if self._admission.stopping:
-            self._settling.flush_from_now_on()
+            self._settling.stop()
             self._skipping.stop()
             if self._receiving.under_way:
                 self._settling.hold_back()

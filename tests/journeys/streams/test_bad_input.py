@@ -123,7 +123,7 @@ async def test_a_destination_that_refuses_blocks_its_lane_and_loses_nothing():
     life = StreamLife(world, mapping)
     await asyncio.sleep(60)
     assert life.status.partitions[0].lanes[0].code == "destination"
-    await life.end(grace=5)
+    await life.end_in_vain(grace=5)
     life = StreamLife(world, mapping)
     await asyncio.sleep(60)
     assert life.account.destination == 0
@@ -161,7 +161,7 @@ async def test_a_changed_factor_keeps_the_order_of_each_key(before, after):
     life = StreamLife(world, mapping)
     fill(world, 100, keys=20)
     await asyncio.sleep(3)
-    await life.end(grace=0)
+    await life.end_in_vain(grace=0)
     fill(world, 100, keys=20, start=100)
     life = StreamLife(world, replace(mapping, parallelization_factor=after))
     await world.until_done(within=600)

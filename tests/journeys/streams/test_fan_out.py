@@ -11,6 +11,7 @@ from poller.errors import AnswerLost, ServiceError
 from poller.runtime.status import ReasonCode
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
 from tests.fakes.lambda_service import function_error
+from tests.journeys.run import end
 from tests.journeys.streams.test_windows import WindowJourney
 from tests.journeys.streams.world import StreamLife, StreamWorld
 from tests.journeys.world import WatchedLoop
@@ -320,7 +321,7 @@ class Journey:
         self.life = StreamLife(self.world, self.mapping)
 
     async def stop(self):
-        await self.life.end(grace=self.chance.choice([0, 40]))
+        await end(self.life, self.chance.choice(["hard", "soft"]))
         self.life = StreamLife(self.world, self.mapping)
 
     async def reload(self):

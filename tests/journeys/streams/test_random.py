@@ -10,6 +10,7 @@ import pytest
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
 from tests.fakes.lambda_service import Answer, batch_item_failures, function_error
 from tests.fakes.streams import KinesisStream
+from tests.journeys.run import end
 from tests.journeys.streams.world import DAY, StreamLife, StreamWorld
 from tests.journeys.world import WatchedLoop
 from tests.virtual_time import run
@@ -122,7 +123,7 @@ class Journey:
                 self.world.store.break_down()
             case "crash" | "soft" | "hard" | "reload":
                 self.clean = self.clean and kind in ("soft", "reload")
-                await (life.crash() if kind == "crash" else life.end(grace=0 if kind == "hard" else 40))
+                await end(life, kind)
                 self.mapping = self.changed() if kind == "reload" else self.mapping
                 life = StreamLife(self.world, self.mapping)
         await asyncio.sleep(self.chance.uniform(1, 300))

@@ -11,6 +11,12 @@ from tests.fakes.faults import ACCESS_DENIED, LOST_AFTER, LOST_BEFORE
 from tests.sources.sqs.harness import DELETE, RECEIVE, Harness, take
 
 
+async def all_ready(lane):
+    """As the lane's loop waits: try by try."""
+    while await lane.ready():
+        pass
+
+
 def sizes(harness):
     return [len(call.entries) for call in harness.transport.of(DELETE)]
 
@@ -68,12 +74,32 @@ async def test_a_lane_goes_on_with_one_batch_of_deletes_outstanding_and_waits_wi
         async with asyncio.timeout(0.001):
             await lane.ready()
         harness.settle(lane, await take(lane, 1))
-        ready = asyncio.create_task(lane.ready())
+        ready = asyncio.create_task(all_ready(lane))
         await asyncio.sleep(100)
         assert not ready.done()
         harness.aws.faults.clear()
         await ready
     assert harness.aws.ledger.remaining() == set()
+
+
+async def test_a_lane_that_waits_for_failing_deletes_is_told_of_each_try_and_of_the_next():
+    harness = Harness()
+    harness.send(2)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.aws.faults.always(DELETE, ACCESS_DENIED)
+        for _ in range(2):
+            harness.settle(lane, await take(lane, 1))
+        told = []
+        for _ in range(4):
+            unsettled = await lane.ready()
+            told.append(unsettled.again_at - asyncio.get_running_loop().time())
+            assert "sqs:DeleteMessage" in unsettled.text
+            assert "AccessDenied" in unsettled.text
+        assert told == sorted(told)
+        assert told[0] > 0
+        harness.aws.faults.clear()
+        await all_ready(lane)
 
 
 async def test_only_what_was_not_deleted_is_tried_again_and_each_failure_is_counted():
@@ -101,6 +127,22 @@ async def test_a_delete_whose_answer_was_lost_is_sent_again():
         await asyncio.sleep(5)
     assert len(harness.aws.ledger[message].deletes) == 2
     assert (harness.account.deleted, harness.account.delete_failed) == (1, 1)
+
+
+async def test_deletes_that_fail_for_some_messages_stay_a_problem_while_others_go_through():
+    harness = Harness(lanes=2)
+    harness.send(20)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        refuse = ["InternalError"] * 10 + [None] * 10 + ["InternalError"] * 10
+        harness.aws.faults.script_entries(DELETE, *refuse)
+        for _ in range(2):
+            harness.settle(lane, await take(lane))
+            await asyncio.sleep(0.05)
+        assert (harness.status.state, harness.status.reason.code) == ("problem", "unreachable")
+        assert "InternalError" in harness.status.reason.text
+        await asyncio.sleep(20)
+        assert (harness.status.state, harness.status.reason) == ("running", None)
 
 
 async def test_failing_deletes_are_a_problem_of_the_mapping_until_one_goes_through():
@@ -252,7 +294,10 @@ async def test_an_answer_that_makes_no_sense_is_no_delete(garbage):
     async with harness.partition as partition:
         lane = partition.lane()
         harness.settle(lane, await take(lane))
+        await asyncio.sleep(0.05)
+        assert (harness.status.state, harness.status.reason.code) == ("problem", "unreachable")
         await asyncio.sleep(5)
+        assert (harness.status.state, harness.status.reason) == ("running", None)
         assert harness.aws.ledger.remaining() == set()
         assert (harness.account.deleted, harness.account.delete_failed) == (2, 2)
 

@@ -1,0 +1,94 @@
+"""The ReceiveMessage calls of one queue: how long each waits, what follows an error, and what a soft stop leaves them.
+
+A soft stop lets a long poll return, because a poll that is cut may already hold messages, and each of those would spend
+one of the receives after which a queue moves it to its dead-letter queue. A poll that does not return in time is cut.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from poller.errors import AnswerLost, CallError
+from poller.sources.sqs.pauses import Pauses
+from poller.sources.sqs.queue import LONG_POLL, Queue
+
+IN_WORK = 1
+"""Seconds a FIFO receive waits at most while messages of the queue are held here: a service need not notice during a
+receive that a group has become free, and the group would stand still for the rest of it."""
+LATE = 1.0
+"""Seconds after its wait by which the answer to a receive is expected. A soft stop waits no longer for it."""
+
+
+class Polls:
+    """The receives under way, and those whose answers were lost."""
+
+    def __init__(
+        self, queue: Queue, pauses: Pauses, *, longest: int = LONG_POLL, in_work: Callable[[], bool] = bool
+    ) -> None:
+        """`longest` is the most seconds a receive waits; `in_work` says whether messages of the queue are held here."""
+        self.quiet = False
+        """Whether the last receive found nothing."""
+        self._loop = asyncio.get_running_loop()
+        self._queue = queue
+        self._pauses = pauses
+        self._longest = longest
+        self._in_work = in_work
+        self._stopped = False
+        self._due: dict[asyncio.Timeout, float] = {}
+        """Of each receive under way, the loop's time by which its wait is over."""
+        self._lost: deque[str] = deque()
+        """Attempt ids of FIFO receives whose answers were lost, to be asked for again."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last receive brought no answer."""
+        return self._pauses.failing
+
+    async def receive(self, most: int, wait: float) -> tuple[list[dict[str, Any]], int]:
+        """One receive and the pause after it: the messages and the bytes of the answer. Nothing after an error."""
+        pauses, loop = self._pauses, self._loop
+        seconds = self._wait(wait)
+        attempt = self._lost.popleft() if self._lost else self._queue.new_attempt()
+        begun = loop.time()
+        messages: list[dict[str, Any]] = []
+        size = 0
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._due[limit] = begun + seconds
+                try:
+                    messages, size = await self._queue.receive(self._queue.receive_body(most, seconds, attempt))
+                finally:
+                    del self._due[limit]
+            pauses.recovered()
+            self.quiet = not messages
+            if not messages:
+                await pauses.after_nothing(loop.time() - begun)
+        except TimeoutError:
+            self.quiet = False
+        except CallError as error:
+            self.quiet = False
+            if attempt is not None and isinstance(error, AnswerLost):
+                self._lost.append(attempt)
+            await pauses.after_error(error)
+        return messages, size
+
+    def _wait(self, wait: float) -> int:
+        if self._pauses.failing:
+            # a short poll says sooner that the trouble is over
+            return 1
+        longest = IN_WORK if self._queue.name.fifo and self._in_work() else self._longest
+        return max(1, int(min(wait, longest)))
+
+    def stop(self) -> None:
+        """A soft stop: pauses end, and receives under way end in time. None begins after it."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._pauses.end()
+        for limit, due in self._due.items():
+            limit.reschedule(max(due, self._loop.time()) + LATE)
+
+    def under_way(self) -> tuple[int, float]:
+        """How many receives wait for their answers, and the loop's time by which all should have them."""
+        return len(self._due), max(self._due.values(), default=0.0)
