@@ -1,8 +1,20 @@
-"""How to install an extra of this package, by a command that works where it stands."""
+"""Whether an extra of this package is installed, and how to install it, by a command that works where it stands."""
 
 import json
 from importlib.metadata import Distribution, PackageNotFoundError
+from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
+
+MODULES = {
+    "runtime": ("awslambdaric",),
+    "otel": ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"),
+}
+"""What each brings that a configuration may ask for; parent packages first, because find_spec imports them."""
+
+
+def is_installed(extra: str) -> bool:
+    """Whether everything is there. What a configuration asks for is refused without it, when it is read."""
+    return all(find_spec(name) for name in MODULES[extra])
 
 
 def how_to_install(extra: str) -> str:

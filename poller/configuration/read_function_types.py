@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from poller.configuration.explain import Report
+from poller.configuration.extras import how_to_install, is_installed
 from poller.configuration.function_models import (
     WrittenFunctionUrl,
     WrittenHttp,
@@ -200,6 +201,11 @@ def _check_started(model: WrittenRuntime, code: Path | None, report: Report) -> 
     # what a command makes of its handler is its own business
     if model.handler and not model.command and not _HANDLER.fullmatch(model.handler):
         report.say(f"is {model.handler!r}; it must be module.function, such as app.handler", "handler")
+    if model.handler and not model.command and not is_installed("runtime"):
+        report.say(
+            f"is Python code, which awslambdaric runs, and that is not installed: {how_to_install('runtime')}",
+            "handler",
+        )
 
 
 def _check_listening(model: WrittenRuntime, report: Report) -> None:

@@ -4,7 +4,6 @@ import ipaddress
 import os
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from poller.configuration.explain import similar
-from poller.configuration.extras import how_to_install
+from poller.configuration.extras import how_to_install, is_installed
 from poller.configuration.fields import Endpoint, FilledText, Seconds, Written
 from poller.configuration.secrets import Secret, SecretText
 from poller.configuration.sizes import Size
@@ -193,10 +192,6 @@ class LogSettings(Written):
     format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = "json"
 
 
-_TRACING = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter")
-"""In the order they have to be there to be looked into."""
-
-
 class TelemetrySettings(Written):
     traces: Annotated[Literal["none", "otlp"], BeforeValidator(_lower)] = Field(default="none")
     """`otlp` exports OpenTelemetry traces to where the standard OTEL_EXPORTER_OTLP_* variables say."""
@@ -204,7 +199,7 @@ class TelemetrySettings(Written):
     @field_validator("traces")
     @classmethod
     def _traces(cls, value: str) -> str:
-        if value == "otlp" and not all(find_spec(name) for name in _TRACING):
+        if value == "otlp" and not is_installed("otel"):
             raise ValueError(f"is otlp, which needs OpenTelemetry: {how_to_install('otel')}")
         return value
 

@@ -79,7 +79,7 @@ async def test_without_lambdas_client_what_installs_it_is_said(looked, monkeypat
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     found = await looked({"code": "app", "handler": "orders.handler"})
     assert found.answer == "missing"
-    assert "pip install 'poller[runtime]'" in lines(found)
+    assert "awslambdaric, which runs Python handlers, is not installed" in lines(found)
 
 
 async def test_where_others_start_the_runtimes_it_is_said_that_they_are_not_asked(looked):

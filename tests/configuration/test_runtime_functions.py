@@ -1,5 +1,7 @@
 """Functions that run here: what may be said of their workers, and what is refused."""
 
+import sys
+
 import pytest
 
 MAPPING = """\
@@ -86,3 +88,15 @@ def test_other_machines_may_ask_where_that_is_allowed(bench):
     entry = "{type: runtime, runtime_listen: '0.0.0.0:9001', allow_unauthenticated: true, concurrency: 8}"
     function = bench.text(text(entry)).functions["fn"]
     assert (function.runtime.runtime_listen, function.concurrency) == ("0.0.0.0:9001", 8)
+
+
+def test_python_code_is_refused_where_what_runs_it_is_not_installed_and_the_rest_is_not(bench, code, monkeypatch):
+    monkeypatch.setitem(sys.modules, "awslambdaric", None)
+    [problem] = bench.problems_of(text("{type: runtime, handler: app.handler, code: app}"))
+    assert problem.startswith("poller.yaml:2: functions.fn.handler: is Python code, which awslambdaric runs")
+    assert "is not installed: pip install '" in problem
+    assert "[runtime]'" in problem
+    bootstrap(code, 0o755)
+    bench.text(text("{type: runtime, code: app}"))
+    bench.text(text("{type: runtime, code: app, command: [python3, run.py], handler: app.handler}"))
+    bench.text(text("{type: runtime, runtime_listen: '127.0.0.1:9001'}"))
