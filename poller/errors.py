@@ -117,5 +117,16 @@ class ShardGone(PollerError):
     """The shard is no longer there, though its stream is: it was trimmed whole, with nothing left to read."""
 
 
+class UnreadableRecord(PollerError):
+    """An answer holds a record that cannot be delivered, since nothing says where in its shard it is. It is named by
+    `text`; `index` counts from 0.
+    """
+
+    def __init__(self, index: int, text: str) -> None:
+        super().__init__(text)
+        self.index = index
+        self.text = text
+
+
 class StreamGone(PollerError):
     """There is no such stream, or no longer."""

@@ -27,6 +27,7 @@ bound):
 | source_reached | info | a partition's source answers, at first or again |
 | source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
 | call_failed | warning | a call to the source brought no good answer; it is made again |
+| record_unreadable | warning | a record has no sequence number, and its shard is not read past it; asked again |
 | attributes_not_read | warning | the queue's attributes could not be read anew; the last ones are used on |
 | position_trimmed | warning | the stream no longer holds what comes behind a position; its beginning is read |
 | gap_in_shard | warning | reading went on behind a gap; its ends, and how many seconds it spans where known |

@@ -40,6 +40,8 @@ ADVICE = {
     "state": "see that the state file's disk has room and can be written",
     "stream_recreated": "choose on_stream_recreated, or give the position up by `poller state forget`",
     "stream_changed": "choose on_stream_recreated, or give the position up by `poller state forget`",
+    "unreadable_record": "ask the operator of the service why a record has no sequence number; the shard is read on "
+    "once it has one, or has expired",
     "position_left": "adopt the position by its uuid, or give it up by `poller state forget`",
     "stream_disabled": "enable the stream again if records are still to come",
     "paused": "`poller resume` lets it go on",

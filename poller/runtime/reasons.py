@@ -28,6 +28,7 @@ class ReasonCode(StrEnum):
     STREAM_DISABLED = "stream_disabled"
     STREAM_RECREATED = "stream_recreated"
     STREAM_CHANGED = "stream_changed"
+    UNREADABLE_RECORD = "unreadable_record"
     POSITION_LEFT = "position_left"
     STATE = "state"
     UNREACHABLE = "unreachable"

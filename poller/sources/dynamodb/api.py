@@ -12,7 +12,7 @@ from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.dynamodb import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
-from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, new_iterator, read
+from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, listed, new_iterator, read
 
 
 def _operation(name: str, timeout: float) -> Operation:
@@ -59,8 +59,10 @@ class DynamoDBStreamApi:
         answer = await ask(self._transport, DESCRIBE, {"StreamArn": self.arn, "Limit": 1}, OF_STREAM)
         with expecting(DESCRIBE):
             description = answer.members["StreamDescription"]
-            active = description["StreamStatus"] in ACTIVE
-            return StreamFacts(description["StreamLabel"], active, answer.date, RETENTION)
+            # of what the service need not say, the label is the end of the ARN as well
+            active = description.get("StreamStatus", "ENABLED") in ACTIVE
+            label = description.get("StreamLabel") or self.arn.rpartition("/")[2]
+            return StreamFacts(label, active, answer.date, RETENTION)
 
     async def shards(self) -> list[Shard]:
         found: list[Shard] = []
@@ -69,7 +71,7 @@ class DynamoDBStreamApi:
             answer = await ask(self._transport, DESCRIBE, request, OF_STREAM)
             with expecting(DESCRIBE):
                 description = answer.members["StreamDescription"]
-                found += [_shard(listed) for listed in description["Shards"]]
+                found += [_shard(shard) for shard in listed(description["Shards"])]
             last = description.get("LastEvaluatedShardId")
             if not last:
                 return found
@@ -89,7 +91,11 @@ class DynamoDBStreamApi:
         answer = await read(self._transport, RECORDS, request, OF_READ, self.facts)
         with expecting(RECORDS):
             following = answer.members.get("NextShardIterator") or None
-            return ShardPage(answer.members["Records"], following, answer.size, date=answer.date)
+            records = listed(answer.members["Records"])
+            return ShardPage(records, following, answer.size, date=answer.date)
+
+    def complete(self, items: Sequence[Any]) -> None:
+        event.complete(items)
 
     def bound(self, items: Sequence[Any]) -> int:
         # images nest, so nothing is cheaper than writing them
@@ -99,7 +105,12 @@ class DynamoDBStreamApi:
         return items
 
     def sequence_number(self, item: Any) -> str:
-        number: str = item["dynamodb"]["SequenceNumber"]
+        try:
+            number: str = item["dynamodb"]["SequenceNumber"]
+        except (KeyError, TypeError):
+            number = ""
+        if not number:
+            event.complete([item])
         return number
 
     position = sequence_number
@@ -107,8 +118,8 @@ class DynamoDBStreamApi:
     def key(self, item: Any) -> str:
         return event.key_of(item)
 
-    def arrival(self, item: Any) -> float:
-        arrival: float = item["dynamodb"]["ApproximateCreationDateTime"]
+    def arrival(self, item: Any) -> float | None:
+        arrival: float | None = item["dynamodb"].get("ApproximateCreationDateTime")
         return arrival
 
     def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:  # noqa: ARG002 - records name no shard
@@ -121,7 +132,8 @@ class DynamoDBStreamApi:
         return "DDBStreamBatchInfo", event.batch_info(self.arn, shard_id, records)
 
 
-def _shard(listed: Mapping[str, Any]) -> Shard:
-    parent = listed.get("ParentShardId")
-    closed = bool(listed["SequenceNumberRange"].get("EndingSequenceNumber"))
-    return Shard(listed["ShardId"], (parent,) if parent else (), closed)
+def _shard(described: Mapping[str, Any]) -> Shard:
+    parent = described.get("ParentShardId")
+    # without the range it is not said to have ended
+    closed = bool((described.get("SequenceNumberRange") or {}).get("EndingSequenceNumber"))
+    return Shard(described["ShardId"], (parent,) if parent else (), closed)

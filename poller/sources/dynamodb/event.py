@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
+from poller.errors import UnreadableRecord
 from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_seconds
 from poller.record import Record
 
-ADDED_PER_RECORD = 256
+ADDED_PER_RECORD = 288
 """An upper bound, in bytes, of what a record's event has beyond the record's own JSON, the ARN apart."""
 EVENT_VERSION = "1.1"
 
@@ -24,6 +25,14 @@ def encoder(arn: str, region: str) -> Callable[[Sequence[Record]], bytes]:
     """Makes `encode(records)`, one pass from raw records to the event's bytes."""
 
     def encode(records: Sequence[Record]) -> bytes:
+        items = [record.item for record in records]
+        try:
+            return event(items)
+        except KeyError:
+            complete(items)
+            return event(items)
+
+    def event(items: Sequence[Any]) -> bytes:
         return codec.dumps(
             {
                 "Records": [
@@ -38,12 +47,23 @@ def encoder(arn: str, region: str) -> Callable[[Sequence[Record]], bytes]:
                     }
                     if "userIdentity" not in item
                     else _of_somebody(item, arn, region)
-                    for item in [record.item for record in records]
+                    for item in items
                 ]
             }
         )
 
     return encode
+
+
+def complete(items: Sequence[Any]) -> None:
+    """See `ShardApi.complete`."""
+    for index, item in enumerate(items):
+        change = item.get("dynamodb") if isinstance(item, dict) else None
+        if not isinstance(change, dict) or not change.get("SequenceNumber"):
+            named = f" (eventID {item['eventID']})" if isinstance(item, dict) and item.get("eventID") else ""
+            raise UnreadableRecord(index, f"record {index + 1} of the answer{named} has no SequenceNumber")
+        item.setdefault("eventID", None)
+        item.setdefault("eventName", None)
 
 
 UNCHANGED = frozenset({"dynamodb", "eventName", "eventID"})
@@ -79,7 +99,11 @@ def _of_somebody(item: Mapping[str, Any], arn: str, region: str) -> dict[str, An
 
 def key_of(item: Mapping[str, Any]) -> str:
     """The changed item's key in one text, whatever order its attributes came in."""
-    return codec.dumps(sorted(item["dynamodb"]["Keys"].items())).decode()
+    keys = item["dynamodb"].get("Keys")
+    if not keys:
+        number: str = item["dynamodb"]["SequenceNumber"]
+        return number
+    return codec.dumps(sorted(keys.items())).decode()
 
 
 def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, Any]:
@@ -91,8 +115,13 @@ def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, 
         "shardId": shard_id,
         "startSequenceNumber": first["SequenceNumber"],
         "endSequenceNumber": last["SequenceNumber"],
-        "approximateArrivalOfFirstRecord": iso_seconds(first["ApproximateCreationDateTime"]),
-        "approximateArrivalOfLastRecord": iso_seconds(last["ApproximateCreationDateTime"]),
+        "approximateArrivalOfFirstRecord": _created(first),
+        "approximateArrivalOfLastRecord": _created(last),
         "batchSize": len(records),
         "streamArn": arn,
     }
+
+
+def _created(change: Mapping[str, Any]) -> str | None:
+    created = change.get("ApproximateCreationDateTime")
+    return None if created is None else iso_seconds(created)

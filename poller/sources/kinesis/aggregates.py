@@ -36,11 +36,11 @@ def taken_apart(items: Sequence[Any]) -> Sequence[Any]:
 
     Inner items have the outer's sequence number and arrival, their own key and data.
     """
-    if not any(item["Data"].startswith(MAGIC_IN_BASE64) for item in items):
+    if not any((item["Data"] or "").startswith(MAGIC_IN_BASE64) for item in items):
         return items
     found: list[Any] = []
     for item in items:
-        inner = _inner_items(item) if item["Data"].startswith(MAGIC_IN_BASE64) else None
+        inner = _inner_items(item) if (item["Data"] or "").startswith(MAGIC_IN_BASE64) else None
         if inner:
             found += inner
         else:
@@ -54,7 +54,7 @@ def _inner_items(item: Any) -> list[Any] | None:
     except (ValueError, IndexError):
         # IndexError is a message that ends too early, or the index of a key that is not there
         return None
-    number, arrival = item["SequenceNumber"], item["ApproximateArrivalTimestamp"]
+    number, arrival = item["SequenceNumber"], item.get("ApproximateArrivalTimestamp")
     inner = [
         {
             "SequenceNumber": number,

@@ -9,7 +9,7 @@ from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 from poller.sources.kinesis import aggregates, event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
-from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, new_iterator, read
+from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, listed, new_iterator, read
 
 
 def _operation(name: str, timeout: float) -> Operation:
@@ -75,7 +75,7 @@ class KinesisApi:
         while True:
             answer = await ask(self._transport, LIST, request, OF_STREAM)
             with expecting(LIST):
-                found += [_shard(listed) for listed in answer.members["Shards"]]
+                found += [_shard(shard) for shard in listed(answer.members["Shards"])]
             token = answer.members.get("NextToken")
             if not token:
                 return found
@@ -97,13 +97,16 @@ class KinesisApi:
             members = answer.members
             behind = members.get("MillisBehindLatest")
             return ShardPage(
-                members["Records"],
+                listed(members["Records"]),
                 members.get("NextShardIterator") or None,
                 answer.size,
                 None if behind is None else behind / 1000,
                 children=children_in(members),
                 date=answer.date,
             )
+
+    def complete(self, items: Sequence[Any]) -> None:
+        event.complete(items)
 
     def bound(self, items: Sequence[Any]) -> int:
         return event.bound(items) + self.record_overhead * len(items)
@@ -112,15 +115,20 @@ class KinesisApi:
         return aggregates.taken_apart(items) if self._deaggregate else items
 
     def sequence_number(self, item: Any) -> str:
-        number: str = item["SequenceNumber"]
+        try:
+            number: str = item["SequenceNumber"]
+        except (KeyError, TypeError):
+            number = ""
+        if not number:
+            event.complete([item])
         return number
 
     def key(self, item: Any) -> str:
-        key: str = item["PartitionKey"]
+        key: str = item["PartitionKey"] or item["SequenceNumber"]
         return key
 
-    def arrival(self, item: Any) -> float:
-        arrival: float = item["ApproximateArrivalTimestamp"]
+    def arrival(self, item: Any) -> float | None:
+        arrival: float | None = item.get("ApproximateArrivalTimestamp")
         return arrival
 
     def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:
@@ -138,10 +146,10 @@ def _position(item: Any) -> str:
     return place
 
 
-def _shard(listed: Mapping[str, Any]) -> Shard:
-    parents = (listed.get("ParentShardId"), listed.get("AdjacentParentShardId"))
-    closed = bool(listed["SequenceNumberRange"].get("EndingSequenceNumber"))
-    return Shard(listed["ShardId"], tuple(parent for parent in parents if parent), closed, _hash_range(listed))
+def _shard(described: Mapping[str, Any]) -> Shard:
+    parents = (described.get("ParentShardId"), described.get("AdjacentParentShardId"))
+    closed = bool(described["SequenceNumberRange"].get("EndingSequenceNumber"))
+    return Shard(described["ShardId"], tuple(parent for parent in parents if parent), closed, _hash_range(described))
 
 
 def children_in(members: Mapping[str, Any]) -> tuple[Shard, ...]:

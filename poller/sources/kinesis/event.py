@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller import codec
+from poller.errors import UnreadableRecord
 from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_milliseconds
 from poller.record import Record
 
-ADDED_PER_RECORD = 704
+ADDED_PER_RECORD = 712
 """An upper bound, in bytes, of what a record's event has beyond its data and key, the two ARNs apart: names and
 constants, the timestamp, shard id and, twice, sequence number (128 characters at most each)."""
 
@@ -24,10 +25,27 @@ def added_per_record(arn: str, invoke_identity_arn: str) -> int:
     return ADDED_PER_RECORD + len(arn) + len(codec.dumps(invoke_identity_arn))
 
 
+def complete(items: Sequence[Any]) -> None:
+    """See `ShardApi.complete`. Streams that distribute their records by themselves have records without a key."""
+    for index, item in enumerate(items):
+        if not isinstance(item, dict) or not item.get("SequenceNumber"):
+            raise UnreadableRecord(index, f"record {index + 1} of the answer has no SequenceNumber")
+        for name in ("PartitionKey", "Data", "ApproximateArrivalTimestamp"):
+            item.setdefault(name, None)
+
+
 def bound(items: Sequence[Any]) -> int:
     """What data and keys of raw records come to in an event at the most, in bytes."""
-    keys = sum([len(item["PartitionKey"]) for item in items])
-    return sum([len(item["Data"]) for item in items]) + MOST_PER_CHARACTER * keys
+    try:
+        return _bound(items)
+    except KeyError:
+        complete(items)
+        return _bound(items)
+
+
+def _bound(items: Sequence[Any]) -> int:
+    keys = sum([len(item["PartitionKey"] or "") for item in items])
+    return sum([len(item["Data"] or "") for item in items]) + MOST_PER_CHARACTER * keys
 
 
 def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
@@ -35,6 +53,14 @@ def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> C
     prefix = f"{shard_id}:"
 
     def encode(records: Sequence[Record]) -> bytes:
+        items = [record.item for record in records]
+        try:
+            return event(items)
+        except KeyError:
+            complete(items)
+            return event(items)
+
+    def event(items: Sequence[Any]) -> bytes:
         return codec.dumps(
             {
                 "Records": [
@@ -54,7 +80,7 @@ def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> C
                         "awsRegion": region,
                         "eventSourceARN": arn,
                     }
-                    for item in [record.item for record in records]
+                    for item in items
                 ]
             }
         )
@@ -74,7 +100,7 @@ def judge(
     def decoded(data: str) -> bytes:
         try:
             return decode(data, None, True)
-        except ValueError:  # from a service that is not AWS; no JSON in any case
+        except (TypeError, ValueError):  # from a service that is not AWS; no JSON in any case
             return b""
 
     if not criteria.needs_view:
@@ -110,8 +136,13 @@ def batch_info(arn: str, shard_id: str, records: Sequence[Record]) -> dict[str, 
         "shardId": shard_id,
         "startSequenceNumber": first["SequenceNumber"],
         "endSequenceNumber": last["SequenceNumber"],
-        "approximateArrivalOfFirstRecord": iso_milliseconds(first["ApproximateArrivalTimestamp"]),
-        "approximateArrivalOfLastRecord": iso_milliseconds(last["ApproximateArrivalTimestamp"]),
+        "approximateArrivalOfFirstRecord": _arrived(first),
+        "approximateArrivalOfLastRecord": _arrived(last),
         "batchSize": len(records),
         "streamArn": arn,
     }
+
+
+def _arrived(item: Mapping[str, Any]) -> str | None:
+    arrival = item.get("ApproximateArrivalTimestamp")
+    return None if arrival is None else iso_milliseconds(arrival)

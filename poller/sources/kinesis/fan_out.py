@@ -11,7 +11,7 @@ from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Transport
 from poller.errors import ServiceError, ShardGone
 from poller.sources.kinesis.api import KinesisApi, children_in
 from poller.sources.sharded.api import Position, ShardPage
-from poller.sources.sharded.calls import MISSING, expecting
+from poller.sources.sharded.calls import MISSING, expecting, listed
 from poller.sources.sharded.subscribed import IN_USE
 
 SUBSCRIBE = Operation(
@@ -76,11 +76,12 @@ def page_of(event: bytes) -> ShardPage:
     with expecting(SUBSCRIBE):
         members = codec.loads(event)
         children, continuation = children_in(members), members.get("ContinuationSequenceNumber") or None
+        behind = members.get("MillisBehindLatest")
         return ShardPage(
-            members["Records"],
+            listed(members["Records"]),
             None if children or continuation is None else SUBSCRIBED,
             len(event),
-            members["MillisBehindLatest"] / 1000,
+            None if behind is None else behind / 1000,
             continuation=continuation,
             children=children,
         )

@@ -134,6 +134,12 @@ class ShardApi(Protocol):
         """One read. `limit` is at most `most_records`."""
         ...
 
+    def complete(self, items: Sequence[Any]) -> None:
+        """Give raw items None for the members that are used and that their service left out. Raises UnreadableRecord
+        where one has no sequence number, without which it has no place in its shard.
+        """
+        ...
+
     def bound(self, items: Sequence[Any]) -> int:
         """No selection of these raw items makes more than this many bytes of an event. Cheaper than making it."""
         ...
@@ -145,7 +151,7 @@ class ShardApi(Protocol):
         ...
 
     def sequence_number(self, item: Any) -> str:
-        """Of a raw item; decimal text, to be compared as a number."""
+        """Of a raw item; decimal text, to be compared as a number. Raises UnreadableRecord where it has none."""
         ...
 
     def position(self, item: Any) -> str:
@@ -153,11 +159,13 @@ class ShardApi(Protocol):
         ...
 
     def key(self, item: Any) -> str:
-        """What order is kept by: partition key, or the item's key in one canonical text."""
+        """What order is kept by: partition key, or the item's key in one canonical text. Where a record has none it is
+        the sequence number, so that such records are spread over the lanes.
+        """
         ...
 
-    def arrival(self, item: Any) -> float:
-        """When the service took it, epoch seconds."""
+    def arrival(self, item: Any) -> float | None:
+        """When the service took it, epoch seconds; None where it does not say."""
         ...
 
     def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:

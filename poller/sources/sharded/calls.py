@@ -82,10 +82,19 @@ async def read(
         raise IteratorExpired(str(error)) from error
 
 
+def listed(value: Any) -> list[Any]:
+    """Raises TypeError for what is no list."""
+    if not isinstance(value, list):
+        raise TypeError(f"not a list: {value!r:.40}")
+    return value
+
+
 @contextmanager
 def expecting(operation: Operation) -> Iterator[None]:
     """An answer that lacks what it must have, or has it in another form, is as good as none: AnswerLost."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise AnswerLost(f"the answer is none to {operation.name}: it has no member {error}") from error
+    except (AttributeError, TypeError, ValueError) as error:
         raise AnswerLost(f"the answer is none to {operation.name}: {error!r}") from error

@@ -6,10 +6,12 @@ keys are dealt anew, is nobody's.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
+from poller.errors import UnreadableRecord
 from poller.policy.filtering import Verdict
 from poller.policy.frontier import at_or_below
 from poller.policy.positions import is_inside
@@ -24,6 +26,30 @@ DISORDER = 60.0
 
 INNER_BYTES = 512
 """Bytes that a record taken out of an aggregate takes here beside its data, measured: a page of tiny ones is large."""
+
+
+@dataclass(slots=True)
+class _Hand:
+    """What one page comes to, before any of it is counted or dealt."""
+
+    first: str
+    """Sequence number of the page's first record."""
+    read_to: str | None
+    """Position of the last record that is dealt or passed over."""
+    share: int
+    """Bytes that each record is taken to hold."""
+    bound: int
+    """As of a `Page`."""
+    polled: int = 0
+    """Records that are ours, those that match no filter among them."""
+    before_start: int = 0
+    past_start: bool = False
+    """Whether no later record is older than the mapping's start."""
+    not_json: list[Any] = field(default_factory=list)
+    """Items that match no filter because their data is not JSON."""
+    records: list[Record] = field(default_factory=list)
+    lanes: list[list[Record]] = field(default_factory=list)
+    """The records of each lane."""
 
 
 class Dealing:
@@ -55,61 +81,82 @@ class Dealing:
         return self._until is not None and at_or_below(self._until, self.read_to)
 
     def deal(self, items: Sequence[Any], size: int) -> int:
-        """The items of the next page, which has so many bytes. Returns the bytes that are held of it now."""
-        self.skipped = 0
+        """The items of the next page, which has so many bytes. Returns the bytes that are held of it now. Raises
+        UnreadableRecord, and has done nothing then.
+        """
+        try:
+            hand = self._hand(items, size)
+        except (UnreadableRecord, KeyError, TypeError, AttributeError):
+            # a service may leave members out: what can be done without is, which is asked for only now
+            self._stream.api.complete(items)
+            hand = self._hand(items, size)
+        # nothing from here on raises, so that every record is counted once
+        account = self._stream.status.account
+        account.polled += hand.before_start + hand.polled
+        account.before_start += hand.before_start
+        self.skipped = hand.polled - len(hand.records)
+        account.filtered += self.skipped
+        if hand.not_json:
+            account.filtered_not_json += len(hand.not_json)
+            self._tell_not_json(hand.not_json[0])
+        self.read_from = self.read_from or hand.first
+        self._note_progress(hand)
+        self._to_lanes(hand)
+        # only now: the watermark of a lane without records follows it
+        self.read_to = hand.read_to
+        for lane in self._lanes:
+            if lane.waits_for_stored:
+                lane.bell.ring()
+        return hand.share * len(hand.records)
+
+    def _hand(self, items: Sequence[Any], size: int) -> _Hand:
+        """What is to be dealt of a page. Changes nothing."""
         api = self._stream.api
-        self.read_from = self.read_from or api.sequence_number(items[0])
         found = api.taken_apart(items)
         share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
         if found is not items:
             share, bound = size // len(found) + INNER_BYTES, api.bound(found)
         position = api.position
-        read_to: str | None = position(found[-1])
+        hand = _Hand(api.sequence_number(items[0]), position(found[-1]), share, bound)
         if self._careful:
-            found, read_to = self._wanted([Record(item, position(item)) for item in found])
-        self._stream.status.account.polled += len(found)
-        if self._judge is not None and len(matching := self._matching(found, self._judge)) < len(found):
-            # a bound from the whole page would make lanes measure what is well within their limits
-            found, bound = matching, api.bound(matching)
-        records = [Record(item, position(item), None, share) for item in found]
-        self._to_lanes(records, bound)
-        # only now: the watermark of a lane without records follows it
-        self.read_to = read_to
-        for lane in self._lanes:
-            if lane.waits_for_stored:
-                lane.bell.ring()
-        return share * len(records)
+            found = self._wanted([Record(item, position(item)) for item in found], hand)
+        hand.polled = len(found)
+        if self._judge is not None:
+            verdicts = [self._judge(item) for item in found]
+            if Verdict.NOT_JSON in verdicts:
+                hand.not_json = [item for item, one in zip(found, verdicts, strict=True) if one is Verdict.NOT_JSON]
+            matching = [item for item, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.MATCH]
+            if len(matching) < len(found):
+                # a bound from the whole page would make lanes measure what is well within their limits. The others are
+                # done with: they hold no memory, and no lane knows of them
+                found, hand.bound = matching, api.bound(matching)
+        hand.records = [Record(item, position(item), None, share) for item in found]
+        hand.lanes = self._by_lane(hand.records)
+        return hand
 
-    def _wanted(self, records: list[Record]) -> tuple[Sequence[Any], str | None]:
-        account, read_to = self._stream.status.account, self.read_to
+    def _wanted(self, records: list[Record], hand: _Hand) -> Sequence[Any]:
+        hand.read_to = self.read_to
         wanted = []
         for record in records:
             if self._until is not None and not at_or_below(record.identifier, self._until):
-                read_to = self._until
+                hand.read_to = self._until
                 break
-            read_to = record.identifier
+            hand.read_to = record.identifier
             if self._start and self._stream.arrival(record) < self._start:
-                account.polled += 1
-                account.before_start += 1
+                hand.before_start += 1
             elif not self._lanes[self._lane_of(record.item)].has_settled(record):
                 wanted.append(record.item)
-        if self._start and self._stream.arrival(records[-1]) > self._start + DISORDER:
-            self._start = 0.0
-        behind = self._furthest is not None and not at_or_below(self._furthest, read_to)
-        self._careful = self._until is not None or bool(self._start) or behind
-        return wanted, read_to
+        hand.past_start = bool(self._start) and self._stream.arrival(records[-1]) > self._start + DISORDER
+        return wanted
 
-    def _matching(self, items: Sequence[Any], judge: Callable[[Any], Verdict]) -> Sequence[Any]:
-        """The others are done with: they hold no memory, and no lane knows of them."""
-        verdicts = [judge(item) for item in items]
-        matching = [item for item, verdict in zip(items, verdicts, strict=True) if verdict is Verdict.MATCH]
-        account = self._stream.status.account
-        self.skipped = len(items) - len(matching)
-        account.filtered += self.skipped
-        if Verdict.NOT_JSON in verdicts:
-            account.filtered_not_json += verdicts.count(Verdict.NOT_JSON)
-            self._tell_not_json(items[verdicts.index(Verdict.NOT_JSON)])
-        return matching
+    def _note_progress(self, hand: _Hand) -> None:
+        """Whether records must be looked at one by one on the next page, too."""
+        if not self._careful:
+            return
+        if hand.past_start:
+            self._start = 0.0
+        behind = self._furthest is not None and not at_or_below(self._furthest, hand.read_to)
+        self._careful = self._until is not None or bool(self._start) or behind
 
     def _tell_not_json(self, item: Any) -> None:
         self._stream.log.tell(
@@ -125,18 +172,19 @@ class Dealing:
             return 0
         return crc32(self._stream.api.key(item).encode("utf-8", "surrogatepass")) % len(self._lanes)
 
-    def _to_lanes(self, records: list[Record], bound: int) -> None:
+    def _by_lane(self, records: list[Record]) -> list[list[Record]]:
         if len(self._lanes) == 1:
-            if self._judge is not None:
-                self._lanes[0].progress()
-            if records:
-                self._lanes[0].deal(records, bound)
-            return
+            return [records]
         dealt: list[list[Record]] = [[] for _ in self._lanes]
         for record in records:
             dealt[self._lane_of(record.item)].append(record)
-        for lane, own in zip(self._lanes, dealt, strict=True):
-            # before its first record, a lane without any has come as far as the shard was read
-            lane.progress()
+        return dealt
+
+    def _to_lanes(self, hand: _Hand) -> None:
+        several = len(self._lanes) > 1
+        for lane, own in zip(self._lanes, hand.lanes, strict=True):
+            if several or self._judge is not None:
+                # before its first record, a lane without any has come as far as the shard was read
+                lane.progress()
             if own:
-                lane.deal(own, bound)
+                lane.deal(own, hand.bound)

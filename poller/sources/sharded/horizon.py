@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone
+from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone, UnreadableRecord
 from poller.policy.positions import place
 from poller.sources.sharded.api import Position, Shard
 from poller.sources.sharded.lane import StreamLane
@@ -35,7 +35,7 @@ class Horizon:
                 continue
             try:
                 begins = await self._begins()
-            except (CallError, IteratorExpired, PositionTrimmed, StreamGone):
+            except (CallError, IteratorExpired, PositionTrimmed, StreamGone, UnreadableRecord):
                 # the reader meets the same trouble, and says so
                 continue
             if begins is not None:

@@ -74,4 +74,5 @@ class PolledPages:
         return min(slowest, max(options.poll_interval, interval * SLOWER))
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """The next page needs another iterator."""
+        self._iterator = None

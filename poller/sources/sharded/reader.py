@@ -10,7 +10,7 @@ import asyncio
 from typing import Protocol
 
 from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError, IteratorExpired, PositionTrimmed, ServiceError, ShardGone
+from poller.errors import CallError, IteratorExpired, PositionTrimmed, ServiceError, ShardGone, UnreadableRecord
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
 from poller.runtime.status import Reason, ReasonCode
@@ -116,8 +116,14 @@ class ShardReader:
                     return
                 if page is None:
                     continue
+                try:
+                    goes_on = self._reads.take(page)
+                except UnreadableRecord as error:
+                    await self._stand_before(error, page)
+                    continue
+                self._recovered()
                 self._note(page)
-                if not self._reads.take(page):
+                if not goes_on:
                     return
                 if page.next_iterator is not None:
                     self._topology.goes_on(self._shard.id)
@@ -157,11 +163,14 @@ class ShardReader:
         except CallError as error:
             self._tell_trouble(error)
             return None
+        self._stream.clock.observe(page.date, asyncio.get_running_loop().time())
+        return page
+
+    def _recovered(self) -> None:
+        self._failures = 0
         if self._trouble is not None:
             self._trouble = None
             self._reads.show(None)
-        self._failures = 0
-        return page
 
     async def _has_ended(self, page: ShardPage, closed: bool) -> bool:
         """Whether a page that came without an iterator is the shard's last. Services answer so of open shards, too.
@@ -178,7 +187,6 @@ class ShardReader:
     def _note(self, page: ShardPage) -> None:
         """Move on behind a page."""
         stream = self._stream
-        stream.clock.observe(page.date, asyncio.get_running_loop().time())
         if page.records:
             last = page.records[-1]
             self._next = Position("AFTER_SEQUENCE_NUMBER", stream.api.sequence_number(last))
@@ -195,6 +203,20 @@ class ShardReader:
             return False
         return at_or_below(continuation, begin.sequence_number)
 
+    async def _stand_before(self, error: UnreadableRecord, page: ShardPage) -> None:
+        """What comes before the record is delivered. Past it the shard is not read: nothing would remember it."""
+        await self._pages.close()
+        page.records = page.records[: error.index]
+        if page.records:
+            self._reads.take(page)
+            page.continuation = None
+            self._note(page)
+            return
+        self._pause_after(self._failures + 1)
+        text = f"{self._pages.call} on {self._stream.arn} {self._shard.id}, behind {self._next.sequence_number}"
+        text = f"{text}: {error.text}; the shard is not read past it"
+        self._show(ReasonCode.UNREADABLE_RECORD, text, "record_unreadable")
+
     def _skip_gap(self, text: str) -> None:
         if self._gap_since is None:
             self._gap_since = self._next
@@ -206,7 +228,8 @@ class ShardReader:
     def _tell_gap(self, page: ShardPage) -> None:
         assert self._gap_since is not None
         api, first = self._stream.api, page.records[0]
-        seconds = None if self._last_arrival is None else round(api.arrival(first) - self._last_arrival, 1)
+        arrival, last = api.arrival(first), self._last_arrival
+        seconds = None if arrival is None or last is None else round(arrival - last, 1)
         self._stream.log.tell(
             "gap_in_shard",
             asyncio.get_running_loop().time(),
@@ -220,13 +243,17 @@ class ShardReader:
 
     def _tell_trouble(self, error: CallError) -> None:
         self._pause_after(self._failures + 1)
-        now = asyncio.get_running_loop().time()
-        delay = max(self._not_before - now, self._pages.wait(now))
         text = text_of(error, self._pages.call, f"{self._stream.arn} {self._shard.id}")
-        self._stream.log.tell("call_failed", now, text=text, next_in=round(delay, 1))
         code = ReasonCode(code_of(error))
         in_use = isinstance(error, ServiceError) and error.code == IN_USE
-        if (code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER:
+        often = (code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER
+        self._show(code, text, "call_failed", shown=not often)
+
+    def _show(self, code: ReasonCode, text: str, event: str, *, shown: bool = True) -> None:
+        now = asyncio.get_running_loop().time()
+        delay = max(self._not_before - now, self._pages.wait(now))
+        self._stream.log.tell(event, now, text=text, next_in=round(delay, 1))
+        if not shown:
             return
         since = now if self._trouble is None else self._trouble.since
         self._trouble = Reason(code, text, since=since, until=now + delay)

@@ -22,6 +22,8 @@ from poller.sources.sharded.limits import ReadLimits, ShardLimit
 READ_AHEAD = 32 * 1024 * 1024
 """Bytes read from a shard and not settled at which it is read no further."""
 
+SEEN_AT = "SeenAt"
+"""Member of a raw item whose service does not say when it arrived."""
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
 Tell = Callable[[Discarded, str, float], Awaitable[None]]
@@ -125,8 +127,11 @@ class Stream:
         return self.wall() if found is None else found
 
     def arrival(self, record: Record) -> float:
-        """Epoch seconds."""
-        return self.api.arrival(record.item)
+        """Epoch seconds; where the service does not say, when we first asked for it."""
+        arrival = self.api.arrival(record.item)
+        if arrival is None:
+            arrival = record.item.setdefault(SEEN_AT, self.service_time())
+        return arrival
 
     async def finish(self, shard: Shard) -> None:
         """Store that a shard is finished. Raises SourceUnavailable."""

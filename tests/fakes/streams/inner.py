@@ -18,9 +18,9 @@ def inner_data(keys: Sequence[str], text: str) -> list[tuple[str, bytes]]:
     ]
 
 
-def inner_identifier(sequence_number: str, data: str) -> str:
+def inner_identifier(sequence_number: str, data: str | None) -> str:
     """The position of a record by what the function sees of it."""
-    if not data.startswith(IN_BASE64):
+    if not (data or "").startswith(IN_BASE64):
         return sequence_number
-    told = json.loads(base64.b64decode(data))
+    told = json.loads(base64.b64decode(data or ""))
     return sequence_number if told["inner"] == told["of"] - 1 else inside(sequence_number, told["inner"])
