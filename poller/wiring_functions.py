@@ -12,7 +12,8 @@ from functools import partial
 from typing import TypeAlias
 
 from poller import telemetry
-from poller.aws.credentials import CredentialSource, open_session
+from poller.aws.chain import open_session
+from poller.aws.credentials import CredentialSource
 from poller.aws.proxies import proxy_for
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig

@@ -119,6 +119,10 @@ LONGER: dict[str, str] = {}
 BROAD_EXCEPTS = {
     "poller/runtime/supervisor.py": 1,  # around a partition: one mapping's trouble never touches another's
     "poller/blocking.py": 1,  # swallows nothing: the caller of a blocking call gets its error, whatever it is
+    # around calls of the SDK, in which providers, processes and parsers run that raise whatever they like: KeyError for a
+    # credential endpoint without `Expiration`, RuntimeError for credentials that stay expired, its parsers' own classes for
+    # a proxy's page. Each becomes a CallError, which every caller knows; nothing of ours runs inside.
+    "poller/aws/sdk_errors.py": 1,
     "poller/cli.py": 1,  # around the command line: what arrives there is a bug, and ends with 70
 }
 BROAD = {"Exception", "BaseException"}
@@ -255,7 +259,7 @@ def test_no_file_and_no_function_is_too_long():
     assert not found, "\n".join(found)
 
 
-def test_errors_are_swallowed_only_at_the_two_boundaries():
+def test_errors_are_swallowed_only_at_the_boundaries():
     found: dict[str, list[int]] = {}
     for path in SOURCES:
         for node in ast.walk(tree_of(path)):

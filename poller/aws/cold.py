@@ -1,12 +1,15 @@
 """Calls that are too rare for the data plane: any operation of any service, by a client of the SDK."""
 
+import time
+from functools import partial
 from typing import Any
 
 from aiobotocore.config import AioConfig
-from botocore.exceptions import BotoCoreError, ClientError
 
-from poller.aws.credentials import AwsSettings, open_session
-from poller.aws.sdk_errors import as_call_error
+from poller.aws.chain import AwsSettings, lend_credentials, open_session
+from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
+from poller.aws.sdk_errors import sdk_errors
+from poller.errors import ServiceError
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0
@@ -24,12 +27,23 @@ class ColdCalls:
         """`region` is where the resource is, unless the settings name one for the service."""
         self._aws = aws
         self._region = region
+        self._credentials = CredentialSource(partial(open_session, aws, region), time.monotonic)
         self._session = open_session(aws, region)
+        lend_credentials(self._session, self._credentials.current)
 
     async def call(self, service: str, method: str, **arguments: Any) -> dict[str, Any]:
         """`method` and `arguments` as the SDK's client has them. Raises CallError."""
-        endpoint_url, own_region = self._aws.for_service(service)
+        used = await self._credentials.current()
         try:
+            return await self._call(service, method, arguments)
+        except ServiceError as refusal:
+            if refusal.code not in REFUSED_CREDENTIALS or not await self._credentials.replace(used):
+                raise
+        return await self._call(service, method, arguments)
+
+    async def _call(self, service: str, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        endpoint_url, own_region = self._aws.for_service(service)
+        with sdk_errors():
             client = self._session.create_client(
                 service,
                 region_name=self._region if endpoint_url is None else own_region or self._region,
@@ -38,6 +52,4 @@ class ColdCalls:
             )
             async with client as opened:
                 answer: dict[str, Any] = await getattr(opened, method)(**arguments)
-                return answer
-        except (BotoCoreError, ClientError) as error:
-            raise as_call_error(error) from error
+        return answer

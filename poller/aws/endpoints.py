@@ -7,7 +7,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.endpoint_provider import EndpointProvider
 from botocore.utils import ensure_boolean
 
-from poller.aws.credentials import AwsSettings
+from poller.aws.chain import AwsSettings
 
 SIGNING_NAMES = {"dynamodbstreams": "dynamodb", "stepfunctions": "states"}
 """Where the name in a signature's scope is not the SDK's name of the service."""

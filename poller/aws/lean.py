@@ -8,24 +8,20 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from botocore.exceptions import BotoCoreError
-
 from poller import __version__
 from poller.aws.answers import service_error, timestamp
-from poller.aws.credentials import AwsSettings, CredentialSource, open_session
+from poller.aws.chain import AwsSettings, open_session
+from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import Endpoint, resolve_endpoint
 from poller.aws.event_stream import EventStreamAnswer
 from poller.aws.port import EventStream, Operation, Reply, Transport
 from poller.aws.retry import MAX_ATTEMPTS, QUOTA, RetryQuota, backoff, is_retryable
+from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.aws.signer import Credentials, Signer
 from poller.errors import AnswerLost, CallError, ConfigurationError, NotSent, ServiceError
 from poller.http import HttpPool, Origin, tls_context
 from poller.http.streamed import connect
 
-REFUSED_CREDENTIALS = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
-)
-"""With these the credentials themselves are at fault, and others may have been put in place since."""
 SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignatureException"})
 TOLERATED_SKEW_SECONDS = 240.0
 """Services accept signatures up to 5 minutes off; less than that is not why one was refused."""
@@ -164,6 +160,7 @@ class LeanTransport:
 
     async def close(self) -> None:
         self._closed = True
+        await self._credentials.close()
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     async def _ready(self, service: str) -> _Channel:
@@ -184,13 +181,14 @@ class LeanTransport:
 
     def _open(self, service: str, credentials: Credentials) -> _Channel:
         try:
-            url, region, signing_name = self._endpoint(service)
+            with sdk_errors(as_not_sent):
+                url, region, signing_name = self._endpoint(service)
             origin = Origin.of(url)
             pool = self._pools.get(origin)
             if pool is None:
                 tls = self._context() if origin.scheme == "https" else None
                 pool = self._pools[origin] = self._new_pool(origin, tls)
-        except (BotoCoreError, ConfigurationError) as error:
+        except (NotSent, ConfigurationError) as error:
             # of the SDK's settings: what our own configuration says was judged when it was loaded
             raise NotSent(f"no endpoint for {service}: {error}") from error
         signer = Signer(

@@ -16,15 +16,15 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore import exceptions as sdk
 
-from poller.aws.answers import retry_after
-from poller.aws.credentials import CredentialSource
+from poller.aws.chain import lend_credentials
+from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import configured_endpoint
 from poller.aws.port import EventStream, Operation, Reply
 from poller.aws.retry import MAX_ATTEMPTS
-from poller.aws.sdk_session import BoundedSession, Limits, exchange_error, limits
-from poller.errors import CallError, NoCredentials, NotSent, ServiceError
+from poller.aws.sdk_errors import as_not_sent, sdk_errors
+from poller.aws.sdk_session import BoundedSession, Limits, limits
+from poller.errors import NotSent, ServiceError
 
 CONNECTIONS = 1000
 """Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""
@@ -39,13 +39,20 @@ class ReferenceTransport:
     """Makes a client at a service's first call; one more for calls never sent twice."""
 
     def __init__(
-        self, session: AioSession, region: str, for_service: Callable[[str], tuple[str | None, str | None]]
+        self,
+        new_session: Callable[[], AioSession],
+        region: str,
+        for_service: Callable[[str], tuple[str | None, str | None]],
     ) -> None:
-        """`for_service` gives the endpoint URL and region that are configured for a service, each where it is."""
-        self._session = session
+        """`new_session` reads profiles and keys anew; `for_service` gives the endpoint URL and region that are
+        configured for a service, each where it is.
+        """
+        self._credentials = CredentialSource(new_session, time.monotonic)
+        self.credentials_end_in = self._credentials.ends_in
+        self._session = new_session()
+        lend_credentials(self._session, self._credentials.current)
         self._region = region
         self._for_service = for_service
-        self._credentials = CredentialSource(lambda: session, time.monotonic)
         self._clients: dict[tuple[str, bool], Any] = {}
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
@@ -60,16 +67,17 @@ class ReferenceTransport:
         trace: str | None = None,
     ) -> Reply:
         """See `Transport.call`."""
-        client = await self._ready(operation)
         limits.set(Limits(operation.timeout if timeout is None else timeout, operation.max_reply_bytes, trace))
+        client = await self._ready(operation)
+        used = await self._credentials.current()
         try:
-            answer = await (_invoke if operation.target is None else _call)(client, operation, body)
-        except sdk.ClientError as error:
-            raise _refusal(operation, error) from error
-        except sdk.BotoCoreError as error:
-            raise exchange_error(error) from error
-        metadata = answer["ResponseMetadata"]
-        return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], answer["RawBody"])
+            return await _exchange(client, operation, body)
+        except ServiceError as refusal:
+            # others may have been put in place since
+            known = refusal.code not in REFUSED_CREDENTIALS or not await self._credentials.replace(used)
+            if known or not operation.resend:
+                raise
+        return await _exchange(client, operation, body)
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:  # noqa: ARG002  (the port's own)
         """Not here: the SDK gives no events as they came, and speaks no HTTP/2."""
@@ -81,13 +89,12 @@ class ReferenceTransport:
     async def close(self) -> None:
         """Close every client."""
         self._closed = True
+        await self._credentials.close()
         await self._stack.aclose()
 
     async def _ready(self, operation: Operation) -> Any:
         if self._closed:
             raise NotSent("the AWS client was closed")
-        # asked for here, so that a failing provider is not taken for a failing service
-        await self._credentials.current()
         key = (operation.service, operation.resend)
         if key not in self._clients:
             async with self._opening:
@@ -97,6 +104,12 @@ class ReferenceTransport:
 
     async def _open(self, service: str, resend: bool) -> Any:
         url, region = self._for_service(service)
+        with sdk_errors(as_not_sent):
+            client = await self._stack.enter_async_context(self._making(service, resend, url, region))
+            client.meta.events.register_last(f"before-parse.{service}.*", _keep_raw_body)
+        return client
+
+    def _making(self, service: str, resend: bool, url: str | None, region: str | None) -> Any:
         config = AioConfig(
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
@@ -106,15 +119,14 @@ class ReferenceTransport:
             # an endpoint of one's own need not have a host name for each kind of call
             inject_host_prefix=url is None and configured_endpoint(self._session, service) is None,
         )
-        making = self._session.create_client(
-            service, region_name=region or self._region, endpoint_url=url, config=config
-        )
-        try:
-            client = await self._stack.enter_async_context(making)
-        except (sdk.BotoCoreError, ValueError) as error:
-            raise NotSent(f"no client for {service}: {error}") from error
-        client.meta.events.register_last(f"before-parse.{service}.*", _keep_raw_body)
-        return client
+        return self._session.create_client(service, region_name=region or self._region, endpoint_url=url, config=config)
+
+
+async def _exchange(client: Any, operation: Operation, body: bytes) -> Reply:
+    with sdk_errors():
+        answer = await (_invoke if operation.target is None else _call)(client, operation, body)
+    metadata = answer["ResponseMetadata"]
+    return Reply(metadata["HTTPStatusCode"], metadata["HTTPHeaders"], answer["RawBody"])
 
 
 def _keep_raw_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
@@ -156,19 +168,3 @@ async def _invoke(client: Any, operation: Operation, body: bytes) -> Any:
     for header, value in operation.headers:
         arguments[INVOKE_HEADERS[header]] = value
     return await client.invoke(**arguments, Payload=body)
-
-
-def _refusal(operation: Operation, error: sdk.ClientError) -> CallError:
-    """The SDK's exception as the value every transport gives."""
-    if error.operation_name != operation.name:
-        # of a call the SDK makes by itself to renew credentials
-        return NoCredentials(f"no AWS credentials: {error}")
-    told = error.response["Error"]
-    metadata = error.response["ResponseMetadata"]
-    return ServiceError(
-        metadata["HTTPStatusCode"],
-        str(told.get("Code", "Unknown")),
-        str(told.get("Message", "")),
-        retry_after=retry_after(metadata["HTTPHeaders"]),
-        body=error.response["RawBody"],
-    )

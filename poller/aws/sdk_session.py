@@ -1,7 +1,4 @@
-"""How the SDK's clients speak HTTP for us: each attempt one bounded exchange, and no redirect followed.
-
-Also decides which of the SDK's exceptions were raised before anything of a request was written.
-"""
+"""How the SDK's clients speak HTTP for us: each attempt one bounded exchange, and no redirect followed."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -9,10 +6,9 @@ from typing import Any, NamedTuple
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
-from botocore import exceptions as sdk
 
-from poller.errors import AnswerLost, CallError, NoCredentials, NotSent
-from poller.http.bounded import BEFORE_THE_REQUEST, bounded
+from poller.errors import NotSent
+from poller.http.bounded import bounded
 
 TRACE_HEADER = "X-Amzn-Trace-Id"
 
@@ -42,15 +38,22 @@ class Answer:
         return self.body
 
 
-class BoundedSession(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no types
+class SdkHttp(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no types
     """What the clients' configuration names as `http_session_cls`."""
 
-    async def _get_session(self, proxy_url: str | None) -> "_Straight":
+    async def _get_session(self, proxy_url: str | None) -> Any:
         try:
-            return _Straight(await super()._get_session(proxy_url))
+            return await super()._get_session(proxy_url)
         except OSError as error:
             # the CA bundle or client certificate cannot be read
             raise NotSent(f"TLS cannot be set up, CA bundle {self._verify!r}: {error}") from error
+
+
+class BoundedSession(SdkHttp):
+    """The same for the clients of the data plane."""
+
+    async def _get_session(self, proxy_url: str | None) -> "_Straight":
+        return _Straight(await super()._get_session(proxy_url))
 
 
 class _Straight:
@@ -65,33 +68,3 @@ class _Straight:
             arguments["headers"][TRACE_HEADER] = trace
         response, body = await bounded(self._session, method, timeout=timeout, max_reply_bytes=most, **arguments)
         return Answer(response.url, response.status, response.raw_headers, body)
-
-
-_NO_CREDENTIALS = (
-    sdk.NoCredentialsError,
-    sdk.PartialCredentialsError,
-    sdk.CredentialRetrievalError,
-    sdk.TokenRetrievalError,
-    sdk.SSOError,
-)
-"""What the SDK raises where it renews credentials just before it signs."""
-_NOT_SENT = (
-    sdk.InvalidProxiesConfigError,
-    sdk.EndpointProviderError,
-    sdk.UnknownEndpointError,
-    sdk.ValidationError,
-)
-
-
-def exchange_error(error: sdk.BotoCoreError) -> CallError:
-    """NotSent, NoCredentials included, where it is certain that nothing was written, else AnswerLost."""
-    if isinstance(error, _NO_CREDENTIALS):
-        return NoCredentials(str(error))
-    inner = error.kwargs.get("error")
-    if isinstance(inner, CallError):
-        return inner
-    text = str(inner or "") or str(error)
-    # not by the SDK's own class: it says that it could not connect for resets in the middle of an exchange, too
-    if isinstance(inner, BEFORE_THE_REQUEST) or isinstance(error, _NOT_SENT):
-        return NotSent(text)
-    return AnswerLost(text)

@@ -4,18 +4,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
-from botocore.exceptions import BotoCoreError
 from structlog.typing import FilteringBoundLogger
 
-from poller.aws.credentials import AwsSettings as CredentialSettings
-from poller.aws.credentials import open_session
+from poller.aws.chain import AwsSettings as CredentialSettings
+from poller.aws.chain import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import EventStream, Operation, Reply, Transport
 from poller.aws.proxies import proxy_for
-from poller.errors import AnswerLost, CallError, ServiceError
+from poller.aws.sdk_errors import as_not_sent, sdk_errors
+from poller.errors import AnswerLost, CallError, NotSent, ServiceError
 
 SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions")
 """Whose hot operations go through a transport."""
@@ -59,7 +60,7 @@ class Transports:
         # imported here, because whoever runs on the lean transport need not carry the SDK's clients
         from poller.aws.reference import ReferenceTransport  # noqa: PLC0415
 
-        return ReferenceTransport(open_session(aws, region), region, aws.for_service)
+        return ReferenceTransport(partial(open_session, aws, region), region, aws.for_service)
 
     def _proxied(self, aws: AwsSettings, region: str) -> list[str]:
         """The services that the environment sends through a proxy."""
@@ -68,7 +69,8 @@ class Transports:
         session = open_session(aws, region)
         found = []
         for service in SERVICES:
-            with suppress(BotoCoreError):  # an endpoint that cannot be found shows at the first call, with its reason
+            # an endpoint that cannot be found shows at the first call, with its reason
+            with suppress(NotSent), sdk_errors(as_not_sent):
                 if proxy_for(resolve_endpoint(session, aws, service, region).url, self._environ):
                     found.append(service)
         return found
@@ -119,7 +121,7 @@ class Borrowed:
 
 
 def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
-    """See `CredentialSource.ends_in`. The SDK's own clients do not tell."""
+    """See `CredentialSource.ends_in`. A transport of tests need not tell."""
     found: Callable[[], float | None] = getattr(transport, "credentials_end_in", lambda: None)
     return found
 

@@ -89,7 +89,7 @@ def reference(url: str, pauses: list[float], key: str = "KEY") -> Transport:
     session.register_component("data_loader", _loader())
     session.set_credentials(key, "secret", "token")
     _sleepers.append(pauses)
-    return ReferenceTransport(session, REGION, lambda _: (url, None))
+    return ReferenceTransport(lambda: session, REGION, lambda _: (url, None))
 
 
 _sleepers: list[list[float]] = []

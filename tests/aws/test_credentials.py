@@ -9,7 +9,8 @@ import pytest
 from aiobotocore.credentials import AioCredentials, AioRefreshableCredentials
 from botocore.exceptions import CredentialRetrievalError
 
-from poller.aws.credentials import CHECK_SECONDS, CredentialSource, open_session
+from poller.aws.chain import open_session
+from poller.aws.credentials import CHECK_SECONDS, CredentialSource
 from poller.errors import NoCredentials
 from tests.aws.settings import Settings
 from tests.http.scripted import Peer, serving

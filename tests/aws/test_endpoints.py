@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import BotoCoreError
 
-from poller.aws.credentials import open_session
+from poller.aws.chain import open_session
 from poller.aws.endpoints import Endpoint, resolve_endpoint
 from tests.aws.settings import Settings
 

@@ -56,7 +56,7 @@ async def lean(url):
 async def reference(url):
     session = AioSession()
     session.set_credentials("KEY", "secret")
-    transport = ReferenceTransport(session, "eu-west-1", lambda _: (url, None))
+    transport = ReferenceTransport(lambda: session, "eu-west-1", lambda _: (url, None))
     try:
         yield transport
     finally:

@@ -48,7 +48,7 @@ def _lean(url: str) -> Transport:
 
 
 def _reference(url: str) -> Transport:
-    return ReferenceTransport(_session(), REGION, lambda _: (url, None))
+    return ReferenceTransport(_session, REGION, lambda _: (url, None))
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ class Server:
         session = AioSession()
         session.register_component("data_loader", _models())
         session.set_credentials(account.client_arguments()["aws_access_key_id"], "secret")
-        self.transport: Transport = ReferenceTransport(session, account.region, lambda _: (account.url, None))
+        self.transport: Transport = ReferenceTransport(lambda: session, account.region, lambda _: (account.url, None))
 
     def create(self, name: str, *, visibility: int = 30, dead_letter: str = "", max_receive_count: int = 0) -> str:
         return self._account.create_queue(

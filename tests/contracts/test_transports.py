@@ -1,12 +1,13 @@
 """What every transport promises where there is no answer to compare: one suite over both."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from aiobotocore.credentials import AioCredentials
 from botocore.exceptions import CredentialRetrievalError
 
-from poller.aws.credentials import open_session
+from poller.aws.chain import open_session
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation, Transport
 from poller.aws.reference import ReferenceTransport
@@ -180,7 +181,7 @@ async def test_one_connection_serves_calls_one_after_the_other(transport: NewTra
 async def _built(kind: str, settings: Settings, region: str) -> Transport:
     if kind == "lean":
         return await build_lean_transport(settings, region)
-    return ReferenceTransport(open_session(settings, region), region, settings.for_service)
+    return ReferenceTransport(partial(open_session, settings, region), region, settings.for_service)
 
 
 BUILT = pytest.mark.parametrize("kind", ["lean", "reference"])

@@ -1,0 +1,156 @@
+"""The SDK's credential chain, as the configuration wants it: profile, assumed role, region and endpoint of STS."""
+
+import asyncio
+import datetime as dt
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Protocol
+from uuid import uuid4
+
+from aiobotocore.config import AioConfig
+from aiobotocore.credentials import (
+    AioCredentials,
+    AioDeferredRefreshableCredentials,
+    AioProcessProvider,
+    AioProfileProviderBuilder,
+)
+from aiobotocore.session import AioSession
+from botocore.credentials import ReadOnlyCredentials
+
+from poller.aws.sdk_session import SdkHttp
+from poller.aws.signer import Credentials
+
+
+class AwsSettings(Protocol):
+    """How AWS is reached, as far as configured; the rest is the SDK's chain."""
+
+    @property
+    def profile(self) -> str | None: ...
+    @property
+    def role_arn(self) -> str | None: ...
+    @property
+    def external_id(self) -> str | None: ...
+
+    def for_service(self, name: str) -> tuple[str | None, str | None]:
+        """`(endpoint_url, region)`."""
+
+
+def open_session(aws: AwsSettings, region: str) -> AioSession:
+    """A session whose credentials are those of the profile and, where one is set, of the role it assumes.
+
+    `region` is where STS is called unless the settings, or a profile on the way, name another.
+    """
+    session = _Session(aws, region)
+    if aws.role_arn is not None:
+        session.register_component("credential_provider", _AssumedRole(aws, _Session(aws, region)))
+    return session
+
+
+def lend_credentials(session: AioSession, current: Callable[[], Awaitable[Credentials]]) -> None:
+    """Have the session's clients sign with what `current` gives at that moment, instead of what they were made with."""
+    session.register_component("credential_provider", _Lent(current))
+
+
+class _Session(AioSession):  # type: ignore[misc]  # the SDK has no types
+    """Also the chain's own calls go where the settings say."""
+
+    def __init__(self, aws: AwsSettings, region: str) -> None:
+        super().__init__(profile=aws.profile)
+        self._aws = aws
+        self._region = region
+        self.set_default_client_config(AioConfig(http_session_cls=SdkHttp))
+
+    def create_client(self, service_name: str, region_name: str | None = None, **arguments: Any) -> Any:
+        if service_name == "sts":
+            # the chain's providers pass neither
+            endpoint_url, region = self._aws.for_service("sts")
+            region_name = region_name or region or self.get_config_variable("region") or self._region
+            arguments["endpoint_url"] = arguments.get("endpoint_url") or endpoint_url
+        return super().create_client(service_name, region_name, **arguments)
+
+    def _create_credential_resolver(self) -> Any:
+        resolver = super()._create_credential_resolver()
+        # the SDK offers no other way to say how a credential_process is started
+        builder = _ProfileProviders(self, cache={}, region_name=None)
+        resolver.get_provider("assume-role")._profile_provider_builder = builder  # noqa: SLF001
+        resolver.get_provider("custom-process")._popen = _start  # noqa: SLF001
+        return resolver
+
+
+class _ProfileProviders(AioProfileProviderBuilder):  # type: ignore[misc]
+    """For the profiles that others name as their source."""
+
+    def _create_process_provider(self, profile_name: str) -> AioProcessProvider:
+        provider = super()._create_process_provider(profile_name)
+        provider._popen = _start  # noqa: SLF001
+        return provider
+
+
+class _Process:
+    """A credential_process, ended with the wait for it: asyncio would leave it running."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        try:
+            return await self._process.communicate()
+        finally:
+            if self._process.returncode is None:
+                with suppress(ProcessLookupError):
+                    self._process.kill()
+
+
+async def _start(*arguments: str, **options: Any) -> _Process:
+    # its standard input is not the daemon's: nobody is there to answer a question
+    return _Process(await asyncio.create_subprocess_exec(*arguments, stdin=asyncio.subprocess.DEVNULL, **options))
+
+
+class _AssumedRole:
+    """Stands where a session has its chain of providers."""
+
+    def __init__(self, aws: AwsSettings, caller: AioSession) -> None:
+        self._aws = aws
+        self._caller = caller
+
+    async def load_credentials(self) -> AioDeferredRefreshableCredentials:
+        return AioDeferredRefreshableCredentials(refresh_using=self._assume, method="assume-role")
+
+    async def _assume(self) -> dict[str, Any]:
+        request = {"RoleArn": self._aws.role_arn, "RoleSessionName": f"poller-{uuid4().hex[:16]}"}
+        if self._aws.external_id is not None:
+            request["ExternalId"] = self._aws.external_id
+        async with self._caller.create_client("sts") as sts:
+            issued = (await sts.assume_role(**request))["Credentials"]
+        expiration = issued["Expiration"]
+        return {
+            "access_key": issued["AccessKeyId"],
+            "secret_key": issued["SecretAccessKey"],
+            "token": issued["SessionToken"],
+            "expiry_time": expiration.isoformat() if isinstance(expiration, dt.datetime) else expiration,
+        }
+
+
+class _Lent:
+    """Stands where a session has its chain of providers."""
+
+    def __init__(self, current: Callable[[], Awaitable[Credentials]]) -> None:
+        self._current = current
+
+    async def load_credentials(self) -> "_LentCredentials":
+        return _LentCredentials(self._current)
+
+
+class _LentCredentials(AioCredentials):  # type: ignore[misc]
+    """Asked anew for each request."""
+
+    def __init__(self, current: Callable[[], Awaitable[Credentials]]) -> None:
+        super().__init__("", "", method="lent")
+        self._current = current
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials(*await self._current())
