@@ -103,6 +103,7 @@ class _Process:
             if self._process.returncode is None:
                 with suppress(ProcessLookupError):
                     self._process.kill()
+                await self._process.wait()
 
 
 async def _start(*arguments: str, **options: Any) -> _Process:
