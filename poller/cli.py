@@ -14,9 +14,10 @@ import typer
 
 from poller import __version__, telemetry
 from poller.commands.client import Client, NoAnswer, address_of
-from poller.commands.configured import ConfigPaths, loaded, reader
+from poller.commands.configured import AllowEmpty, ConfigPaths, loaded, needed, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
+from poller.configuration import Need
 from poller.errors import ConfigurationError, EnvironmentProblem
 from poller.log_writer import LogWriter
 from poller.printable import printable, say
@@ -63,14 +64,14 @@ def _options(
 
 
 @app.command()
-def run(config: ConfigPaths = None) -> None:
+def run(config: ConfigPaths = None, *, allow_empty: AllowEmpty = False) -> None:
     """Run the daemon, in the foreground."""
     # until the daemon listens for them; the kernel keeps from process 1, in a container, what it does not handle
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(DONE))
     from poller import daemon  # noqa: PLC0415
 
-    raise typer.Exit(daemon.run(reader(config)))
+    raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty))))
 
 
 @app.command()
@@ -80,11 +81,12 @@ def check(
     connect: Annotated[
         bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
     ] = False,
+    allow_empty: AllowEmpty = False,
 ) -> None:
     """Validate the configuration and show the mappings it makes."""
     from poller.commands import check as command  # noqa: PLC0415
 
-    configuration = loaded(config)
+    configuration = loaded(config, needed(allow_empty=allow_empty))
     command.show(configuration)
     if connect:
         from poller.commands import connect as reach  # noqa: PLC0415
@@ -106,7 +108,7 @@ def iam_policy(
     """Print the least IAM policy for the configuration, one per identity that it uses."""
     from poller.commands import iam_policy as command  # noqa: PLC0415
 
-    command.show(loaded(config), principal)
+    command.show(loaded(config, Need.MAPPINGS), principal)
 
 
 @app.command()

@@ -156,6 +156,7 @@ class Daemon:
             transport=configuration.settings.aws.transport,
             **fast.describe(),
             open_files=descriptors.raise_limit(),
+            files=capped([str(file.absolute()) for file in configuration.sources], LOGGED_MOST),
             mappings=capped([mapping.name for mapping in configuration.mappings], LOGGED_MOST),
         )
         self._log.info("api_listening", address=address)

@@ -158,15 +158,61 @@ def test_check_shows_the_mappings_it_would_run(poller, tmp_path):
         *("10", "0", "s", "5", "to", "1250", "yes"),
     ]
     assert (audit.split()[0], audit.split()[-1]) == ("audit", "no")
-    assert last == "the configuration is valid: 2 mappings"
+    assert last == "the configuration is valid: 2 mappings, from poller.yaml"
     assert header.startswith("mapping")
 
 
 def test_check_warns_of_what_is_probably_not_meant(poller, tmp_path):
-    (tmp_path / "poller.yaml").write_text("log: {level: info}\n")
+    (tmp_path / "poller.yaml").write_text(MAPPINGS + "functions: {thumbnail: {type: http, url: 'http://x/'}}\n")
     code, out, err = poller("check")
-    assert (code, out) == (0, "the configuration is valid: 0 mappings\n")
-    assert err.startswith("warning: no event source mapping is configured")
+    assert (code, out.splitlines()[-1]) == (0, "the configuration is valid: 2 mappings, from poller.yaml")
+    assert err.startswith("warning: poller.yaml:5: function_name thumbnails is no key of functions")
+
+
+@pytest.mark.parametrize("command", ["run", "check", "iam-policy"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        (
+            {},
+            [],
+            ["poller: no configuration was found; looked at: $POLLER_CONFIG (not set), HERE/poller.yaml, /etc/poll"],
+        ),
+        (
+            {"poller.yaml": "log: {level: info}\n"},
+            [],
+            ["poller: no event source mapping is configured; add event_source_mappings, or say --allow-empty"],
+        ),
+        (
+            {"d/notes.txt": ""},
+            ["--config", "d"],
+            ["poller: d: holds no *.yaml", "poller: no event source mapping is configured"],
+        ),
+    ],
+)
+def test_a_configuration_that_is_not_there_or_empty_ends_with_2(poller, tmp_path, command, case):
+    files, arguments, expected = case
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code, out, err = poller(command, *arguments)
+    assert (code, out) == (2, "")
+    said = zip(err.splitlines(), expected, strict=True)
+    assert all(line.startswith(start.replace("HERE", str(tmp_path))) for line, start in said)
+
+
+def test_an_empty_configuration_may_be_allowed_one_that_is_not_there_may_not(poller, tmp_path):
+    assert poller("check", "--allow-empty")[0] == 2
+    (tmp_path / "poller.yaml").write_text("")
+    code, out, err = poller("check", "--allow-empty")
+    assert (code, out) == (0, "the configuration is valid: 0 mappings, from poller.yaml\n")
+    assert err == "warning: no event source mapping is configured; nothing will be polled\n"
+
+
+def test_check_says_which_files_it_read(poller, tmp_path):
+    (tmp_path / "poller.yaml").write_text(MAPPINGS)
+    (tmp_path / ".env").write_text("POLLER_LOG__LEVEL=debug\n")
+    assert poller("check")[1].endswith("the configuration is valid: 2 mappings, from poller.yaml, .env\n")
 
 
 def test_status_shows_each_mapping_and_why_it_stands_still(poller, tmp_path):

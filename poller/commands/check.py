@@ -6,8 +6,10 @@ from rich.table import Table
 
 from poller.commands.output import console, table
 from poller.configuration import Configuration, EventSourceMapping
+from poller.errors import capped
 from poller.printable import say
 
+FILES_MOST = 10
 ROWS_MOST = 1000
 """Mappings that are listed; laying out the table is what takes longest."""
 
@@ -22,7 +24,8 @@ def show(configuration: Configuration) -> None:
     if len(mappings) > ROWS_MOST:
         say(f"and {len(mappings) - ROWS_MOST:,} more")
     count = "1 mapping" if len(mappings) == 1 else f"{len(mappings)} mappings"
-    say(f"the configuration is valid: {count}")
+    files = capped([*map(str, configuration.sources)], FILES_MOST)
+    say(f"the configuration is valid: {count}, from {', '.join(files)}")
 
 
 def _table(mappings: Sequence[EventSourceMapping]) -> Table:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from poller.configuration import Configuration, load
+from poller.configuration import Configuration, Need, load
 from poller.configuration.watching import Reader
 
 ConfigPaths = Annotated[
@@ -19,11 +19,21 @@ ConfigPaths = Annotated[
 ]
 
 
-def loaded(paths: list[Path] | None) -> Configuration:
+AllowEmpty = Annotated[
+    bool, typer.Option("--allow-empty", help="A configuration without any event source mapping is no error.")
+]
+
+
+def loaded(paths: list[Path] | None, need: Need = Need.NOTHING) -> Configuration:
     """Raises ConfigurationError."""
-    return load(paths or None, environ=os.environ)
+    return load(paths or None, environ=os.environ, need=need)
 
 
-def reader(paths: list[Path] | None) -> Reader:
+def reader(paths: list[Path] | None, need: Need = Need.NOTHING) -> Reader:
     """The same for whoever reads it more than once."""
-    return Reader(paths or None, os.environ)
+    return Reader(paths or None, os.environ, need)
+
+
+def needed(*, allow_empty: bool) -> Need:
+    """Of commands that are about mappings."""
+    return Need.FILES if allow_empty else Need.MAPPINGS

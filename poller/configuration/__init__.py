@@ -3,7 +3,7 @@
 from poller.configuration.arns import EventSource, parse_source
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.lenient import read_api_leniently
-from poller.configuration.load import Configuration, load
+from poller.configuration.load import Configuration, Need, load
 from poller.configuration.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.secrets import Secret
 from poller.configuration.settings import ApiSettings, AwsSettings, LogSettings, Settings
@@ -16,6 +16,7 @@ __all__ = [
     "EventSourceMapping",
     "FunctionConfig",
     "LogSettings",
+    "Need",
     "ProvisionedPollerConfig",
     "ScalingConfig",
     "Secret",

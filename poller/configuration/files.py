@@ -1,6 +1,8 @@
 """Which files make the configuration. Decides the search order; reads nothing."""
 
 import os
+import pwd
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,8 @@ from pathlib import Path
 from poller.configuration.documents import SUFFIXES
 
 SYSTEM = Path("/etc/poller")
+LOCAL = Path("poller.yaml")
+_IMPLICIT = "and is read only because it lies in the working directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,41 @@ def search(environ: Mapping[str, str], system: Path = SYSTEM) -> list[Path]:
     """Where to look when no path is given: the first of these that is there."""
     if environ.get("POLLER_CONFIG"):
         return [Path(environ["POLLER_CONFIG"])]
-    local = Path("poller.yaml")
-    if local.exists():
-        return [local]
-    return [path for path in (system / "poller.yaml", system / "conf.d") if path.exists()]
+    if LOCAL.exists():
+        return [LOCAL]
+    return [path for path in _system(system) if path.exists()]
+
+
+def nothing_found(system: Path = SYSTEM) -> str:
+    places = ", ".join(map(str, (LOCAL.absolute(), *_system(system))))
+    return f"no configuration was found; looked at: $POLLER_CONFIG (not set), {places}; name one with --config"
+
+
+def _system(system: Path) -> tuple[Path, Path]:
+    return system / "poller.yaml", system / "conf.d"
+
+
+def distrust(path: Path, remedy: str) -> str | None:
+    """Why a file that nobody named is not to be read: somebody else may have put it there for whoever comes along, and
+    it may send secrets to places of its own.
+    """
+    try:
+        link, file = path.lstat(), path.stat()
+    except OSError:
+        return None
+    for owner in (link.st_uid, file.st_uid):
+        if owner not in (0, os.geteuid()):
+            return f"{path}: belongs to {_name_of(owner)}, neither you nor root, {_IMPLICIT}; {remedy}"
+    if file.st_mode & stat.S_IWOTH:
+        return f"{path}: may be written to by everybody, {_IMPLICIT}; chmod o-w it, or {remedy}"
+    return None
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
 
 
 def expand(paths: list[Path]) -> tuple[list[Group], list[str]]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
+from poller.configuration.files import distrust
 from poller.configuration.settings import Settings
 from poller.configuration.tree import Node, Origin, grow, overlay
 
@@ -36,6 +37,8 @@ class Layers:
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.warnings: list[str] = []
+        self.sources: list[Path] = []
+        """The files read."""
 
     def outside(self, environ: Mapping[str, str]) -> list[Node]:
         """Secrets directory, `.env`, environment."""
@@ -68,6 +71,11 @@ class Layers:
     def _dotenv(self) -> dict[str, str]:
         if not DOTENV.is_file():
             return {}
+        reason = distrust(DOTENV, "change its owner, remove it, or start elsewhere")
+        if reason is not None:
+            self.problems.append(reason)
+            return {}
+        self.sources.append(DOTENV)
         try:
             return {
                 name: value for name, value in dotenv_values(DOTENV, interpolate=False).items() if value is not None

@@ -31,7 +31,7 @@ def read_api_leniently(paths: list[Path] | None, *, environ: Mapping[str, str]) 
         problems = error.shown()
     loader = Loader(environ)
     searched = search(environ) if paths is None else paths
-    groups = loader.read(searched)
+    groups = loader.read(loader.find(paths))
     readable = _salvaged(loader, groups)
     lost = len(groups) < len(searched) or any(len(roots) < len(group.files) for group, roots in readable)
     return _settings(loader.merged(readable, {}).get(_API), lost=lost), problems

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from poller.configuration.documents import read_document
 from poller.configuration.explain import Report, unknown_key
-from poller.configuration.files import Group, expand, search
+from poller.configuration.files import LOCAL, Group, distrust, expand, nothing_found, search
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.layers import Layers
 from poller.configuration.mapping import EventSourceMapping
@@ -20,7 +21,16 @@ from poller.configuration.warnings import taken_for_lambda, warnings_of
 from poller.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
+_EMPTY = "no event source mapping is configured"
 SETTINGS = tuple(Settings.model_fields)
+
+
+class Need(IntEnum):
+    """What must be there, each with what comes before it."""
+
+    NOTHING = 0
+    FILES = 1
+    MAPPINGS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +48,31 @@ class Configuration:
 
 
 def load(
-    paths: list[Path] | None, *, environ: Mapping[str, str], overrides: dict[str, Any] | None = None
+    paths: list[Path] | None,
+    *,
+    environ: Mapping[str, str],
+    overrides: dict[str, Any] | None = None,
+    need: Need = Need.NOTHING,
 ) -> Configuration:
     """Read and check everything. `overrides` are settings from the command line, nested like a file's.
 
     Raises ConfigurationError with all problems at once.
     """
     loader = Loader(environ)
-    groups = loader.read(search(environ) if paths is None else paths)
+    found = loader.find(paths)
+    if need >= Need.FILES and not (found or loader.problems):
+        raise ConfigurationError([nothing_found()])
+    groups = loader.read(found)
     settings = loader.settings(groups, overrides or {})
     functions = Functions(loader.functions(groups, settings))
     mappings = loader.mappings(groups, functions, settings)
     if loader.problems:
         raise ConfigurationError(sorted(loader.problems, key=_place))
     if not mappings:
-        loader.warnings.append("no event source mapping is configured; nothing will be polled")
-    files = [file for group, _ in groups for file in group.files]
+        if need >= Need.MAPPINGS:
+            raise ConfigurationError([*loader.warnings, f"{_EMPTY}; add event_source_mappings, or say --allow-empty"])
+        loader.warnings.append(f"{_EMPTY}; nothing will be polled")
+    files = [file for group, _ in groups for file in group.files] + loader.outside
     return Configuration(settings, functions.all(), mappings, capped(loader.warnings), files, loader.places)
 
 
@@ -66,6 +85,21 @@ class Loader:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.places: dict[str, str] = {}
+        self.outside: list[Path] = []
+        """Files of settings beside the configuration's own."""
+
+    def find(self, paths: list[Path] | None) -> list[Path]:
+        """Where the configuration is: as named, else where it is looked for."""
+        if paths is not None:
+            return paths
+        found = search(self.environ)
+        if self.environ.get("POLLER_CONFIG") or found != [LOCAL]:
+            return found
+        reason = distrust(LOCAL, "name it with --config if you trust it")
+        if reason is None:
+            return found
+        self.problems.append(reason)
+        return []
 
     def read(self, paths: list[Path]) -> Groups:
         found, problems = expand(paths)
@@ -112,6 +146,7 @@ class Loader:
             merged = overlay(merged, tree)
         self.problems += layers.problems
         self.warnings += layers.warnings
+        self.outside = layers.sources
         return _with_absolute_paths(merged)
 
     def group_settings(self, group: Group, roots: list[Node]) -> Node:

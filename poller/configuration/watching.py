@@ -12,7 +12,7 @@ from pathlib import Path
 
 from poller.configuration.documents import SUFFIXES
 from poller.configuration.files import expand, real, search
-from poller.configuration.load import Configuration, load
+from poller.configuration.load import Configuration, Need, load
 from poller.errors import ConfigurationError
 
 STEP = 1000
@@ -31,8 +31,9 @@ Trouble = Callable[[str], None]
 class Reader:
     """Knows where the configuration is and what of it was read last."""
 
-    def __init__(self, paths: list[Path] | None, environ: Mapping[str, str]) -> None:
+    def __init__(self, paths: list[Path] | None, environ: Mapping[str, str], need: Need = Need.NOTHING) -> None:
         """`paths` as on the command line; None where the usual places are searched, anew at each reading."""
+        self._need = need
         self._given = paths
         self._environ = environ
         self._seen: str | None = None
@@ -42,7 +43,7 @@ class Reader:
         # before, so that what changes while it is read is seen as a change
         self._seen = self._fingerprint()
         try:
-            return load(self._given, environ=self._environ)
+            return load(self._given, environ=self._environ, need=self._need)
         except OSError as error:
             # a folder that may not be looked into, a file system that went away
             raise ConfigurationError([f"{error.filename}: cannot be read ({error.strerror})"]) from error

@@ -18,8 +18,13 @@ Every key there is. [poller.yaml](poller.yaml) shows them in use, the files besi
 `poller check` says all that is wrong with a file in one report, with line and key. Nothing is accepted and then ignored.
 
 - **Files** are YAML, TOML or JSON. `--config` takes a file or a directory and may be repeated; without it
-  `$POLLER_CONFIG`, `./poller.yaml`, `/etc/poller/poller.yaml` and `/etc/poller/conf.d/` are read. Of a directory all
-  `*.yaml`, `*.yml`, `*.toml` and `*.json` count; the same setting, function or mapping twice in it is an error.
+  `$POLLER_CONFIG`, or `./poller.yaml`, or `/etc/poller/poller.yaml` and `/etc/poller/conf.d/` are read. Of a directory
+  all `*.yaml`, `*.yml`, `*.toml` and `*.json` count; the same setting, function or mapping twice in it is an error.
+  `./poller.yaml` and `./.env` are refused where another user than you or root owns them, or everybody may write to them.
+- **An empty configuration**, without any mapping, is refused by `run`, `check` and a reload, unless `--allow-empty` says
+  that it is meant.
+- **Numbers** are written in digits. What YAML reads otherwise than people do is refused, with what was meant: `010`
+  (8), `1:30` (90), `1_000`; and `no`, `on`, `yes` where text is meant.
 - **Precedence** of the process's settings: command line, environment, `.env`, directory of secrets
   (`$POLLER_SECRETS_DIR` or `$CREDENTIALS_DIRECTORY`), later file, earlier file, default. A variable is `POLLER_` and the
   key, with `__` between levels: `POLLER_API__LISTEN`.
