@@ -14,7 +14,7 @@ import typer
 
 from poller import __version__, telemetry
 from poller.commands.client import Client, NoAnswer, address_of
-from poller.commands.configured import AllowEmpty, ConfigPaths, loaded, needed, reader
+from poller.commands.configured import AllowEmpty, ConfigPaths, examples, loaded, needed, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
 from poller.configuration import Need
@@ -30,7 +30,7 @@ BUG = 70
 
 app = typer.Typer(
     help="AWS Lambda's event source mapping, outside Lambda.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -63,7 +63,7 @@ def _options(
     pass
 
 
-@app.command()
+@app.command(epilog=examples("run --config poller.yaml", "run --config /etc/poller/conf.d --config extra.yaml"))
 def run(config: ConfigPaths = None, *, allow_empty: AllowEmpty = False) -> None:
     """Run the daemon, in the foreground."""
     # until the daemon listens for them; the kernel keeps from process 1, in a container, what it does not handle
@@ -74,27 +74,36 @@ def run(config: ConfigPaths = None, *, allow_empty: AllowEmpty = False) -> None:
     raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty))))
 
 
-@app.command()
+@app.command(epilog=examples("check", "check --config poller.yaml --connect", "check --connect --try-functions"))
 def check(
     config: ConfigPaths = None,
     *,
     connect: Annotated[
         bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
     ] = False,
+    try_functions: Annotated[
+        bool,
+        typer.Option(
+            "--try-functions",
+            help="With --connect: also invoke each function behind a URL once, with an event without records.",
+        ),
+    ] = False,
     allow_empty: AllowEmpty = False,
 ) -> None:
     """Validate the configuration and show the mappings it makes."""
     from poller.commands import check as command  # noqa: PLC0415
 
+    if try_functions and not connect:
+        raise ConfigurationError(["--try-functions is for --connect, which reaches them; add it"])
     configuration = loaded(config, needed(allow_empty=allow_empty))
     command.show(configuration)
     if connect:
         from poller.commands import connect as reach  # noqa: PLC0415
 
-        raise typer.Exit(DONE if reach.show(configuration) else NOT_SO)
+        raise typer.Exit(DONE if reach.show(configuration, run_functions=try_functions) else NOT_SO)
 
 
-@app.command("iam-policy")
+@app.command("iam-policy", epilog=examples("iam-policy --config poller.yaml", "iam-policy --for 'profile ops'"))
 def iam_policy(
     config: ConfigPaths = None,
     *,
@@ -105,24 +114,30 @@ def iam_policy(
         ),
     ] = None,
 ) -> None:
-    """Print the least IAM policy for the configuration, one per identity that it uses."""
+    """Print the least IAM policy for the configuration.
+
+    There is one for each identity that the configuration uses.
+    """
     from poller.commands import iam_policy as command  # noqa: PLC0415
 
     command.show(loaded(config, Need.MAPPINGS), principal)
 
 
-@app.command()
+@app.command(epilog=examples("demo", "demo --seconds 60 --messages 5000"))
 def demo(
     seconds: Annotated[int, typer.Option(min=1, help="How long records are produced.")] = 20,
     messages: Annotated[int, typer.Option(min=1, help="How many records are produced.")] = 1000,
 ) -> None:
-    """Show real mappings at work against a local AWS; no account needed."""
+    """Show real mappings at work against a local AWS.
+
+    No account is needed. The last lines account for every record.
+    """
     from poller import demo as command  # noqa: PLC0415
 
     raise typer.Exit(command.run(seconds=seconds, messages=messages))
 
 
-@app.command()
+@app.command(epilog=examples("status", "status orders --watch", "status --json --api http://127.0.0.1:8642"))
 def status(
     mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
     *,
@@ -137,26 +152,29 @@ def status(
     command.show(_client(api, config), mapping, as_json=as_json, watch=watch)
 
 
-@app.command()
+@app.command(epilog=examples("why", "why orders"))
 def why(
     mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
     *,
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Say why each mapping stands where it stands, and what to do about it."""
+    """Say why each mapping waits, and what to do about it."""
     from poller.commands import why as command  # noqa: PLC0415
 
     command.show(_client(api, config), mapping)
 
 
-@app.command()
+@app.command(epilog=examples("pause orders"))
 def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
-    """Let a mapping rest until it is resumed, over restarts too; what it has in work is finished first."""
+    """Let a mapping rest until it is resumed.
+
+    What it has in work is finished first. It rests over restarts too.
+    """
     _steer(_client(api, config), name, "pause")
 
 
-@app.command()
+@app.command(epilog=examples("resume orders"))
 def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
     """Let a paused mapping go on."""
     _steer(_client(api, config), name, "resume")
@@ -179,7 +197,7 @@ def _steer(client: Client, name: str, action: str) -> None:
     say(f"{answer['name']}: {answer['state']}{why}")
 
 
-@app.command()
+@app.command(epilog=examples("health", "health --api unix:/run/poller/api.sock"))
 def health(api: Api = None, config: ConfigPaths = None) -> None:
     """Exit 0 if a running daemon is healthy, 1 if not."""
     code, _ = _client(api, config).get("/healthz")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from poller.cli import main
+from poller.configuration.extras import how_to_install
 from poller.demo import local_aws, orders, streams, summary, view
 from poller.demo.account import Facts, StreamFacts, exit_code, problems, sentence, stream_sentence
 from poller.demo.function import count, ship_orders
@@ -120,7 +121,7 @@ def test_without_the_local_aws_it_says_which_extra_brings_it(monkeypatch, capsys
     with pytest.raises(SystemExit) as ended:
         main(["demo"])
     assert ended.value.code == 69
-    assert capsys.readouterr().err.endswith("not installed: pip install 'poller[demo]'\n")
+    assert capsys.readouterr().err.endswith(f"not installed: {how_to_install('demo')}\n")
 
 
 @pytest.mark.real_time

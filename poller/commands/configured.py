@@ -24,6 +24,11 @@ AllowEmpty = Annotated[
 ]
 
 
+def examples(*commands: str) -> str:
+    """The end of a command's help; it keeps its lines."""
+    return "\b\nExamples:\n" + "\n".join(f"  poller {command}" for command in commands)
+
+
 def loaded(paths: list[Path] | None, need: Need = Need.NOTHING) -> Configuration:
     """Raises ConfigurationError."""
     return load(paths or None, environ=os.environ, need=need)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from poller.commands.configured import examples
 from poller.errors import ConfigurationError
 from poller.printable import say
 
@@ -41,7 +42,7 @@ def _filter() -> None:
     pass
 
 
-@app.command("test")
+@app.command("test", epilog=examples("filter test --pattern p.json --event event.json --explain"))
 def try_pattern(
     *,
     pattern: Annotated[
@@ -51,7 +52,10 @@ def try_pattern(
     record: Annotated[Kind | None, typer.Option(metavar="KIND", help="sqs, kinesis or dynamodb; else guessed.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show each condition and the values it met.")] = False,
 ) -> None:
-    """Exit 0 if a record matches, 1 if none does, 2 if the pattern is invalid."""
+    """Say which records a pattern matches.
+
+    Exit 0 if one matches, 1 if none does, 2 if the pattern is invalid.
+    """
     raise typer.Exit(_try(pattern, event, record, explain=explain))
 
 

@@ -8,19 +8,22 @@ from typing import Annotated
 
 import typer
 
-from poller.commands.configured import ConfigPaths, loaded
+from poller.commands.configured import ConfigPaths, examples, loaded
 from poller.errors import EnvironmentProblem, StateError
 from poller.policy.progress import Paused, StreamProgress
 from poller.printable import say
 from poller.state.database import Database
 from poller.state.sqlite import SqliteState, check
 
-app = typer.Typer(help="What is stored: positions in streams, and which mappings are paused.", no_args_is_help=True)
+app = typer.Typer(help="What is stored: positions, and what is paused.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("state list", "state list --config poller.yaml"))
 def show(config: ConfigPaths = None) -> None:
-    """Show every mapping that something is stored of, also while a daemon runs."""
+    """Show every mapping that something is stored of.
+
+    Also while a daemon runs.
+    """
     # heavy, and the daemon's command line imports this module
     from poller.commands.output import console, table  # noqa: PLC0415
 
@@ -49,14 +52,14 @@ def _since(paused: Paused | None) -> str:
     return "" if paused is None else datetime.fromtimestamp(paused.since, UTC).isoformat(timespec="seconds")
 
 
-@app.command()
+@app.command(epilog=examples("state forget clicks"))
 def forget(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")],
     config: ConfigPaths = None,
 ) -> None:
-    """Give up what is stored of a mapping, its position and that it is paused: it begins at its starting position.
+    """Give up what is stored of a mapping.
 
-    No daemon may be running.
+    Its position, and that it is paused: it begins at its starting position. No daemon may be running.
     """
     path = loaded(config).settings.state_path
     stored, paused = _stored(path)

@@ -170,7 +170,7 @@ class Daemon:
 @contextmanager
 def running(config: Path, environment: Mapping[str, str]) -> Iterator[Daemon]:
     """Run `poller run` until the block ends; it is killed there unless it has ended by itself."""
-    daemon = Daemon(command(config.parent, environment, "run", "--config", config))
+    daemon = Daemon(command(config.parent, environment, "run", "--allow-empty", "--config", config))
     try:
         yield daemon
     finally:

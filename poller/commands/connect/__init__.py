@@ -1,7 +1,7 @@
 """`poller check --connect`: reaches every source, function and destination, and says what stands in the way.
 
-Nothing is received, invoked, sent or changed. All targets are asked at once, within bounds, and each is told in a row
-of its own; what could not be tried without a trace is named.
+Nothing is received, sent or changed, and nothing invoked unless that is asked for. All targets are asked at once,
+within bounds, and each is told in a row of its own; what could not be tried without a trace is named.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from rich.table import Table
 
 from poller.aws.transports import Transports
 from poller.commands.connect.destinations import reach_destination
-from poller.commands.connect.functions import reach_function
+from poller.commands.connect.functions import Reach, reach_function, try_function
 from poller.commands.connect.sources import reach_source
 from poller.commands.connect.tries import Tries
 from poller.commands.output import console, table
@@ -45,9 +45,9 @@ class Target:
     tries: Tries
 
 
-def show(configuration: Configuration) -> bool:
+def show(configuration: Configuration, *, run_functions: bool = False) -> bool:
     """Print a row for each target; whether nothing stands in the way."""
-    targets = asyncio.run(reach_all(configuration))
+    targets = asyncio.run(reach_all(configuration, reach=try_function if run_functions else reach_function))
     if targets:
         console().print(_table(targets))
     wrong = sum(1 for target in targets if not target.tries.ok)
@@ -56,13 +56,15 @@ def show(configuration: Configuration) -> bool:
     return not wrong
 
 
-async def reach_all(configuration: Configuration, transports: Transports | None = None) -> list[Target]:
+async def reach_all(
+    configuration: Configuration, transports: Transports | None = None, reach: Reach = reach_function
+) -> list[Target]:
     """Ask every target; `transports` stand in for those made from the configuration."""
     quiet = structlog.wrap_logger(
         structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
     )
     shared = transports or Transports(quiet)
-    targets = list(_targets(configuration, shared))
+    targets = list(_targets(configuration, shared, reach))
     room = asyncio.Semaphore(AT_ONCE)
     errors = Console(stderr=True)
     async with AsyncExitStack() as stack:
@@ -85,7 +87,7 @@ async def _reach(target: Target, room: asyncio.Semaphore) -> None:
             target.tries.trouble("unreachable", f"no answer within {SECONDS:g} s")
 
 
-def _targets(configuration: Configuration, transports: Transports) -> Iterator[Target]:
+def _targets(configuration: Configuration, transports: Transports, reach: Reach) -> Iterator[Target]:
     """Each target once, however many mappings have it, in the order they are written."""
     streams = Streams(transports, MemoryStore(), (), ReadLimits())
     known: set[Hashable] = set()
@@ -109,7 +111,7 @@ def _targets(configuration: Configuration, transports: Transports) -> Iterator[T
             yield Target(
                 "function",
                 function.key,
-                partial(reach_function, function, mapping.region, transports),
+                partial(reach, function, mapping.region, transports),
                 Tries(principal_of(function.aws)),
             )
         for arn in mapping.destinations:

@@ -1,4 +1,4 @@
-"""Reaching a function without running it. Each type of function has its own way, a small one."""
+"""Reaching a function without running it, unless that was asked for. Each type has its own way, a small one."""
 
 import asyncio
 import os
@@ -11,14 +11,18 @@ from poller.aws.transports import Transports
 from poller.commands.connect.runtimes import look_at_runtime
 from poller.commands.connect.tries import Tries
 from poller.configuration import FunctionConfig
-from poller.errors import NotSent
+from poller.errors import ConfigurationError, NotSent
 from poller.functions.lambda_api import invoke_operation
 from poller.http import Origin, TlsFiles, tls_context
-from poller.wiring_functions import tls_files
+from poller.policy.response import Failed, Succeeded
+from poller.wiring_functions import tls_files, web_function
 
 DRY_RUN = (("x-amz-invocation-type", "DryRun"),)
 """Lambda checks the permission and that there is such a function, and runs nothing."""
 SECONDS = 15.0
+
+TEST_EVENT = b'{"Records": []}'
+"""An event as sources make them, without any record."""
 
 Reach = Callable[[FunctionConfig, str, Transports, Tries], Awaitable[None]]
 
@@ -65,6 +69,29 @@ async def _step_functions(function: FunctionConfig, region: str, _transports: Tr
         "states:DescribeStateMachine",
         lambda: calls.call("stepfunctions", "describe_state_machine", stateMachineArn=arn),
     )
+
+
+async def try_function(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
+    """Reach a function, and run it once with `TEST_EVENT` where nothing less shows whether it can be run: behind a URL.
+    Lambda answers that to a dry run.
+    """
+    await reach_function(function, region, transports, tries)
+    if function.web is None or not tries.ok:
+        return
+    tries.untried.clear()
+    try:
+        called = web_function(function, os.environ)
+    except ConfigurationError as error:
+        tries.trouble("error", str(error))
+        return
+    try:
+        outcome = await called.invoke(TEST_EVENT)
+    finally:
+        await called.close()
+    tries.done.append(f"invoked once with {TEST_EVENT.decode()}")
+    if not isinstance(outcome, Succeeded):
+        code = outcome.error if isinstance(outcome, Failed) else getattr(outcome, "code", "too large")
+        tries.trouble("failed", f"the function did not succeed: {', '.join(filter(None, (code, outcome.detail)))}")
 
 
 REACH: Mapping[str, Reach] = {

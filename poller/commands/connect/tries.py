@@ -49,6 +49,8 @@ class Tries:
     """IAM actions that were refused."""
     untried: list[str] = field(default_factory=list)
     """What could not be tried, and why."""
+    done: list[str] = field(default_factory=list)
+    """What was done that is more than to look."""
     hopeless: bool = False
     """Whether further calls would only meet the same trouble."""
 
@@ -124,5 +126,6 @@ class Tries:
             who = self.principal if self.principal != "default" else "whoever runs this"
             found.append(f"missing permission: {', '.join(self.missing)}; allow it to {who} (see poller iam-policy)")
         found += self.told
+        found += self.done
         found += [f"not tried: {what}" for what in self.untried]
         return found
