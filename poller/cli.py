@@ -180,13 +180,16 @@ def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
     _steer(_client(api, config), name, "resume")
 
 
-@app.command("restart-function")
+@app.command("restart-function", epilog=examples("restart-function local"))
 def restart_function(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Key of the function in `functions`.")],
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Start a function's workers anew, each when it has finished what it does: after its code has changed."""
+    """Start a function's workers anew, after its code has changed.
+
+    Each is ended when it has finished what it does.
+    """
     _client(api, config).restart_function(name)
     say(f"{name}: its workers are started anew")
 
