@@ -186,9 +186,9 @@ def restart_function(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Start a function's workers anew, after its code has changed.
+    """Start a function's workers anew.
 
-    Each is ended when it has finished what it does.
+    Each when it has finished what it does: after the function's code has changed.
     """
     _client(api, config).restart_function(name)
     say(f"{name}: its workers are started anew")
