@@ -150,7 +150,7 @@ class MappingLife:
 
     async def _build(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired | None:
         """The parts of the next run; None when something else is wanted before they could be built."""
-        before, failures = self._wired, 0
+        before, failures, since = self._wired, 0, asyncio.get_running_loop().time()
         if before is not None and before.mapping.function != mapping.function:
             # two of one function at once could stand in each other's way, as with a port
             await self._let_go()
@@ -160,9 +160,9 @@ class MappingLife:
             except PollerError as error:
                 failures += 1
                 delay = SOURCE.delay(failures, random.random)
-                now = asyncio.get_running_loop().time()
+                next_try = asyncio.get_running_loop().time() + delay
                 self.status.rest(
-                    MappingState.PROBLEM, Reason(ReasonCode.ERROR, str(error), since=now, until=now + delay)
+                    MappingState.PROBLEM, Reason(ReasonCode.ERROR, str(error), since=since, next_try=next_try)
                 )
                 log.warning("mapping_not_started", text=str(error), next_in=round(delay, 1))
                 await self._let_go()

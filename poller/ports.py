@@ -174,6 +174,10 @@ class Partition(Protocol):
         """Seconds it is behind its source, as far as it knows."""
         ...
 
+    def silent_since(self, now: float) -> float | None:
+        """Since when the source owes an answer that is overdue `now`, in the loop's time; else None."""
+        ...
+
     @property
     def fixed_lanes(self) -> int | None:
         """How many lanes it has; None where the mapping's pace says so."""
@@ -189,9 +193,7 @@ class Partition(Protocol):
         ...
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Ends the receives, hands back what nobody took, and sees everything handed over through: at a soft stop
-        for as long as it takes, when cancelled for two seconds.
-        """
+        """Ends the receives, gives back what no lane took, settles what was handed over; cancelled, within 2 s."""
         ...
 
     def lane(self) -> Lane:
@@ -249,9 +251,7 @@ class Destination(Protocol):
 
 
 class StateStore(Protocol):
-    """Positions that outlive the process, by mapping. Every call raises StateError when it did not go through; what was
-    stored before then still stands.
-    """
+    """Positions that outlive the process, by mapping. A call that raises StateError left what was stored before."""
 
     async def load(self, uuid: str) -> StreamProgress | None:
         """Everything stored of a mapping; None for a new one."""

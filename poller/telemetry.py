@@ -12,6 +12,10 @@ bound):
 | transport_chosen | info | another transport than the configured one is used, and why |
 | api_listening | info | the HTTP server answers; `address` is what `--api` takes |
 | service_manager_not_told | warning | the socket in NOTIFY_SOCKET does not take what we say |
+| api_crowded | warning | there are too many connections to the HTTP server; the idlest are cut |
+| api_request_malformed | warning | a request to the HTTP server cannot be understood |
+| api_request_failed | warning | a bug kept a request to the HTTP server from being answered |
+| status_not_told | warning | a bug keeps the status of one mapping from being told; the others are shown |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
 | ready | info | every source was reached, or says why it cannot be |

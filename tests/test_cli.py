@@ -225,7 +225,7 @@ def test_status_shows_each_mapping_and_why_it_stands_still(poller, tmp_path):
         code, out, err = poller("status", "--config", configuration)
     assert (code, err) == (0, "")
     _, orders, clicks, last = out.splitlines()
-    assert orders.split()[:2] == ["orders", "running"]
+    assert orders.split()[:2] == ["orders", "degraded"]
     assert "throttled: asked to slow down; tried again soon (since " in orders
     assert orders.split()[-7:] == ["7", "4", "0", "0", "4", "3", "-"]
     assert clicks.split()[:3] == ["clicks", "disabled", "disabled:"]
@@ -243,7 +243,9 @@ def test_status_of_one_mapping_shows_its_lanes(poller, tmp_path):
 
 
 def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
-    stuck = LaneStatus(ReasonCode.RETRY, "retry 7 of 20, 3 records from sequence number 49: boom", since=1.0, until=9.0)
+    stuck = LaneStatus(
+        ReasonCode.RETRY, "retry 7 of 20, 3 records from sequence number 49: boom", since=1.0, next_try=1e9
+    )
     shards = [
         PartitionStatus("shard-0", lanes=[stuck]),
         PartitionStatus("shard-1", lanes=[LaneStatus(ReasonCode.NO_DATA)]),
@@ -257,7 +259,7 @@ def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
         _, one, _ = poller("why", "orders", "--config", configuration)
     assert (code, err, one) == (0, "", "orders: running\n")
     heading, reason, advice, behind, note, first, second, rest, blank, orders = out.splitlines()
-    assert (heading, blank, orders) == ("clicks: running", "", "orders: running")
+    assert (heading, blank, orders) == ("clicks: degraded", "", "orders: running")
     assert reason.startswith("  retry 7 of 20, 3 records from sequence number 49: boom (since ")
     assert "maximum_retry_attempts" in advice
     assert behind == "  behind: 5 min, expires in 83 min"

@@ -10,12 +10,11 @@ import structlog
 from poller import telemetry
 from poller.commands import output, status, why
 from poller.control.notify import Notifier
-from poller.control.report import render
 from poller.demo.picture import Picture
 from poller.demo.view import event_line
 from poller.printable import printable, printable_lines
 from poller.runtime.status import LastFailure, MappingState, Reason, ReasonCode
-from tests.control.samples import STARTED_AT, a_daemon, a_mapping
+from tests.control.samples import STARTED_AT, a_daemon, a_mapping, render
 from tests.control.test_telemetry import Written
 
 HOSTILE = "\x1b[2Jgone\x9b31m\u202egnol\u2066\r\nforged: running\x07\u2028\x7f\ud800"

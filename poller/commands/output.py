@@ -64,6 +64,13 @@ def clock(moment: str) -> str:
     return parsed.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
 
 
+def times(reason: dict[str, Any]) -> str:
+    """When a reason began, is over, and is tried again; with a space before it, or nothing."""
+    words = {"since": "since", "until": "until", "next_try_at": "next try at"}
+    known = [f"{word} {clock(reason[key])}" for key, word in words.items() if reason[key]]
+    return f" ({', '.join(known)})" if known else ""
+
+
 def lag_in_words(lag: dict[str, Any]) -> str | None:
     """How far behind, and until when; None if nothing of it is known."""
     records = lag["records"]

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from poller.commands.client import Client
-from poller.commands.output import clock, console, lag_in_words, of_mapping, refused_reload, table
+from poller.commands.output import clock, console, lag_in_words, of_mapping, refused_reload, table, times
 from poller.printable import printable_lines, say_json
 
 WATCH_SECONDS = 1.0
@@ -96,6 +96,4 @@ def _window(window: dict[str, Any] | None) -> str | None:
 def _why(reason: dict[str, Any] | None) -> str:
     if reason is None:
         return "-"
-    times = [f"since {clock(reason['since'])}"] if reason["since"] else []
-    times += [f"until {clock(reason['until'])}"] if reason["until"] else []
-    return f"{reason['code']}: {reason['text']}" + (f" ({', '.join(times)})" if times else "")
+    return f"{reason['code']}: {reason['text']}{times(reason)}"

@@ -1,4 +1,4 @@
-"""`poller why`: where each mapping stands, since when, until when, and what a person can do about it.
+"""`poller why`: where each mapping stands, since when, the next try, and what a person can do about it.
 
 The daemon gives typed reasons; here they become sentences, and the advice that belongs to each code.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from poller.commands.client import Client
-from poller.commands.output import clock, lag_in_words, of_mapping, refused_reload
+from poller.commands.output import clock, lag_in_words, of_mapping, refused_reload, times
 from poller.printable import say
 
 Json = dict[str, Any]
@@ -83,9 +83,7 @@ def _lines(mapping: Json) -> Iterator[str]:
 
 def sentence(reason: Json) -> str:
     """The reason with its times."""
-    times = [f"since {clock(reason['since'])}"] if reason["since"] else []
-    times += [f"until {clock(reason['until'])}"] if reason["until"] else []
-    return f"{reason['text']} ({', '.join(times)})" if times else str(reason["text"])
+    return f"{reason['text']}{times(reason)}"
 
 
 def _partitions(mapping: Json) -> Iterator[str]:

@@ -8,6 +8,7 @@ import asyncio
 from itertools import count
 
 from poller import telemetry
+from poller.control.isolation import Isolation
 from poller.errors import LOGGED_MOST, capped
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import MappingState, MappingStatus
@@ -59,6 +60,7 @@ def _loop_lag(status: DaemonStatus, now: float) -> float:
 
 async def watch(status: DaemonStatus) -> None:
     """Measure the loop's lag until cancelled, and log when the health check changes its mind."""
+    isolation = Isolation()
     loop = asyncio.get_running_loop()
     log = telemetry.logger()
     was_healthy = True
@@ -68,7 +70,7 @@ async def watch(status: DaemonStatus) -> None:
         now = loop.time()
         status.loop_lag = now - seen - WATCH_INTERVAL
         if not look % LOOKS_PER_SAMPLE:
-            status.sample(now)
+            isolation.sample(status.mappings, now)
         found = problems(status, now)
         if found and was_healthy:
             log.error("unhealthy", problems=capped(found, LOGGED_MOST))

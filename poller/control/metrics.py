@@ -1,20 +1,22 @@
-"""Metrics: the plain counters of the status values in Prometheus's text format, read when somebody scrapes.
+"""Metrics: the plain counters of the status values for Prometheus, read when somebody scrapes.
 
-The hot path knows nothing of it. Names keep the words of CloudWatch's event source mapping metrics.
+The hot path knows nothing of it. Names keep the words of CloudWatch's event source mapping metrics. Each mapping is
+read once, so that its account is of one moment; then the families are written one after the other, as the format wants.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
-from poller.control.report import counters, mapping_reason
+from poller.control.exposition import Family, Writer, labelled
+from poller.control.isolation import Isolation
+from poller.control.report import counters
+from poller.control.standing import mapping_reason, state_of
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.histogram import Histogram
-from poller.runtime.status import MappingState, MappingStatus
+from poller.runtime.status import Account, Lag, MappingState, MappingStatus
 
 _EVENTS = {
     "polled": "Records received from the source",
@@ -32,115 +34,142 @@ _EVENTS = {
     "delete_failed": "Records in failed delete attempts",
 }
 
-_GAUGES: dict[str, tuple[str, Callable[[MappingStatus], float | None]]] = {
-    "in_flight_events": ("Records received and not yet ended", lambda mapping: mapping.in_flight()),
-    "unaccounted_events": (
-        "Records nobody answers for; always 0",
-        lambda mapping: mapping.account.unaccounted(mapping.in_flight()),
-    ),
-    "iterator_age_seconds": ("Age of the last record of the last batch", lambda mapping: mapping.lag().iterator_age),
-    "source_lag_seconds": ("How far the mapping is behind its source", lambda mapping: mapping.lag().seconds),
+_LAG: dict[str, tuple[str, Callable[[Lag], float | None]]] = {
+    "iterator_age_seconds": ("Age of the last record of the last batch", lambda lag: lag.iterator_age),
+    "source_lag_seconds": ("How far the mapping is behind its source", lambda lag: lag.seconds),
     "seconds_until_expiry": (
         "Until the oldest unsettled record is gone from the source",
-        lambda mapping: mapping.lag().expires_in_seconds,
+        lambda lag: lag.expires_in_seconds,
     ),
+    "source_retention_seconds": ("How long the source keeps a record", lambda lag: lag.retention),
+    "source_visible_messages": ("Messages in the queue that could be received, about", lambda lag: lag.records),
+    "source_hidden_messages": ("Messages of the queue received by somebody and not deleted", lambda lag: lag.hidden),
 }
 
 
-class StatusCollector(Collector):
-    """Reads the status values at each scrape."""
+@dataclass(slots=True)
+class _Row:
+    """One mapping at one moment."""
 
-    def __init__(self, status: DaemonStatus) -> None:
-        self._status = status
-
-    def collect(self) -> Iterable[Metric]:
-        """Yield every family, those without a known value too."""
-        yield from self._events()
-        yield from self._gauges()
-        yield self._shards()
-        yield self._states()
-        yield self._reasons()
-        yield from self._invocations()
-        yield self._aws_requests()
-
-    def _events(self) -> Iterator[Metric]:
-        counted = [(mapping.name, counters(mapping.account)) for mapping in self._status.mappings]
-        for word, text in _EVENTS.items():
-            family = CounterMetricFamily(f"poller_{word}_events", text, labels=["mapping"])
-            for name, values in counted:
-                family.add_metric([name], values[word])
-            yield family
-
-    def _gauges(self) -> Iterator[Metric]:
-        for word, (text, read) in _GAUGES.items():
-            family = GaugeMetricFamily(f"poller_{word}", text, labels=["mapping"])
-            for mapping in self._status.mappings:
-                value = read(mapping)
-                if value is not None:
-                    family.add_metric([mapping.name], value)
-            yield family
-
-    def _shards(self) -> Metric:
-        """Of the shards that are read now; one that is finished is gone from here too."""
-        text = "How far a shard's reading is behind its stream"
-        family = GaugeMetricFamily("poller_shard_lag_seconds", text, labels=["mapping", "shard"])
-        for mapping in self._status.mappings:
-            for partition in () if ":sqs:" in mapping.event_source_arn else mapping.partitions:
-                behind = partition.behind()
-                if behind is not None:
-                    family.add_metric([mapping.name, partition.id], behind)
-        return family
-
-    def _reasons(self) -> Metric:
-        text = "1 for the reason it stands where it stands"
-        family = GaugeMetricFamily("poller_mapping_reason", text, labels=["mapping", "reason"])
-        for mapping in self._status.mappings:
-            reason = mapping_reason(mapping, 0.0)
-            if reason is not None:
-                family.add_metric([mapping.name, reason.code.value], 1.0)
-        return family
-
-    def _states(self) -> Metric:
-        family = GaugeMetricFamily("poller_mapping_state", "1 for the state it is in", labels=["mapping", "state"])
-        for mapping in self._status.mappings:
-            for state in MappingState:
-                family.add_metric([mapping.name, state.value], mapping.state is state)
-        return family
-
-    def _invocations(self) -> Iterator[Metric]:
-        outcomes = CounterMetricFamily("poller_invocations", "Invocations by outcome", labels=["mapping", "outcome"])
-        durations = HistogramMetricFamily(
-            "poller_invocation_duration_seconds", "Time an invocation took", labels=["mapping"]
-        )
-        sizes = HistogramMetricFamily("poller_batch_size", "Records in an invocation", labels=["mapping"])
-        for mapping in self._status.mappings:
-            for outcome, count in mapping.account.invocations.items():
-                outcomes.add_metric([mapping.name, outcome], count)
-            _add_histogram(durations, mapping.name, mapping.account.invocation_duration)
-            _add_histogram(sizes, mapping.name, mapping.account.batch_size)
-        yield from (outcomes, durations, sizes)
-
-    def _aws_requests(self) -> Metric:
-        family = CounterMetricFamily(
-            "poller_aws_requests", "Requests to AWS services", labels=["service", "operation", "outcome"]
-        )
-        for labels, count in self._status.aws_requests.items():
-            family.add_metric(labels, count)
-        return family
+    label: str
+    events: dict[str, int]
+    outcomes: list[tuple[str, int]]
+    account: Account
+    state: MappingState
+    told: int = 1
+    reason: str | None = None
+    in_flight: int | None = None
+    unaccounted: int | None = None
+    lag: Lag = field(default_factory=Lag)
+    shards: list[tuple[str, float]] = field(default_factory=list)
 
 
-def _add_histogram(family: HistogramMetricFamily, name: str, histogram: Histogram) -> None:
-    bounds = [*map(str, histogram.bounds), "+Inf"]
-    family.add_metric([name], list(zip(bounds, accumulate(histogram.buckets), strict=True)), histogram.total)
+def exposition(status: DaemonStatus, accept: str, now: float, isolation: Isolation) -> tuple[Iterator[bytes], str]:
+    """The status values and the process's own metrics (CPU, memory, file descriptors), in parts, and the content type.
 
-
-def exposition(status: DaemonStatus, accept: str) -> tuple[bytes, str]:
-    """Render the status values and the process's own metrics (CPU, memory, file descriptors).
-
-    `accept` is the scraper's Accept header; returns the body and its content type.
+    `accept` is the scraper's Accept header, `now` the loop's time.
     """
-    registry = CollectorRegistry()
-    registry.register(StatusCollector(status))
-    ProcessCollector(registry=registry)
     encode, content_type = choose_encoder(accept)
-    return encode(registry), content_type
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    writer = Writer(openmetrics="openmetrics" in content_type)
+    return _parts(status, now, isolation, writer, encode(registry)), content_type
+
+
+def _parts(status: DaemonStatus, now: float, isolation: Isolation, writer: Writer, process: bytes) -> Iterator[bytes]:
+    rows: list[_Row] = []
+    for mapping in list(status.mappings):
+        rows.append(_row(mapping, now, isolation))
+        yield b""
+    for family, samples in (*_daemon(status), *_families(rows)):
+        yield writer.head(family)
+        yield from writer.samples(family, samples)
+    for family, histograms in _histograms(rows):
+        yield writer.head(family)
+        yield from writer.histograms(family, histograms)
+    yield writer.without_end(process)
+    yield writer.end
+
+
+def _row(mapping: MappingStatus, now: float, isolation: Isolation) -> _Row:
+    account = mapping.account
+    outcomes = [(labelled(outcome=outcome), count) for outcome, count in account.invocations.items()]
+    row = _Row(labelled(mapping=mapping.name), counters(account), outcomes, account, mapping.state)
+
+    def read() -> None:
+        reason = mapping_reason(mapping, now)
+        row.state, row.reason = state_of(mapping, reason), None if reason is None else reason.code.value
+        row.in_flight = mapping.in_flight()
+        row.unaccounted = account.unaccounted(row.in_flight)
+        row.lag = mapping.lag()
+        # one that is finished is gone from here too
+        partitions = () if ":sqs:" in mapping.event_source_arn else mapping.partitions
+        row.shards = [(labelled(shard=one.id), behind) for one in partitions if (behind := one.behind()) is not None]
+
+    def untold(_problem: str) -> None:
+        row.told = 0
+
+    isolation.ask(mapping, read, untold)
+    return row
+
+
+Samples = Iterator[tuple[str, float]]
+
+
+def _families(rows: list[_Row]) -> Iterator[tuple[Family, Samples]]:
+    """Of the mappings, everything but the histograms."""
+    for word, text in _EVENTS.items():
+        yield Family(f"poller_{word}_events", text, "counter"), _known(rows, lambda row, of=word: row.events[of])  # type: ignore[misc]
+    for name, text, read in (
+        ("in_flight_events", "Records received and not yet ended", lambda row: row.in_flight),
+        ("unaccounted_events", "Records nobody answers for; always 0", lambda row: row.unaccounted),
+        ("mapping_status_told", "0 where a bug keeps the status of the mapping from being read", lambda row: row.told),
+    ):
+        yield Family(f"poller_{name}", text), _known(rows, read)
+    for name, (text, of_lag) in _LAG.items():
+        yield Family(f"poller_{name}", text), _known(rows, lambda row, of=of_lag: of(row.lag))  # type: ignore[misc]
+    shards = Family("poller_shard_lag_seconds", "How far a shard's reading is behind its stream")
+    yield shards, ((f"{row.label},{shard}", behind) for row in rows for shard, behind in row.shards)
+    states = Family("poller_mapping_state", "1 for the state it is in")
+    words = [(state, labelled(state=state.value)) for state in MappingState]
+    yield states, ((f"{row.label},{word}", int(row.state is state)) for row in rows for state, word in words)
+    reasons = Family("poller_mapping_reason", "1 for the reason it stands where it stands")
+    yield reasons, ((f"{row.label},{labelled(reason=row.reason)}", 1) for row in rows if row.reason is not None)
+    outcomes = Family("poller_invocations", "Invocations by outcome", "counter")
+    yield outcomes, ((f"{row.label},{outcome}", count) for row in rows for outcome, count in row.outcomes)
+
+
+def _known(rows: list[_Row], read: Callable[[_Row], float | None]) -> Samples:
+    return ((row.label, value) for row in rows if (value := read(row)) is not None)
+
+
+def _daemon(status: DaemonStatus) -> Iterator[tuple[Family, Samples]]:
+    build = Family("poller_build_info", "Which version runs")
+    yield build, iter([(labelled(version=status.version), 1)])
+    requests = Family("poller_aws_requests", "Requests to AWS services", "counter")
+    counted = [
+        (labelled(service=service, operation=operation, outcome=outcome), count)
+        for (service, operation, outcome), count in status.aws_requests.items()
+    ]
+    yield requests, iter(counted)
+    configuration = status.configuration
+    if configuration is None:
+        return
+    refused = configuration.refused_at
+    for name, text, value in (
+        (
+            "successful",
+            "1 if the configuration read last runs, 0 if it was refused",
+            int(refused is None),
+        ),
+        ("timestamp_seconds", "When the configuration was read last", refused or configuration.loaded_at),
+        ("success_timestamp_seconds", "When the configuration that runs was read", configuration.loaded_at),
+    ):
+        yield Family(f"poller_config_last_reload_{name}", text), iter([("", value)])
+
+
+def _histograms(rows: list[_Row]) -> Iterator[tuple[Family, Iterator[tuple[str, Histogram]]]]:
+    durations = Family("poller_invocation_duration_seconds", "Time an invocation took", "histogram")
+    yield durations, ((row.label, row.account.invocation_duration) for row in rows)
+    sizes = Family("poller_batch_size", "Records in an invocation", "histogram")
+    yield sizes, ((row.label, row.account.batch_size) for row in rows)

@@ -1,112 +1,75 @@
 """The daemon's status as the JSON that `GET /status` and `poller status --json` show.
 
-Decides names, shapes and the sentence for each reason; reads the status values and changes nothing. What is not known
+Decides names and shapes; reads the status values and changes nothing. What is not known
 is null, times are ISO 8601 in UTC.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from poller import codec
+from poller.control.isolation import Isolation
 from poller.control.notes import notes
+from poller.control.standing import lane_reason, mapping_reason, partition_reason, reason_text, state_of
 from poller.policy.windows import Window
 from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
-from poller.runtime.status import (
-    Account,
-    LaneStatus,
-    LastFailure,
-    MappingState,
-    MappingStatus,
-    PartitionStatus,
-    Reason,
-    ReasonCode,
-)
+from poller.runtime.status import Account, LastFailure, MappingStatus, PartitionStatus, Reason
 
 Json = dict[str, object]
 ToWall = Callable[[float | None], str | None]
 
-TEXTS: dict[ReasonCode, str] = {
-    ReasonCode.STARTING: "starting",
-    ReasonCode.NO_DATA: "the source has nothing to read",
-    ReasonCode.RECEIVING: "receiving",
-    ReasonCode.WINDOW: "gathering a batch until its window closes",
-    ReasonCode.INVOKING: "the function is running",
-    ReasonCode.WAITING_FOR_SLOT: "waiting for a free slot of the function's concurrency",
-    ReasonCode.THROTTLED: "asked to slow down; tried again soon",
-    ReasonCode.FUNCTION_UNAVAILABLE: "the function cannot be invoked; the batch is held and tried again",
-    ReasonCode.FUNCTION_NOT_STARTED: "the function cannot start",
-    ReasonCode.CIRCUIT_OPEN: "the function cannot be invoked; nothing is received, and it is probed until it can",
-    ReasonCode.FUNCTION_FAILING: "the function fails; the pace is lowered",
-    ReasonCode.RETRY: "the batch failed; it is tried again",
-    ReasonCode.DESTINATION: "the on-failure destination does not accept what was given up; it is tried again",
-    ReasonCode.PARENT: "waits for its parents to be finished",
-    ReasonCode.READ_AHEAD: "read as far ahead of the slowest lane as is allowed",
-    ReasonCode.MEMORY: "the limit of bytes in flight is reached",
-    ReasonCode.CREDENTIALS: "there are no valid AWS credentials",
-    ReasonCode.ACCESS_DENIED: "access denied",
-    ReasonCode.SOURCE_MISSING: "the source does not exist",
-    ReasonCode.STREAM_DISABLED: "the stream is disabled; what it still holds is read",
-    ReasonCode.STREAM_RECREATED: "there is a new stream of the same name",
-    ReasonCode.STREAM_CHANGED: "the position stored is one in another stream",
-    ReasonCode.UNREADABLE_RECORD: "the service sends a record without a sequence number",
-    ReasonCode.POSITION_LEFT: "a removed mapping left a position in this stream",
-    ReasonCode.STATE: "positions cannot be stored",
-    ReasonCode.UNREACHABLE: "the service cannot be reached",
-    ReasonCode.ERROR: "an unexpected error; restarting",
-    ReasonCode.SETTLING: "settling what was delivered",
-    ReasonCode.PAUSED: "paused",
-    ReasonCode.DISABLED: "disabled in the configuration",
-    ReasonCode.STOPPING: "stopping",
-    ReasonCode.STOPPED: "stopped",
-}
 
-MOST_TELLING_FIRST = (
-    ReasonCode.ERROR,
-    ReasonCode.ACCESS_DENIED,
-    ReasonCode.SOURCE_MISSING,
-    ReasonCode.STREAM_RECREATED,
-    ReasonCode.STREAM_CHANGED,
-    ReasonCode.UNREADABLE_RECORD,
-    ReasonCode.POSITION_LEFT,
-    ReasonCode.STATE,
-    ReasonCode.CREDENTIALS,
-    ReasonCode.UNREACHABLE,
-    ReasonCode.FUNCTION_NOT_STARTED,
-    ReasonCode.CIRCUIT_OPEN,
-    ReasonCode.FUNCTION_UNAVAILABLE,
-    ReasonCode.THROTTLED,
-    ReasonCode.DESTINATION,
-    ReasonCode.RETRY,
-    ReasonCode.FUNCTION_FAILING,
-    ReasonCode.READ_AHEAD,
-    ReasonCode.MEMORY,
-    ReasonCode.STREAM_DISABLED,
-    ReasonCode.PARENT,
-    ReasonCode.STOPPING,
-    ReasonCode.INVOKING,
-    ReasonCode.WAITING_FOR_SLOT,
-    ReasonCode.SETTLING,
-    ReasonCode.WINDOW,
-    ReasonCode.RECEIVING,
-    ReasonCode.STARTING,
-    ReasonCode.NO_DATA,
-    ReasonCode.PAUSED,
-    ReasonCode.DISABLED,
-    ReasonCode.STOPPED,
-)
-_RANK = {code: rank for rank, code in enumerate(MOST_TELLING_FIRST)}
+def rendered(
+    status: DaemonStatus, time: Callable[[], float], wall: Callable[[], float], isolation: Isolation
+) -> Iterator[bytes]:
+    """The JSON of everything, in parts: each mapping as it is when its part is made."""
+    head: Json = {
+        "version": status.version,
+        "started_at": iso(status.started_at),
+        "configuration": _configuration(status.configuration),
+    }
+    yield codec.dumps(head)[:-1] + b',"mappings":['
+    for number, mapping in enumerate(list(status.mappings)):
+        now = time()
+        isolation.sample((mapping,), now)
+        yield (b"," if number else b"") + codec.dumps(mapping_json(mapping, now, wall(), isolation))
+    yield b"]}"
 
 
-def render(status: DaemonStatus, now: float, wall: float) -> Json:
-    """Render everything. `now` is the loop's time, `wall` the seconds since the epoch at the same moment."""
+def mapping_json(mapping: MappingStatus, now: float, wall: float, isolation: Isolation) -> Json:
+    """One mapping. `now` is the loop's time, `wall` the seconds since the epoch at the same moment."""
 
     def to_wall(moment: float | None) -> str | None:
         return None if moment is None else iso(wall - now + moment)
 
+    return isolation.ask(mapping, lambda: _mapping(mapping, now, to_wall), lambda problem: _untold(mapping, problem))
+
+
+def _untold(mapping: MappingStatus, problem: str) -> Json:
+    """What can be said of a mapping without asking its source's code."""
     return {
-        "version": status.version,
-        "started_at": iso(status.started_at),
-        "configuration": _configuration(status.configuration),
-        "mappings": [_mapping(mapping, now, to_wall) for mapping in status.mappings],
+        **_identity(mapping),
+        "state": mapping.state.value,
+        "reason": None,
+        "notes": [{"code": "status_not_told", "text": f"the status of this mapping could not be told: {problem}"}],
+        "counters": counters(mapping.account),
+        "in_flight": None,
+        "unaccounted": None,
+        "lag": dict.fromkeys(("records", "seconds", "expires_in_seconds", "drained_in_seconds")),
+        "last_result": mapping.last_result,
+        "last_success_at": None,
+        "last_failure": None,
+        "partitions": [],
+    }
+
+
+def _identity(mapping: MappingStatus) -> Json:
+    return {
+        "name": mapping.name,
+        "uuid": mapping.uuid,
+        "event_source_arn": mapping.event_source_arn,
+        "function": mapping.function,
+        "tags": dict(mapping.tags),
     }
 
 
@@ -146,15 +109,11 @@ def counters(account: Account) -> dict[str, int]:
 
 
 def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
-    in_flight, lag = mapping.in_flight(), mapping.lag()
+    in_flight, lag, reason = mapping.in_flight(), mapping.lag(), mapping_reason(mapping, now)
     return {
-        "name": mapping.name,
-        "uuid": mapping.uuid,
-        "event_source_arn": mapping.event_source_arn,
-        "function": mapping.function,
-        "tags": dict(mapping.tags),
-        "state": mapping.state.value,
-        "reason": _reason(mapping_reason(mapping, now), to_wall),
+        **_identity(mapping),
+        "state": state_of(mapping, reason).value,
+        "reason": _reason(reason, now, to_wall),
         "notes": [{"code": code, "text": text} for code, text in notes(mapping, lag)],
         "counters": counters(mapping.account),
         "in_flight": in_flight,
@@ -166,6 +125,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
             "drained_in_seconds": mapping.trend.drained_in,
         },
         "last_result": mapping.last_result,
+        "last_success_at": to_wall(mapping.last_success),
         "last_failure": _failure(mapping.last_failure, to_wall),
         "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
     }
@@ -188,8 +148,8 @@ def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
         "position": partition.position,
         "window": _window(partition.window),
         "behind_seconds": partition.behind(),
-        "reason": _reason(partition_reason(partition, now), to_wall),
-        "lanes": [_reason(_lane_reason(lane, now), to_wall) for lane in partition.lanes],
+        "reason": _reason(partition_reason(partition, now), now, to_wall),
+        "lanes": [_reason(lane_reason(lane, now), now, to_wall) for lane in partition.lanes],
     }
 
 
@@ -199,46 +159,15 @@ def _window(window: Window | None) -> Json | None:
     return {"start": iso(window.start), "end": iso(window.end), "records": window.records}
 
 
-def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
-    """Take the mapping's own reason, else that of its most telling partition."""
-    trouble = mapping.function_trouble() if mapping.state is MappingState.RUNNING else None
-    if trouble is not None:
-        # before what follows from it: nothing to read, an open circuit, a batch that is held
-        return trouble
-    if mapping.reason is not None:
-        return mapping.reason
-    if mapping.state is MappingState.DISABLED:
-        return Reason(ReasonCode.DISABLED)
-    return _most_telling(partition_reason(partition, now) for partition in mapping.partitions)
-
-
-def partition_reason(partition: PartitionStatus, now: float) -> Reason | None:
-    """Take the partition's own reason, else that of its most telling lane: trouble first, then work, then quiet."""
-    return partition.reason or _most_telling(_lane_reason(lane, now) for lane in partition.lanes)
-
-
-def _most_telling(reasons: Iterable[Reason | None]) -> Reason | None:
-    return min((reason for reason in reasons if reason), key=lambda reason: _RANK[reason.code], default=None)
-
-
-def _lane_reason(lane: LaneStatus, now: float) -> Reason:
-    text = lane.text
-    if lane.code is ReasonCode.WINDOW and lane.until is not None and not text:
-        text = f"a batch is open for {now - lane.since:.0f} of {lane.until - lane.since:.0f} s"
-    return Reason(lane.code, text, lane.since, lane.until)
-
-
-def reason_text(reason: Reason) -> str:
-    """In a sentence."""
-    return reason.text or TEXTS[reason.code]
-
-
-def _reason(reason: Reason | None, to_wall: ToWall) -> Json | None:
+def _reason(reason: Reason | None, now: float, to_wall: ToWall) -> Json | None:
     if reason is None:
         return None
+    # one that is due is being tried
+    next_try = None if reason.next_try is None or reason.next_try <= now else reason.next_try
     return {
         "code": reason.code.value,
         "text": reason_text(reason),
         "since": to_wall(reason.since),
         "until": to_wall(reason.until),
+        "next_try_at": to_wall(next_try),
     }

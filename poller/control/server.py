@@ -1,36 +1,39 @@
-"""The HTTP server: health, readiness, metrics and status, over TCP or a Unix socket.
+"""The HTTP server, over TCP or a Unix socket: where it listens, and how its parts are put together.
 
-Decides who may read what; what is read is decided in `health`, `report` and `metrics`. Health and readiness answer
-anybody, and say nothing but yes or no.
+`pages` and `steering` answer requests, `access` says whose, `door` how many.
 """
 
 import asyncio
 import errno
-import hmac
 import os
 import socket
 import stat
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
-from poller import telemetry
-from poller.configuration.secrets import Secret
 from poller.configuration.settings import ApiSettings
-from poller.control import health, report
+from poller.control.access import checked
+from poller.control.door import LINGER_SECONDS, REQUEST_SECONDS, Door
+from poller.control.isolation import Isolation
+from poller.control.pages import Pages
 from poller.control.steering import Mappings, Steering
-from poller.errors import ConfigurationError, EnvironmentProblem
+from poller.errors import EnvironmentProblem
 from poller.runtime.daemon_status import DaemonStatus
 
 SHUTDOWN_SECONDS = 1.0
 """Given to answers on their way when the daemon stops; all are small."""
 SOCKET_UMASK = 0o117
 """Leaves 0660: the socket's owner and group."""
+BACKLOG = 32
+"""Connections that wait to be taken; so many may be taken at once."""
+
+Connection = Callable[[], asyncio.Protocol]
 
 
 @asynccontextmanager
@@ -41,59 +44,31 @@ async def serve(
 
     `wall` tells the seconds since the epoch. Raises EnvironmentProblem when the address cannot be listened on.
     """
-    application = web.Application(middlewares=[_plain_errors, _token_check(api.token)])
-    _Pages(status, wall).add_to(application)
+    door, isolation = Door(), Isolation()
+    application = web.Application(middlewares=[_plain_errors, checked(api), door.admit])
+    Pages(status, wall, isolation).add_to(application)
     Steering(mappings, api).add_to(application)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        application,
+        access_log=None,
+        logger=door.logger,
+        keepalive_timeout=REQUEST_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+    )
     await runner.setup()
+    assert runner.server is not None
+    connection = partial(door.connection, runner.server)
     try:
-        if api.socket is None:
-            yield await _listen_tcp(runner, api)
-        else:
-            listener = _bind_unix(api.socket)
-            try:
-                await web.SockSite(runner, listener).start()
-                yield f"unix:{api.socket}"
-            finally:
+        listener, address = await _listen(connection, api)
+        try:
+            yield address
+        finally:
+            listener.close()
+            if api.socket is not None:
                 api.socket.unlink(missing_ok=True)
     finally:
         await runner.cleanup()
-
-
-class _Pages:
-    def __init__(self, status: DaemonStatus, wall: Callable[[], float]) -> None:
-        self._status = status
-        self._wall = wall
-
-    def add_to(self, application: web.Application) -> None:
-        application.router.add_get("/healthz", self.healthz)
-        application.router.add_get("/readyz", self.readyz)
-        application.router.add_get("/status", self.status)
-        application.router.add_get("/metrics", self.metrics)
-
-    async def healthz(self, _request: web.Request) -> web.Response:
-        unhealthy = health.problems(self._status, asyncio.get_running_loop().time())
-        if unhealthy:
-            return web.json_response({"status": "unhealthy"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return web.json_response({"status": "healthy"})
-
-    async def readyz(self, _request: web.Request) -> web.Response:
-        if health.is_ready(self._status, asyncio.get_running_loop().time()):
-            return web.json_response({"status": "ready"})
-        return web.json_response({"status": "starting"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-
-    async def status(self, _request: web.Request) -> web.Response:
-        # one that asks its source may take a moment, and all of them together not longer
-        await asyncio.gather(*(mapping.look() for mapping in self._status.mappings))
-        now = asyncio.get_running_loop().time()
-        self._status.sample(now)
-        return web.json_response(report.render(self._status, now, self._wall()))
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        from poller.control import metrics  # noqa: PLC0415  (memory of those who scrape nothing)
-
-        body, content_type = metrics.exposition(self._status, request.headers.get("Accept", ""))
-        return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 @web.middleware
@@ -105,40 +80,23 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return web.json_response({"error": error.reason}, status=error.status, headers=headers)
 
 
-def _token_check(token: Secret | None) -> Middleware:
-    open_to_all = frozenset({"/healthz", "/readyz"})
-
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if token is not None and request.path not in open_to_all:
-            _check(token, request.headers.get("Authorization", ""))
-        return await handler(request)
-
-    return check
+async def _listen(connection: Connection, api: ApiSettings) -> tuple[asyncio.Server, str]:
+    return await (_listen_tcp(connection, api) if api.socket is None else _listen_unix(connection, api.socket))
 
 
-def _check(token: Secret, given: str) -> None:
+async def _listen_tcp(connection: Connection, api: ApiSettings) -> tuple[asyncio.Server, str]:
     try:
-        expected = token.read()
-    except ConfigurationError as error:
-        telemetry.logger().error("api_token_unreadable", problem=str(error))
-        raise web.HTTPServiceUnavailable(reason="The token is not readable") from error
-    scheme, _, sent = given.partition(" ")
-    if not given:
-        raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
-    # bytes, because compare_digest refuses text outside ASCII
-    right = hmac.compare_digest(sent.strip().encode(errors="surrogateescape"), expected.encode())
-    if scheme.lower() != "bearer" or not expected or not right:
-        raise web.HTTPForbidden
-
-
-async def _listen_tcp(runner: web.AppRunner, api: ApiSettings) -> str:
-    try:
-        await web.TCPSite(runner, api.host, api.port).start()
+        listener = await asyncio.get_running_loop().create_server(connection, api.host, api.port, backlog=BACKLOG)
     except OSError as error:
         raise _cannot_listen(api.listen, error) from error
-    host, port = runner.addresses[0][:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    host, port = listener.sockets[0].getsockname()[:2]
+    return listener, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _listen_unix(connection: Connection, path: Path) -> tuple[asyncio.Server, str]:
+    bound = _bind_unix(path)
+    listener = await asyncio.get_running_loop().create_unix_server(connection, sock=bound, backlog=BACKLOG)
+    return listener, f"unix:{path}"
 
 
 def _bind_unix(path: Path) -> socket.socket:

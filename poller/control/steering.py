@@ -5,8 +5,6 @@ request has an Origin, or a content type that needs no leave, or a host name tha
 """
 
 import asyncio
-import ipaddress
-import socket
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Protocol
@@ -14,7 +12,8 @@ from typing import Protocol
 from aiohttp import web
 
 from poller.configuration.settings import ApiSettings
-from poller.control.report import mapping_reason, reason_text
+from poller.control.access import knows_host, unknown_host
+from poller.control.standing import mapping_reason, reason_text, state_of
 from poller.errors import StateError, UnknownFunction, UnknownMapping
 from poller.runtime.status import MappingStatus
 
@@ -89,7 +88,7 @@ class Steering:
             {
                 "name": status.name,
                 "uuid": status.uuid,
-                "state": status.state.value,
+                "state": state_of(status, reason).value,
                 "reason": reason and {"code": reason.code.value, "text": reason_text(reason)},
             }
         )
@@ -98,31 +97,9 @@ class Steering:
         """Raise Refused."""
         if "Origin" in request.headers:
             raise Refused(HTTPStatus.FORBIDDEN, "requests of web pages (with an Origin) are not taken")
-        if not self._knows(request.host):
-            raise Refused(
-                HTTPStatus.MISDIRECTED_REQUEST,
-                f"the host {request.host} is not known here; use an IP address, localhost, or the name in api.listen",
-            )
+        if not knows_host(self._api, request.host):
+            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, unknown_host(request.host))
         if request.content_type != JSON or "Content-Type" not in request.headers:
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type must be {JSON}")
         if (await request.read()).strip() not in (b"", b"{}"):
             raise Refused(HTTPStatus.BAD_REQUEST, "the body must be empty or {}")
-
-    def _knows(self, host: str) -> bool:
-        """An address is what it is; a name may be anybody's, and be made to lead here."""
-        name = _without_port(host).lower()
-        if name in ("localhost", socket.gethostname().lower()):
-            return True
-        if self._api.socket is None and name == self._api.host.lower():
-            return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return False
-        return True
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]

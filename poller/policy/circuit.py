@@ -33,8 +33,9 @@ class Circuit:
     probe_at: float = 0.0
     why: NotInvoked | None = None
     """The last refusal that opened it, or kept it open."""
+    refused_since: float = 0.0
+    """When the refusals in a row began."""
     _refusals: int = 0
-    _refused_since: float = 0.0
     _probes: int = 0
     _probing: int = 0
     """Number of the probe under way; 0 for none."""
@@ -72,7 +73,7 @@ class Circuit:
         if self.opened_at is None:
             self._refusals += 1
             if self._refusals == 1:
-                self._refused_since = now
+                self.refused_since = now
             if self._refusals < OPENS_AFTER:
                 return False
             self.opened_at = now
@@ -90,7 +91,7 @@ class Circuit:
 
     def _pause(self, now: float, chance: Chance) -> float:
         """Nearly as long again as it has been refused: so pauses double, wherever batches had come to by themselves."""
-        full = min(LONGEST, max(SOONEST, now - self._refused_since))
+        full = min(LONGEST, max(SOONEST, now - self.refused_since))
         return full * (0.5 + 0.5 * chance())
 
     def abandoned(self, now: float, probe: int) -> bool:

@@ -40,6 +40,7 @@ class Admission:
         self._grow: Callable[[], None] = _nobody
         self._waiting_for_slot = 0
         self._resume: asyncio.TimerHandle | None = None
+        self._failing_since: float | None = None
         self._shown: ReasonCode | None = None
         self._ignore_circuit = self.breaker.listen(self._circuit_changed)
         status.refresh = self._refresh
@@ -108,9 +109,10 @@ class Admission:
     def _reason(self, closed: ReasonCode, now: float) -> Reason:
         if closed is ReasonCode.CIRCUIT_OPEN:
             breaker = self.breaker
-            return Reason(closed, breaker.text, since=breaker.circuit.opened_at, until=breaker.until(now))
-        until = now + self.pace.resumes_in(now) if closed is ReasonCode.FUNCTION_FAILING else None
-        return Reason(closed, since=now, until=until)
+            return Reason(closed, breaker.text, since=breaker.circuit.refused_since, next_try=breaker.until(now))
+        if closed is ReasonCode.FUNCTION_FAILING:
+            return Reason(closed, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
+        return Reason(closed, since=now)
 
     def _circuit_changed(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -130,10 +132,13 @@ class Admission:
 
     def succeeded(self) -> None:
         """A batch went through."""
+        self._failing_since = None
         self.pace.succeeded()
 
     def failed(self, now: float) -> None:
         """A batch failed or was refused, and the pace should go down."""
+        if self._failing_since is None:
+            self._failing_since = now
         self.pace.failed(now, self._chance)
 
     def waits_for_slot(self, waits: bool) -> None:

@@ -38,8 +38,3 @@ class DaemonStatus:
     """Seconds the watcher woke too late, last time."""
     died: list[str] = field(default_factory=list)
     """Names of tasks that ended although they never may."""
-
-    def sample(self, now: float) -> None:
-        """Every mapping's."""
-        for mapping in self.mappings:
-            mapping.sample(now)

@@ -138,7 +138,7 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
             request_id=status.last_failure.request_id,
         )
     elif not isinstance(outcome, TooLarge):
-        status.last_result = "OK"
+        status.last_result, status.last_success = "OK", now
         admission.succeeded()
         if delivery.gap and not context.gap_warned:
             context.gap_warned = True

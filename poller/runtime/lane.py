@@ -95,6 +95,7 @@ async def _deliver(
                     _part_with(step, lane, context, time())
     finally:
         _release(lane, delivery.remaining(), context, failed=invoking)
+    status.batch_over()
     await until_settled(lane.ready, status, time)
 
 
@@ -105,7 +106,7 @@ async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext
     if refusal is not None and refusal.code != CIRCUIT_OPEN and admission.breaker.is_open:
         return False
     code, text = _why(refusal, delivery)
-    status.enter(code, now, until=now + seconds, text=text)
+    status.wait(code, now, now + seconds, text)
     lane.keep()
     if refusal is None:
         return await context.stop.wait(seconds)
@@ -143,7 +144,7 @@ async def _give_up(
             failures += 1
             delay = RETRY.delay(failures, context.chance)
             now = time()
-            status.enter(ReasonCode.DESTINATION, now, until=now + delay, text=str(error))
+            status.wait(ReasonCode.DESTINATION, now, now + delay, str(error))
             context.log.tell("destination_failed", now, text=str(error), next_in=round(delay, 1))
             if await context.stop.wait(delay):
                 return False

@@ -41,10 +41,13 @@ class ReasonCode(StrEnum):
 
 
 class MappingState(StrEnum):
-    """Where a mapping is in its life. `problem` is running without progress; its reason says why."""
+    """Where a mapping is in its life. `problem` is running without progress, `degraded` with less than there could be:
+    the function or the destination refuses or fails. The reason says why.
+    """
 
     STARTING = "starting"
     RUNNING = "running"
+    DEGRADED = "degraded"
     PROBLEM = "problem"
     STOPPING = "stopping"
     STOPPED = "stopped"

@@ -103,8 +103,11 @@ class Reason:
     code: ReasonCode
     text: str = ""
     since: float | None = None
+    """When it began; of trouble, the first failure, however often it was tried again since."""
     until: float | None = None
-    """When it will be tried again or is over by itself; None when nobody knows."""
+    """When it is over by itself; None when nobody knows."""
+    next_try: float | None = None
+    """When it is tried again; None when it is not, or not known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,9 +118,12 @@ class LaneStatus:
     text: str = ""
     since: float = 0.0
     until: float | None = None
+    next_try: float | None = None
     deadline: float | None = None
     """Time by which this very step must be over, or the daemon counts as unhealthy. None: it may last for ever, e.g. a
     queue without messages or a function that is throttled."""
+    trouble: tuple[ReasonCode, float] | None = None
+    """What the present batch has been waiting for, and since when."""
 
     def enter(
         self, code: ReasonCode, now: float, until: float | None = None, deadline: float | None = None, text: str = ""
@@ -128,7 +134,19 @@ class LaneStatus:
             self.since = now
         self.text = text
         self.until = until
+        self.next_try = None
         self.deadline = deadline
+
+    def wait(self, code: ReasonCode, now: float, next_try: float, text: str) -> None:
+        """Wait for another try of the present batch. `since` is the first failure of that kind, until `batch_over`."""
+        if self.trouble is None or self.trouble[0] is not code:
+            self.trouble = (code, now)
+        self.code, self.text, self.since = code, text, self.trouble[1]
+        self.until, self.next_try, self.deadline = None, next_try, None
+
+    def batch_over(self) -> None:
+        """The batch is done with, and with it what was in its way."""
+        self.trouble = None
 
 
 def _nothing() -> int:
@@ -136,6 +154,10 @@ def _nothing() -> int:
 
 
 def _unknown() -> None:
+    return None
+
+
+def _answered(_now: float) -> None:
     return None
 
 
@@ -151,6 +173,8 @@ class PartitionStatus:
     lanes: list[LaneStatus] = field(default_factory=list)
     behind: Callable[[], float | None] = _unknown
     """Seconds this partition is behind its source."""
+    silent_since: Callable[[float], float | None] = _answered
+    """Since when (loop time) the source has owed an answer that is overdue `now`; None while it answers in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +188,17 @@ class Lag:
     """Until the oldest record not yet settled is gone from the source."""
     iterator_age: float | None = None
     """Seconds, streams only: age of the last record of the last batch."""
+    hidden: int | None = None
+    """Queues only: messages received by somebody and not deleted."""
+    retention: float | None = None
+    """Seconds the source keeps a record."""
 
 
 def _as_it_is(_now: float) -> None:
     return None
 
 
-async def _nothing_to_ask() -> None:
+async def _nothing_to_ask(_max_age: float) -> None:
     pass
 
 
@@ -209,11 +237,16 @@ class MappingStatus:
     start."""
     last_result: str | None = None
     """As AWS's LastProcessingResult."""
+    last_success: float | None = None
+    """When an invocation last succeeded; the loop's time."""
     last_failure: LastFailure | None = None
     lag: Callable[[], Lag] = Lag
     """Measured when somebody looks."""
-    look: Callable[[], Awaitable[None]] = _nothing_to_ask
-    """Asks the source what only it knows of the lag. Called when a person looks, and no oftener than it wants to be."""
+    look: Callable[[float], Awaitable[None]] = _nothing_to_ask
+    """Asks the source what only it knows of the lag, unless that is known for less than so many seconds. Called when
+    somebody looks."""
+    silent_since: Callable[[float], float | None] = _answered
+    """As of a partition, for what is asked of the source as a whole."""
     refresh: Callable[[float], None] = _as_it_is
     """Brings the reason up to date, given the loop's time."""
     trend: Trend = field(default_factory=Trend)
@@ -248,8 +281,9 @@ class MappingStatus:
         self.state, self.reason, self.trouble = state, reason, None
         self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
         self.refresh, self.credentials_end_in, self.function_trouble = _as_it_is, _unknown, _unknown
+        self.silent_since = _answered
         for partition in self.partitions:
-            partition.reason, partition.behind = None, _unknown
+            partition.reason, partition.behind, partition.silent_since = None, _unknown, _answered
             partition.lanes.clear()
 
     def show_troubles(self) -> None:

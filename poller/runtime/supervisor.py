@@ -59,9 +59,9 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     time = asyncio.get_running_loop().time
     status, stop = context.status, partition.stop
     context = replace(context, stop=stop)
-    shown = PartitionStatus(id=partition.name, behind=partition.behind)
+    shown = PartitionStatus(id=partition.name, behind=partition.behind, silent_since=partition.silent_since)
     status.partitions.append(shown)
-    failures = 0
+    failures, trouble = 0, None
     while not stop.soft and not partition.finished:
         entered = time()
         try:
@@ -83,10 +83,13 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
             code, text = ReasonCode.ERROR, _innermost(error)
             log.exception("partition_failed", partition=partition.name)
         now = time()
-        failures = 1 if now - entered > SETTLED_IN else failures + 1
+        if now - entered > SETTLED_IN:
+            failures, trouble = 0, None
+        failures += 1
         delay = SOURCE.delay(failures, context.chance)
         status.reached = True
-        shown.reason = Reason(code, text, since=now, until=now + delay)
+        since = trouble.since if trouble is not None and trouble.code is code else now
+        shown.reason = trouble = Reason(code, text, since=since, next_try=now + delay)
         status.show_troubles()
         await stop.wait(delay)
     stop.close()

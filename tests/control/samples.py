@@ -1,5 +1,9 @@
 """Status values as a running daemon would have them."""
 
+import json
+
+from poller.control.isolation import Isolation
+from poller.control.report import rendered
 from poller.errors import StateError, UnknownFunction, UnknownMapping
 from poller.runtime.daemon_status import DaemonStatus
 from poller.runtime.status import (
@@ -39,6 +43,11 @@ def a_lane(code: ReasonCode, since: float = 100.0, **values) -> LaneStatus:
 
 def with_lanes(*lanes: LaneStatus, **values) -> MappingStatus:
     return a_mapping(partitions=[PartitionStatus("0", lanes=list(lanes))], **values)
+
+
+def render(status: DaemonStatus, now: float, wall: float) -> dict:
+    """The JSON of `/status` at that moment."""
+    return json.loads(b"".join(rendered(status, lambda: now, lambda: wall, Isolation())))
 
 
 class Steered:

@@ -8,9 +8,11 @@ from pathlib import Path
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from poller.control.isolation import Isolation
 from poller.control.metrics import exposition
+from poller.runtime.daemon_status import ConfigurationStatus
 from poller.runtime.status import Account, Lag, LaneStatus, MappingState, PartitionStatus, ReasonCode
-from tests.control.samples import a_daemon, a_mapping
+from tests.control.samples import STARTED_AT, a_daemon, a_mapping
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana/poller.json").read_text())
@@ -29,9 +31,15 @@ def exposed() -> dict[str, set[str]]:
     account.count_invocation("succeeded", 2, 0.1)
     arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
     shard = PartitionStatus("shard-0", behind=lambda: 2.0, lanes=[LaneStatus(ReasonCode.INVOKING)])
-    mapping = a_mapping(event_source_arn=arn, account=account, lag=lambda: Lag(1, 2.0, 3.0, 4.0), partitions=[shard])
-    body, _ = exposition(a_daemon(mapping, aws_requests={("sqs", "ReceiveMessage", "ok"): 1}), "")
-    samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(body.decode()))
+    mapping = a_mapping(
+        event_source_arn=arn, account=account, lag=lambda: Lag(1, 2.0, 3.0, 4.0, 5, 6.0), partitions=[shard]
+    )
+    status = a_daemon(
+        mapping, aws_requests={("sqs", "ReceiveMessage", "ok"): 1}, configuration=ConfigurationStatus(STARTED_AT)
+    )
+    parts, _ = exposition(status, "", 120.0, Isolation())
+    body = b"".join(parts).decode()
+    samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(body))
     found: dict[str, set[str]] = {}
     for sample in samples:
         found.setdefault(sample.name, set()).update(sample.labels)

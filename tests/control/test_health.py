@@ -14,8 +14,8 @@ NOW = 1000.0
 HEALTHY = {
     "nothing runs yet": a_daemon(),
     "no data for hours": a_daemon(with_lanes(a_lane(ReasonCode.NO_DATA))),
-    "throttled for hours": a_daemon(with_lanes(a_lane(ReasonCode.THROTTLED, until=NOW + 60))),
-    "a retry is overdue, but only a hint": a_daemon(with_lanes(a_lane(ReasonCode.FUNCTION_FAILING, until=NOW - 60))),
+    "throttled for hours": a_daemon(with_lanes(a_lane(ReasonCode.THROTTLED, next_try=NOW + 60))),
+    "a retry is overdue, but only a hint": a_daemon(with_lanes(a_lane(ReasonCode.FUNCTION_FAILING, next_try=NOW - 60))),
     "within the deadline": a_daemon(with_lanes(a_lane(ReasonCode.INVOKING, deadline=NOW))),
     "a mapping has a problem": a_daemon(
         a_mapping(state=MappingState.PROBLEM, reason=Reason(ReasonCode.SOURCE_MISSING))

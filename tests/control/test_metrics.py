@@ -1,15 +1,25 @@
 """Metrics, whose names dashboards and alerts bind to."""
 
+import asyncio
+
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from poller.control.isolation import Isolation
 from poller.control.metrics import exposition
+from poller.runtime.daemon_status import ConfigurationStatus
 from poller.runtime.status import Account, Lag, MappingState, PartitionStatus, ReasonCode
 from tests.control.samples import a_daemon, a_lane, a_mapping, with_lanes
 
 
+def exposed(status, accept=""):
+    parts, content_type = exposition(status, accept, 120.0, Isolation())
+    return b"".join(parts), content_type
+
+
 def scrape(status, accept=""):
-    body, _ = exposition(status, accept)
+    body, _ = exposed(status, accept)
     return {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(body.decode())
@@ -115,6 +125,71 @@ def test_aws_requests_by_service_operation_and_outcome():
 
 
 def test_a_scraper_that_wants_openmetrics_gets_it():
-    body, content_type = exposition(a_daemon(a_mapping()), "application/openmetrics-text; version=1.0.0")
+    body, content_type = exposed(a_daemon(a_mapping()), "application/openmetrics-text; version=1.0.0")
     assert content_type.startswith("application/openmetrics-text")
+    assert body.count(b"# EOF\n") == 1
     assert body.endswith(b"# EOF\n")
+    families = {family.name: family for family in openmetrics(body.decode())}
+    assert families["poller_polled_events"].type == "counter"
+    assert families["poller_invocation_duration_seconds"].type == "histogram"
+    assert "process_cpu_seconds" in families
+
+
+def test_both_formats_say_the_same():
+    account = Account(polled=12, delivered=5)
+    account.count_invocation("succeeded", records=10, seconds=0.02)
+    status = a_daemon(a_mapping('with "quotes"\\ and\nlines', account=account))
+    accepts = {"": text_string_to_metric_families, "application/openmetrics-text; version=1.0.0": openmetrics}
+    said = []
+    for accept, parse in accepts.items():
+        body, _ = exposed(status, accept)
+        samples = [sample for family in parse(body.decode()) for sample in family.samples]
+        said.append(
+            sorted((one.name, sorted(one.labels.items()), one.value) for one in samples if "poller" in one.name)
+        )
+    assert said[0] == said[1]
+    assert said[0]
+
+
+def test_the_last_reload_shows_whether_it_was_taken_and_when():
+    taken = ConfigurationStatus(1000.0)
+    refused = ConfigurationStatus(1000.0, 2000.0, ["bad"])
+    names = ("successful", "timestamp_seconds", "success_timestamp_seconds")
+    said = [
+        [scrape(a_daemon(configuration=one))[f"poller_config_last_reload_{name}",] for name in names]
+        for one in (taken, refused)
+    ]
+    assert said == [[1.0, 1000.0, 1000.0], [0.0, 2000.0, 1000.0]]
+
+
+def test_the_version_that_runs_is_shown():
+    assert scrape(a_daemon())["poller_build_info", ("version", "1.2.3")] == 1
+
+
+def test_a_queue_shows_its_visible_and_hidden_messages_and_its_retention():
+    samples = scrape(a_daemon(a_mapping(lag=lambda: Lag(records=7, hidden=3, retention=3600.0))))
+    names = ("visible_messages", "hidden_messages", "retention_seconds")
+    assert [samples[f"poller_source_{name}", ORDERS] for name in names] == [7, 3, 3600]
+
+
+def test_one_mapping_that_cannot_be_told_hides_no_other():
+    status = a_daemon(a_mapping("broken", lag=broken, account=Account(polled=2)), a_mapping())
+
+    async def scraped():
+        return scrape(status)
+
+    samples = asyncio.run(scraped())
+    assert samples["poller_mapping_status_told", ("mapping", "broken")] == 0
+    assert samples["poller_polled_events_total", ("mapping", "broken")] == 2
+    assert samples["poller_mapping_status_told", ORDERS] == 1
+    assert samples["poller_in_flight_events", ORDERS] == 0
+
+
+def broken():
+    raise TypeError("int() argument must be a string, not None")
+
+
+def test_an_open_circuit_is_degraded():
+    samples = scrape(a_daemon(with_lanes(a_lane(ReasonCode.CIRCUIT_OPEN))))
+    assert samples["poller_mapping_state", ORDERS, ("state", "degraded")] == 1
+    assert samples["poller_mapping_state", ORDERS, ("state", "running")] == 0

@@ -157,7 +157,7 @@ async def test_a_hung_lane_is_not_fed_for_and_named(manager):
 
 
 async def test_an_outage_of_everything_is_fed_for(manager):
-    throttled = with_lanes(a_lane(ReasonCode.THROTTLED, until=now() + 3600))
+    throttled = with_lanes(a_lane(ReasonCode.THROTTLED, next_try=now() + 3600))
     gone = a_mapping("gone", state=MappingState.PROBLEM, reason=Reason(ReasonCode.SOURCE_MISSING))
     with reporting(a_daemon(throttled, gone), Notifier(manager.address, watchdog=30.0)):
         assert (await manager.heard_in(3610)).count("WATCHDOG=1") == 241

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from poller.control.report import mapping_reason, render
+from poller.control.standing import mapping_reason
 from poller.policy.windows import Window
 from poller.runtime.daemon_status import ConfigurationStatus
 from poller.runtime.status import Account, Lag, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
-from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, with_lanes
+from tests.control.samples import STARTED_AT, a_daemon, a_lane, a_mapping, render, with_lanes
 
 
 def test_the_whole_shape():
@@ -16,7 +16,7 @@ def test_the_whole_shape():
         account=Account(polled=12, delivered=8, destination=1, deleted=8, invoked=9, failed_invoke=1),
         in_flight=lambda: 3,
         partitions=[
-            PartitionStatus("0", lanes=[a_lane(ReasonCode.THROTTLED, since=110.5, until=140.0)]),
+            PartitionStatus("0", lanes=[a_lane(ReasonCode.THROTTLED, since=110.5, next_try=140.0)]),
             PartitionStatus("1", "49", Window(int(STARTED_AT), int(STARTED_AT) + 60, records=7)),
         ],
         tags={"team": "shop"},
@@ -37,7 +37,7 @@ def test_the_whole_shape():
                 "event_source_arn": "arn:aws:sqs:eu-west-1:123456789012:orders",
                 "function": "thumbnails",
                 "tags": {"team": "shop"},
-                "state": "running",
+                "state": "degraded",
                 "reason": THROTTLED,
                 "counters": {
                     "polled": 12,
@@ -59,6 +59,7 @@ def test_the_whole_shape():
                 "lag": {"records": None, "seconds": None, "expires_in_seconds": None, "drained_in_seconds": None},
                 "notes": [],
                 "last_result": None,
+                "last_success_at": None,
                 "last_failure": None,
                 "partitions": [
                     {
@@ -88,8 +89,37 @@ THROTTLED = {
     "code": "throttled",
     "text": "asked to slow down; tried again soon",
     "since": "2026-01-01T00:00:10.500Z",
-    "until": "2026-01-01T00:00:40.000Z",
+    "until": None,
+    "next_try_at": "2026-01-01T00:00:40.000Z",
 }
+
+
+@pytest.mark.parametrize(
+    "code", ["circuit_open", "function_unavailable", "throttled", "destination", "retry", "function_failing"]
+)
+def test_a_mapping_whose_function_or_destination_refuses_or_fails_is_degraded(code):
+    reason = Reason(ReasonCode(code), since=100.0)
+    for mapping in (a_mapping(reason=reason), with_lanes(a_lane(reason.code), a_lane(ReasonCode.NO_DATA))):
+        assert render(a_daemon(mapping), 120.0, STARTED_AT)["mappings"][0]["state"] == "degraded"
+    stopping = a_mapping(state=MappingState.STOPPING, reason=reason)
+    assert render(a_daemon(stopping), 120.0, STARTED_AT)["mappings"][0]["state"] == "stopping"
+
+
+def test_a_try_that_is_due_has_no_next_one():
+    (mapping,) = render(a_daemon(with_lanes(a_lane(ReasonCode.RETRY, next_try=119.0))), 120.0, STARTED_AT)["mappings"]
+    assert mapping["reason"]["next_try_at"] is None
+
+
+def test_a_source_that_owes_an_answer_is_no_idle_one():
+    """A stopped process behind the endpoint takes connections and answers nothing, and used to read as no data."""
+    lanes = [a_lane(ReasonCode.NO_DATA)]
+    of_partition = a_mapping(partitions=[PartitionStatus("0", lanes=lanes, silent_since=lambda _now: 80.0)])
+    of_listing = a_mapping("clicks", state=MappingState.STARTING, silent_since=lambda _now: 80.0)
+    shown = render(a_daemon(of_partition, of_listing), 120.0, STARTED_AT + 20)["mappings"]
+    assert [mapping["reason"]["text"] for mapping in shown] == ["no answer from the source for 40 s"] * 2
+    assert [mapping["reason"]["code"] for mapping in shown] == ["unreachable"] * 2
+    assert [mapping["reason"]["since"] for mapping in shown] == ["2025-12-31T23:59:40.000Z"] * 2
+    assert [mapping["state"] for mapping in shown] == ["problem", "starting"]
 
 
 def test_the_last_failure_is_shown_with_the_function_s_log():

@@ -1,6 +1,7 @@
 """The HTTP server on real sockets: who may read what, and what stands in the way of listening."""
 
 import asyncio
+import json
 import os
 import socket
 import stat
@@ -62,10 +63,10 @@ async def test_status_is_json_and_metrics_are_text():
     async with serving(a_daemon(a_mapping())) as ask:
         code, headers, text = await ask("/status")
         assert (code, headers["Content-Type"]) == (200, "application/json; charset=utf-8")
-        assert '"name": "orders"' in text
+        assert json.loads(text)["mappings"][0]["name"] == "orders"
         code, headers, text = await ask("/metrics")
         assert (code, headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
-        assert 'poller_polled_events_total{mapping="orders"} 0.0' in text
+        assert 'poller_polled_events_total{mapping="orders"} 0\n' in text
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,63 @@ async def test_a_token_that_is_lost_or_empty_lets_nobody_in(tmp_path, content):
         if content is not None:
             file.write_text(content)
         assert (await ask("/status", Authorization="Bearer "))[0] in (403, 503)
+
+
+async def test_the_root_lists_what_there_is():
+    async with serving() as ask:
+        code, _, text = await ask("/")
+        pages = json.loads(text)["pages"]
+        assert code == 200
+        for page in pages:
+            path = page["path"].replace("NAME", "typo")
+            data = "{}" if page["method"] == "POST" else None
+            answered, _, _ = await ask(path, page["method"], data, **{"Content-Type": "application/json"})
+            assert answered in (200, 503) or "typo" in path, page
+
+
+@pytest.mark.parametrize("path", ["/", "/status", "/metrics", "/else"])
+async def test_without_a_token_a_web_page_cannot_read_by_a_name_it_made_lead_here(path):
+    async with serving() as ask:
+        code, _, text = await ask(path, Host="evil.example:8642")
+        assert code == 421
+        assert "the host evil.example:8642 is not known here" in json.loads(text)["error"]
+        assert [(await ask(path, Host=host))[0] for host in ("localhost", "127.0.0.1:1")] == [
+            404 if path == "/else" else 200
+        ] * 2
+
+
+async def test_health_answers_whatever_the_host_and_a_token_makes_every_name_good():
+    async with serving() as ask:
+        assert [(await ask(path, Host="poller.svc"))[0] for path in ("/healthz", "/readyz")] == [200, 200]
+    async with serving(token=TOKEN) as ask:
+        assert (await ask("/status", Host="poller.svc", Authorization="Bearer s3cret-ü"))[0] == 200
+
+
+async def test_one_mapping_that_cannot_be_told_hides_no_other():
+    def broken():
+        raise TypeError("int() argument must be a string, not 'NoneType'")
+
+    async def looks(_max_age):
+        broken()
+
+    async with serving(a_daemon(a_mapping("broken", lag=broken, look=looks), a_mapping())) as ask:
+        code, _, text = await ask("/status")
+        untold, orders = json.loads(text)["mappings"]
+        assert code == 200
+        assert untold["notes"][0]["text"].startswith("the status of this mapping could not be told: TypeError: int()")
+        assert (untold["name"], untold["counters"]["polled"], untold["in_flight"]) == ("broken", 0, None)
+        assert (orders["name"], orders["notes"]) == ("orders", [])
+        assert untold.keys() == orders.keys()
+        assert (await ask("/metrics"))[0] == 200
+        assert (await ask("/healthz"))[0] == 200
+
+
+async def test_a_source_that_does_not_answer_delays_the_status_only_a_little():
+    async def hangs(_max_age):
+        await asyncio.Event().wait()
+
+    async with serving(a_daemon(*(a_mapping(f"m{number}", look=hangs) for number in range(200)))) as ask:
+        assert len(json.loads((await ask("/status"))[2])["mappings"]) == 200
 
 
 async def test_what_is_not_there_and_what_is_not_allowed_are_short_json():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poller.control import report
+from poller.control import standing
 from poller.runtime.histogram import DURATION_BOUNDS, Histogram
 from poller.runtime.status import Account, LaneStatus, ReasonCode
 
@@ -58,4 +58,4 @@ def test_the_same_step_again_keeps_its_beginning_and_renews_its_deadline():
 
 
 def test_every_reason_has_a_sentence_and_a_rank():
-    assert set(report.TEXTS) == set(report.MOST_TELLING_FIRST) == set(ReasonCode)
+    assert set(standing.TEXTS) == set(standing.MOST_TELLING_FIRST) == set(ReasonCode)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from poller.control.report import mapping_reason
+from poller.control.standing import mapping_reason
 from tests.fakes.faults import HANG, NOT_SENT, refused
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_peers import KINDS, fill
@@ -51,7 +51,7 @@ async def test_down_for_an_hour_and_back():
     reason, refused_by_then = life.status.reason, refusals(life)
     assert (life.status.state, reason.code) == ("running", "circuit_open")
     assert "unreachable: connection refused" in reason.text
-    assert 60 < reason.until <= 125
+    assert 60 < reason.next_try <= 125
     held = life.status.in_flight()
     await asyncio.sleep(HOUR)
     assert life.status.in_flight() == held, "nothing more is received"
@@ -153,7 +153,7 @@ def test_the_probe_comes_when_the_function_asked_for_it(retry_after):
         await asyncio.sleep(3.5 * retry_after)
         # until enough were refused each batch waits as long as it was told, and so does the probe from then on
         assert life.status.reason.code == "circuit_open"
-        assert 0 < life.status.reason.until - asyncio.get_running_loop().time() <= retry_after
+        assert 0 < life.status.reason.next_try - asyncio.get_running_loop().time() <= retry_after
         assert refusals_of(life, "throttled") <= 20
         world.aws.faults.clear()
         await world.until_empty(within=retry_after + 10)

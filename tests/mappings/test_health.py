@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from poller.control import health
-from poller.control.report import mapping_reason
+from poller.control.standing import mapping_reason
 from poller.errors import ServiceError
 from poller.runtime.status import MappingState
 from tests.fakes.faults import LOST_AFTER, NOT_SENT

@@ -131,6 +131,9 @@ class FakePartition:
     def behind(self):
         return None
 
+    def silent_since(self, now):
+        return None
+
     def __init__(self, runtime, *lanes, entering=()):
         self.name = "p"
         self.stop = runtime.admission.partition_stop()

@@ -83,6 +83,27 @@ async def test_the_last_failure_is_kept_with_the_function_s_log_and_every_log_is
     assert [told["logs"] for told in runtime.log.named("function_logs")] == ["END r-1", "fine"]
 
 
+async def test_a_batch_that_is_tried_again_waits_since_its_first_failure():
+    runtime = Runtime(*[NotInvoked("throttled", "Rate exceeded", 30.0)] * 3, NotInvoked("unreachable", "reset", 30.0))
+    lane, status = FakeLane(records(2), records(1), stop=runtime.stop), LaneStatus()
+    task = asyncio.create_task(run_lane(lane, runtime.context, status))
+    waits = []
+    for _ in range(4):
+        await asyncio.sleep(1)
+        waits.append((status.code.value, status.since, status.next_try))
+        await asyncio.sleep(29)
+    await asyncio.sleep(1)
+    assert waits == [
+        ("throttled", 0.0, 30.0),
+        ("throttled", 0.0, 60.0),
+        ("throttled", 0.0, 90.0),
+        ("function_unavailable", 90.0, 120.0),
+    ]
+    assert (status.code, status.next_try, status.trouble) == ("no_data", None, None)
+    runtime.stop.request()
+    await task
+
+
 async def test_the_trace_of_a_batch_is_handed_to_the_function():
     runtime = Runtime()
     lane = FakeLane(records(1), stop=runtime.stop)
@@ -112,7 +133,7 @@ async def test_a_refused_batch_is_held_with_its_reason_and_tried_again():
     status = LaneStatus()
     task = asyncio.create_task(run_lane(lane, runtime.context, status))
     await asyncio.sleep(10)
-    assert (status.code, status.text, status.until, status.deadline) == (
+    assert (status.code, status.text, status.next_try, status.deadline) == (
         "throttled",
         "refused once, 2 records: Rate exceeded",
         30.0,

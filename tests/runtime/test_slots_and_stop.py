@@ -167,7 +167,7 @@ async def test_a_failing_function_pauses_receiving_and_the_source_is_poked_when_
         parts.admission.failed(asyncio.get_running_loop().time())
         await asyncio.sleep(1)
     assert (parts.lanes(), parts.reason) == (0, "function_failing")
-    assert parts.status.reason.until > asyncio.get_running_loop().time()
+    assert parts.status.reason.next_try > asyncio.get_running_loop().time()
     await asyncio.sleep(40)
     assert parts.pokes == 1
     assert (parts.lanes(), parts.reason) == (1, None)

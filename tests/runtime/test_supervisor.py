@@ -42,9 +42,11 @@ async def test_a_source_that_cannot_be_read_is_tried_again_with_growing_back_off
     task = start(partition, runtime)
     await asyncio.sleep(0.1)
     assert (runtime.status.state, runtime.status.reason.code) == ("problem", ReasonCode(code))
-    assert (runtime.status.reason.text, runtime.status.reason.until) == (f"it is {code}", 0.75)
+    assert (runtime.status.reason.text, runtime.status.reason.next_try) == (f"it is {code}", 0.75)
     assert runtime.status.reached, "it says why it cannot"
-    await asyncio.sleep(600)
+    await asyncio.sleep(60)
+    assert (runtime.status.reason.since, runtime.status.reason.next_try > 60) == (0.0, True), "since the first failure"
+    await asyncio.sleep(540)
     assert len(partition.entered) == 11
     gaps = [later - earlier for earlier, later in zip(partition.entered, partition.entered[1:], strict=False)]
     assert gaps == sorted(gaps)

@@ -54,4 +54,4 @@ class Starts:
             return None
         attempts = f"{self.failures} attempt{'s' if self.failures > 1 else ''}"
         text = f"function {self._name} cannot start: {self._why} ({attempts})"
-        return Reason(ReasonCode.FUNCTION_NOT_STARTED, text, since=self._since, until=self.next)
+        return Reason(ReasonCode.FUNCTION_NOT_STARTED, text, since=self._since, next_try=self.next)

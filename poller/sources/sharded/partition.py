@@ -14,6 +14,7 @@ from poller.policy.windows import Quiet
 from poller.ports import Unsettled
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
+from poller.sources.sharded.behind import Behind
 from poller.sources.sharded.dealing import Dealing
 from poller.sources.sharded.horizon import Horizon
 from poller.sources.sharded.lane import StreamLane
@@ -29,9 +30,6 @@ SOFT_STOP, HARD_STOP = 15.0, 2.0
 class ShardPartition:
     """One shard from its start until it is finished; entered again after trouble and with other lanes."""
 
-    _saving: Saving
-    _reader: ShardReader
-
     def __init__(self, stream: Stream, shard: Shard, topology: Topology) -> None:
         self.name = shard.id
         self.stop = stream.admission.partition_stop()
@@ -42,7 +40,7 @@ class ShardPartition:
         self._shard = shard
         self._topology = topology
         self._lanes: list[StreamLane] = []
-        self._page_behind: float | None = None
+        self._behind = Behind(stream)
 
     async def __aenter__(self) -> Self:
         stream = self._stream
@@ -202,7 +200,7 @@ class ShardPartition:
             if self._dealing.skipped:
                 # where nothing matches no lane settles anything, and the position is to move on all the same
                 self._saving.changed()
-        self._page_behind = page.behind_seconds
+        self._behind.note(page)
         self._note_quiet(page)
         self._drained = self._dealing.complete
         if self._drained:
@@ -287,12 +285,12 @@ class ShardPartition:
         return ShardProgress(lanes, self._progress.initial)
 
     def behind(self) -> float | None:
-        """Seconds: how old the oldest record in hand is, else how far the last read was behind. None is not known."""
-        oldest = [self._stream.arrival(lane.oldest) for lane in self._lanes if lane.held and lane.oldest is not None]
-        now = self._stream.clock.time(asyncio.get_running_loop().time())
-        if not oldest or now is None:
-            return self._page_behind
-        return max(0.0, now - min(oldest))
+        """See `Partition.behind`."""
+        return self._behind.seconds(self._lanes)
+
+    def silent_since(self, now: float) -> float | None:
+        """See `Partition.silent_since`."""
+        return self._reader.silence.since(now) if self._lanes else None
 
     @property
     def held(self) -> int:

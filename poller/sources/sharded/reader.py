@@ -13,6 +13,7 @@ from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, IteratorExpired, PositionTrimmed, ServiceError, ShardGone, UnreadableRecord
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
+from poller.policy.silence import Silence
 from poller.runtime.status import Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.sources.sharded.api import Position, Shard, ShardPage
@@ -22,6 +23,9 @@ from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.subscribed import IN_USE, SubscribedPages
 from poller.sources.sharded.topology import Topology
 
+READ = 20.0
+"""Seconds a read may take, its turn among the mappings that read the shard included, before the stream counts as
+silent."""
 SHOWN_AFTER = 3
 """Refusals in a row that are trouble, of those that readers of one shard cost each other now and then: throttled reads,
 and subscriptions that have to wait for the end of another's first seconds."""
@@ -88,6 +92,7 @@ class ShardReader:
     def __init__(self, stream: Stream, shard: Shard, begin: Position, reads: Reads, topology: Topology) -> None:
         self.bell = Bell()
         """To be rung when there may be room, and at a soft stop."""
+        self.silence = Silence(READ)
         self._stream = stream
         self._shard = shard
         self._next = begin
@@ -151,6 +156,8 @@ class ShardReader:
         return False
 
     async def _read(self) -> ShardPage | None:
+        time = asyncio.get_running_loop().time
+        self.silence.asked(time())
         try:
             page = await self._pages.next(self._next)
         except IteratorExpired:
@@ -163,7 +170,9 @@ class ShardReader:
         except CallError as error:
             self._tell_trouble(error)
             return None
-        self._stream.clock.observe(page.date, asyncio.get_running_loop().time())
+        finally:
+            self.silence.answered(time())
+        self._stream.clock.observe(page.date, time())
         return page
 
     def _recovered(self) -> None:
@@ -255,8 +264,8 @@ class ShardReader:
         self._stream.log.tell(event, now, text=text, next_in=round(delay, 1))
         if not shown:
             return
-        since = now if self._trouble is None else self._trouble.since
-        self._trouble = Reason(code, text, since=since, until=now + delay)
+        since = self._trouble.since if self._trouble is not None and self._trouble.code is code else now
+        self._trouble = Reason(code, text, since=since, next_try=now + delay)
         self._reads.show(self._trouble)
 
     def _pause_after(self, failures: int) -> None:

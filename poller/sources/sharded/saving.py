@@ -38,6 +38,7 @@ class Saving:
         self._changes = 0
         self._durable = 0
         self._stopped = False
+        self._failing_since: float | None = None
         self._stored: ShardProgress | None = None
         self._failed: Unsettled | None = None
         self._task: asyncio.Task[None] | None = None
@@ -91,7 +92,7 @@ class Saving:
                 await self._wait(error, failures)
                 continue
             if failures:
-                failures = 0
+                failures, self._failing_since = 0, None
                 self._show(None)
             self._stored, self._durable = progress, changes
             self._tell_stored(progress)
@@ -99,7 +100,9 @@ class Saving:
 
     def _tell(self, error: StateError, delay: float) -> None:
         now = asyncio.get_running_loop().time()
-        self._show(Reason(ReasonCode.STATE, str(error), since=now, until=now + delay))
+        if self._failing_since is None:
+            self._failing_since = now
+        self._show(Reason(ReasonCode.STATE, str(error), since=self._failing_since, next_try=now + delay))
         self._stream.log.tell("progress_not_stored", now, partition=self._shard_id, text=str(error))
 
     async def _wait(self, error: StateError, failures: int) -> None:

@@ -31,7 +31,7 @@ class ShardedSource:
         stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
         stream.status.in_flight = self._in_flight
-        stream.status.lag = self._lag
+        stream.status.lag, stream.status.silent_since = self._lag, topology.silence.since
         opened = False
         while not stream.admission.stopping:
             if stream.refused is not None:
@@ -57,7 +57,12 @@ class ShardedSource:
         ages = [age for partition in self._running.values() if (age := partition.behind()) is not None]
         seconds, retention = max(ages, default=None), self.stream.retention
         expires = max(0.0, retention - seconds) if seconds and retention is not None else None
-        return Lag(seconds=seconds, expires_in_seconds=expires, iterator_age=self.stream.iterator_age)
+        return Lag(
+            seconds=seconds,
+            expires_in_seconds=expires,
+            iterator_age=self.stream.iterator_age,
+            retention=retention,
+        )
 
     def _poke(self) -> None:
         self._topology.bell.ring()

@@ -10,6 +10,7 @@ from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, SourceUnavailable, StreamGone
 from poller.policy.backoff import SOURCE, Backoff
 from poller.policy.shards import holes, may_start, waits_for
+from poller.policy.silence import Silence
 from poller.runtime.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Shard, StreamFacts
 from poller.sources.sharded.bell import Bell
@@ -17,6 +18,8 @@ from poller.sources.sharded.stream import Stream
 
 REFRESH = 60.0
 """Seconds between two listings, give or take a quarter: shards may come without our reading to an end."""
+LISTING = 30.0
+"""Seconds a listing may take, of many pages perhaps, before the stream counts as silent."""
 SOON = Backoff(first=1.0, cap=REFRESH)
 """Between listings while a shard has ended and its children are not listed yet."""
 
@@ -28,6 +31,7 @@ class Topology:
         self.bell = Bell()
         """Rings when there may be a shard to start, and when the listing is due at once."""
         self.shards: dict[str, Shard] = {}
+        self.silence = Silence(LISTING)
         self._stream = stream
         self._due = 0.0
         self._failures = 0
@@ -105,6 +109,8 @@ class Topology:
         if self._stream.refused is not None:
             raise self._stream.refused
         if self._doubtful:
+            time = asyncio.get_running_loop().time
+            self.silence.asked(time())
             try:
                 await self._stream.api.facts()
             except StreamGone as error:
@@ -112,6 +118,8 @@ class Topology:
             except CallError as error:
                 what = text_of(error, "describing the stream", self._stream.arn)
                 raise SourceUnavailable(code_of(error), what) from error
+            finally:
+                self.silence.answered(time())
 
     async def refreshed(self) -> StreamFacts | None:
         """Wait until a listing is due or something else happens; the stream's facts after a listing, else None."""
@@ -125,12 +133,15 @@ class Topology:
     async def _list(self) -> StreamFacts | None:
         """List all shards; None when that failed, which is shown and tried again when due."""
         stream, loop = self._stream, asyncio.get_running_loop()
+        self.silence.asked(loop.time())
         try:
             shards = await stream.api.shards()
             facts = await stream.api.facts()
         except (CallError, StreamGone) as error:
             self._tell_trouble(error)
             return None
+        finally:
+            self.silence.answered(loop.time())
         self._failures = 0
         now = loop.time()
         stream.clock.observe(facts.date, now)
@@ -162,8 +173,8 @@ class Topology:
         status, now = self._stream.status, asyncio.get_running_loop().time()
         delay = SOURCE.delay(self._failures, self._stream.chance)
         self._due = now + delay
-        since = now if status.trouble is None else status.trouble.since
-        status.trouble, status.reached = Reason(code, text, since=since, until=self._due), True
+        since = status.trouble.since if status.trouble is not None and status.trouble.code is code else now
+        status.trouble, status.reached = Reason(code, text, since=since, next_try=self._due), True
         status.show_troubles()
         self._stream.log.tell("source_unavailable", now, code=code.value, text=text)
 

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from poller.errors import CallError
 from poller.runtime.status import Lag
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.polls import Polls
-from poller.sources.sqs.queue import Queue
+from poller.sources.sqs.queue import Depth, Queue, number
 
-DEPTH_LASTS = 10.0
-"""Seconds the number of messages is believed while somebody keeps looking. Nobody looking, it is never asked for."""
+DEPTH_LASTS = 150.0
+"""Seconds the number of messages is shown, unless it is asked for again. Nobody looking, it is never asked for."""
 PATIENCE = 2.0
 """Seconds a person waits for it; the rest of the status is worth seeing without."""
 
@@ -23,7 +24,7 @@ class QueueLag:
         self.retention: float | None = None
         self._queue = queue
         self._wall = wall
-        self._depth: int | None = None
+        self._depth = Depth(None, None)
         self._asked_at = float("-inf")
         self._holding: Holding | None = None
         self._polls: Polls | None = None
@@ -32,10 +33,10 @@ class QueueLag:
         """Of the partition's present life."""
         self._holding, self._polls = holding, polls
 
-    async def look(self) -> None:
-        """Ask for the depth, if the last answer is old."""
+    async def look(self, max_age: float) -> None:
+        """Ask for the depth, if it was asked for longer ago than that."""
         now = asyncio.get_running_loop().time()
-        if self._polls is None or now - self._asked_at < DEPTH_LASTS:
+        if self._polls is None or now - self._asked_at < max_age:
             return
         self._asked_at = now
         try:
@@ -43,22 +44,30 @@ class QueueLag:
                 self._depth = await self._queue.depth()
         except (CallError, TimeoutError):
             # why the queue does not answer shows where messages are received from it
-            self._depth = None
+            self._depth = Depth(None, None)
 
     def seconds(self) -> float | None:
-        """Age of the oldest message in hand; 0 when the queue was found empty."""
+        """Age of the oldest message in hand that says its age; 0 when the queue was found empty."""
         if self._holding is None or self._polls is None:
             return None
         held = self._holding.by_id.values()
-        # compatible services may leave it out
-        sent = [int(record.item.get("Attributes", {}).get("SentTimestamp", 0)) for record in held]
-        if sent:
-            return max(0.0, self._wall() - min(sent) / 1000) if min(sent) else None
-        return 0.0 if self._polls.quiet else None
+        if held:
+            oldest = min(filter(None, (sent_at(record.item) for record in held)), default=None)
+            return None if oldest is None else max(0.0, self._wall() - oldest)
+        # a queue that owes an answer may have anything in it
+        silent = self._queue.silence.since(asyncio.get_running_loop().time()) is not None
+        return 0.0 if self._polls.quiet and not silent else None
 
     def lag(self) -> Lag:
         """Records are those waiting in the queue when it was asked last; None once that is old."""
         seconds, now = self.seconds(), asyncio.get_running_loop().time()
         expires = max(0.0, self.retention - seconds) if seconds and self.retention is not None else None
-        fresh = now - self._asked_at < 2 * DEPTH_LASTS
-        return Lag(self._depth if fresh else None, seconds, expires)
+        depth = self._depth if now - self._asked_at < DEPTH_LASTS else Depth(None, None)
+        return Lag(depth.visible, seconds, expires, hidden=depth.hidden, retention=self.retention)
+
+
+def sent_at(message: dict[str, Any]) -> float | None:
+    """Epoch seconds; None where a compatible service does not say, or not as a number."""
+    attributes = message.get("Attributes")
+    milliseconds = number(attributes.get("SentTimestamp")) if isinstance(attributes, dict) else None
+    return milliseconds / 1000 if milliseconds else None

@@ -1,16 +1,21 @@
 """The calls to one queue, as bytes through the data-plane port. Retries beyond the transport's are the caller's."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from poller import codec
-from poller.aws.port import Operation, Transport
+from poller.aws.port import Operation, Reply, Transport
 from poller.errors import AnswerLost, CallError, ServiceError
+from poller.policy.silence import Silence
 
 LONG_POLL = 20
 """Seconds: the longest WaitTimeSeconds the service allows."""
+NETWORK = 10.0
+"""Seconds an answer may take beyond the long poll before the queue counts as silent."""
 UNANSWERED = "Unanswered"
 """Code of an entry that the answer to a batch call does not name: whether it was carried out is not known."""
 MOST_PER_CALL = 10
@@ -52,6 +57,16 @@ class QueueAttributes:
 
 
 @dataclass(frozen=True, slots=True)
+class Depth:
+    """About how many messages a queue has; None is not known."""
+
+    visible: int | None
+    """Could be received now."""
+    hidden: int | None
+    """Were received by somebody and are neither deleted nor visible again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """One entry of a batch call that did not go through."""
 
@@ -74,6 +89,8 @@ class Queue:
 
     def __init__(self, name: QueueName, transport: Transport) -> None:
         self.name = name
+        self.silence = Silence(LONG_POLL + NETWORK)
+        """Of the calls that the queue is read by."""
         self._transport = transport
         self._receives: dict[tuple[int, int], bytes] = {}
         self._visibility: int | None = None
@@ -111,7 +128,7 @@ class Queue:
 
     async def receive(self, body: bytes) -> tuple[list[dict[str, Any]], int]:
         """The messages and the length of the answer in bytes."""
-        reply = await self._transport.call(RECEIVE, body)
+        reply = await self._answer(RECEIVE, body)
         if len(reply.body) < 20:  # `{}` or `{"Messages":[]}`
             return [], 0
         answer = _parsed(reply.body)
@@ -137,20 +154,29 @@ class Queue:
 
     async def attributes(self) -> QueueAttributes:
         """How the queue is set now. Also the proof that it is there and may be asked."""
-        found = await self._read("VisibilityTimeout", "MessageRetentionPeriod")
+        body = self._question("VisibilityTimeout", "MessageRetentionPeriod")
+        found = _attributes(await self._answer(ATTRIBUTES, body))
         # the service's defaults, for compatible services that leave out what was never set
-        retention = float(found.get("MessageRetentionPeriod", 4 * 24 * 3600))
-        return QueueAttributes(int(found.get("VisibilityTimeout", 30)), retention)
+        visibility, retention = _whole(found.get("VisibilityTimeout")), number(found.get("MessageRetentionPeriod"))
+        return QueueAttributes(30 if visibility is None else visibility, retention or 4 * 24 * 3600.0)
 
-    async def depth(self) -> int | None:
-        """About how many messages could be received now; None if the service does not say."""
-        found = (await self._read("ApproximateNumberOfMessages")).get("ApproximateNumberOfMessages")
-        return None if found is None else int(found)
+    async def depth(self) -> Depth:
+        """About how many messages are in the queue."""
+        visible, hidden = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+        found = _attributes(await self._transport.call(ATTRIBUTES, self._question(visible, hidden)))
+        return Depth(_whole(found.get(visible)), _whole(found.get(hidden)))
 
-    async def _read(self, *names: str) -> dict[str, Any]:
-        body = codec.dumps({"QueueUrl": self.name.url, "AttributeNames": names})
-        reply = await self._transport.call(ATTRIBUTES, body)
-        return _parsed(reply.body).get("Attributes") or {}
+    def _question(self, *attributes: str) -> bytes:
+        return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
+
+    async def _answer(self, operation: Operation, body: bytes) -> Reply:
+        """Of a call without which nothing is read."""
+        time = asyncio.get_running_loop().time
+        self.silence.asked(time())
+        try:
+            return await self._transport.call(operation, body)
+        finally:
+            self.silence.answered(time())
 
     async def _batch(self, operation: Operation, entries: list[dict[str, Any]]) -> list[Refused]:
         reply = await self._transport.call(operation, codec.dumps({"QueueUrl": self.name.url, "Entries": entries}))
@@ -158,6 +184,27 @@ class Queue:
             return _refused(_parsed(reply.body), len(entries))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise AnswerLost(f"the answer is none to a batch: {reply.body[:80]!r}") from error
+
+
+def number(value: object) -> float | None:
+    """A number as services write it, `"3"`, `3` or `"3.0"`; None for anything else."""
+    if not isinstance(value, str | int | float):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if isfinite(found) else None
+
+
+def _whole(value: object) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def _attributes(reply: Reply) -> dict[str, Any]:
+    found = _parsed(reply.body).get("Attributes")
+    return found if isinstance(found, dict) else {}
 
 
 def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:

@@ -96,7 +96,7 @@ class SqsPartition:
         self._filtering = filtering
         self._undeleted: OrderedDict[str, bool] = OrderedDict() if undeleted is None else undeleted
         self._lag = QueueLag(self._queue, wall)
-        self.behind = self._lag.seconds
+        self.behind, self.silent_since = self._lag.seconds, self._queue.silence.since
         status.lag, status.look = self._lag.lag, self._lag.look
 
     async def __aenter__(self) -> Self:
@@ -284,7 +284,7 @@ class SqsPartition:
             now = asyncio.get_running_loop().time()
             since = self._troubles[action].since if action in self._troubles else now
             text = text_of(error, action, resource or self._queue_name.arn)
-            self._troubles[action] = Reason(ReasonCode(code_of(error)), text, since=since, until=now + delay)
+            self._troubles[action] = Reason(ReasonCode(code_of(error)), text, since=since, next_try=now + delay)
             self._log.tell("call_failed", now, text=text, next_in=round(delay, 1))
         if self._admission.stopping:
             return

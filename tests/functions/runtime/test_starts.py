@@ -99,7 +99,7 @@ async def test_a_function_that_cannot_start_says_so_though_nobody_invokes_it():
         trouble = running.trouble()
     assert trouble.code is ReasonCode.FUNCTION_NOT_STARTED
     assert trouble.text == ("function f cannot start: Runtime.ImportModuleError: No module named 'app' (2 attempts)")
-    assert trouble.since < trouble.until
+    assert trouble.since < trouble.next_try
 
 
 async def test_once_it_can_start_it_shows_though_nobody_invokes_it(tmp_path):

@@ -3,9 +3,15 @@
 import asyncio
 from math import inf
 
+import pytest
+
+from poller import codec
+from poller.aws.port import Reply
 from poller.runtime.status import Lag
-from tests.fakes.faults import ACCESS_DENIED
-from tests.sources.sqs.harness import ATTRIBUTES, Harness, take
+from poller.sources.sqs.lag import sent_at
+from poller.sources.sqs.queue import Depth, Queue, QueueAttributes, QueueName
+from tests.fakes.faults import ACCESS_DENIED, HANG
+from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, Harness, take
 
 FOUR_DAYS = 345_600.0
 
@@ -17,7 +23,7 @@ async def test_the_oldest_message_in_hand_tells_how_far_behind_and_when_it_expir
     async with harness.partition as partition:
         lane = partition.lane()
         records = await take(lane)
-        assert harness.status.lag() == Lag(None, 100.0, FOUR_DAYS - 100.0)
+        assert harness.status.lag() == Lag(None, 100.0, FOUR_DAYS - 100.0, retention=FOUR_DAYS)
         harness.settle(lane, records)
 
 
@@ -26,7 +32,7 @@ async def test_a_queue_found_empty_is_not_behind():
     async with harness.partition as partition:
         waiting = asyncio.create_task(partition.lane().receive(10, inf, gathering=False))
         await asyncio.sleep(30)
-        assert harness.status.lag() == Lag(None, 0.0, None)
+        assert harness.status.lag() == Lag(None, 0.0, None, retention=FOUR_DAYS)
         harness.stop.request()
         await waiting
 
@@ -35,21 +41,21 @@ async def test_before_the_first_answer_nothing_is_known():
     harness = Harness()
     assert harness.status.lag() == Lag()
     async with harness.partition:
-        assert harness.status.lag() == Lag()
+        assert harness.status.lag() == Lag(retention=FOUR_DAYS)
 
 
-async def test_the_depth_is_asked_for_when_somebody_looks_and_not_oftener_than_every_ten_seconds():
+async def test_the_depth_is_asked_for_when_somebody_looks_and_not_oftener_than_the_looker_wants():
     harness = Harness()
     harness.send(7)
     async with harness.partition:
         asked = len(harness.transport.of(ATTRIBUTES))
-        await asyncio.gather(*(harness.status.look() for _ in range(5)))
+        await asyncio.gather(*(harness.status.look(10.0) for _ in range(5)))
         assert harness.status.lag().records == 7
         assert len(harness.transport.of(ATTRIBUTES)) == asked + 1
         await asyncio.sleep(11)
-        await harness.status.look()
+        await harness.status.look(10.0)
         assert len(harness.transport.of(ATTRIBUTES)) == asked + 2
-        await asyncio.sleep(60)
+        await asyncio.sleep(160)
         assert harness.status.lag().records is None
         assert len(harness.transport.of(ATTRIBUTES)) == asked + 2
 
@@ -58,11 +64,58 @@ async def test_a_queue_that_does_not_tell_its_depth_leaves_it_unknown():
     harness = Harness()
     async with harness.partition:
         harness.aws.faults.script(ATTRIBUTES, ACCESS_DENIED)
-        await harness.status.look()
+        await harness.status.look(10.0)
         assert harness.status.lag().records is None
 
 
 async def test_before_the_queue_was_reached_looking_asks_nothing():
     harness = Harness()
-    await harness.status.look()
+    await harness.status.look(10.0)
     assert harness.transport.of(ATTRIBUTES) == []
+
+
+class Says:
+    """A service whose answer to everything is this."""
+
+    def __init__(self, answer):
+        self._body = codec.dumps(answer)
+
+    async def call(self, _operation, _body):
+        return Reply(200, {}, self._body)
+
+
+@pytest.mark.parametrize(
+    ("told", "depth"), [("3.0", 3), (3, 3), ("three", None), (None, None), ([], None), ("1e999", None), ("nan", None)]
+)
+async def test_a_depth_that_is_no_whole_number_is_read_as_what_it_is_or_left_unknown(told, depth):
+    attributes = {"ApproximateNumberOfMessages": told, "ApproximateNumberOfMessagesNotVisible": told}
+    queue = Queue(QueueName("arn", "url", "eu-west-1", fifo=False), Says({"Attributes": attributes}))
+    assert await queue.depth() == Depth(depth, depth)
+
+
+@pytest.mark.parametrize(
+    "attributes", [None, [], "none", {"VisibilityTimeout": None, "MessageRetentionPeriod": "soon"}]
+)
+async def test_attributes_that_cannot_be_read_are_the_service_s_defaults(attributes):
+    queue = Queue(QueueName("arn", "url", "eu-west-1", fifo=False), Says({"Attributes": attributes}))
+    assert await queue.attributes() == QueueAttributes(30, FOUR_DAYS)
+
+
+@pytest.mark.parametrize("attributes", [None, [], {"SentTimestamp": None}, {"SentTimestamp": "soon"}])
+def test_a_message_without_a_proper_age_leaves_its_age_unknown(attributes):
+    assert sent_at({"MessageId": "1", "Attributes": attributes}) is None
+    assert sent_at({"MessageId": "1"}) is None
+
+
+async def test_a_queue_that_owes_an_answer_is_not_taken_for_an_empty_one():
+    harness = Harness()
+    async with harness.partition as partition:
+        waiting = asyncio.create_task(partition.lane().receive(10, inf, gathering=False))
+        await asyncio.sleep(30)
+        assert harness.status.lag().seconds == 0.0
+        harness.aws.faults.script(RECEIVE, HANG)
+        await asyncio.sleep(42)
+        assert partition.silent_since(asyncio.get_running_loop().time()) == pytest.approx(40.0)
+        assert harness.status.lag().seconds is None
+        harness.stop.request()
+        await waiting

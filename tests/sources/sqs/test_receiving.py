@@ -297,7 +297,7 @@ async def test_a_failing_receive_shows_until_one_goes_through():
         task = asyncio.create_task(take(partition.lane()))
         await asyncio.sleep(0.1)
         assert (harness.status.state, harness.status.reason.code) == ("problem", "access_denied")
-        assert harness.status.reason.until > asyncio.get_running_loop().time()
+        assert harness.status.reason.next_try > asyncio.get_running_loop().time()
         harness.send()
         await task
         assert (harness.status.state, harness.status.reason) == ("running", None)

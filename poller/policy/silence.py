@@ -1,0 +1,28 @@
+"""Since when a source has owed an answer: what tells a source that hangs from one that has nothing to say."""
+
+
+class Silence:
+    """Counts the calls under way that only an answer ends. Times are the loop's."""
+
+    __slots__ = ("_calls", "_patience", "_since")
+
+    def __init__(self, patience: float) -> None:
+        """`patience` is the longest a healthy source takes, in seconds."""
+        self._patience = patience
+        self._calls = 0
+        self._since = 0.0
+
+    def asked(self, now: float) -> None:
+        """A call begins."""
+        if not self._calls:
+            self._since = now
+        self._calls += 1
+
+    def answered(self, now: float) -> None:
+        """A call ended: by an answer, an error, or a cancellation."""
+        self._calls -= 1
+        self._since = now
+
+    def since(self, now: float) -> float | None:
+        """When the last answer came, or was first asked for; None while that is no longer ago than it should be."""
+        return self._since if self._calls and now - self._since > self._patience else None

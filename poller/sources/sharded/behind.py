@@ -1,0 +1,36 @@
+"""How far one shard's mapping is behind: by the records in hand, else by what the last read said."""
+
+import asyncio
+from collections.abc import Sequence
+
+from poller.sources.sharded.api import ShardPage
+from poller.sources.sharded.lane import StreamLane
+from poller.sources.sharded.stream import Stream
+
+PAGE_LASTS = 30.0
+"""Seconds for which the last page says how far behind the shard is, beyond twice the longest time between two reads."""
+
+
+class Behind:
+    """Times are the loop's."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._said: float | None = None
+        self._said_at = 0.0
+
+    def note(self, page: ShardPage) -> None:
+        """A read came."""
+        self._said, self._said_at = page.behind_seconds, asyncio.get_running_loop().time()
+
+    def seconds(self, lanes: Sequence[StreamLane]) -> float | None:
+        """The age of the oldest record in hand, else how far the last read was behind. None is not known: what a read
+        said long ago is nothing to go by.
+        """
+        stream, loop_time = self._stream, asyncio.get_running_loop().time()
+        oldest = [stream.arrival(lane.oldest) for lane in lanes if lane.held and lane.oldest is not None]
+        now = stream.clock.time(loop_time)
+        if oldest and now is not None:
+            return max(0.0, now - min(oldest))
+        lasts = PAGE_LASTS + 2 * stream.options.idle_poll_interval
+        return self._said if loop_time - self._said_at < lasts else None
