@@ -1,3 +1,21 @@
-from poller.cli import main
+"""The process's first lines: signals are heard before anything heavy is imported."""
 
-main()
+from typing import NoReturn
+
+from poller import signals
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    signals.begin()
+    from poller.cli import main as command  # noqa: PLC0415
+    from poller.ending import leave  # noqa: PLC0415
+
+    try:
+        command()
+    except SystemExit as ended:
+        leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+
+
+if __name__ == "__main__":
+    main()

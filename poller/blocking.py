@@ -61,6 +61,16 @@ class Blocking:
             raise Overdue(f"{self.what}: no answer within {limit:.0f} s") from error
 
     @property
+    def busy(self) -> bool:
+        """Whether a call runs."""
+        return self._thread.busy_seconds > 0
+
+    def trouble(self) -> str | None:
+        """What `hung` means, for a person."""
+        hung = self.hung
+        return None if hung is None else f"{self.what}: no answer for {hung:.0f} s"
+
+    @property
     def hung(self) -> float | None:
         """Seconds since the hanging call began; None while no call is over its deadline, or a spare thread is left."""
         seconds = self._thread.busy_seconds

@@ -4,7 +4,6 @@ Decides how a failure is told and which code it gives; the commands themselves l
 imported by the command that needs them, since the daemon's memory is measured.
 """
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -12,7 +11,7 @@ from typing import Annotated, NoReturn
 import structlog
 import typer
 
-from poller import __version__, telemetry
+from poller import __version__, signals, telemetry
 from poller.commands.client import Client, NoAnswer, address_of
 from poller.commands.configured import AllowEmpty, ConfigPaths, examples, loaded, needed, reader
 from poller.commands.filter import app as filter_commands
@@ -55,20 +54,19 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  (its callback has answered)
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand != "run":
+        signals.give_back()
 
 
 @app.command(epilog=examples("run --config poller.yaml", "run --config /etc/poller/conf.d --config extra.yaml"))
 def run(config: ConfigPaths = None, *, allow_empty: AllowEmpty = False) -> None:
     """Run the daemon, in the foreground."""
-    # until the daemon listens for them; the kernel keeps from process 1, in a container, what it does not handle
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(DONE))
     from poller import daemon  # noqa: PLC0415
 
     raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty))))

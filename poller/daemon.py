@@ -1,4 +1,4 @@
-"""The daemon: everything is built, started, watched, reloaded and stopped here, in this order."""
+"""The daemon: everything is built, started, watched and stopped here. The order of a stop stands in `ending`."""
 
 import asyncio
 import gc
@@ -7,18 +7,21 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 
-from poller import __version__, descriptors, fast, telemetry
+from poller import __version__, descriptors, fast, reloading, signals, telemetry
 from poller.aws.transports import Transports
+from poller.blocking import Blocking
 from poller.configuration import Configuration
 from poller.configuration.watching import Reader, watch
 from poller.control import health, notify
 from poller.control.server import serve
-from poller.errors import LOGGED_MOST, ConfigurationError, EnvironmentProblem, StateError, capped
+from poller.ending import AFTER_GRACE_SECONDS, CLOSE_SECONDS, LastResort, end_mappings, within
+from poller.errors import LOGGED_MOST, EnvironmentProblem, Overdue, StateError, capped
 from poller.mappings import Mappings, account_of
 from poller.ports import StateStore
+from poller.reloading import Reloads
 from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.runtime.stop import Stop
 from poller.state.memory import MemoryStore
@@ -27,30 +30,25 @@ from poller.wiring import Wiring, traces_of
 
 GC_THRESHOLD = 50_000
 """Allocations between two looks for cycles. The data path makes none, and looking is a measurable share of its cost."""
-HARD_STOP_SECONDS = 5.0
-"""After the hard stop: settling has two seconds, the rest is closing connections."""
+STATE_LOOK_SECONDS = 5.0
+"""Between two looks at whether the state file is still where it was."""
 READY_LOOK_SECONDS = 0.1
 """Between two looks at whether the daemon is ready, of which there are at most a hundred."""
-NEEDS_RESTART = ("state", "api", "telemetry")
-"""Settings that cannot be changed in a running process: what holds the positions, where it is steered from, and what is
-built into every part."""
 
 
 def run(reader: Reader) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem."""
-    early: list[int] = []
-    # until the event loop takes over, a wish to reload is remembered, not obeyed by dying
-    signal.signal(signal.SIGHUP, lambda number, _: early.append(number))
-    configuration = reader.read()
+    files = reloading.files()
+    try:
+        configuration = files.run_now(reader.read)
+    except Overdue as error:
+        raise EnvironmentProblem(f"{error}; does their file system hang?") from error
     settings = configuration.settings
     telemetry.configure(settings.log.level, settings.log.format)
     state = SqliteState(settings.state_path) if settings.state_path is not None else None
     try:
-        daemon = Daemon(configuration, reader, state or MemoryStore(), reload_at_once=early)
-        return fast.run(daemon.run())
+        return fast.run(Daemon(configuration, reader, files, state or MemoryStore()).run())
     finally:
-        # the loop gave the signal back, and there is nothing left to reload
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if state is not None:
             state.close()
 
@@ -58,61 +56,71 @@ def run(reader: Reader) -> int:
 class Daemon:
     """One process's mappings, from start to exit."""
 
-    def __init__(
-        self, configuration: Configuration, reader: Reader, store: StateStore, *, reload_at_once: list[int]
-    ) -> None:
-        """`reload_at_once` holds something once a reload was asked for before this could be heard here."""
+    def __init__(self, configuration: Configuration, reader: Reader, files: Blocking, store: StateStore) -> None:
+        """`files` reads with `reader`."""
         self._configuration = configuration
         self._reader = reader
+        self._files = files
         self._store = store
-        self._early = reload_at_once
         self._log = telemetry.logger()
         self._notifier = notify.Notifier.of(os.environ)
         self._hard = asyncio.Event()
-        self._reload_wanted = asyncio.Event()
-        self._reload_by: str | None = None
-        """What asked for a reload; None for the files, which may be as they were by then."""
+        self._last_resort: LastResort | None = None
 
     async def run(self) -> int:
         """Start, wait for the stop, end what runs within the grace period."""
         loop = asyncio.get_running_loop()
         self._stop = Stop()
+        shown = ConfigurationStatus(loaded_at=time.time())
         self._status = DaemonStatus(version=__version__, started_at=time.time(), started=loop.time())
-        self._status.configuration = self._shown = ConfigurationStatus(loaded_at=time.time())
-        settings = self._configuration.settings
-        async with AsyncExitStack() as stack:
-            transports = Transports(self._log)
-            stack.push_async_callback(transports.close)
-            self._status.aws_requests = transports.requests
-            configured: set[str] = set()
-            self._wiring = Wiring(
-                transports,
-                settings.max_bytes_in_flight,
-                store=self._store,
-                mappings=configured,
-                traces=await traces_of(settings, stack),
-            )
-            stack.push_async_callback(self._wiring.close)
-            self._mappings = Mappings(self._status, self._wiring, self._store, configured)
-            # every mapping is known before the first question about readiness can be answered
-            await self._load_mappings()
-            address = await stack.enter_async_context(serve(self._status, settings.api, self._mappings))
-            self._handle_signals()
-            self._announce(address)
-            self._mappings.start()
-            for name, work in (
-                ("health", health.watch(self._status)),
-                ("notify", notify.report(self._status, self._notifier)),
-                ("ready", self._wait_until_ready()),
-                ("reload", self._reload_when_wanted()),
-                ("watch", watch(self._reader, self._reload_wanted.set, self._tell_not_watched)),
-            ):
-                self._keep(name, work, stack)
+        self._status.configuration = shown
+        self._status.steps = [self._store.trouble, self._files.trouble]
+        self._reloads = Reloads(self._reader, self._files, self._configuration, shown, self._take)
+        signals.listen(self._stop_signalled, self._reload_signalled)
+        stack = AsyncExitStack()
+        try:
+            await self._start(stack)
             await self._wait_for_stop()
             self._on_stopping()
-            await self._end_mappings(self._configuration.settings.shutdown_grace_seconds)
+            grace = self._configuration.settings.shutdown_grace_seconds
+            await end_mappings(self._mappings.stop(), grace, self._hard)
+        finally:
+            await within(CLOSE_SECONDS, "closing", stack.aclose())
+            signals.ignore()
+            if self._last_resort is not None:
+                self._last_resort.call_off()
         self._log.info("stopped", mappings={status.name: account_of(status) for status in self._status.mappings})
         return 0
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._configuration.settings
+        transports = Transports(self._log)
+        stack.push_async_callback(transports.close)
+        self._status.aws_requests = transports.requests
+        configured: set[str] = set()
+        self._wiring = Wiring(
+            transports,
+            settings.max_bytes_in_flight,
+            store=self._store,
+            mappings=configured,
+            traces=await traces_of(settings, stack),
+        )
+        stack.push_async_callback(self._wiring.close)
+        self._mappings = Mappings(self._status, self._wiring, self._store, configured)
+        # every mapping is known before the first question about readiness can be answered
+        await self._load_mappings()
+        address = await stack.enter_async_context(serve(self._status, settings.api, self._mappings))
+        self._announce(address)
+        self._mappings.start()
+        for name, work in (
+            ("health", health.watch(self._status)),
+            ("notify", notify.report(self._status, self._notifier)),
+            ("ready", self._wait_until_ready()),
+            ("reload", self._reloads.run(self._notifier.reloading, self._on_reloaded)),
+            ("state", self._look_after_state()),
+            ("watch", watch(self._reader, self._reloads.request, self._tell_not_watched)),
+        ):
+            self._keep(name, work, stack)
 
     # what the outside is told, and when
 
@@ -124,11 +132,6 @@ class Daemon:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-
-    def _on_reloading(self, by: str) -> None:
-        """The configuration is being read anew."""
-        self._log.info("reload_requested", by=by)
-        self._notifier.reloading()
 
     def _on_reloaded(self) -> None:
         """It was taken or refused; mappings that changed may still be finishing what they had."""
@@ -184,31 +187,18 @@ class Daemon:
             await asyncio.sleep(READY_LOOK_SECONDS)
         self._on_ready()
 
+    async def _look_after_state(self) -> None:
+        while True:
+            await asyncio.sleep(STATE_LOOK_SECONDS)
+            await self._store.look()
+
     # reload
 
     def _tell_not_watched(self, why: str) -> None:
         self._log.warning("configuration_not_watched", why=why)
 
-    async def _reload_when_wanted(self) -> None:
-        """One reload after the other; what was asked for during one is the next."""
-        while True:
-            await self._reload_wanted.wait()
-            self._reload_wanted.clear()
-            by, self._reload_by = self._reload_by, None
-            if by is not None or await asyncio.to_thread(self._reader.has_changed):
-                self._on_reloading(by or "file")
-                await self._reload()
-                self._on_reloaded()
-
-    async def _reload(self) -> None:
-        """Read everything anew, and run by it if nothing is wrong with it. A refused configuration changes nothing."""
-        try:
-            configuration = await asyncio.to_thread(self._reader.read)
-            self._refuse_what_needs_a_restart(configuration)
-        except ConfigurationError as error:
-            self._shown.refused_at, self._shown.problems = time.time(), error.shown()
-            self._log.error("reload_refused", problems=error.shown(LOGGED_MOST))
-            return
+    def _take(self, configuration: Configuration) -> None:
+        """Run by it from now on."""
         if self._stop.soft:
             return
         self._configuration = configuration
@@ -217,7 +207,6 @@ class Daemon:
         self._wiring.resize(settings.max_bytes_in_flight)
         self._wiring.refresh()
         changes = self._mappings.apply(configuration.mappings)
-        self._shown.loaded_at, self._shown.refused_at, self._shown.problems = time.time(), None, []
         self._log.info(
             "reloaded",
             added=capped(changes.added, LOGGED_MOST),
@@ -227,27 +216,7 @@ class Daemon:
         )
         self._warn()
 
-    def _refuse_what_needs_a_restart(self, new: Configuration) -> None:
-        """Raise ConfigurationError."""
-        present = self._configuration.settings
-        problems = [
-            f"{new.places.get(key) or self._configuration.places.get(key, key)}: {key}: cannot be changed while the "
-            "daemon runs; restart it, or put back what was there"
-            for key in NEEDS_RESTART
-            if getattr(new.settings, key) != getattr(present, key)
-        ]
-        if problems:
-            raise ConfigurationError(problems)
-
     # stop
-
-    def _handle_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop_signalled, number)
-        loop.add_signal_handler(signal.SIGHUP, self._reload_signalled)
-        if self._early:
-            self._reload_signalled()
 
     def _stop_signalled(self, number: signal.Signals) -> None:
         hard = self._stop.soft
@@ -255,35 +224,19 @@ class Daemon:
         if hard:
             self._hard.set()
         self._stop.request()
+        if hard or self._last_resort is None:
+            self._bound_the_stop(0.0 if hard else self._configuration.settings.shutdown_grace_seconds)
+
+    def _bound_the_stop(self, grace: float) -> None:
+        if self._last_resort is not None:
+            self._last_resort.call_off()
+        self._last_resort = LastResort(grace + AFTER_GRACE_SECONDS)
 
     def _reload_signalled(self) -> None:
         if not self._stop.soft:
-            self._reload_by = signal.SIGHUP.name
-            self._reload_wanted.set()
+            self._reloads.request(signal.SIGHUP.name)
 
     async def _wait_for_stop(self) -> None:
         asked = asyncio.Event()
         self._stop.listen(asked.set)
         await asked.wait()
-
-    async def _end_mappings(self, grace: float) -> None:
-        """Soft stop within the grace period, then the hard one."""
-        running = self._mappings.stop()
-        ended = asyncio.ensure_future(_all_of(running))
-        hard = asyncio.ensure_future(self._hard.wait())
-        await asyncio.wait({ended, hard}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
-        hard.cancel()
-        late = [task for task in running if not task.done()]
-        if late:
-            self._log.warning("hard_stop", mappings=[task.get_name() for task in late])
-            for task in late:
-                task.cancel()
-            await asyncio.wait(late, timeout=HARD_STOP_SECONDS)
-        ended.cancel()
-        with suppress(asyncio.CancelledError):
-            await ended
-
-
-async def _all_of(tasks: set[asyncio.Task[None]]) -> None:
-    if tasks:
-        await asyncio.wait(tasks)

@@ -41,6 +41,7 @@ bound):
 | stream_changed | warning | the position stored is one in another stream; this one is read as configured |
 | retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
+| state_not_usable | error | the state file was taken away under the daemon; nothing is stored or acknowledged |
 | batch_discarded | warning | records were given up at a limit of the mapping's |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
 | function_log | info | a line that a function we run has written; `request_id` is the invocation's |
@@ -69,6 +70,8 @@ bound):
 | unhealthy, healthy | error, info | the health check changed its mind; `problems` says why |
 | stop_requested | info | soft or hard stop, and by what |
 | hard_stop | warning | the grace period is over; what still runs is cancelled |
+| left_behind | error | something did not end in its time at a stop, and the process goes without it |
+| stop_never_ended | critical | the event loop hangs, and the process ends without it |
 | stopped | info | everything has ended; the account of each mapping beside it |
 | command_failed | critical | a bug ended the command |
 | log_lines_left_out | warning | the log's reader stood still or its disk was full; `count` lines are missing here |

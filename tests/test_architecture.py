@@ -83,11 +83,13 @@ IMPORTS: dict[str, set[str]] = {
     "poller.life": EVERYTHING,
     "poller.mappings": EVERYTHING,
     "poller.reloading": EVERYTHING,
+    "poller.signals": set(),
+    "poller.ending": {"poller.telemetry"},
     "poller.daemon": EVERYTHING,
     "poller.demo": EVERYTHING,
     "poller.commands": EVERYTHING,
     "poller.cli": EVERYTHING,
-    "poller.__main__": {"poller.cli"},
+    "poller.__main__": {"poller.cli", "poller.ending", "poller.signals"},
     "poller": set(),
 }
 

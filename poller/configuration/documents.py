@@ -12,6 +12,7 @@ import yaml
 from yaml.composer import Composer
 from yaml.resolver import Resolver
 
+from poller.configuration.regular import read_text
 from poller.configuration.tree import Node, Origin, grow, joined
 
 SUFFIXES = (".yaml", ".yml", ".toml", ".json")
@@ -223,7 +224,7 @@ class _Reader:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, "utf-8-sig")
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror or type(error).__name__})") from error
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
 from poller.configuration.files import distrust
+from poller.configuration.regular import read_text
 from poller.configuration.settings import Settings
 from poller.configuration.tree import Node, Origin, grow, overlay
 
@@ -93,7 +94,7 @@ class Layers:
         try:
             for entry in sorted(Path(given).iterdir()):
                 if entry.name.upper().startswith(PREFIX) and entry.is_file():
-                    found[entry.name] = entry.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+                    found[entry.name] = read_text(entry).removesuffix("\n").removesuffix("\r")
         except (OSError, UnicodeDecodeError) as error:
             self.problems.append(f"{given}: the directory of secrets cannot be read ({error})")
         return found

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, InstanceOf
 
+from poller.configuration.regular import read_text
 from poller.errors import ConfigurationError
 
 Kind = Literal["text", "env", "file"]
@@ -43,7 +44,7 @@ class Secret:
                 )
             return self._environ[self._where]
         try:
-            return Path(self._where).read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+            return read_text(Path(self._where)).removesuffix("\n").removesuffix("\r")
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise ConfigurationError([f"the file {self._where} cannot be read ({reason})"]) from error

@@ -6,14 +6,16 @@ the place of the old one, and a ConfigMap exchanges the directory that `..data` 
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
+from poller.blocking import Blocking
 from poller.configuration.documents import SUFFIXES
 from poller.configuration.files import expand, real, search
 from poller.configuration.load import Configuration, Need, load
-from poller.errors import ConfigurationError
+from poller.configuration.regular import read_bytes
+from poller.errors import ConfigurationError, Overdue
 
 STEP = 1000
 """Milliseconds between two looks of the watcher. Its default of 50 costs more than everything else an idle daemon does,
@@ -23,6 +25,10 @@ LOOK_ANYWAY = 30_000
 nobody."""
 AGAIN = 5.0
 """Seconds until it is tried again after the watcher failed."""
+LOOK_SECONDS = 20.0
+"""For reading what is compared."""
+AGAIN_AFTER_HANGING = 60.0
+"""Seconds until it is tried again after the files could not be read in time."""
 CONFIG_MAP_LINK = "..data"
 
 Trouble = Callable[[str], None]
@@ -83,7 +89,7 @@ class Reader:
             for file in group.files:
                 content.update(f"{file}\n".encode(errors="surrogateescape"))
                 try:
-                    content.update(hashlib.sha256(file.read_bytes()).digest())
+                    content.update(hashlib.sha256(read_bytes(file)).digest())
                 except OSError as error:
                     content.update(str(error).encode(errors="surrogateescape"))
         return content.hexdigest()
@@ -93,28 +99,30 @@ async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) ->
     """Call `changed` when other content than was read last lies there, until cancelled. `cannot` is told, each time
     anew, why nothing is heard; then the content is compared now and then.
     """
+    calls = Blocking("the files of the configuration", LOOK_SECONDS)
 
-    def look() -> None:
-        if reader.has_changed():
+    async def look() -> None:
+        if await calls.run(reader.has_changed):
             changed()
 
     while True:
         try:
-            await _watch_once(reader, changed, look)
+            await _watch_once(reader, calls, look)
         except (OSError, RuntimeError) as error:
             # a directory that is gone, or no watches left: the watcher's own error is a RuntimeError
             cannot(str(error))
             await asyncio.sleep(AGAIN)
+        except Overdue as error:
+            cannot(f"{error}; does their file system hang?")
+            await asyncio.sleep(AGAIN_AFTER_HANGING)
 
 
-async def _watch_once(reader: Reader, changed: Callable[[], None], look: Callable[[], None]) -> None:
-    """Until other directories are to be watched. Raises OSError and RuntimeError."""
+async def _watch_once(reader: Reader, calls: Blocking, look: Callable[[], Awaitable[None]]) -> None:
+    """Until other directories are to be watched. Raises OSError, RuntimeError and Overdue."""
     # imported here, because commands that only read need no watcher
     from watchfiles import awatch  # noqa: PLC0415
 
-    directories = await asyncio.to_thread(reader.directories)
-    # comes when the watch below is set up and waits: sees what changed before that
-    asyncio.get_running_loop().call_soon(look)
+    directories = await calls.run(reader.directories)
     changes = awatch(
         *directories,
         watch_filter=lambda _, path: reader.matters(Path(path).name),
@@ -125,9 +133,15 @@ async def _watch_once(reader: Reader, changed: Callable[[], None], look: Callabl
         recursive=False,
         ignore_permission_denied=True,
     )
-    async with aclosing(changes):
-        async for _ in changes:
-            if await asyncio.to_thread(reader.has_changed):
-                changed()
-            if await asyncio.to_thread(reader.directories) != directories:
-                break
+    # runs when the watch is set up and waits: sees what changed before that
+    first = asyncio.ensure_future(look())
+    try:
+        async with aclosing(changes):
+            async for _ in changes:
+                await look()
+                if await calls.run(reader.directories) != directories:
+                    break
+    finally:
+        first.cancel()
+        # files that could not be read are compared again above
+        await asyncio.gather(first, return_exceptions=True)

@@ -1,6 +1,7 @@
 """Healthy and ready: what an orchestrator may act on.
 
-Unhealthy means that a restart could help: the loop hangs, a task died, a lane is stuck in one step. Waiting with a
+Unhealthy means that a restart could help: the loop hangs, a task died, a lane is stuck in one step, the disk does not
+answer or the state file was taken away. Waiting with a
 typed reason is healthy, so the outage of a function or source never makes us unhealthy.
 """
 
@@ -28,6 +29,7 @@ _AT_REST = frozenset({MappingState.DISABLED, MappingState.PAUSED, MappingState.S
 def problems(status: DaemonStatus, now: float) -> list[str]:
     """Why the daemon is unhealthy; empty when it is healthy. `now` is the loop's time."""
     found = [f"task {name} died" for name in status.died]
+    found += [trouble for step in status.steps if (trouble := step()) is not None]
     lag = _loop_lag(status, now)
     if lag > LOOP_LAG_LIMIT:
         found.append(f"the event loop lags {lag:.1f} s")

@@ -1,6 +1,6 @@
 """What the process knows about itself: its mappings, its configuration, its loop. Plain values, as in `status`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from poller.runtime.status import MappingStatus
@@ -36,5 +36,7 @@ class DaemonStatus:
     loop cannot write down its own lag."""
     loop_lag: float = 0.0
     """Seconds the watcher woke too late, last time."""
+    steps: Sequence[Callable[[], str | None]] = ()
+    """Blocking steps of our own: each says what hangs, or nothing."""
     died: list[str] = field(default_factory=list)
     """Names of tasks that ended although they never may."""

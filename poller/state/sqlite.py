@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from poller import telemetry
 from poller.blocking import Blocking
 from poller.errors import EnvironmentProblem, Overdue, StateError
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
@@ -111,14 +112,15 @@ class SqliteState:
 
     def trouble(self) -> str | None:
         """See `StateStore`."""
-        hung = self._calls.hung
-        return self._trouble if hung is None else f"{self._calls.what} has not answered for {hung:.0f} s"
+        return self._calls.trouble() or self._trouble
 
     async def look(self) -> None:
         """See `StateStore`."""
         try:
             await self._run(self._lock.check)
         except StateError as error:
+            if self._trouble is None:
+                telemetry.logger().error("state_not_usable", text=str(error))
             self._trouble = str(error)
         else:
             self._trouble = None

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from tests.deploy.tools import ROOT
 from tests.live.daemon import Daemon, configuration, until
+from tests.live.test_exits import TERMINATED_WHILE_IT_IMPORTS, start_hook
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process namespaces are Linux's: run it there")
 
@@ -37,11 +39,11 @@ def process_one_of(outer: int) -> int:
 
 
 @contextmanager
-def running(folder: Path, config: Path):
+def running(folder: Path, config: Path, environment: Mapping[str, str] | None = None):
     process = subprocess.Popen(
         [*unshare(), sys.executable, "-m", "poller", "run", "--allow-empty", "--config", str(config)],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)} | dict(environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -65,14 +67,11 @@ def test_it_stops_softly_when_told(tmp_path, number):
         assert daemon.logged("stop_requested", by=number.name, kind="soft")
 
 
-def test_it_is_told_to_stop_while_it_still_reads_its_configuration(tmp_path):
-    config = tmp_path / "poller.json"
-    os.mkfifo(config)
-    with running(tmp_path, config) as daemon:
-        # opening it succeeds once the daemon has, and nothing is written to it
-        with config.open("w"):
-            os.kill(process_one_of(daemon.process.pid), signal.SIGTERM)
-            assert daemon.wait() == 0
+def test_it_is_told_to_stop_while_it_still_starts(tmp_path):
+    """The kernel would keep the signal from a process 1 that does not handle it."""
+    environment = start_hook(tmp_path, TERMINATED_WHILE_IT_IMPORTS.format(name="poller.daemon", signal="SIGTERM"))
+    with running(tmp_path, configuration(tmp_path), environment) as daemon:
+        assert daemon.wait() == 0
         assert daemon.lines == []
 
 

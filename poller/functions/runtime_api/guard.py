@@ -13,6 +13,10 @@ import subprocess
 import sys
 from contextlib import suppress
 
+LINE_END = b" .\n"
+END_SECONDS = 1.0
+"""For the guard's own end. The event loop waits for it, at the daemon's end only."""
+
 
 class Guard:
     """One for all workers of a daemon; started with the first of them."""
@@ -39,13 +43,17 @@ class Guard:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 env={},
+                bufsize=0,
                 start_new_session=True,  # Ctrl-C is for the daemon
             )
+            assert self._child.stdin is not None
+            # one that somebody has stopped reads nothing, and must not keep the daemon waiting
+            os.set_blocking(self._child.stdin.fileno(), False)
         assert self._child.stdin is not None
         # a guard that somebody has killed is no reason to stop
         with suppress(OSError):
-            self._child.stdin.write(" ".join(map(str, self._groups)).encode() + b"\n")
-            self._child.stdin.flush()
+            # the line end before it ends a line that did not fit into the pipe, which the guard passes over
+            self._child.stdin.write(b"\n" + " ".join(map(str, self._groups)).encode() + LINE_END)
 
     def close(self) -> None:
         """Let it go. What it was not told to have ended it ends now."""
@@ -54,7 +62,15 @@ class Guard:
             assert child.stdin is not None
             with suppress(OSError):
                 child.stdin.close()
-            child.wait()
+            try:
+                child.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                # stopped by somebody: what it was to end is ended here
+                child.kill()
+                child.wait()
+                for group in self._groups:
+                    with suppress(OSError):
+                        os.killpg(group, signal.SIGKILL)
 
 
 def _watch() -> None:
@@ -62,8 +78,9 @@ def _watch() -> None:
         # a service manager may signal all of a service at once, and this one is needed to the end
         signal.signal(number, signal.SIG_IGN)
     groups = ""
-    for line in sys.stdin:
-        groups = line
+    for line in sys.stdin.buffer:
+        if line.endswith(LINE_END):
+            groups = line.removesuffix(LINE_END).decode()
     for group in groups.split():
         with suppress(OSError):
             os.killpg(int(group), signal.SIGKILL)
