@@ -224,7 +224,9 @@ class ShardReader:
         self._pause_after(self._failures + 1)
         text = f"{self._pages.call} on {self._stream.arn} {self._shard.id}, behind {self._next.sequence_number}"
         text = f"{text}: {error.text}; the shard is not read past it"
-        self._show(ReasonCode.UNREADABLE_RECORD, text, "record_unreadable")
+        now, delay = asyncio.get_running_loop().time(), self._delay()
+        self._stream.log.tell("record_unreadable", now, text=text, next_in=round(delay, 1))
+        self._show(ReasonCode.UNREADABLE_RECORD, text, now, delay)
 
     def _skip_gap(self, text: str) -> None:
         if self._gap_since is None:
@@ -255,15 +257,17 @@ class ShardReader:
         text = text_of(error, self._pages.call, f"{self._stream.arn} {self._shard.id}")
         code = ReasonCode(code_of(error))
         in_use = isinstance(error, ServiceError) and error.code == IN_USE
-        often = (code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER
-        self._show(code, text, "call_failed", shown=not often)
+        now, delay = asyncio.get_running_loop().time(), self._delay()
+        self._stream.log.tell("call_failed", now, text=text, next_in=round(delay, 1))
+        if not ((code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER):
+            self._show(code, text, now, delay)
 
-    def _show(self, code: ReasonCode, text: str, event: str, *, shown: bool = True) -> None:
+    def _delay(self) -> float:
+        """Seconds until the next try."""
         now = asyncio.get_running_loop().time()
-        delay = max(self._not_before - now, self._pages.wait(now))
-        self._stream.log.tell(event, now, text=text, next_in=round(delay, 1))
-        if not shown:
-            return
+        return max(self._not_before - now, self._pages.wait(now))
+
+    def _show(self, code: ReasonCode, text: str, now: float, delay: float) -> None:
         since = self._trouble.since if self._trouble is not None and self._trouble.code is code else now
         self._trouble = Reason(code, text, since=since, next_try=now + delay)
         self._reads.show(self._trouble)
