@@ -99,7 +99,7 @@ def test_it_runs_as_a_module_and_tells_its_version():
         (["dance"], "No such command 'dance'"),
         (["check", "--colour"], "No such option: --colour"),
         (["status", "a", "b"], "unexpected extra argument"),
-        (["health", "--api"], "--api"),
+        (["health", "--api"], "Option '--api' requires an argument"),
     ],
 )
 def test_bad_usage_ends_with_2_and_plain_words(poller, arguments, said):

@@ -51,13 +51,12 @@ def test_every_command_gives_examples_that_can_be_typed(path, command):
         command.make_context(path[-1], words[len(path) + 1 :])
 
 
-@pytest.mark.parametrize(("path", "command"), ALL)
-def test_the_short_way_to_ask_for_help(path, command, capsys):
+@pytest.mark.parametrize("path", [path for path, _ in every_command()])
+def test_the_short_way_to_ask_for_help(path, capsys):
     with pytest.raises(SystemExit) as ended:
         app([*path, "-h"], prog_name="poller")
     assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("Usage: poller")
-    assert command
+    assert capsys.readouterr().out.startswith(" ".join(("Usage: poller", *path)))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 from what was refused.
 """
 
+from pathlib import Path
+
 import pytest
 
 from poller.configuration.settings import SERVICES, AwsSettings
@@ -40,14 +42,19 @@ def test_a_number_that_all_read_alike_is_taken(bench, written):
 @pytest.mark.parametrize(
     "text",
     [
-        "shutdown_grace_seconds: '010'",
         MAPPING % ", tags: {account: '010', time: '1:30'}",
         MAPPING % ', filter_criteria: {filters: [{pattern: \'{"body": {"a": [1]}}\'}]}',
         "functions: {f: {type: http, url: 'http://x', headers: {X: '010'}}}",
     ],
 )
-def test_text_in_quotes_stays_what_it_is(bench, text):
-    bench.text(text)
+def test_text_in_quotes_is_taken(bench, text):
+    assert bench.text(text).sources == [Path("poller.yaml")]
+
+
+def test_text_in_quotes_stays_what_it_is(bench):
+    [mapping] = bench.text(MAPPING % ", tags: {account: '010', time: '1:30', country: 'NO'}").mappings
+    assert mapping.tags == {"account": "010", "time": "1:30", "country": "NO"}
+    assert bench.text("shutdown_grace_seconds: '010'").settings.shutdown_grace_seconds == 10
 
 
 def test_toml_and_json_have_numbers_of_their_own(bench):

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from poller.configuration import watching
+from poller.configuration import Need, watching
 from poller.configuration.watching import Reader, watch
 from poller.errors import ConfigurationError
 
@@ -30,10 +30,23 @@ def text(*names):
     return f"state: 'memory:'\nevent_source_mappings:{mappings}"
 
 
+class Looking(Reader):
+    """Tells each time that it was looked for a change."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.loop, self.looked = asyncio.get_running_loop(), asyncio.Event()
+
+    def has_changed(self):
+        changed = super().has_changed()
+        self.loop.call_soon_threadsafe(self.looked.set)
+        return changed
+
+
 @asynccontextmanager
 async def watched(*paths):
     """Waits for the next change, and reads; says which mappings there are then."""
-    reader = Reader(list(paths), {})
+    reader = Looking(list(paths), {})
     changed, troubles = asyncio.Event(), []
     read = reader.read()
     task = asyncio.create_task(watch(reader, changed.set, troubles.append))
@@ -114,11 +127,15 @@ async def test_what_is_not_ours_or_says_the_same_is_no_change(tmp_path):
     file = tmp_path / "poller.yaml"
     file.write_text(text("a"))
     async with watched(file) as next_change:
-        for number in range(20):
+        for number in range(5):
+            next_change.reader.looked.clear()
             (tmp_path / "state.db").write_text(str(number))
-            file.write_text(text("a"))
-            await asyncio.sleep(0.01)
-        file.touch()
+            # at once, or what is looked at may be half a file
+            (tmp_path / "written").write_text(text("a"))
+            (tmp_path / "written").replace(file)
+            async with asyncio.timeout(PATIENCE):
+                await next_change.reader.looked.wait()
+        assert not next_change.changed.is_set()
         assert not next_change.reader.matters("state.db-wal")
         assert not next_change.reader.has_changed()
         file.write_text(text("b"))
@@ -197,3 +214,19 @@ async def test_a_file_system_that_answers_with_errors_is_a_refusal_and_is_looked
     with suppress(asyncio.CancelledError):
         await task
     assert "name too long" in troubles[0]
+
+
+@pytest.mark.parametrize("emptied", ["", "event_source_mappings: []\n", None])
+def test_a_configuration_that_lost_all_its_mappings_is_refused_unless_that_is_allowed(tmp_path, emptied):
+    """Such as a volume that is mounted empty for a moment."""
+    file = tmp_path / "a.yaml"
+    file.write_text(text("a"))
+    strict, lenient = (Reader([tmp_path], {}, need) for need in (Need.MAPPINGS, Need.FILES))
+    assert [len(reader.read().mappings) for reader in (strict, lenient)] == [1, 1]
+    if emptied is None:
+        file.unlink()
+    else:
+        file.write_text(emptied)
+    with pytest.raises(ConfigurationError, match="no event source mapping is configured; add event_source_mappings"):
+        strict.read()
+    assert lenient.read().mappings == []
