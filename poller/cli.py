@@ -5,15 +5,14 @@ imported by the command that needs them, since the daemon's memory is measured.
 """
 
 import sys
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import structlog
 import typer
 
 from poller import __version__, signals, telemetry
-from poller.commands.client import Client, NoAnswer, address_of
-from poller.commands.configured import AllowEmpty, ConfigPaths, examples, loaded, needed, reader
+from poller.commands.client import Client, NoAnswer
+from poller.commands.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
 from poller.configuration import Need
@@ -36,12 +35,6 @@ app = typer.Typer(
 )
 app.add_typer(filter_commands, name="filter")
 app.add_typer(state_commands, name="state")
-
-Api = Annotated[
-    str | None,
-    typer.Option(metavar="URL|unix:PATH", help="Where the daemon listens. Default: api.listen of the configuration."),
-]
-
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
 
@@ -147,7 +140,7 @@ def status(
     """Show what a running daemon is doing."""
     from poller.commands import status as command  # noqa: PLC0415
 
-    command.show(_client(api, config), mapping, as_json=as_json, watch=watch)
+    command.show(client(api, config), mapping, as_json=as_json, watch=watch)
 
 
 @app.command(epilog=examples("why", "why orders"))
@@ -160,7 +153,7 @@ def why(
     """Say why each mapping waits, and what to do about it."""
     from poller.commands import why as command  # noqa: PLC0415
 
-    command.show(_client(api, config), mapping)
+    command.show(client(api, config), mapping)
 
 
 @app.command(epilog=examples("pause orders"))
@@ -169,13 +162,13 @@ def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
 
     What it has in work is finished first. It rests over restarts too.
     """
-    _steer(_client(api, config), name, "pause")
+    _steer(client(api, config), name, "pause")
 
 
 @app.command(epilog=examples("resume orders"))
 def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
     """Let a paused mapping go on."""
-    _steer(_client(api, config), name, "resume")
+    _steer(client(api, config), name, "resume")
 
 
 @app.command("restart-function", epilog=examples("restart-function local"))
@@ -188,12 +181,12 @@ def restart_function(
 
     Each when it has finished what it does: after the function's code has changed.
     """
-    _client(api, config).restart_function(name)
+    client(api, config).restart_function(name)
     say(f"{name}: its workers are started anew")
 
 
-def _steer(client: Client, name: str, action: str) -> None:
-    answer = client.steer(name, action)
+def _steer(daemon: Client, name: str, action: str) -> None:
+    answer = daemon.steer(name, action)
     why = f" ({answer['reason']['text']})" if answer["reason"] else ""
     say(f"{answer['name']}: {answer['state']}{why}")
 
@@ -201,20 +194,9 @@ def _steer(client: Client, name: str, action: str) -> None:
 @app.command(epilog=examples("health", "health --api unix:/run/poller/api.sock"))
 def health(api: Api = None, config: ConfigPaths = None) -> None:
     """Exit 0 if a running daemon is healthy, 1 if not."""
-    code, _ = _client(api, config).get("/healthz")
+    code, _ = client(api, config).get("/healthz")
     say("healthy" if code == 200 else "unhealthy")
     raise typer.Exit(DONE if code == 200 else NOT_SO)
-
-
-def _client(api: str | None, paths: list[Path] | None) -> Client:
-    try:
-        settings = loaded(paths).settings.api
-    except ConfigurationError:
-        # who names the daemon asks about that one, whatever lies around here; it may want no token
-        if api is None or paths:
-            raise
-        return Client(api, None)
-    return Client(api or address_of(settings), settings.token.read() if settings.token else None)
 
 
 def _fail(code: int, *lines: str) -> int:

@@ -421,3 +421,42 @@ def test_steering_with_a_wrong_token_or_nobody_there_is_told(poller, tmp_path, c
         assert (code, "refuses the token" in err) == (2, True)
     code, _, err = poller(command, "orders", "--config", "other.yaml", "--api", f"unix:{tmp_path}/api.sock")
     assert (code, "no poller answers" in err) == (1, True)
+
+
+@pytest.mark.parametrize("broken", ["functions: [\n", "nonsense: 1\n", "event_source_mappings: [{name: x}]\n"])
+@pytest.mark.parametrize("command", ["why", "status", "health", "pause", "resume"])
+def test_a_running_daemon_is_asked_though_its_configuration_was_broken_since(poller, tmp_path, command, broken):
+    """They are needed most when a file was just broken."""
+    arguments = ["orders"] if command in ("pause", "resume") else []
+    with a_running_daemon(tmp_path, a_mapping()) as running:
+        configuration = tmp_path / "poller.yaml"
+        configuration.write_text(f"api: {json.dumps(json.loads(running.read_text())['api'])}\n{broken}")
+        code, out, err = poller(command, *arguments, "--config", configuration)
+    assert (code, bool(out)) == (0, True)
+    warning, *problems = err.splitlines()
+    assert warning.startswith("warning: the configuration cannot be loaded; ")
+    assert problems
+    assert all(problem.startswith(f"  {configuration}:") for problem in problems)
+
+
+def test_a_daemon_whose_address_cannot_be_read_has_to_be_named(poller, tmp_path):
+    configuration = tmp_path / "poller.yaml"
+    configuration.write_text("api: [\n")
+    code, out, err = poller("why", "--config", configuration)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "poller: api.listen cannot be read: say with --api where the daemon listens"
+    with a_running_daemon(tmp_path, a_mapping()) as running:
+        address = json.loads(running.read_text())["api"]["listen"]
+        code, out, _ = poller("health", "--config", configuration, "--api", address)
+    assert (code, out) == (0, "healthy\n")
+
+
+def test_a_token_that_cannot_be_read_is_a_warning_and_the_daemon_says_whether_it_wants_one(poller, tmp_path):
+    with a_running_daemon(tmp_path, a_mapping()) as running:
+        settings = json.loads(running.read_text())["api"]
+        configuration = tmp_path / "poller.json"
+        configuration.write_text(json.dumps({"api": {**settings, "token": {"file": str(tmp_path / "gone")}}}))
+        code, out, err = poller("why", "--config", configuration)
+    assert (code, out) == (0, "orders: running\n")
+    assert "warning: " in err
+    assert "gone" in err
