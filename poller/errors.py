@@ -42,7 +42,7 @@ class Overdue(PollerError):
 
 
 class CallError(PollerError):
-    """A call brought no good answer. Which of the three below it was decides what may be done next."""
+    """A call brought no good answer. Which of those below it was decides what may be done next."""
 
 
 class NotSent(CallError):
@@ -57,6 +57,14 @@ class AnswerLost(CallError):
     """The request went out, wholly or in part, and no complete answer came back: reset, end of stream, timeout, an
     answer that is not HTTP or over the size limit. Whether the service acted on it is not known.
     """
+
+
+class NoRoom(CallError):
+    """The answer has `size` bytes, more than there is room for now, and was given up. Ask again with that much room."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"no room for an answer of {size} bytes")
+        self.size = size
 
 
 class ServiceError(CallError):

@@ -13,6 +13,7 @@ from poller.policy.invocation_record import Discarded
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.policy.response import Outcome
 from poller.record import Page, Record
+from poller.runtime.reservation import MemoryBound
 from poller.runtime.stop import Stop
 
 
@@ -21,18 +22,6 @@ class Unsettled(NamedTuple):
 
     text: str
     again_at: float
-
-
-class MemoryBound(Protocol):
-    """Where a source counts the bytes it holds."""
-
-    def hold(self, size: int) -> None:
-        """So many bytes more are in flight."""
-        ...
-
-    def let_go(self, size: int) -> None:
-        """So many are done with."""
-        ...
 
 
 class Admission(Protocol):

@@ -27,6 +27,7 @@ ADAPTER = VALUES | {
     "poller.throttled",
     "poller.blocking",
     "poller.runtime.status",
+    "poller.runtime.reservation",
     "poller.runtime.stop",
 }
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
@@ -39,8 +40,9 @@ IMPORTS: dict[str, set[str]] = {
     "poller.record": set(),
     "poller.errors": set(),
     "poller.policy": {"poller.record"},
-    "poller.ports": VALUES | {"poller.policy", "poller.runtime.stop"},
+    "poller.ports": VALUES | {"poller.policy", "poller.runtime.reservation", "poller.runtime.stop"},
     # making it happen, without knowing where records come from or go
+    "poller.runtime.reservation": {"poller.http.room"},
     "poller.runtime": VALUES
     | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally", "poller.throttled"},
     # adapters

@@ -39,10 +39,10 @@ class Traced:
         self._exporter = InMemorySpanExporter()
         self._tracing = Tracing(self._exporter)
 
-    async def _noting(self, operation, body, timeout=None, *, trace=None):  # noqa: ASYNC109 - the port's own
+    async def _noting(self, operation, body, timeout=None, *, trace=None, room=None):  # noqa: ASYNC109 - the port's own
         if operation.name == "Invoke":
             self.headers.append(trace)
-        return await self._call(operation, body, timeout, trace=trace)
+        return await self._call(operation, body, timeout, trace=trace, room=room)
 
     async def deliver(self, **parameters):
         """Deliver all there is; batches and invocations as spans, in order of their ends."""

@@ -8,12 +8,17 @@ import struct
 from botocore.eventstream import EventStreamBuffer, EventStreamMessage, ParserError
 
 from poller.aws.answers import timestamp
-from poller.aws.port import Operation
+from poller.aws.port import Operation, Room
 from poller.codec import loads
 from poller.errors import AnswerLost, ServiceError
+from poller.http.room import fit
 from poller.http.streamed import Streamed
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
+PRELUDE = 12
+"""Bytes that begin each frame: its length, the length of its headers, and a checksum of both."""
+LONGEST_FRAME = 24 * 1024 * 1024 + 128 * 1024 + 16
+"""Payload, headers and framing at their largest, as the SDK has them."""
 INITIAL_RESPONSE = "initial-response"
 """An event that stands for the answer's own members, of which an operation like SubscribeToShard has none."""
 
@@ -31,19 +36,32 @@ class EventStreamAnswer:
         self.date = timestamp(answer.headers.get("date", ""))
         self._answer = answer
         self._frames = EventStreamBuffer()
+        self._received = bytearray()
 
-    async def event(self) -> bytes | None:
+    async def event(self, room: Room | None = None) -> bytes | None:
         """See `EventStream.event`."""
         while True:
             message = self._framed()
             if message is None:
-                chunk = await self._answer.chunk()
-                if not chunk:
+                if not await self._receive(room):
                     return None
-                self._frames.add_data(chunk)
             elif _kind(message) != INITIAL_RESPONSE:
                 payload: bytes = message.payload
                 return payload
+
+    async def _receive(self, room: Room | None) -> bool:
+        """Hand one whole frame to the SDK, or what comes in place of one; False at the end of the answer."""
+        received = self._received
+        while (length := _frame_length(received)) is None or len(received) < length:
+            if length is not None and room is not None:
+                await fit(room, length)
+            chunk = await self._answer.chunk()
+            if not chunk:
+                return False
+            received += chunk
+        self._frames.add_data(bytes(received[:length]))
+        del received[:length]
+        return True
 
     def _framed(self) -> EventStreamMessage | None:
         try:
@@ -54,6 +72,16 @@ class EventStreamAnswer:
     async def close(self) -> None:
         """See `EventStream.close`."""
         self._answer.close()
+
+
+def _frame_length(received: bytes | bytearray) -> int | None:
+    """Of the frame that begins here, as its first bytes say; None before they are here. A length that no frame has is
+    cut to the prelude, of which the SDK finds out that it is broken.
+    """
+    if len(received) < PRELUDE:
+        return None
+    length = int.from_bytes(received[:4], "big")
+    return length if PRELUDE < length <= LONGEST_FRAME else PRELUDE
 
 
 def _kind(message: EventStreamMessage) -> str:

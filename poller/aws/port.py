@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from poller.http.reply import Reply
+from poller.http.room import Room
 
-__all__ = ["AWS_JSON_1_0", "AWS_JSON_1_1", "Operation", "Reply", "Transport"]
+__all__ = ["AWS_JSON_1_0", "AWS_JSON_1_1", "Operation", "Reply", "Room", "Transport"]
 
 AWS_JSON_1_0 = "application/x-amz-json-1.0"
 AWS_JSON_1_1 = "application/x-amz-json-1.1"
@@ -47,10 +48,11 @@ class EventStream(Protocol):
     date: float | None
     """The service's clock when the answer began, epoch seconds."""
 
-    async def event(self) -> bytes | None:
+    async def event(self, room: Room | None = None) -> bytes | None:
         """The payload of the next event; None where the service ended the stream. Raises ServiceError for an exception
         that the service sends instead, AnswerLost where the stream breaks. A cancelled call leaves a stream that can
-        only be closed.
+        only be closed. With `room`, no more of the event is read than it has room for; after NoRoom the same event
+        can be asked for again.
         """
         ...
 
@@ -69,8 +71,10 @@ class Transport(Protocol):
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
+        room: Room | None = None,
     ) -> Reply:
         """The answer, always of a 2xx status. `trace` becomes the X-Amzn-Trace-Id header, which no signature covers.
+        With `room`, no more of the answer is read than it has room for; NoRoom is raised where it says so.
 
         Sends once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
         Raises NotSent (NoCredentials included), AnswerLost or ServiceError, each after the retries were used up. A

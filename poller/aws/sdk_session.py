@@ -9,6 +9,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 
 from poller.errors import NotSent
 from poller.http.bounded import bounded
+from poller.http.room import Room
 
 TRACE_HEADER = "X-Amzn-Trace-Id"
 
@@ -20,6 +21,7 @@ class Limits(NamedTuple):
     max_reply_bytes: int
     trace: str | None = None
     """The X-Amzn-Trace-Id header. It is set here, because the SDK takes it from nowhere but the environment."""
+    room: Room | None = None
 
 
 limits: ContextVar[Limits] = ContextVar("limits")
@@ -63,8 +65,10 @@ class _Straight:
         self._session = session
 
     async def request(self, method: str, **arguments: Any) -> Answer:
-        timeout, most, trace = limits.get()
+        timeout, most, trace, room = limits.get()
         if trace is not None:
             arguments["headers"][TRACE_HEADER] = trace
-        response, body = await bounded(self._session, method, timeout=timeout, max_reply_bytes=most, **arguments)
+        response, body = await bounded(
+            self._session, method, timeout=timeout, max_reply_bytes=most, room=room, **arguments
+        )
         return Answer(response.url, response.status, response.raw_headers, body)

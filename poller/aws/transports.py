@@ -13,10 +13,10 @@ from poller.aws.chain import AwsSettings as CredentialSettings
 from poller.aws.chain import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
-from poller.aws.port import EventStream, Operation, Reply, Transport
+from poller.aws.port import EventStream, Operation, Reply, Room, Transport
 from poller.aws.proxies import proxy_for
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
-from poller.errors import AnswerLost, CallError, NotSent, ServiceError
+from poller.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
 
 SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions")
 """Whose hot operations go through a transport."""
@@ -142,10 +142,11 @@ class Counted:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
+        room: Room | None = None,
     ) -> Reply:
         """See `Transport.call`."""
         try:
-            reply = await self._transport.call(operation, body, timeout, trace=trace)
+            reply = await self._transport.call(operation, body, timeout, trace=trace, room=room)
         except CallError as error:
             self._count(operation, _outcome(error))
             raise
@@ -170,4 +171,6 @@ class Counted:
 def _outcome(error: CallError) -> str:
     if isinstance(error, ServiceError):
         return error.code
+    if isinstance(error, NoRoom):
+        return "no_room"
     return "lost" if isinstance(error, AnswerLost) else "not_sent"

@@ -9,6 +9,7 @@ import io
 import aiohttp
 
 from poller.errors import AnswerLost
+from poller.http.room import Room, fit
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for a free connection, or for a new one with its proxy and TLS handshake."""
@@ -24,11 +25,12 @@ async def bounded(
     data: bytes,
     timeout: float,  # noqa: ASYNC109 - the answer's, not this coroutine's
     max_reply_bytes: int,
+    room: Room | None = None,
     **arguments: object,
 ) -> tuple[aiohttp.ClientResponse, bytes]:
     """The response and its whole body. The service may be silent for `timeout` seconds; connecting comes on top.
 
-    Raises AnswerLost for an answer over the limit, and whatever aiohttp raises.
+    Raises AnswerLost for an answer over the limit, NoRoom for one that `room` gives up, and whatever aiohttp raises.
     """
     limits = aiohttp.ClientTimeout(
         total=CONNECT_TIMEOUT + timeout, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=timeout
@@ -42,4 +44,6 @@ async def bounded(
             if len(body) > max_reply_bytes:
                 response.close()
                 raise AnswerLost(f"the answer's body is larger than {max_reply_bytes} bytes")
+            if room is not None and len(body) > room.size:
+                await fit(room, min(max(len(body), response.content_length or 0), max_reply_bytes))
         return response, bytes(body)

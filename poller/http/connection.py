@@ -10,9 +10,10 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from poller.errors import AnswerLost, CallError, NotSent
+from poller.errors import AnswerLost, CallError, NoRoom, NotSent
 from poller.http.parser import ParseError, Parser, ParserEvents, ResponseParser
 from poller.http.reply import Headers, Reply
+from poller.http.room import Room
 
 NewParser = Callable[[ParserEvents], Parser]
 
@@ -77,11 +78,13 @@ class Connection(asyncio.Protocol):
         "_headers_complete",
         "_keep_alive",
         "_large",
+        "_limit",
         "_most",
         "_new_future",
         "_owner",
         "_parser",
         "_received",
+        "_room",
         "_sink",
         "_status",
         "_tls",
@@ -111,7 +114,8 @@ class Connection(asyncio.Protocol):
         self.on_body = cast("Callable[[bytes], None]", self._body.extend)
         self._reset()
         self._large = False
-        self._most = 0
+        self._most = self._limit = 0
+        self._room: Room | None = None
         self._parser = parser(self)
 
     def _reset(self) -> None:
@@ -146,12 +150,36 @@ class Connection(asyncio.Protocol):
             self.fail(self._wrong)
             return
         body = len(self._body)
-        if body > self._most:
-            self.fail(f"the answer's body is larger than {self._most} bytes")
-        elif self._received - body > MAX_HEAD_BYTES + body * MAX_FRAMING_PER_BYTE:
+        if body > self._most and not self._may_go_on(body):
+            return
+        if self._received - body > MAX_HEAD_BYTES + body * MAX_FRAMING_PER_BYTE:
             self.fail(f"the answer's headers are larger than {MAX_HEAD_BYTES} bytes")
         elif self._complete:
             self._finish()
+
+    def _may_go_on(self, body: int) -> bool:
+        """With an answer that is larger than what it has room for until now."""
+        if self._room is None or body > self._limit:
+            self.fail(f"the answer's body is larger than {self._limit} bytes")
+            return False
+        if self._complete:
+            return True
+        length = Headers(self._headers).get("content-length", "")
+        size = max(body, min(int(length), self._limit)) if length.isdecimal() else 2 * body
+        try:
+            if not self._room.grow(size, self._go_on):
+                assert self.transport is not None
+                self.transport.pause_reading()
+        except NoRoom as error:
+            self.fail(error)
+            return False
+        self._most = min(size, self._limit)
+        return True
+
+    def _go_on(self) -> None:
+        assert self.transport is not None
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def eof_received(self) -> None:
         """Returning nothing has asyncio close the transport."""
@@ -166,7 +194,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self.future is not None:
             handshake = isinstance(exc, ssl.SSLError) and exc.reason in REFUSED_US and not self._received
-            self.fail(f"the connection was lost: {exc or 'closed'}", NotSent if handshake else AnswerLost)
+            why = f"the connection was lost: {exc or 'closed'}"
+            self.fail(NotSent(why) if handshake else why)
         self._close()
         # each holds the other; without this they wait for the garbage collector
         del self._parser
@@ -196,10 +225,15 @@ class Connection(asyncio.Protocol):
 
     # the pool calls these
 
-    def exchange(self, request: bytes, deadline: float, max_reply_bytes: int) -> asyncio.Future[Reply]:
-        """Write. The future ends in an answer of any status, or AnswerLost."""
+    def exchange(
+        self, request: bytes, deadline: float, max_reply_bytes: int, room: Room | None = None
+    ) -> asyncio.Future[Reply]:
+        """Write. The future ends in an answer of any status, AnswerLost, or NoRoom by the word of `room`."""
         self.deadline = deadline
-        self._most = max_reply_bytes
+        self._most = self._limit = max_reply_bytes
+        self._room = room
+        if room is not None:
+            self._most = min(room.size, max_reply_bytes)
         self._large = len(request) > LARGE_REQUEST
         future = self.future = self._new_future()
         self._write(request)
@@ -212,12 +246,12 @@ class Connection(asyncio.Protocol):
         probe.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(probe.poll(0))
 
-    def fail(self, why: str, kind: type[CallError] = AnswerLost) -> None:
-        """End the exchange in an error and the connection with it."""
+    def fail(self, why: str | CallError) -> None:
+        """End the exchange in an error, AnswerLost unless it is another, and the connection with it."""
         future, self.future = self.future, None
         self.abort()
         if future is not None and not future.done():
-            future.set_exception(kind(why))
+            future.set_exception(AnswerLost(why) if isinstance(why, str) else why)
 
     def abort(self) -> None:
         """Close now, whatever is going on."""

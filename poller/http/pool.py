@@ -13,6 +13,7 @@ from poller.errors import NotSent
 from poller.http.connection import Connection, NewParser, new_parser
 from poller.http.dial import dial
 from poller.http.reply import Origin, Reply
+from poller.http.room import Room
 
 IDLE_SECONDS = 55.0
 """AWS front ends and load balancers close after 60 seconds of silence; we want to be first."""
@@ -60,8 +61,17 @@ class HttpPool:
         self._closing = False
         self._drained: asyncio.Future[None] | None = None
 
-    async def exchange(self, request: bytes, timeout: float, max_reply_bytes: int) -> Reply:  # noqa: ASYNC109
-        """`timeout`: seconds from the first byte written to the last one read. Cancelling closes the connection."""
+    async def exchange(
+        self,
+        request: bytes,
+        timeout: float,  # noqa: ASYNC109
+        max_reply_bytes: int,
+        room: Room | None = None,
+    ) -> Reply:
+        """`timeout`: seconds from the first byte written to the last one read. Cancelling closes the connection.
+
+        With `room`, no more of the answer is read than it has room for. Raises NoRoom as well, then.
+        """
         now = self._time()
         connection = self._take(now)
         if connection is None:
@@ -70,7 +80,7 @@ class HttpPool:
         deadline = now + timeout
         if deadline < self._due:
             self._arm(deadline)
-        future = connection.exchange(request, deadline, max_reply_bytes)
+        future = connection.exchange(request, deadline, max_reply_bytes, room)
         try:
             return await future
         finally:

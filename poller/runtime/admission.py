@@ -43,6 +43,7 @@ class Admission:
         self._failing_since: float | None = None
         self._shown: ReasonCode | None = None
         self._ignore_circuit = self.breaker.listen(self._circuit_changed)
+        memory.on_waiting = self._show_now
         status.refresh = self._refresh
 
     def connect(self, poke: Callable[[], None]) -> None:
@@ -69,7 +70,7 @@ class Admission:
         closed = self._closed(now)
         if closed is not self._shown:
             self._show(closed, now)
-        if closed:
+        if closed and closed is not ReasonCode.MEMORY:
             return 0
         # for a probe one batch is enough
         return 1 + self._past_the_circuit() if self.breaker.is_open else self.pace.lanes
@@ -92,13 +93,12 @@ class Admission:
             return ReasonCode.CIRCUIT_OPEN
         if self._waiting_for_slot:
             return ReasonCode.WAITING_FOR_SLOT
-        if self.memory.full(self._poke):
-            return ReasonCode.MEMORY
         if pause := self.pace.resumes_in(now):
             if self._resume is None:
                 self._resume = asyncio.get_running_loop().call_later(pause, self._resumed)
             return ReasonCode.FUNCTION_FAILING
-        return None
+        # waited for in a line of its own, by each read
+        return ReasonCode.MEMORY if self.memory.waiting else None
 
     def _show(self, closed: ReasonCode | None, now: float) -> None:
         """Why nothing is received is the mapping's reason, unless it has a worse one."""
@@ -114,9 +114,12 @@ class Admission:
             return Reason(closed, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
         return Reason(closed, since=now)
 
-    def _circuit_changed(self) -> None:
+    def _show_now(self) -> None:
         now = asyncio.get_running_loop().time()
         self._show(self._closed(now), now)
+
+    def _circuit_changed(self) -> None:
+        self._show_now()
         self._poke()
 
     def _resumed(self) -> None:
@@ -154,4 +157,5 @@ class Admission:
             self._resume = None
         self._ignore_stop()
         self._ignore_circuit()
+        self.memory.on_waiting = _nobody
         self._poke = self._grow = _nobody

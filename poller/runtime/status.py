@@ -92,7 +92,7 @@ class Account:
         return self.polled - ended - in_flight
 
 
-NO_TROUBLE = frozenset({ReasonCode.READ_AHEAD})
+NO_TROUBLE = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})
 """Reasons a partition may have although all is well with its source."""
 
 

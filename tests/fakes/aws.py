@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 
-from poller.aws.port import EventStream, Operation, Reply
+from poller.aws.port import EventStream, Operation, Reply, Room
 from poller.errors import AnswerLost, NotSent
+from poller.http.room import fit
 from tests.fakes.faults import FaultPlan, Way
 from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
 from tests.fakes.ledger import Ledger
@@ -121,6 +122,7 @@ class FakeAws:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
+        room: Room | None = None,
     ) -> Reply:
         self.calls[operation.name] += 1
         if self.closed:
@@ -129,7 +131,10 @@ class FakeAws:
         self.running += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._call(operation, body)
+                reply = await self._call(operation, body)
+                if room is not None:
+                    await fit(room, len(reply.body))
+                return reply
         except TimeoutError:
             raise AnswerLost(f"no answer within {seconds:g} s") from None
         finally:

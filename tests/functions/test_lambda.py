@@ -17,7 +17,7 @@ class Endpoint:
         self.answer = answer
         self.operation = None
 
-    async def call(self, operation, body, timeout=None, *, trace=None):  # noqa: ASYNC109 - the port's own
+    async def call(self, operation, body, timeout=None, *, trace=None, room=None):  # noqa: ASYNC109 - the port's own
         self.operation = operation
         self.trace = trace
         self.body = json.loads(body)

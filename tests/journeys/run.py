@@ -29,13 +29,23 @@ class Run:
         self.log = EventLog()
         self.status = status
         self.dead = False
+        self.memory: Any = None
+        """The mapping's, once it is built."""
+        self.most_held = 0
+        """Bytes, at the end of any turn of the loop."""
         world.lives.append(self)
         self.task = asyncio.get_running_loop().create_task(self._run(mapping))
 
     async def _run(self, mapping: EventSourceMapping) -> None:
         wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
+        self.memory = wired.context.admission.memory
         self.built(wired)
         await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
+
+    def watch(self) -> None:
+        """After each turn of the loop."""
+        if self.memory is not None:
+            self.most_held = max(self.most_held, self.memory.held)
 
     def built(self, wired: Wired) -> None:
         """For worlds that listen in."""

@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from poller.aws.port import Operation, Reply
+from poller.aws.port import Operation, Reply, Room
 from poller.configuration.arns import parse_source
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping, ScalingConfig
@@ -136,6 +136,7 @@ class World:
     def watch(self) -> None:
         """What must hold at any moment."""
         for life in self.lives:
+            life.watch()
             missing = life.status.account.unaccounted(life.status.in_flight())
             if missing:
                 self.breaches.append(f"{missing} unaccounted at {loop_time():.3f} s")
@@ -202,8 +203,9 @@ class Life(Run):
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
+        room: Room | None = None,
     ) -> Reply:
         self.world.calls[int(loop_time())] += 1
         if self.dead:
             await asyncio.get_running_loop().create_future()
-        return await self.world.aws.call(operation, body, timeout, trace=trace)
+        return await self.world.aws.call(operation, body, timeout, trace=trace, room=room)

@@ -16,7 +16,7 @@ TEXTS = {
     "Settings.log": "what is logged, on stderr",
     "Settings.telemetry": "what else is told, and to whom",
     "Settings.shutdown_grace_seconds": "how long running invocations may go on after SIGTERM",
-    "Settings.max_bytes_in_flight": "received and not yet settled, all mappings together; at the bound nothing is received",
+    "Settings.max_bytes_in_flight": "received and not yet settled, all mappings together; at the bound reads wait in line",
     "AwsSettings.region": "where what names no region is called; an ARN's own region wins, unless an endpoint_url applies",
     "AwsSettings.endpoint_url": "any AWS-compatible endpoint, for all services",
     "AwsSettings.profile": "of the shared configuration files",
@@ -124,7 +124,7 @@ TEXTS = {
     "WrittenMapping.idle_poll_interval_seconds": "what that grows to while a shard brings nothing",
     "WrittenMapping.on_stream_recreated": "what the position stored means where the stream is another one: made anew under its name, or named by another ARN",
     "WrittenMapping.deaggregate": "takes aggregates of the Kinesis Producer Library apart",
-    "WrittenMapping.max_bytes_in_flight": "received and not yet settled; at the bound nothing is received",
+    "WrittenMapping.max_bytes_in_flight": "received and not yet settled; at the bound reads wait in line",
 }
 
 DEFAULTS = {

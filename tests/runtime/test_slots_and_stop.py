@@ -107,30 +107,6 @@ async def test_waiting_ends_with_the_time_or_with_the_stop():
     assert asyncio.get_running_loop().time() == 6
 
 
-def test_memory_calls_once_who_asked_when_it_was_full():
-    called = []
-    whole = Memory(100)
-    mapping, other = Memory(60, whole), Memory(60, whole)
-
-    def call():
-        called.append(1)
-
-    assert not mapping.full(call)
-    mapping.hold(60)
-    assert mapping.full(call)
-    assert mapping.full(call), "asked twice"
-    assert not other.full(call)
-    mapping.let_go(10)
-    assert called == [1]
-    other.hold(50)
-    assert (whole.held, mapping.held) == (100, 50)
-    assert mapping.full(call), "the process's bound holds for every mapping"
-    other.let_go(50)
-    assert called == [1, 1]
-    mapping.let_go(50)
-    assert (whole.held, mapping.held, other.held) == (0, 0, 0)
-
-
 class Parts:
     def __init__(self, *, memory=100):
         self.stop = Stop()
@@ -152,13 +128,16 @@ class Parts:
         return self.status.reason.code if self.status.reason else None
 
 
-async def test_at_the_memory_bound_no_lane_may_receive_until_there_is_room():
+async def test_while_a_read_waits_for_memory_that_is_the_reason():
     parts = Parts()
     parts.memory.hold(100)
-    assert (parts.lanes(), parts.reason) == (0, "memory")
-    parts.memory.let_go(1)
-    assert parts.pokes == 1
-    assert (parts.lanes(), parts.reason) == (4, None)
+    reservation = parts.memory.reservation()
+    assert not reservation.ask(lambda: 20, lambda: None)
+    assert parts.reason == "memory"
+    assert parts.lanes() == 4, "each read waits for itself"
+    parts.memory.let_go(20)
+    assert parts.reason is None
+    assert reservation.size == 20
 
 
 async def test_a_failing_function_pauses_receiving_and_the_source_is_poked_when_it_is_over():
@@ -193,6 +172,8 @@ async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_no
 
     assert parts.lanes() == 4
     parts.memory.hold(100)
+    reservation = parts.memory.reservation()
+    assert not reservation.ask(lambda: 20, lambda: None)
     assert looked_at() == "memory"
     since = parts.status.reason.since
     await asyncio.sleep(5)

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from poller import codec
-from poller.aws.port import AWS_JSON_1_0, Operation, Transport
+from poller.aws.port import AWS_JSON_1_0, Operation, Room, Transport
 from poller.errors import IteratorExpired, PositionTrimmed, StreamGone
 from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
@@ -46,6 +46,7 @@ class DynamoDBStreamApi:
     """DynamoDB names no number, but at most two readers a shard; AWS Lambda's own poller makes four reads a second."""
     bytes_per_second = inf
     most_records = 1000
+    largest_page = 2 * 1024 * 1024
     latest_is_instant = False
 
     def __init__(self, transport: Transport, *, arn: str, region: str) -> None:
@@ -86,9 +87,9 @@ class DynamoDBStreamApi:
             request["SequenceNumber"] = position.sequence_number
         return await new_iterator(self._transport, ITERATOR, request, OF_POSITION, self.shards)
 
-    async def page(self, iterator: str, limit: int) -> ShardPage:
+    async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
         request = {"ShardIterator": iterator, "Limit": limit}
-        answer = await read(self._transport, RECORDS, request, OF_READ, self.facts)
+        answer = await read(self._transport, RECORDS, request, OF_READ, self.facts, room=room)
         with expecting(RECORDS):
             following = answer.members.get("NextShardIterator") or None
             records = listed(answer.members["Records"])

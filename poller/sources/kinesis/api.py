@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from poller.aws.port import AWS_JSON_1_1, Operation, Transport
+from poller.aws.port import AWS_JSON_1_1, Operation, Room, Transport
 from poller.errors import IteratorExpired, StreamGone
 from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
@@ -35,6 +35,7 @@ class KinesisApi:
     reads_per_second = 5.0
     bytes_per_second = 2.0 * 1024 * 1024
     most_records = 10_000
+    largest_page = 15 * 1024 * 1024
     latest_is_instant = True
 
     def __init__(
@@ -90,9 +91,9 @@ class KinesisApi:
             request["Timestamp"] = position.timestamp
         return await new_iterator(self._transport, ITERATOR, request, {}, self.shards)
 
-    async def page(self, iterator: str, limit: int) -> ShardPage:
+    async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
         request = {"ShardIterator": iterator, "Limit": limit}
-        answer = await read(self._transport, RECORDS, request, OF_READ, self.facts)
+        answer = await read(self._transport, RECORDS, request, OF_READ, self.facts, room=room)
         with expecting(RECORDS):
             members = answer.members
             behind = members.get("MillisBehindLatest")

@@ -7,7 +7,7 @@ of the throughput that readers share.
 from typing import Any
 
 from poller import codec
-from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Transport
+from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Room, Transport
 from poller.errors import ServiceError, ShardGone
 from poller.sources.kinesis.api import KinesisApi, children_in
 from poller.sources.sharded.api import Position, ShardPage
@@ -58,10 +58,10 @@ class ShardSubscription:
         self.date = events.date
         self._events = events
 
-    async def page(self) -> ShardPage | None:
+    async def page(self, room: Room | None = None) -> ShardPage | None:
         """See `Subscription.page`."""
         try:
-            event = await self._events.event()
+            event = await self._events.event(room)
         except ServiceError as error:
             raise _advised(error) from error
         return None if event is None else page_of(event)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from poller.aws.port import Room
 from poller.policy.filtering import Filter, Verdict
 from poller.record import Record
 
@@ -80,8 +81,10 @@ class Subscription(Protocol):
     date: float | None
     """The service's clock when it began, epoch seconds."""
 
-    async def page(self) -> ShardPage | None:
-        """The next, when it comes; None once the service ended the subscription. Raises CallError."""
+    async def page(self, room: Room | None = None) -> ShardPage | None:
+        """The next, when it comes; None once the service ended the subscription. Raises CallError; after NoRoom the
+        same page can be asked for again.
+        """
         ...
 
     async def close(self) -> None:
@@ -112,6 +115,8 @@ class ShardApi(Protocol):
     """Its quota of bytes read per shard; infinite where there is none."""
     most_records: int
     """Largest Limit of one read."""
+    largest_page: int
+    """Bytes of the largest answer to a read: the service's limit as JSON, with data as base64."""
     latest_is_instant: bool
     """Whether an iterator can begin AT_TIMESTAMP, so that LATEST can be kept as an instant before anything was read.
     Otherwise the shard is read from TRIM_HORIZON, and what is older than the instant is passed over."""
@@ -130,8 +135,8 @@ class ShardApi(Protocol):
         """A fresh shard iterator."""
         ...
 
-    async def page(self, iterator: str, limit: int) -> ShardPage:
-        """One read. `limit` is at most `most_records`."""
+    async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
+        """One read. `limit` is at most `most_records`. With `room` it raises NoRoom as well."""
         ...
 
     def complete(self, items: Sequence[Any]) -> None:

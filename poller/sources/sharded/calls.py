@@ -7,7 +7,7 @@ from typing import Any
 
 from poller import codec
 from poller.aws.answers import timestamp
-from poller.aws.port import Operation, Transport
+from poller.aws.port import Operation, Room, Transport
 from poller.errors import AnswerLost, IteratorExpired, PollerError, ServiceError, ShardGone
 from poller.sources.sharded.api import Shard, StreamFacts
 
@@ -28,10 +28,16 @@ class Answer:
     """The service's clock, epoch seconds."""
 
 
-async def ask(transport: Transport, operation: Operation, request: Mapping[str, Any], meanings: Meanings) -> Answer:
+async def ask(
+    transport: Transport,
+    operation: Operation,
+    request: Mapping[str, Any],
+    meanings: Meanings,
+    room: Room | None = None,
+) -> Answer:
     """Raises CallError, and what `meanings` makes of a code."""
     try:
-        reply = await transport.call(operation, codec.dumps(request))
+        reply = await transport.call(operation, codec.dumps(request), room=room)
     except ServiceError as error:
         meaning = meanings.get(error.code)
         if meaning is None:
@@ -70,10 +76,12 @@ async def read(
     request: Mapping[str, Any],
     meanings: Meanings,
     facts: Callable[[], Awaitable[StreamFacts]],
+    *,
+    room: Room | None = None,
 ) -> Answer:
     """One page. `facts` raises StreamGone where it is the stream that is missing."""
     try:
-        return await ask(transport, operation, request, meanings)
+        return await ask(transport, operation, request, meanings, room)
     except ServiceError as error:
         if error.code != MISSING:
             raise

@@ -129,52 +129,46 @@ class ShardPartition:
 
     @property
     def over(self) -> bool:
-        """See `Reading.over`."""
         return self._over
 
     @property
     def read_to(self) -> str | None:
-        """See `Reading.read_to`."""
         return self._dealing.read_to
 
     @property
     def read_from(self) -> str | None:
-        """See `Reading.read_from`."""
         return self._dealing.read_from
 
     @property
     def failed(self) -> bool:
-        """See `Reading.failed`."""
         return self._failure is not None
 
     def let_go(self, size: int) -> None:
-        """See `Reading.let_go`."""
         self._held -= size
         self._stream.admission.memory.let_go(size)
-        if self._waits_for_room and self._held < self._stream.read_ahead:
+        if self._waits_for_room and not self._at_read_ahead:
             self._waits_for_room = False
             self.show(None)
             self._reader.bell.ring()
         elif not self._held:
             self._reader.bell.ring()
+        if not self._held:
+            self._reader.room.reserved.settled()
 
     def changed(self) -> int:
-        """See `Reading.changed`."""
         return self._saving.changed()
 
     async def durable(self, change: int) -> Unsettled | None:
-        """See `Reading.durable`."""
         return await self._saving.durable(change)
 
     # what the reader tells
 
     @property
     def empty(self) -> bool:
-        """See `Reads.empty`."""
-        return not self._held or self._gathers_again
+        return not self._held or self.urgent
 
     @property
-    def _gathers_again(self) -> bool:
+    def urgent(self) -> bool:
         """Whether a batch of an earlier life is not all here yet. It stood still with whatever it took to read it then,
         and settles nothing before: no bound of today may come between.
         """
@@ -182,8 +176,7 @@ class ShardPartition:
 
     @property
     def full(self) -> bool:
-        """See `Reads.full`."""
-        if self._held < self._stream.read_ahead or self._gathers_again:
+        if not self._at_read_ahead or self.urgent:
             return False
         self._waits_for_room = True
         slowest = max(range(len(self._lanes)), key=lambda number: self._lanes[number].held)
@@ -191,15 +184,21 @@ class ShardPartition:
         self.show(Reason(ReasonCode.READ_AHEAD, text, since=asyncio.get_running_loop().time()))
         return True
 
+    @property
+    def _at_read_ahead(self) -> bool:
+        """Whether the next page may be more than the shard's share."""
+        return self._held > 0 and self._held + self._reader.room.wanted > self._stream.read_ahead
+
     def take(self, page: ShardPage) -> bool:
-        """See `Reads.take`."""
+        room, size = self._reader.room, 0
         if page.records:
             size = self._dealing.deal(page.records, page.size)
             self._held += size
-            self._stream.admission.memory.hold(size)
-            if self._dealing.skipped:
-                # where nothing matches no lane settles anything, and the position is to move on all the same
-                self._saving.changed()
+        room.note(max(size, page.size), len(page.records))
+        room.reserved.became(size)
+        if page.records and self._dealing.skipped:
+            # where nothing matches no lane settles anything, and the position is to move on all the same
+            self._saving.changed()
         self._behind.note(page)
         self._note_quiet(page)
         self._drained = self._dealing.complete
@@ -215,7 +214,6 @@ class ShardPartition:
                 lane.complete_to(complete_to)
 
     def end(self, children: tuple[Shard, ...]) -> None:
-        """See `Reads.end`."""
         self._topology.learn(children)
         self._finish_dealing()
 
@@ -224,7 +222,6 @@ class ShardPartition:
         self._wake()
 
     def show(self, reason: Reason | None) -> None:
-        """See `Reads.show`."""
         status, shown = self._stream.status, self._shown
         if shown.reason is not reason:
             shown.reason = reason

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from poller.errors import IteratorExpired, PositionTrimmed, ShardGone
+from poller.errors import IteratorExpired, NoRoom, PositionTrimmed, ShardGone
 from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.stream import Stream
 
 SLOWER = 1.5
@@ -21,8 +22,9 @@ class PolledPages:
 
     call = "GetRecords"
 
-    def __init__(self, stream: Stream, shard: Shard) -> None:
+    def __init__(self, stream: Stream, shard: Shard, room: PageRoom) -> None:
         self._stream = stream
+        self._room = room
         self._shard = shard
         self._limit = stream.limit(shard.id)
         self._most_records = min(stream.api.most_records, READ_RECORDS)
@@ -47,17 +49,22 @@ class PolledPages:
                 self._iterator = await api.iterator(self._shard.id, position)
             async with self._limit.calls:
                 self._read_at = time()
-                page = await api.page(self._iterator, self._most_records)
+                limit = self._room.records(self._most_records)
+                page = await api.page(self._iterator, limit, self._room.reserved)
+        except NoRoom as error:
+            # the service has counted it all the same
+            self._limit.spend(error.size, time())
+            raise
         except (IteratorExpired, PositionTrimmed, ShardGone):
             self._iterator = None
             raise
         page.begins = begins
         self._iterator = page.next_iterator
-        self._interval = self._pause_after(page, interval)
+        self._interval = self._pause_after(page, limit, interval)
         self._limit.spend(page.size, time())
         return page
 
-    def _pause_after(self, page: ShardPage, interval: float) -> float:
+    def _pause_after(self, page: ShardPage, limit: int, interval: float) -> float:
         """Seconds until the next read; `interval` was it until now."""
         stream, options = self._stream, self._stream.options
         again, self._ended = self._ended, page.next_iterator is None
@@ -65,7 +72,7 @@ class PolledPages:
             # an iterator made anew tells whether there is more; one shard after the other may wait for that
             return options.poll_interval if again else 1 / stream.api.reads_per_second
         if page.records:
-            full = len(page.records) >= self._most_records
+            full = len(page.records) >= limit
             return min(options.poll_interval, self._catching_up) if full else options.poll_interval
         if page.behind_seconds or self._shard.closed:
             # nothing here, and more to come for certain: on, as fast as the service allows

@@ -10,15 +10,16 @@ import asyncio
 from typing import Protocol
 
 from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError, IteratorExpired, PositionTrimmed, ServiceError, ShardGone, UnreadableRecord
+from poller.errors import CallError, IteratorExpired, NoRoom, PositionTrimmed, ServiceError, ShardGone, UnreadableRecord
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
 from poller.policy.silence import Silence
 from poller.runtime.status import Reason, ReasonCode
-from poller.runtime.stop import Stop
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.polled import PolledPages
+from poller.sources.sharded.reading import Reads
+from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.subscribed import IN_USE, SubscribedPages
 from poller.sources.sharded.topology import Topology
@@ -48,41 +49,13 @@ class Pages(Protocol):
     async def next(self, position: Position) -> ShardPage:
         """The next page, which begins at `position` if reading has to begin anew.
 
-        Raises IteratorExpired where it has, PositionTrimmed, ShardGone, StreamGone, CallError.
+        Raises IteratorExpired where it has, PositionTrimmed, ShardGone, StreamGone, CallError; NoRoom where it is
+        larger than reserved.
         """
         ...
 
     async def close(self) -> None:
         """Nothing further is wanted."""
-        ...
-
-
-class Reads(Protocol):
-    """Who takes what is read."""
-
-    stop: Stop
-    """Nothing more is to be read from here on."""
-
-    @property
-    def full(self) -> bool:
-        """Whether so much is held that reading must wait."""
-        ...
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is held."""
-        ...
-
-    def take(self, page: ShardPage) -> bool:
-        """The next page; False when nothing further is wanted."""
-        ...
-
-    def end(self, children: tuple[Shard, ...]) -> None:
-        """The shard has no more."""
-        ...
-
-    def show(self, reason: Reason | None) -> None:
-        """Why nothing is read."""
         ...
 
 
@@ -99,14 +72,18 @@ class ShardReader:
         self._reads = reads
         self._topology = topology
         subscriptions = stream.subscriptions
-        self._pages: Pages = (
-            PolledPages(stream, shard) if subscriptions is None else SubscribedPages(stream, shard, subscriptions)
-        )
+        self.room = PageRoom(stream, self.bell.ring, pushed=subscriptions is not None)
+        self._pages: Pages
+        if subscriptions is None:
+            self._pages = PolledPages(stream, shard, self.room)
+        else:
+            self._pages = SubscribedPages(stream, shard, subscriptions, self.room)
         self._not_before = float("-inf")
         self._failures = 0
         self._gap_since: Position | None = None
         self._last_arrival: float | None = None
         self._trouble: Reason | None = None
+        self._waits_for_memory = False
 
     async def run(self) -> None:
         """Until the shard's end, a soft stop, or until nothing further is wanted. Raises StreamGone."""
@@ -120,10 +97,12 @@ class ShardReader:
                     self._reads.end(())
                     return
                 if page is None:
+                    self.room.close()
                     continue
                 try:
                     goes_on = self._reads.take(page)
                 except UnreadableRecord as error:
+                    self.room.close()
                     await self._stand_before(error, page)
                     continue
                 self._recovered()
@@ -136,6 +115,7 @@ class ShardReader:
                     self._reads.end(page.children)
                     return
         finally:
+            self.room.close()
             await self._pages.close()
 
     async def _may_read(self) -> bool:
@@ -144,16 +124,27 @@ class ShardReader:
         admission = self._stream.admission
         while not self._reads.stop.soft:
             now = time()
-            # a shard with nothing in hand is read although the mapping's bound is reached: the bytes are held by shards
-            # that stand still, and one that does not may not stand still with them
+            # what holds other shards up is no reason for one with nothing in hand to stand still with them
             if self._reads.full or not (admission.lanes(now) or self._reads.empty):
+                self.room.close()
                 await self.bell.wait()
                 continue
             left = max(self._not_before - now, self._pages.wait(now))
-            if left <= 0:
+            if left > 0:
+                self.room.close()
+                await self.bell.wait(left)
+            elif self._has_room(now):
                 return True
-            await self.bell.wait(left)
+            else:
+                await self.bell.wait()
         return False
+
+    def _has_room(self, now: float) -> bool:
+        found = self.room.reserve(urgent=self._reads.urgent)
+        if found == self._waits_for_memory and self._trouble is None:
+            self._reads.show(None if found else Reason(ReasonCode.MEMORY, since=now))
+        self._waits_for_memory = not found
+        return found
 
     async def _read(self) -> ShardPage | None:
         time = asyncio.get_running_loop().time
@@ -163,6 +154,9 @@ class ShardReader:
         except IteratorExpired:
             # one is made anew at once; a service that refuses that as well is asked ever less often
             self._pause_after(self._failures)
+            return None
+        except NoRoom as error:
+            self.room.given_up(error.size)
             return None
         except PositionTrimmed as error:
             self._skip_gap(str(error))

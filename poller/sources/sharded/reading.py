@@ -1,9 +1,11 @@
-"""What a lane asks of the shard it belongs to, without knowing it."""
+"""What a lane and a reader ask of the shard they belong to, without knowing it."""
 
 from typing import Protocol
 
 from poller.ports import Unsettled
+from poller.runtime.status import Reason
 from poller.runtime.stop import Stop
+from poller.sources.sharded.api import Shard, ShardPage
 
 
 class Reading(Protocol):
@@ -42,4 +44,38 @@ class Reading(Protocol):
 
     async def durable(self, change: int) -> Unsettled | None:
         """Return None when a change is stored, or at the stop; else why the last try failed, after each."""
+        ...
+
+
+class Reads(Protocol):
+    """Who takes what is read."""
+
+    stop: Stop
+    """Nothing more is to be read from here on."""
+
+    @property
+    def full(self) -> bool:
+        """Whether so much is held that reading must wait."""
+        ...
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held."""
+        ...
+
+    @property
+    def urgent(self) -> bool:
+        """Whether what is held already waits for what is read next."""
+        ...
+
+    def take(self, page: ShardPage) -> bool:
+        """The next page, whose bytes `ShardReader.room` has reserved; False when nothing further is wanted."""
+        ...
+
+    def end(self, children: tuple[Shard, ...]) -> None:
+        """The shard has no more."""
+        ...
+
+    def show(self, reason: Reason | None) -> None:
+        """Why nothing is read."""
         ...

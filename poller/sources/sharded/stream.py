@@ -82,6 +82,8 @@ class Stream:
     """Seconds, as the service says."""
     iterator_age: float | None = None
     """Seconds: of the last record of the last batch."""
+    record_bytes: float | None = None
+    """Of a record of the last page, on average; None before the first: what a shard goes by that has read none yet."""
     running: int = 0
     """Shards that are read now."""
     criteria: Filter | None = None

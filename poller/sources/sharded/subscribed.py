@@ -6,8 +6,9 @@ gap nor duplicate. While nobody asks for a page none is read, and the service ha
 
 import asyncio
 
-from poller.errors import AnswerLost, IteratorExpired, ServiceError
+from poller.errors import AnswerLost, IteratorExpired, NoRoom, ServiceError
 from poller.sources.sharded.api import Position, Shard, ShardPage, Subscription, Subscriptions
+from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.stream import Stream
 
 BETWEEN = 5.0
@@ -26,10 +27,11 @@ class SubscribedPages:
 
     call = "SubscribeToShard"
 
-    def __init__(self, stream: Stream, shard: Shard, subscriptions: Subscriptions) -> None:
+    def __init__(self, stream: Stream, shard: Shard, subscriptions: Subscriptions, room: PageRoom) -> None:
         self._stream = stream
         self._shard = shard
         self._subscriptions = subscriptions
+        self._room = room
         self._open: Subscription | None = None
         self._begins = False
         """Whether no page of it came yet."""
@@ -43,16 +45,20 @@ class SubscribedPages:
 
     async def next(self, position: Position) -> ShardPage:
         """See `Pages.next`. A subscription that is over is an iterator that expired."""
-        page = None
+        page, kept = None, False
         try:
             page = await self._pushed(position)
+        except NoRoom:
+            # it is pushed already, and comes once there is room; until then the service has to wait
+            kept = True
+            raise
         except ServiceError as error:
             if error.code == IN_USE:
                 self._not_before = asyncio.get_running_loop().time() + BETWEEN
             raise
         finally:
             # when cancelled as well: half a page may have been read
-            if page is None or page.next_iterator is None:
+            if not kept and (page is None or page.next_iterator is None):
                 await self.close()
         if page is None:
             raise IteratorExpired("the subscription is over")
@@ -66,7 +72,7 @@ class SubscribedPages:
         asked_at = time()
         try:
             async with asyncio.timeout(SILENCE):
-                page = await self._open.page()
+                page = await self._open.page(self._room.reserved)
         except TimeoutError as error:
             raise AnswerLost(f"nothing was pushed within {SILENCE:g} s") from error
         self._note_age(asked_at, time())

@@ -4,21 +4,22 @@ import asyncio
 from collections import deque
 
 from poller.record import EMPTY_PAGE, Page
+from poller.sources.sqs.room import Turn
 
 
 class Waiting:
-    """A lane in line, until it is given a page or, as a number, its turn to receive so many messages."""
+    """A lane in line, until it is given a page or its turn to receive."""
 
     __slots__ = ("gathering", "given", "limit", "until")
 
-    def __init__(self, limit: int, until: float, *, gathering: bool, given: asyncio.Future[Page | int]) -> None:
+    def __init__(self, limit: int, until: float, *, gathering: bool, given: asyncio.Future[Page | Turn]) -> None:
         self.limit = limit
         self.until = until
         self.gathering = gathering
         self.given = given
 
 
-def give(waiting: Waiting, what: Page | int) -> None:
+def give(waiting: Waiting, what: Page | Turn) -> None:
     """Nothing, to a lane that has left the line."""
     if not waiting.given.done():
         waiting.given.set_result(what)

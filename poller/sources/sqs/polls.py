@@ -12,6 +12,7 @@ from typing import Any
 from poller.errors import AnswerLost, CallError
 from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import LONG_POLL, Queue
+from poller.sources.sqs.room import Turn
 
 IN_WORK = 1
 """Seconds a FIFO receive waits at most while messages of the queue are held here: a service need not notice during a
@@ -45,7 +46,7 @@ class Polls:
         """Whether the last receive brought no answer."""
         return self._pauses.failing
 
-    async def receive(self, most: int, wait: float) -> tuple[list[dict[str, Any]], int]:
+    async def receive(self, turn: Turn, wait: float) -> tuple[list[dict[str, Any]], int]:
         """One receive and the pause after it: the messages and the bytes of the answer. Nothing after an error."""
         pauses, loop = self._pauses, self._loop
         seconds = self._wait(wait)
@@ -57,9 +58,11 @@ class Polls:
             async with asyncio.timeout(None) as limit:
                 self._due[limit] = begun + seconds
                 try:
-                    messages, size = await self._queue.receive(self._queue.receive_body(most, seconds, attempt))
+                    body = self._queue.receive_body(turn.most, seconds, attempt)
+                    messages, size = await self._queue.receive(body, turn.room)
                 finally:
                     del self._due[limit]
+            turn.room.became(size)
             pauses.recovered()
             self.quiet = not messages
             if not messages:
@@ -70,6 +73,7 @@ class Polls:
             self.quiet = False
             if attempt is not None and isinstance(error, AnswerLost):
                 self._lost.append(attempt)
+            turn.room.close()
             await pauses.after_error(error)
         return messages, size
 

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from poller import codec
-from poller.aws.port import Operation, Reply, Transport
+from poller.aws.port import Operation, Reply, Room, Transport
 from poller.errors import AnswerLost, CallError, ServiceError
 from poller.policy.silence import Silence
 
@@ -126,9 +126,9 @@ class Queue:
             return codec.dumps(request)
         return self._receives.setdefault((most, wait), codec.dumps(request))
 
-    async def receive(self, body: bytes) -> tuple[list[dict[str, Any]], int]:
+    async def receive(self, body: bytes, room: Room | None = None) -> tuple[list[dict[str, Any]], int]:
         """The messages and the length of the answer in bytes."""
-        reply = await self._answer(RECEIVE, body)
+        reply = await self._answer(RECEIVE, body, room)
         if len(reply.body) < 20:  # `{}` or `{"Messages":[]}`
             return [], 0
         answer = _parsed(reply.body)
@@ -169,12 +169,12 @@ class Queue:
     def _question(self, *attributes: str) -> bytes:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
 
-    async def _answer(self, operation: Operation, body: bytes) -> Reply:
+    async def _answer(self, operation: Operation, body: bytes, room: Room | None = None) -> Reply:
         """Of a call without which nothing is read."""
         time = asyncio.get_running_loop().time
         self.silence.asked(time())
         try:
-            return await self._transport.call(operation, body)
+            return await self._transport.call(operation, body, room=room)
         finally:
             self.silence.answered(time())
 

@@ -18,14 +18,13 @@ from poller.ports import Admission
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.sources.sqs.event import bound_of, bound_of_some
 from poller.sources.sqs.line import Waiting, cut, give, hand_out, send_home
+from poller.sources.sqs.pauses import COMPANY
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
+from poller.sources.sqs.room import ReceiveRoom, Turn
 
 Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
-"""Starts holding what a receive brought (messages, bytes) and returns what is to be delivered."""
-COMPANY = 0.004
-"""Seconds before the next receive after one that brought few messages, so that the next brings more. It halves the
-calls at a trickle of hundreds a second, for a few milliseconds of latency; a quiet queue always has its long poll."""
+"""Starts holding what a receive brought (messages, bytes, which count already), and returns what is to be delivered."""
 
 
 class Receiving:
@@ -55,6 +54,7 @@ class Receiving:
         self._admit = admit
         self._no_more = no_more
         self._held_up = held_up
+        self._memory = ReceiveRoom(admission.memory, self.pump)
         self._line: deque[Waiting] = deque()
         self._ready: deque[Page] = deque()
         self._free = 0
@@ -88,8 +88,8 @@ class Receiving:
                     raise self.bug
                 if self._ready:
                     return cut(self._ready, limit)
-                given: Page | int = 0 if gathering else self._turn(limit)
-                if not given:
+                given: Page | Turn | None = None if gathering else self._turn(limit)
+                if given is None:
                     given = await self._stand_in_line(limit, wait, gathering=gathering)
                 if isinstance(given, Page):
                     return given
@@ -106,7 +106,7 @@ class Receiving:
             if full is not None:
                 self._go_on(full=full)
 
-    async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | int:
+    async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | Turn:
         loop = self._loop
         until = inf if wait == inf else loop.time() + wait
         waiting = Waiting(limit, until, gathering=gathering, given=loop.create_future())
@@ -128,13 +128,12 @@ class Receiving:
             if waiting in self._line:
                 self._line.remove(waiting)
 
-    def _take_back(self, given: Page | int) -> None:
+    def _take_back(self, given: Page | Turn) -> None:
         """It was given to a lane in the very moment of its cancellation."""
         if isinstance(given, Page):
             self.put_back(given)
         else:
-            self._asked -= given
-            self._running -= 1
+            self._over(given)
 
     def put_back(self, page: Page) -> None:
         """The next free lane gets it."""
@@ -150,43 +149,51 @@ class Receiving:
             return
         while self._line:
             first = self._line[0]
-            most = self._turn(first.limit)
-            if not most:
+            turn = self._turn(first.limit)
+            if turn is None:
                 return
             if first.gathering:
-                self._start(most, first.until)
+                self._start(turn, first.until)
             else:
-                give(self._line.popleft(), most)
+                give(self._line.popleft(), turn)
 
-    def _turn(self, limit: int) -> int:
-        """How many messages to receive now, as one more of the receives under way; 0 for not now."""
+    def _turn(self, limit: int) -> Turn | None:
+        """To receive now, as one more of the receives under way; None for not now."""
         most = self._room - self._asked
         if self._running >= self._wanted or most <= 0 or self._held_up():
-            return 0
+            return None
         now = self._loop.time()
         if now < self._not_before:
             if self._timer is None:
                 self._timer = self._loop.call_at(self._not_before, self._rested)
-            return 0
+            return None
         free = self._admission.lanes(now) - (self.lanes - self._free)
         if self._running >= free:
-            return 0
+            return None
         # a FIFO page goes to one lane whole, so that a group never spreads over two
         most = limit if self._name.fifo else min(most, free * limit)
-        most = min(most, MOST_PER_CALL)
-        self._asked += most
-        self._running += 1
-        return most
+        turn = self._memory.turn(min(most, MOST_PER_CALL))
+        if turn is not None:
+            self._asked += turn.most
+            self._running += 1
+        return turn
+
+    def _over(self, turn: Turn) -> None:
+        self._asked -= turn.most
+        self._running -= 1
+        turn.room.close()
 
     def _rested(self) -> None:
         self._timer = None
         self.pump()
 
-    def _start(self, most: int, until: float) -> None:
+    def _start(self, turn: Turn, until: float) -> None:
         """Receive in a task of its own, for a lane whose window may end meanwhile."""
-        task = self._loop.create_task(self._receive_for_line(most, until - self._loop.time()))
+        task = self._loop.create_task(self._receive_for_line(turn, until - self._loop.time()))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        # one that is cancelled before it began has not given it back
+        task.add_done_callback(lambda _: turn.room.close())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -198,21 +205,20 @@ class Receiving:
         self.bug = bug
         send_home(self._line)
 
-    async def _receive_for_line(self, most: int, wait: float) -> None:
-        _, full = await self._receive(most, wait, 0)
+    async def _receive_for_line(self, turn: Turn, wait: float) -> None:
+        _, full = await self._receive(turn, wait, 0)
         self._go_on(full=full)
 
-    async def _receive(self, most: int, wait: float, limit: int) -> tuple[Page, bool]:
+    async def _receive(self, turn: Turn, wait: float, limit: int) -> tuple[Page, bool]:
         """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
         messages: list[dict[str, Any]] = []
-        size = 0
+        most, size = turn.most, 0
         try:
             # a stop may have come since it was this receive's turn
             if not self._admission.stopping:
-                messages, size = await self._polls.receive(most, wait)
+                messages, size = await self._polls.receive(turn, wait)
         finally:
-            self._asked -= most
-            self._running -= 1
+            self._over(turn)
         if self._polls.failing:
             self._wanted = 1
         if 0 < 2 * len(messages) <= most:
@@ -229,6 +235,7 @@ class Receiving:
             self._no_more()
 
     def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
+        self._memory.note(size, len(messages))
         records = self._admit(messages, size)
         if not records:
             return EMPTY_PAGE
@@ -273,6 +280,7 @@ class Receiving:
         return self._left()
 
     def _left(self) -> list[Record]:
+        self._memory.close()
         left = [record for page in self._ready for record in page.records]
         self._ready.clear()
         return left

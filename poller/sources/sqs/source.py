@@ -229,7 +229,6 @@ class SqsPartition:
             or not self._undeleted.keys().isdisjoint(identifiers)
         ):
             messages = self._without_known(messages)
-        self._admission.memory.hold(size)
         if not messages:
             self._admission.memory.let_go(size)
             return ()

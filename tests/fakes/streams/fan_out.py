@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poller.errors import CallError
+from poller.http.room import Room, fit
 from tests.fakes.streams.kinesis import FakeKinesis, KinesisStream, child_shards
 from tests.fakes.streams.refusal import refusal
 from tests.fakes.streams.shard import TICK, Shard
@@ -128,8 +129,17 @@ class FakeSubscription:
         self._clock = clock
         self._said = False
         self._over = False
+        self._pending: bytes | None = None
 
-    async def event(self) -> bytes | None:
+    async def event(self, room: Room | None = None) -> bytes | None:
+        if self._pending is None:
+            self._pending = await self._next()
+        if self._pending is not None and room is not None:
+            await fit(room, len(self._pending))
+        event, self._pending = self._pending, None
+        return event
+
+    async def _next(self) -> bytes | None:
         heard = self._clock()
         while True:
             if self._over or self._clock() - self.began >= SUBSCRIPTION_SECONDS:

@@ -179,7 +179,7 @@ async def test_read_ahead_is_bounded_and_the_slow_lane_named():
         await asyncio.sleep(0 * number)
     life = StreamLife(world, world.mapping(max_bytes_in_flight=1 << 30))
     await asyncio.sleep(300)
-    assert 30 < life.status.in_flight() < 80
+    assert 20 < life.status.in_flight() <= 32 * 1024 * 1024 // 933_000
     assert life.status.partitions[0].reason.code == "read_ahead"
     assert "lane 0" in life.status.partitions[0].reason.text
     await life.end()

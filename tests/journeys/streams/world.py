@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from poller.aws.port import EventStream, Operation, Reply
+from poller.aws.port import EventStream, Operation, Reply, Room
 from poller.configuration.arns import parse_source
 from poller.configuration.functions import FunctionConfig
 from poller.configuration.mapping import EventSourceMapping
@@ -138,6 +138,7 @@ class StreamWorld:
 
     def watch(self) -> None:
         for life in self.lives:
+            life.watch()
             missing = life.status.account.unaccounted(life.status.in_flight())
             if missing:
                 self.breaches.append(f"{missing} unaccounted at {loop_time():.3f} s")
@@ -164,9 +165,11 @@ class StreamWorld:
 class StreamLife(Run):
     """With the positions of its world, and what its destination accepted."""
 
-    def __init__(self, world: StreamWorld, mapping: EventSourceMapping, **settings: Any) -> None:
+    def __init__(
+        self, world: StreamWorld, mapping: EventSourceMapping, *, process_bytes: int = 1 << 30, **settings: Any
+    ) -> None:
         limits = ReadLimits(lambda _: nullcontext())
-        wiring = Wiring(self, 1 << 30, store=world.store, mappings={mapping.uuid}, limits=limits, **settings)  # type: ignore[arg-type]
+        wiring = Wiring(self, process_bytes, store=world.store, mappings={mapping.uuid}, limits=limits, **settings)  # type: ignore[arg-type]
         status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, FUNCTION)
         super().__init__(world, mapping, wiring, status)
 
@@ -186,10 +189,11 @@ class StreamLife(Run):
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
+        room: Room | None = None,
     ) -> Reply:
         if self.dead:
             await asyncio.get_running_loop().create_future()
-        return await self.world.aws.call(operation, body, timeout, trace=trace)
+        return await self.world.aws.call(operation, body, timeout, trace=trace, room=room)
 
     async def subscribe(self, operation: Operation, body: bytes) -> "LivingStream":
         if self.dead:
@@ -225,8 +229,8 @@ class LivingStream:
         self._life = life
         self._events = events
 
-    async def event(self) -> bytes | None:
-        return await self._events.event()
+    async def event(self, room: Room | None = None) -> bytes | None:
+        return await self._events.event(room)
 
     async def close(self) -> None:
         if not self._life.dead:

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from poller.runtime.memory import Memory
 from poller.runtime.stop import Stop
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.clock import ServiceClock
@@ -27,18 +28,28 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
     )
     stream = SimpleNamespace(
         subscriptions=subscriptions,
-        admission=SimpleNamespace(lanes=lambda _: 1),
+        admission=SimpleNamespace(lanes=lambda _: 1, memory=Memory(1 << 20)),
         clock=ServiceClock(),
         chance=lambda: 0.5,
-        api=SimpleNamespace(sequence_number=lambda item: item["SequenceNumber"], arrival=lambda _: 0.0),
+        record_bytes=None,
+        read_ahead=1 << 20,
+        api=SimpleNamespace(
+            largest_page=1 << 20, sequence_number=lambda item: item["SequenceNumber"], arrival=lambda _: 0.0
+        ),
     )
     ended = []
+
+    def take(_):
+        reader.room.reserved.became(0)
+        return True
+
     reads = SimpleNamespace(
-        stop=Stop(), full=False, empty=True, take=lambda _: True, show=lambda _: None, end=ended.append
+        stop=Stop(), full=False, empty=True, urgent=False, take=take, show=lambda _: None, end=ended.append
     )
     begin = Position("AT_SEQUENCE_NUMBER", "7")
     topology = SimpleNamespace(closed=lambda _: True, goes_on=lambda _: None)
-    await ShardReader(stream, Shard("shard"), begin, reads, topology).run()
+    reader = ShardReader(stream, Shard("shard"), begin, reads, topology)
+    await reader.run()
     assert [position for _, position in subscriptions.opened] == [
         begin,
         begin,

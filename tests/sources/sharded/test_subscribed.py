@@ -26,7 +26,7 @@ class Scripted:
         self.opened.append((shard_id, position))
         return self
 
-    async def page(self):
+    async def page(self, room=None):
         seconds, answer = self.steps.pop(0)
         await asyncio.sleep(seconds)
         if isinstance(answer, Exception):
@@ -40,7 +40,7 @@ class Scripted:
 def pages_of(*steps):
     subscriptions = Scripted(*steps)
     stream = SimpleNamespace(clock=ServiceClock())
-    return SubscribedPages(stream, Shard("shard"), subscriptions), subscriptions, stream
+    return SubscribedPages(stream, Shard("shard"), subscriptions, SimpleNamespace(reserved=None)), subscriptions, stream
 
 
 def empty(behind=0.0):

@@ -80,7 +80,7 @@ class Says:
     def __init__(self, answer):
         self._body = codec.dumps(answer)
 
-    async def call(self, _operation, _body):
+    async def call(self, _operation, _body, **_):
         return Reply(200, {}, self._body)
 
 
