@@ -1,7 +1,8 @@
 """One mapping for as long as it is configured: run, paused, changed and removed, each run ended by a soft stop.
 
 What is wanted and what runs are two things. Whoever wants something else says so and goes on; the mapping's own task
-ends the present run softly and begins the next, so that wishes may come in any order and at any moment.
+ends the present run softly and begins the next, so that wishes may come in any order and at any moment. A soft stop
+that does not end in its time becomes a hard one.
 
     wanted: run -> runs until something else is wanted: settles what it has, then
             paused or disabled -> rests until something else is wanted
@@ -17,13 +18,20 @@ from structlog.typing import FilteringBoundLogger
 
 from poller import telemetry
 from poller.configuration import EventSourceMapping
-from poller.errors import PollerError
+from poller.ending import CLOSE_SECONDS, within
+from poller.errors import Overdue, PollerError
 from poller.policy.backoff import SOURCE
 from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
 from poller.wiring import Wired, Wiring
 
+BUILD_SECONDS = 30.0
+"""For the parts of a run: nothing is called for them, but a file may be read and a port listened on."""
+SOFT_STOP_SECONDS = 120.0
+"""Beside the function's timeout: a long poll returns within 20 s, and settling gives up at its own deadlines, which are
+far below this. A soft stop that takes longer would be a bug, and must not keep a reload or a pause waiting for ever.
+"""
 FINISHING = "what runs is finished and settled, what waits is given back"
 
 
@@ -142,11 +150,29 @@ class MappingLife:
                 function=mapping.function.key,
                 lanes=[start, most],
             )
-            await run_mapping(wired.source, wired.context, log)
+            await self._run_until_stopped(wired, mapping, stop, log)
         finally:
             self._stop = None
         if not stop.soft:
             raise RuntimeError(f"the mapping {mapping.name} ended though nobody asked for it")
+
+    async def _run_until_stopped(
+        self, wired: Wired, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger
+    ) -> None:
+        """Run, and cancel what is left when the soft stop does not end by itself."""
+        time = asyncio.get_running_loop().time
+        most = SOFT_STOP_SECONDS + mapping.function.timeout_seconds
+        try:
+            async with asyncio.timeout(None) as bound:
+                ignore = stop.listen(lambda: bound.reschedule(time() + most))
+                try:
+                    await run_mapping(wired.source, wired.context, log)
+                finally:
+                    ignore()
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            log.warning("hard_stop", mappings=[mapping.name])
 
     async def _build(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired | None:
         """The parts of the next run; None when something else is wanted before they could be built."""
@@ -156,7 +182,7 @@ class MappingLife:
             await self._let_go()
         while not stop.soft:
             try:
-                wired = await self._wiring.mapping(mapping, self.status, stop, log)
+                wired = await self._wired_in_time(mapping, stop, log)
             except PollerError as error:
                 failures += 1
                 delay = SOURCE.delay(failures, random.random)
@@ -174,10 +200,20 @@ class MappingLife:
                 return wired
         return None
 
+    async def _wired_in_time(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired:
+        """Raises PollerError."""
+        try:
+            async with asyncio.timeout(BUILD_SECONDS) as bound:
+                return await self._wiring.mapping(mapping, self.status, stop, log)
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            raise Overdue(f"what {mapping.name} runs with was not there within {BUILD_SECONDS:.0f} s") from error
+
     async def _let_go(self) -> None:
         wired, self._wired = self._wired, None
         if wired is not None:
-            await wired.close()
+            await within(CLOSE_SECONDS, f"connections and workers of {self.mapping.name}", wired.close())
 
     def _show_start(self) -> None:
         self._describe()

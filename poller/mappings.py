@@ -118,6 +118,7 @@ class Mappings:
     def _removed(self, life: MappingLife) -> None:
         del self._lives[life.mapping.uuid]
         self._status.mappings.remove(life.status)
+        self._wiring.forget(life.mapping.uuid)
         telemetry.logger().info("mapping_removed", mapping=life.mapping.name, account=account_of(life.status))
 
     def _sort(self, mappings: Sequence[EventSourceMapping]) -> None:

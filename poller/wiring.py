@@ -148,6 +148,10 @@ class Wiring:
         )
         return SqsSource(partition)
 
+    def forget(self, uuid: str) -> None:
+        """The mapping was removed, and has ended."""
+        self._undeleted.pop(uuid, None)
+
     def resize(self, max_bytes_in_flight: int) -> None:
         """Another bound for the whole process from now on."""
         self._memory.resize(max_bytes_in_flight)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from poller.runtime.status import ReasonCode
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "poller").rglob("*.py"))
 
@@ -226,6 +228,49 @@ def test_every_import_is_allowed():
 )
 def test_the_rules_catch_what_they_should(module, imported, allowed):
     assert (not list(breaches(ROOT / module, [(imported, 1)]))) is allowed
+
+
+def exists(dotted: str) -> bool:
+    """A module of ours, or a name in one."""
+    place = ROOT.joinpath(*dotted.split("."))
+    if place.with_suffix(".py").is_file() or place.is_dir():
+        return True
+    module, _, name = dotted.rpartition(".")
+    holder = ROOT.joinpath(*module.split("."))
+    file = holder / "__init__.py" if holder.is_dir() else holder.with_suffix(".py")
+    defined = (node for node in ast.walk(tree_of(file)) if isinstance(node, (ast.Name, ast.ClassDef, ast.FunctionDef)))
+    return any((node.id if isinstance(node, ast.Name) else node.name) == name for node in defined)
+
+
+def test_every_name_in_the_tables_exists():
+    """A rule about a module that is gone or was never there protects nothing."""
+    names = {*IMPORTS, *SHARED, *FORBIDDEN, *STANDARD_ONLY, VERSION, *(name.removesuffix(".") for name in SEPARATE)}
+    names |= set().union(*IMPORTS.values())
+    files = {name.partition(":")[0] for name in (*LONGER, *BROAD_EXCEPTS)}
+    assert sorted(name for name in names if not exists(name)) == []
+    assert sorted(name for name in files if not (ROOT / name).is_file()) == []
+
+
+SHOWING = ("poller.control", "poller.commands", "poller.demo", "poller.runtime.reasons")
+"""What says a reason's words, and never enters one."""
+
+
+def test_every_reason_is_entered_somewhere():
+    """As an argument, an assignment or a value of a table of answers; a comparison enters nothing."""
+    entered: set[str] = set()
+    for path in SOURCES:
+        if any(within(module_of(path), name) for name in SHOWING):
+            continue
+        tree = tree_of(path)
+        compared = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in ast.walk(node)}
+        for node in ast.walk(tree):
+            if id(node) in compared:
+                continue
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ReasonCode":
+                entered.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                entered |= {code.name for code in ReasonCode if code.value == node.value}
+    assert sorted(code.name for code in ReasonCode if code.name not in entered) == []
 
 
 def test_policy_asks_neither_clock_nor_chance():

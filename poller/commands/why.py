@@ -14,7 +14,7 @@ from poller.printable import say
 Json = dict[str, Any]
 SHOWN = 20
 """Partitions told of one by one; the rest is counted."""
-QUIET = frozenset({"no_data", "receiving", "invoking", "settling", "window", "starting", "stopped"})
+QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "stopped"})
 """Codes of a partition that goes its way."""
 
 ADVICE = {

@@ -14,7 +14,6 @@ from poller.runtime.status import (
 TEXTS: dict[ReasonCode, str] = {
     ReasonCode.STARTING: "starting",
     ReasonCode.NO_DATA: "the source has nothing to read",
-    ReasonCode.RECEIVING: "receiving",
     ReasonCode.WINDOW: "gathering a batch until its window closes",
     ReasonCode.INVOKING: "the function is running",
     ReasonCode.WAITING_FOR_SLOT: "waiting for a free slot of the function's concurrency",
@@ -73,7 +72,6 @@ MOST_TELLING_FIRST = (
     ReasonCode.WAITING_FOR_SLOT,
     ReasonCode.SETTLING,
     ReasonCode.WINDOW,
-    ReasonCode.RECEIVING,
     ReasonCode.STARTING,
     ReasonCode.NO_DATA,
     ReasonCode.PAUSED,

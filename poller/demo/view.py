@@ -21,7 +21,7 @@ EVENT_LINES = 3
 MOST_LANES = 30
 SPARKS = "▁▂▃▄▅▆▇█"
 """Marks drawn; the numbers beside them count all."""
-LANES = {"invoking": ("●", "green"), "settling": ("◐", "cyan"), "receiving": ("○", "blue")}
+LANES = {"invoking": ("●", "green"), "settling": ("◐", "cyan")}
 SHOWN_ELSEWHERE = ("timestamp", "level", "event", "mapping", "function", "event_source_arn")
 """Fields of a log event that would say again what the picture shows."""
 OTHER_LANE = ("·", "dim")

@@ -8,7 +8,6 @@ class ReasonCode(StrEnum):
 
     STARTING = "starting"
     NO_DATA = "no_data"
-    RECEIVING = "receiving"
     WINDOW = "window"
     INVOKING = "invoking"
     WAITING_FOR_SLOT = "waiting_for_slot"

@@ -52,8 +52,8 @@ def test_a_new_step_replaces_everything_of_the_old_one():
 
 def test_the_same_step_again_keeps_its_beginning_and_renews_its_deadline():
     lane = LaneStatus()
-    lane.enter(ReasonCode.RECEIVING, 10.0, deadline=40.0)
-    lane.enter(ReasonCode.RECEIVING, 30.0, deadline=60.0)
+    lane.enter(ReasonCode.INVOKING, 10.0, deadline=40.0)
+    lane.enter(ReasonCode.INVOKING, 30.0, deadline=60.0)
     assert (lane.since, lane.deadline) == (10.0, 60.0)
 
 

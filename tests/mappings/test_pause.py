@@ -55,8 +55,9 @@ async def test_it_is_remembered_by_the_next_process_and_over_a_removal():
         house.mappings.apply([])
         await asyncio.sleep(1)
     house = House(store)
-    async with living(house=house):
+    async with living(house=house) as log:
         house.mappings.apply([house.mapping("a")])
+        assert [line["mapping"] for line in log if line["event"] == "mapping_still_paused"] == ["a"]
         await asyncio.sleep(10)
         assert house.of("a").state == "paused"
         assert house.of("a").reason.since == pytest.approx(paused_at - house.mappings._wall() + loop_time())

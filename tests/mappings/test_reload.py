@@ -8,11 +8,14 @@ import pytest
 from poller.configuration.functions import FunctionConfig, WebConfig
 from poller.configuration.secrets import Secret
 from poller.configuration.settings import AwsSettings
+from poller.ending import CLOSE_SECONDS
+from poller.life import SOFT_STOP_SECONDS
 from poller.policy.progress import StreamProgress
 from poller.runtime.status import ReasonCode
 from tests.fakes.faults import LOST_BEFORE
 from tests.fakes.lambda_service import function_error
 from tests.fakes.queue import loop_time
+from tests.fakes.recording import RecordingTransport
 from tests.mappings.house import SOFT_STOP, House, living
 
 
@@ -333,9 +336,65 @@ async def test_nothing_is_left_of_the_functions_of_removed_mappings():
     async with living(first, second, other, house=house):
         functions = house.wiring._functions
         slots = functions.slots(first.function)
-        house.mappings.apply([replace(second, function=replace(second.function, timeout_seconds=9))])
+        house.mappings.apply([first, replace(second, function=replace(second.function, timeout_seconds=9))])
         await asyncio.sleep(SOFT_STOP)
         assert [*functions._slots.values()] == [slots]
         house.mappings.apply([])
         await asyncio.sleep(SOFT_STOP)
         assert [*functions._slots, *functions._breakers, *functions._built, *functions._users] == []
+
+
+@pytest.mark.parametrize("wish", ["reload", "pause", "removal"])
+async def test_a_soft_stop_that_would_never_end_ends_by_itself(wish):
+    """As by a bug of ours: the invocation comes back neither with an outcome nor with a timeout."""
+    house = House()
+    a = house.mapping("a", function_timeout_seconds=30)
+    async with living(a, house=house) as log:
+        call, never = house.aws.call, asyncio.get_running_loop().create_future()
+
+        async def hanging(operation, body, timeout=None, **more):  # noqa: ASYNC109
+            return await (never if operation.name == "Invoke" else call(operation, body, timeout, **more))
+
+        house.aws.call = hanging
+        house.queue("a").send("1")
+        await asyncio.sleep(5)
+        if wish == "pause":
+            await house.mappings.pause("a")
+        else:
+            house.mappings.apply([replace(a, batch_size=3)] if wish == "reload" else [])
+        await asyncio.sleep(SOFT_STOP_SECONDS + 25)
+        assert house.states() == {"a": "stopping"}
+        await asyncio.sleep(15)
+        assert house.states() == {"reload": {"a": "running"}, "pause": {"a": "paused"}, "removal": {}}[wish]
+        assert [line["mappings"] for line in log if line["event"] == "hard_stop"] == [["a"]]
+        house.aws.call = call
+
+
+async def test_connections_that_never_close_keep_no_pause_waiting():
+    house = House()
+
+    class Stuck(RecordingTransport):
+        async def close(self):
+            await asyncio.get_running_loop().create_future()
+
+    async def build(_aws, _region):
+        return Stuck(house.aws)
+
+    house.transports._build = build
+    async with living(house.mapping("a"), house=house) as log:
+        await house.mappings.pause("a")
+        await asyncio.sleep(SOFT_STOP + CLOSE_SECONDS)
+        assert house.states() == {"a": "paused"}
+        assert [line["what"] for line in log if line["event"] == "left_behind"] == [["connections and workers of a"]]
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            if "close" in repr(task):
+                task.cancel()
+
+
+async def test_messages_remembered_as_undeleted_are_forgotten_with_their_mapping():
+    house = House()
+    async with living(house.mapping("a"), house.mapping("b"), house=house):
+        assert set(house.wiring._undeleted) == {"uuid of a", "uuid of b"}
+        house.mappings.apply([house.mapping("b")])
+        await asyncio.sleep(SOFT_STOP)
+        assert set(house.wiring._undeleted) == {"uuid of b"}
