@@ -66,6 +66,7 @@ bound):
 | visibility_ended | warning | messages were held for as long as SQS allows |
 | settling_cut_off | warning | a stop left deletes undone; those messages come again |
 | partition_failed | error | an error without a class of its own ended a partition; it is restarted |
+| source_failed | error | an error without a class of its own met a source that looked for partitions; others run on |
 | task_died | error | a task ended that never may; the daemon is unhealthy from now on |
 | unhealthy, healthy | error, info | the health check changed its mind; `problems` says why |
 | stop_requested | info | soft or hard stop, and by what |

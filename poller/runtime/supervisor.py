@@ -1,13 +1,16 @@
 """One mapping from start to stop: its partitions come and go, each restarted with back-off, none touching another.
 
-Daemon group > mapping > partition > lanes: a lane's error ends its partition alone, and the one broad `except` around
-a partition turns it into a reason, a log line and another try.
+Daemon group > mapping > partition > lanes: a lane's error ends its partition alone, and the broad `except` around a
+partition turns it into a reason, a log line and another try. Another stands around the source's own search for
+partitions, whose errors end none of those that run.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
+from weakref import WeakSet
 
 from structlog.typing import FilteringBoundLogger
 
@@ -15,8 +18,8 @@ from poller.errors import CutByStop, SourceUnavailable
 from poller.policy.backoff import SOURCE
 from poller.ports import Partition, Source
 from poller.runtime.context import LaneContext
-from poller.runtime.lane import run_lane
-from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.runtime.lanes import Lanes
+from poller.runtime.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 
 REACH_SECONDS = 5.0
 """Seconds a soft stop leaves to a call that reaches a source, which nothing depends on any more."""
@@ -34,13 +37,35 @@ async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundL
     context.admission.stop.listen(stopping)
     try:
         async with asyncio.TaskGroup() as group:
-            found = source.partitions()
-            while (partition := await _next_partition(found, context)) is not None:
+            async for partition in _partitions(source, context, log):
                 group.create_task(_keep_partition(partition, context, log), name=f"{status.name}/{partition.name}")
     finally:
         context.admission.close()
         status.state = MappingState.STOPPED
         status.reason = Reason(ReasonCode.STOPPED)
+
+
+async def _partitions(source: Source, context: LaneContext, log: FilteringBoundLogger) -> AsyncIterator[Partition]:
+    """Each once. An error of the source ends none that runs: it is shown, and the source is asked again."""
+    status, stop, failures = context.status, context.admission.stop, 0
+    found, known = source.partitions(), WeakSet[Partition]()
+    while True:
+        try:
+            partition = await _next_partition(found, context)
+        except Exception as error:
+            failures += 1
+            now, delay = asyncio.get_running_loop().time(), SOURCE.delay(failures, context.chance)
+            status.trouble = Reason(*_reason_of(error), since=now, next_try=now + delay)
+            status.show_troubles()
+            log.exception("source_failed", next_in=round(delay, 1))
+            await stop.wait(delay)
+            status.trouble, found = None, source.partitions()
+            continue
+        if partition is None:
+            return
+        if partition not in known:
+            known.add(partition)
+            yield partition
 
 
 async def _next_partition(found: AsyncIterator[Partition], context: LaneContext) -> Partition | None:
@@ -72,23 +97,24 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
                 shown.reason, status.reached = None, True
                 status.show_troubles()
                 log.info("source_reached", partition=partition.name)
-                await _run_lanes(partition, context, shown)
+                await Lanes(partition, context, shown, partial(_lane_failed, shown, status)).run()
             continue
         except CutByStop:
             break
-        except SourceUnavailable as unavailable:
-            code, text = ReasonCode(unavailable.code), unavailable.text
-            log.warning("source_unavailable", partition=partition.name, code=code.value, text=text)
         except Exception as error:
-            code, text = ReasonCode.ERROR, _innermost(error)
-            log.exception("partition_failed", partition=partition.name)
+            code, text = _reason_of(error)
+            if isinstance(error, SourceUnavailable):
+                log.warning("source_unavailable", partition=partition.name, code=code.value, text=text)
+            else:
+                log.exception("partition_failed", partition=partition.name)
         now = time()
         if now - entered > SETTLED_IN:
             failures, trouble = 0, None
         failures += 1
         delay = SOURCE.delay(failures, context.chance)
         status.reached = True
-        since = trouble.since if trouble is not None and trouble.code is code else now
+        before = shown.reason or trouble
+        since = before.since if before is not None and before.code is code else now
         shown.reason = trouble = Reason(code, text, since=since, next_try=now + delay)
         status.show_troubles()
         await stop.wait(delay)
@@ -99,30 +125,16 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
             status.show_troubles()
 
 
-def _innermost(error: BaseException) -> str:
-    """What went wrong, out of the groups that tasks wrap around it."""
+def _lane_failed(shown: PartitionStatus, status: MappingStatus, error: BaseException) -> None:
+    """Shown while the other lanes finish."""
+    shown.reason = Reason(*_reason_of(error), since=asyncio.get_running_loop().time())
+    status.show_troubles()
+
+
+def _reason_of(error: BaseException) -> tuple[ReasonCode, str]:
+    """Also out of the groups that tasks wrap around what went wrong."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"
-
-
-async def _run_lanes(partition: Partition, context: LaneContext, shown: PartitionStatus) -> None:
-    """As many lanes as the partition has, or as the pace allows and more as it grows. They end by themselves."""
-    shown.lanes.clear()
-    fixed = partition.fixed_lanes
-    async with asyncio.TaskGroup() as group:
-
-        def grow() -> None:
-            while len(shown.lanes) < (context.admission.pace.lanes if fixed is None else fixed):
-                lane_status = LaneStatus(since=asyncio.get_running_loop().time())
-                shown.lanes.append(lane_status)
-                lane = run_lane(partition.lane(), context, lane_status)
-                try:
-                    group.create_task(lane)
-                except RuntimeError:
-                    # the group is being cancelled and takes no more tasks
-                    lane.close()
-
-        if fixed is None:
-            context.admission.on_growth(grow)
-        grow()
+    if isinstance(error, SourceUnavailable):
+        return ReasonCode(error.code), error.text
+    return ReasonCode.ERROR, f"{type(error).__name__}: {error}"

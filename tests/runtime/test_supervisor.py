@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from poller.policy.batching import BatchLimits
+from poller.policy.response import NotInvoked
+from poller.record import Page
 from poller.runtime.status import ReasonCode
 from poller.runtime.supervisor import run_mapping
 from tests.runtime.harness import FakeLane, FakePartition, Runtime, records, unavailable
@@ -73,6 +76,76 @@ async def test_a_bug_in_one_lane_restarts_its_partition_and_touches_no_other_map
     assert len(runtime.log.named("partition_failed")) == 1
     await stop(tasks[0], runtime)
     await stop(tasks[1], other)
+
+
+@pytest.mark.parametrize("error", [KeyError("Expiration"), unavailable("credentials")], ids=["bug", "unavailable"])
+async def test_an_error_in_one_lane_cuts_no_invocation_of_another_and_its_outcome_is_settled(error):
+    runtime = Runtime(lanes=3, delay=10.0)
+    busy = FakeLane(records(2), stop=runtime.stop)
+    quiet = FakeLane(stop=runtime.stop)
+
+    class Failing(FakeLane):
+        async def receive(self, limit, wait, *, gathering):
+            await asyncio.sleep(3)
+            raise error
+
+    partition = FakePartition(runtime, busy, quiet, Failing(stop=runtime.stop))
+    task = start(partition, runtime)
+    await asyncio.sleep(4)
+    assert runtime.status.state == "problem", "it shows while the other lane finishes"
+    assert (busy.settled, partition.left) == ([], [])
+    await asyncio.sleep(6.5)
+    assert (busy.settled, busy.released) == (["0", "1"], [])
+    assert partition.left == [type(error)]
+    await asyncio.sleep(2)
+    assert (runtime.status.state, len(partition.entered)) == ("running", 2)
+    await stop(task, runtime)
+
+
+async def test_after_an_error_in_one_lane_no_other_waits_for_a_retry_or_gathers_on():
+    runtime = Runtime(otherwise=NotInvoked("throttled", "no"), lanes=3, limits=BatchLimits(10, 300.0))
+    retrying = FakeLane(Page(records(1), 1, ends_batch=True), stop=runtime.stop)
+    gathering = FakeLane(records(1, start=5), stop=runtime.stop)
+
+    class Failing(FakeLane):
+        async def receive(self, limit, wait, *, gathering):
+            await asyncio.sleep(5)
+            raise ZeroDivisionError
+
+    partition = FakePartition(runtime, retrying, gathering, Failing(stop=runtime.stop))
+    task = start(partition, runtime)
+    await asyncio.sleep(4.9)
+    assert runtime.status.partitions[0].lanes[0].code is ReasonCode.THROTTLED
+    await asyncio.sleep(0.2)
+    assert [identifier for identifier, _ in retrying.released] == ["0"]
+    assert [identifier for identifier, _ in gathering.released] == ["5"]
+    assert partition.left == [ZeroDivisionError]
+    await stop(task, runtime)
+
+
+async def test_an_error_while_partitions_are_looked_for_ends_none_that_runs():
+    runtime = Runtime(lanes=1, delay=10.0)
+    lane = FakeLane(records(2), stop=runtime.stop)
+
+    class Source(FakePartition):
+        asked = 0
+
+        async def partitions(self):
+            self.asked += 1
+            yield self
+            if self.asked < 3:
+                await asyncio.sleep(1)
+                raise KeyError("Shards")
+            await self._runtime.stop.wait(1e9)
+
+    source = Source(runtime, lane)
+    task = start(source, runtime)
+    await asyncio.sleep(1.1)
+    assert (runtime.status.state, runtime.status.reason.text) == ("problem", "KeyError: 'Shards'")
+    await asyncio.sleep(9.5)
+    assert (lane.settled, len(source.entered), source.left) == (["0", "1"], 1, [])
+    assert (source.asked, len(runtime.log.named("source_failed"))) == (3, 2)
+    await stop(task, runtime)
 
 
 async def test_after_a_good_while_trouble_counts_as_the_first_again():

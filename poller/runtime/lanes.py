@@ -1,0 +1,78 @@
+"""The lanes of one partition while it is entered: as many as the pace allows, none of them cut by another's error.
+
+An error that escapes from a lane ends the partition, since what the lanes share may be broken. The others end softly
+all the same: a function that runs goes on to its end and its outcome is settled, for else its records run twice.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from poller.ports import Partition
+from poller.runtime.context import LaneContext
+from poller.runtime.lane import run_lane
+from poller.runtime.status import LaneStatus, PartitionStatus, ReasonCode
+
+RECEIVING = frozenset({ReasonCode.STARTING, ReasonCode.NO_DATA, ReasonCode.WINDOW})
+"""Steps in which a lane waits for its source, and no function runs: there it is cut."""
+
+
+class Lanes:
+    """Of one life of a partition."""
+
+    def __init__(
+        self,
+        partition: Partition,
+        context: LaneContext,
+        shown: PartitionStatus,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        """`failed` is told of the first error at once, while other lanes may still be finishing."""
+        self._partition = partition
+        self._stop = context.stop.child()
+        self._context = replace(context, stop=self._stop)
+        self._shown = shown
+        self._failed = failed
+        self._failure: BaseException | None = None
+        self._tasks: dict[asyncio.Task[None], LaneStatus] = {}
+
+    async def run(self) -> None:
+        """Return when all lanes have ended, which they do by themselves. Raises the first error of any."""
+        self._shown.lanes.clear()
+        if self._partition.fixed_lanes is None:
+            self._context.admission.on_growth(self._grow)
+        try:
+            self._grow()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            self._stop.request()
+            self._stop.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._failure is not None:
+            raise self._failure
+
+    def _grow(self) -> None:
+        fixed = self._partition.fixed_lanes
+        while not self._stop.soft and len(self._shown.lanes) < (
+            self._context.admission.pace.lanes if fixed is None else fixed
+        ):
+            status = LaneStatus(since=asyncio.get_running_loop().time())
+            self._shown.lanes.append(status)
+            task = asyncio.create_task(run_lane(self._partition.lane(), self._context, status))
+            self._tasks[task] = status
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        error = None if task.cancelled() else task.exception()
+        if error is None or self._failure is not None:
+            return
+        self._failure = error
+        self._failed(error)
+        self._stop.request()
+        for other, status in self._tasks.items():
+            if status.code in RECEIVING:
+                other.cancel()
