@@ -141,7 +141,8 @@ class _Reader:
             return replace(tree, value=items, line=_line(node))
         return replace(tree, line=None if node is None else _line(node), written=_unquoted(node))
 
-    def build(self, node: yaml.Node, path: str = "") -> Node:
+    def build(self, node: yaml.Node, path: str = "", key: str = "", line: int | None = None) -> Node:
+        """`key` it stands under, and `line` of that."""
         self.aliased += id(node) in self.built
         self.built.add(id(node))
         if self.aliased > MOST_ALIASED:
@@ -150,7 +151,7 @@ class _Reader:
             raise UnreadableError("holds an alias of something that contains it", _line(node))
         if node.tag not in _TAGS:
             self.refuse_tag(node, path)
-            return Node(None, self.origin, _line(node), broken=True)
+            return Node(None, self.origin, line or _line(node), key, broken=True)
         self.entered.append(node)
         value: Any
         broken = False
@@ -163,7 +164,7 @@ class _Reader:
             value = self.scalar(node, path)
             broken = len(self.problems) > said
         self.entered.pop()
-        return Node(value, self.origin, _line(node), written=_unquoted(node), broken=broken)
+        return Node(value, self.origin, line or _line(node), key, written=_unquoted(node), broken=broken)
 
     def mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
         if id(node) not in self.flattened:
@@ -174,7 +175,7 @@ class _Reader:
         for key, value in node.value:
             name = self.scalar(key, path) if isinstance(key, yaml.ScalarNode) else None
             if isinstance(name, str):
-                children[name] = replace(self.build(value, joined(path, name)), line=_line(key), key=name)
+                children[name] = self.build(value, joined(path, name), name, _line(key))
             else:
                 written = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
                 self.say(key, path, f"the key {written!r} is not text; put it in quotes")

@@ -77,6 +77,8 @@ class AwsSettings(Written):
 
     def merged_over(self, base: "AwsSettings") -> "AwsSettings":
         """These settings over `base`, key by key; a service's keys one by one as well."""
+        if not self.model_fields_set:
+            return base
         merged = base.model_dump(exclude_unset=True)
         own = self.model_dump(exclude_unset=True)
         services = {name: dict(keys) for name, keys in merged.get("services", {}).items()}

@@ -90,7 +90,8 @@ class Speller:
                 continue
             # a name such as `headers` given to a function must not be taken for the key
             step = f"<{name}>" if path and path[-1] in NAMED else name
-            spelled[name] = replace(self.spell(child, (*path, step), below), key=key)
+            found = self.spell(child, (*path, step), below)
+            spelled[name] = found if found.key == key else replace(found, key=key)
         return spelled
 
     def secret(self, node: Node, key: str, where: str, path: tuple[str, ...], written: str) -> Node:
