@@ -63,6 +63,7 @@ bound):
 | payload_not_json | warning | a payload did not match only because a pattern asks for its fields and it is not JSON |
 | release_failed | warning | messages could not be made visible again early; their timeout does |
 | extension_failed | warning | the visibility of messages in work could not be extended yet |
+| messages_not_deliverable | warning | a service sent messages without a receipt handle; each is named once |
 | visibility_ended | warning | messages were held for as long as SQS allows |
 | settling_cut_off | warning | a stop left deletes undone; those messages come again |
 | partition_failed | error | an error without a class of its own ended a partition; it is restarted |

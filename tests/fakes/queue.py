@@ -69,6 +69,8 @@ class FakeQueue:
     in_flight_limit: int | None = None
     disorder: random.Random | None = None
     """Makes a standard queue hand messages out in any order, as the real one may."""
+    groups_when_asked: bool = False
+    """FIFO: a receive that waits does not notice that a group has become free since it began."""
     messages: dict[str, Message] = field(default_factory=dict)
     """By message id, in the order of sending."""
     long_polls: int = 0
@@ -137,7 +139,10 @@ class FakeQueue:
         if attempt_id is not None and (replayed := self._replay(attempt_id)):
             return replayed
         deadline = loop_time() + wait
-        while not (taken := self._take(limit, visibility)) and (left := deadline - loop_time()) > TICK:
+        blocked = {message.group for message in self.messages.values() if message.in_flight(loop_time())}
+        if not self.groups_when_asked:
+            blocked.clear()
+        while not (taken := self._take(limit, visibility, blocked)) and (left := deadline - loop_time()) > TICK:
             await self._wait_for_change(left)
         if attempt_id is not None and taken:
             noted = [(message, handle, message.visible_at) for message, handle in taken]
@@ -184,7 +189,7 @@ class FakeQueue:
         self._order.add(message)
         self._wake()
 
-    def _take(self, limit: int, visibility: float) -> list[tuple[Message, str]]:
+    def _take(self, limit: int, visibility: float, blocked: set[str | None]) -> list[tuple[Message, str]]:
         now = loop_time()
         if self.in_flight_limit is not None and self.counts()[1] >= self.in_flight_limit:
             raise Refusal("OverLimit", "Too many messages in flight", 403)
@@ -195,6 +200,8 @@ class FakeQueue:
             found = self._order.candidates(limit, now + TICK)
         taken = []
         for message in found:
+            if message.group in blocked:
+                continue
             message.handle = f"AQEB{uuid.uuid4().hex}"
             self._handles[message.handle] = message
             message.receives += 1

@@ -47,7 +47,7 @@ def trace_of(records: Sequence[Record]) -> str | None:
     """What AWSTraceHeader says, if all messages say the same. Costs one look where the first has none."""
     attributes = records[0].item.get("Attributes")
     trace = None if attributes is None else attributes.get("AWSTraceHeader")
-    if trace is None or not _TRACE.fullmatch(trace):
+    if not isinstance(trace, str) or not _TRACE.fullmatch(trace):
         return None
     return trace if all(_trace(record) == trace for record in records) else None
 

@@ -97,13 +97,16 @@ class Forwarding:
         entry = {"MessageBody": message["Body"]}
         if message.get("MessageAttributes"):
             entry["MessageAttributes"] = message["MessageAttributes"]
-        attributes = message.get("Attributes") or {}
+        attributes = message["Attributes"]
         if "AWSTraceHeader" in attributes:
             header = {"DataType": "String", "StringValue": attributes["AWSTraceHeader"]}
             entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
-        if self._target.name.fifo:
+        # a standard queue with groups is a fair queue: without them it would no longer be fair
+        if "MessageGroupId" in attributes:
             entry["MessageGroupId"] = attributes["MessageGroupId"]
-            entry["MessageDeduplicationId"] = attributes["MessageDeduplicationId"]
+        if self._target.name.fifo:
+            entry.setdefault("MessageGroupId", message["MessageId"])
+            entry["MessageDeduplicationId"] = attributes.get("MessageDeduplicationId", message["MessageId"])
         return entry
 
     async def _try(self, batch: Sequence[Record]) -> tuple[list[Record], CallError | None]:

@@ -69,15 +69,17 @@ class Holding:
             by_id[record.identifier] = record
         if keyed:
             for record in records:
-                record.key = record.item["Attributes"]["MessageGroupId"]
+                # without a group, of a compatible service, all such messages are one
+                record.key = record.item["Attributes"].get("MessageGroupId", "")
         # the queue's timeout may have become shorter since the timer was set
         if self._timer is None or hold.renew_at < self._timer.when():
             self._set_timer()
         return records
 
-    def in_work(self) -> bool:
-        """Whether anything is held, or waits for the answer to its delete."""
-        return bool(self._holds)
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held, nor waits for the answer to its delete."""
+        return not self._holds
 
     def settling(self, records: Sequence[Record]) -> None:
         """Handed over to be deleted: no longer in flight, still kept invisible."""
@@ -171,8 +173,10 @@ class Holding:
         # again. There is nothing left to extend.
         return all(refusal.sender_fault for refusal in refused)
 
-    async def close(self) -> None:
-        """Extend nothing more, and let go of what is still held: it comes back by its timeout."""
+    async def close(self) -> int:
+        """Extend nothing more, and let go of what is still held: it comes back by its timeout. Returns how many
+        messages were still in flight: those that an error of ours left behind.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -182,3 +186,6 @@ class Holding:
         for hold in self._holds:
             self._let_go(hold.size)
         self._holds.clear()
+        left = len(self.by_id)
+        self.by_id.clear()
+        return left

@@ -7,6 +7,7 @@ one of the receives after which a queue moves it to its dead-letter queue. A pol
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from poller.errors import AnswerLost, CallError
@@ -14,9 +15,8 @@ from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import LONG_POLL, Queue
 from poller.sources.sqs.room import Turn
 
-IN_WORK = 1
-"""Seconds a FIFO receive waits at most while messages of the queue are held here: a service need not notice during a
-receive that a group has become free, and the group would stand still for the rest of it."""
+SHORTEST = 1
+"""Seconds a receive waits at least."""
 LATE = 1.0
 """Seconds after its wait by which the answer to a receive is expected. A soft stop waits no longer for it."""
 
@@ -25,16 +25,18 @@ class Polls:
     """The receives under way, and those whose answers were lost."""
 
     def __init__(
-        self, queue: Queue, pauses: Pauses, *, longest: int = LONG_POLL, in_work: Callable[[], bool] = bool
+        self, queue: Queue, pauses: Pauses, *, longest: int = LONG_POLL, freed_in: Callable[[], float]
     ) -> None:
-        """`longest` is the most seconds a receive waits; `in_work` says whether messages of the queue are held here."""
+        """`longest` is the most seconds a receive waits. `freed_in` says in how many a message group may become free: a
+        service need not notice that during a receive, and a FIFO group would stand still for the rest of it.
+        """
         self.quiet = False
         """Whether the last receive found nothing."""
         self._loop = asyncio.get_running_loop()
         self._queue = queue
         self._pauses = pauses
         self._longest = longest
-        self._in_work = in_work
+        self._freed_in = freed_in
         self._stopped = False
         self._due: dict[asyncio.Timeout, float] = {}
         """Of each receive under way, the loop's time by which its wait is over."""
@@ -80,9 +82,9 @@ class Polls:
     def _wait(self, wait: float) -> int:
         if self._pauses.failing:
             # a short poll says sooner that the trouble is over
-            return 1
-        longest = IN_WORK if self._queue.name.fifo and self._in_work() else self._longest
-        return max(1, int(min(wait, longest)))
+            return SHORTEST
+        freed_in = self._freed_in() if self._queue.name.fifo else inf
+        return max(SHORTEST, int(min(wait, self._longest, freed_in)))
 
     def stop(self) -> None:
         """A soft stop: pauses end, and receives under way end in time. None begins after it."""

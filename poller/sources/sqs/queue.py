@@ -131,8 +131,9 @@ class Queue:
         reply = await self._answer(RECEIVE, body, room)
         if len(reply.body) < 20:  # `{}` or `{"Messages":[]}`
             return [], 0
-        answer = _parsed(reply.body)
-        messages = answer.get("Messages") or []
+        messages = _parsed(reply.body).get("Messages") or []
+        if not isinstance(messages, list):
+            raise AnswerLost(f"the answer is none to a receive: {reply.body[:80]!r}")
         return messages, len(reply.body)
 
     async def delete(self, receipt_handles: Sequence[str]) -> list[Refused]:
@@ -207,9 +208,13 @@ def _attributes(reply: Reply) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+_IDS = [{str(index) for index in range(entries)} for entries in range(MOST_PER_CALL + 1)]
+"""The entries of a call with so many."""
+
+
 def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
-    done = answer.get("Successful") or ()
-    if len(done) == entries:
+    done = {entry["Id"] for entry in answer.get("Successful") or ()}
+    if done == _IDS[entries] and not answer.get("Failed"):
         return []
     refused = [
         Refused(
@@ -218,7 +223,7 @@ def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
         for failure in answer.get("Failed") or ()
     ]
     # an entry the answer does not mention is not done
-    named = {int(entry["Id"]) for entry in done} | {failure.index for failure in refused}
+    named = {int(one) for one in done} | {failure.index for failure in refused}
     if not named <= set(range(entries)):
         raise ValueError("an entry that was not sent")
     return refused + [Refused(index, UNANSWERED, sender_fault=False) for index in range(entries) if index not in named]

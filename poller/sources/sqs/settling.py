@@ -13,6 +13,7 @@ from poller.policy.backoff import SETTLE, Chance
 from poller.ports import Unsettled
 from poller.record import Record
 from poller.runtime.status import Account
+from poller.sources.sqs.absent import Absent
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
@@ -113,6 +114,7 @@ class Settling:
         self.undeleted = undeleted
         self._backlog = backlog
         self._held_back: list[Record] | None = None
+        self.absent = Absent()
         self._failing: set[int] = set()
         """Deletes whose last try failed, each by its list of entries."""
 
@@ -138,6 +140,8 @@ class Settling:
             delay = visibility.after_failure(now, hold.received, hold.visible_at) if failed else 0
             if delay is not None:
                 changes.append(_Change(record, now + delay))
+            if failed:
+                self.absent.add(1, hold.visible_at if delay is None else now + delay, now)
         # together, because without company to wait for each would be a call of its own
         self._changes.add(changes)
         self._holding.forget(records)

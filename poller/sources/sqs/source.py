@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Any, Self
 
 from poller.aws.port import Transport
@@ -17,11 +18,12 @@ from poller.policy.delivery import RetryPolicy
 from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports import Admission, Partition
 from poller.record import Record
-from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.runtime.status import MappingStatus
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.event import encoder, judge
 from poller.sources.sqs.forwarding import Forwarding
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.intake import Intake
 from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
 from poller.sources.sqs.pauses import Pauses
@@ -30,6 +32,7 @@ from poller.sources.sqs.queue import LONG_POLL, Queue, QueueName
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
+from poller.sources.sqs.troubles import Troubles
 
 ATTRIBUTES_LAST = 15 * 60.0
 """Seconds the queue's attributes are believed."""
@@ -95,13 +98,14 @@ class SqsPartition:
         self._encode = encoder(name)
         self._filtering = filtering
         self._undeleted: OrderedDict[str, bool] = OrderedDict() if undeleted is None else undeleted
+        self._intake = Intake(status.account, log, fifo=name.fifo)
         self._lag = QueueLag(self._queue, wall)
         self.behind, self.silent_since = self._lag.seconds, self._queue.silence.since
         status.lag, status.look = self._lag.lag, self._lag.look
 
     async def __aenter__(self) -> Self:
         self._time = asyncio.get_running_loop().time
-        self._troubles: dict[str, Reason] = {}
+        self._troubles = Troubles(self._status, self._log, self._queue_name.arn, self._admission)
         self._lanes: list[SqsLane] = []
         visibility = await self._read_visibility()
         memory = self._admission.memory
@@ -111,7 +115,7 @@ class SqsPartition:
             self._queue,
             self._holding,
             self._status.account,
-            self._trouble,
+            self._troubles.tell,
             bug=self._bug,
             undeleted=self._undeleted,
             backlog=backlog,
@@ -121,9 +125,9 @@ class SqsPartition:
         self._skipping = self._made_skipping(backlog)
         self._polls = Polls(
             self._queue,
-            Pauses(self._trouble, self._chance),
+            Pauses(self._troubles.tell, self._chance),
             longest=self._options.receive_wait_seconds,
-            in_work=self._holding.in_work,
+            freed_in=self._freed_in,
         )
         self._receiving = Receiving(
             self._queue_name,
@@ -157,7 +161,7 @@ class SqsPartition:
             except TimeoutError:
                 self._log.tell("settling_cut_off", asyncio.get_running_loop().time())
             await self._settling.abandon()
-            await self._holding.close()
+            self._status.account.returned += await self._holding.close()
             if self._refresh is not None:
                 self._refresh.cancel()
 
@@ -178,7 +182,7 @@ class SqsPartition:
                 self._holding,
                 self._settling,
                 backlog,
-                partial(self._trouble, resource=filtering.send_to.name.arn),
+                partial(self._troubles.tell, resource=filtering.send_to.name.arn),
                 bug=self._bug,
                 chance=self._chance,
             )
@@ -187,6 +191,14 @@ class SqsPartition:
 
     def _bug(self, error: BaseException) -> None:
         self._receiving.fail(error)
+
+    def _freed_in(self) -> float:
+        """Seconds until a message group may become free; infinite while none is blocked by this mapping."""
+        if not self._holding.empty:
+            return 0.0
+        now = self._time()
+        absent = self._settling.absent.messages(now)
+        return inf if absent is None else absent[1] - now
 
     def _poked(self) -> None:
         if self._admission.stopping:
@@ -221,6 +233,7 @@ class SqsPartition:
     def _admit(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
         if self._time() - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):
             self._refresh = asyncio.create_task(self._refresh_visibility())
+        messages = self._intake.whole(messages, self._time())
         self._status.account.polled += len(messages)
         identifiers = {message["MessageId"] for message in messages}
         if (
@@ -272,20 +285,3 @@ class SqsPartition:
     def _give_back(self, records: Sequence[Record]) -> None:
         self._settling.give_back(records, failed=False)
         self._status.account.returned += len(records)
-
-    def _trouble(self, error: CallError | None, action: str, delay: float, *, resource: str | None = None) -> None:
-        """Keep the mapping's state and reason: a problem as long as one kind of call fails."""
-        status = self._status
-        if error is None:
-            if self._troubles.pop(action, None) is None:
-                return
-        else:
-            now = asyncio.get_running_loop().time()
-            since = self._troubles[action].since if action in self._troubles else now
-            text = text_of(error, action, resource or self._queue_name.arn)
-            self._troubles[action] = Reason(ReasonCode(code_of(error)), text, since=since, next_try=now + delay)
-            self._log.tell("call_failed", now, text=text, next_in=round(delay, 1))
-        if self._admission.stopping:
-            return
-        status.reason = next(iter(self._troubles.values()), None)
-        status.state = MappingState.PROBLEM if self._troubles else MappingState.RUNNING

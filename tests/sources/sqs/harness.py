@@ -27,13 +27,34 @@ def half():
     return 0.5
 
 
+class BrokenFilter:
+    """An error of ours in the middle of what a receive brought."""
+
+    needs_view = False
+
+    @staticmethod
+    def match(view, body):
+        raise ZeroDivisionError(body)
+
+
 class Harness:
     """`async with harness.partition` polls the queue `q`; lanes are used by hand."""
 
     def __init__(
-        self, *, name="q", lanes=5, most=100, memory=1 << 30, aws=None, options=None, patterns=(), target=None, **queue
+        self,
+        *,
+        name="q",
+        lanes=5,
+        most=100,
+        memory=1 << 30,
+        aws=None,
+        options=None,
+        patterns=(),
+        criteria=None,
+        target=None,
+        **queue,
     ):
-        """`patterns` are filters; `target` is the name of the queue that gets what none of them matches."""
+        """`patterns` are filters, `criteria` one that is made already; `target` is the name of the queue that gets what none of them matches."""
         self.aws = aws or FakeAws()
         self.queue = self.aws.queues.get(name) or self.aws.queue(name, **queue)
         self.transport = RecordingTransport(self.aws)
@@ -54,12 +75,12 @@ class Harness:
             chance=half,
             log=Occasionally(self.log),
             wall=lambda: EPOCH + asyncio.get_running_loop().time(),
-            filtering=self._filtering(patterns) if patterns else None,
+            filtering=self._filtering(patterns, criteria) if patterns or criteria else None,
         )
 
-    def _filtering(self, patterns):
+    def _filtering(self, patterns, criteria):
         send_to = None if self.target is None else Queue(self._name_of(self.target), self.transport)
-        return SqsFiltering(compile_filters(patterns, "sqs"), send_to)
+        return SqsFiltering(criteria or compile_filters(patterns, "sqs"), send_to)
 
     @staticmethod
     def _name_of(queue):

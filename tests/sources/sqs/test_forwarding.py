@@ -60,6 +60,18 @@ async def test_what_does_not_match_goes_to_the_other_queue_as_it_is_and_is_delet
     assert harness.memory.held == 0
 
 
+async def test_messages_of_a_fair_queue_keep_their_group():
+    harness = Harness(patterns=WANTED, target="t")
+    harness.queue.send(OTHER, group="tenant-1")
+    harness.queue.send(PLAIN)
+    async with Polling(harness):
+        await asyncio.sleep(1)
+    assert {message.body: message.group for message in harness.target.messages.values()} == {
+        OTHER: "tenant-1",
+        PLAIN: None,
+    }
+
+
 @pytest.mark.parametrize("fault", [LOST_BEFORE, ACCESS_DENIED, HANG])
 async def test_a_target_that_does_not_accept_is_tried_for_as_long_as_it_takes(fault):
     harness = Harness(patterns=WANTED, target="t", visibility_timeout=20)

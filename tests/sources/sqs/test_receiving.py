@@ -7,7 +7,7 @@ import pytest
 
 from poller.errors import SourceUnavailable
 from tests.fakes.faults import ACCESS_DENIED, LOST_BEFORE, refused
-from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, Harness, take
+from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, BrokenFilter, Harness, take
 
 
 async def working(lane, harness, batch=10):
@@ -327,18 +327,10 @@ async def test_an_answer_that_is_no_answer_is_tried_again(garbage):
         assert len(await task) == 1
 
 
-async def test_a_message_that_is_none_ends_the_partition_instead_of_stalling_it():
-    """Whoever restarts it shows the reason; a receiver that died in silence would poll no more."""
-    harness = Harness()
-    call = harness.aws.call
-
-    async def nameless(operation, body, timeout=None, **more):  # noqa: ASYNC109
-        reply = await call(operation, body, timeout, **more)
-        if operation.name == RECEIVE:
-            reply.body = b'{"Messages": [{"Body": "no id"}]}'
-        return reply
-
-    harness.aws.call = nameless
+async def test_an_error_of_ours_in_a_receive_ends_the_partition_instead_of_stalling_it():
+    """The supervisor restarts it and shows the reason; a receiver that died in silence would poll no more."""
+    harness = Harness(criteria=BrokenFilter())
+    harness.send(3)
 
     async def polling():
         async with harness.partition as partition, asyncio.TaskGroup() as group:
@@ -347,7 +339,7 @@ async def test_a_message_that_is_none_ends_the_partition_instead_of_stalling_it(
 
     with pytest.raises(ExceptionGroup) as ended:
         await polling()
-    assert {type(error) for error in ended.value.exceptions} == {KeyError}
+    assert {type(error) for error in ended.value.exceptions} == {ZeroDivisionError}
 
 
 async def test_a_message_twice_in_one_receive_is_delivered_once():

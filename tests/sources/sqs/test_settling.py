@@ -1,6 +1,7 @@
 """Deletes: gathered, retried, remembered; and the rules of FIFO queues."""
 
 import asyncio
+import itertools
 from math import inf
 
 import pytest
@@ -389,6 +390,33 @@ async def test_with_a_fifo_batch_that_goes_back_goes_what_was_kept_of_its_groups
         assert await take(lane) == [by_body["c1"]]
         assert harness.unaccounted() == 0
         harness.settle(lane, [by_body["c1"]])
+
+
+@pytest.mark.parametrize("failing", [False, True], ids=["deleted", "failed"])
+async def test_a_group_that_has_become_free_waits_for_no_long_poll_that_does_not_notice_it(failing):
+    harness = Harness(name="q.fifo", lanes=2, visibility_timeout=10)
+    harness.queue.groups_when_asked = True
+    harness.send(5, group="g")
+    time, begun = asyncio.get_running_loop().time, []
+
+    async def work(lane):
+        while records := await take(lane, 1):
+            begun.append(time())
+            await asyncio.sleep(0.7)
+            if failing and len(begun) == 1:
+                harness.release(lane, records, failed=True)
+            else:
+                harness.settle(lane, records)
+
+    async with harness.partition as partition:
+        lanes = [asyncio.create_task(work(partition.lane())) for _ in range(2)]
+        await asyncio.sleep(40)
+        harness.stop.request()
+        await asyncio.gather(*lanes)
+    assert len(begun) == 5 + failing
+    gaps = [later - earlier for earlier, later in itertools.pairwise(begun)]
+    assert max(gaps[failing:]) <= 2
+    assert gaps[0] <= (12 if failing else 2), "a failed message is invisible for ten seconds"
 
 
 async def test_a_group_of_which_a_lane_holds_messages_does_not_reach_another_lane():

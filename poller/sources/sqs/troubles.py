@@ -1,0 +1,39 @@
+"""Calls of one queue that fail, as the mapping's state and reason: a problem for as long as one kind of call fails."""
+
+import asyncio
+
+from poller.aws.trouble import code_of, text_of
+from poller.errors import CallError
+from poller.occasionally import Occasionally
+from poller.ports import Admission
+from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
+
+
+class Troubles:
+    """Of one life of a queue's partition."""
+
+    def __init__(self, status: MappingStatus, log: Occasionally, resource: str, admission: Admission) -> None:
+        """`resource` is the queue's ARN."""
+        self._status = status
+        self._log = log
+        self._resource = resource
+        self._admission = admission
+        self._reasons: dict[str, Reason] = {}
+        """By action."""
+
+    def tell(self, error: CallError | None, action: str, delay: float, *, resource: str | None = None) -> None:
+        """A call failed and is tried again in `delay` seconds, or went through (None)."""
+        status, reasons = self._status, self._reasons
+        if error is None:
+            if reasons.pop(action, None) is None:
+                return
+        else:
+            now = asyncio.get_running_loop().time()
+            since = reasons[action].since if action in reasons else now
+            text = text_of(error, action, resource or self._resource)
+            reasons[action] = Reason(ReasonCode(code_of(error)), text, since=since, next_try=now + delay)
+            self._log.tell("call_failed", now, text=text, next_in=round(delay, 1))
+        if self._admission.stopping:
+            return
+        status.reason = next(iter(reasons.values()), None)
+        status.state = MappingState.PROBLEM if reasons else MappingState.RUNNING
