@@ -112,6 +112,7 @@ def test_its_health_check_and_command_are_commands_of_ours():
 def test_everything_the_recipe_copies_is_sent_to_it_and_is_there():
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").split("\n")
     sources = re.findall(r"^COPY (?!--)(.*) \S+$", text("Dockerfile"), re.MULTILINE)
+    assert "poller" in " ".join(sources)
     for source in " ".join(sources).split():
         assert (ROOT / source).exists()
         sent = "deploy/container/*requirements.txt" if source.startswith("deploy/") else source

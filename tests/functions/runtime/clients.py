@@ -100,6 +100,11 @@ class Shared:
         self._stack.push_async_callback(client.close)
         return client
 
+    async def asked(self, count):
+        """So many clients wait for an invocation."""
+        while len(self.function._runtimes) < count:  # noqa: ASYNC110 - it has nobody to tell
+            await asyncio.sleep(0)
+
     def invoke(self, event=b"{}", trace=None):
         return asyncio.create_task(self.function.invoke(event, trace))
 

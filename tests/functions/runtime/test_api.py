@@ -35,7 +35,7 @@ async def test_a_runtime_may_ask_long_before_there_is_anything():
     async with shared() as serving:
         client = await serving.client()
         asking = asyncio.create_task(client.next())
-        await asyncio.sleep(0.01)
+        await serving.asked(1)
         assert not asking.done()
         outcome = serving.invoke(EVENT)
         given = await asking
@@ -47,9 +47,9 @@ async def test_who_asks_first_is_served_first_and_any_number_may_ask():
     async with shared() as serving:
         clients = [await serving.client() for _ in range(5)]
         asking = []
-        for client in clients:
+        for count, client in enumerate(clients, 1):
             asking.append(asyncio.create_task(client.next()))
-            await asyncio.sleep(0.01)
+            await serving.asked(count)
         outcomes = [serving.invoke(str(number).encode()) for number in range(5)]
         given = await asyncio.gather(*asking)
         assert [one.body for one in given] == [b"0", b"1", b"2", b"3", b"4"]
@@ -62,7 +62,7 @@ async def test_who_has_gone_is_given_nothing():
     async with shared() as serving:
         gone = await serving.client()
         await gone.send("GET", f"{BASE}/invocation/next")
-        await asyncio.sleep(0.01)
+        await serving.asked(1)
         await gone.close()
         outcome, client, request_id = await serving.invoked(EVENT)
         await client.respond(request_id)
