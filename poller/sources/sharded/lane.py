@@ -188,7 +188,7 @@ class StreamLane:
             records,
             stream.policy,
             arrival=stream.arrival,
-            service_time=stream.clock.time,
+            service_time=stream.clock.judging,
             windows=self._windows,
         )
 

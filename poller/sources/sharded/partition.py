@@ -207,7 +207,7 @@ class ShardPartition:
         return not self._drained
 
     def _note_quiet(self, page: ShardPage) -> None:
-        now = self._stream.clock.time(asyncio.get_running_loop().time())
+        now = self._stream.clock.judging(asyncio.get_running_loop().time())
         if now is not None:
             complete_to = self._quiet.read(now, page.behind_seconds, empty=not page.records)
             for lane in self._lanes:

@@ -82,6 +82,8 @@ class ShardReader:
         self._failures = 0
         self._gap_since: Position | None = None
         self._last_arrival: float | None = None
+        self._at_tip: float | None = None
+        """When the last page was read, if that was at the shard's tip."""
         self._trouble: Reason | None = None
         self._waits_for_memory = False
 
@@ -196,8 +198,17 @@ class ShardReader:
             if self._gap_since is not None:
                 self._tell_gap(page)
             self._last_arrival = stream.api.arrival(last)
+        self._check_clock(page)
         if page.continuation is not None and not self._begins_at(page.continuation):
             self._next = Position("AFTER_SEQUENCE_NUMBER", page.continuation)
+
+    def _check_clock(self, page: ShardPage) -> None:
+        """Against what a page says of its distance to the tip. At the tip, records came since the page before."""
+        now, behind = asyncio.get_running_loop().time(), page.behind_seconds
+        if page.records and self._last_arrival is not None:
+            since = None if self._at_tip is None or behind is None else now - self._at_tip
+            self._stream.clock.arrived(self._last_arrival, now, behind or since, self._stream.wall())
+        self._at_tip = now if behind == 0 else None
 
     def _begins_at(self, continuation: str) -> bool:
         """Whether the record that reading is to begin at has not come yet, and would be passed over behind this."""

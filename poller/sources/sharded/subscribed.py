@@ -76,7 +76,7 @@ class SubscribedPages:
         except TimeoutError as error:
             raise AnswerLost(f"nothing was pushed within {SILENCE:g} s") from error
         self._note_age(asked_at, time())
-        if page is not None and page.behind_seconds is not None and not page.records:
+        if page is not None and page.behind_seconds is not None:
             page.behind_seconds += self._age
         return page
 

@@ -30,6 +30,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         subscriptions=subscriptions,
         admission=SimpleNamespace(lanes=lambda _: 1, memory=Memory(1 << 20)),
         clock=ServiceClock(),
+        wall=lambda: 0.0,
         chance=lambda: 0.5,
         record_bytes=None,
         read_ahead=1 << 20,
