@@ -11,7 +11,7 @@ import structlog
 import typer
 
 from poller import __version__, signals, telemetry
-from poller.commands.client import Client, NoAnswer
+from poller.commands.client import Client, NoAnswer, ReloadRefused
 from poller.commands.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.commands.filter import app as filter_commands
 from poller.commands.state import app as state_commands
@@ -185,6 +185,19 @@ def restart_function(
     say(f"{name}: its workers are started anew")
 
 
+@app.command(epilog=examples("reload"))
+def reload(api: Api = None, config: ConfigPaths = None) -> None:
+    """Have a running daemon read its configuration anew.
+
+    Says what that changes; exits 1, with the report, if it is refused.
+    """
+    answer = client(api, config).reload()
+    for warning in answer["warnings"]:
+        say(f"warning: {warning}", error=True)
+    parts = [f"{what} {', '.join(answer[what])}" for what in ("added", "changed", "removed") if answer[what]]
+    say(f"reloaded: {'; '.join([*parts, ''])}{answer['unchanged']} unchanged")
+
+
 def _steer(daemon: Client, name: str, action: str) -> None:
     answer = daemon.steer(name, action)
     why = f" ({answer['reason']['text']})" if answer["reason"] else ""
@@ -216,6 +229,8 @@ def _exit_code(arguments: list[str] | None) -> int:
         return _fail(BAD_INPUT, *error.shown())
     except NoAnswer as error:
         return _fail(NOT_SO, str(error))
+    except ReloadRefused as refused:
+        return _fail(NOT_SO, f"{refused}:", *refused.problems)
     except EnvironmentProblem as error:
         return _fail(ENVIRONMENT, str(error))
     except Exception as error:  # noqa: BLE001  (the restart boundary of last resort: what arrives here is a bug)

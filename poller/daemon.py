@@ -22,7 +22,7 @@ from poller.errors import LOGGED_MOST, EnvironmentProblem, Overdue, StateError, 
 from poller.mappings import Mappings, account_of
 from poller.ports import StateStore
 from poller.reloading import Reloads
-from poller.runtime.daemon_status import ConfigurationStatus, DaemonStatus
+from poller.runtime.daemon_status import Changes, ConfigurationStatus, DaemonStatus
 from poller.runtime.stop import Stop
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
@@ -109,7 +109,7 @@ class Daemon:
         self._mappings = Mappings(self._status, self._wiring, self._store, configured)
         # every mapping is known before the first question about readiness can be answered
         await self._load_mappings()
-        address = await stack.enter_async_context(serve(self._status, settings.api, self._mappings))
+        address = await stack.enter_async_context(serve(self._status, settings.api, self._mappings, self._reloads))
         self._announce(address)
         self._mappings.start()
         for name, work in (
@@ -197,10 +197,10 @@ class Daemon:
     def _tell_not_watched(self, why: str) -> None:
         self._log.warning("configuration_not_watched", why=why)
 
-    def _take(self, configuration: Configuration) -> None:
-        """Run by it from now on."""
+    def _take(self, configuration: Configuration) -> Changes | None:
+        """Run by it from now on; None at a stop."""
         if self._stop.soft:
-            return
+            return None
         self._configuration = configuration
         settings = configuration.settings
         telemetry.configure(settings.log.level, settings.log.format)
@@ -215,6 +215,7 @@ class Daemon:
             unchanged=changes.unchanged,
         )
         self._warn()
+        return changes
 
     # stop
 

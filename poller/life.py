@@ -58,6 +58,7 @@ class MappingLife:
         self._ending = False
         self._wish = asyncio.Event()
         self._stop: Stop | None = None
+        self._stopping_since = 0.0
         self._wired: Wired | None = None
         self._show_rest()
 
@@ -81,7 +82,7 @@ class MappingLife:
     def resume(self) -> None:
         """Rest no longer for having been paused."""
         self._paused_since = None
-        self._turn("")
+        self._turn(f"resumed: {FINISHING}, then it starts again" if self._runs else "")
 
     def remove(self) -> None:
         """It is no longer configured. What is stored of it stays."""
@@ -110,10 +111,16 @@ class MappingLife:
     def _turn(self, why: str) -> None:
         """Something else is wanted: what runs ends softly, what rests looks again."""
         self._wish.set()
-        if self._stop is not None and not self._stop.soft:
+        if self._stop is None:
+            if self._runs:
+                self.status.rest(MappingState.STARTING, None)
+            return
+        if not self._stop.soft:
             self._stop.request()
-            now = asyncio.get_running_loop().time()
-            self.status.state, self.status.reason = MappingState.STOPPING, Reason(ReasonCode.STOPPING, why, since=now)
+            self._stopping_since = asyncio.get_running_loop().time()
+        # also where the run ends already, for something that is no longer wanted
+        self.status.state = MappingState.STOPPING
+        self.status.reason = Reason(ReasonCode.STOPPING, why, since=self._stopping_since)
 
     # what becomes of them
 

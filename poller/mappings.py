@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from poller import telemetry
 from poller.configuration import EventSourceMapping
@@ -12,19 +11,9 @@ from poller.errors import UnknownMapping
 from poller.life import MappingLife
 from poller.policy.progress import Paused
 from poller.ports import StateStore
-from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.daemon_status import Changes, DaemonStatus
 from poller.runtime.status import MappingStatus
 from poller.wiring import Wiring
-
-
-@dataclass(slots=True)
-class Changes:
-    """What another configuration means for the mappings; their names."""
-
-    added: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    unchanged: int = 0
 
 
 class Mappings:

@@ -13,7 +13,7 @@ from poller.blocking import Blocking
 from poller.configuration import Configuration
 from poller.configuration.watching import Reader
 from poller.errors import LOGGED_MOST, ConfigurationError, Overdue
-from poller.runtime.daemon_status import ConfigurationStatus
+from poller.runtime.daemon_status import Changes, ConfigurationStatus, Reloaded
 
 READ_SECONDS = 20.0
 """For reading everything: thousands of mappings take some seconds."""
@@ -40,9 +40,11 @@ class Reloads:
         calls: Blocking,
         present: Configuration,
         shown: ConfigurationStatus,
-        take: Callable[[Configuration], None],
+        take: Callable[[Configuration], Changes | None],
     ) -> None:
-        """`take` runs by a new configuration from then on. `shown` is kept true."""
+        """`take` runs by a new configuration from then on, and says what that changes; None where the daemon stops.
+        `shown` is kept true.
+        """
         self._reader = reader
         self._calls = calls
         self._present = present
@@ -53,6 +55,15 @@ class Reloads:
         """What asked for a reload; None for the files, which may be as they were by then."""
         self._unread = False
         """The last reading did not end in time."""
+        self._waiting: list[asyncio.Future[Reloaded]] = []
+        """Those who asked for the next reload and wait for its end."""
+
+    async def reload(self, by: str) -> Reloaded:
+        """Read anew, and tell how that ended."""
+        waiting: asyncio.Future[Reloaded] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self.request(by)
+        return await waiting
 
     def request(self, by: str | None = None) -> None:
         """Read anew, in any case where `by` names what asks for it, else if the files have changed."""
@@ -65,12 +76,16 @@ class Reloads:
             await self._next()
             self._wanted.clear()
             by, self._by = self._by, None
+            waiting, self._waiting = self._waiting, []
             if by is None and not self._unread and not await self._has_changed():
                 continue
             telemetry.logger().info("reload_requested", by=by or "file")
             begins()
-            await self._reload()
+            reloaded = await self._reload()
             ended()
+            for future in waiting:
+                if not future.done():
+                    future.set_result(reloaded)
 
     async def _next(self) -> None:
         while True:
@@ -89,27 +104,29 @@ class Reloads:
             # the reload says so
             return True
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> Reloaded:
         """Read everything anew, and run by it if nothing is wrong with it."""
         try:
             configuration = await self._calls.run(self._reader.read)
             self._refuse_what_needs_a_restart(configuration)
         except Overdue as overdue:
             self._unread = True
-            self._refused(ConfigurationError([f"{overdue}; does their file system hang? Nothing has changed"]))
-            return
+            return self._refused(ConfigurationError([f"{overdue}; does their file system hang? Nothing has changed"]))
         except ConfigurationError as error:
             self._unread = False
-            self._refused(error)
-            return
+            return self._refused(error)
         self._unread = False
-        self._take(configuration)
+        changes = self._take(configuration)
+        if changes is None:
+            return Reloaded(["the daemon stops, and reads nothing any more"])
         self._present = configuration
         self._shown.loaded_at, self._shown.refused_at, self._shown.problems = time.time(), None, []
+        return Reloaded(changes=changes, warnings=configuration.warnings)
 
-    def _refused(self, error: ConfigurationError) -> None:
+    def _refused(self, error: ConfigurationError) -> Reloaded:
         self._shown.refused_at, self._shown.problems = time.time(), error.shown()
         telemetry.logger().error("reload_refused", problems=error.shown(LOGGED_MOST))
+        return Reloaded(error.shown())
 
     def _refuse_what_needs_a_restart(self, new: Configuration) -> None:
         """Raise ConfigurationError."""

@@ -16,7 +16,7 @@ from poller.cli import main
 from poller.commands.why import ADVICE
 from poller.configuration import ApiSettings
 from poller.control.server import serve
-from poller.runtime.daemon_status import ConfigurationStatus
+from poller.runtime.daemon_status import Changes, ConfigurationStatus, Reloaded
 from poller.runtime.status import (
     Account,
     Lag,
@@ -27,7 +27,7 @@ from poller.runtime.status import (
     Reason,
     ReasonCode,
 )
-from tests.control.samples import STARTED_AT, Steered, a_daemon, a_mapping, with_lanes
+from tests.control.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping, with_lanes
 
 CHECKOUT = Path(__file__).parents[1]
 AS_MODULE = [sys.executable, "-m", "poller"]
@@ -63,14 +63,16 @@ def poller(capsys):
 
 
 @contextmanager
-def a_running_daemon(tmp_path, *mappings, token=None, **values):
+def a_running_daemon(tmp_path, *mappings, token=None, reloaded=None, **values):
     """Serves a status on a Unix socket from a thread of its own; yields the path of its configuration."""
     settings = {"listen": f"unix:{tmp_path}/api.sock", **({"token": token} if token else {})}
     listening, loop, end = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
 
     async def run():
         status = a_daemon(*mappings, started=loop.time(), **values)
-        async with serve(status, ApiSettings.model_validate(settings), Steered(status), lambda: STARTED_AT):
+        async with serve(
+            status, ApiSettings.model_validate(settings), Steered(status), Reloading(reloaded), lambda: STARTED_AT
+        ):
             listening.set()
             await end.wait()
 
@@ -460,3 +462,22 @@ def test_a_token_that_cannot_be_read_is_a_warning_and_the_daemon_says_whether_it
     assert (code, out) == (0, "orders: running\n")
     assert "warning: " in err
     assert "gone" in err
+
+
+def test_reload_says_what_it_changed(poller, tmp_path):
+    changes = Changes(added=["new", "newer"], removed=["orders"], unchanged=3)
+    with a_running_daemon(tmp_path, reloaded=Reloaded(changes=changes, warnings=["odd"])) as configuration:
+        code, out, err = poller("reload", "--config", configuration)
+    assert (code, out, err) == (0, "reloaded: added new, newer; removed orders; 3 unchanged\n", "warning: odd\n")
+
+
+def test_a_refused_reload_ends_with_1_and_the_report(poller, tmp_path):
+    refused = Reloaded(["poller.yaml:3: batch_size: must be at most 10", "poller.yaml:4: name: is missing"])
+    with a_running_daemon(tmp_path, reloaded=refused) as configuration:
+        code, out, err = poller("reload", "--config", configuration)
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        "poller: the changed configuration is refused, and what ran before runs on:",
+        "poller: poller.yaml:3: batch_size: must be at most 10",
+        "poller: poller.yaml:4: name: is missing",
+    ]

@@ -14,6 +14,8 @@ from urllib.parse import quote, urlsplit
 from poller.configuration.settings import ApiSettings
 from poller.errors import ConfigurationError, PollerError
 
+RELOAD_TIMEOUT = 60.0
+"""Seconds for a reload: the daemon gives the files 20 s, and others that were asked for before come first."""
 TIMEOUT = 10.0
 """Seconds for connect and for each read. A daemon whose loop lags half of that is unhealthy already."""
 
@@ -26,6 +28,14 @@ class NoAnswer(PollerError):
     """The daemon asked about does not answer, or not as one of ours. The command ends with 1."""
 
 
+class ReloadRefused(PollerError):
+    """The daemon read the configuration anew, and runs on as before. `problems` has one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("the changed configuration is refused, and what ran before runs on")
+        self.problems = problems
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=TIMEOUT)
@@ -33,7 +43,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 
@@ -77,9 +87,18 @@ class Client:
         """
         return self._post(f"/mappings/{quote(mapping, safe='')}/{action}")
 
+    def reload(self) -> dict[str, Any]:
+        """Have the configuration read anew; returns the names of what that added, changed and removed. Raises as
+        `steer` does, and ReloadRefused.
+        """
+        self._connection.timeout = RELOAD_TIMEOUT
+        return self._post("/reload")
+
     def _post(self, path: str) -> dict[str, Any]:
         code, body = self._ask("POST", path, "{}", **{"Content-Type": "application/json"})
         answer = _json(body)
+        if isinstance(answer, dict) and isinstance(problems := answer.get("problems"), list):
+            raise ReloadRefused([str(line) for line in problems])
         problem = answer.get("error") if isinstance(answer, dict) else None
         if code != HTTPStatus.OK and problem not in (None, *_STANDARD_PHRASES):
             raise NoAnswer(f"{self.address}: {problem}")

@@ -24,6 +24,7 @@ PAGES = (
     ("GET", "/metrics", "the same for Prometheus"),
     ("POST", "/mappings/NAME/pause", "let a mapping rest, over restarts too"),
     ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
+    ("POST", "/reload", "read the configuration anew; answers with what that changed, or 422 with what is wrong"),
     ("POST", "/functions/NAME/restart", "start a function's workers anew, each after the invocation it has"),
 )
 

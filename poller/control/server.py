@@ -22,7 +22,7 @@ from poller.control.access import checked
 from poller.control.door import LINGER_SECONDS, REQUEST_SECONDS, Door
 from poller.control.isolation import Isolation
 from poller.control.pages import Pages
-from poller.control.steering import Mappings, Steering
+from poller.control.steering import Mappings, Reloads, Steering
 from poller.errors import EnvironmentProblem
 from poller.runtime.daemon_status import DaemonStatus
 
@@ -38,7 +38,11 @@ Connection = Callable[[], asyncio.Protocol]
 
 @asynccontextmanager
 async def serve(
-    status: DaemonStatus, api: ApiSettings, mappings: Mappings, wall: Callable[[], float] = time.time
+    status: DaemonStatus,
+    api: ApiSettings,
+    mappings: Mappings,
+    reloads: Reloads,
+    wall: Callable[[], float] = time.time,
 ) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
@@ -47,7 +51,7 @@ async def serve(
     door, isolation = Door(), Isolation()
     application = web.Application(middlewares=[_plain_errors, checked(api), door.admit])
     Pages(status, wall, isolation).add_to(application)
-    Steering(mappings, api).add_to(application)
+    Steering(mappings, reloads, api).add_to(application)
     runner = web.AppRunner(
         application,
         access_log=None,

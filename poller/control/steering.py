@@ -6,6 +6,7 @@ request has an Origin, or a content type that needs no leave, or a host name tha
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from poller.configuration.settings import ApiSettings
 from poller.control.access import knows_host, unknown_host
 from poller.control.standing import mapping_reason, reason_text, state_of
 from poller.errors import StateError, UnknownFunction, UnknownMapping
+from poller.runtime.daemon_status import Reloaded
 from poller.runtime.status import MappingStatus
 
 JSON = "application/json"
@@ -36,6 +38,14 @@ class Mappings(Protocol):
         ...
 
 
+class Reloads(Protocol):
+    """What reads the configuration anew."""
+
+    async def reload(self, by: str) -> Reloaded:
+        """Do so, and tell how that ended."""
+        ...
+
+
 class Refused(Exception):
     """Answered with a status and a sentence; nothing has changed."""
 
@@ -47,14 +57,16 @@ class Refused(Exception):
 class Steering:
     """`POST /mappings/NAME/pause` and `resume`, `POST /functions/NAME/restart`."""
 
-    def __init__(self, mappings: Mappings, api: ApiSettings) -> None:
+    def __init__(self, mappings: Mappings, reloads: Reloads, api: ApiSettings) -> None:
         self._mappings = mappings
+        self._reloads = reloads
         self._api = api
 
     def add_to(self, application: web.Application) -> None:
         application.router.add_post("/mappings/{name}/pause", self.pause)
         application.router.add_post("/mappings/{name}/resume", self.resume)
         application.router.add_post("/functions/{name}/restart", self.restart)
+        application.router.add_post("/reload", self.reload)
 
     async def pause(self, request: web.Request) -> web.Response:
         return await self._steer(request, self._mappings.pause)
@@ -71,6 +83,18 @@ class Steering:
         except UnknownFunction as unknown:
             return web.json_response({"error": str(unknown)}, status=HTTPStatus.NOT_FOUND)
         return web.json_response({"name": name, "state": "restarting"})
+
+    async def reload(self, request: web.Request) -> web.Response:
+        try:
+            await self._check(request)
+            reloaded = await self._reloads.reload("api")
+        except Refused as refused:
+            return web.json_response({"error": str(refused)}, status=refused.status)
+        if reloaded.problems:
+            answer = {"error": "the configuration is refused", "problems": [*reloaded.problems]}
+            return web.json_response(answer, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        changes = asdict(reloaded.changes)
+        return web.json_response({"state": "reloaded", **changes, "warnings": [*reloaded.warnings]})
 
     async def _steer(self, request: web.Request, change: Callable[[str], Awaitable[MappingStatus]]) -> web.Response:
         try:

@@ -15,6 +15,26 @@ class ConfigurationStatus:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Changes:
+    """What another configuration means for the mappings; their names."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """How a reload ended."""
+
+    problems: Sequence[str] = ()
+    """Why it was refused; nothing has changed then."""
+    changes: Changes = field(default_factory=Changes)
+    warnings: Sequence[str] = ()
+
+
 AwsRequests = Mapping[tuple[str, str, str], int]
 """Number of AWS requests by service, operation and outcome; the transport's own, live."""
 

@@ -5,7 +5,7 @@ import json
 from poller.control.isolation import Isolation
 from poller.control.report import rendered
 from poller.errors import StateError, UnknownFunction, UnknownMapping
-from poller.runtime.daemon_status import DaemonStatus
+from poller.runtime.daemon_status import DaemonStatus, Reloaded
 from poller.runtime.status import (
     LaneStatus,
     MappingState,
@@ -48,6 +48,18 @@ def with_lanes(*lanes: LaneStatus, **values) -> MappingStatus:
 def render(status: DaemonStatus, now: float, wall: float) -> dict:
     """The JSON of `/status` at that moment."""
     return json.loads(b"".join(rendered(status, lambda: now, lambda: wall, Isolation())))
+
+
+class Reloading:
+    """Reloads that end as they are told to."""
+
+    def __init__(self, reloaded: Reloaded | None = None) -> None:
+        self.by = []
+        self._reloaded = reloaded or Reloaded()
+
+    async def reload(self, by: str) -> Reloaded:
+        self.by.append(by)
+        return self._reloaded
 
 
 class Steered:

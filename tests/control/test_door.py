@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from poller.configuration import ApiSettings, Secret
 from poller.control import door
 from poller.control.server import serve
-from tests.control.samples import STARTED_AT, Steered, a_daemon, a_mapping
+from tests.control.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping
 
 pytestmark = pytest.mark.real_time
 TOKEN = Secret.text("s3cret")
@@ -22,7 +22,9 @@ async def listening(tmp_path=None):
     listen = "127.0.0.1:0" if tmp_path is None else f"unix:{tmp_path}/api.sock"
     status = a_daemon(a_mapping(), started=asyncio.get_running_loop().time())
     opened = []
-    async with serve(status, ApiSettings(listen=listen, token=TOKEN), Steered(status), lambda: STARTED_AT) as address:
+    async with serve(
+        status, ApiSettings(listen=listen, token=TOKEN), Steered(status), Reloading(), lambda: STARTED_AT
+    ) as address:
 
         async def connect():
             if tmp_path is not None:

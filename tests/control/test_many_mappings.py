@@ -12,7 +12,7 @@ from poller.configuration import ApiSettings
 from poller.control import streaming
 from poller.control.server import serve
 from poller.runtime.status import Account, ReasonCode
-from tests.control.samples import STARTED_AT, Steered, a_daemon, a_lane, with_lanes
+from tests.control.samples import STARTED_AT, Reloading, Steered, a_daemon, a_lane, with_lanes
 
 pytestmark = pytest.mark.real_time
 COUNT = 1000
@@ -28,7 +28,7 @@ async def serving():
         )
     )
     async with (
-        serve(status, ApiSettings(listen="127.0.0.1:0"), Steered(status), lambda: STARTED_AT) as address,
+        serve(status, ApiSettings(listen="127.0.0.1:0"), Steered(status), Reloading(), lambda: STARTED_AT) as address,
         aiohttp.ClientSession(address) as session,
     ):
 

@@ -14,7 +14,7 @@ from poller.configuration import ApiSettings, Secret
 from poller.control.server import serve
 from poller.errors import EnvironmentProblem
 from poller.runtime.status import MappingState, ReasonCode
-from tests.control.samples import STARTED_AT, Steered, a_daemon, a_lane, a_mapping, with_lanes
+from tests.control.samples import STARTED_AT, Reloading, Steered, a_daemon, a_lane, a_mapping, with_lanes
 
 pytestmark = pytest.mark.real_time
 
@@ -27,11 +27,11 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def serving(status=None, listen=ANYWHERE, token=None):
+async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None):
     """A function that asks the server: path and headers in; status, headers and text out."""
     api = ApiSettings(listen=listen, token=token)
     status = status or a_daemon(started=now())
-    async with serve(status, api, Steered(status), lambda: STARTED_AT) as address:
+    async with serve(status, api, Steered(status), Reloading(reloaded), lambda: STARTED_AT) as address:
         path = api.socket and str(api.socket)
         connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
         async with aiohttp.ClientSession("http://localhost" if path else address, connector=connector) as session:

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from poller.runtime.daemon_status import Changes, Reloaded
 from poller.runtime.status import MappingState
 from tests.control.samples import a_daemon, a_mapping
 from tests.control.test_server import TOKEN, serving
@@ -108,3 +109,27 @@ async def test_the_workers_of_a_function_are_started_anew_by_its_name():
     async with serving(a_daemon(a_mapping())) as ask:
         answer = {"name": "thumbnails", "state": "restarting"}
         assert await post(ask, "/functions/thumbnails/restart") == (200, answer)
+
+
+async def test_a_reload_answers_with_what_it_changed():
+    changes = Changes(added=["new"], changed=["orders"], unchanged=3)
+    async with serving(reloaded=Reloaded(changes=changes, warnings=["odd"])) as ask:
+        assert await post(ask, "/reload") == (
+            200,
+            {
+                "state": "reloaded",
+                "added": ["new"],
+                "changed": ["orders"],
+                "removed": [],
+                "unchanged": 3,
+                "warnings": ["odd"],
+            },
+        )
+
+
+async def test_a_refused_reload_answers_with_the_report():
+    async with serving(reloaded=Reloaded(["poller.yaml:3: batch_size: must be at most 10"])) as ask:
+        code, answer = await post(ask, "/reload")
+        assert (code, answer["problems"]) == (422, ["poller.yaml:3: batch_size: must be at most 10"])
+        assert (await post(ask, "/reload", Origin="http://evil.example"))[0] == 403
+        assert (await post(ask, "/reload", Host="evil.example"))[0] == 421

@@ -170,8 +170,15 @@ def test_a_bad_file_changes_nothing_and_is_told_as_check_tells_it(account):
         send(account, "1")
         delivered(daemon, 1)
         assert daemon.healthy()
+        ask = ("reload", "--config", account.folder / "none.yaml", "--api", daemon._address)
+        (account.folder / "none.yaml").write_text("{}")
+        reload = command(account.folder, ENVIRONMENT, *ask)
+        _, told = reload.communicate(timeout=60)
+        assert (reload.returncode, [line.removeprefix("poller: ") for line in told.splitlines()][1:]) == (1, problems)
         account.configure()
-        daemon.signal(signal.SIGHUP)
+        reload = command(account.folder, ENVIRONMENT, *ask)
+        assert reload.communicate(timeout=60) == ("reloaded: 1 unchanged\n", "")
+        assert reload.returncode == 0
         line = reloads(daemon, 1)
         assert (line["changed"], line["unchanged"]) == ([], 1)
         assert (configuration_of(daemon)["problems"], configuration_of(daemon)["refused_at"]) == ([], None)
@@ -186,7 +193,8 @@ def what_needs_a_restart_is_refused_and_named(account, daemon):
         {"api": {"listen": "127.0.0.1:0", "token": "t"}},
         {"telemetry": {"traces": "otlp"}},
     )
-    for count, change in enumerate(changes, 2):
+    before = len([line for line in daemon.log if line["event"] == "reload_refused"])
+    for count, change in enumerate(changes, before + 1):
         account.configure(of_queue={"batch_size": 1}, **change)
         daemon.signal(signal.SIGHUP)
         (problem,) = reloads(daemon, count, "reload_refused")["problems"]

@@ -139,3 +139,20 @@ async def test_the_daemons_stop_ends_paused_ones_too_and_at_once():
         begun = loop_time()
     assert loop_time() == begun
     assert house.states() == {"a": "stopped"}
+
+
+async def test_a_mapping_resumed_while_it_is_being_paused_says_that_it_starts_again():
+    """It said `stopping (to be paused)` although nothing was to be paused any more."""
+    house = House()
+    async with living(house.mapping("a"), house=house):
+        await house.mappings.pause("a")
+        status = await house.mappings.resume("a")
+        assert (status.state, status.reason.text[:8]) == ("stopping", "resumed:")
+        assert status.reason.text.endswith("then it starts again")
+        status = await house.mappings.pause("a")
+        assert status.reason.text.startswith("to be paused")
+        await asyncio.sleep(SOFT_STOP)
+        assert status.state == "paused"
+        assert (await house.mappings.resume("a")).state == "starting"
+        await asyncio.sleep(1)
+        assert status.state == "running"
