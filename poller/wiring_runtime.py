@@ -8,7 +8,7 @@ from poller.configuration import EventSourceMapping, FunctionConfig
 from poller.configuration.extras import how_to_install
 from poller.configuration.functions import BOOTSTRAP, RuntimeConfig
 from poller.errors import EnvironmentProblem
-from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction
+from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction, kernel
 from poller.functions.runtime_api.allowance import for_all_workers
 from poller.functions.runtime_api.process import interpreter_command
 
@@ -25,6 +25,7 @@ class Runtimes:
         config = mapping.function
         runtime = config.runtime
         assert runtime is not None
+        self._guard.adopting |= kernel.prepare()
         settings = _settings(config, runtime, mapping)
         log = telemetry.logger(function=config.key)
         if runtime.runtime_listen is not None:

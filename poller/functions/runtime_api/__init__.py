@@ -4,7 +4,7 @@
 else starts, such as a container in the same pod.
 """
 
-from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api.guarding import Guard
 from poller.functions.runtime_api.pool import RuntimeFunction
 from poller.functions.runtime_api.settings import RuntimeSettings
 from poller.functions.runtime_api.shared import SharedRuntimeFunction

@@ -1,90 +1,61 @@
-"""Ends the workers of a daemon that was killed and could not end them itself.
+"""The guard's own program: ends the workers of a daemon that was killed and could not end them itself.
 
-A child process that holds one end of a pipe: each line names the process groups to end, and the end of the stream,
-which comes however the daemon dies, says that it is time. Not Linux's signal at a parent's death, which reaches only
-the process itself and not what it started.
+Each line of its standard input names a worker that was started (`+ GROUP MARK`) or has ended (`- GROUP`). The end of
+the stream, which comes however the daemon dies, says that it is time: every process group named is killed, and every
+process with one of the marks in its environment, which is how a child is found that has left the group. Not Linux's
+signal at a parent's death, which reaches only the process itself and not what it started.
 
-This file is also what the child runs, so it imports nothing heavy.
+It runs by itself, and imports nothing of poller.
 """
 
 import os
 import signal
-import subprocess
 import sys
+import time
 from contextlib import suppress
+from pathlib import Path
 
-LINE_END = b" .\n"
-END_SECONDS = 1.0
-"""For the guard's own end. The event loop waits for it, at the daemon's end only."""
+SECONDS = 2.0
+"""For what was killed to be gone, and for what it started meanwhile to be found."""
 
 
-class Guard:
-    """One for all workers of a daemon; started with the first of them."""
-
-    def __init__(self) -> None:
-        self._groups: set[int] = set()
-        self._child: subprocess.Popen[bytes] | None = None
-
-    def add(self, group: int) -> None:
-        """A process group was started."""
-        self._groups.add(group)
-        self._tell()
-
-    def remove(self, group: int) -> None:
-        """All of it has ended."""
-        self._groups.discard(group)
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._child is None:
-            self._child = subprocess.Popen(  # noqa: S603  (ourselves)
-                [sys.executable, "-I", "-S", __file__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                bufsize=0,
-                start_new_session=True,  # Ctrl-C is for the daemon
-            )
-            assert self._child.stdin is not None
-            # one that somebody has stopped reads nothing, and must not keep the daemon waiting
-            os.set_blocking(self._child.stdin.fileno(), False)
-        assert self._child.stdin is not None
-        # a guard that somebody has killed is no reason to stop
+def marked(marks: set[bytes]) -> list[int]:
+    found: list[int] = []
+    if not os.path.exists("/proc/self") or os.readlink("/proc/self") != str(os.getpid()):  # noqa: PTH110, PTH115
+        # none, or one of another namespace, where the numbers are those of others
+        return found
+    for process in Path("/proc").glob("[1-9]*"):
         with suppress(OSError):
-            # the line end before it ends a line that did not fit into the pipe, which the guard passes over
-            self._child.stdin.write(b"\n" + " ".join(map(str, self._groups)).encode() + LINE_END)
+            if marks.intersection((process / "environ").read_bytes().split(b"\0")):
+                found.append(int(process.name))
+    return found
 
-    def close(self) -> None:
-        """Let it go. What it was not told to have ended it ends now."""
-        child, self._child = self._child, None
-        if child is not None:
-            assert child.stdin is not None
+
+def end(workers: dict[int, bytes]) -> None:
+    for group in workers:
+        with suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
+    marks, until = set(workers.values()), time.monotonic() + SECONDS
+    while marks and (left := marked(marks)) and time.monotonic() < until:
+        for pid in left:
             with suppress(OSError):
-                child.stdin.close()
-            try:
-                child.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                # stopped by somebody: what it was to end is ended here
-                child.kill()
-                child.wait()
-                for group in self._groups:
-                    with suppress(OSError):
-                        os.killpg(group, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
-def _watch() -> None:
+def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # a service manager may signal all of a service at once, and this one is needed to the end
         signal.signal(number, signal.SIG_IGN)
-    groups = ""
+    workers: dict[int, bytes] = {}
     for line in sys.stdin.buffer:
-        if line.endswith(LINE_END):
-            groups = line.removesuffix(LINE_END).decode()
-    for group in groups.split():
-        with suppress(OSError):
-            os.killpg(int(group), signal.SIGKILL)
+        sign, group, *mark = line.split()
+        if sign == b"+":
+            workers[int(group)] = mark[0]
+        else:
+            workers.pop(int(group), None)
+    end(workers)
 
 
 if __name__ == "__main__":
-    _watch()
+    main()

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from poller.errors import ConfigurationError
 from poller.functions.runtime_api.allowance import Allowance, LogAllowance, for_all_workers
 from poller.functions.runtime_api.code import CodeWatch
-from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api.guarding import Guard
 from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.process import StartFailed
 from poller.functions.runtime_api.settings import RuntimeSettings

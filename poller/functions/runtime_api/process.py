@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -10,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from poller.errors import ConfigurationError, PollerError
-from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api import kernel
+from poller.functions.runtime_api.guarding import Guard
 from poller.functions.runtime_api.invocation import VERSION
 from poller.functions.runtime_api.logs import LogPipe
 from poller.functions.runtime_api.settings import RuntimeSettings
@@ -31,8 +33,12 @@ configured.
 """
 
 
+MARK = "POLLER_WORKER"
+"""A variable by which whatever a worker has started is found, as long as it keeps its environment."""
 LEFT_SECONDS = 2.0
 """For what a worker left behind to end, once it is killed: so that what may be tried again is worked on by nobody."""
+UNCLEAR_SECONDS = 0.2
+"""For a process that tells nothing of itself yet; one without any environment never does."""
 LOOK_AGAIN_SECONDS = 0.01
 
 
@@ -70,23 +76,29 @@ def environment_of(settings: RuntimeSettings, port: int) -> dict[str, str]:
 
 
 class Process:
-    """One running program in a process group of its own."""
+    """One running program, in a process group of its own, and all that it starts."""
 
-    def __init__(self, process: asyncio.subprocess.Process, guard: Guard) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", guard: Guard, mark: str) -> None:
         self._process = process
         self._guard = guard
+        self._mark = mark.encode()
+        self._seen: set[int] = set()
+        """What it had started, when that was last looked for."""
+        self._unclear = False
+        """Of some process it could not be told then whose it is."""
         self.pid = process.pid
-        guard.add(self.pid)
+        guard.add(self.pid, mark)
 
     @classmethod
-    async def start(cls, settings: RuntimeSettings, port: int, logs: LogPipe, guard: Guard) -> "Process":
+    def start(cls, settings: RuntimeSettings, port: int, logs: LogPipe, guard: Guard) -> "Process":
         """Raises StartFailed."""
+        mark = f"{MARK}={uuid.uuid4().hex}"
         try:
-            process = await asyncio.create_subprocess_exec(
-                *settings.command,
+            process = subprocess.Popen(  # noqa: S603  (what the configuration says)
+                settings.command,
                 cwd=settings.code,
-                env=environment_of(settings, port),
-                stdin=asyncio.subprocess.DEVNULL,
+                env=environment_of(settings, port) | dict([mark.split("=")]),
+                stdin=subprocess.DEVNULL,
                 stdout=logs.inlet,
                 stderr=logs.inlet,
                 start_new_session=True,
@@ -98,43 +110,93 @@ class Process:
                 raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code} is no directory") from error
             why = error.strerror if isinstance(error, OSError) else error
             raise StartFailed(f"Runtime.InvalidEntrypoint: {settings.command[0]}: {why}") from error
-        return cls(process, guard)
+        return cls(process, guard, mark)
 
     async def wait(self) -> int:
         """Its exit code, negative for a signal. What it started and left behind is ended with it."""
-        code = await self._process.wait()
+        code = await exit_of(self._process)
+        now = time.monotonic()
+        until, clear_by = now + LEFT_SECONDS, now + UNCLEAR_SECONDS
         self.signal(signal.SIGKILL)
-        until = time.monotonic() + LEFT_SECONDS
-        while self._left() and time.monotonic() < until:  # noqa: ASYNC110 - the loop keeps SIGCHLD to itself
+        while (self._left() and now < until) or (self._unclear and now < clear_by):
+            now = time.monotonic()
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            self.signal(signal.SIGKILL)
         self._guard.remove(self.pid)
         return code
 
     def _left(self) -> bool:
-        """Whether there is still anybody of the group."""
+        """Whether there is still anybody."""
         self.bury()
+        left = self._family()
+        for pid in set(left):
+            # of those that the daemon has inherited
+            with suppress(ChildProcessError):
+                if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG):
+                    left.discard(pid)
+        return bool(left) or self._group_is_there()
+
+    def _group_is_there(self) -> bool:
         try:
             os.killpg(self.pid, 0)
         except (ProcessLookupError, PermissionError):
             return False
         return True
 
-    def bury(self) -> None:
-        """As process 1 of a container, which inherits whatever outlives its parent: wait for those of the group that
-        have ended, so that no zombies gather.
+    def _family(self) -> set[int]:
+        """What it started, wherever that has gone: below it, in its session, marked, or seen below it before."""
+        own = kernel.below(self.pid, self._guard.knows)
+        # what was left by its parent is a child of the daemon now
+        here = own | kernel.below(os.getpid(), self._guard.knows)
+        self._unclear = False
+        for pid in here - own - self._seen:
+            marked = kernel.session_of(pid) == self.pid or kernel.is_marked(pid, self._mark)
+            self._unclear |= marked is None
+            if marked:
+                own.add(pid)
+        self._seen = (self._seen & here) | own
+        return self._seen
 
-        Never for the worker itself: its exit code is asked for elsewhere.
+    def bury(self) -> None:
+        """Wait for those that have ended of what the daemon inherited, as process 1 of a container or as Linux's
+        subreaper, so that no zombies gather.
+
+        Never for a process that the daemon has started itself, in its own session or as a worker: its exit code is
+        asked for elsewhere.
         """
-        if os.getpid() != 1:
+        if not self._guard.adopting:
             return
         flags = os.WEXITED | os.WNOHANG
         with suppress(ChildProcessError):
-            while ended := os.waitid(os.P_PGID, self.pid, flags | os.WNOWAIT):
-                if ended.si_pid == self.pid:
+            while ended := os.waitid(os.P_ALL, 0, flags | os.WNOWAIT):
+                if self._guard.knows(ended.si_pid) or kernel.session_of(ended.si_pid) == os.getsid(0):
                     return
                 os.waitid(os.P_PID, ended.si_pid, flags)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send to the whole group."""
+        """Send to the whole group, and to what has left it if it is the last."""
+        family = self._family()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+        if number == signal.SIGKILL:
+            for pid in family:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
+
+
+async def exit_of(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for its end; as long as that takes, with nothing held."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        handle = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        # a system without such handles
+        return await asyncio.to_thread(process.wait)
+    loop.add_reader(handle, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+    return process.wait()

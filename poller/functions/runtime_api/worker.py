@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from poller.functions.runtime_api.allowance import LogAllowance
 from poller.functions.runtime_api.api import RuntimeApi
-from poller.functions.runtime_api.guard import Guard
+from poller.functions.runtime_api.guarding import Guard
 from poller.functions.runtime_api.invocation import Invocation, exit_text
 from poller.functions.runtime_api.logs import LogPipe
 from poller.functions.runtime_api.process import Process, StartFailed
@@ -127,7 +127,7 @@ class Worker:
             raise StartFailed(f"no port for the Runtime API: {error}") from error
         logs = self._logs = LogPipe(self, self._allowance)
         try:
-            self._process = await Process.start(self._settings, self._api.server.port, logs, self._guard)
+            self._process = Process.start(self._settings, self._api.server.port, logs, self._guard)
         finally:
             logs.opened()
         self._log.debug("worker_started", pid=self._process.pid)

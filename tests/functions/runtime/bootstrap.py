@@ -49,9 +49,16 @@ def hang(event, headers):
     if event.get("stubborn"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if event.get("child"):
-        child = subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"])
-        log("child", child.pid)
+        log("child", sleeping(event))
     time.sleep(600)
+
+
+def sleeping(event):
+    """A child process, which `leaves` the session, or without the worker's environment as well."""
+    leaves = event.get("leaves")
+    command = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
+    environment = {} if leaves == "without its environment" else None
+    return subprocess.Popen(command, start_new_session=bool(leaves), env=environment).pid
 
 
 def orphan(event, headers):
@@ -63,6 +70,8 @@ def orphan(event, headers):
 
 
 def leave(event, headers):
+    if event.get("child"):
+        log("child", sleeping(event))
     log("about to leave")
     if event.get("signal"):
         os.kill(os.getpid(), event["signal"])

@@ -1,17 +1,21 @@
-"""A daemon that is killed leaves no worker behind, whatever it was at."""
+"""Nothing a worker started outlives it: not its end, not its time limit, not a daemon that is killed."""
 
 import os
 import select
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from tests.functions.runtime.workers import PATIENCE, alive
 
 CHECKOUT = Path(__file__).parents[3]
 DAEMON = """
-import asyncio, sys
+import asyncio, json, sys
+from poller.functions.runtime_api import kernel
 from tests.functions.runtime.workers import Log, event, function
 
 class Telling(Log):
@@ -23,13 +27,31 @@ class Telling(Log):
         if name == "worker_started":
             print("worker", fields["pid"], flush=True)
 
-async def main():
-    async with function(Telling()) as running:
-        print("guard 0", flush=True)
-        await running.invoke(event("hang", child=True, stubborn=True))
+async def replaced(guard):
+    first = guard._child
+    while guard._child is first or guard._child is None:
+        await asyncio.sleep(0.01)
+    print("another", guard._child.pid, flush=True)
 
-asyncio.run(main())
+async def main(timeout, do):
+    async with function(Telling(), timeout=timeout) as running:
+        running._guard.adopting = kernel.prepare()
+        guard = running._guard
+        asking = asyncio.create_task(running.invoke(event(**do)))
+        while guard._child is None:
+            await asyncio.sleep(0.01)
+        print("guard", guard._child.pid, flush=True)
+        replacing = asyncio.create_task(replaced(guard))
+        outcome = await asking
+        print("outcome", type(outcome).__name__, flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+
+asyncio.run(main(float(sys.argv[1]), json.loads(sys.argv[2])))
 """
+HANG = '{"do": "hang", "child": true, "stubborn": true, "leaves": %s}'
+LEAVE = '{"do": "leave", "code": 1, "child": true, "leaves": %s}'
+LEAVING = ["null", '"its session"', '"without its environment"']
+NEEDS_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the process group is ended")
 
 
 def ended(pid):
@@ -45,23 +67,86 @@ def ended(pid):
         os.close(handle)
 
 
-def test_a_killed_daemon_leaves_neither_its_workers_nor_what_they_started():
+@contextmanager
+def daemon(do, timeout=PATIENCE):
+    """It, and the pids it tells of, until it has told of `expected`."""
     with subprocess.Popen(
-        [sys.executable, "-c", DAEMON],
+        [sys.executable, "-c", DAEMON, str(timeout), do],
         cwd=CHECKOUT,
         env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as daemon:
-        pids = {}
-        while len(pids) < 3:
-            name, pid = daemon.stdout.readline().split()
-            pids[name] = int(pid)
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def told(process, *names):
+    """What it says under these names."""
+    found = {}
+    while not found.keys() >= set(names):
+        name, *words = process.stdout.readline().split()
+        value = " ".join(words)
+        found[name] = int(value) if value.isdecimal() else value
+    return found
+
+
+def kill(process):
+    """Stopped first, so that nothing but its end can be what ends its workers."""
+    process.send_signal(signal.SIGSTOP)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("leaves", LEAVING[:2])
+def test_a_killed_daemon_leaves_neither_its_workers_nor_what_they_started(leaves):
+    with daemon(HANG % leaves) as process:
+        pids = told(process, "guard", "worker", "child")
         assert alive(pids["worker"])
         assert alive(pids["child"])
-        # stopped first, so that nothing but its end can be what ends them
-        daemon.send_signal(signal.SIGSTOP)
-        daemon.kill()
-        daemon.wait()
+        kill(process)
     ended(pids["worker"])
     ended(pids["child"])
+
+
+@NEEDS_LINUX
+@pytest.mark.parametrize("leaves", LEAVING[1:])
+def test_a_child_that_leaves_its_group_ends_with_the_workers_time(leaves):
+    with daemon(HANG % leaves, timeout=3) as process:
+        pids = told(process, "child", "outcome")
+        assert pids["outcome"] == "Failed"
+        assert not alive(pids["child"]), "its batch may be tried again"
+        assert process.poll() is None
+
+
+@NEEDS_LINUX
+def test_a_child_that_leaves_its_group_ends_with_a_worker_that_ends_by_itself():
+    with daemon(LEAVE % LEAVING[1]) as process:
+        pids = told(process, "child", "outcome")
+        assert not alive(pids["child"])
+        assert process.poll() is None
+
+
+@NEEDS_LINUX
+def test_a_guard_that_was_killed_is_replaced_and_does_what_it_is_for():
+    with daemon(HANG % LEAVING[0]) as process:
+        pids = told(process, "guard", "worker", "child")
+        os.kill(pids["guard"], signal.SIGKILL)
+        ended(pids["guard"])
+        assert told(process, "another") != {"another": pids["guard"]}
+        kill(process)
+    ended(pids["worker"])
+    ended(pids["child"])
+
+
+@NEEDS_LINUX
+def test_a_guard_that_stands_still_does_not_keep_the_daemon_from_its_end():
+    with daemon('{"do": "echo"}') as process:
+        pids = told(process, "guard", "outcome")
+        os.kill(pids["guard"], signal.SIGSTOP)
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0
+    ended(pids["guard"])
