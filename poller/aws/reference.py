@@ -116,7 +116,6 @@ class ReferenceTransport:
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS if resend else 1},
-            tcp_keepalive=True,
             http_session_cls=BoundedSession,
             # an endpoint of one's own need not have a host name for each kind of call
             inject_host_prefix=url is None and configured_endpoint(self._session, service) is None,

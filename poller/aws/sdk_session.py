@@ -9,7 +9,9 @@ from aiobotocore.httpsession import AIOHTTPSession
 
 from poller.errors import NotSent
 from poller.http.bounded import bounded
+from poller.http.names import Resolver
 from poller.http.room import Room
+from poller.http.sockets import new_socket
 
 TRACE_HEADER = "X-Amzn-Trace-Id"
 
@@ -42,6 +44,10 @@ class Answer:
 
 class SdkHttp(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no types
     """What the clients' configuration names as `http_session_cls`."""
+
+    def __init__(self, *arguments: Any, connector_args: dict[str, Any] | None = None, **named: Any) -> None:
+        ours = {"resolver": Resolver(), "socket_factory": new_socket}
+        super().__init__(*arguments, connector_args={**(connector_args or {}), **ours}, **named)
 
     async def _get_session(self, proxy_url: str | None) -> Any:
         try:

@@ -1,32 +1,34 @@
 """From an origin to a connected socket: resolve, then race the addresses."""
 
 import socket
-from asyncio import get_running_loop
 
 import aiohappyeyeballs
 
+from poller.http.names import NAMES
 from poller.http.reply import Origin
+from poller.http.sockets import new_socket
 
 NEXT_ADDRESS_AFTER = 0.25
 """Seconds until the next address is tried beside the first: RFC 8305's recommendation."""
 
 
 async def dial(origin: Origin) -> socket.socket:
-    """Non-blocking, connected, TCP_NODELAY set. Raises OSError.
+    """Non-blocking, connected, TCP_NODELAY set, kept alive. Raises OSError and UnicodeError.
 
     Not by `create_connection` alone, because uvloop's tries the addresses one after the other, and one that swallows
     packets would use up the whole time for connecting.
     """
-    loop = get_running_loop()
     try:
         # an address needs no thread to be resolved in
         found = socket.getaddrinfo(
             origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         )
     except socket.gaierror:
-        found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        found = await NAMES.addresses(origin.host, origin.port)
     try:
-        connected = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
+        connected = await aiohappyeyeballs.start_connection(
+            found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER, socket_factory=new_socket
+        )
     except RuntimeError as error:
         # how uvloop reports some failures of sock_connect
         raise OSError(str(error)) from error

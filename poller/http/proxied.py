@@ -8,7 +8,9 @@ from yarl import URL
 
 from poller.errors import AnswerLost, ConfigurationError, NotSent
 from poller.http.bounded import BEFORE_THE_REQUEST, bounded
+from poller.http.names import Resolver
 from poller.http.reply import DEFAULT_PORTS, Origin, Reply
+from poller.http.sockets import new_socket
 
 CONNECTIONS = 1000
 
@@ -23,7 +25,9 @@ class ProxiedPool:
         self._origin = origin
         self._proxy = proxy
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls or True),
+            connector=aiohttp.TCPConnector(
+                limit=CONNECTIONS, ssl=tls or True, resolver=Resolver(), socket_factory=new_socket
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )

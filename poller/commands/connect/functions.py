@@ -14,6 +14,7 @@ from poller.configuration import FunctionConfig
 from poller.errors import ConfigurationError, NotSent
 from poller.functions.lambda_api import invoke_operation
 from poller.http import Origin, TlsFiles, tls_context
+from poller.http.dial import dial
 from poller.policy.response import Failed, Succeeded
 from poller.wiring_functions import tls_files, web_function
 
@@ -109,7 +110,10 @@ async def connect(url: str, files: TlsFiles | None = None) -> None:
     tls = tls_context(files) if origin.scheme == "https" else None
     try:
         async with asyncio.timeout(SECONDS):
-            _, writer = await asyncio.open_connection(origin.host, origin.port, ssl=tls)
+            connected = await dial(origin)
+            _, writer = await asyncio.open_connection(
+                sock=connected, ssl=tls, server_hostname=origin.host if tls else None
+            )
     except TimeoutError:
         raise NotSent(f"{origin}: no connection within {SECONDS:g} s") from None
     except OSError as error:
