@@ -1,4 +1,4 @@
-"""What a person should know of a mapping beside the reason it stands where it stands: things that will hurt later.
+"""Notes on a mapping beside its reason: what will become a problem later.
 
 Decides from the status values alone; each note has a code for tools and a sentence for people.
 """
@@ -8,7 +8,7 @@ from poller.runtime.status import Lag, MappingStatus
 FILTERED_IN_A_ROW = 1000
 """Records in a row that did not match before a person is asked whether the filter is right."""
 EXPIRY_SOON = 6 * 3600.0
-"""Seconds before data expires at which somebody should be told: a night."""
+"""Seconds before data expires at which a person should know: a night. With a short retention a quarter of that."""
 
 
 def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
@@ -18,19 +18,20 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
         found.append(
             (
                 "filter_passes_nothing",
-                f"the filter passed none of the last {mapping.filtered_in_a_row:,} records; is it right?",
+                f"none of the last {mapping.filtered_in_a_row:,} records matched the filter criteria; are they right?",
             )
         )
     expires = lag.expires_in_seconds
-    if expires is not None and expires < EXPIRY_SOON:
-        text = f"the oldest data expires at the source in {span(expires)}"
+    soon = EXPIRY_SOON if lag.retention is None else min(EXPIRY_SOON, lag.retention / 4)
+    if expires is not None and expires < soon:
+        text = f"the oldest record not yet delivered is gone from the source in {span(expires)}"
         drained = mapping.trend.drained_in
         if drained is None or drained > expires:
-            text += ", sooner than it can be worked off at the present pace"
+            text += ", sooner than it is delivered at the present pace"
         found.append(("data_expires", text))
     left = mapping.credentials_end_in()
     if left is not None:
-        text = f"the AWS credentials expire in less than {span(left)} and could not be renewed so far"
+        text = f"the AWS credentials expire in less than {span(left)}, and renewing them has failed so far"
         found.append(("credentials_expire", text))
     return found
 

@@ -107,3 +107,19 @@ def test_no_two_panels_overlap():
         for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
     ]
     assert len(set(cells)) == len(cells)
+
+
+def test_no_alert_shows_fractions_of_records():
+    """`increase` extrapolates: 3 records read as 3.0345."""
+    for rule in RULES:
+        if "increase(" in rule["expr"]:
+            assert "{{ $value }}" not in rule["annotations"]["summary"], rule["alert"]
+
+
+def test_a_poller_that_is_scraped_no_more_has_an_alert():
+    assert any("absent(" in rule["expr"] for rule in RULES)
+
+
+def test_the_alert_on_expiry_can_be_quiet_whatever_the_retention():
+    (rule,) = [rule for rule in RULES if rule["alert"] == "PollerDataExpiresSoon"]
+    assert "poller_source_retention_seconds" in rule["expr"]

@@ -1,6 +1,7 @@
 """The manifests are valid, strict, and hold configurations the daemon accepts."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -8,17 +9,17 @@ import yaml
 
 from poller.cli import main
 from poller.configuration import load
-from poller.daemon import HARD_STOP_SECONDS
+from poller.ending import HARD_STOP_SECONDS
 from tests.deploy.tools import DEPLOY
 
-MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+FOLDER = DEPLOY / "kubernetes"
 USER = 10001
 """Who the image runs as."""
-NAMES = [path.name for path in MANIFESTS]
+NAMES = ["poller.yaml", "sidecar.yaml"]
 
 
 def resources(name: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((DEPLOY / "kubernetes" / name).read_text(encoding="utf-8")))
+    return list(yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8")))
 
 
 def of_kind(name: str, kind: str) -> dict[str, Any]:
@@ -111,6 +112,55 @@ def test_everything_that_selects_selects_the_pods(name):
     assert of_kind(name, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == labels
     assert of_kind(name, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == labels
     assert of_kind(name, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    for service in [one for one in resources(name) if one["kind"] == "Service"]:
+        assert service["spec"]["selector"] == labels
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= {
+            port["name"] for port in poller(name)["ports"]
+        }
+
+
+def may_reach(name: str, address: str, port: int, protocol: str = "TCP") -> bool:
+    """Whether the pod's policy lets it out to an address beyond the cluster."""
+    for rule in of_kind(name, "NetworkPolicy")["spec"]["egress"]:
+        blocks = [target["ipBlock"] for target in rule["to"] if "ipBlock" in target]
+        within = any(
+            ip_address(address) in ip_network(block["cidr"])
+            and not any(ip_address(address) in ip_network(out) for out in block.get("except", ()))
+            for block in blocks
+        )
+        if within and {"protocol": protocol, "port": port} in rule["ports"]:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_and_the_pod_s_credentials_can_be_reached_and_those_of_the_node_cannot(name):
+    node_local_cache, cloud_dns = "169.254.20.10", "169.254.169.254"
+    for resolver in (node_local_cache, cloud_dns):
+        assert all(may_reach(name, resolver, 53, protocol) for protocol in ("UDP", "TCP"))
+    eks_pod_identity, gke_metadata = ("169.254.170.23", 80), ("169.254.169.252", 988)
+    assert may_reach(name, *eks_pod_identity)
+    assert may_reach(name, *gke_metadata)
+    assert may_reach(name, "52.95.110.1", 443)
+    for port in (80, 443):
+        assert not may_reach(name, "169.254.169.254", port), "the node's credentials"
+
+
+def test_the_pod_monitor_scrapes_the_daemon_with_its_token():
+    (monitor,) = resources("podmonitor.yaml")
+    labels = of_kind("poller.yaml", "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"] == labels
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] in {port["name"] for port in poller("poller.yaml")["ports"]}
+    secrets = {volume["secret"]["secretName"] for volume in pod("poller.yaml")["volumes"] if "secret" in volume}
+    assert endpoint["authorization"]["credentials"]["name"] in secrets
+
+
+def test_the_kustomization_names_files_that_are_there_and_the_image():
+    (found,) = resources("kustomization.yaml")
+    assert all((FOLDER / resource).is_file() for resource in found["resources"])
+    (image,) = found["images"]
+    assert poller("poller.yaml")["image"] == f"{image['name']}:{image['newTag']}"
 
 
 def test_the_function_is_the_sidecar_and_outlives_the_poller():

@@ -7,7 +7,7 @@ import pytest
 
 from poller.cli import BAD_INPUT
 from poller.configuration import Settings
-from poller.daemon import HARD_STOP_SECONDS
+from poller.ending import HARD_STOP_SECONDS
 from tests.deploy.tools import DEPLOY, program, run
 
 UNITS = ["poller.service", "poller@.service"]
