@@ -271,11 +271,13 @@ def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
     assert rest == "  and 2 no_data"
 
 
-def test_a_refused_reload_is_told_by_status_and_why(poller, tmp_path):
+def test_a_refused_reload_and_a_hung_step_are_told_by_status_and_why(poller, tmp_path):
     refused = ConfigurationStatus(STARTED_AT, STARTED_AT + 60, ["poller.yaml:3: batch_size: must be at most 10"])
-    with a_running_daemon(tmp_path, a_mapping(), configuration=refused) as configuration:
+    hangs = [lambda: "the state file state.db: no answer for 31 s"]
+    with a_running_daemon(tmp_path, a_mapping(), configuration=refused, steps=hangs) as configuration:
         outs = [poller(command, "--config", configuration)[1] for command in ("status", "why")]
     for out in outs:
+        assert "the daemon is unhealthy: the state file state.db: no answer for 31 s\n" in out
         assert "the configuration was changed and refused at" in out
         assert "  poller.yaml:3: batch_size: must be at most 10" in out
 

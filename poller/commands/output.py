@@ -48,13 +48,14 @@ def of_mapping(client: Client, mapping: str | None) -> dict[str, Any]:
     return {**status, "mappings": chosen}
 
 
-def refused_reload(status: dict[str, Any]) -> list[str]:
-    """What to say of a configuration that was changed and refused; nothing while all is well."""
+def of_daemon(status: dict[str, Any]) -> list[str]:
+    """Why the daemon is unhealthy, and what a refused configuration has wrong; nothing while all is well."""
+    lines = [f"the daemon is unhealthy: {problem}" for problem in status["unhealthy"]]
     configuration = status["configuration"]
     if configuration is None or not configuration["problems"]:
-        return []
+        return lines
     heading = f"the configuration was changed and refused at {clock(configuration['refused_at'])}; the former runs on:"
-    return [heading, *(f"  {problem}" for problem in configuration["problems"])]
+    return [*lines, heading, *(f"  {problem}" for problem in configuration["problems"])]
 
 
 def clock(moment: str) -> str:

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 
 from poller.commands.client import Client
-from poller.commands.output import clock, console, lag_in_words, of_mapping, refused_reload, table, times
+from poller.commands.output import clock, console, lag_in_words, of_daemon, of_mapping, table, times
 from poller.printable import printable_lines, say_json
 
 WATCH_SECONDS = 1.0
@@ -48,7 +48,7 @@ def _picture(status: dict[str, Any], *, detailed: bool) -> RenderableType:
             parts += [_counters(mapping), _lanes(mapping)]
     if not status["mappings"]:
         parts = ["no mappings"]
-    parts += refused_reload(status)
+    parts += of_daemon(status)
     return Group(*parts, f"poller {status['version']}, running since {status['started_at']}")
 
 

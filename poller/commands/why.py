@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from poller.commands.client import Client
-from poller.commands.output import clock, lag_in_words, of_mapping, refused_reload, times
+from poller.commands.output import clock, lag_in_words, of_daemon, of_mapping, times
 from poller.printable import say
 
 Json = dict[str, Any]
@@ -52,7 +52,7 @@ ADVICE = {
 def show(client: Client, mapping: str | None) -> None:
     """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
     status = of_mapping(client, mapping)
-    for line in refused_reload(status):
+    for line in of_daemon(status):
         say(line)
     if not status["mappings"]:
         say("no mappings")

@@ -1,8 +1,8 @@
 """Healthy and ready: what an orchestrator may act on.
 
-Unhealthy means that a restart could help: the loop hangs, a task died, a lane is stuck in one step, the disk does not
-answer or the state file was taken away. Waiting with a
-typed reason is healthy, so the outage of a function or source never makes us unhealthy.
+Unhealthy means that a restart could help: the loop hangs, a task died, a lane is stuck in one step, a disk does not
+answer, the state file was taken away. Waiting with a typed reason is healthy, so the outage of a function or source
+never makes us unhealthy.
 """
 
 import asyncio

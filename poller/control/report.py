@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from poller import codec
+from poller.control import health
 from poller.control.isolation import Isolation
 from poller.control.notes import notes
 from poller.control.standing import lane_reason, mapping_reason, partition_reason, reason_text, state_of
@@ -26,6 +27,7 @@ def rendered(
     head: Json = {
         "version": status.version,
         "started_at": iso(status.started_at),
+        "unhealthy": health.problems(status, time()),
         "configuration": _configuration(status.configuration),
     }
     yield codec.dumps(head)[:-1] + b',"mappings":['

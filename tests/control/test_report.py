@@ -22,9 +22,11 @@ def test_the_whole_shape():
         tags={"team": "shop"},
     )
     configuration = ConfigurationStatus(STARTED_AT, refused_at=STARTED_AT + 1, problems=["poller.yaml:3: state: …"])
-    assert render(a_daemon(mapping, configuration=configuration), now=120.0, wall=STARTED_AT + 20) == {
+    daemon = a_daemon(mapping, configuration=configuration, steps=[lambda: None, lambda: "the state file was removed"])
+    assert render(daemon, now=120.0, wall=STARTED_AT + 20) == {
         "version": "1.2.3",
         "started_at": "2026-01-01T00:00:00.000Z",
+        "unhealthy": ["the state file was removed"],
         "configuration": {
             "loaded_at": "2026-01-01T00:00:00.000Z",
             "refused_at": "2026-01-01T00:00:01.000Z",
