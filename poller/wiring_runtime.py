@@ -59,6 +59,7 @@ def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSour
         init_timeout=runtime.init_timeout_seconds,
         minimum_workers=runtime.minimum_workers,
         idle_timeout=runtime.idle_timeout_seconds,
+        user=runtime.user,
         reload_on_change=runtime.reload_on_change,
     )
 

@@ -132,6 +132,7 @@ class WrittenRuntime(_Common):
     allow_unauthenticated: bool = False
     minimum_workers: Whole | None = Field(default=None, ge=0)
     idle_timeout_seconds: Seconds | None = Field(default=None, gt=0, le=HELD_MOST_SECONDS)
+    user: FilledText | None = None
     reload_on_change: bool = False
     init_timeout_seconds: Seconds = Field(default=INIT_SECONDS, gt=0, le=HELD_MOST_SECONDS)
     memory_size: Whole = Field(default=128, ge=128, le=10_240)

@@ -86,6 +86,8 @@ class RuntimeConfig:
     """Started at once and never ended for want of work."""
     idle_timeout_seconds: float | None = None
     """After which a worker beyond those that has no work is ended; None keeps it."""
+    user: str | None = None
+    """As whom workers run; None for the daemon's own user."""
     reload_on_change: bool = False
     """Workers are started anew when the code has changed."""
     init_timeout_seconds: float = 10.0

@@ -1,6 +1,7 @@
 """Entries of `functions` whose functions are behind a URL or run here, to FunctionConfig."""
 
 import os
+import pwd
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,6 +45,7 @@ _OF_STARTED = frozenset(
         "environment",
         "minimum_workers",
         "idle_timeout_seconds",
+        "user",
         "reload_on_change",
         "init_timeout_seconds",
         "memory_size",
@@ -178,6 +180,7 @@ def read_runtime(key: str, model: WrittenRuntime, node: Node, _aws: AwsSettings,
             allow_unauthenticated=model.allow_unauthenticated,
             minimum_workers=minimum,
             idle_timeout_seconds=model.idle_timeout_seconds,
+            user=model.user,
             reload_on_change=model.reload_on_change,
             init_timeout_seconds=model.init_timeout_seconds,
             memory_size=model.memory_size,
@@ -198,6 +201,8 @@ def _check_started(model: WrittenRuntime, code: Path | None, report: Report) -> 
             report.say("holds no file named bootstrap to start; set handler for Python code, or command", "code")
         elif not os.access(code / BOOTSTRAP, os.X_OK):
             report.say("holds a bootstrap that may not be executed; chmod +x it", "code")
+    if model.user is not None and not _is_user(model.user):
+        report.say(f"is {model.user!r}, and there is no user of that name on this machine", "user")
     # what a command makes of its handler is its own business
     if model.handler and not model.command and not _HANDLER.fullmatch(model.handler):
         report.say(f"is {model.handler!r}; it must be module.function, such as app.handler", "handler")
@@ -206,6 +211,14 @@ def _check_started(model: WrittenRuntime, code: Path | None, report: Report) -> 
             f"is Python code, which awslambdaric runs, and that is not installed: {how_to_install('runtime')}",
             "handler",
         )
+
+
+def _is_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _check_listening(model: WrittenRuntime, report: Report) -> None:

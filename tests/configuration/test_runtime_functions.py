@@ -48,6 +48,10 @@ def test_a_command_may_be_told_a_handler_of_any_form(bench, code):
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
+        (
+            "{type: runtime, handler: a.b, code: app, user: no-such-user}",
+            "functions.fn.user: is 'no-such-user', and there is no user of that name on this machine",
+        ),
         ("{type: runtime}", "functions.fn.handler: is missing"),
         ("{type: runtime, handler: a.b}", "functions.fn.code: is missing"),
         ("{type: runtime, handler: handler, code: app}", "functions.fn.handler: is 'handler'; it must be module"),

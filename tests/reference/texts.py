@@ -75,6 +75,8 @@ TEXTS = {
     "WrittenRuntime.allow_unauthenticated": "lets `runtime_listen` be reached from other machines: whoever does gets events",
     "WrittenRuntime.minimum_workers": "kept ready, whatever there is to do; one is started at 0 too, to know that it can",
     "WrittenRuntime.idle_timeout_seconds": "after which a worker beyond those that has no work is ended; by default none is",
+    "WrittenRuntime.user": "as whom workers run, with all groups of that user; needs a daemon that is root or has "
+    "CAP_SETUID, CAP_SETGID and CAP_KILL. By default as the daemon",
     "WrittenRuntime.reload_on_change": "starts workers anew when a file of `code` has changed, each after its invocation",
     "WrittenRuntime.init_timeout_seconds": "after which a worker that does not ask for events has failed to start",
     "WrittenRuntime.memory_size": "MB, as the function is told; nobody enforces it",

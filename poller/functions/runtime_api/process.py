@@ -1,14 +1,18 @@
 """A worker's process: what it is started with, and how it and all it started are ended."""
 
 import asyncio
+import errno
 import os
+import pwd
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from poller.errors import ConfigurationError, PollerError
 from poller.functions.runtime_api import kernel
@@ -35,6 +39,10 @@ configured.
 
 MARK = "POLLER_WORKER"
 """A variable by which whatever a worker has started is found, as long as it keeps its environment."""
+NOT_ALLOWED = (
+    "the daemon may not start it as {}: it has to be root, or to have CAP_SETUID, CAP_SETGID and CAP_KILL; "
+    "or leave user out"
+)
 LEFT_SECONDS = 2.0
 """For what a worker left behind to end, once it is killed: so that what may be tried again is worked on by nobody."""
 UNCLEAR_SECONDS = 0.2
@@ -53,7 +61,19 @@ def interpreter_command(handler: str) -> tuple[str, ...]:
     return (sys.executable, "-P", str(Path(__file__).with_name("python_client.py")), handler)
 
 
-def environment_of(settings: RuntimeSettings, port: int) -> dict[str, str]:
+def identity_of(user: str | None) -> tuple[Mapping[str, str], dict[str, Any]]:
+    """What another user's process finds in its environment, and how it is started. Raises StartFailed."""
+    if user is None:
+        return {}, {}
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError as error:
+        raise StartFailed(f"there is no user {user} on this machine") from error
+    groups = os.getgrouplist(user, found.pw_gid)
+    return {"HOME": found.pw_dir}, {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": groups}
+
+
+def environment_of(settings: RuntimeSettings, port: int, of_user: Mapping[str, str]) -> dict[str, str]:
     """The variables a function finds on Lambda, and the configured ones."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{VERSION}]{uuid.uuid4().hex}"
@@ -72,7 +92,7 @@ def environment_of(settings: RuntimeSettings, port: int) -> dict[str, str]:
     }
     configured = dict(settings.environment())
     fixed = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
-    return {"LANG": "en_US.UTF-8"} | inherited | lambdas | configured | fixed
+    return {"LANG": "en_US.UTF-8"} | inherited | dict(of_user) | lambdas | configured | fixed
 
 
 class Process:
@@ -94,20 +114,24 @@ class Process:
         """Raises StartFailed."""
         mark = f"{MARK}={uuid.uuid4().hex}"
         try:
+            home, identity = identity_of(settings.user)
             process = subprocess.Popen(  # noqa: S603  (what the configuration says)
                 settings.command,
                 cwd=settings.code,
-                env=environment_of(settings, port) | dict([mark.split("=")]),
+                env=environment_of(settings, port, home) | dict([mark.split("=")]),
                 stdin=subprocess.DEVNULL,
                 stdout=logs.inlet,
                 stderr=logs.inlet,
                 start_new_session=True,
+                **identity,
             )
         except ConfigurationError as error:
             raise StartFailed(f"its environment: {error}") from error
         except (OSError, ValueError) as error:
             if settings.code is not None and not settings.code.is_dir():
                 raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code} is no directory") from error
+            if settings.user is not None and isinstance(error, OSError) and error.errno == errno.EPERM:
+                raise StartFailed(NOT_ALLOWED.format(settings.user)) from error
             why = error.strerror if isinstance(error, OSError) else error
             raise StartFailed(f"Runtime.InvalidEntrypoint: {settings.command[0]}: {why}") from error
         return cls(process, guard, mark)

@@ -35,6 +35,8 @@ class RuntimeSettings:
     """Seconds from a worker's start to its first asking for an invocation."""
     minimum_workers: int = 1
     """Started at once, and kept while there is nothing to do."""
+    user: str | None = None
+    """As whom workers run; None for the daemon's own user."""
     reload_on_change: bool = False
     """Start workers anew when the code has changed."""
     idle_timeout: float | None = None
