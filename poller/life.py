@@ -32,6 +32,7 @@ SOFT_STOP_SECONDS = 120.0
 """Beside the function's timeout: a long poll returns within 20 s, and settling gives up at its own deadlines, which are
 far below this. A soft stop that takes longer would be a bug, and must not keep a reload or a pause waiting for ever.
 """
+STOPS_NOW = "Ctrl-C again stops now"
 FINISHING = "what runs is finished and settled, what waits is given back"
 
 
@@ -92,7 +93,7 @@ class MappingLife:
     def end(self) -> None:
         """The daemon stops."""
         self._ending = True
-        self._turn("")
+        self._turn(STOPS_NOW)
 
     @property
     def paused_since(self) -> float | None:

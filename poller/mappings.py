@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from poller import telemetry
 from poller.configuration import EventSourceMapping
@@ -14,6 +15,9 @@ from poller.ports import StateStore
 from poller.runtime.daemon_status import Changes, DaemonStatus
 from poller.runtime.status import MappingStatus
 from poller.wiring import Wiring
+
+MOST_SHOWN = 10
+"""Mappings named in one line of the log."""
 
 
 class Mappings:
@@ -163,7 +167,17 @@ class Mappings:
         """Ask all of them for the soft stop, and return the tasks that end with it."""
         for life in self._lives.values():
             life.end()
+        self._log_waits()
         return {life.task for life in self._lives.values() if life.task is not None}
+
+    def _log_waits(self) -> None:
+        """Say what the soft stop waits for, of a few mappings in words."""
+        now = asyncio.get_running_loop().time()
+        waits = {status.name: found.text for status in self._status.mappings if (found := status.waits(now))}
+        if waits:
+            shown = dict(islice(waits.items(), MOST_SHOWN))
+            text = "what is under way may end; Ctrl-C again stops now"
+            telemetry.logger().info("stopping", text=text, waits_for=shown, more=len(waits) - len(shown))
 
 
 def account_of(status: MappingStatus) -> dict[str, int]:

@@ -72,6 +72,7 @@ bound):
 | task_died | error | a task ended that never may; the daemon is unhealthy from now on |
 | unhealthy, healthy | error, info | the health check changed its mind; `problems` says why |
 | stop_requested | info | soft or hard stop, and by what |
+| stopping | info | what the soft stop waits for, by mapping |
 | hard_stop | warning | the grace period is over; what still runs is cancelled |
 | left_behind | error | something did not end in its time at a stop, and the process goes without it |
 | stop_never_ended | critical | the event loop hangs, and the process ends without it |

@@ -139,7 +139,9 @@ class Wiring:
             await transports.get(mapping.aws, mapping.region),
             admission=context.admission,
             status=context.status,
-            options=SqsOptions(mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds),
+            options=SqsOptions(
+                mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds, mapping.receive_wait_seconds
+            ),
             policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=context.chance,
             log=context.log,

@@ -20,6 +20,8 @@ LANES_PER_POLLER = 10
 """Concurrent invocations one provisioned event poller handles for SQS."""
 MOST_HOLD_SECONDS = 42_300
 """11 h 45 min: SQS hides a message for at most 12 h after its receive, and the release takes its time."""
+LONGEST_RECEIVE_WAIT = 20
+"""Seconds: the longest long poll of SQS."""
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
@@ -74,6 +76,8 @@ class EventSourceMapping:
     aws: AwsSettings = field(default_factory=AwsSettings)
     maximum_hold_seconds: int = MOST_HOLD_SECONDS
     """Our addition: how long messages are kept invisible before they are released."""
+    receive_wait_seconds: int = LONGEST_RECEIVE_WAIT
+    """Our addition: the longest a receive waits for messages, and a soft stop for a receive."""
     failure_visibility_timeout_seconds: int | None = None
     """Our addition: shortens the wait for the next attempt; None leaves it to the queue's own timeout."""
     filter_criteria: tuple[str, ...] = ()

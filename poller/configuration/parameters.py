@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from poller.configuration.fields import FilledText, Name, Seconds, Whole, Written
-from poller.configuration.mapping import MOST_HOLD_SECONDS, OnRecreated, StartingPosition
+from poller.configuration.mapping import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS, OnRecreated, StartingPosition
 from poller.configuration.settings import LEAST_BYTES_IN_FLIGHT, MIB, AwsSettings
 from poller.configuration.sizes import Size
 from poller.policy.filtering import MOST_FILTERS
@@ -101,6 +101,7 @@ TITLES: Mapping[str, str] = {
 
 OWN: Mapping[str, frozenset[str]] = {
     "maximum_hold_seconds": frozenset({SQS}),
+    "receive_wait_seconds": frozenset({SQS}),
     "failure_visibility_timeout_seconds": frozenset({SQS}),
     "fifo_stop_at_first_failure": frozenset({SQS}),
     "on_no_match": frozenset({SQS}),
@@ -239,6 +240,7 @@ class WrittenMapping(Written):
     tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(default_factory=dict)
     aws: AwsSettings = AwsSettings()
     maximum_hold_seconds: Whole = Field(default=MOST_HOLD_SECONDS, ge=1, le=MOST_HOLD_SECONDS)
+    receive_wait_seconds: Whole = Field(default=LONGEST_RECEIVE_WAIT, ge=1, le=LONGEST_RECEIVE_WAIT)
     failure_visibility_timeout_seconds: Whole | None = Field(default=None, ge=0, le=MOST_HOLD_SECONDS)
     fifo_stop_at_first_failure: bool = False
     on_no_match: Annotated[WrittenNoMatch | None, BeforeValidator(_on_no_match)] = None

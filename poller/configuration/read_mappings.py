@@ -162,6 +162,7 @@ def _resolved(
         tags=written.tags,
         aws=written.aws.merged_over(aws),
         maximum_hold_seconds=written.maximum_hold_seconds,
+        receive_wait_seconds=written.receive_wait_seconds,
         failure_visibility_timeout_seconds=written.failure_visibility_timeout_seconds,
         on_no_match=written.on_no_match.send_to if written.on_no_match else None,
         fifo_stop_at_first_failure=written.fifo_stop_at_first_failure,

@@ -1,6 +1,7 @@
 """Where a mapping stands: the one reason and state, out of those of its partitions and lanes."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from poller.runtime.status import (
     LaneStatus,
@@ -111,12 +112,26 @@ def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     if trouble is not None:
         # before what follows from it: nothing to read, an open circuit, a batch that is held
         return trouble
+    if mapping.state is MappingState.STOPPING:
+        return _stopping(mapping, now)
     if mapping.reason is not None:
         return mapping.reason
     if mapping.state is MappingState.DISABLED:
         return Reason(ReasonCode.DISABLED)
     reasons = [partition_reason(partition, now) for partition in mapping.partitions]
-    return _most_telling([_silence(mapping.silent_since(now), now), *reasons])
+    reason = _most_telling([_silence(mapping.silent_since(now), now), *reasons])
+    if reason is not None and reason.code is ReasonCode.NO_DATA:
+        return mapping.waits(now) or reason
+    return reason
+
+
+def _stopping(mapping: MappingStatus, now: float) -> Reason:
+    """A stop says what it waits for."""
+    reason = mapping.reason or Reason(ReasonCode.STOPPING)
+    if (waits := mapping.waits(now)) is None:
+        return reason
+    why = f"; {reason.text}" if reason.text else ""
+    return replace(reason, text=f"stopping: {waits.text}{why}", until=waits.until)
 
 
 def partition_reason(partition: PartitionStatus, now: float) -> Reason | None:

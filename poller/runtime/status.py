@@ -198,6 +198,9 @@ def _as_it_is(_now: float) -> None:
     return None
 
 
+_nothing_more = _as_it_is
+
+
 async def _nothing_to_ask(_max_age: float) -> None:
     pass
 
@@ -247,6 +250,8 @@ class MappingStatus:
     somebody looks."""
     silent_since: Callable[[float], float | None] = _answered
     """As of a partition, for what is asked of the source as a whole."""
+    waits: Callable[[float], Reason | None] = _nothing_more
+    """What the source waits for `now` while no lane has anything to do, or at a soft stop."""
     refresh: Callable[[float], None] = _as_it_is
     """Brings the reason up to date, given the loop's time."""
     trend: Trend = field(default_factory=Trend)
@@ -281,7 +286,7 @@ class MappingStatus:
         self.state, self.reason, self.trouble = state, reason, None
         self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
         self.refresh, self.credentials_end_in, self.function_trouble = _as_it_is, _unknown, _unknown
-        self.silent_since = _answered
+        self.silent_since, self.waits = _answered, _nothing_more
         for partition in self.partitions:
             partition.reason, partition.behind, partition.silent_since = None, _unknown, _answered
             partition.lanes.clear()

@@ -63,6 +63,8 @@ REFUSALS = [
     ({"function_name": "no function!"}, "is neither a function's name"),
     ({"function_name": "arn:aws:lambda:eu-west-1:123456789012:fn"}, "is neither a function's name"),
     ({"maximum_hold_seconds": 42301}, "it must be at most 42300"),
+    ({"receive_wait_seconds": 0}, "it must be at least 1"),
+    ({"receive_wait_seconds": 21}, "it must be at most 20"),
     ({"failure_visibility_timeout_seconds": -1}, "it must be at least 0"),
     ({"fifo_stop_at_first_failure": True}, "is for FIFO queues only"),
     ({"max_bytes_in_flight": "64 apples"}, "is '64 apples'; it must be a size"),
@@ -208,6 +210,7 @@ def test_defaults_are_lambda_s(bench):
     assert (mapping.enabled, mapping.batch_size, mapping.maximum_batching_window_in_seconds) == (True, 10, 0)
     assert (mapping.report_batch_item_failures, mapping.lanes) == (False, (5, 1250))
     assert (mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds) == (42300, None)
+    assert mapping.receive_wait_seconds == 20
     assert mapping.max_bytes_in_flight == 64 * 1024 * 1024
     assert (mapping.name, mapping.uuid) == ("orders-fn", default_uuid("orders-fn"))
     assert mapping.uuid == str(uuid.uuid5(uuid.NAMESPACE_URL, "poller:orders-fn"))

@@ -116,6 +116,8 @@ TEXTS = {
     "WrittenMapping.tags": "shown in status; also as CloudFormation's list of `Key` and `Value`",
     # our own
     "WrittenMapping.aws": _AWS,
+    "WrittenMapping.receive_wait_seconds": "the longest a receive waits for messages, and so a stop of an idle mapping; "
+    "less costs more requests",
     "WrittenMapping.maximum_hold_seconds": "how long messages are kept invisible for a function that cannot be invoked",
     "WrittenMapping.failure_visibility_timeout_seconds": "when a failed message comes again, if that is sooner",
     "WrittenMapping.fifo_stop_at_first_failure": "keeps, with a failed message, all that follow it in its group; with "

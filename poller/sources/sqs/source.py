@@ -18,7 +18,7 @@ from poller.policy.delivery import RetryPolicy
 from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports import Admission, Partition
 from poller.record import Record
-from poller.runtime.status import MappingStatus
+from poller.runtime.status import MappingStatus, Reason
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.event import encoder, judge
 from poller.sources.sqs.forwarding import Forwarding
@@ -33,6 +33,7 @@ from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
 from poller.sources.sqs.troubles import Troubles
+from poller.sources.sqs.waits import clock, coming_back, last_polls
 
 ATTRIBUTES_LAST = 15 * 60.0
 """Seconds the queue's attributes are believed."""
@@ -102,6 +103,7 @@ class SqsPartition:
         self._lag = QueueLag(self._queue, wall)
         self.behind, self.silent_since = self._lag.seconds, self._queue.silence.since
         status.lag, status.look = self._lag.lag, self._lag.look
+        self._wall = wall
 
     async def __aenter__(self) -> Self:
         self._time = asyncio.get_running_loop().time
@@ -139,7 +141,7 @@ class SqsPartition:
         )
         self._lag.watch(self._holding, self._polls)
         self._refresh: asyncio.Task[None] | None = None
-        self._status.in_flight = lambda: len(self._holding.by_id)
+        self._status.in_flight, self._status.waits = lambda: len(self._holding.by_id), self._waits
         self._admission.connect(self._poked)
         return self
 
@@ -191,6 +193,12 @@ class SqsPartition:
 
     def _bug(self, error: BaseException) -> None:
         self._receiving.fail(error)
+
+    def _waits(self, now: float) -> Reason | None:
+        to_clock = clock(self._wall, now)
+        if self._admission.stopping:
+            return last_polls(self._polls, to_clock)
+        return coming_back(self._settling.absent, now, to_clock)
 
     def _freed_in(self) -> float:
         """Seconds until a message group may become free; infinite while none is blocked by this mapping."""

@@ -1,0 +1,36 @@
+"""What a queue's mapping waits for while nothing moves: failed messages that come back, or the last long polls."""
+
+import time
+from collections.abc import Callable
+
+from poller.runtime.status import Reason, ReasonCode
+from poller.sources.sqs.absent import Absent
+from poller.sources.sqs.polls import Polls
+
+ToClock = Callable[[float], str]
+"""From the loop's time to the local time of day."""
+
+
+def clock(wall: Callable[[], float], now: float) -> ToClock:
+    """`wall` is the seconds since the epoch at the loop's time `now`."""
+    offset = wall() - now
+    return lambda moment: time.strftime("%H:%M:%S", time.localtime(offset + moment))
+
+
+def last_polls(polls: Polls, to_clock: ToClock) -> Reason | None:
+    """At a soft stop: the long polls that are let return."""
+    count, due = polls.under_way()
+    if not count:
+        return None
+    what = "1 long poll returns" if count == 1 else f"{count} long polls return"
+    return Reason(ReasonCode.STOPPING, f"{what} by {to_clock(due)}", until=due)
+
+
+def coming_back(absent: Absent, now: float, to_clock: ToClock) -> Reason | None:
+    """Failed messages that are not visible yet."""
+    found = absent.messages(now)
+    if found is None:
+        return None
+    messages, first, last = found
+    when = f"at {to_clock(first)}" if first == last else f"from {to_clock(first)} to {to_clock(last)}"
+    return Reason(ReasonCode.RETRY, f"{messages} failed, back {when}", next_try=first)

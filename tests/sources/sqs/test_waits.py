@@ -1,0 +1,77 @@
+"""What is shown of a queue's mapping while nothing moves."""
+
+import asyncio
+import time
+
+from poller.control.standing import mapping_reason, state_of
+from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.sources.sqs.source import SqsOptions
+from tests.sources.sqs.harness import RECEIVE, Harness, take
+from tests.virtual_time import EPOCH
+
+
+def clock(moment):
+    return time.strftime("%H:%M:%S", time.localtime(EPOCH + moment))
+
+
+def reason_of(harness):
+    return mapping_reason(harness.status, asyncio.get_running_loop().time())
+
+
+def with_an_idle_lane(harness):
+    harness.status.partitions.append(PartitionStatus("q", lanes=[LaneStatus(ReasonCode.NO_DATA)]))
+
+
+async def test_a_failing_queue_does_not_look_idle_between_its_visibility_timeouts():
+    harness = Harness(visibility_timeout=30)
+    with_an_idle_lane(harness)
+    harness.send(3)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.release(lane, await take(lane), failed=True)
+        waiting = asyncio.create_task(take(lane))
+        await asyncio.sleep(5)
+        reason = reason_of(harness)
+        assert (reason.code, reason.text, reason.next_try) == ("retry", f"3 failed, back at {clock(30)}", 30.0)
+        assert state_of(harness.status, reason) is MappingState.DEGRADED
+        harness.settle(lane, await waiting)
+        assert reason_of(harness).code == "no_data", "they are back"
+
+
+async def test_messages_that_failed_at_different_times_come_back_within_a_span():
+    harness = Harness(visibility_timeout=30)
+    with_an_idle_lane(harness)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        for _ in range(2):
+            harness.send(2)
+            harness.release(lane, await take(lane), failed=True)
+            await asyncio.sleep(10)
+        assert reason_of(harness).text == f"4 failed, back from {clock(30)} to {clock(40)}"
+
+
+async def test_a_soft_stop_says_how_many_long_polls_return_and_by_when():
+    harness = Harness(options=SqsOptions(receive_wait_seconds=12))
+    async with harness.partition as partition:
+        waiting = asyncio.create_task(take(partition.lane()))
+        await asyncio.sleep(16)
+        harness.stop.request()
+        harness.status.state = MappingState.STOPPING
+        harness.status.reason = Reason(ReasonCode.STOPPING, "Ctrl-C again stops now")
+        reason = reason_of(harness)
+        assert reason.text == f"stopping: 1 long poll returns by {clock(24)}; Ctrl-C again stops now"
+        assert reason.until == 24.0
+        await waiting
+        assert reason_of(harness).text == "Ctrl-C again stops now"
+
+
+async def test_no_receive_waits_longer_than_the_mapping_says():
+    harness = Harness(options=SqsOptions(receive_wait_seconds=3))
+    async with harness.partition as partition:
+        waiting = asyncio.create_task(take(partition.lane()))
+        await asyncio.sleep(20)
+        stopped = asyncio.get_running_loop().time()
+        harness.stop.request()
+        await waiting
+        assert asyncio.get_running_loop().time() - stopped <= 3
+    assert {request.body["WaitTimeSeconds"] for request in harness.transport.of(RECEIVE)} == {3}
