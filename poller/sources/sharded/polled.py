@@ -29,7 +29,7 @@ class PolledPages:
         self._limit = stream.limit(shard.id)
         self._most_records = min(stream.api.most_records, READ_RECORDS)
         self._catching_up = 1 / (OUR_SHARE * stream.api.reads_per_second)
-        self._iterator: str | None = None
+        self._iterator: str | None = stream.tips.iterators.pop(shard.id, None)
         self._ended = False
         """Whether the last page came without an iterator."""
         self._read_at = float("-inf")

@@ -48,6 +48,7 @@ class ShardedSource:
                 stream.running = len(self._running) + 1
                 partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
                 yield partition
+        await stream.tips.close()
 
     def _in_flight(self) -> int:
         return sum(partition.held for partition in (*self._running.values(), *self._abandoned))
@@ -134,6 +135,10 @@ class ShardedSource:
             for shard in self._topology.shards.values():
                 progress.shards[shard.id] = ShardProgress(initial=True, finished=shard.closed)
         await stream.store.begin(stream.uuid, progress)
+        await stream.tips.close()
+        if latest:
+            # only now: whoever begins anew from here on has the instant
+            await stream.tips.take(self._topology.shards.values(), stream.api, stream.subscriptions, stream.log)
         return progress
 
     def _replacement(self, facts: StreamFacts) -> tuple[ReasonCode, str] | None:

@@ -18,6 +18,7 @@ from poller.runtime.status import MappingStatus
 from poller.sources.sharded.api import Position, Shard, ShardApi, Subscriptions
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.limits import ReadLimits, ShardLimit
+from poller.sources.sharded.tips import Tips
 
 READ_AHEAD = 32 * 1024 * 1024
 """Bytes read from a shard and not settled at which it is read no further."""
@@ -78,6 +79,8 @@ class Stream:
     """Where records are pushed: enhanced fan-out. None: they are asked for."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
+    tips: Tips = field(default_factory=Tips)
+    """Of the shards that a mapping at LATEST began with."""
     retention: float | None = None
     """Seconds, as the service says."""
     iterator_age: float | None = None

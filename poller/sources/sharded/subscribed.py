@@ -38,6 +38,9 @@ class SubscribedPages:
         self._not_before = float("-inf")
         self._left_at = float("-inf")
         self._age = 0.0
+        begun = stream.tips.subscriptions.pop(shard.id, None)
+        if begun is not None:
+            self._begin(begun)
 
     def wait(self, now: float) -> float:
         """See `Pages.wait`."""
@@ -68,7 +71,8 @@ class SubscribedPages:
     async def _pushed(self, position: Position) -> ShardPage | None:
         time = asyncio.get_running_loop().time
         if self._open is None:
-            self._open = await self._subscribe(position)
+            self._begin(await self._subscriptions.open(self._shard.id, position))
+        assert self._open is not None
         asked_at = time()
         try:
             async with asyncio.timeout(SILENCE):
@@ -88,14 +92,12 @@ class SubscribedPages:
         self._left_at = came_at
         self._age = 0.0 if waited >= max(away, WAITED) else self._age + away
 
-    async def _subscribe(self, position: Position) -> Subscription:
-        time = asyncio.get_running_loop().time
-        opened = await self._subscriptions.open(self._shard.id, position)
-        self._begins = True
-        self._not_before = time() + BETWEEN
-        self._left_at, self._age = time(), 0.0
-        self._stream.clock.observe(opened.date, time())
-        return opened
+    def _begin(self, opened: Subscription) -> None:
+        now = asyncio.get_running_loop().time()
+        self._open, self._begins = opened, True
+        self._not_before = now + BETWEEN
+        self._left_at, self._age = now, 0.0
+        self._stream.clock.observe(opened.date, now)
 
     async def close(self) -> None:
         """See `Pages.close`."""

@@ -130,6 +130,11 @@ async def test_what_was_there_before_latest_is_neither_delivered_nor_judged(tabl
     await asyncio.sleep(5)
     life = StreamLife(world, replace(mapping, starting_position="LATEST"))
     await asyncio.sleep(5)
+    await life.end()
+    assert life.account.polled == 0
+    # before the first record there is no position, and a table's stream is read from its beginning
+    life = StreamLife(world, replace(mapping, starting_position="LATEST"))
+    await asyncio.sleep(5)
     fill(world, 20, start=50)
     await world.until_done()
     await asyncio.sleep(5)

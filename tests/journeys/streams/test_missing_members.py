@@ -87,8 +87,8 @@ class Stripped:
     def date(self):
         return self.events.date
 
-    async def event(self):
-        event = await self.events.event()
+    async def event(self, room=None):
+        event = await self.events.event(room)
         return None if event is None else self.service.changed("SubscribeToShard", event)
 
     async def close(self):

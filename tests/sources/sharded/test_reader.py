@@ -7,6 +7,7 @@ from poller.runtime.stop import Stop
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.reader import ShardReader
+from poller.sources.sharded.tips import Tips
 from tests.sources.sharded.test_subscribed import Scripted
 
 
@@ -30,6 +31,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         subscriptions=subscriptions,
         admission=SimpleNamespace(lanes=lambda _: 1, memory=Memory(1 << 20)),
         clock=ServiceClock(),
+        tips=Tips(),
         wall=lambda: 0.0,
         chance=lambda: 0.5,
         record_bytes=None,

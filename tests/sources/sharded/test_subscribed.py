@@ -9,6 +9,7 @@ from poller.errors import AnswerLost, IteratorExpired, ServiceError
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.subscribed import BETWEEN, SILENCE, SubscribedPages
+from poller.sources.sharded.tips import Tips
 
 START = Position("TRIM_HORIZON")
 
@@ -39,7 +40,7 @@ class Scripted:
 
 def pages_of(*steps):
     subscriptions = Scripted(*steps)
-    stream = SimpleNamespace(clock=ServiceClock())
+    stream = SimpleNamespace(clock=ServiceClock(), tips=Tips())
     return SubscribedPages(stream, Shard("shard"), subscriptions, SimpleNamespace(reserved=None)), subscriptions, stream
 
 
