@@ -8,6 +8,7 @@ from poller.configuration import EventSourceMapping, FunctionConfig
 from poller.configuration.extras import how_to_install
 from poller.configuration.functions import BOOTSTRAP, RuntimeConfig
 from poller.errors import EnvironmentProblem
+from poller.function_arns import arn_of
 from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction, kernel
 from poller.functions.runtime_api.allowance import for_all_workers
 from poller.functions.runtime_api.process import interpreter_command
@@ -43,11 +44,10 @@ class Runtimes:
 
 
 def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSourceMapping) -> RuntimeSettings:
-    partition, region, account = mapping.event_source_arn.split(":")[1], mapping.region, mapping.source.account
     return RuntimeSettings(
         name=config.key,
-        function_arn=config.function_arn or f"arn:{partition}:lambda:{region}:{account}:function:{config.key}",
-        region=region,
+        function_arn=arn_of(mapping),
+        region=mapping.region,
         timeout=config.timeout_seconds,
         payload_limit=config.payload_limit,
         concurrency=config.concurrency or 1,

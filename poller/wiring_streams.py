@@ -9,8 +9,9 @@ from uuid import uuid4
 from poller import codec
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import EventSourceMapping
-from poller.configuration.arns import parse_function_name
+from poller.function_arns import arn_of
 from poller.occasionally import Occasionally
+from poller.partitions import dns_suffix
 from poller.policy.invocation_record import Discarded, invocation_record
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports import Destination, StateStore
@@ -24,9 +25,6 @@ from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions, Tell
 from poller.sources.sharded.windowed import with_window
-
-DNS_SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov", "aws-iso-b": "sc2s.sgov.gov"}
-"""Of partitions that do not end in amazonaws.com; only the form of a queue's URL depends on it."""
 
 
 @dataclass(slots=True)
@@ -150,12 +148,12 @@ _DESTINATIONS: dict[str, Callable[[Streams, EventSourceMapping, str], Awaitable[
 
 def queue_url(arn: str, region: str, account: str, name: str, endpoint_url: str | None) -> str:
     """A queue's URL as its service gives it; with an endpoint of our own only the path counts."""
-    host = f"https://sqs.{region}.{DNS_SUFFIXES.get(arn.split(':')[1], 'amazonaws.com')}"
+    host = f"https://sqs.{region}.{dns_suffix(arn.split(':')[1])}"
     return f"{(endpoint_url or host).rstrip('/')}/{account}/{name}"
 
 
 def _tell(mapping: EventSourceMapping, api: ShardApi, destination: Destination) -> Tell:
-    function_arn = _function_arn(mapping)
+    function_arn = arn_of(mapping)
 
     async def tell(discarded: Discarded, shard_id: str, now: float) -> None:
         record = invocation_record(
@@ -178,17 +176,3 @@ def _identity(mapping: EventSourceMapping) -> str:
     """The role the events name: as set, else the one assumed, else one that stands for whoever runs this."""
     account = mapping.source.account
     return mapping.function.invoke_identity_arn or mapping.aws.role_arn or f"arn:aws:iam::{account}:role/poller"
-
-
-def _function_arn(mapping: EventSourceMapping) -> str:
-    """As Lambda would name the function, qualifier included."""
-    function = mapping.function
-    if function.function_arn is not None:
-        return function.function_arn
-    partition = mapping.event_source_arn.split(":")[1]
-    region, account, name = mapping.source.region, mapping.source.account, function.key
-    if function.function_name is not None:
-        found = parse_function_name(function.function_name)
-        region, account, name = found.region or region, found.account or account, found.name
-    qualifier = f":{function.qualifier}" if function.qualifier else ""
-    return f"arn:{partition}:lambda:{region}:{account}:function:{name}{qualifier}"

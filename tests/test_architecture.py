@@ -57,7 +57,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.http": {"poller.errors", "poller.codec", "poller.telemetry"},
     "poller.aws": {"poller.errors", "poller.codec", "poller.http", "poller.telemetry", "poller.policy"},
     # what users write and see
-    "poller.configuration": {"poller.errors", "poller.policy", "poller.blocking"},
+    "poller.partitions": set(),
+    "poller.configuration": {"poller.errors", "poller.partitions", "poller.policy", "poller.blocking"},
     "poller.printable": set(),
     "poller.log_writer": set(),
     "poller.telemetry": {"poller.errors", "poller.log_writer", "poller.printable"},
@@ -83,6 +84,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.wiring_functions": EVERYTHING,
     "poller.wiring_runtime": EVERYTHING,
     "poller.wiring_streams": EVERYTHING,
+    "poller.function_arns": EVERYTHING,
     "poller.descriptors": set(),
     "poller.life": EVERYTHING,
     "poller.mappings": EVERYTHING,

@@ -24,9 +24,13 @@ class Endpoint(NamedTuple):
 
 
 def resolve_endpoint(session: AioSession, aws: AwsSettings, service: str, region: str) -> Endpoint:
-    """Raises botocore's BotoCoreError for a region or profile that does not exist."""
+    """Raises botocore's BotoCoreError for a region or profile that does not exist.
+
+    `region` is where the resource is. A configured one wins only where an endpoint is configured as well: a local
+    service may know a single region, but with AWS's own a resource is nowhere else.
+    """
     url, own_region = aws.for_service(service)
-    region = own_region or region
+    region = (own_region or region) if url else region
     return Endpoint(
         url or configured_endpoint(session, service) or _by_rules(session, service, region),
         region,

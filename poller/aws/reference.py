@@ -44,8 +44,8 @@ class ReferenceTransport:
         region: str,
         for_service: Callable[[str], tuple[str | None, str | None]],
     ) -> None:
-        """`new_session` reads profiles and keys anew; `for_service` gives the endpoint URL and region that are
-        configured for a service, each where it is.
+        """`new_session` reads profiles and keys anew; `region` is where the resources are; `for_service` gives the
+        endpoint URL and region that are configured for a service, each where it is.
         """
         self._credentials = CredentialSource(new_session, time.monotonic)
         self.credentials_end_in = self._credentials.ends_in
@@ -107,11 +107,13 @@ class ReferenceTransport:
     async def _open(self, service: str, resend: bool) -> Any:
         url, region = self._for_service(service)
         with sdk_errors(as_not_sent):
-            client = await self._stack.enter_async_context(self._making(service, resend, url, region))
+            client = await self._stack.enter_async_context(
+                self._making(service, resend, url, (region or self._region) if url else self._region)
+            )
             client.meta.events.register_last(f"before-parse.{service}.*", _keep_raw_body)
         return client
 
-    def _making(self, service: str, resend: bool, url: str | None, region: str | None) -> Any:
+    def _making(self, service: str, resend: bool, url: str | None, region: str) -> Any:
         config = AioConfig(
             max_pool_connections=CONNECTIONS,
             parameter_validation=False,
@@ -120,7 +122,7 @@ class ReferenceTransport:
             # an endpoint of one's own need not have a host name for each kind of call
             inject_host_prefix=url is None and configured_endpoint(self._session, service) is None,
         )
-        return self._session.create_client(service, region_name=region or self._region, endpoint_url=url, config=config)
+        return self._session.create_client(service, region_name=region, endpoint_url=url, config=config)
 
 
 async def _exchange(client: Any, operation: Operation, body: bytes) -> Reply:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from poller.configuration import AwsSettings, Configuration, EventSourceMapping, FunctionConfig
+from poller.function_arns import account_of_role, function_arn
+from poller.partitions import partition_of
 
 DEFAULT = "default"
 """Who is found by the SDK's own chain."""
@@ -62,17 +64,6 @@ def principal_of(aws: AwsSettings) -> str:
     return aws.role_arn or _caller(aws)
 
 
-def function_arn(function: FunctionConfig, region: str, account: str) -> str:
-    """The ARN of a Lambda function as policies name it, qualifier included; unnamed parts are the mapping's own."""
-    name = function.name
-    assert name is not None
-    region = name.region or function.region or region
-    # a bare name is looked up in the account of who calls
-    account = name.account or _account_of(function.aws.role_arn) or account
-    qualifier = f":{function.qualifier}" if function.qualifier else ""
-    return f"arn:{_partition(region)}:lambda:{region}:{account}:function:{name.name}{qualifier}"
-
-
 def _of_mapping(mapping: EventSourceMapping) -> Grants:
     kind = mapping.source.kind
     yield from _as(mapping.aws, Grant(_SIDS[kind], SOURCE_ACTIONS[kind], mapping.source.stream_arn))
@@ -108,7 +99,7 @@ def _web(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]
     sigv4 = function.web.sigv4 if function.web else None
     if sigv4 is None:
         return
-    account = _account_of(function.aws.role_arn) or account
+    account = account_of_role(function.aws.role_arn) or account
     if sigv4.service == "lambda":
         yield from _function_url(function, sigv4.region or region, account)
     elif sigv4.service == "execute-api":
@@ -118,13 +109,13 @@ def _web(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]
         region = sigv4.region or region
         # a path names a stage or leaves it out, which only the API knows
         yield Grant(
-            "Apis", ("execute-api:Invoke",), f"arn:{_partition(region)}:execute-api:{region}:{account}:{api}/*/POST/*"
+            "Apis", ("execute-api:Invoke",), f"arn:{partition_of(region)}:execute-api:{region}:{account}:{api}/*/POST/*"
         )
 
 
 def _function_url(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]:
     # a URL does not tell whose it is
-    arn = function.function_arn or f"arn:{_partition(region)}:lambda:{region}:{account}:function:*"
+    arn = function.function_arn or f"arn:{partition_of(region)}:lambda:{region}:{account}:function:*"
     yield Grant(
         "FunctionUrls", ("lambda:InvokeFunctionUrl",), arn, ("StringEquals", "lambda:FunctionUrlAuthType", "AWS_IAM")
     )
@@ -190,14 +181,3 @@ def _document(grants: set[Grant]) -> dict[str, object]:
             statement["Condition"] = {operator: {name: value}}
         found.append(statement)
     return {"Version": "2012-10-17", "Statement": found}
-
-
-def _account_of(role_arn: str | None) -> str | None:
-    return role_arn.split(":")[4] if role_arn is not None and role_arn.count(":") >= 5 else None
-
-
-def _partition(region: str) -> str:
-    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-iso-", "aws-iso")):
-        if region.startswith(prefix):
-            return partition
-    return "aws"

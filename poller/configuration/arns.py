@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from poller.partitions import partition_of
+
 SOURCE_KINDS = {"sqs": "sqs", "kinesis": "kinesis", "dynamodb": "dynamodb", "rds": "documentdb"}
 """The service part of an event source ARN, to the kind of source."""
 SUPPORTED_KINDS = frozenset({"sqs", "kinesis", "dynamodb"})
@@ -94,7 +96,7 @@ def instead_of_url(written: str) -> str:
     if queue is None:
         return "; that is a URL" if _URL.match(written) else ""
     region = queue["region"] or queue["former"] or "REGION"
-    partition = "aws-cn" if queue["china"] else "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    partition = partition_of(region)
     return f"; that is a queue's URL: write arn:{partition}:sqs:{region}:{queue['account']}:{queue['name']}"
 
 

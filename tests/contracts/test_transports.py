@@ -236,6 +236,21 @@ async def test_a_role_that_may_not_be_assumed_is_missing_credentials_not_a_refus
 
 @BUILT
 @pytest.mark.usefixtures("credentials")
+async def test_a_resource_of_another_region_is_called_there_unless_an_endpoint_is_configured(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay = Replay([says(answer(200, {}))])
+    async with serving(replay) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", str(server.origin))
+        transport = await _built(kind, Settings(regions={"sqs": "eu-north-1"}), "us-east-1")
+        await transport.call(RECEIVE, body_for(RECEIVE))
+        await transport.close()
+        scope = told(replay.requests[0], str(server.origin).partition("//")[2])["scope"]
+    assert scope == ["us-east-1", "sqs", "aws4_request"]
+
+
+@BUILT
+@pytest.mark.usefixtures("credentials")
 async def test_a_service_has_its_own_endpoint_and_region_where_they_are_set(kind: str) -> None:
     replay, other = Replay([says(answer(200, {}))]), Replay([says(answer(200, {}))])
     async with serving(replay) as server, serving(other) as another:
