@@ -1,9 +1,9 @@
 """The guard's own program: ends the workers of a daemon that was killed and could not end them itself.
 
-Each line of its standard input names a worker that was started (`+ GROUP MARK`) or has ended (`- GROUP`). The end of
-the stream, which comes however the daemon dies, says that it is time: every process group named is killed, and every
-process with one of the marks in its environment, which is how a child is found that has left the group. Not Linux's
-signal at a parent's death, which reaches only the process itself and not what it started.
+Each line of its standard input names a worker that was started (`+ GROUP MARK [CGROUP]`) or has ended (`- GROUP`). The
+end of the stream, which comes however the daemon dies, says that it is time: every process group and control group
+named is killed, and every process with one of the marks in its environment, which is how a child is found that has
+left the group. Not Linux's signal at a parent's death, which reaches only the process itself and not what it started.
 
 It runs by itself, and imports nothing of poller.
 """
@@ -31,27 +31,45 @@ def marked(marks: set[bytes]) -> list[int]:
     return found
 
 
-def end(workers: dict[int, bytes]) -> None:
+def removed(cgroup: Path) -> bool:
+    try:
+        cgroup.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        time.sleep(0.01)
+        return False
+    return True
+
+
+def end(workers: dict[int, list[bytes]]) -> None:
+    cgroups = [Path(os.fsdecode(rest[0])) for _, *rest in workers.values() if rest]
+    for cgroup in cgroups:
+        with suppress(OSError):
+            (cgroup / "cgroup.kill").write_text("1")
     for group in workers:
         with suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-    marks, until = set(workers.values()), time.monotonic() + SECONDS
+    marks, until = {mark for mark, *_ in workers.values()}, time.monotonic() + SECONDS
     while marks and (left := marked(marks)) and time.monotonic() < until:
         for pid in left:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
+    while cgroups and time.monotonic() < until:
+        # refused as long as somebody is in it
+        cgroups = [cgroup for cgroup in cgroups if not removed(cgroup)]
 
 
 def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         # a service manager may signal all of a service at once, and this one is needed to the end
         signal.signal(number, signal.SIG_IGN)
-    workers: dict[int, bytes] = {}
+    workers: dict[int, list[bytes]] = {}
     for line in sys.stdin.buffer:
-        sign, group, *mark = line.split()
+        sign, group, *known = line.split(maxsplit=3)
         if sign == b"+":
-            workers[int(group)] = mark[0]
+            workers[int(group)] = [word.rstrip(b"\n") for word in known]
         else:
             workers.pop(int(group), None)
     end(workers)

@@ -24,18 +24,20 @@ class Guard:
         self.adopting = os.getpid() == 1
         """Whether processes whose parent has ended become the daemon's children."""
         self._workers: dict[int, str] = {}
-        """Marks by process group."""
+        """By process group: mark, and control group."""
         self._child: subprocess.Popen[bytes] | None = None
         self._handle: int | None = None
         self._again: asyncio.TimerHandle | None = None
 
-    def add(self, group: int, mark: str) -> None:
-        """A worker was started. `mark` is a variable of its environment, `NAME=VALUE`, that no other has."""
-        self._workers[group] = mark
+    def add(self, group: int, mark: str, cgroup: str) -> None:
+        """A worker was started. `mark` is a variable of its environment, `NAME=VALUE`, that no other has; `cgroup` the
+        folder of its control group, empty for none.
+        """
+        self._workers[group] = f"{mark} {cgroup}".rstrip()
         if self._child is None and self._again is None:
             self._start()
         else:
-            self._tell(f"+ {group} {mark}")
+            self._tell(f"+ {group} {self._workers[group]}")
 
     def remove(self, group: int) -> None:
         """All of it has ended."""
@@ -63,8 +65,8 @@ class Guard:
             # where the system has no such handles, nobody notices that it was killed
             self._handle = os.pidfd_open(self._child.pid)
             asyncio.get_running_loop().add_reader(self._handle, self._ended)
-        for group, mark in self._workers.items():
-            self._tell(f"+ {group} {mark}")
+        for group, known in self._workers.items():
+            self._tell(f"+ {group} {known}")
 
     def _tell(self, line: str) -> None:
         if self._child is None:

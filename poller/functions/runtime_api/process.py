@@ -16,6 +16,7 @@ from typing import Any
 
 from poller.errors import ConfigurationError, PollerError
 from poller.functions.runtime_api import kernel
+from poller.functions.runtime_api.cgroups import Cgroup
 from poller.functions.runtime_api.guarding import Guard
 from poller.functions.runtime_api.invocation import VERSION
 from poller.functions.runtime_api.logs import LogPipe
@@ -107,7 +108,8 @@ class Process:
         self._unclear = False
         """Of some process it could not be told then whose it is."""
         self.pid = process.pid
-        guard.add(self.pid, mark)
+        self._cgroup = Cgroup.around(self.pid)
+        guard.add(self.pid, mark, "" if self._cgroup is None else str(self._cgroup.folder))
 
     @classmethod
     def start(cls, settings: RuntimeSettings, port: int, logs: LogPipe, guard: Guard) -> "Process":
@@ -147,6 +149,8 @@ class Process:
             await asyncio.sleep(LOOK_AGAIN_SECONDS)
             self.signal(signal.SIGKILL)
         self._guard.remove(self.pid)
+        if self._cgroup is not None:
+            self._cgroup.remove()
         return code
 
     def _left(self) -> bool:
@@ -158,7 +162,7 @@ class Process:
             with suppress(ChildProcessError):
                 if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG):
                     left.discard(pid)
-        return bool(left) or self._group_is_there()
+        return bool(left) or self._group_is_there() or not (self._cgroup is None or self._cgroup.empty)
 
     def _group_is_there(self) -> bool:
         try:
@@ -202,6 +206,8 @@ class Process:
         family = self._family()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+        if number == signal.SIGKILL and self._cgroup is not None:
+            self._cgroup.kill()
         if number == signal.SIGKILL:
             for pid in family:
                 with suppress(ProcessLookupError, PermissionError):

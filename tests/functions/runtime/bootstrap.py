@@ -57,7 +57,12 @@ def sleeping(event):
     """A child process, which `leaves` the session, or without the worker's environment as well."""
     leaves = event.get("leaves")
     command = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
-    environment = {} if leaves == "without its environment" else None
+    environment = {} if leaves in ("without its environment", "altogether") else None
+    if leaves == "altogether":
+        # its parent ends at once
+        starting = f"import subprocess; print(subprocess.Popen({command}, stdout=2, start_new_session=True).pid)"
+        starter = [sys.executable, "-I", "-S", "-c", starting]
+        return int(subprocess.run(starter, env={}, start_new_session=True, stdout=subprocess.PIPE, check=True).stdout)
     return subprocess.Popen(command, start_new_session=bool(leaves), env=environment).pid
 
 

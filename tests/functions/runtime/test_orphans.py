@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from poller.functions.runtime_api import cgroups
 from tests.functions.runtime.workers import PATIENCE, alive
 
 CHECKOUT = Path(__file__).parents[3]
@@ -128,6 +129,21 @@ def test_a_child_that_leaves_its_group_ends_with_a_worker_that_ends_by_itself():
         pids = told(process, "child", "outcome")
         assert not alive(pids["child"])
         assert process.poll() is None
+
+
+@pytest.mark.skipif(cgroups._own() is None, reason="needs a delegated control group: cgroup v2 mounted writable")
+@pytest.mark.parametrize("end", ["by itself", "by a kill"])
+def test_in_a_control_group_of_its_own_a_worker_takes_everything_with_it(end):
+    left = '"altogether"'
+    with daemon((LEAVE if end == "by itself" else HANG) % left) as process:
+        pids = told(process, "worker", "child", "guard", *(["outcome"] if end == "by itself" else []))
+        if end == "by a kill":
+            assert alive(pids["child"])
+            assert b"POLLER_WORKER" not in Path(f"/proc/{pids['child']}/environ").read_bytes()
+            kill(process)
+    ended(pids["child"])
+    ended(pids["guard"])
+    assert not list(cgroups._own().glob(f"poller-{process.pid}-*")), "none is left"
 
 
 @NEEDS_LINUX
