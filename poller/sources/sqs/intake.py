@@ -6,17 +6,12 @@ type. Whatever can be delivered is delivered; a message without a receipt handle
 
 import hashlib
 from collections.abc import Sequence
-from itertools import chain
-from operator import itemgetter
 from typing import Any
 
 from poller import codec
 from poller.occasionally import Occasionally
 from poller.runtime.status import Account
 
-_TEXTS = itemgetter("MessageId", "ReceiptHandle", "Body", "MD5OfBody")
-_ATTRIBUTES = itemgetter("Attributes")
-_TEXT, _OBJECT = {str}, {dict}
 MOST_NAMED = 1000
 """Messages that cannot be delivered, remembered so that each is named once."""
 SHOWN = 100
@@ -51,23 +46,28 @@ class Intake:
 
 
 def is_whole(messages: Sequence[Any], *, fifo: bool) -> bool:
-    """Whether every message has what the rest of the way relies on. The cost for each message is a fraction of a µs."""
+    """Whether every message has what the rest of the way relies on.
+
+    The one check that every message passes: a plain loop, since measured it costs a third of the same with `map`.
+    """
     try:
-        if set(map(type, chain.from_iterable(map(_TEXTS, messages)))) != _TEXT:
-            return False
-        attributes = list(map(_ATTRIBUTES, messages))
+        for message in messages:
+            if (
+                type(message["MessageId"]) is not str
+                or type(message["ReceiptHandle"]) is not str
+                or type(message["Body"]) is not str
+                or type(message["MD5OfBody"]) is not str
+                or type(message["Attributes"]) is not dict
+                or ("MessageAttributes" in message and not _has_whole_attributes(message))
+                or (fifo and type(message["Attributes"].get("MessageGroupId")) is not str)
+            ):
+                return False
     except (KeyError, TypeError):
         return False
-    if set(map(type, attributes)) != _OBJECT:
-        return False
-    if fifo and not all(type(one.get("MessageGroupId")) is str for one in attributes):
-        return False
-    return all(map(_has_whole_attributes, messages))
+    return True
 
 
 def _has_whole_attributes(message: dict[str, Any]) -> bool:
-    if "MessageAttributes" not in message:
-        return True
     attributes = message["MessageAttributes"]
     return type(attributes) is dict and all(
         type(value) is dict and type(value.get("DataType")) is str for value in attributes.values()
