@@ -90,8 +90,8 @@ async def until_settled(
     """Wait for what the lane handed over, try by try. Each try has a deadline, and a failed one says why."""
     text, again_at = "", time()
     while True:
-        until = again_at if text else None
-        status.enter(ReasonCode.SETTLING, time(), until, deadline=again_at + SETTLE_SECONDS, text=text)
+        status.enter(ReasonCode.SETTLING, time(), deadline=again_at + SETTLE_SECONDS, text=text)
+        status.next_try = again_at if text else None
         unsettled = await wait()
         if unsettled is None:
             return

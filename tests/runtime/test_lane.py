@@ -227,7 +227,7 @@ async def test_each_try_to_settle_has_a_deadline_of_its_own_and_a_failed_one_say
 
     async def ready():
         await asyncio.sleep(20.0)
-        shown.append((status.code, status.text, status.until, status.deadline))
+        shown.append((status.code, status.text, status.next_try, status.deadline))
         return tries.pop(0)
 
     await until_settled(ready, status, time)
