@@ -35,14 +35,14 @@ bound):
 | attributes_not_read | warning | the queue's attributes could not be read anew; the last ones are used on |
 | position_trimmed | warning | the stream no longer holds what comes behind a position; its beginning is read |
 | gap_in_shard | warning | reading went on behind a gap; its ends, and how many seconds it spans where known |
-| records_expired | warning | the stream no longer holds what was tried in vain |
+| records_expired | warning | the stream no longer holds what was tried in vain; which records of which shard |
 | hole_in_hash_keys | warning | no listed shard takes some hash keys |
 | stream_recreated | warning | there is a new stream of the same name, and it is read as configured |
 | stream_changed | warning | the position stored is one in another stream; this one is read as configured |
 | retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
 | state_not_usable | error | the state file was taken away under the daemon; nothing is stored or acknowledged |
-| batch_discarded | warning | records were given up at a limit of the mapping's |
+| batch_discarded | warning | records were given up at a limit of the mapping's; which limit, which of which shard |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |
 | function_log | info | a line that a function we run has written; `request_id` is the invocation's |
 | function_log_left_out | warning | a function wrote more than is logged; how much, since the last line of this |

@@ -14,11 +14,11 @@ from poller import codec
 from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSource, EventSourceMapping, Settings, parse_source
 from poller.functions.runtime_api import RuntimeFunction, SharedRuntimeFunction
-from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
 from poller.ports import Source, StateStore
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.admission import Admission
 from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
@@ -89,7 +89,7 @@ class Wiring:
             transports = self._transports.borrow()
             borrowed.push_async_callback(transports.close)
             status.credentials_end_in = credentials_end_in(await transports.get(mapping.aws, mapping.region))
-            rare = Occasionally(log)
+            rare = RateLimitedLog(log)
             context = await self._context(mapping, status, stop, rare)
             borrowed.push_async_callback(self._functions.give_back, mapping)
             # a run that never begins must not go on listening to what it shares
@@ -107,7 +107,7 @@ class Wiring:
         return wired
 
     async def _context(
-        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: Occasionally
+        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: RateLimitedLog
     ) -> LaneContext:
         chance = random.random
         start, most = mapping.lanes

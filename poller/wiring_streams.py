@@ -10,11 +10,11 @@ from poller import codec
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import EventSourceMapping
 from poller.function_arns import arn_of
-from poller.occasionally import Occasionally
 from poller.partitions import dns_suffix
 from poller.policy.invocation_record import Discarded, invocation_record
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports import Destination, StateStore
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.admission import Admission
 from poller.runtime.status import MappingStatus
 from poller.sources.dynamodb.api import DynamoDBStreamApi
@@ -39,7 +39,7 @@ class Streams:
     limits: ReadLimits
 
     async def source(
-        self, mapping: EventSourceMapping, admission: Admission, status: MappingStatus, log: Occasionally
+        self, mapping: EventSourceMapping, admission: Admission, status: MappingStatus, log: RateLimitedLog
     ) -> ShardedSource:
         """The source of one mapping. Makes no call."""
         api = await self.api(mapping)

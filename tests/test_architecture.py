@@ -25,7 +25,7 @@ ADAPTER = VALUES | {
     "poller.http",
     "poller.codec",
     "poller.telemetry",
-    "poller.occasionally",
+    "poller.rate_limited_log",
     "poller.throttled",
     "poller.blocking",
     "poller.runtime.status",
@@ -46,7 +46,7 @@ IMPORTS: dict[str, set[str]] = {
     # making it happen, without knowing where records come from or go
     "poller.runtime.reservation": {"poller.http.room"},
     "poller.runtime": VALUES
-    | {"poller.ports", "poller.policy", "poller.telemetry", "poller.occasionally", "poller.throttled"},
+    | {"poller.ports", "poller.policy", "poller.telemetry", "poller.rate_limited_log", "poller.throttled"},
     # adapters
     "poller.sources": ADAPTER,
     "poller.functions": ADAPTER,
@@ -62,7 +62,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.printable": set(),
     "poller.log_writer": set(),
     "poller.telemetry": {"poller.errors", "poller.log_writer", "poller.printable"},
-    "poller.occasionally": set(),
+    "poller.rate_limited_log": {"poller.policy"},
     "poller.blocking": {"poller.errors"},
     "poller.throttled": set(),
     "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
@@ -75,7 +75,7 @@ IMPORTS: dict[str, set[str]] = {
         "poller.runtime.status",
         "poller.telemetry",
         "poller.codec",
-        "poller.occasionally",
+        "poller.rate_limited_log",
         "poller.printable",
     },
     "poller.fast": {"poller.codec", "poller.http"},

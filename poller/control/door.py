@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from poller import telemetry
-from poller.occasionally import Occasionally
+from poller.rate_limited_log import RateLimitedLog
 
 MOST_CONNECTIONS = 100
 """Open at a time. One more costs the connection its place that has been without a request for longest."""
@@ -30,7 +30,7 @@ class Door:
     """Counts connections and answers for requests that never become one."""
 
     def __init__(self) -> None:
-        self._log = Occasionally(telemetry.logger())
+        self._log = RateLimitedLog(telemetry.logger())
         self._answering: set[asyncio.BaseProtocol] = set()
         self.logger = logging.Logger("poller.api", logging.DEBUG)  # noqa: LOG001  (no other part of the program may find it)
         """For the server's own complaints."""
@@ -70,7 +70,7 @@ class Door:
 class _Complaints(logging.Handler):
     """Takes what the server logs of single requests: one line in a while for all that are alike."""
 
-    def __init__(self, log: Occasionally) -> None:
+    def __init__(self, log: RateLimitedLog) -> None:
         super().__init__()
         self._log = log
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from poller import telemetry
-from poller.occasionally import Occasionally
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.status import MappingStatus
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Isolation:
     """Asks mappings, and logs each mapping's errors of this kind now and then."""
 
     def __init__(self) -> None:
-        self._logs: dict[str, Occasionally] = {}
+        self._logs: dict[str, RateLimitedLog] = {}
 
     def ask(self, mapping: MappingStatus, question: Callable[[], T], otherwise: Callable[[str], T]) -> T:
         """The answer, or what `otherwise` makes of the error's text."""
@@ -41,7 +41,7 @@ class Isolation:
             yield failed
         except Exception as error:  # noqa: BLE001  (the boundary this module is for)
             failed.append(f"{type(error).__name__}: {error}")
-            log = self._logs.setdefault(mapping.uuid, Occasionally(telemetry.logger(mapping=mapping.name)))
+            log = self._logs.setdefault(mapping.uuid, RateLimitedLog(telemetry.logger(mapping=mapping.name)))
             log.tell("status_not_told", asyncio.get_running_loop().time(), problem=failed[0], exc_info=error)
 
     def sample(self, mappings: Iterable[MappingStatus], now: float) -> None:

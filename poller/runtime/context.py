@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.ports import Function
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
 from poller.runtime.status import MappingStatus
@@ -24,6 +24,8 @@ class LaneContext:
     """Of the partition the lanes belong to. Every wait of a lane ends with it."""
     status: MappingStatus
     chance: Chance
-    log: Occasionally
+    log: RateLimitedLog
+    partition: str = ""
+    """Its name, for the log."""
     gap_warned: bool = False
     """Whether the one warning about a gap in a message group was given."""

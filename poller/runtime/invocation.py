@@ -77,9 +77,9 @@ async def invoke(
         slots.give_back()
         if breaker.end(outcome, time(), probe):
             if breaker.is_open:
-                context.log.tell("circuit_opened", time(), function=context.status.function, text=breaker.text)
+                context.log.each("circuit_opened", function=context.status.function, text=breaker.text)
             else:
-                context.log.tell("circuit_closed", time(), function=context.status.function)
+                context.log.each("circuit_closed", function=context.status.function)
     # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway
     return Invoked(outcome, records, time() - begun)
 

@@ -6,6 +6,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from poller.errors import CallError, CutByStop
 from poller.policy.backoff import RETRY
@@ -121,7 +122,7 @@ def _part_with(step: Settle | Expire | Return, lane: Lane, context: LaneContext,
         case Expire(records):
             lane.settle(records)
             context.status.account.expired += len(records)
-            context.log.tell("records_expired", now, records=len(records))
+            context.log.lost("records_expired", now, **_range(records, context), condition="trimmed")
         case Return(records, failed):
             _release(lane, records, context, failed=failed)
 
@@ -154,15 +155,16 @@ async def _give_up(
         account.destination += records
     else:
         account.dropped += records
-    context.log.tell(
-        "batch_discarded",
-        time(),
-        condition=discarded.condition,
-        records=records,
-        to_destination=told,
-        **({} if discarded.window is None else {"window": discarded.window.bounds}),
-    )
+    window = {} if discarded.window is None else {"window": discarded.window.bounds}
+    why: dict[str, Any] = {"condition": discarded.condition, "to_destination": told, **window}
+    context.log.lost("batch_discarded", time(), **_range(discarded.records, context), **why)
     return True
+
+
+def _range(records: Sequence[Record], context: LaneContext) -> dict[str, Any]:
+    """Which records, for the log."""
+    first, last = (records[0].identifier, records[-1].identifier) if records else (None, None)
+    return {"partition": context.partition, "first": first, "last": last, "records": len(records)}
 
 
 def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:

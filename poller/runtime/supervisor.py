@@ -41,6 +41,7 @@ async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundL
                 group.create_task(_keep_partition(partition, context, log), name=f"{status.name}/{partition.name}")
     finally:
         context.admission.close()
+        context.log.flush()
         status.state = MappingState.STOPPED
         status.reason = Reason(ReasonCode.STOPPED)
 
@@ -83,7 +84,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     """
     time = asyncio.get_running_loop().time
     status, stop = context.status, partition.stop
-    context = replace(context, stop=stop)
+    context = replace(context, stop=stop, partition=partition.name)
     shown = PartitionStatus(id=partition.name, behind=partition.behind, silent_since=partition.silent_since)
     status.partitions.append(shown)
     failures, trouble = 0, None

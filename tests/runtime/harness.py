@@ -5,10 +5,10 @@ import json
 from math import inf
 
 from poller.errors import SourceUnavailable
-from poller.occasionally import Occasionally
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.pace import Pace
+from poller.rate_limited_log import RateLimitedLog
 from poller.record import EMPTY_PAGE, Page, Record
 from poller.runtime.admission import Admission
 from poller.runtime.context import LaneContext
@@ -114,7 +114,7 @@ class Runtime:
             stop=self.stop,
             status=self.status,
             chance=half,
-            log=Occasionally(self.log),
+            log=RateLimitedLog(self.log),
         )
 
     @property

@@ -165,11 +165,12 @@ class StreamLane:
         account = self._stream.status.account
         account.polled += gone
         account.expired += gone
-        self._stream.log.tell(
+        self._stream.log.each(
             "retry_state_not_restored",
-            asyncio.get_running_loop().time(),
             partition=self._shard_id,
             text="the records of the batch that was being retried are not all there any more; their attempts restart",
+            first=front,
+            last=last,
             expired=gone,
         )
         return None

@@ -230,7 +230,7 @@ class ShardReader:
         text = f"{self._pages.call} on {self._stream.arn} {self._shard.id}, behind {self._next.sequence_number}"
         text = f"{text}: {error.text}; the shard is not read past it"
         now, delay = asyncio.get_running_loop().time(), self._delay()
-        self._stream.log.tell("record_unreadable", now, text=text, next_in=round(delay, 1))
+        self._stream.log.tell("record_unreadable", now, partition=self._shard.id, text=text, next_in=round(delay, 1))
         self._show(ReasonCode.UNREADABLE_RECORD, text, now, delay)
 
     def _skip_gap(self, text: str) -> None:
@@ -238,7 +238,8 @@ class ShardReader:
             self._gap_since = self._next
         self._next = Position("TRIM_HORIZON")
         now = asyncio.get_running_loop().time()
-        self._stream.log.tell("position_trimmed", now, partition=self._shard.id, text=text)
+        after = self._gap_since.sequence_number
+        self._stream.log.tell("position_trimmed", now, partition=self._shard.id, after=after, text=text)
         self._pause_after(self._failures)
 
     def _tell_gap(self, page: ShardPage) -> None:
@@ -246,9 +247,8 @@ class ShardReader:
         api, first = self._stream.api, page.records[0]
         arrival, last = api.arrival(first), self._last_arrival
         seconds = None if arrival is None or last is None else round(arrival - last, 1)
-        self._stream.log.tell(
+        self._stream.log.each(
             "gap_in_shard",
-            asyncio.get_running_loop().time(),
             partition=self._shard.id,
             after=self._gap_since.sequence_number,
             resumed_at=api.sequence_number(first),
@@ -263,7 +263,7 @@ class ShardReader:
         code = ReasonCode(code_of(error))
         in_use = isinstance(error, ServiceError) and error.code == IN_USE
         now, delay = asyncio.get_running_loop().time(), self._delay()
-        self._stream.log.tell("call_failed", now, text=text, next_in=round(delay, 1))
+        self._stream.log.tell("call_failed", now, partition=self._shard.id, text=text, next_in=round(delay, 1))
         if not ((code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER):
             self._show(code, text, now, delay)
 

@@ -159,12 +159,11 @@ class ShardedSource:
             advice = f"or give it up by `poller state forget {stream.name}`"
             self._refuse(code, f"{text}: set on_stream_recreated to trim_horizon or latest, {advice}")
             return False
-        now = asyncio.get_running_loop().time()
         told = f"{text}; the stream is read from {choice.upper()}"
         if code is ReasonCode.STREAM_CHANGED:
-            stream.log.tell("stream_changed", now, text=told)
+            stream.log.each("stream_changed", text=told)
         else:
-            stream.log.tell("stream_recreated", now, text=told)
+            stream.log.each("stream_recreated", text=told)
         # first: what they store from now on would be taken for positions in the new stream
         self._abandon_all()
         stream.progress = await self._begin(facts, choice == "latest")

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from poller.errors import SourceUnavailable, StateError
-from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
 from poller.policy.filtering import Filter
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports import Admission, StateStore
+from poller.rate_limited_log import RateLimitedLog
 from poller.record import Record
 from poller.runtime.status import MappingStatus
 from poller.sources.sharded.api import Position, Shard, ShardApi, Subscriptions
@@ -72,7 +72,7 @@ class Stream:
     limits: ReadLimits
     tell: Tell | None
     chance: Chance
-    log: Occasionally
+    log: RateLimitedLog
     wall: Callable[[], float]
     """Our own clock, epoch seconds; only for what no service has dated."""
     subscriptions: Subscriptions | None = None

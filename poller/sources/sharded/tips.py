@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterable
 
 from poller.errors import PollerError
-from poller.occasionally import Occasionally
+from poller.rate_limited_log import RateLimitedLog
 from poller.sources.sharded.api import Position, Shard, ShardApi, Subscription, Subscriptions
 
 AT_ONCE = 10
@@ -27,7 +27,7 @@ class Tips:
         self.subscriptions: dict[str, Subscription] = {}
 
     async def take(
-        self, shards: Iterable[Shard], api: ShardApi, subscriptions: Subscriptions | None, log: Occasionally
+        self, shards: Iterable[Shard], api: ShardApi, subscriptions: Subscriptions | None, log: RateLimitedLog
     ) -> None:
         """Of the open ones of these shards. One whose tip is not had is read from the instant."""
         turns = asyncio.Semaphore(AT_ONCE)

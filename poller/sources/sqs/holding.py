@@ -11,9 +11,9 @@ from typing import Any
 
 from poller.aws.trouble import text_of
 from poller.errors import CallError
-from poller.occasionally import Occasionally
 from poller.policy.backoff import SETTLE, Chance
 from poller.policy.visibility import Visibility
+from poller.rate_limited_log import RateLimitedLog
 from poller.record import Record
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
 
@@ -43,7 +43,7 @@ class Holding:
     """All holds of a mapping, with one timer at the earliest renewal."""
 
     def __init__(
-        self, queue: Queue, visibility: Visibility, let_go: Callable[[int], None], chance: Chance, log: Occasionally
+        self, queue: Queue, visibility: Visibility, let_go: Callable[[int], None], chance: Chance, log: RateLimitedLog
     ) -> None:
         """`let_go` is told the bytes of a receive once none of its messages is held any more."""
         self.visibility = visibility
@@ -117,8 +117,11 @@ class Holding:
             if seconds := self.visibility.renewal(now, hold.received):
                 lasting[hold] = seconds
                 hold.visible_at = now + seconds
-        if any(lasting.get(hold, 0) < self.visibility.extension for hold in due):
-            self._log.tell("visibility_ended", now, text="messages were held for the 12 hours SQS allows")
+        ended = [hold for hold in due if lasting.get(hold, 0) < self.visibility.extension]
+        if ended:
+            ids = sorted(record.identifier for hold in ended for record in hold.messages)
+            text = "messages were held for the 12 hours SQS allows"
+            self._log.each("visibility_ended", text=text, records=len(ids), message_ids=ids)
         if lasting:
             task = loop.create_task(self._renew(lasting))
             for hold in lasting:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from poller import codec
-from poller.occasionally import Occasionally
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.status import Account
 
 MOST_NAMED = 1000
@@ -21,7 +21,7 @@ SHOWN = 100
 class Intake:
     """Of one queue."""
 
-    def __init__(self, account: Account, log: Occasionally, *, fifo: bool) -> None:
+    def __init__(self, account: Account, log: RateLimitedLog, *, fifo: bool) -> None:
         self._account = account
         self._log = log
         self._fifo = fifo

@@ -19,10 +19,12 @@ class Waiting:
         self.given = given
 
 
-def give(waiting: Waiting, what: Page | Turn) -> None:
-    """Nothing, to a lane that has left the line."""
-    if not waiting.given.done():
-        waiting.given.set_result(what)
+def give(waiting: Waiting, what: Page | Turn) -> bool:
+    """Whether it was taken: a lane that has left the line takes nothing."""
+    if waiting.given.done():
+        return False
+    waiting.given.set_result(what)
+    return True
 
 
 def cut(ready: deque[Page], limit: int) -> Page:

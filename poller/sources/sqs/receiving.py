@@ -154,8 +154,8 @@ class Receiving:
                 return
             if first.gathering:
                 self._start(turn, first.until)
-            else:
-                give(self._line.popleft(), turn)
+            elif not give(self._line.popleft(), turn):
+                self._over(turn)
 
     def _turn(self, limit: int) -> Turn | None:
         """To receive now, as one more of the receives under way; None for not now."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError
-from poller.occasionally import Occasionally
 from poller.policy.backoff import SETTLE, Chance
 from poller.ports import Unsettled
+from poller.rate_limited_log import RateLimitedLog
 from poller.record import Record
 from poller.runtime.status import Account
 from poller.sources.sqs.absent import Absent
@@ -95,7 +95,7 @@ class Settling:
         undeleted: OrderedDict[str, bool],
         backlog: Backlog,
         chance: Chance,
-        log: Occasionally,
+        log: RateLimitedLog,
     ) -> None:
         """`bug` is told of an error of ours. `undeleted`, ids of messages that are done with and not yet deleted, and
         whether the filter was done with them, outlives this object. `backlog` counts the filtered ones.

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from poller.occasionally import Occasionally
 from poller.policy.filtering import Filter, Verdict
+from poller.rate_limited_log import RateLimitedLog
 from poller.record import Record
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.forwarding import Forwarding
@@ -35,7 +35,7 @@ class Skipping:
         settling: Settling,
         backlog: Backlog,
         forwarding: Forwarding | None,
-        log: Occasionally,
+        log: RateLimitedLog,
     ) -> None:
         """Without `judge` everything matches; without `forwarding` the rest is deleted."""
         self._judge = judge

@@ -12,11 +12,11 @@ from typing import Any, Self
 from poller.aws.port import Transport
 from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError, SourceUnavailable
-from poller.occasionally import Occasionally
 from poller.policy.backoff import Chance
 from poller.policy.delivery import RetryPolicy
 from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports import Admission, Partition
+from poller.rate_limited_log import RateLimitedLog
 from poller.record import Record
 from poller.runtime.status import MappingStatus, Reason
 from poller.sources.sqs.backlog import Backlog
@@ -78,7 +78,7 @@ class SqsPartition:
         options: SqsOptions,
         policy: RetryPolicy,
         chance: Chance,
-        log: Occasionally,
+        log: RateLimitedLog,
         wall: Callable[[], float] = time.time,
         filtering: SqsFiltering | None = None,
         undeleted: OrderedDict[str, bool] | None = None,
@@ -161,7 +161,7 @@ class SqsPartition:
                 async with asyncio.timeout(HARD_STOP):
                     await self._settling.drain()
             except TimeoutError:
-                self._log.tell("settling_cut_off", asyncio.get_running_loop().time())
+                self._log.each("settling_cut_off")
             await self._settling.abandon()
             self._status.account.returned += await self._holding.close()
             if self._refresh is not None:

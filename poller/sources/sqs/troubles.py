@@ -4,15 +4,15 @@ import asyncio
 
 from poller.aws.trouble import code_of, text_of
 from poller.errors import CallError
-from poller.occasionally import Occasionally
 from poller.ports import Admission
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 
 
 class Troubles:
     """Of one life of a queue's partition."""
 
-    def __init__(self, status: MappingStatus, log: Occasionally, resource: str, admission: Admission) -> None:
+    def __init__(self, status: MappingStatus, log: RateLimitedLog, resource: str, admission: Admission) -> None:
         """`resource` is the queue's ARN."""
         self._status = status
         self._log = log
@@ -32,7 +32,7 @@ class Troubles:
             since = reasons[action].since if action in reasons else now
             text = text_of(error, action, resource or self._resource)
             reasons[action] = Reason(ReasonCode(code_of(error)), text, since=since, next_try=now + delay)
-            self._log.tell("call_failed", now, text=text, next_in=round(delay, 1))
+            self._log.tell("call_failed", now, action=action, text=text, next_in=round(delay, 1))
         if self._admission.stopping:
             return
         status.reason = next(iter(reasons.values()), None)

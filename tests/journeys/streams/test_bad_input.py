@@ -202,3 +202,24 @@ async def test_shards_that_stand_still_leave_the_others_room():
     assert all(entry.succeeded for entry in healthy)
     assert life.status.in_flight() < 75
     await life.end()
+
+
+async def test_every_discard_of_a_burst_is_logged_with_its_shard_its_range_and_its_condition():
+    """Also the last of them, when the mapping stops before their line is due."""
+    world = StreamWorld(shards=2)
+    world.function.handler = lambda _: function_error()
+    fill(world, 400, keys=20)
+    life = StreamLife(world, world.mapping(batch_size=10, maximum_retry_attempts=0))
+    await world.until(lambda: life.account.dropped == 400)
+    await life.end()
+    lines = life.log.named("batch_discarded")
+    assert sum(line["records"] for line in lines) == 400
+    assert len(lines) < 40
+    for shard in world.stream.open_shards():
+        own = sorted(int(entry.sequence_number) for entry in world.ledger.entries.values() if entry.shard == shard)
+        ranges = [line for line in lines if line["partition"] == shard]
+        assert (min(int(line["first"]) for line in ranges), max(int(line["last"]) for line in ranges)) == (
+            own[0],
+            own[-1],
+        )
+        assert {(line["condition"], line["to_destination"]) for line in ranges} == {("RetryAttemptsExhausted", False)}

@@ -3,10 +3,10 @@
 import asyncio
 from math import inf
 
-from poller.occasionally import Occasionally
 from poller.policy.delivery import RetryPolicy
 from poller.policy.filtering import compile_filters
 from poller.policy.pace import Pace
+from poller.rate_limited_log import RateLimitedLog
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
 from poller.runtime.status import MappingState, MappingStatus
@@ -73,7 +73,7 @@ class Harness:
             options=options or SqsOptions(),
             policy=RetryPolicy(),
             chance=half,
-            log=Occasionally(self.log),
+            log=RateLimitedLog(self.log),
             wall=lambda: EPOCH + asyncio.get_running_loop().time(),
             filtering=self._filtering(patterns, criteria) if patterns or criteria else None,
         )
