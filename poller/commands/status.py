@@ -1,18 +1,24 @@
 """`poller status`: what a running daemon is doing, as a table or as JSON, once or until interrupted."""
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from poller.commands.client import Client
 from poller.commands.output import clock, console, lag_in_words, of_daemon, of_mapping, table, times
+from poller.commands.screen import Rates, lines
 from poller.printable import printable_lines, say_json
 
 WATCH_SECONDS = 1.0
+STYLES = {"problem": "bold red", "degraded": "yellow", "paused": "dim", "disabled": "dim", "stopped": "dim"}
+"""Of the lines of mappings in that state."""
 _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
 
 
@@ -24,7 +30,10 @@ def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> 
     elif as_json:
         say_json(of_mapping(client, mapping))
     else:
-        console().print(_picture(of_mapping(client, mapping), detailed=mapping is not None))
+        the_console = console()
+        status = of_mapping(client, mapping)
+        overview = None if not the_console.is_terminal else _lines(status, Rates(), the_console.width)
+        the_console.print(_picture(status, overview, detailed=mapping is not None))
 
 
 def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
@@ -32,24 +41,43 @@ def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
         while True:
             say_json(of_mapping(client, mapping), indent=None, flush=True)
             time.sleep(WATCH_SECONDS)
-    with Live(console=console(), auto_refresh=False) as live:
+    the_console, rates = console(), Rates()
+    detailed = mapping is not None
+    with Live(
+        console=the_console, auto_refresh=False, screen=the_console.is_terminal, vertical_overflow="crop"
+    ) as live:
         while True:
-            live.update(_picture(of_mapping(client, mapping), detailed=mapping is not None), refresh=True)
+            status = of_mapping(client, mapping)
+            rates.look(status["mappings"], time.monotonic())
+            height = the_console.height if the_console.is_terminal and not detailed else None
+            overview = _lines(status, rates, the_console.width, height)
+            live.update(_picture(status, overview, detailed=True) if detailed else overview, refresh=True)
             time.sleep(WATCH_SECONDS)
 
 
-def _picture(status: dict[str, Any], *, detailed: bool) -> RenderableType:
-    parts: list[RenderableType] = [_overview(status["mappings"])]
+def _lines(status: dict[str, Any], rates: Rates, width: int, height: int | None = None) -> RenderableType:
+    shown = lines(status, rates, datetime.now(UTC), width, height)
+    return Group(*(Text(line, no_wrap=True, style=STYLES.get(state, "")) for line, state in shown))
+
+
+def _picture(status: dict[str, Any], overview: RenderableType | None, *, detailed: bool) -> RenderableType:
+    """Everything; `overview` is that of a terminal, None for a table that is as wide as it takes."""
+    parts: list[RenderableType] = [_overview(status["mappings"]) if overview is None else overview]
     for mapping in status["mappings"]:
-        parts += [f"{mapping['name']}: {note['text']}" for note in mapping["notes"]]
-        if mapping["unaccounted"]:
-            parts.append(f"{mapping['name']}: {mapping['unaccounted']} records are unaccounted for; please report it")
+        if overview is None:
+            parts += _remarks(mapping)
         if detailed:
             parts += [_counters(mapping), _lanes(mapping)]
-    if not status["mappings"]:
-        parts = ["no mappings"]
-    parts += of_daemon(status)
+    if overview is None:
+        parts = [*(parts if status["mappings"] else ["no mappings"]), *of_daemon(status)]
     return Group(*parts, f"poller {status['version']}, running since {status['started_at']}")
+
+
+def _remarks(mapping: dict[str, Any]) -> Iterator[str]:
+    for note in mapping["notes"]:
+        yield f"{mapping['name']}: {note['text']}"
+    if mapping["unaccounted"]:
+        yield f"{mapping['name']}: {mapping['unaccounted']} records are unaccounted for; please report it"
 
 
 def _overview(mappings: list[dict[str, Any]]) -> Table:

@@ -58,6 +58,7 @@ def _untold(mapping: MappingStatus, problem: str) -> Json:
         "in_flight": None,
         "unaccounted": None,
         "lag": dict.fromkeys(("records", "seconds", "expires_in_seconds", "drained_in_seconds")),
+        "invocations": _invocations(mapping.account),
         "last_result": mapping.last_result,
         "last_success_at": None,
         "last_failure": None,
@@ -126,11 +127,18 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
             "expires_in_seconds": lag.expires_in_seconds,
             "drained_in_seconds": mapping.trend.drained_in,
         },
+        "invocations": _invocations(mapping.account),
         "last_result": mapping.last_result,
         "last_success_at": to_wall(mapping.last_success),
         "last_failure": _failure(mapping.last_failure, to_wall),
         "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
     }
+
+
+def _invocations(account: Account) -> Json:
+    """How many took place, and how long all of them took."""
+    duration = account.invocation_duration
+    return {"count": sum(duration.buckets), "seconds": duration.total}
 
 
 def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:
