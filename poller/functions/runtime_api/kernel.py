@@ -1,6 +1,5 @@
 """What the daemon asks of Linux for the functions it runs. On other systems nothing of it is there."""
 
-import ctypes
 import os
 import sys
 from collections.abc import Callable
@@ -27,6 +26,9 @@ def prepare() -> bool:
 
 
 def _prctl(option: int, value: int) -> bool:
+    # imported here, because it is memory that only daemons with such functions need
+    import ctypes  # noqa: PLC0415
+
     return sys.platform == "linux" and bool(ctypes.CDLL(None).prctl(option, value, 0, 0, 0) == 0)
 
 

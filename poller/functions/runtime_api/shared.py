@@ -44,7 +44,7 @@ class SharedRuntimeFunction:
         self._invocations: dict[str, Invocation] = {}
         self._trouble = ""
         self._seen = self._loop.time()
-        """When a runtime last asked."""
+        """When a runtime was last heard of."""
         self.address = ""
 
     async def open(self, host: str, port: int) -> None:
@@ -116,6 +116,7 @@ class SharedRuntimeFunction:
 
     def _too_late(self, invocation: Invocation) -> None:
         self._invocations.pop(invocation.request_id, None)
+        self._seen = self._loop.time()
         invocation.settle(invocation.timed_out())
 
     # the Runtime API calls these
@@ -143,6 +144,7 @@ class SharedRuntimeFunction:
 
     def settle(self, invocation: Invocation, outcome: Outcome) -> None:
         """See `Desk.settle`."""
+        self._seen = self._loop.time()
         self._invocations.pop(invocation.request_id, None)
         invocation.settle(outcome)
 

@@ -10,6 +10,7 @@ from poller.errors import EnvironmentProblem
 from poller.functions.runtime_api import SharedRuntimeFunction
 from poller.functions.runtime_api import shared as module
 from poller.policy.response import Failed, NotInvoked, Succeeded
+from poller.runtime.status import ReasonCode
 from tests.functions.runtime.clients import BASE, shared
 from tests.functions.runtime.workers import ARN, PATIENCE, Log, settings
 
@@ -276,3 +277,23 @@ async def test_a_taken_port_is_said():
         function = SharedRuntimeFunction(settings(command=()), Log())
         with pytest.raises(EnvironmentProblem, match=r"cannot listen on 127\.0\.0\.1:"):
             await function.open("127.0.0.1", taken.getsockname()[1])
+
+
+async def test_that_no_runtime_asks_is_shown_though_there_is_nothing_to_do(monkeypatch):
+    async with shared() as serving:
+        assert serving.function.trouble() is None, "it has just begun to listen"
+        monkeypatch.setattr(module, "MISSING_SECONDS", 0.0)
+        trouble = serving.function.trouble()
+        assert trouble.code is ReasonCode.FUNCTION_NOT_STARTED
+        assert trouble.text.startswith(f"function f cannot start: no runtime asks {serving.function.address} for")
+        client = await serving.client()
+        asking = asyncio.create_task(client.next())
+        await serving.asked(1)
+        assert serving.function.trouble() is None
+        outcome = serving.invoke(EVENT)
+        request_id = (await asking).headers["lambda-runtime-aws-request-id"]
+        assert serving.function.trouble() is None, "it is at work"
+        monkeypatch.undo()
+        await client.respond(request_id)
+        await outcome
+        assert serving.function.trouble() is None, "it asks again in a moment"
