@@ -50,12 +50,16 @@ class Horizon:
     async def _begins(self) -> str | None:
         """Sequence number of the first record the shard holds; None if that is not known."""
         api = self._stream.api
+        # every shard may ask at once, and one record may be large
+        room = self._stream.admission.memory.reservation(patient=True)
         try:
             iterator = await api.iterator(self._shard.id, Position("TRIM_HORIZON"))
             async with self._stream.limit(self._shard.id).calls:
-                page = await api.page(iterator, 1)
+                page = await api.page(iterator, 1, room)
         except ShardGone:
             return self._beyond_all()
+        finally:
+            room.close()
         self._stream.clock.observe(page.date, asyncio.get_running_loop().time())
         if page.records:
             return api.sequence_number(page.records[0])
