@@ -127,7 +127,7 @@ class Daemon:
     def _on_ready(self) -> None:
         """Every source was reached or says why it cannot be, as `/readyz` says from now on."""
         self._log.info("ready")
-        self._notifier.ready(notify.summary(self._status))
+        self._notifier.ready(notify.summary(self._status, asyncio.get_running_loop().time()))
         # everything that lives as long as the process is there now
         gc.collect()
         gc.freeze()
@@ -135,7 +135,7 @@ class Daemon:
 
     def _on_reloaded(self) -> None:
         """It was taken or refused; mappings that changed may still be finishing what they had."""
-        self._notifier.reloaded(notify.summary(self._status))
+        self._notifier.reloaded(notify.summary(self._status, asyncio.get_running_loop().time()))
 
     def _on_stopping(self) -> None:
         """The soft stop begins."""

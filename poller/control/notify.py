@@ -14,14 +14,20 @@ from collections.abc import Callable, MutableMapping
 
 from poller import telemetry
 from poller.control import health
+from poller.control.isolation import Isolation
+from poller.control.standing import mapping_reason, state_of
+from poller.errors import capped
 from poller.printable import printable
 from poller.runtime.daemon_status import DaemonStatus
-from poller.runtime.status import MappingState
+from poller.runtime.status import MappingState, MappingStatus, Reason
 
 LOOK = 10.0
 """Seconds between two looks at what the status line says, where no watchdog wants more."""
 SEND_SECONDS = 0.25
 """How long a full queue of the service manager may hold us up; far from what makes the loop's lag unhealthy."""
+TROUBLED = (MappingState.PROBLEM, MappingState.DEGRADED)
+NAMED = 20
+"""Mappings in trouble that the status line names."""
 UNHEALTHY_LOOKS = 8
 """Looks in half a watchdog's time while unhealthy: what is over in time must not cost the process its life."""
 
@@ -111,7 +117,7 @@ async def report(status: DaemonStatus, notifier: Notifier) -> None:
         problems = health.problems(status, loop.time())
         if not problems:
             notifier.alive()
-            notifier.status(summary(status))
+            notifier.status(summary(status, loop.time()))
         elif was_healthy:
             # once: the seconds in it grow with each look
             notifier.status(f"unhealthy: {problems[0]}")
@@ -119,22 +125,32 @@ async def report(status: DaemonStatus, notifier: Notifier) -> None:
         await asyncio.sleep(half / UNHEALTHY_LOOKS if problems else half)
 
 
-def summary(status: DaemonStatus) -> str:
-    """Say in one line how the mappings are, troubles by name: `2 mappings: 1 running, 1 problem (a: error)`."""
-    counted = Counter(mapping.state for mapping in status.mappings)
-    word = "mapping" if len(status.mappings) == 1 else "mappings"
+def summary(status: DaemonStatus, now: float) -> str:
+    """Say in one line how the mappings are, troubles by name: `2 mappings: 1 running, 1 problem (a: error)`. `now` is
+    the loop's time.
+    """
+    isolation = Isolation()
+    stands = [(mapping, *_stand_of(mapping, now, isolation)) for mapping in status.mappings]
+    counted = Counter(state for _, state, _ in stands)
+    word = "mapping" if len(stands) == 1 else "mappings"
     parts = ", ".join(f"{counted[state]} {state}" for state in MappingState if counted[state])
-    text = f"{len(status.mappings)} {word}: {parts}" if parts else "no mappings"
-    troubled = [
-        f"{mapping.name}: {mapping.reason.code}"
-        for mapping in status.mappings
-        if mapping.state is MappingState.PROBLEM and mapping.reason is not None
-    ]
+    text = f"{len(stands)} {word}: {parts}" if parts else "no mappings"
+    troubled = [f"{mapping.name}: {reason.code}" for mapping, state, reason in stands if state in TROUBLED and reason]
     if troubled:
-        text += f" ({', '.join(troubled)})"
+        text += f" ({', '.join(capped(troubled, NAMED))})"
     if status.configuration is not None and status.configuration.problems:
         text += f"; the changed configuration is refused: {status.configuration.problems[0]}"
     return text
+
+
+def _stand_of(mapping: MappingStatus, now: float, isolation: Isolation) -> tuple[MappingState, Reason | None]:
+    """State and reason of one mapping."""
+
+    def told() -> tuple[MappingState, Reason | None]:
+        reason = mapping_reason(mapping, now)
+        return state_of(mapping, reason), reason
+
+    return isolation.ask(mapping, told, lambda _problem: (mapping.state, None))
 
 
 def _line(text: str) -> str:

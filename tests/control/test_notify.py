@@ -179,8 +179,14 @@ def test_the_summary_names_what_is_in_trouble():
         a_mapping("b"),
         a_mapping("typo", state=MappingState.PROBLEM, reason=Reason(ReasonCode.SOURCE_MISSING)),
     )
-    assert summary(status) == "3 mappings: 2 running, 1 problem (typo: source_missing)"
-    assert summary(a_daemon()) == "no mappings"
+    assert summary(status, 0.0) == "3 mappings: 2 running, 1 problem (typo: source_missing)"
+    assert summary(a_daemon(), 0.0) == "no mappings"
+    degraded = a_daemon(with_lanes(a_lane(ReasonCode.CIRCUIT_OPEN)))
+    assert summary(degraded, 0.0) == "1 mapping: 1 degraded (orders: circuit_open)"
+    many = a_daemon(
+        *(a_mapping(f"m{n}", state=MappingState.PROBLEM, reason=Reason(ReasonCode.STATE)) for n in range(500))
+    )
+    assert len(summary(many, 0.0)) < 500
 
 
 def test_the_summary_says_that_a_change_was_refused():
@@ -188,4 +194,4 @@ def test_the_summary_says_that_a_change_was_refused():
         a_mapping(), configuration=ConfigurationStatus(1.0, 2.0, ["a.yaml:1: x: is not a known key", "b"])
     )
     refused = "the changed configuration is refused: a.yaml:1: x: is not a known key"
-    assert summary(status) == f"1 mapping: 1 running; {refused}"
+    assert summary(status, 0.0) == f"1 mapping: 1 running; {refused}"

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from poller.policy.silence import Silence
 from poller.sources.sharded.api import ShardPage
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
@@ -23,9 +24,9 @@ class Behind:
         """A read came."""
         self._said, self._said_at = page.behind_seconds, asyncio.get_running_loop().time()
 
-    def seconds(self, lanes: Sequence[StreamLane]) -> float | None:
+    def seconds(self, lanes: Sequence[StreamLane], silence: Silence) -> float | None:
         """The age of the oldest record in hand, else how far the last read was behind. None is not known: what a read
-        said long ago is nothing to go by.
+        said long ago is nothing to go by, and a service that owes an answer may have anything.
         """
         stream, loop_time = self._stream, asyncio.get_running_loop().time()
         oldest = [stream.arrival(lane.oldest) for lane in lanes if lane.held and lane.oldest is not None]
@@ -33,4 +34,5 @@ class Behind:
         if oldest and now is not None:
             return max(0.0, now - min(oldest))
         lasts = PAGE_LASTS + 2 * stream.options.idle_poll_interval
-        return self._said if loop_time - self._said_at < lasts else None
+        known = loop_time - self._said_at < lasts and silence.since(loop_time) is None
+        return self._said if known else None

@@ -283,7 +283,7 @@ class ShardPartition:
 
     def behind(self) -> float | None:
         """See `Partition.behind`."""
-        return self._behind.seconds(self._lanes)
+        return self._behind.seconds(self._lanes, self._reader.silence) if self._lanes else None
 
     def silent_since(self, now: float) -> float | None:
         """See `Partition.silent_since`."""

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from poller.control.standing import mapping_reason, state_of
 from poller.policy.progress import StreamProgress
-from tests.fakes.faults import refused
+from tests.fakes.faults import HANG, refused
 from tests.fakes.lambda_service import Hang, function_error
 from tests.journeys.streams.world import StreamLife, StreamWorld
 
@@ -228,3 +229,22 @@ async def test_a_crash_between_success_and_checkpoint_loses_or_reorders():
     await world.until_done(within=60)
     await life.end()
     world.check()
+
+
+@KINDS
+async def test_a_service_that_hangs_reads_as_an_idle_stream(table):
+    """A stopped process behind the endpoint takes requests and answers none: no answer is said, and no lag is known."""
+    world = StreamWorld(table=table)
+    life = StreamLife(world, world.mapping())
+    await asyncio.sleep(10)
+    world.aws.faults.always("GetRecords", HANG)
+    await asyncio.sleep(26)
+    reason = mapping_reason(life.status, asyncio.get_running_loop().time())
+    assert (reason.code, reason.text[:26]) == ("unreachable", "no answer from the source ")
+    assert state_of(life.status, reason) == "problem"
+    assert life.status.lag().seconds is None
+    world.aws.faults.clear()
+    fill(world, 5)
+    await world.until_done(within=120)
+    assert life.status.state == "running"
+    await life.end()
