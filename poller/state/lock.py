@@ -24,6 +24,8 @@ class StateLock:
         """Raises EnvironmentProblem when another daemon holds them, or when they cannot be made."""
         self._path = path
         self._open: dict[Path, int] = {}
+        self._are: dict[Path, tuple[int, int]] = {}
+        """Device and inode of the open files."""
         holder = path.with_name(path.name + ".lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,6 +48,7 @@ class StateLock:
         # SQLite gives its own files the mode of the state file
         self._open[path] = file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, OWNER_ONLY)
         found = os.fstat(file)
+        self._are[path] = found.st_dev, found.st_ino
         if not stat.S_ISREG(found.st_mode):
             raise EnvironmentProblem(f"{path} is no regular file; move it away, or set `state`")
         try:
@@ -62,18 +65,21 @@ class StateLock:
 
     def keep(self, path: Path) -> None:
         """Watch one more file, which is there by now."""
-        self._open[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._open[path] = file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        found = os.fstat(file)
+        self._are[path] = found.st_dev, found.st_ino
 
     def check(self) -> None:
         """Raise StateError once one of the files was removed or replaced."""
-        for path, file in self._open.items():
+        for path, is_open in self._are.items():
             try:
-                there = os.path.samestat(path.stat(), os.fstat(file))
+                # before each write: pathlib's would cost more than the comparison
+                found = os.stat(path)  # noqa: PTH116
             except FileNotFoundError:
-                there = False
+                found = None
             except OSError as error:
                 raise StateError(f"the state file {self._path} cannot be looked at: {error}") from error
-            if not there:
+            if found is None or (found.st_dev, found.st_ino) != is_open:
                 raise StateError(
                     f"{path} was removed or replaced while the daemon runs: nothing can be stored any more; put the "
                     "file back and restart the daemon, or restart it to begin without positions"
