@@ -2,6 +2,7 @@
 
 from poller.aws.retry import THROTTLING_CODES
 from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+from poller.policy.advice import with_advice
 
 THROTTLES = THROTTLING_CODES | {"OverLimit"}
 """Those the standard retry mode knows, and SQS's own for too many messages in flight."""
@@ -69,16 +70,16 @@ _NAMED = (
     ("source_missing", MISSING),
 )
 
-_ADVICE = {
-    "credentials": "check the AWS credentials of this mapping",
-    "access_denied": "allow the action in the policy of the role or user",
-    "source_missing": "check the ARN, the region and the endpoint_url",
-    "throttled": "the service asks for fewer calls",
-    "unreachable": "check the network, the region and the endpoint_url",
-}
+
+def cause_of(error: CallError) -> str:
+    """The key of its advice, which is finer than the reason: a service that fails is not one that cannot be reached."""
+    if isinstance(error, AnswerLost):
+        return "call.lost"
+    if isinstance(error, ServiceError) and code_of(error) == "unreachable":
+        return "call.failed"
+    return f"call.{code_of(error)}"
 
 
 def text_of(error: CallError, action: str, resource: str) -> str:
-    """One sentence for log and status, e.g. `sqs:ReceiveMessage on arn:…: AccessDenied (403): …`."""
-    advice = _ADVICE.get(code_of(error))
-    return f"{action} on {resource}: {error}" + (f"; {advice}" if advice else "")
+    """One sentence for log and status, e.g. `sqs:ReceiveMessage on arn:…: AccessDenied (403): …; to do: …`."""
+    return with_advice(f"{action} on {resource}: {error}", cause_of(error))

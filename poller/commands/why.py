@@ -9,6 +9,7 @@ from typing import Any
 
 from poller.commands.client import Client
 from poller.commands.output import clock, lag_in_words, of_daemon, of_mapping, times
+from poller.policy.advice import ADVICE, TO_DO
 from poller.printable import say
 
 Json = dict[str, Any]
@@ -16,37 +17,6 @@ SHOWN = 20
 """Partitions told of one by one; the rest is counted."""
 QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "stopped"})
 """Codes of a partition that goes its way."""
-
-ADVICE = {
-    "throttled": "raise the function's reserved concurrency or the service's quota, or lower scaling_config or "
-    "parallelization_factor here",
-    "function_unavailable": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, "
-    "what is held is tried again",
-    "function_not_started": "look at the function_log lines before worker_not_started in the log; it is tried again by "
-    "itself, and at once after `poller restart-function`",
-    "circuit_open": "see that the function exists, is reachable and may be invoked; nothing is lost meanwhile, and the "
-    "first probe that gets through lets everything go on",
-    "function_failing": "look at the function's own log",
-    "retry": "look at the function's own log; a shard waits for its oldest failing batch, and "
-    "maximum_retry_attempts, maximum_record_age_in_seconds or bisect_batch_on_function_error can free it at a reload",
-    "destination": "see that the on-failure destination exists and accepts; nothing is given up before it has",
-    "waiting_for_slot": "raise the function's concurrency, if it can take more at once",
-    "memory": "raise max_bytes_in_flight, or make the function faster",
-    "read_ahead": "one lane is much slower than the others: look at the batch it is in",
-    "credentials": "give valid AWS credentials; they are read anew at the next try",
-    "access_denied": "allow the action; `poller iam-policy` prints all that this configuration needs",
-    "source_missing": "see that ARN, region and endpoint_url are right and that the source exists",
-    "unreachable": "see that the endpoint is right and that the network lets us there",
-    "state": "see that the state file's disk has room and can be written",
-    "stream_recreated": "choose on_stream_recreated, or give the position up by `poller state forget`",
-    "stream_changed": "choose on_stream_recreated, or give the position up by `poller state forget`",
-    "unreadable_record": "ask the operator of the service why a record has no sequence number; the shard is read on "
-    "once it has one, or has expired",
-    "position_left": "adopt the position by its uuid, or give it up by `poller state forget`",
-    "stream_disabled": "enable the stream again if records are still to come",
-    "paused": "`poller resume` lets it go on",
-    "error": "an error of ours; please report it with the log lines of partition_failed",
-}
 
 
 def show(client: Client, mapping: str | None) -> None:
@@ -68,8 +38,9 @@ def _lines(mapping: Json) -> Iterator[str]:
     yield f"{mapping['name']}: {mapping['state']}"
     if reason is not None:
         yield f"  {sentence(reason)}"
-        if reason["code"] in ADVICE:
-            yield f"  to do: {ADVICE[reason['code']]}"
+        to_do = reason["text"].partition(TO_DO)[2] or ADVICE.get(reason["code"])
+        if to_do:
+            yield f"  to do: {to_do}"
     if (lag := lag_in_words(mapping["lag"])) is not None:
         yield f"  behind: {lag}"
     if (failure := mapping["last_failure"]) is not None:
@@ -83,7 +54,7 @@ def _lines(mapping: Json) -> Iterator[str]:
 
 def sentence(reason: Json) -> str:
     """The reason with its times."""
-    return f"{reason['text']}{times(reason)}"
+    return f"{reason['text'].partition(TO_DO)[0]}{times(reason)}"
 
 
 def _partitions(mapping: Json) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from poller.policy.advice import cause_of_failure, with_advice
 from poller.policy.backoff import Chance
 from poller.policy.pace import Pace
 from poller.runtime.breaker import Breaker
@@ -111,7 +112,11 @@ class Admission:
             breaker = self.breaker
             return Reason(closed, breaker.text, since=breaker.circuit.refused_since, next_try=breaker.until(now))
         if closed is ReasonCode.FUNCTION_FAILING:
-            return Reason(closed, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
+            last = self._status.last_failure
+            failure = "" if last is None else last.text
+            text = f"the function fails ({failure}); the pace is lowered" if failure else ""
+            advised = with_advice(text, cause_of_failure(failure)) if text else ""
+            return Reason(closed, advised, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
         return Reason(closed, since=now)
 
     def _show_now(self) -> None:

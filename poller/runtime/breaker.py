@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from poller.policy.advice import with_advice
 from poller.policy.backoff import Chance
 from poller.policy.circuit import THROUGH_AFTER, Circuit
 from poller.policy.response import NotInvoked, Outcome
@@ -32,7 +33,8 @@ class Breaker:
         """Why it is open."""
         why = self.circuit.why
         assert why is not None, "it has not opened yet"
-        return f"the function cannot be invoked ({why.code}: {why.detail}); it is probed until it can"
+        text = f"the function cannot be invoked ({why.code}: {why.detail}); it is probed until it can"
+        return with_advice(text, f"function.{why.code}")
 
     def until(self, now: float) -> float:
         """When it is probed, as far as is known."""

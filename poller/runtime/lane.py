@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from poller.errors import CallError, CutByStop
+from poller.policy.advice import cause_of_failure, with_advice
 from poller.policy.backoff import RETRY
 from poller.policy.batching import BatchBuffer
 from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
@@ -170,8 +171,12 @@ def _range(records: Sequence[Record], context: LaneContext) -> dict[str, Any]:
 def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
     """What a batch that waits waits for."""
     if refusal is None:
-        return ReasonCode.RETRY, f"{delivery.tried}: {delivery.failure or 'records were named as failed'}"
-    return _REFUSALS.get(refusal.code, ReasonCode.FUNCTION_UNAVAILABLE), f"{delivery.tried}: {refusal.detail}"
+        failure = delivery.failure or "records were named as failed"
+        return ReasonCode.RETRY, with_advice(f"{delivery.tried}: {failure}", cause_of_failure(failure), "retry")
+    text = f"{delivery.tried}: {refusal.detail}"
+    if refusal.code != CIRCUIT_OPEN:
+        text = with_advice(text, f"function.{refusal.code}")
+    return _REFUSALS.get(refusal.code, ReasonCode.FUNCTION_UNAVAILABLE), text
 
 
 _REFUSALS = {"throttled": ReasonCode.THROTTLED, CIRCUIT_OPEN: ReasonCode.CIRCUIT_OPEN}

@@ -5,6 +5,7 @@ from math import inf
 
 import pytest
 
+from poller.policy.advice import with_advice
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
@@ -135,7 +136,7 @@ async def test_a_refused_batch_is_held_with_its_reason_and_tried_again():
     await asyncio.sleep(10)
     assert (status.code, status.text, status.next_try, status.deadline) == (
         "throttled",
-        "refused once, 2 records: Rate exceeded",
+        with_advice("refused once, 2 records: Rate exceeded", "function.throttled"),
         30.0,
         None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from poller.aws.trouble import DENIED, code_of
+from poller.aws.trouble import DENIED, cause_of, code_of
 from poller.errors import (
     CallError,
     ConfigurationError,
@@ -15,15 +15,10 @@ from poller.errors import (
     ShardGone,
     StreamGone,
 )
+from poller.policy.advice import with_advice
 
 Result = TypeVar("Result")
 
-_ADVICE = {
-    "credentials": "check the credentials: aws.profile, aws.role_arn, or what the SDK's chain finds",
-    "source_missing": "check the ARN, the region, the account of the credentials and the endpoint_url",
-    "throttled": "it is there, and asks for fewer calls; try again later",
-    "unreachable": "check the network, the name, the region and the endpoint_url",
-}
 _WORDS = {"source_missing": "missing", "access_denied": "refused"}
 ANSWERED = (IteratorExpired, PositionTrimmed, ShardGone)
 """Raised where the call was allowed, and what it asked about has moved on."""
@@ -66,7 +61,7 @@ class Tries:
         except ANSWERED:
             return None
         except StreamGone as error:
-            self.trouble("source_missing", str(error))
+            self.trouble("source_missing", with_advice(str(error), "call.source_missing"))
         except ConfigurationError as error:
             self.trouble("error", str(error))
         except CallError as error:
@@ -82,7 +77,7 @@ class Tries:
             if code in DENIED or code in FORBIDDEN:
                 self.untried.append(f"whether it is there ({action} is not allowed, and need not be)")
             elif code in ABSENT:
-                self.trouble("source_missing", f"{action}: {error}")
+                self.trouble("source_missing", with_advice(f"{action}: {error}", "call.source_missing"))
             elif code not in ELSEWHERE:
                 self.refused(action, error)
 
@@ -93,7 +88,7 @@ class Tries:
             self.lack("sts:AssumeRole", f"{error}")
             self.hopeless = True
         elif code != "access_denied":
-            self.trouble(code, f"{action}: {error}")
+            self.trouble(code, with_advice(f"{action}: {error}", cause_of(error)))
         elif isinstance(error, ServiceError) and _KMS in error.code:
             self.lack("kms:Decrypt", f"{action}: {error}")
         else:
@@ -111,8 +106,7 @@ class Tries:
         """Note what stands in the way of every call."""
         self.hopeless = True
         self.answer = _WORDS.get(code, code)
-        advice = _ADVICE.get(code)
-        self.told.append(f"{said}; {advice}" if advice else said)
+        self.told.append(said)
 
     @property
     def ok(self) -> bool:
