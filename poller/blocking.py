@@ -39,12 +39,12 @@ class Blocking:
         thread = self._thread_for_next()
         future = asyncio.get_running_loop().run_in_executor(thread, call, *arguments)
         try:
-            await asyncio.wait({future}, timeout=self._seconds)
-            if future.done():
-                return future.result()
-        finally:
-            future.cancel()
-        raise Overdue(f"{self.what}: no answer within {self._seconds:.0f} s")
+            async with asyncio.timeout(self._seconds) as deadline:
+                return await future
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise Overdue(f"{self.what}: no answer within {self._seconds:.0f} s") from error
 
     def run_now(
         self, call: Callable[[*Arguments], Result], *arguments: *Arguments, seconds: float | None = None

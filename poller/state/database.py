@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from poller.errors import StateError
@@ -224,6 +225,7 @@ def _row(*values: str | float | None) -> tuple[str | int | float | None, ...]:
     return (*values, checksum(*values))
 
 
+@cache
 def _insert(table: str) -> str:
     columns = (*COLUMNS[table], "checksum")
     # by name, since an older schema's tables have theirs in another order
