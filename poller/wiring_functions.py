@@ -12,9 +12,10 @@ from functools import partial
 from typing import TypeAlias
 
 from poller import telemetry
-from poller.aws.chain import open_session
+from poller.aws.chain import ca_bundle_of, open_session
 from poller.aws.credentials import CredentialSource
 from poller.aws.proxies import proxy_for
+from poller.aws.sdk_errors import as_no_credentials, sdk_errors
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
 from poller.configuration.functions import WebConfig
@@ -164,15 +165,29 @@ def web_function(config: FunctionConfig, environ: Mapping[str, str]) -> Function
         timeout=config.timeout_seconds,
         payload_limit=config.payload_limit,
         proxy=proxy,
-        tls=tls_files(web),
-        aws=config.type == "function_url" or web.sigv4 is not None,
+        tls=tls_files(config),
+        aws=is_aws(config),
     )
 
 
-def tls_files(web: WebConfig) -> TlsFiles:
-    """As the HTTP client takes them."""
-    paths = (web.ca_bundle, web.client_certificate, web.client_key)
-    return TlsFiles(*(str(path) if path else None for path in paths))
+def tls_files(config: FunctionConfig) -> TlsFiles:
+    """As the HTTP client takes them. An AWS service is trusted as everywhere else: by AWS_CA_BUNDLE or the profile.
+
+    Raises NoCredentials for a profile that does not exist.
+    """
+    web = config.web
+    assert web is not None
+    bundle = str(web.ca_bundle) if web.ca_bundle else None
+    if bundle is None and is_aws(config):
+        with sdk_errors(as_no_credentials):
+            bundle = ca_bundle_of(open_session(config.aws, web.sigv4.region if web.sigv4 else ""))
+    paths = (web.client_certificate, web.client_key)
+    return TlsFiles(bundle, *(str(path) if path else None for path in paths))
+
+
+def is_aws(config: FunctionConfig) -> bool:
+    """Whether an AWS service stands in front of the function behind a URL."""
+    return config.type == "function_url" or (config.web is not None and config.web.sigv4 is not None)
 
 
 def _requests(config: FunctionConfig, web: WebConfig) -> Requests:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -44,6 +45,12 @@ def open_session(aws: AwsSettings, region: str) -> AioSession:
     if aws.role_arn is not None:
         session.register_component("credential_provider", _AssumedRole(aws, _Session(aws, region)))
     return session
+
+
+def ca_bundle_of(session: AioSession) -> str | None:
+    """Path of the authorities to trust instead of the machine's: AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
+    bundle: str | None = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    return bundle
 
 
 def lend_credentials(session: AioSession, current: Callable[[], Awaitable[Credentials]]) -> None:

@@ -1,7 +1,6 @@
 """The lean transport: signs and speaks HTTP itself. What it may send again, and what a refusal teaches it, is here."""
 
 import asyncio
-import os
 import random
 import ssl
 import time
@@ -10,7 +9,7 @@ from functools import partial
 
 from poller import __version__
 from poller.aws.answers import service_error, timestamp
-from poller.aws.chain import AwsSettings, open_session
+from poller.aws.chain import AwsSettings, ca_bundle_of, open_session
 from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import Endpoint, resolve_endpoint
 from poller.aws.event_stream import EventStreamAnswer
@@ -249,6 +248,6 @@ async def build_lean_transport(aws: AwsSettings, region: str, *, max_connections
     return LeanTransport(
         credentials=CredentialSource(partial(open_session, aws, region), loop.time),
         endpoint=lambda service: resolve_endpoint(session, aws, service, region),
-        tls=lambda: tls_context(session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")),
+        tls=lambda: tls_context(ca_bundle_of(session)),
         max_connections=max_connections,
     )

@@ -14,7 +14,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from poller.aws.credentials import CredentialSource
 from poller.configuration import FunctionConfig
-from poller.configuration.functions import BasicAuth, HmacSignature, WebConfig
+from poller.configuration.functions import BasicAuth, HmacSignature, SigV4, WebConfig
 from poller.configuration.secrets import Secret
 from poller.errors import ConfigurationError
 from poller.functions.http import HttpFunction
@@ -183,6 +183,22 @@ async def test_a_client_certificate_opens_the_door():
         function = plain(f"{server.origin}/", tls=tls)
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+async def test_a_function_url_is_trusted_by_the_bundle_that_is_set_for_aws_and_others_are_not(monkeypatch, variable):
+    monkeypatch.setenv(variable, AUTHORITY)
+    async with serving(always_ok, certificate="valid") as server:
+        found = []
+        for kind, signature in (("function_url", None), ("http", SigV4(service="lambda", region="r")), ("http", None)):
+            web = WebConfig(url=f"{server.origin}/", sigv4=signature)
+            config = FunctionConfig(key="f", type=kind, web=web, timeout_seconds=5, concurrency=1)
+            function = web_function(config, {})
+            found.append(await function.invoke(EVENT))
+            await function.close()
+    assert found[:2] == [Succeeded(b"ok")] * 2
+    assert (found[2].code, "certificate verify failed" in found[2].detail) == ("unreachable", True)
 
 
 @contextlib.contextmanager

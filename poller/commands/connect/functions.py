@@ -52,8 +52,12 @@ async def _web(function: FunctionConfig, _region: str, _transports: Transports, 
     if proxy_for(function.url, os.environ):
         tries.untried.append("the connection (it goes through a proxy)")
         return
-    assert function.web is not None
-    await tries.attempt("connect", partial(connect, function.url, tls_files(function.web)))
+    url = function.url
+
+    async def reach() -> None:
+        await connect(url, tls_files(function))
+
+    await tries.attempt("connect", reach)
     if tries.ok:
         tries.untried.append("a request (it would run the function)")
 

@@ -91,6 +91,9 @@ def environment_of(settings: RuntimeSettings, port: int, of_user: Mapping[str, s
         "TZ": ":UTC",
         "_HANDLER": settings.handler,
     }
+    if settings.command == interpreter_command(settings.handler):
+        # Lambda names only its own runtimes there, not what a command or a bootstrap starts
+        lambdas["AWS_EXECUTION_ENV"] = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
     configured = dict(settings.environment())
     fixed = {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"}
     return {"LANG": "en_US.UTF-8"} | inherited | dict(of_user) | lambdas | configured | fixed

@@ -38,6 +38,7 @@ def handler(event, context):
         "memory": context.memory_limit_in_mb,
         "trace": os.environ["_X_AMZN_TRACE_ID"],
         "text": "ümlaut",
+        "runtime": os.environ["AWS_EXECUTION_ENV"],
     }
 """
 
@@ -56,6 +57,8 @@ async def test_a_handler_finds_its_context_and_its_answer_is_the_outcome(tmp_pat
     assert isinstance(outcome, Succeeded)
     answer = json.loads(outcome.body)
     assert 0 < answer.pop("remaining") <= PATIENCE * 1000
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert answer.pop("runtime") == f"AWS_Lambda_python{version}"
     assert answer == {
         "request_id": outcome.request_id,
         "arn": ARN,
