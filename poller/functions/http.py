@@ -1,7 +1,10 @@
 """Functions behind HTTP, function URLs included: the event is the body of a POST, the status says what happened."""
 
+import ssl
+
 from poller.aws.answers import retry_after
-from poller.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, ServiceError
+from poller.blocking import Blocking
+from poller.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, Overdue, ServiceError
 from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT, outcome_of
 from poller.functions.requests import Requests
 from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
@@ -11,6 +14,8 @@ from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLa
 LOOKED_AT = 20 * DETAIL
 """Bytes of a refusal that are searched for secrets, of which `DETAIL` are kept."""
 NO_FILES = TlsFiles()
+READING_SECONDS = 5.0
+"""For reading a client certificate anew."""
 
 
 class HttpFunction:
@@ -41,15 +46,18 @@ class HttpFunction:
         self._files = tls
         self._certificate_is_old = False
         origin = Origin.of(url)
-        self._tls = tls_context(tls) if origin.scheme == "https" else None
-        self._pool = HttpPool(origin, self._tls) if proxy is None else ProxiedPool(origin, proxy, self._tls)
+        context = tls_context(tls) if origin.scheme == "https" else None
+        self._pool = HttpPool(origin, context) if proxy is None else ProxiedPool(origin, proxy, context)
+        self._has_certificate = context is not None and tls.certificate is not None
+        self._stamp = tls.stamp() if self._has_certificate else ()
+        self._reading = Blocking("the client certificate", READING_SECONDS, spare=1)
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
         try:
             if self._certificate_is_old:
                 self._certificate_is_old = False
-                self._read_certificate_again()
+                await self._read_certificate_again()
             request = await self._requests.build(event, trace)
             reply = await self._pool.exchange(request, self.timeout, RESPONSE_LIMIT)
         except ConfigurationError as error:
@@ -58,13 +66,13 @@ class HttpFunction:
             return NotInvoked("credentials", str(error))
         except NotSent as error:
             # the other side may have refused a certificate that has been renewed since
-            self._read_certificate_again()
+            await self._read_certificate_again()
             return NotInvoked("unreachable", str(error))
         except AnswerLost as error:
             return Failed("answer_lost", str(error))
         outcome = self._outcome(reply)
         if reply.status in (401, 403):
-            self._read_certificate_again()
+            await self._read_certificate_again()
             await self._requests.refused(reply)
         return outcome
 
@@ -85,9 +93,18 @@ class HttpFunction:
             return TooLarge(detail)
         return Failed(f"http_{status}", detail, status=status)
 
-    def _read_certificate_again(self) -> None:
-        if self._tls is not None and self._files.certificate is not None:
-            self._files.load_into(self._tls)
+    async def _read_certificate_again(self) -> None:
+        """Where its files have changed. Off the loop: they may lie on a mount that hangs."""
+        if not self._has_certificate:
+            return
+        try:
+            renewed = await self._reading.run(_renewed, self._files, self._stamp)
+        except (Overdue, OSError, ConfigurationError):
+            # half written, or not there for a moment: the one at hand goes on
+            return
+        if renewed is not None:
+            tls, self._stamp = renewed
+            self._pool.use(tls)
 
     def refresh(self) -> None:
         """See `Function.refresh`."""
@@ -97,3 +114,9 @@ class HttpFunction:
     async def close(self) -> None:
         """Close the connections."""
         await self._pool.close()
+
+
+def _renewed(files: TlsFiles, known: object) -> tuple[ssl.SSLContext, tuple[tuple[int, int, int], ...]] | None:
+    """None where nothing has changed. A context of its own, since the other may be in the middle of a handshake."""
+    stamp = files.stamp()
+    return None if stamp == known else (tls_context(files), stamp)

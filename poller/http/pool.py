@@ -87,6 +87,10 @@ class HttpPool:
             if connection.future is future:
                 connection.abort()
 
+    def use(self, tls: ssl.SSLContext) -> None:
+        """For new connections from now on."""
+        self._tls = tls
+
     async def close(self) -> None:
         """Exchanges under way end in AnswerLost, waiting ones in NotSent. Returns when every transport is closed."""
         self._closing = True

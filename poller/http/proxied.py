@@ -24,10 +24,9 @@ class ProxiedPool:
             raise ConfigurationError([f"the proxy for {origin} has to be an http:// or https:// URL"])
         self._origin = origin
         self._proxy = proxy
+        self._tls = tls
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS, ssl=tls or True, resolver=Resolver(), socket_factory=new_socket
-            ),
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, resolver=Resolver(), socket_factory=new_socket),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
         )
@@ -47,6 +46,7 @@ class ProxiedPool:
                 headers=dict(line.split(": ", 1) for line in lines),
                 data=body,
                 proxy=self._proxy,
+                ssl=self._tls or True,
                 timeout=timeout,
                 max_reply_bytes=max_reply_bytes,
             )
@@ -58,6 +58,10 @@ class ProxiedPool:
             raise NotSent("the proxy wants other credentials (407)")
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.raw_headers}
         return Reply(response.status, headers, answer)
+
+    def use(self, tls: ssl.SSLContext) -> None:
+        """For new connections from now on."""
+        self._tls = tls
 
     async def close(self) -> None:
         """Exchanges under way end in AnswerLost."""

@@ -15,6 +15,12 @@ class TlsFiles:
     certificate: str | None = None
     private_key: str | None = None
 
+    def stamp(self) -> tuple[tuple[int, int, int], ...]:
+        """Changes with the certificate's files. Raises OSError."""
+        own = (self.certificate, self.private_key)
+        found = [Path(file).stat() for file in own if file is not None]
+        return tuple((one.st_mtime_ns, one.st_size, one.st_ino) for one in found)
+
     def load_into(self, context: ssl.SSLContext) -> bool:
         """Present the certificate as it is on disk now, on new connections. Whether it could be read."""
         assert self.certificate is not None

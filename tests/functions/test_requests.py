@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import os
 import shutil
 import socket
 import ssl
@@ -251,6 +252,23 @@ async def test_without_a_good_one_nothing_was_invoked_and_a_renewed_one_is_taken
         await function.invoke(EVENT)
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
+
+
+async def test_a_certificate_that_cannot_be_read_for_long_holds_no_other_function_up(tmp_path):
+    certificate = tmp_path / "client.pem"
+    shutil.copy(CERTIFICATES / "valid.pem", certificate)
+    function = plain("https://127.0.0.1:1/", tls=TlsFiles(AUTHORITY, str(certificate)))
+    certificate.unlink()
+    os.mkfifo(certificate)  # as a file on a mount that hangs: it opens once somebody writes
+    invoking = asyncio.create_task(function.invoke(EVENT))
+    async with serving(always_ok) as server:
+        other = plain(f"{server.origin}/")
+        for _ in range(5):
+            assert await other.invoke(EVENT) == Succeeded(b"ok")
+        await other.close()
+    await asyncio.to_thread(certificate.write_text, "no certificate")
+    assert (await invoking).code == "unreachable"
+    await function.close()
 
 
 async def test_a_certificate_that_cannot_be_used_is_refused_at_the_start(tmp_path):
