@@ -123,7 +123,8 @@ def test_a_connection_the_server_will_close_is_not_used_again(client: Client, an
         async with serving(answering(answer)) as server, client.pool(server) as pool:
             for _ in range(2):
                 assert (await pool.exchange(REQUEST, 10, MOST)).body == b"ok"
-                assert pool.connections == 0 or not any(connection.usable for connection in pool._open)
+                assert pool._idle == []
+                assert [connection for connection in pool._open if connection.usable] == []
             assert server.connections == 2
 
     client.run(main())

@@ -170,6 +170,15 @@ async def test_a_request_has_to_come_to_its_end_in_time(parser):
     assert [request.complete for request in seen.requests] == [False]
 
 
+async def patience_is_over(writer):
+    """Another connection to the same server, which says half a line and is cut when its time is over."""
+    reader, another = await asyncio.open_connection(*writer.get_extra_info("peername")[:2])
+    another.write(b"GET / HT")
+    with contextlib.suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    another.close()
+
+
 async def test_who_waits_for_an_answer_or_says_nothing_is_waited_for(parser):
     seen = Seen(answers=False)
     async with talking(seen, parser, patience=0.05) as (reader, writer):
@@ -177,10 +186,10 @@ async def test_who_waits_for_an_answer_or_says_nothing_is_waited_for(parser):
             writer.write(piece)
             await asyncio.sleep(0)
         await seen.arrived.wait()
-        await asyncio.sleep(0.1)
+        await patience_is_over(writer)
         seen.requests[0].answer(200, b"ok")
         assert await reader.readexactly(len(OK)) == OK
-        await asyncio.sleep(0.1)
+        await patience_is_over(writer)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         while len(seen.requests) < 2:
             seen.arrived.clear()
