@@ -2,14 +2,14 @@
 
 from typing import NoReturn
 
-from poller import signals
+from poller.daemon import signals
 
 
 def main() -> NoReturn:
     """Run the command line."""
     signals.begin()
-    from poller.cli import main as command  # noqa: PLC0415
-    from poller.ending import leave  # noqa: PLC0415
+    from poller.cli.main import main as command  # noqa: PLC0415
+    from poller.daemon.stopping import leave  # noqa: PLC0415
 
     try:
         command()

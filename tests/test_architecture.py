@@ -12,26 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from poller.runtime.status import ReasonCode
+from poller.ports.status import ReasonCode
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "poller").rglob("*.py"))
 
-VALUES = {"poller.record", "poller.errors"}
-ADAPTER = VALUES | {
-    "poller.policy",
-    "poller.ports",
-    "poller.aws",
-    "poller.http",
-    "poller.codec",
-    "poller.telemetry",
-    "poller.rate_limited_log",
-    "poller.throttled",
-    "poller.blocking",
-    "poller.runtime.status",
-    "poller.runtime.reservation",
-    "poller.runtime.stop",
-}
+VALUES = {"poller.values"}
+SUPPORT = {"poller.support"}
+ADAPTER = (
+    VALUES
+    | SUPPORT
+    | {
+        "poller.policy",
+        "poller.ports",
+        "poller.aws",
+        "poller.http",
+        "poller.runtime.reservation",
+        "poller.runtime.stop",
+    }
+)
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
 EVERYTHING = {"poller"}
 VERSION = "poller.__version__"
@@ -39,63 +38,36 @@ VERSION = "poller.__version__"
 
 IMPORTS: dict[str, set[str]] = {
     # values, and what decides by them
-    "poller.record": set(),
-    "poller.errors": set(),
-    "poller.policy": {"poller.record"},
+    "poller.values": set(),
+    "poller.policy": {"poller.values.record"},
     "poller.ports": VALUES | {"poller.policy", "poller.runtime.reservation", "poller.runtime.stop"},
+    # tools that know nothing of event source mappings
+    "poller.support": {"poller.values.errors", "poller.policy"},
     # making it happen, without knowing where records come from or go
     "poller.runtime.reservation": {"poller.http.room"},
-    "poller.runtime": VALUES
-    | {"poller.ports", "poller.policy", "poller.telemetry", "poller.rate_limited_log", "poller.throttled"},
+    "poller.runtime": VALUES | SUPPORT | {"poller.ports", "poller.policy"},
     # adapters
     "poller.sources": ADAPTER,
     "poller.functions": ADAPTER,
     "poller.destinations": ADAPTER,
     "poller.state": ADAPTER,
     # the data plane
-    "poller.codec": set(),
-    "poller.http": {"poller.errors", "poller.codec", "poller.telemetry"},
-    "poller.aws": {"poller.errors", "poller.codec", "poller.http", "poller.telemetry", "poller.policy"},
-    # what users write and see
-    "poller.partitions": set(),
-    "poller.configuration": {"poller.errors", "poller.partitions", "poller.policy", "poller.blocking"},
-    "poller.printable": set(),
-    "poller.log_writer": set(),
-    "poller.telemetry": {"poller.errors", "poller.log_writer", "poller.printable"},
-    "poller.rate_limited_log": {"poller.policy"},
-    "poller.blocking": {"poller.errors"},
-    "poller.throttled": set(),
-    "poller.tracing": {"poller.ports", "poller.policy", "poller.record"},
-    "poller.control": {
-        "poller.errors",
-        "poller.configuration",
-        "poller.policy",
-        "poller.runtime.daemon_status",
-        "poller.runtime.histogram",
-        "poller.runtime.status",
-        "poller.telemetry",
-        "poller.codec",
-        "poller.rate_limited_log",
-        "poller.printable",
-    },
-    "poller.fast": {"poller.codec", "poller.http"},
+    "poller.http": SUPPORT | {"poller.values.errors"},
+    "poller.aws": SUPPORT | {"poller.values", "poller.http", "poller.policy"},
+    # what users write
+    "poller.configuration.reading": SUPPORT | VALUES | {"poller.configuration.model.settings"},
+    "poller.configuration": SUPPORT | VALUES | {"poller.policy"},
     # only here does the runtime meet the adapters
-    "poller.wiring": EVERYTHING,
-    "poller.wiring_functions": EVERYTHING,
-    "poller.wiring_runtime": EVERYTHING,
-    "poller.wiring_streams": EVERYTHING,
-    "poller.function_arns": EVERYTHING,
-    "poller.descriptors": set(),
-    "poller.life": EVERYTHING,
-    "poller.mappings": EVERYTHING,
-    "poller.reloading": EVERYTHING,
-    "poller.signals": set(),
-    "poller.ending": {"poller.telemetry"},
+    "poller.engine": EVERYTHING - {"poller.daemon"},
+    # the process around the engine, and what it shows
+    "poller.daemon.api": SUPPORT | VALUES | {"poller.configuration", "poller.policy", "poller.ports"},
+    "poller.daemon.file_limits": set(),
+    "poller.daemon.signals": set(),
+    "poller.daemon.stopping": SUPPORT,
     "poller.daemon": EVERYTHING,
-    "poller.demo": EVERYTHING,
-    "poller.commands": EVERYTHING,
     "poller.cli": EVERYTHING,
-    "poller.__main__": {"poller.cli", "poller.ending", "poller.signals"},
+    "poller.demo": EVERYTHING,
+    "poller.__main__": {"poller.cli.main", "poller.daemon.stopping", "poller.daemon.signals"},
     "poller": set(),
 }
 
@@ -106,7 +78,7 @@ SHARED = {"poller.sources.sharded"}
 
 FORBIDDEN: dict[str, set[str]] = {
     "poller.policy": {"asyncio", "time", "random", "logging", "os", "socket", "threading", "subprocess", "pathlib"},
-    "poller.record": {"asyncio"},
+    "poller.values": {"asyncio"},
     "poller.ports": {"asyncio"},
     "poller.runtime": {"aiobotocore", "botocore", "aiohttp", "httptools"},
     "poller.sources": {"aiobotocore", "botocore", "aiohttp", "httptools"},
@@ -115,7 +87,7 @@ FORBIDDEN: dict[str, set[str]] = {
 """Modules from elsewhere that may not be imported."""
 HARMLESS = {"random.Random", "socket.AF_INET", "socket.AF_INET6", "socket.inet_pton"}
 """Parts of them that may: the type of a generator passed in, and how an address is written."""
-STANDARD_ONLY = ("poller.policy", "poller.record", "poller.errors", "poller.ports")
+STANDARD_ONLY = ("poller.policy", "poller.values.record", "poller.values.errors", "poller.ports")
 """Import nothing but the standard library and `poller`."""
 PURE_CALLS = {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "perf_counter", "monotonic", "urandom"}
 """Calls that ask a clock or chance, by the end of their dotted name; policy is told both."""
@@ -129,14 +101,14 @@ BROAD_EXCEPTS = {
     # around a partition: one mapping's trouble never touches another's; and around a source's search for partitions, whose
     # trouble would otherwise cancel those that run
     "poller/runtime/supervisor.py": 2,
-    "poller/blocking.py": 1,  # swallows nothing: the caller of a blocking call gets its error, whatever it is
+    "poller/support/blocking.py": 1,  # swallows nothing: the caller of a blocking call gets its error, whatever it is
     # around calls of the SDK, in which providers, processes and parsers run that raise whatever they like: KeyError for a
     # credential endpoint without `Expiration`, RuntimeError for credentials that stay expired, its parsers' own classes for
     # a proxy's page. Each becomes a CallError, which every caller knows; nothing of ours runs inside.
     "poller/aws/sdk_errors.py": 1,
     # around one mapping's answers for status, metrics and health: a bug there hides none of the others
-    "poller/control/isolation.py": 1,
-    "poller/cli.py": 1,  # around the command line: what arrives there is a bug, and ends with 70
+    "poller/daemon/api/isolation.py": 1,
+    "poller/cli/main.py": 1,  # around the command line: what arrives there is a bug, and ends with 70
 }
 BROAD = {"Exception", "BaseException"}
 UNFINISHED = ("TODO", "FIXME", "XXX", "HACK")
@@ -212,7 +184,7 @@ def test_every_import_is_allowed():
 @pytest.mark.parametrize(
     ("module", "imported", "allowed"),
     [
-        ("poller/policy/new.py", "poller.errors.PollerError", False),
+        ("poller/policy/new.py", "poller.values.errors.PollerError", False),
         ("poller/policy/new.py", "asyncio", False),
         ("poller/policy/new.py", "random.random", False),
         ("poller/policy/new.py", "random.Random", True),
@@ -220,14 +192,14 @@ def test_every_import_is_allowed():
         ("poller/policy/new.py", "poller.policy.response.Outcome", True),
         ("poller/runtime/new.py", "poller.sources.sqs.source", False),
         ("poller/runtime/new.py", "poller.configuration", False),
-        ("poller/sources/sqs/new.py", "poller.runtime.status.Account", True),
+        ("poller/sources/sqs/new.py", "poller.ports.status.Account", True),
         ("poller/sources/sqs/new.py", "poller.runtime.lane", False),
         ("poller/sources/sqs/new.py", "poller.functions.http", False),
         ("poller/sources/sqs/new.py", "poller.sources.kinesis.api", False),
         ("poller/sources/kinesis/new.py", "poller.sources.sharded.reader", True),
         ("poller/aws/new.py", "poller.sources.sqs.source", False),
         ("poller/configuration/new.py", "poller.runtime.lane", False),
-        ("poller/daemon.py", "poller.sources.sqs.source", True),
+        ("poller/daemon/run.py", "poller.sources.sqs.source", True),
     ],
 )
 def test_the_rules_catch_what_they_should(module, imported, allowed):
@@ -255,7 +227,7 @@ def test_every_name_in_the_tables_exists():
     assert sorted(name for name in files if not (ROOT / name).is_file()) == []
 
 
-SHOWING = ("poller.control", "poller.commands", "poller.demo", "poller.runtime.reasons")
+SHOWING = ("poller.daemon.api", "poller.cli", "poller.demo", "poller.ports.reasons")
 """What says a reason's words, and never enters one."""
 
 

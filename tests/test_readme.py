@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from poller.cli import app
+from poller.cli.main import app
 from poller.configuration import load
-from poller.errors import ConfigurationError
+from poller.values.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

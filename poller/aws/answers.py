@@ -6,8 +6,8 @@ from email.utils import parsedate_to_datetime
 from http.client import responses
 
 from poller.aws.port import Operation, Reply
-from poller.codec import loads
-from poller.errors import ServiceError
+from poller.support.codec import loads
+from poller.values.errors import ServiceError
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 

@@ -9,7 +9,7 @@ from aiobotocore.config import AioConfig
 from poller.aws.chain import AwsSettings, lend_credentials, open_session
 from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.sdk_errors import sdk_errors
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0

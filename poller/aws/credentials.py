@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from poller.aws.sdk_errors import as_no_credentials, sdk_errors
 from poller.aws.signer import Credentials
-from poller.errors import NoCredentials
+from poller.values.errors import NoCredentials
 
 REFUSED_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}

@@ -9,10 +9,10 @@ from botocore.eventstream import EventStreamBuffer, EventStreamMessage, ParserEr
 
 from poller.aws.answers import timestamp
 from poller.aws.port import Operation, Room
-from poller.codec import loads
-from poller.errors import AnswerLost, ServiceError
 from poller.http.room import fit
 from poller.http.streamed import Streamed
+from poller.support.codec import loads
+from poller.values.errors import AnswerLost, ServiceError
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 PRELUDE = 12

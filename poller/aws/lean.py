@@ -17,9 +17,9 @@ from poller.aws.port import EventStream, Operation, Reply, Room, Transport
 from poller.aws.retry import MAX_ATTEMPTS, QUOTA, RetryQuota, backoff, is_retryable
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.aws.signer import Credentials, Signer
-from poller.errors import AnswerLost, CallError, ConfigurationError, NotSent, ServiceError
 from poller.http import HttpPool, Origin, tls_context
 from poller.http.streamed import connect
+from poller.values.errors import AnswerLost, CallError, ConfigurationError, NotSent, ServiceError
 
 SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignatureException"})
 TOLERATED_SKEW_SECONDS = 240.0

@@ -24,7 +24,7 @@ from poller.aws.port import EventStream, Operation, Reply, Room
 from poller.aws.retry import MAX_ATTEMPTS
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.aws.sdk_session import BoundedSession, Limits, limits
-from poller.errors import NotSent, ServiceError
+from poller.values.errors import NotSent, ServiceError
 
 CONNECTIONS = 1000
 """Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""

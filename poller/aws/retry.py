@@ -5,7 +5,7 @@ full jitter, doubling from one second up to 20; and a quota per service, so that
 times the load. Whether an operation may be sent again at all is not decided here.
 """
 
-from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
 
 MAX_ATTEMPTS = 3
 MAX_BACKOFF_SECONDS = 20.0

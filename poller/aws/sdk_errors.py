@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from botocore import exceptions as sdk
 
 from poller.aws.answers import retry_after
-from poller.errors import AnswerLost, CallError, NoCredentials, NotSent, PollerError, ServiceError
 from poller.http.bounded import BEFORE_THE_REQUEST
+from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, PollerError, ServiceError
 
 DETAIL = 300
 """Characters of an error's text that are kept: parsers repeat the whole answer, a proxy's page for instance."""

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 
-from poller.errors import NotSent
 from poller.http.bounded import bounded
 from poller.http.names import Resolver
 from poller.http.room import Room
 from poller.http.sockets import new_socket
+from poller.values.errors import NotSent
 
 TRACE_HEADER = "X-Amzn-Trace-Id"
 

@@ -16,7 +16,7 @@ from poller.aws.lean import build_lean_transport
 from poller.aws.port import EventStream, Operation, Reply, Room, Transport
 from poller.aws.proxies import proxy_for
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
-from poller.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
+from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
 
 SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions")
 """Whose hot operations go through a transport."""

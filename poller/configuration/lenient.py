@@ -9,12 +9,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from poller.configuration.documents import read_block
-from poller.configuration.files import search
 from poller.configuration.load import Groups, Loader, load
-from poller.configuration.settings import ApiSettings
-from poller.configuration.tree import Node
-from poller.errors import ConfigurationError
+from poller.configuration.model.settings import ApiSettings
+from poller.configuration.reading.documents import read_block
+from poller.configuration.reading.files import search
+from poller.configuration.reading.tree import Node
+from poller.values.errors import ConfigurationError
 
 _API = "api"
 

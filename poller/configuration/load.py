@@ -6,19 +6,19 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from poller.configuration.documents import read_document
-from poller.configuration.explain import Report, unknown_key
-from poller.configuration.files import LOCAL, Group, distrust, expand, nothing_found, search
-from poller.configuration.functions import FunctionConfig
-from poller.configuration.layers import Layers
-from poller.configuration.mapping import EventSourceMapping
-from poller.configuration.read_functions import read_function
-from poller.configuration.read_mappings import Functions, read_mapping, report_duplicates
-from poller.configuration.settings import Settings, default_state, usable_aws
-from poller.configuration.spelling import Speller
-from poller.configuration.tree import Node, Origin, clashes, find, grow, overlay
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.configuration.model.read_functions import read_function
+from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
+from poller.configuration.model.settings import Settings, default_state, usable_aws
+from poller.configuration.reading.documents import read_document
+from poller.configuration.reading.explain import Report, unknown_key
+from poller.configuration.reading.files import LOCAL, Group, distrust, expand, nothing_found, search
+from poller.configuration.reading.layers import Layers
+from poller.configuration.reading.spelling import Speller
+from poller.configuration.reading.tree import Node, Origin, clashes, find, grow, overlay
 from poller.configuration.warnings import taken_for_lambda, warnings_of
-from poller.errors import ConfigurationError, capped
+from poller.values.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
 _EMPTY = "no event source mapping is configured"

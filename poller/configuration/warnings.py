@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from poller.configuration.explain import similar
-from poller.configuration.mapping import EventSourceMapping
-from poller.configuration.parameters import DYNAMODB, KINESIS, SQS, TITLES
-from poller.errors import SHOWN_MOST, capped
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.configuration.model.parameters import DYNAMODB, KINESIS, SQS, TITLES
+from poller.configuration.reading.explain import similar
+from poller.values.errors import SHOWN_MOST, capped
 
 MEMBERS = {
     SQS: (

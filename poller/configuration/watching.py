@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
-from poller.blocking import Blocking
-from poller.configuration.documents import SUFFIXES
-from poller.configuration.files import expand, real, search
 from poller.configuration.load import Configuration, Need, load
-from poller.configuration.regular import read_bytes
-from poller.errors import ConfigurationError, Overdue
+from poller.configuration.reading.documents import SUFFIXES
+from poller.configuration.reading.files import expand, real, search
+from poller.configuration.reading.regular import read_bytes
+from poller.support.blocking import Blocking
+from poller.values.errors import ConfigurationError, Overdue
 
 STEP = 1000
 """Milliseconds between two looks of the watcher. Its default of 50 costs more than everything else an idle daemon does,

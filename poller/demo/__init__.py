@@ -9,10 +9,10 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-from poller.commands.output import console
+from poller.cli.output import console
 from poller.demo import local_aws
 from poller.demo.process import forget_the_users_aws
-from poller.printable import say
+from poller.support.printable import say
 
 INTERRUPTED = 1
 """An account that was not drawn up does not balance."""

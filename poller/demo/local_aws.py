@@ -10,9 +10,9 @@ from pathlib import Path
 
 import aiohttp
 
-from poller.configuration.extras import how_to_install
 from poller.demo.process import Child, child, free_port
-from poller.errors import EnvironmentProblem
+from poller.support.extras import how_to_install
+from poller.values.errors import EnvironmentProblem
 
 ACCOUNT = "123456789012"
 """MiniStack takes a 12-digit access key for the account."""

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from poller.commands.client import Client, NoAnswer
+from poller.cli.client import Client, NoAnswer
 from poller.demo.functions import COUNTER, FUNCTION, entries
 from poller.demo.ledger import Tail
 from poller.demo.local_aws import CREDENTIALS, REGION
 from poller.demo.process import Child, child
 from poller.demo.shop import QUEUE, names_of, queue_arn
 from poller.demo.streams import FAILED, STREAM, Feed
-from poller.errors import EnvironmentProblem
+from poller.values.errors import EnvironmentProblem
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from poller.demo.shop import Depth
-from poller.printable import printable
+from poller.support.printable import printable
 
 HISTORY_POINTS = 14
 """As many as a station of the view is wide on 80 columns: the newest stand on the right."""

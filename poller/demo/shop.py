@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from poller.demo import functions, orders, streams
 from poller.demo.local_aws import ACCOUNT, CREDENTIALS, REGION
 from poller.demo.streams import Feed
-from poller.errors import EnvironmentProblem
+from poller.values.errors import EnvironmentProblem
 
 QUEUE = "orders"
 DEAD_LETTER_QUEUE = "orders-dead-letter"

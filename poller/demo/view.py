@@ -15,7 +15,7 @@ from rich.text import Text
 from poller.demo.functions import FUNCTION
 from poller.demo.picture import History, Picture, StreamPicture
 from poller.demo.shop import QUEUE
-from poller.printable import printable
+from poller.support.printable import printable
 
 EVENT_LINES = 3
 MOST_LANES = 30

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from poller import codec
 from poller.aws.cold import ColdCalls
+from poller.support import codec
 
 CONTENT_TYPE = "application/octet-stream"
 """As Lambda writes these objects."""

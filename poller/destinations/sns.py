@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from poller import codec
 from poller.aws.cold import ColdCalls
+from poller.support import codec
 
 
 class SnsDestination:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from poller import codec
 from poller.aws.port import Operation, Transport
+from poller.support import codec
 
 SEND = Operation("sqs", "SendMessage", "AmazonSQS.SendMessage", timeout=15.0)
 

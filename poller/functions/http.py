@@ -3,13 +3,13 @@
 import ssl
 
 from poller.aws.answers import retry_after
-from poller.blocking import Blocking
-from poller.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, Overdue, ServiceError
 from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT, outcome_of
 from poller.functions.requests import Requests
 from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
 from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+from poller.support.blocking import Blocking
+from poller.values.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, Overdue, ServiceError
 
 LOOKED_AT = 20 * DETAIL
 """Bytes of a refusal that are searched for secrets, of which `DETAIL` are kept."""

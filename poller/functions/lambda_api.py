@@ -5,11 +5,11 @@ import binascii
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from poller import codec
+from poller.aws.error_reasons import CREDENTIALS, DENIED, THROTTLES
 from poller.aws.port import Operation, Reply, Transport
-from poller.aws.trouble import CREDENTIALS, DENIED, THROTTLES
-from poller.errors import CallError, NoCredentials, NotSent, ServiceError
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+from poller.support import codec
+from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError
 
 READ_MARGIN = 10.0
 """Seconds our own limit lies above the function's timeout, so that Lambda's answer about a timeout is heard."""

@@ -16,9 +16,9 @@ from poller.aws.answers import timestamp
 from poller.aws.credentials import CredentialSource
 from poller.aws.port import Operation
 from poller.aws.signer import Signer
-from poller.errors import ConfigurationError
 from poller.http import Origin, Reply
 from poller.policy.trace_header import traceparent
+from poller.values.errors import ConfigurationError
 
 ReadHeaders = Callable[[], Mapping[str, str]]
 """Reads the configured headers, secrets included, as they are now. Raises ConfigurationError."""

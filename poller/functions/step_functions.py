@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from poller import codec
+from poller.aws.error_reasons import CREDENTIALS, DENIED, THROTTLES
 from poller.aws.port import AWS_JSON_1_0, Operation, Reply, Transport
-from poller.aws.trouble import CREDENTIALS, DENIED, THROTTLES
-from poller.errors import CallError, NoCredentials, NotSent, ServiceError
 from poller.functions.lambda_api import DETAIL, READ_MARGIN
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded
+from poller.support import codec
+from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError
 
 REPLY_LIMIT = 4 * 1024 * 1024
 """Bytes of an answer: input and output of 256 KiB each, as text within JSON, whose escapes can make it six-fold."""

@@ -8,8 +8,8 @@ import io
 
 import aiohttp
 
-from poller.errors import AnswerLost
 from poller.http.room import Room, fit
+from poller.values.errors import AnswerLost
 
 CONNECT_TIMEOUT = 10.0
 """Seconds for a free connection, or for a new one with its proxy and TLS handshake."""

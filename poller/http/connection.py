@@ -10,10 +10,10 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from poller.errors import AnswerLost, CallError, NoRoom, NotSent
 from poller.http.parser import ParseError, Parser, ParserEvents, ResponseParser
 from poller.http.reply import Headers, Reply
 from poller.http.room import Room
+from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent
 
 NewParser = Callable[[ParserEvents], Parser]
 

@@ -15,8 +15,8 @@ from h2.events import (
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes
 
-from poller.errors import AnswerLost
 from poller.http.reply import Headers, Origin
+from poller.values.errors import AnswerLost
 
 WINDOW = 1024 * 1024
 """Bytes the server may send ahead of what was taken: half of what a shard brings in a second."""

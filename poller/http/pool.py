@@ -9,11 +9,11 @@ import asyncio
 import ssl
 from collections import deque
 
-from poller.errors import NotSent
 from poller.http.connection import Connection, NewParser, new_parser
 from poller.http.dial import dial
 from poller.http.reply import Origin, Reply
 from poller.http.room import Room
+from poller.values.errors import NotSent
 
 IDLE_SECONDS = 55.0
 """AWS front ends and load balancers close after 60 seconds of silence; we want to be first."""

@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from poller.errors import AnswerLost, ConfigurationError, NotSent
 from poller.http.bounded import BEFORE_THE_REQUEST, bounded
 from poller.http.names import Resolver
 from poller.http.reply import DEFAULT_PORTS, Origin, Reply
 from poller.http.sockets import new_socket
+from poller.values.errors import AnswerLost, ConfigurationError, NotSent
 
 CONNECTIONS = 1000
 

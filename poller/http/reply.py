@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar, overload
 from urllib.parse import urlsplit
 
-from poller.errors import ConfigurationError
+from poller.values.errors import ConfigurationError
 
 Default = TypeVar("Default")
 

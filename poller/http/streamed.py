@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from poller.errors import AnswerLost, NotSent
 from poller.http.connection import MAX_HEAD_BYTES, PARSE_ERRORS, new_parser
 from poller.http.dial import dial
 from poller.http.reply import Headers, Origin
+from poller.values.errors import AnswerLost, NotSent
 
 READ_BYTES = 64 * 1024
 """Asked of the connection at a time; twice as much is held before the other side is made to wait."""

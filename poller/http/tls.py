@@ -4,7 +4,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from poller.errors import ConfigurationError
+from poller.values.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)

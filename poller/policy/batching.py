@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import inf
 
 from poller.policy.backoff import TIMERS_EARLY
-from poller.record import Record
+from poller.values.record import Record
 
 PAYLOAD_LIMIT = 6_291_456
 """Bytes of one synchronous invocation's event: 6 MB, as the Invoke API counts them."""

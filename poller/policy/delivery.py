@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from poller.policy.backoff import RETRY, TIMERS_EARLY, Chance
 from poller.policy.invocation_record import Discarded
 from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
-from poller.record import Record
+from poller.values.record import Record
 
 
 @dataclass(frozen=True, slots=True)

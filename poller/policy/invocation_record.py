@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from poller.policy.response import Failed, Outcome, Succeeded
 from poller.policy.windows import Window, time_window_info
-from poller.record import Record
+from poller.values.record import Record
 
 VERSION = "1.0"
 UNQUALIFIED = "$LATEST"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from poller.policy.invocation_record import Condition, Discarded
 from poller.policy.response import Failed, Outcome, Succeeded
 from poller.policy.windows import Window
-from poller.record import Record
+from poller.values.record import Record
 
 NO_RECORD = "0"
 """Stands for the positions of a part without records: before all others."""

@@ -25,7 +25,7 @@ from poller.policy.parts import Part, PartState, rebuilt
 from poller.policy.positions import place, sequence_number_of
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.policy.windows import TumblingWindows, answered_state
-from poller.record import Record
+from poller.values.record import Record
 
 FOR_EVER = -1
 """The value of a limit that does not limit."""

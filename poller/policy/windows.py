@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
-from poller.record import Record
+from poller.values.record import Record
 
 STATE_LIMIT = 1_048_576
 """Bytes of a state, as compact JSON in UTF-8, above which its window is terminated early."""

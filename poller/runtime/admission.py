@@ -6,9 +6,9 @@ from collections.abc import Callable
 from poller.policy.advice import cause_of_failure, with_advice
 from poller.policy.backoff import Chance
 from poller.policy.pace import Pace
+from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.breaker import Breaker
 from poller.runtime.memory import Memory
-from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 
 

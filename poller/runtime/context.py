@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
-from poller.ports import Function
-from poller.rate_limited_log import RateLimitedLog
+from poller.ports.function import Function
+from poller.ports.status import MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
-from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
+from poller.support.rate_limited_log import RateLimitedLog
 
 
 @dataclass(slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
-from poller.ports import Delivery, Lane, Unsettled
-from poller.record import Record
+from poller.ports.source import Delivery, Lane, Unsettled
+from poller.ports.status import Account, LaneStatus, LastFailure, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
-from poller.runtime.status import Account, LaneStatus, LastFailure, ReasonCode
+from poller.values.record import Record
 
 CONNECT_MARGIN = 30.0
 """Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the

@@ -8,19 +8,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from poller.errors import CallError, CutByStop
 from poller.policy.advice import cause_of_failure, with_advice
 from poller.policy.backoff import RETRY
 from poller.policy.batching import BatchBuffer
 from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
 from poller.policy.invocation_record import Discarded
 from poller.policy.response import NotInvoked
-from poller.ports import Delivery, Lane
-from poller.record import Record
+from poller.ports.source import Delivery, Lane
+from poller.ports.status import LaneStatus, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
 from poller.runtime.invocation import invoke, until_settled
-from poller.runtime.status import LaneStatus, ReasonCode
+from poller.values.errors import CallError, CutByStop
+from poller.values.record import Record
 
 WINDOW_MARGIN = 60.0
 """Seconds after the end of its window at which a lane that still gathers counts as hung."""

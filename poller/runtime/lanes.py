@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from poller.ports import Partition
+from poller.ports.source import Partition
+from poller.ports.status import LaneStatus, PartitionStatus, ReasonCode
 from poller.runtime.context import LaneContext
 from poller.runtime.lane import run_lane
-from poller.runtime.status import LaneStatus, PartitionStatus, ReasonCode
 
 RECEIVING = frozenset({ReasonCode.STARTING, ReasonCode.NO_DATA, ReasonCode.WINDOW})
 """Steps in which a lane waits for its source, and no function runs: there it is cut."""

@@ -13,7 +13,7 @@ answer that is already on its way and cannot be asked for twice, are what room d
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from poller.errors import NoRoom
+from poller.values.errors import NoRoom
 
 
 def _nothing() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from poller.runtime.stop import Stop
-from poller.throttled import Throttled
+from poller.support.throttle import Throttled
 
 MakeRate = Callable[[float], AbstractAsyncContextManager[None]]
 """From invocations per second to what each is begun within."""

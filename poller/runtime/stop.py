@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from poller.errors import CutByStop
+from poller.values.errors import CutByStop
 
 
 def _nothing() -> None:

@@ -14,12 +14,12 @@ from weakref import WeakSet
 
 from structlog.typing import FilteringBoundLogger
 
-from poller.errors import CutByStop, SourceUnavailable
 from poller.policy.backoff import SOURCE
-from poller.ports import Partition, Source
+from poller.ports.source import Partition, Source
+from poller.ports.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 from poller.runtime.context import LaneContext
 from poller.runtime.lanes import Lanes
-from poller.runtime.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
+from poller.values.errors import CutByStop, SourceUnavailable
 
 REACH_SECONDS = 5.0
 """Seconds a soft stop leaves to a call that reaches a source, which nothing depends on any more."""

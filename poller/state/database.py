@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from poller.errors import StateError
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.state.rows import NONSENSE, LaneRow, ShardRow, checksum, retry_text, shards_of, window_text
+from poller.values.errors import StateError
 
 COLUMNS = {
     "mappings": ("uuid", "name", "event_source_arn", "epoch", "start"),

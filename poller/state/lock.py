@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from poller.errors import EnvironmentProblem, StateError
+from poller.values.errors import EnvironmentProblem, StateError
 
 OWNER_ONLY = 0o600
 """Positions name message ids and say what functions answered: nobody else's business."""

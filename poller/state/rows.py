@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from poller import codec
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.response import Failed, Succeeded
 from poller.policy.windows import NO_WINDOW, Window, WindowProgress
+from poller.support import codec
 
 ShardRow = tuple[str, int, int]
 """Shard id, initial, finished."""

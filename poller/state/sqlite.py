@@ -7,13 +7,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
-from poller import telemetry
-from poller.blocking import Blocking
-from poller.errors import EnvironmentProblem, Overdue, StateError
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.state.database import Database
 from poller.state.lock import StateLock
 from poller.state.rows import NONSENSE
+from poller.support import telemetry
+from poller.support.blocking import Blocking
+from poller.values.errors import EnvironmentProblem, Overdue, StateError
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")

@@ -17,7 +17,7 @@ from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.port import Operation, Transport
 from poller.aws.reference import ReferenceTransport
-from poller.errors import CallError, ServiceError
+from poller.values.errors import CallError, ServiceError
 from tests.aws.service import Keys
 from tests.http.scripted import Peer, serving
 

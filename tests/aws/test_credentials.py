@@ -11,7 +11,7 @@ from botocore.exceptions import CredentialRetrievalError
 
 from poller.aws.chain import open_session
 from poller.aws.credentials import CHECK_SECONDS, CredentialSource
-from poller.errors import NoCredentials
+from poller.values.errors import NoCredentials
 from tests.aws.settings import Settings
 from tests.http.scripted import Peer, serving
 

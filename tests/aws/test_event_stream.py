@@ -9,10 +9,10 @@ from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.signer import Credentials
-from poller.errors import AnswerLost, ServiceError
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.kinesis.fan_out import SUBSCRIBE, FanOut, page_of
 from poller.sources.sharded.api import Position
+from poller.values.errors import AnswerLost, ServiceError
 from tests.fakes.server import real_time_aws, serving
 from tests.fakes.streams.framing import CONTENT_TYPE, event, exception, frame
 from tests.http import scripted

@@ -4,7 +4,7 @@ import pytest
 
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation
-from poller.errors import NoCredentials, NotSent, ServiceError
+from poller.values.errors import NoCredentials, NotSent, ServiceError
 from tests.aws.service import GOOD, INVOKE, NOW, OPERATIONS, RECEIVE, Calls, Keys, Service, answer, calling, refusal
 from tests.aws.settings import Settings
 from tests.http.scripted import CERTIFICATES, serving

@@ -6,7 +6,7 @@ from email.utils import formatdate
 import pytest
 
 from poller.aws.port import Operation
-from poller.errors import AnswerLost, NoCredentials, NotSent, ServiceError
+from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 from tests.aws.service import GOOD, INVOKE, NOW, OPERATIONS, RECEIVE, Calls, Keys, Service, answer, calling, refusal
 from tests.http.scripted import Peer, answering, serving
 

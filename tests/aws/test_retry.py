@@ -13,7 +13,7 @@ from botocore.retries.standard import (
 
 from poller.aws import retry
 from poller.aws.retry import RetryQuota, backoff, is_retryable
-from poller.errors import AnswerLost, NoCredentials, NotSent, ServiceError
+from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 
 
 def test_codes_and_statuses_are_the_sdks() -> None:

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from poller.errors import NoRoom
 from poller.runtime.memory import Memory
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.sharded.api import Position
+from poller.values.errors import NoRoom
 from tests.aws.conversation import EITHER
 from tests.aws.test_event_stream import subscribed
 from tests.fakes.server import real_time_aws, serving

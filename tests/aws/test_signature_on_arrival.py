@@ -12,7 +12,7 @@ from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.port import Operation
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 from tests.aws.recorded import ODD, READ_OR_INVOKE, body_for
 from tests.aws.service import answer
 from tests.fakes.operations import invoke, sqs

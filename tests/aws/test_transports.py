@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from poller.aws.transports import SERVICES, Transports
 from poller.configuration import AwsSettings
-from poller.errors import CallError, NoCredentials, NotSent
-from poller.telemetry import logger
+from poller.support.telemetry import logger
+from poller.values.errors import CallError, NoCredentials, NotSent
 from tests.aws.recorded import INVOKE, RECEIVE, body_for
 from tests.aws.service import GOOD, Service, answer, refusal
 from tests.http.forwarding import Forward

@@ -15,10 +15,18 @@ from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.reference import ReferenceTransport
 from poller.aws.signer import Credentials
-from poller.errors import AnswerLost, IteratorExpired, PollerError, PositionTrimmed, ServiceError, ShardGone, StreamGone
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.sharded.api import Position
+from poller.values.errors import (
+    AnswerLost,
+    IteratorExpired,
+    PollerError,
+    PositionTrimmed,
+    ServiceError,
+    ShardGone,
+    StreamGone,
+)
 from tests.fakes.aws import FakeAws
 from tests.fakes.faults import INTERNAL, LOST_AFTER, refused
 from tests.fakes.operations import dynamodb_streams, kinesis

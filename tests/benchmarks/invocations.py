@@ -13,18 +13,18 @@ from statistics import median
 
 from aiobotocore.session import AioSession
 
-from poller import fast
 from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.port import Transport
 from poller.aws.reference import ReferenceTransport
+from poller.daemon import accelerators
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.functions.requests import Hmac, PlainRequests, SignedRequests
 from poller.functions.step_functions import StepFunctionsFunction
 from poller.policy.response import Succeeded
-from poller.ports import Function
+from poller.ports.function import Function
 from tests.benchmarks.calls import EVENT, SERVER, Call, Cost, bare_post, cost, python_handler, runtime
 from tests.functions.runtime.workers import BOOTSTRAP
 
@@ -126,7 +126,7 @@ async def costs(invocations: int) -> dict[str, Cost]:
 
 
 if __name__ == "__main__":
-    rounds = [fast.run(costs(1_000)) for _ in range(5)]
+    rounds = [accelerators.run(costs(1_000)) for _ in range(5)]
     sys.stdout.write("us per invocation: CPU of the daemon, of its workers, until the outcome\n")
     for what in rounds[0]:
         cpu, workers, latency = (

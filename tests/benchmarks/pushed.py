@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from poller.record import Record
 from poller.sources.kinesis.api import KinesisApi
+from poller.values.record import Record
 from tests.fakes.aws import FakeAws
 from tests.fakes.server import real_time_aws, serving
 from tests.fakes.streams import fan_out

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from poller import codec
-from poller.record import Record
 from poller.sources.dynamodb.event import encoder as table_encoder
 from poller.sources.kinesis.event import encoder as kinesis_encoder
+from poller.support import codec
+from poller.values.record import Record
 
 from .programs import Stub, stub
 from .streams import KINESIS_ARN, REGION, TABLE_ARN

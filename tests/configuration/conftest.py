@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from poller.configuration import Configuration, load
-from poller.errors import ConfigurationError
+from poller.values.errors import ConfigurationError
 
 
 class Bench:

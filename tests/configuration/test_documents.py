@@ -7,9 +7,9 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from poller.configuration.documents import FastLoader
-from poller.configuration.sizes import parse_size
-from poller.errors import ConfigurationError
+from poller.configuration.model.sizes import parse_size
+from poller.configuration.reading.documents import FastLoader
+from poller.values.errors import ConfigurationError
 
 EXAMPLES = Path(__file__).parents[2] / "config"
 

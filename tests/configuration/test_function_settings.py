@@ -3,7 +3,7 @@
 import pytest
 
 from poller.configuration import AwsSettings, FunctionConfig
-from poller.configuration.arns import parse_function_name
+from poller.values.arns import parse_function_name
 
 MIB = 1024 * 1024
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders"

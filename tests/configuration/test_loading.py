@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from poller.configuration import Secret, files
-from poller.errors import ConfigurationError
+from poller.configuration import Secret
+from poller.configuration.reading import files
+from poller.values.errors import ConfigurationError
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
 EXAMPLES = Path(__file__).parents[2] / "config"

@@ -1,8 +1,8 @@
 """config/README.md says what the models say, no more and no less."""
 
-from poller.configuration.function_models import TYPES
-from poller.configuration.parameters import WrittenMapping
-from poller.configuration.settings import Settings
+from poller.configuration.model.function_models import TYPES
+from poller.configuration.model.parameters import WrittenMapping
+from poller.configuration.model.settings import Settings
 from tests.reference.page import PATH, page
 from tests.reference.rows import nested_model, owner
 from tests.reference.texts import DEFAULTS, TEXTS

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from poller.errors import ConfigurationError, capped
+from poller.values.errors import ConfigurationError, capped
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012"
 

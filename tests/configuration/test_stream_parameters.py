@@ -6,7 +6,16 @@ from datetime import date
 import pytest
 import yaml
 
-from poller.configuration.parameters import APPLIES, DYNAMODB, INSTEAD, KINESIS, OWN, REFUSED, WrittenMapping, not_for
+from poller.configuration.model.parameters import (
+    APPLIES,
+    DYNAMODB,
+    INSTEAD,
+    KINESIS,
+    OWN,
+    REFUSED,
+    WrittenMapping,
+    not_for,
+)
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/users/stream/2026-01-01T00:00:00.000"

@@ -7,7 +7,7 @@ import pytest
 
 from poller.configuration import Need, load, read_api_leniently
 from poller.configuration.watching import Reader
-from poller.errors import ConfigurationError
+from poller.values.errors import ConfigurationError
 
 SOMEBODY = 4242
 MAPPING = "event_source_mappings: [{event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: f}]\n"

@@ -8,7 +8,7 @@ import pytest
 
 from poller.configuration import Need, watching
 from poller.configuration.watching import Reader, watch
-from poller.errors import ConfigurationError
+from poller.values.errors import ConfigurationError
 
 pytestmark = pytest.mark.real_time
 PATIENCE = 30.0

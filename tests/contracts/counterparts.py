@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
-from poller.ports import Function
+from poller.ports.function import Function
 
 HUGE = 7_000_000
 """Bytes: more than any type of function may answer with."""

@@ -17,7 +17,7 @@ from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import READ_MARGIN, LambdaFunction
 from poller.functions.requests import PlainRequests, SignedRequests
 from poller.functions.step_functions import StepFunctionsFunction
-from poller.ports import Function
+from poller.ports.function import Function
 from tests.aws.conversation import NewTransport, lean, reference
 from tests.aws.test_signature_on_arrival import _Session
 from tests.contracts.counterparts import HUGE, Counterpart, Does, Kind

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from poller.functions.runtime_api import SharedRuntimeFunction
-from poller.ports import Function
+from poller.ports.function import Function
 from tests.contracts.counterparts import CUTS, HUGE, Counterpart, Does
 from tests.functions.runtime.clients import BASE, Answer, Client, started
 from tests.functions.runtime.workers import PATIENCE, Log, settings

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone
-from poller.record import Record
 from poller.sources.sharded.api import Position
+from poller.values.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone
+from poller.values.record import Record
 from tests.contracts.shards import KINESIS, TABLES, only_shard, promise, read
 
 START = Position("TRIM_HORIZON")

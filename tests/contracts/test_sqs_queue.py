@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 from tests.contracts.backends import bodies, change_visibility, delete, promise, receive
 from tests.fakes.message import md5_of_attributes, md5_of_body, wire_attributes
 from tests.fakes.operations import call_sqs, sqs

@@ -6,9 +6,9 @@ subscribes nobody. The fake alone is held to the rest, in journeys.
 
 import pytest
 
-from poller.errors import ServiceError, ShardGone, StreamGone
 from poller.sources.kinesis.fan_out import FanOut
 from poller.sources.sharded.api import Position
+from poller.values.errors import ServiceError, ShardGone, StreamGone
 from tests.contracts.shards import kinesis, only_shard, promise
 
 START = Position("TRIM_HORIZON")

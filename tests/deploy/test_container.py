@@ -9,7 +9,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from poller.cli import app, main
+from poller.cli.main import app, main
 from poller.configuration import load
 from tests.deploy.tools import DEPLOY, ROOT, program, run
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from poller.commands.permissions import policies
+from poller.cli.permissions import policies
 from poller.configuration import load
 
 ROOT = Path(__file__).parents[2]

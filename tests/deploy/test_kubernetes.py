@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from poller.cli import main
+from poller.cli.main import main
 from poller.configuration import load
-from poller.ending import HARD_STOP_SECONDS
+from poller.daemon.stopping import HARD_STOP_SECONDS
 from tests.deploy.tools import DEPLOY
 
 FOLDER = DEPLOY / "kubernetes"

@@ -69,7 +69,7 @@ def test_it_stops_softly_when_told(tmp_path, number):
 
 def test_it_is_told_to_stop_while_it_still_starts(tmp_path):
     """The kernel would keep the signal from a process 1 that does not handle it."""
-    environment = start_hook(tmp_path, TERMINATED_WHILE_IT_IMPORTS.format(name="poller.daemon", signal="SIGTERM"))
+    environment = start_hook(tmp_path, TERMINATED_WHILE_IT_IMPORTS.format(name="poller.daemon.run", signal="SIGTERM"))
     with running(tmp_path, configuration(tmp_path), environment) as daemon:
         assert daemon.wait() == 0
         assert daemon.lines == []
@@ -77,7 +77,7 @@ def test_it_is_told_to_stop_while_it_still_starts(tmp_path):
 
 HEIRESS = """
 import asyncio, os, sys
-from poller import fast
+from poller.daemon import accelerators
 from tests.functions.runtime.workers import PATIENCE, Log, function, invoked
 
 async def main():
@@ -96,7 +96,7 @@ async def main():
     except ChildProcessError:
         print("no children are left")
 
-{"asyncio": asyncio.run, "uvloop": fast.run}[sys.argv[1]](main())
+{"asyncio": asyncio.run, "uvloop": accelerators.run}[sys.argv[1]](main())
 """
 
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from poller.cli import BAD_INPUT
+from poller.cli.main import BAD_INPUT
 from poller.configuration import Settings
-from poller.ending import HARD_STOP_SECONDS
+from poller.daemon.stopping import HARD_STOP_SECONDS
 from tests.deploy.tools import DEPLOY, program, run
 
 UNITS = ["poller.service", "poller@.service"]

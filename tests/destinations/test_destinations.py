@@ -7,11 +7,11 @@ import re
 import pytest
 
 from poller.aws.cold import ColdCalls
-from poller.aws.trouble import code_of
+from poller.aws.error_reasons import code_of
 from poller.destinations.s3 import S3Destination, object_key
 from poller.destinations.sns import SnsDestination
 from poller.destinations.sqs import SqsDestination
-from poller.errors import CallError, NotSent, ServiceError
+from poller.values.errors import CallError, NotSent, ServiceError
 from tests.aws.settings import Settings
 from tests.fakes.aws import FakeAws
 from tests.fakes.faults import ACCESS_DENIED

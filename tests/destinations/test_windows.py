@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from poller.configuration.arns import parse_source
-from poller.configuration.functions import FunctionConfig
-from poller.configuration.mapping import EventSourceMapping
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.engine.streams import _tell
 from poller.policy.invocation_record import Discarded
 from poller.policy.windows import Window
-from poller.record import Record
 from poller.sources.kinesis.api import KinesisApi
-from poller.wiring_streams import _tell
+from poller.values.arns import parse_source
+from poller.values.record import Record
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
 ITEM = {"SequenceNumber": "7", "PartitionKey": "k", "Data": "eA==", "ApproximateArrivalTimestamp": 1767225601.5}

@@ -10,8 +10,8 @@ from email.utils import formatdate
 from typing import Any
 
 from poller.aws.port import EventStream, Operation, Reply, Room
-from poller.errors import AnswerLost, NotSent
 from poller.http.room import fit
+from poller.values.errors import AnswerLost, NotSent
 from tests.fakes.faults import FaultPlan, Way
 from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
 from tests.fakes.ledger import Ledger

@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from poller.errors import AnswerLost, NotSent, ServiceError
+from poller.values.errors import AnswerLost, NotSent, ServiceError
 
 
 class Way(Enum):

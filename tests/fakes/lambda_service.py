@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from poller.aws.port import Operation, Reply
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 from tests.fakes.invocations import Invocations
 from tests.fakes.queue import loop_time
 

@@ -13,7 +13,7 @@ from email.utils import formatdate
 from http.client import responses
 
 from poller.aws.port import AWS_JSON_1_0, Operation, Reply, Transport
-from poller.errors import CallError, ServiceError
+from poller.values.errors import CallError, ServiceError
 from tests.fakes.aws import FakeAws
 from tests.fakes.streams import framing
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 from tests.fakes.faults import FaultPlan
 from tests.fakes.message import Message, md5_of_attributes, md5_of_body
 from tests.fakes.queue import LONGEST_VISIBILITY, FakeQueue, Refusal

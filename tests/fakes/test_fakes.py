@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from poller.errors import AnswerLost, NotSent, ServiceError
 from poller.policy.response import Failed, Succeeded
+from poller.values.errors import AnswerLost, NotSent, ServiceError
 from tests.fakes.aws import FakeAws
 from tests.fakes.faults import HANG, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED
 from tests.fakes.function import ScriptedFunction

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from poller.errors import ConfigurationError
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from poller.values.errors import ConfigurationError
 from tests.functions.building import plain
 from tests.http.scripted import OK, answering, serving
 

@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from poller.configuration import FunctionConfig
-from poller.configuration.functions import WebConfig
-from poller.errors import ConfigurationError
+from poller.configuration.model.functions import WebConfig
+from poller.engine.functions import web_function
 from poller.functions.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.wiring_functions import web_function
+from poller.values.errors import ConfigurationError
 from tests.aws.service import answer
 from tests.functions.building import plain
 from tests.http.forwarding import Forward, drops

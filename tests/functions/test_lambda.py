@@ -5,9 +5,9 @@ import json
 import pytest
 
 from poller.aws.port import Reply
-from poller.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 from poller.functions.lambda_api import RESPONSE_LIMIT, LambdaFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 
 
 class Endpoint:

@@ -15,14 +15,14 @@ from botocore.credentials import ReadOnlyCredentials
 
 from poller.aws.credentials import CredentialSource
 from poller.configuration import FunctionConfig
-from poller.configuration.functions import BasicAuth, HmacSignature, SigV4, WebConfig
-from poller.configuration.secrets import Secret
-from poller.errors import ConfigurationError
+from poller.configuration.model.functions import BasicAuth, HmacSignature, SigV4, WebConfig
+from poller.configuration.reading.secrets import Secret
+from poller.engine.functions import web_function
 from poller.functions.http import HttpFunction
 from poller.functions.requests import Hmac, PlainRequests, SignedRequests
 from poller.http import Reply, TlsFiles
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.wiring_functions import web_function
+from poller.values.errors import ConfigurationError
 from tests.aws.test_signature_on_arrival import Verifier, _Session
 from tests.functions.building import plain
 from tests.http.scripted import CERTIFICATES, OK, always_ok, answering, serving

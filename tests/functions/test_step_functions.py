@@ -8,9 +8,9 @@ from aiobotocore.session import AioSession
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.port import Reply
 from poller.configuration import AwsSettings
-from poller.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 from poller.functions.step_functions import StepFunctionsFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded
+from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 from tests.functions.test_lambda import Endpoint
 
 ARN = "arn:aws:states:eu-west-1:123456789012:stateMachine:orders:live"

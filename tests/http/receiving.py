@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from poller.errors import AnswerLost
 from poller.http.connection import Connection, NewParser
+from poller.values.errors import AnswerLost
 
 MOST = 10_000
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from poller.errors import AnswerLost, NotSent
+from poller.values.errors import AnswerLost, NotSent
 from tests.http.conftest import Client
 from tests.http.scripted import OK, REQUEST, Peer, Script, answering, serving
 

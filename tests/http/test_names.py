@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from poller.errors import NotSent
 from poller.http import HttpPool, Origin
 from poller.http.names import KEPT_SECONDS, MOST_AT_ONCE, SLOW_SECONDS, Names, Resolver
 from poller.http.proxied import ProxiedPool
+from poller.values.errors import NotSent
 from tests.http.scripted import always_ok, serving, until
 
 pytestmark = pytest.mark.real_time

@@ -2,8 +2,8 @@
 
 import pytest
 
-from poller.errors import ConfigurationError
 from poller.http import Origin
+from poller.values.errors import ConfigurationError
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import h2.connection
 import h2.events
 import pytest
 
-from poller.errors import AnswerLost, NotSent
 from poller.http import Origin, tls_context
 from poller.http.http2 import WINDOW
 from poller.http.streamed import connect
+from poller.values.errors import AnswerLost, NotSent
 from tests.http.scripted import CERTIFICATES, Peer, answering, serving
 
 pytestmark = pytest.mark.real_time

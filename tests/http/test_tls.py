@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from poller.errors import AnswerLost, ConfigurationError, NotSent
 from poller.http import HttpPool, tls_context
+from poller.values.errors import AnswerLost, ConfigurationError, NotSent
 from tests.http.conftest import Client
 from tests.http.scripted import CERTIFICATES, OK, REQUEST, Peer, always_ok, serving
 

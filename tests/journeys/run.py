@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any, Self
 
-from poller.configuration.mapping import EventSourceMapping
-from poller.runtime.status import MappingStatus
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.engine.parts import Wired, Wiring
+from poller.ports.status import MappingStatus
 from poller.runtime.stop import Stop
 from poller.runtime.supervisor import run_mapping
-from poller.wiring import Wired, Wiring
 from tests.fakes.queue import loop_time
 from tests.fakes.recording import EventLog
 

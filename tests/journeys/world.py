@@ -10,11 +10,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from poller.aws.port import Operation, Reply, Room
-from poller.configuration.arns import parse_source
-from poller.configuration.functions import FunctionConfig
-from poller.configuration.mapping import EventSourceMapping, ScalingConfig
-from poller.runtime.status import MappingStatus
-from poller.wiring import Wiring
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
+from poller.engine.parts import Wiring
+from poller.ports.status import MappingStatus
+from poller.values.arns import parse_source
 from tests.fakes.aws import FakeAws
 from tests.fakes.lambda_service import Answer, batch_item_failures, function_error
 from tests.fakes.queue import FakeQueue, loop_time

@@ -1,9 +1,9 @@
 """Records for tests of the policy, and a measure that is the real encoder's."""
 
 from poller.policy.batching import ENVELOPE_BYTES
-from poller.record import Record
 from poller.sources.sqs.event import encoder
 from poller.sources.sqs.queue import QueueName
+from poller.values.record import Record
 
 NAME = QueueName(
     "arn:aws:sqs:eu-west-1:123456789012:q",

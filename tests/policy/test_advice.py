@@ -5,14 +5,14 @@ import json
 import pytest
 
 from poller.aws.answers import service_error
+from poller.aws.error_reasons import cause_of, text_of
 from poller.aws.port import Operation, Reply
-from poller.aws.trouble import cause_of, text_of
-from poller.errors import AnswerLost, NoCredentials, NotSent
 from poller.functions.lambda_api import outcome_of
 from poller.policy.advice import ADVICE, TO_DO, cause_of_failure, with_advice
 from poller.policy.response import Failed, NotInvoked
+from poller.ports.status import ReasonCode
 from poller.runtime.breaker import Breaker
-from poller.runtime.status import ReasonCode
+from poller.values.errors import AnswerLost, NoCredentials, NotSent
 from tests.runtime.harness import half
 
 ATTRIBUTES = Operation("sqs", "GetQueueAttributes", "AmazonSQS.GetQueueAttributes")

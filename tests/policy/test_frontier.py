@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.frontier import Watermark, at_or_below, highest, lowest
-from poller.record import Record
+from poller.values.record import Record
 
 
 def records(count):

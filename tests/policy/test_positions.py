@@ -5,7 +5,7 @@ import pytest
 from poller.policy.frontier import Watermark, at_or_below, highest, lowest
 from poller.policy.positions import inside, is_inside, place, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
-from poller.record import Record
+from poller.values.record import Record
 
 ORDER = ["9", "10:0", "10:1", "10:9", "10:10", "10", "11"]
 

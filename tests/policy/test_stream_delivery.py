@@ -12,7 +12,7 @@ from poller.policy.parts import PartState
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.policy.stream_delivery import StreamDelivery, StreamPolicy
 from poller.policy.windows import NO_WINDOW, TumblingWindows
-from poller.record import Record
+from poller.values.record import Record
 
 PARTIAL = {"report_batch_item_failures": True}
 BISECT = {"bisect_batch_on_function_error": True}

@@ -19,7 +19,7 @@ from poller.policy.windows import (
     answered_state,
     time_window_info,
 )
-from poller.record import Record
+from poller.values.record import Record
 
 
 def arrival(record):

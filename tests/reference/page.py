@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from poller.configuration.function_models import TYPES, _Common
-from poller.configuration.parameters import APPLIES, OWN, REFUSED, WrittenMapping
-from poller.configuration.settings import Settings
+from poller.configuration.model.function_models import TYPES, _Common
+from poller.configuration.model.parameters import APPLIES, OWN, REFUSED, WrittenMapping
+from poller.configuration.model.settings import Settings
 from tests.reference.rows import COMMON, Row, rows
 
 PATH = Path(__file__).parents[2] / "config/README.md"

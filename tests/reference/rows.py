@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from poller.configuration.function_models import _Common
-from poller.configuration.secrets import Secret
-from poller.configuration.settings import Settings
-from poller.configuration.sizes import UNITS, parse_size
+from poller.configuration.model.function_models import _Common
+from poller.configuration.model.settings import Settings
+from poller.configuration.model.sizes import UNITS, parse_size
+from poller.configuration.reading.secrets import Secret
 from tests.reference.texts import DEFAULTS, TEXTS
 
 COMMON = tuple(_Common.model_fields)

@@ -1,10 +1,10 @@
 """What each key is for, by model and field; and defaults that are not a value in the model."""
 
-from poller.configuration.function_models import LAMBDA_MOST_SECONDS, LOCAL_SECONDS
-from poller.configuration.mapping import LANES_PER_POLLER, MOST_LANES, START_LANES
-from poller.configuration.parameters import BATCH_SIZE_DEFAULT, DYNAMODB, SQS
-from poller.configuration.read_function_types import HTTP_CONCURRENCY, RUNTIME_CONCURRENCY
-from poller.configuration.read_functions import EMULATOR_CONCURRENCY
+from poller.configuration.model.function_models import LAMBDA_MOST_SECONDS, LOCAL_SECONDS
+from poller.configuration.model.mapping import LANES_PER_POLLER, MOST_LANES, START_LANES
+from poller.configuration.model.parameters import BATCH_SIZE_DEFAULT, DYNAMODB, SQS
+from poller.configuration.model.read_function_types import HTTP_CONCURRENCY, RUNTIME_CONCURRENCY
+from poller.configuration.model.read_functions import EMULATOR_CONCURRENCY
 
 _AWS = "how AWS is reached for this one: the same keys as `aws` at the top, each over the one there"
 

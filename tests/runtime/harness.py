@@ -4,18 +4,18 @@ import asyncio
 import json
 from math import inf
 
-from poller.errors import SourceUnavailable
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.pace import Pace
-from poller.rate_limited_log import RateLimitedLog
-from poller.record import EMPTY_PAGE, Page, Record
+from poller.ports.status import MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
-from poller.runtime.status import MappingStatus
 from poller.runtime.stop import Stop
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import SourceUnavailable
+from poller.values.record import EMPTY_PAGE, Page, Record
 from tests.fakes.function import ScriptedFunction
 from tests.fakes.recording import EventLog
 

@@ -9,12 +9,12 @@ from poller.policy.advice import with_advice
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
-from poller.ports import Unsettled
-from poller.record import Page
+from poller.ports.source import Unsettled
+from poller.ports.status import LaneStatus
 from poller.runtime.invocation import SETTLE_SECONDS, until_settled
 from poller.runtime.lane import run_lane
 from poller.runtime.slots import Slots
-from poller.runtime.status import LaneStatus
+from poller.values.record import Page
 from tests.runtime.harness import FakeLane, Runtime, records
 
 PARTIAL = RetryPolicy(report_batch_item_failures=True)

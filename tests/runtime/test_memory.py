@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from poller.errors import NoRoom
 from poller.runtime.memory import Memory
+from poller.values.errors import NoRoom
 
 
 class Reader:

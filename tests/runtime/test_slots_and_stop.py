@@ -6,10 +6,10 @@ import random
 import pytest
 
 from poller.policy.pace import Pace
+from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
 from poller.runtime.slots import Slots
-from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
 from tests.runtime.harness import half
 

@@ -6,9 +6,9 @@ import pytest
 
 from poller.policy.batching import BatchLimits
 from poller.policy.response import NotInvoked
-from poller.record import Page
-from poller.runtime.status import ReasonCode
+from poller.ports.status import ReasonCode
 from poller.runtime.supervisor import run_mapping
+from poller.values.record import Page
 from tests.runtime.harness import FakeLane, FakePartition, Runtime, records, unavailable
 
 

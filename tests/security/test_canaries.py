@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import pytest
 
-from poller.cli import main
+from poller.cli.main import main
 from tests.live.daemon import CHECKOUT, command, configuration, running, until
 from tests.servers.process import free_port
 from tests.servers.threaded import Handler, ThreadedServer
@@ -220,7 +220,7 @@ def test_no_secret_is_in_the_report_of_a_configuration_that_is_wrong(wrong, tmp_
 
 def test_no_secret_is_in_the_traceback_of_a_bug(tmp_path):
     script = f"""
-from poller.cli import app, main
+from poller.cli.main import app, main
 from poller.configuration import AwsSettings, Secret
 
 @app.command()

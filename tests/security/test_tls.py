@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from poller.configuration.function_models import TYPES
-from poller.configuration.parameters import WrittenMapping
-from poller.configuration.settings import Settings
+from poller.configuration.model.function_models import TYPES
+from poller.configuration.model.parameters import WrittenMapping
+from poller.configuration.model.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 TELLING = re.compile(r"verif|insecure|skip|trust|disable|unsafe|check_hostname|no_tls|plaintext")

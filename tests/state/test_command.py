@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from poller.cli import main
+from poller.cli.main import main
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.state.sqlite import SqliteState

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from poller.errors import EnvironmentProblem, StateError
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.windows import Window, WindowProgress
 from poller.state.sqlite import SCHEMA_VERSION, SqliteState
+from poller.values.errors import EnvironmentProblem, StateError
 
 FIRST, SECOND = ShardProgress((LaneProgress("1"),)), ShardProgress((LaneProgress("2"),))
 

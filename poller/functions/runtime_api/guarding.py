@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from poller import telemetry
+from poller.support import telemetry
 
 PROGRAM = Path(__file__).with_name("guard.py")
 AGAIN_SECONDS = 1.0

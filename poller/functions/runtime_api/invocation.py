@@ -6,9 +6,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from poller import codec
 from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT
 from poller.policy.response import Failed, Outcome
+from poller.support import codec
 
 VERSION = "$LATEST"
 UNHANDLED = "Unhandled"

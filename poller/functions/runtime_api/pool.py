@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
-from poller.errors import ConfigurationError
 from poller.functions.runtime_api.allowance import Allowance, LogAllowance, for_all_workers
 from poller.functions.runtime_api.code import CodeWatch
 from poller.functions.runtime_api.guarding import Guard
@@ -23,7 +22,8 @@ from poller.functions.runtime_api.starts import Starts
 from poller.functions.runtime_api.worker import STOP_SECONDS, TERMINATE_SECONDS, Worker
 from poller.policy.backoff import Chance
 from poller.policy.response import NotInvoked, Outcome
-from poller.runtime.status import Reason
+from poller.ports.status import Reason
+from poller.values.errors import ConfigurationError
 
 STARTS_AT_ONCE = 8
 """Most workers that start at one time. An interpreter's start is some tenths of a second of CPU: a hundred at once on

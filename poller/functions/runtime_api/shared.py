@@ -9,13 +9,13 @@ from collections import deque
 
 from structlog.typing import FilteringBoundLogger
 
-from poller.errors import EnvironmentProblem
 from poller.functions.runtime_api.api import RuntimeApi
 from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.settings import RuntimeSettings
 from poller.http.server import Request
 from poller.policy.response import NotInvoked, Outcome
-from poller.runtime.status import Reason, ReasonCode
+from poller.ports.status import Reason, ReasonCode
+from poller.values.errors import EnvironmentProblem
 
 WAIT_SECONDS = 5.0
 """For a runtime to ask: between two invocations a moment, after a restart of its container some seconds."""

@@ -2,7 +2,7 @@
 
 from poller.policy.backoff import Backoff, Chance
 from poller.policy.response import NotInvoked
-from poller.runtime.status import Reason, ReasonCode
+from poller.ports.status import Reason, ReasonCode
 
 START = Backoff(first=1.0, cap=60.0)
 """Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from poller import codec
 from poller.aws.port import AWS_JSON_1_0, Operation, Room, Transport
-from poller.errors import IteratorExpired, PositionTrimmed, StreamGone
 from poller.policy.filtering import Filter, Verdict
-from poller.record import Record
 from poller.sources.dynamodb import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
 from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, listed, new_iterator, read
+from poller.support import codec
+from poller.values.errors import IteratorExpired, PositionTrimmed, StreamGone
+from poller.values.record import Record
 
 
 def _operation(name: str, timeout: float) -> Operation:

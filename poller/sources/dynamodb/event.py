@@ -6,11 +6,11 @@ The part under `dynamodb` is handed on as it came: typed values, base64 and time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from poller import codec
-from poller.errors import UnreadableRecord
 from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_seconds
-from poller.record import Record
+from poller.support import codec
+from poller.values.errors import UnreadableRecord
+from poller.values.record import Record
 
 ADDED_PER_RECORD = 288
 """An upper bound, in bytes, of what a record's event has beyond the record's own JSON, the ARN apart."""

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from poller.aws.port import AWS_JSON_1_1, Operation, Room, Transport
-from poller.errors import IteratorExpired, StreamGone
 from poller.policy.filtering import Filter, Verdict
-from poller.record import Record
 from poller.sources.kinesis import aggregates, event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
 from poller.sources.sharded.calls import MISSING, Meanings, ask, expecting, listed, new_iterator, read
+from poller.values.errors import IteratorExpired, StreamGone
+from poller.values.record import Record
 
 
 def _operation(name: str, timeout: float) -> Operation:

@@ -6,11 +6,11 @@ Timestamps stay the numbers they came as, and `Data` stays base64: it is what th
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from poller import codec
-from poller.errors import UnreadableRecord
 from poller.policy.filtering import Filter, Verdict
 from poller.policy.invocation_record import iso_milliseconds
-from poller.record import Record
+from poller.support import codec
+from poller.values.errors import UnreadableRecord
+from poller.values.record import Record
 
 ADDED_PER_RECORD = 712
 """An upper bound, in bytes, of what a record's event has beyond its data and key, the two ARNs apart: names and

@@ -6,13 +6,13 @@ of the throughput that readers share.
 
 from typing import Any
 
-from poller import codec
 from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Room, Transport
-from poller.errors import ServiceError, ShardGone
 from poller.sources.kinesis.api import KinesisApi, children_in
 from poller.sources.sharded.api import Position, ShardPage
 from poller.sources.sharded.calls import MISSING, expecting, listed
 from poller.sources.sharded.subscribed import IN_USE
+from poller.support import codec
+from poller.values.errors import ServiceError, ShardGone
 
 SUBSCRIBE = Operation(
     "kinesis", "SubscribeToShard", "Kinesis_20131202.SubscribeToShard", AWS_JSON_1_1, timeout=30.0, resend=False

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from poller.aws.port import Room
 from poller.policy.filtering import Filter, Verdict
-from poller.record import Record
+from poller.values.record import Record
 
 PositionKind = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]
 

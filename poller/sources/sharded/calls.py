@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from poller import codec
 from poller.aws.answers import timestamp
 from poller.aws.port import Operation, Room, Transport
-from poller.errors import AnswerLost, IteratorExpired, PollerError, ServiceError, ShardGone
 from poller.sources.sharded.api import Shard, StreamFacts
+from poller.support import codec
+from poller.values.errors import AnswerLost, IteratorExpired, PollerError, ServiceError, ShardGone
 
 MISSING = "ResourceNotFoundException"
 """Of the stream or of something in it; the code does not say which."""

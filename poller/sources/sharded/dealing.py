@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
-from poller.errors import UnreadableRecord
 from poller.policy.filtering import Verdict
 from poller.policy.frontier import at_or_below
 from poller.policy.positions import is_inside
 from poller.policy.progress import ShardProgress
-from poller.record import Record
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
+from poller.values.errors import UnreadableRecord
+from poller.values.record import Record
 
 DISORDER = 60.0
 """Seconds within which creation times need not rise. Beyond them no record is older than the start any more."""

@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from poller.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone, UnreadableRecord
 from poller.policy.positions import place
 from poller.sources.sharded.api import Position, Shard
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
+from poller.values.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone, UnreadableRecord
 
 SHORTEST_RETENTION = 24 * 3600.0
 """Seconds. No stream of either service holds its records for less, so younger ones are not worth asking about."""

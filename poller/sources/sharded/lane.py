@@ -12,12 +12,12 @@ from poller.policy.positions import sequence_number_of
 from poller.policy.progress import LaneProgress
 from poller.policy.stream_delivery import StreamDelivery
 from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
-from poller.ports import Unsettled
-from poller.record import EMPTY_PAGE, Page, Record
+from poller.ports.source import Unsettled
 from poller.sources.sharded.bell import Bell
-from poller.sources.sharded.reading import Reading
+from poller.sources.sharded.shard_reading import Reading
 from poller.sources.sharded.stream import Stream
-from poller.sources.sharded.windowed import added, with_window
+from poller.sources.sharded.window_event import added, with_window
+from poller.values.record import EMPTY_PAGE, Page, Record
 
 LOOSE_BOUND = 4 * 1024 * 1024
 """Bytes of a page's bound up to which it is taken for each of its parts too; above, a part would seem to pass a

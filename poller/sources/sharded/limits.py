@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
-from poller.throttled import Throttled
+from poller.support.throttle import Throttled
 
 Limit = AbstractAsyncContextManager[None]
 MakeLimit = Callable[[float], Limit]

@@ -7,12 +7,11 @@ read with go on, to the last record any of them knows of, and the keys are dealt
 import asyncio
 from typing import Self
 
-from poller.errors import SourceUnavailable, StreamGone
 from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.windows import Quiet
-from poller.ports import Unsettled
-from poller.runtime.status import PartitionStatus, Reason, ReasonCode
+from poller.ports.source import Unsettled
+from poller.ports.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
 from poller.sources.sharded.behind import Behind
 from poller.sources.sharded.dealing import Dealing
@@ -22,6 +21,7 @@ from poller.sources.sharded.reader import ShardReader
 from poller.sources.sharded.saving import Saving
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.topology import Topology
+from poller.values.errors import SourceUnavailable, StreamGone
 
 SOFT_STOP, HARD_STOP = 15.0, 2.0
 """Seconds for storing where the lanes stand, when left and when cancelled. What is not stored is delivered again."""

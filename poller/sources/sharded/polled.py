@@ -2,10 +2,10 @@
 
 import asyncio
 
-from poller.errors import IteratorExpired, NoRoom, PositionTrimmed, ShardGone
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.stream import Stream
+from poller.values.errors import IteratorExpired, NoRoom, PositionTrimmed, ShardGone
 
 SLOWER = 1.5
 """By how much each empty page stretches the pause of an idle shard."""

@@ -9,20 +9,28 @@ that is over, is made anew behind it. Knows nothing of lanes, checkpoints and wh
 import asyncio
 from typing import Protocol
 
-from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError, IteratorExpired, NoRoom, PositionTrimmed, ServiceError, ShardGone, UnreadableRecord
+from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
 from poller.policy.silence import Silence
-from poller.runtime.status import Reason, ReasonCode
+from poller.ports.status import Reason, ReasonCode
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.polled import PolledPages
-from poller.sources.sharded.reading import Reads
 from poller.sources.sharded.room import PageRoom
+from poller.sources.sharded.shard_reading import Reads
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.subscribed import IN_USE, SubscribedPages
 from poller.sources.sharded.topology import Topology
+from poller.values.errors import (
+    CallError,
+    IteratorExpired,
+    NoRoom,
+    PositionTrimmed,
+    ServiceError,
+    ShardGone,
+    UnreadableRecord,
+)
 
 READ = 20.0
 """Seconds a read may take, its turn among the mappings that read the shard included, before the stream counts as

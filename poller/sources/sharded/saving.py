@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import Callable
 
-from poller.errors import StateError
 from poller.policy.backoff import SOURCE
 from poller.policy.progress import ShardProgress
-from poller.ports import Unsettled
-from poller.runtime.status import Reason, ReasonCode
+from poller.ports.source import Unsettled
+from poller.ports.status import Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
+from poller.values.errors import StateError
 
 
 class Saving:

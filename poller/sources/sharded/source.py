@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 
-from poller.errors import SourceUnavailable, StateError
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.shards import forgettable
-from poller.ports import Partition
-from poller.runtime.status import Lag, Reason, ReasonCode
+from poller.ports.source import Partition
+from poller.ports.status import Lag, Reason, ReasonCode
 from poller.sources.sharded.api import StreamFacts
 from poller.sources.sharded.partition import ShardPartition
 from poller.sources.sharded.stream import Stream, is_of
 from poller.sources.sharded.topology import Topology
+from poller.values.errors import SourceUnavailable, StateError
 
 
 class ShardedSource:

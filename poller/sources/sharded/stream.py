@@ -5,20 +5,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from poller.errors import SourceUnavailable, StateError
 from poller.policy.backoff import Chance
 from poller.policy.filtering import Filter
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.stream_delivery import StreamPolicy
-from poller.ports import Admission, StateStore
-from poller.rate_limited_log import RateLimitedLog
-from poller.record import Record
-from poller.runtime.status import MappingStatus
+from poller.ports.source import Admission
+from poller.ports.status import MappingStatus
+from poller.ports.store import StateStore
 from poller.sources.sharded.api import Position, Shard, ShardApi, Subscriptions
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.limits import ReadLimits, ShardLimit
 from poller.sources.sharded.tips import Tips
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import SourceUnavailable, StateError
+from poller.values.record import Record
 
 READ_AHEAD = 32 * 1024 * 1024
 """Bytes read from a shard and not settled at which it is read no further."""

@@ -6,10 +6,10 @@ gap nor duplicate. While nobody asks for a page none is read, and the service ha
 
 import asyncio
 
-from poller.errors import AnswerLost, IteratorExpired, NoRoom, ServiceError
 from poller.sources.sharded.api import Position, Shard, ShardPage, Subscription, Subscriptions
 from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.stream import Stream
+from poller.values.errors import AnswerLost, IteratorExpired, NoRoom, ServiceError
 
 BETWEEN = 5.0
 """Seconds after a subscription began within which the service refuses another for the same shard and consumer."""

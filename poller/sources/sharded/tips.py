@@ -8,9 +8,9 @@ to begin anew before the first record.
 import asyncio
 from collections.abc import Iterable
 
-from poller.errors import PollerError
-from poller.rate_limited_log import RateLimitedLog
 from poller.sources.sharded.api import Position, Shard, ShardApi, Subscription, Subscriptions
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import PollerError
 
 AT_ONCE = 10
 """Shards whose tips are asked for together."""

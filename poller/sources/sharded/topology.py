@@ -6,15 +6,15 @@ Also watches that it is still the same stream, for a new one of the same name ma
 import asyncio
 from collections.abc import Collection
 
-from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError, SourceUnavailable, StreamGone
+from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SOURCE, Backoff
 from poller.policy.shards import holes, may_start, waits_for
 from poller.policy.silence import Silence
-from poller.runtime.status import PartitionStatus, Reason, ReasonCode
+from poller.ports.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Shard, StreamFacts
 from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
+from poller.values.errors import CallError, SourceUnavailable, StreamGone
 
 REFRESH = 60.0
 """Seconds between two listings, give or take a quarter: shards may come without our reading to an end."""

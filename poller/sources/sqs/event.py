@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from poller import codec
 from poller.policy.filtering import Filter, Verdict
-from poller.record import Record
 from poller.sources.sqs.queue import QueueName
+from poller.support import codec
+from poller.values.record import Record
 
 ATTRIBUTE_ORDER = (
     "ApproximateReceiveCount",

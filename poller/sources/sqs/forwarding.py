@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from poller import codec
-from poller.errors import CallError
 from poller.policy.backoff import SETTLE, Chance
-from poller.record import Record
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
 from poller.sources.sqs.settling import Settling, Trouble
+from poller.support import codec
+from poller.values.errors import CallError
+from poller.values.record import Record
 
 MOST_BYTES = 262_144
 """Of all messages of one call; the service's oldest and lowest limit."""

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
-from poller.aws.trouble import text_of
-from poller.errors import CallError
+from poller.aws.error_reasons import text_of
 from poller.policy.backoff import SETTLE, Chance
 from poller.policy.visibility import Visibility
-from poller.rate_limited_log import RateLimitedLog
-from poller.record import Record
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import CallError
+from poller.values.record import Record
 
 CALLS_AT_ONCE = 10
 """Renewal calls under way at a time."""

@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from poller import codec
-from poller.rate_limited_log import RateLimitedLog
-from poller.runtime.status import Account
+from poller.ports.status import Account
+from poller.support import codec
+from poller.support.rate_limited_log import RateLimitedLog
 
 MOST_NAMED = 1000
 """Messages that cannot be delivered, remembered so that each is named once."""

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from poller.errors import CallError
-from poller.runtime.status import Lag
+from poller.ports.status import Lag
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import Depth, Queue, number
+from poller.values.errors import CallError
 
 DEPTH_LASTS = 150.0
 """Seconds the number of messages is shown, unless it is asked for again. Nobody looking, it is never asked for."""

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.invocation_record import Discarded
-from poller.ports import Unsettled
-from poller.record import EMPTY_PAGE, Page, Record
+from poller.ports.source import Unsettled
 from poller.sources.sqs.event import trace_of
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Handover, Settling
+from poller.values.record import EMPTY_PAGE, Page, Record
 
 
 class SqsLane:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from poller.errors import AnswerLost, CallError
-from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.queue import LONG_POLL, Queue
+from poller.sources.sqs.receive_backoff import Pauses
 from poller.sources.sqs.room import Turn
+from poller.values.errors import AnswerLost, CallError
 
 SHORTEST = 1
 """Seconds a receive waits at least."""

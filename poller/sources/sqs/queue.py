@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from poller import codec
 from poller.aws.port import Operation, Reply, Room, Transport
-from poller.errors import AnswerLost, CallError, ServiceError
 from poller.policy.silence import Silence
+from poller.support import codec
+from poller.values.errors import AnswerLost, CallError, ServiceError
 
 LONG_POLL = 20
 """Seconds: the longest WaitTimeSeconds the service allows."""

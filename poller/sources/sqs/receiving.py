@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
-from poller.ports import Admission
-from poller.record import EMPTY_PAGE, Page, Record
+from poller.ports.source import Admission
 from poller.sources.sqs.event import bound_of, bound_of_some
-from poller.sources.sqs.line import Waiting, cut, give, hand_out, send_home
-from poller.sources.sqs.pauses import COMPANY
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
+from poller.sources.sqs.receive_backoff import COMPANY
 from poller.sources.sqs.room import ReceiveRoom, Turn
+from poller.sources.sqs.waiters import Waiting, cut, give, hand_out, send_home
+from poller.values.record import EMPTY_PAGE, Page, Record
 
 Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
 """Starts holding what a receive brought (messages, bytes, which count already), and returns what is to be delivered."""

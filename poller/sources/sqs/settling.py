@@ -6,18 +6,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError
+from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SETTLE, Chance
-from poller.ports import Unsettled
-from poller.rate_limited_log import RateLimitedLog
-from poller.record import Record
-from poller.runtime.status import Account
+from poller.ports.source import Unsettled
+from poller.ports.status import Account
 from poller.sources.sqs.absent import Absent
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.queue import Queue, Refused
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import CallError
+from poller.values.record import Record
 
 REMEMBERED = 10_000
 """Messages done with whose delete failed, per mapping: received again, they are deleted and not delivered."""

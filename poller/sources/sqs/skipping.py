@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from poller.policy.filtering import Filter, Verdict
-from poller.rate_limited_log import RateLimitedLog
-from poller.record import Record
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.forwarding import Forwarding
 from poller.sources.sqs.queue import Queue
 from poller.sources.sqs.settling import Settling
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.record import Record
 
 SHOWN = 60
 """Characters of a payload in the log: enough to see what it is."""

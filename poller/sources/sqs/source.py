@@ -9,16 +9,13 @@ from functools import partial
 from math import inf
 from typing import Any, Self
 
+from poller.aws.error_reasons import code_of, text_of
 from poller.aws.port import Transport
-from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError, SourceUnavailable
 from poller.policy.backoff import Chance
 from poller.policy.delivery import RetryPolicy
 from poller.policy.visibility import LONGEST_HOLD, Visibility
-from poller.ports import Admission, Partition
-from poller.rate_limited_log import RateLimitedLog
-from poller.record import Record
-from poller.runtime.status import MappingStatus, Reason
+from poller.ports.source import Admission, Partition
+from poller.ports.status import MappingStatus, Reason
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.event import encoder, judge
 from poller.sources.sqs.forwarding import Forwarding
@@ -26,14 +23,17 @@ from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.intake import Intake
 from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
-from poller.sources.sqs.pauses import Pauses
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import LONG_POLL, Queue, QueueName
+from poller.sources.sqs.receive_backoff import Pauses
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
 from poller.sources.sqs.troubles import Troubles
 from poller.sources.sqs.waits import clock, coming_back, last_polls
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import CallError, SourceUnavailable
+from poller.values.record import Record
 
 ATTRIBUTES_LAST = 15 * 60.0
 """Seconds the queue's attributes are believed."""

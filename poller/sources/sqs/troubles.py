@@ -2,11 +2,11 @@
 
 import asyncio
 
-from poller.aws.trouble import code_of, text_of
-from poller.errors import CallError
-from poller.ports import Admission
-from poller.rate_limited_log import RateLimitedLog
-from poller.runtime.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.aws.error_reasons import code_of, text_of
+from poller.ports.source import Admission
+from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import CallError
 
 
 class Troubles:

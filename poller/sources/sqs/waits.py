@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from poller.runtime.status import Reason, ReasonCode
+from poller.ports.status import Reason, ReasonCode
 from poller.sources.sqs.absent import Absent
 from poller.sources.sqs.polls import Polls
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 from tests.fakes.streams import refusal as refusals
 from tests.fakes.streams.shard import TICK, Shard
 from tests.fakes.streams.stream import Cursor

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from poller.errors import CallError
 from poller.http.room import Room, fit
+from poller.values.errors import CallError
 from tests.fakes.streams.kinesis import FakeKinesis, KinesisStream, child_shards
 from tests.fakes.streams.refusal import refusal
 from tests.fakes.streams.shard import TICK, Shard

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 from tests.fakes.streams.aggregates import aggregate
 from tests.fakes.streams.inner import inner_data
 from tests.fakes.streams.refusal import refusal

@@ -2,7 +2,7 @@
 
 import json
 
-from poller.errors import ServiceError
+from poller.values.errors import ServiceError
 
 
 def refusal(code: str, message: str, *, namespace: str = "") -> ServiceError:

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from poller.errors import ServiceError
 from poller.policy.positions import inside
 from poller.sources.sharded.bell import Bell
+from poller.values.errors import ServiceError
 from tests.fakes.queue import loop_time
 from tests.fakes.streams.ledger import StreamEntry, StreamLedger
 from tests.fakes.streams.shard import TICK, Shard, Stored

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from poller.aws.answers import timestamp
-from poller.errors import AnswerLost, ServiceError
+from poller.values.errors import AnswerLost, ServiceError
 from tests.fakes.aws import FakeAws
 from tests.fakes.faults import LOST_AFTER
 from tests.fakes.operations import call, dynamodb_streams, kinesis

@@ -6,11 +6,11 @@ import socket
 
 import pytest
 
-from poller.errors import EnvironmentProblem
 from poller.functions.runtime_api import SharedRuntimeFunction
 from poller.functions.runtime_api import shared as module
 from poller.policy.response import Failed, NotInvoked, Succeeded
-from poller.runtime.status import ReasonCode
+from poller.ports.status import ReasonCode
+from poller.values.errors import EnvironmentProblem
 from tests.functions.runtime.clients import BASE, shared
 from tests.functions.runtime.workers import ARN, PATIENCE, Log, settings
 

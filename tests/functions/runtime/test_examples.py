@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from poller.configuration import load
+from poller.engine.runtimes import Runtimes
 from poller.policy.response import Succeeded
-from poller.wiring_runtime import Runtimes
 
 pytestmark = pytest.mark.real_time
 CONFIG = Path(__file__).parents[3] / "config/runtime.yaml"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from poller.control.health import LOOP_LAG_LIMIT
+from poller.daemon.api.health import LOOP_LAG_LIMIT
 from poller.functions.runtime_api import allowance, logs
 from poller.functions.runtime_api.allowance import Allowance, LogAllowance
 from poller.functions.runtime_api.logs import LINE_COST, STEP_BYTES, LogPipe

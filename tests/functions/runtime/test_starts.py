@@ -7,7 +7,7 @@ import pytest
 
 from poller.functions.runtime_api import pool
 from poller.policy.response import NotInvoked, Succeeded
-from poller.runtime.status import ReasonCode
+from poller.ports.status import ReasonCode
 from tests.functions.runtime.workers import Log, event, function, invoked
 
 pytestmark = pytest.mark.real_time

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from poller.errors import StateError
+from poller.values.errors import StateError
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_peers import KINDS, fill
 from tests.journeys.streams.world import StreamLife, StreamWorld

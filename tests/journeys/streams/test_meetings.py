@@ -2,8 +2,8 @@
 
 import asyncio
 
-from poller.configuration.arns import parse_source
-from poller.runtime.status import ReasonCode
+from poller.ports.status import ReasonCode
+from poller.values.arns import parse_source
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_fan_out import FanOutWorld
 from tests.journeys.streams.world import StreamLife, StreamWorld

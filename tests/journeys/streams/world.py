@@ -10,18 +10,18 @@ from contextlib import nullcontext
 from typing import Any
 
 from poller.aws.port import EventStream, Operation, Reply, Room
-from poller.configuration.arns import parse_source
-from poller.configuration.functions import FunctionConfig
-from poller.configuration.mapping import EventSourceMapping
-from poller.errors import StateError
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.engine.parts import Wired, Wiring
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress
-from poller.runtime.status import MappingStatus
+from poller.ports.status import MappingStatus
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Tell
 from poller.state.memory import MemoryStore
-from poller.wiring import Wired, Wiring
+from poller.values.arns import parse_source
+from poller.values.errors import StateError
 from tests.fakes.aws import FakeAws
 from tests.fakes.queue import loop_time
 from tests.fakes.streams import KinesisStream, TableStream

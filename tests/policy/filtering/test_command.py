@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from poller.cli import main
+from poller.cli.main import main
 
 EVENT = {
     "Records": [

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from poller import codec
 from poller.policy.filtering import compile_filters
-from poller.record import Record
 from poller.sources.dynamodb.api import DynamoDBStreamApi
+from poller.support import codec
+from poller.values.record import Record
 from tests.fakes.aws import FakeAws
 
 SAMPLES = Path(__file__).parent / "samples"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller import codec
 from poller.policy.filtering import Verdict, compile_filters
-from poller.record import Record
 from poller.sources.kinesis.api import KinesisApi
+from poller.support import codec
+from poller.values.record import Record
 from tests.fakes.aws import FakeAws
 
 SAMPLES = Path(__file__).parent / "samples"

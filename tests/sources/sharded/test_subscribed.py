@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from poller.errors import AnswerLost, IteratorExpired, ServiceError
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.subscribed import BETWEEN, SILENCE, SubscribedPages
 from poller.sources.sharded.tips import Tips
+from poller.values.errors import AnswerLost, IteratorExpired, ServiceError
 
 START = Position("TRIM_HORIZON")
 

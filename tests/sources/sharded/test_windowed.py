@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.windows import Window
-from poller.sources.sharded.windowed import added, with_window
+from poller.sources.sharded.window_event import added, with_window
 
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
 OF = {"shard_id": "shardId-000000000000", "arn": ARN}

@@ -6,14 +6,14 @@ from math import inf
 from poller.policy.delivery import RetryPolicy
 from poller.policy.filtering import compile_filters
 from poller.policy.pace import Pace
-from poller.rate_limited_log import RateLimitedLog
+from poller.ports.status import MappingState, MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
-from poller.runtime.status import MappingState, MappingStatus
 from poller.runtime.stop import Stop
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsOptions, SqsPartition
+from poller.support.rate_limited_log import RateLimitedLog
 from tests.fakes.aws import FakeAws
 from tests.fakes.recording import EventLog, RecordingTransport
 from tests.virtual_time import EPOCH

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.record import Record
 from poller.sources.sqs.event import bound_of, encoder, trace_of
 from poller.sources.sqs.queue import QueueName
+from poller.values.record import Record
 
 SAMPLES = Path(__file__).parent / "events"
 NAMES = sorted(path.name.removesuffix(".message.json") for path in SAMPLES.glob("*.message.json"))

@@ -5,11 +5,11 @@ from math import inf
 
 import pytest
 
-from poller import codec
 from poller.aws.port import Reply
-from poller.runtime.status import Lag
+from poller.ports.status import Lag
 from poller.sources.sqs.lag import sent_at
 from poller.sources.sqs.queue import Depth, Queue, QueueAttributes, QueueName
+from poller.support import codec
 from tests.fakes.faults import ACCESS_DENIED, HANG
 from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, Harness, take
 

@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from poller.errors import SourceUnavailable
+from poller.values.errors import SourceUnavailable
 from tests.fakes.faults import ACCESS_DENIED, LOST_BEFORE, refused
 from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, BrokenFilter, Harness, take
 

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from poller.control.standing import mapping_reason, state_of
-from poller.runtime.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.daemon.api.standing import mapping_reason, state_of
+from poller.ports.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 from poller.sources.sqs.source import SqsOptions
 from tests.sources.sqs.harness import RECEIVE, Harness, take
 from tests.virtual_time import EPOCH

@@ -1,0 +1,85 @@
+"""What a failed AWS call means for whoever has to wait: one typed reason and a sentence that says what to do."""
+
+from poller.aws.retry import THROTTLING_CODES
+from poller.policy.advice import with_advice
+from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
+
+THROTTLES = THROTTLING_CODES | {"OverLimit"}
+"""Those the standard retry mode knows, and SQS's own for too many messages in flight."""
+CREDENTIALS = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "AuthorizationError",
+        "KMS.AccessDeniedException",
+        "KMSAccessDenied",
+        "KMSAccessDeniedException",
+    }
+)
+MISSING = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NotFound",
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "QueueDeletedRecently",
+        "AWS.SimpleQueueService.QueueDeletedRecently",
+        "ResourceNotFoundException",
+    }
+)
+
+
+def code_of(error: CallError) -> str:
+    """The typed reason: credentials, access_denied, source_missing, throttled, unreachable, or error."""
+    if isinstance(error, NoCredentials):
+        return "credentials"
+    if isinstance(error, (NotSent, AnswerLost)):
+        return "unreachable"
+    if isinstance(error, ServiceError):
+        for code, names in _NAMED:
+            if error.code in names:
+                return code
+        if error.status == 429:
+            return "throttled"
+        return "unreachable" if error.status >= 500 else "error"
+    return "error"
+
+
+_NAMED = (
+    ("throttled", THROTTLES),
+    ("credentials", CREDENTIALS),
+    ("access_denied", DENIED),
+    ("source_missing", MISSING),
+)
+
+
+def cause_of(error: CallError) -> str:
+    """The key of its advice, which is finer than the reason: a service that fails is not one that cannot be reached."""
+    if isinstance(error, AnswerLost):
+        return "call.lost"
+    if isinstance(error, ServiceError) and code_of(error) == "unreachable":
+        return "call.failed"
+    return f"call.{code_of(error)}"
+
+
+def text_of(error: CallError, action: str, resource: str) -> str:
+    """One sentence for log and status, e.g. `sqs:ReceiveMessage on arn:…: AccessDenied (403): …; to do: …`."""
+    return with_advice(f"{action} on {resource}: {error}", cause_of(error))

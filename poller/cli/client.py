@@ -1,0 +1,151 @@
+"""A client of a running daemon's HTTP server, over TCP or a Unix socket.
+
+Decides where the daemon is and how its silence or refusal is told to a person; what an answer means is the command's
+business. The standard library does: a command asks one question at a time.
+"""
+
+import http.client
+import json
+import socket
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from poller.configuration.model.settings import ApiSettings
+from poller.values.errors import ConfigurationError, PollerError
+
+RELOAD_TIMEOUT = 60.0
+"""Seconds for a reload: the daemon gives the files 20 s, and others that were asked for before come first."""
+TIMEOUT = 10.0
+"""Seconds for connect and for each read. A daemon whose loop lags half of that is unhealthy already."""
+
+_STANDARD_PHRASES = frozenset(status.phrase for status in HTTPStatus)
+"""What an answer says that is none of the daemon's own words."""
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (recognised here, not listened on)
+
+
+class NoAnswer(PollerError):
+    """The daemon asked about does not answer, or not as one of ours. The command ends with 1."""
+
+
+class ReloadRefused(PollerError):
+    """The daemon read the configuration anew, and runs on as before. `problems` has one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("the changed configuration is refused, and what ran before runs on")
+        self.problems = problems
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class Client:
+    """Asks one daemon. `address` is `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`; else ConfigurationError."""
+
+    def __init__(self, address: str, token: str | None) -> None:
+        self.address = address
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._connection = _connection(address)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Ask once; returns status and body. Raises NoAnswer."""
+        return self._ask("GET", path)
+
+    def _ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes]:
+        try:
+            self._connection.request(method, path, body=body, headers=self._headers | headers)
+            answer = self._connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise NoAnswer(
+                f"no poller answers at {self.address}: {reason}; is it running, and is this its api.listen? (see --api)"
+            ) from error
+        finally:
+            self._connection.close()
+
+    def status(self) -> dict[str, Any]:
+        """Ask for the daemon's status. Raises NoAnswer, and ConfigurationError when the token is refused."""
+        code, body = self.get("/status")
+        self._check_token(code)
+        answer = _json(body)
+        if code != HTTPStatus.OK or not isinstance(answer, dict) or "mappings" not in answer:
+            raise NoAnswer(f"{self.address} answers {code}, not the status of a poller; is this its api.listen?")
+        return answer
+
+    def steer(self, mapping: str, action: str) -> dict[str, Any]:
+        """Have a mapping paused or resumed (`action`); returns its name, state and reason as they are then. Raises
+        NoAnswer, also when the daemon will not, and ConfigurationError when the token is refused.
+        """
+        return self._post(f"/mappings/{quote(mapping, safe='')}/{action}")
+
+    def reload(self) -> dict[str, Any]:
+        """Have the configuration read anew; returns the names of what that added, changed and removed. Raises as
+        `steer` does, and ReloadRefused.
+        """
+        self._connection.timeout = RELOAD_TIMEOUT
+        return self._post("/reload")
+
+    def _post(self, path: str) -> dict[str, Any]:
+        code, body = self._ask("POST", path, "{}", **{"Content-Type": "application/json"})
+        answer = _json(body)
+        if isinstance(answer, dict) and isinstance(problems := answer.get("problems"), list):
+            raise ReloadRefused([str(line) for line in problems])
+        problem = answer.get("error") if isinstance(answer, dict) else None
+        if code != HTTPStatus.OK and problem not in (None, *_STANDARD_PHRASES):
+            raise NoAnswer(f"{self.address}: {problem}")
+        self._check_token(code)
+        if code != HTTPStatus.OK or not isinstance(answer, dict) or "state" not in answer:
+            raise NoAnswer(
+                f"{self.address} answers {code}, which no poller of this version does; is this its api.listen?"
+            )
+        return answer
+
+    def restart_function(self, name: str) -> None:
+        """Have a function's workers started anew. Raises as `steer` does."""
+        self._post(f"/functions/{quote(name, safe='')}/restart")
+
+    def _check_token(self, code: int) -> None:
+        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise ConfigurationError([f"{self.address} refuses the token; set api.token as the daemon has it"])
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _connection(address: str) -> http.client.HTTPConnection:
+    if address.startswith("unix:") and address != "unix:":
+        return _UnixConnection(address.removeprefix("unix:"))
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or parts.path not in ("", "/"):
+        raise ConfigurationError([f"--api {address}: must be http://HOST:PORT or unix:PATH"])
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(host, port, timeout=TIMEOUT)
+
+
+def address_of(api: ApiSettings) -> str:
+    """Tell where a daemon with these settings is found from this machine. Raises ConfigurationError."""
+    if api.socket is not None:
+        return f"unix:{api.socket}"
+    if api.port == 0:
+        raise ConfigurationError(
+            ["api.listen has port 0, so the daemon chose one: give the address it logged as api_listening with --api"]
+        )
+    host = _WILDCARDS.get(api.host, api.host)
+    return f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"

@@ -1,0 +1,81 @@
+"""What commands share that need the configuration, or the running daemon it is of."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from poller.cli.client import Client, address_of
+from poller.configuration import Configuration, Need, load, read_api_leniently
+from poller.configuration.reading.secrets import Secret
+from poller.configuration.watching import Reader
+from poller.support.printable import say
+from poller.values.errors import ConfigurationError
+
+ConfigPaths = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--config",
+        metavar="PATH",
+        help="File or directory; repeatable. Default: $POLLER_CONFIG, ./poller.yaml, /etc/poller/.",
+    ),
+]
+
+
+Api = Annotated[
+    str | None,
+    typer.Option(metavar="URL|unix:PATH", help="Where the daemon listens. Default: api.listen of the configuration."),
+]
+
+AllowEmpty = Annotated[
+    bool, typer.Option("--allow-empty", help="A configuration without any event source mapping is no error.")
+]
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help; it keeps its lines."""
+    return "\b\nExamples:\n" + "\n".join(f"  poller {command}" for command in commands)
+
+
+def loaded(paths: list[Path] | None, need: Need = Need.NOTHING) -> Configuration:
+    """Raises ConfigurationError."""
+    return load(paths or None, environ=os.environ, need=need)
+
+
+def reader(paths: list[Path] | None, need: Need = Need.NOTHING) -> Reader:
+    """The same for whoever reads it more than once."""
+    return Reader(paths or None, os.environ, need)
+
+
+def needed(*, allow_empty: bool) -> Need:
+    """Of commands that are about mappings."""
+    return Need.FILES if allow_empty else Need.MAPPINGS
+
+
+def client(api: str | None, paths: list[Path] | None) -> Client:
+    """Of the daemon at `api`, else of the one whose configuration this is. Raises ConfigurationError.
+
+    The daemon may run on what was there before the files broke: what is wrong with them is a warning here.
+    """
+    settings, problems = read_api_leniently(paths or None, environ=os.environ)
+    # a person who names the daemon, and no files, does not ask about those that lie around here
+    if problems and (api is None or paths):
+        say("warning: the configuration cannot be loaded; a daemon may run on what was there before:", error=True)
+        for problem in problems:
+            say(f"  {problem}", error=True)
+    if settings is not None:
+        return Client(api or address_of(settings), _token(settings.token))
+    if api is None:
+        raise ConfigurationError(["api.listen cannot be read: say with --api where the daemon listens"])
+    return Client(api, None)
+
+
+def _token(secret: Secret | None) -> str | None:
+    if secret is None:
+        return None
+    try:
+        return secret.read()
+    except ConfigurationError as error:
+        say(f"warning: {error}; the daemon is asked without a token", error=True)
+        return None

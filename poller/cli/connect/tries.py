@@ -1,0 +1,125 @@
+"""What was found out about one target by calling it, and how each refusal is told to a person."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from poller.aws.error_reasons import DENIED, cause_of, code_of
+from poller.policy.advice import with_advice
+from poller.values.errors import (
+    CallError,
+    ConfigurationError,
+    IteratorExpired,
+    NoCredentials,
+    PositionTrimmed,
+    ServiceError,
+    ShardGone,
+    StreamGone,
+)
+
+Result = TypeVar("Result")
+
+_WORDS = {"source_missing": "missing", "access_denied": "refused"}
+ANSWERED = (IteratorExpired, PositionTrimmed, ShardGone)
+"""Raised where the call was allowed, and what it asked about has moved on."""
+_KMS = "KMS"
+FORBIDDEN = frozenset({"403", "Forbidden"})
+"""What S3 answers to HEAD, which has no body to say more."""
+ABSENT = frozenset({"404", "StateMachineDoesNotExist"})
+ELSEWHERE = frozenset({"301", "PermanentRedirect"})
+"""It is there, in another region."""
+
+
+@dataclass(slots=True)
+class Tries:
+    """Collects what calls to one target came to."""
+
+    principal: str
+    """Whose policy has to allow them."""
+    answer: str = "ok"
+    """In a word: ok, refused, missing, unreachable, credentials, throttled, error."""
+    told: list[str] = field(default_factory=list)
+    """What is wrong, one line each."""
+    missing: list[str] = field(default_factory=list)
+    """IAM actions that were refused."""
+    untried: list[str] = field(default_factory=list)
+    """What could not be tried, and why."""
+    done: list[str] = field(default_factory=list)
+    """What was done that is more than to look."""
+    hopeless: bool = False
+    """Whether further calls would only meet the same trouble."""
+
+    async def attempt(self, action: str, call: Callable[[], Awaitable[Result]]) -> Result | None:
+        """The answer, or None with the trouble noted under `action`, IAM's name of what is called.
+
+        Does not call where earlier calls have shown that it would be in vain.
+        """
+        if self.hopeless:
+            return None
+        try:
+            return await call()
+        except ANSWERED:
+            return None
+        except StreamGone as error:
+            self.trouble("source_missing", with_advice(str(error), "call.source_missing"))
+        except ConfigurationError as error:
+            self.trouble("error", str(error))
+        except CallError as error:
+            self.refused(action, error)
+        return None
+
+    async def ask(self, action: str, call: Callable[[], Awaitable[object]]) -> None:
+        """Find out by an `action` that is not what the target is for whether it is there, as far as one may."""
+        try:
+            await call()
+        except CallError as error:
+            code = error.code if isinstance(error, ServiceError) else ""
+            if code in DENIED or code in FORBIDDEN:
+                self.untried.append(f"whether it is there ({action} is not allowed, and need not be)")
+            elif code in ABSENT:
+                self.trouble("source_missing", with_advice(f"{action}: {error}", "call.source_missing"))
+            elif code not in ELSEWHERE:
+                self.refused(action, error)
+
+    def refused(self, action: str, error: CallError) -> None:
+        """Note a call that brought no good answer."""
+        code = code_of(error)
+        if isinstance(error, NoCredentials) and "AssumeRole" in str(error):
+            self.lack("sts:AssumeRole", f"{error}")
+            self.hopeless = True
+        elif code != "access_denied":
+            self.trouble(code, with_advice(f"{action}: {error}", cause_of(error)))
+        elif isinstance(error, ServiceError) and _KMS in error.code:
+            self.lack("kms:Decrypt", f"{action}: {error}")
+        else:
+            self.lack(action, "")
+
+    def lack(self, action: str, said: str) -> None:
+        """Note a permission that is missing."""
+        self.answer = "refused"
+        if action not in self.missing:
+            self.missing.append(action)
+            if said:
+                self.told.append(said)
+
+    def trouble(self, code: str, said: str) -> None:
+        """Note what stands in the way of every call."""
+        self.hopeless = True
+        self.answer = _WORDS.get(code, code)
+        self.told.append(said)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found that stands in the way."""
+        return self.answer == "ok"
+
+    def lines(self) -> list[str]:
+        """All of it for a person."""
+        found = []
+        if self.missing:
+            who = self.principal if self.principal != "default" else "whoever runs this"
+            found.append(f"missing permission: {', '.join(self.missing)}; allow it to {who} (see poller iam-policy)")
+        found += self.told
+        found += self.done
+        found += [f"not tried: {what}" for what in self.untried]
+        return found

@@ -1,0 +1,28 @@
+"""`poller iam-policy`: the least policy for a configuration, as JSON."""
+
+from poller.cli.permissions import policies, remarks
+from poller.configuration import Configuration
+from poller.support.printable import say, say_json
+from poller.values.errors import ConfigurationError
+
+
+def show(configuration: Configuration, principal: str | None) -> None:
+    """Print one policy document; where several principals are at work and none was named, an object of them all."""
+    found = policies(configuration)
+    for remark in remarks(configuration):
+        say(remark, error=True)
+    if principal is not None:
+        if principal not in found:
+            raise ConfigurationError([f"--for {principal}: nobody of that name is needed; {_named(list(found))}"])
+        say_json(found[principal])
+    elif len(found) == 1:
+        say_json(next(iter(found.values())))
+    else:
+        say_json(found)
+        if found:
+            hint = f"one policy for each: {', '.join(found)}; take one alone with --for NAME"
+            say(hint, error=True)
+
+
+def _named(principals: list[str]) -> str:
+    return f"it can be {', '.join(principals)}" if principals else "the configuration has no mappings"

@@ -1,0 +1,251 @@
+"""The command line: arguments in, exit code out, errors as a few readable lines on stderr.
+
+Decides how a failure is told and which code it gives; the commands themselves live in `commands`, `daemon` and `demo`,
+imported by the command that needs them, since the daemon's memory is measured.
+"""
+
+import sys
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+from poller import __version__
+from poller.cli.client import Client, NoAnswer, ReloadRefused
+from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
+from poller.cli.filter import app as filter_commands
+from poller.cli.state import app as state_commands
+from poller.configuration import Need
+from poller.daemon import signals
+from poller.support import telemetry
+from poller.support.log_writer import LogWriter
+from poller.support.printable import printable, say
+from poller.values.errors import ConfigurationError, EnvironmentProblem
+
+DONE = 0
+NOT_SO = 1
+BAD_INPUT = 2
+ENVIRONMENT = 69
+BUG = 70
+
+app = typer.Typer(
+    help="AWS Lambda's event source mapping, outside Lambda.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(filter_commands, name="filter")
+app.add_typer(state_commands, name="state")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"poller {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001  (its callback has answered)
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand != "run":
+        signals.give_back()
+
+
+@app.command(epilog=examples("run --config poller.yaml", "run --config /etc/poller/conf.d --config extra.yaml"))
+def run(config: ConfigPaths = None, *, allow_empty: AllowEmpty = False) -> None:
+    """Run the daemon, in the foreground."""
+    from poller.daemon import run as daemon  # noqa: PLC0415
+
+    raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty))))
+
+
+@app.command(epilog=examples("check", "check --config poller.yaml --connect", "check --connect --try-functions"))
+def check(
+    config: ConfigPaths = None,
+    *,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
+    ] = False,
+    try_functions: Annotated[
+        bool,
+        typer.Option(
+            "--try-functions",
+            help="With --connect: also invoke each function behind a URL once, with an event without records.",
+        ),
+    ] = False,
+    allow_empty: AllowEmpty = False,
+) -> None:
+    """Validate the configuration and show the mappings it makes."""
+    from poller.cli import check as command  # noqa: PLC0415
+
+    if try_functions and not connect:
+        raise ConfigurationError(["--try-functions is for --connect, which reaches them; add it"])
+    configuration = loaded(config, needed(allow_empty=allow_empty))
+    command.show(configuration)
+    if connect:
+        from poller.cli import connect as reach  # noqa: PLC0415
+
+        raise typer.Exit(DONE if reach.show(configuration, run_functions=try_functions) else NOT_SO)
+
+
+@app.command("iam-policy", epilog=examples("iam-policy --config poller.yaml", "iam-policy --for 'profile ops'"))
+def iam_policy(
+    config: ConfigPaths = None,
+    *,
+    principal: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="NAME", help="One policy alone: default, 'profile NAME', or the ARN of a role assumed."
+        ),
+    ] = None,
+) -> None:
+    """Print the least IAM policy for the configuration.
+
+    There is one for each identity that the configuration uses.
+    """
+    from poller.cli import iam_policy as command  # noqa: PLC0415
+
+    command.show(loaded(config, Need.MAPPINGS), principal)
+
+
+@app.command(epilog=examples("demo", "demo --seconds 60 --messages 5000"))
+def demo(
+    seconds: Annotated[int, typer.Option(min=1, help="How long records are produced.")] = 20,
+    messages: Annotated[int, typer.Option(min=1, help="How many records are produced.")] = 1000,
+) -> None:
+    """Show real mappings at work against a local AWS.
+
+    No account is needed. The last lines account for every record.
+    """
+    from poller import demo as command  # noqa: PLC0415
+
+    raise typer.Exit(command.run(seconds=seconds, messages=messages))
+
+
+@app.command(epilog=examples("status", "status orders --watch", "status --json --api http://127.0.0.1:8642"))
+def status(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line each time.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again each second, until interrupted.")] = False,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Show what a running daemon is doing."""
+    from poller.cli import status as command  # noqa: PLC0415
+
+    command.show(client(api, config), mapping, as_json=as_json, watch=watch)
+
+
+@app.command(epilog=examples("why", "why orders"))
+def why(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    *,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Say why each mapping waits, and what to do about it."""
+    from poller.cli import why as command  # noqa: PLC0415
+
+    command.show(client(api, config), mapping)
+
+
+@app.command(epilog=examples("pause orders"))
+def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
+    """Let a mapping rest until it is resumed.
+
+    What it has in work is finished first. It rests over restarts too.
+    """
+    _steer(client(api, config), name, "pause")
+
+
+@app.command(epilog=examples("resume orders"))
+def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
+    """Let a paused mapping go on."""
+    _steer(client(api, config), name, "resume")
+
+
+@app.command("restart-function", epilog=examples("restart-function local"))
+def restart_function(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Key of the function in `functions`.")],
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Start a function's workers anew.
+
+    Each when it has finished what it does: after the function's code has changed.
+    """
+    client(api, config).restart_function(name)
+    say(f"{name}: its workers are started anew")
+
+
+@app.command(epilog=examples("reload"))
+def reload(api: Api = None, config: ConfigPaths = None) -> None:
+    """Have a running daemon read its configuration anew.
+
+    Says what that changes; exits 1, with the report, if it is refused.
+    """
+    answer = client(api, config).reload()
+    for warning in answer["warnings"]:
+        say(f"warning: {warning}", error=True)
+    parts = [f"{what} {', '.join(answer[what])}" for what in ("added", "changed", "removed") if answer[what]]
+    say(f"reloaded: {'; '.join([*parts, ''])}{answer['unchanged']} unchanged")
+
+
+def _steer(daemon: Client, name: str, action: str) -> None:
+    answer = daemon.steer(name, action)
+    why = f" ({answer['reason']['text']})" if answer["reason"] else ""
+    say(f"{answer['name']}: {answer['state']}{why}")
+
+
+@app.command(epilog=examples("health", "health --api unix:/run/poller/api.sock"))
+def health(api: Api = None, config: ConfigPaths = None) -> None:
+    """Exit 0 if a running daemon is healthy, 1 if not."""
+    code, _ = client(api, config).get("/healthz")
+    say("healthy" if code == 200 else "unhealthy")
+    raise typer.Exit(DONE if code == 200 else NOT_SO)
+
+
+def _fail(code: int, *lines: str) -> int:
+    # by the log's way, since a reader that stands still must not keep a daemon from its end
+    telemetry.flush()
+    out = LogWriter(sys.stderr)
+    for line in lines:
+        out.write(printable(f"poller: {line}"))
+    out.flush(telemetry.FLUSH_SECONDS)
+    return code
+
+
+def _exit_code(arguments: list[str] | None) -> int:
+    try:
+        app(arguments, prog_name="poller")
+    except ConfigurationError as error:
+        return _fail(BAD_INPUT, *error.shown())
+    except NoAnswer as error:
+        return _fail(NOT_SO, str(error))
+    except ReloadRefused as refused:
+        return _fail(NOT_SO, f"{refused}:", *refused.problems)
+    except EnvironmentProblem as error:
+        return _fail(ENVIRONMENT, str(error))
+    except Exception as error:  # noqa: BLE001  (the restart boundary of last resort: what arrives here is a bug)
+        if not structlog.is_configured():
+            telemetry.configure(output="console")
+        telemetry.logger().critical("command_failed", exc_info=True)
+        return _fail(BUG, f"a bug of ours ended the command ({type(error).__name__}); please report the lines above")
+    return DONE
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; `arguments` default to the process's own."""
+    try:
+        sys.exit(_exit_code(arguments))
+    finally:
+        telemetry.flush()

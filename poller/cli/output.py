@@ -1,0 +1,83 @@
+"""How answers reach the terminal, or the pipe, and the words several commands share."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from poller.cli.client import Client, NoAnswer
+from poller.daemon.api.notes import span
+from poller.support.printable import printable
+
+PIPE_WIDTH = 200
+"""Columns where the output is no terminal, so that nothing is cut."""
+
+
+class _Console(Console):
+    """Shows each text it is given on one line of its own, harmless; what may have styles comes as `rich.text.Text`."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(printable(text), **options)
+
+
+def console() -> Console:
+    """Build the console for standard output, as it is now."""
+    # a name in brackets is a name, not a colour, and one in colons no picture
+    made = _Console(markup=False, highlight=False, emoji=False)
+    if not made.is_terminal:
+        made.width = PIPE_WIDTH
+    return made
+
+
+def table(*columns: str) -> Table:
+    """Build a table without lines, whose cells a script can still split."""
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def of_mapping(client: Client, mapping: str | None) -> dict[str, Any]:
+    """The daemon's status, of one mapping if named. Raises NoAnswer, also for a mapping the daemon does not have."""
+    status = client.status()
+    if mapping is None:
+        return status
+    chosen = [entry for entry in status["mappings"] if mapping in (entry["name"], entry["uuid"])]
+    if not chosen:
+        names = ", ".join(entry["name"] for entry in status["mappings"]) or "none"
+        raise NoAnswer(f"the poller at {client.address} has no mapping {mapping}; it has: {names}")
+    return {**status, "mappings": chosen}
+
+
+def of_daemon(status: dict[str, Any]) -> list[str]:
+    """Why the daemon is unhealthy, and what a refused configuration has wrong; nothing while all is well."""
+    lines = [f"the daemon is unhealthy: {problem}" for problem in status["unhealthy"]]
+    configuration = status["configuration"]
+    if configuration is None or not configuration["problems"]:
+        return lines
+    heading = f"the configuration was changed and refused at {clock(configuration['refused_at'])}; the former runs on:"
+    return [*lines, heading, *(f"  {problem}" for problem in configuration["problems"])]
+
+
+def clock(moment: str) -> str:
+    """Local time, without the date for what happens today."""
+    parsed = datetime.fromisoformat(moment).astimezone()
+    today = parsed.date() == datetime.now(UTC).astimezone().date()
+    return parsed.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
+
+
+def times(reason: dict[str, Any]) -> str:
+    """When a reason began, is over, and is tried again; with a space before it, or nothing."""
+    words = {"since": "since", "until": "until", "next_try_at": "next try at"}
+    known = [f"{word} {clock(reason[key])}" for key, word in words.items() if reason[key]]
+    return f" ({', '.join(known)})" if known else ""
+
+
+def lag_in_words(lag: dict[str, Any]) -> str | None:
+    """How far behind, and until when; None if nothing of it is known."""
+    records = lag["records"]
+    known = ["1 record" if records == 1 else f"{records:,} records"] if records is not None else []
+    known += [span(lag["seconds"])] if lag["seconds"] is not None else []
+    if lag["drained_in_seconds"]:
+        known.append(f"worked off in {span(lag['drained_in_seconds'])}")
+    known += [f"expires in {span(lag['expires_in_seconds'])}"] if lag["expires_in_seconds"] is not None else []
+    return ", ".join(known) or None

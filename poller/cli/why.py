@@ -1,0 +1,71 @@
+"""`poller why`: where each mapping stands, since when, the next try, and what a person can do about it.
+
+The daemon gives typed reasons; here they become sentences, and the advice that belongs to each code.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from poller.cli.client import Client
+from poller.cli.output import clock, lag_in_words, of_daemon, of_mapping, times
+from poller.policy.advice import ADVICE, TO_DO
+from poller.support.printable import say
+
+Json = dict[str, Any]
+SHOWN = 20
+"""Partitions told of one by one; the rest is counted."""
+QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "stopped"})
+"""Codes of a partition that goes its way."""
+
+
+def show(client: Client, mapping: str | None) -> None:
+    """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
+    status = of_mapping(client, mapping)
+    for line in of_daemon(status):
+        say(line)
+    if not status["mappings"]:
+        say("no mappings")
+    for number, entry in enumerate(status["mappings"]):
+        if number:
+            say("")
+        for line in _lines(entry):
+            say(line)
+
+
+def _lines(mapping: Json) -> Iterator[str]:
+    reason = mapping["reason"]
+    yield f"{mapping['name']}: {mapping['state']}"
+    if reason is not None:
+        yield f"  {sentence(reason)}"
+        to_do = reason["text"].partition(TO_DO)[2] or ADVICE.get(reason["code"])
+        if to_do:
+            yield f"  to do: {to_do}"
+    if (lag := lag_in_words(mapping["lag"])) is not None:
+        yield f"  behind: {lag}"
+    if (failure := mapping["last_failure"]) is not None:
+        yield f"  last failure, at {clock(failure['at'])}: {failure['text']}"
+    for note in mapping["notes"]:
+        yield f"  note: {note['text']}"
+    if mapping["unaccounted"]:
+        yield f"  {mapping['unaccounted']} records are unaccounted for; please report it"
+    yield from _partitions(mapping)
+
+
+def sentence(reason: Json) -> str:
+    """The reason with its times."""
+    return f"{reason['text'].partition(TO_DO)[0]}{times(reason)}"
+
+
+def _partitions(mapping: Json) -> Iterator[str]:
+    """Those that stand still one by one, the others counted by what they do."""
+    reasons = {one["id"]: one["reason"] for one in mapping["partitions"] if one["reason"] is not None}
+    if len(reasons) < 2 and [*reasons.values()] == [mapping["reason"]]:
+        return
+    still = {name: reason for name, reason in reasons.items() if reason["code"] not in QUIET}
+    for name, reason in [*still.items()][:SHOWN]:
+        yield f"  {name}: {sentence(reason)}"
+    others = Counter(reason["code"] for reason in reasons.values() if reason["code"] in QUIET)
+    others.update(reason["code"] for reason in [*still.values()][SHOWN:])
+    if others:
+        yield "  " + ("and " if still else "") + ", ".join(f"{count} {code}" for code, count in others.most_common())

@@ -1,0 +1,1 @@
+"""What may be configured, and the resolved values the rest of the program receives."""

@@ -1,0 +1,131 @@
+"""EventSourceMapping: one source bound to one function, everything resolved and checked. How it may be
+written is decided where it is read; nothing here knows files.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.settings import MIB, AwsSettings
+from poller.policy.filtering import Filter, Loads, SourceKind, compile_filters
+from poller.values.arns import EventSource
+
+START_LANES = 5
+"""Concurrent batches an SQS mapping starts with, as Lambda does."""
+MOST_LANES = 1250
+"""Concurrent invocations of one SQS mapping at which Lambda stops to scale."""
+LANES_PER_POLLER = 10
+"""Concurrent invocations one provisioned event poller handles for SQS."""
+MOST_HOLD_SECONDS = 42_300
+"""11 h 45 min: SQS hides a message for at most 12 h after its receive, and the release takes its time."""
+LONGEST_RECEIVE_WAIT = 20
+"""Seconds: the longest long poll of SQS."""
+
+StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+OnRecreated = Literal["stop", "trim_horizon", "latest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalingConfig:
+    maximum_concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisionedPollerConfig:
+    minimum_pollers: int = 2
+    maximum_pollers: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSourceMapping:
+    name: str
+    uuid: str
+    event_source_arn: str
+    source: EventSource
+    function: FunctionConfig
+    enabled: bool = True
+    batch_size: int = 10
+    maximum_batching_window_in_seconds: int = 0
+    function_response_types: tuple[str, ...] = ()
+    scaling_config: ScalingConfig | None = None
+    provisioned_poller_config: ProvisionedPollerConfig | None = None
+    starting_position: StartingPosition = "TRIM_HORIZON"
+    starting_position_timestamp: float | None = None
+    """Epoch seconds, with AT_TIMESTAMP."""
+    parallelization_factor: int = 1
+    maximum_retry_attempts: int = -1
+    """-1 is for ever."""
+    maximum_record_age_in_seconds: int = -1
+    bisect_batch_on_function_error: bool = False
+    tumbling_window_in_seconds: int = 0
+    on_failure_destination: str | None = None
+    """ARN."""
+    poll_interval_seconds: float = 1.0
+    """Our addition: between two reads of a shard."""
+    idle_poll_interval_seconds: float = 1.0
+    """Our addition: what that grows to while a shard brings nothing."""
+    on_stream_recreated: OnRecreated = "stop"
+    """Our addition: what a new stream of the same name means for the position in the old one."""
+    deaggregate: bool = False
+    """Our addition: aggregates are taken apart, as they always are with enhanced fan-out."""
+    metrics: tuple[str, ...] = ()
+    """As written under `metrics_config`; EventCount is counted whether written or not."""
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    aws: AwsSettings = field(default_factory=AwsSettings)
+    maximum_hold_seconds: int = MOST_HOLD_SECONDS
+    """Our addition: how long messages are kept invisible before they are released."""
+    receive_wait_seconds: int = LONGEST_RECEIVE_WAIT
+    """Our addition: the longest a receive waits for messages, and a soft stop for a receive."""
+    failure_visibility_timeout_seconds: int | None = None
+    """Our addition: shortens the wait for the next attempt; None leaves it to the queue's own timeout."""
+    filter_criteria: tuple[str, ...] = ()
+    """Patterns as JSON text; none lets everything pass."""
+    on_no_match: str | None = None
+    """Our addition: ARN of the queue that gets the messages no pattern matches; None deletes them."""
+    fifo_stop_at_first_failure: bool = False
+    """Our addition: a partial response keeps the rest of the failed message's group."""
+    max_bytes_in_flight: int = 64 * MIB
+    """Our addition: received and not yet settled or released."""
+
+    def criteria(self, loads: Loads | None = None) -> Filter:
+        """The patterns compiled; `loads` as of `compile_filters`."""
+        return compile_filters(self.filter_criteria, cast("SourceKind", self.source.kind), loads=loads)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """ARNs of all that records may be sent to instead of the function."""
+        return tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
+
+    @property
+    def report_batch_item_failures(self) -> bool:
+        return "ReportBatchItemFailures" in self.function_response_types
+
+    @property
+    def lanes(self) -> tuple[int, int]:
+        """`(start, most)`: batches in work at once; of a stream, per shard."""
+        if self.source.kind != "sqs":
+            return self.parallelization_factor, self.parallelization_factor
+        if self.provisioned_poller_config is not None:
+            pollers = self.provisioned_poller_config
+            return LANES_PER_POLLER * pollers.minimum_pollers, LANES_PER_POLLER * pollers.maximum_pollers
+        most = min(MOST_LANES, self.function.concurrency or MOST_LANES)
+        if self.scaling_config is not None and self.scaling_config.maximum_concurrency is not None:
+            most = min(most, self.scaling_config.maximum_concurrency)
+        return min(START_LANES, most), most
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """Of the source's service, where one is set."""
+        return self.aws.for_service(self.source.service)[0]
+
+    @property
+    def region(self) -> str:
+        """Of the source's service: the ARN's; where an endpoint_url applies, the configured one."""
+        return self.aws.region_of(self.source.service, self.source.region) or self.source.region
+
+
+def default_uuid(name: str) -> str:
+    """Stable over restarts and machines, since state is keyed by it."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"poller:{name}"))

@@ -1,0 +1,182 @@
+"""Entries of `event_source_mappings` to EventSourceMapping, checked against its source and all others."""
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+
+from poller.configuration.model.cross_checks import cross_check, cross_check_aws, cross_check_function
+from poller.configuration.model.fields import Written
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
+from poller.configuration.model.parameters import APPLIES, BATCH_SIZE_DEFAULT, TITLES, WrittenMapping, not_for
+from poller.configuration.model.patterns import read_patterns
+from poller.configuration.model.read_functions import implied_function
+from poller.configuration.model.settings import AwsSettings
+from poller.configuration.reading.explain import Report
+from poller.configuration.reading.tree import Node
+from poller.values.arns import SUPPORTED_KINDS, EventSource, parse_source
+
+_OF_LATER_SOURCES = APPLIES.keys() - WrittenMapping.model_fields.keys()
+"""Parameters that no source has yet: what is wrong with them is known only with the source."""
+
+
+class Functions:
+    """All functions: those written under `functions`, and those that mappings name by themselves."""
+
+    def __init__(self, declared: Mapping[str, FunctionConfig | None]) -> None:
+        """`declared` holds None for an entry whose problems were reported."""
+        self.declared = declared
+        self._implied: dict[tuple[str, Hashable], FunctionConfig] = {}
+        self._ways: Counter[str] = Counter()
+        self.taken_for_lambda: list[tuple[str, str]] = []
+        """Bare names of no declared function, though some are declared, with the places of the first mappings."""
+
+    def all(self) -> dict[str, FunctionConfig]:
+        declared = [function for function in self.declared.values() if function is not None]
+        return {function.key: function for function in (*declared, *self._implied.values())}
+
+    def named(self, key: str, aws: AwsSettings, report: Report) -> FunctionConfig | None:
+        if key in self.declared:
+            return self.declared[key]
+        if (key, aws.key()) in self._implied:
+            return self._implied[key, aws.key()]
+        function = implied_function(key, aws, report, self.declared)
+        if function is None:
+            return None
+        if self.declared and ":" not in key:
+            self.taken_for_lambda.append((key, report.place_of("function_name")))
+        # One name reached in two ways is two functions, whose slots are counted apart.
+        self._ways[key] += 1
+        ways = self._ways[key]
+        self._implied[key, aws.key()] = replace(function, key=f"{key} ({ways})") if ways > 1 else function
+        return self._implied[key, aws.key()]
+
+
+def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Report) -> EventSourceMapping | None:
+    """One mapping; None with everything wrong about it reported. `functions` gains what the mapping implies."""
+    if not isinstance(node.value, dict):
+        report.say("must hold the keys of a mapping, such as event_source_arn and function_name")
+        return None
+    source, later = _source(node, report)
+    if later:
+        return None
+    foreign = {name: reason for name in node.value if (reason := not_for(source.kind if source else None, name))}
+    for name, reason in foreign.items():
+        report.say(reason, name)
+    written = report.validated(WrittenMapping, node.without({*foreign, *_OF_LATER_SOURCES}))
+    if written is None or source is None:
+        return None
+    for below, text in cross_check(written, source):
+        report.say(text, *below)
+    for below, text in cross_check_aws(source, written.aws.merged_over(aws)):
+        report.say(text, *below)
+    patterns = read_patterns(node, written, source, report)
+    function = functions.named(written.function_name, written.aws.merged_over(aws), report)
+    if function is None:
+        return None
+    for below, text in cross_check_function(written, function):
+        report.say(text, *below)
+    return replace(_resolved(written, source, function, functions, aws), filter_criteria=patterns)
+
+
+def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
+    """What two mappings may not share, with both places; of each mapping the first such thing."""
+    names: dict[str, Report] = {}
+    uuids: dict[str, Report] = {}
+    fed: defaultdict[Hashable, list[tuple[EventSourceMapping, Report]]] = defaultdict(list)
+    for mapping, report in found:
+        targets = [(mapping.source, target) for target in mapping.function.likely_targets]
+        twins = (there for target in targets for other, there in fed[target] if _same_target(mapping, other))
+        twin = next(twins, None)
+        if twin is not None:
+            _say_twice(report, "function_name", f"feeds {mapping.function.key} from {mapping.source.name}", twin)
+        elif mapping.name in names:
+            _say_twice(report, "name", f"makes {mapping.name!r} the mapping's name", names[mapping.name])
+        elif mapping.uuid in uuids:
+            _say_twice(report, "uuid", f"makes {mapping.uuid} the mapping's uuid", uuids[mapping.uuid])
+        if twin is None:
+            # one of several alike is enough to compare with
+            for target in targets:
+                fed[target].append((mapping, report))
+        names.setdefault(mapping.name, report)
+        uuids.setdefault(mapping.uuid, report)
+
+
+def _same_target(one: EventSourceMapping, other: EventSourceMapping) -> bool:
+    return one.function.same_target(other.function)
+
+
+def _say_twice(report: Report, key: str, text: str, other: Report) -> None:
+    report.say(f"{text}, as the mapping at {other.place} does; change or remove one", key)
+
+
+def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
+    """The source, if it can be read; and whether its problem makes all other checks pointless."""
+    arn = node.get("event_source_arn")
+    if arn is None or not isinstance(arn.value, str):
+        return None, False
+    try:
+        source = parse_source(arn.value)
+    except ValueError as error:
+        report.say(str(error), "event_source_arn")
+        return None, False
+    if source.kind not in SUPPORTED_KINDS:
+        report.say(
+            f"names {TITLES[source.kind]}, which is not supported yet; queues and streams are", "event_source_arn"
+        )
+        return None, True
+    return source, False
+
+
+def _resolved(
+    written: WrittenMapping, source: EventSource, function: FunctionConfig, functions: Functions, aws: AwsSettings
+) -> EventSourceMapping:
+    name = written.name or f"{source.name}-{_short_name(function, functions)}"
+    pollers, scaling = written.provisioned_poller_config, written.scaling_config
+    on_failure = written.destination_config.on_failure if written.destination_config else None
+    return EventSourceMapping(
+        name=name,
+        uuid=written.uuid or default_uuid(name),
+        event_source_arn=source.arn,
+        source=source,
+        function=function,
+        enabled=written.enabled,
+        batch_size=written.batch_size or BATCH_SIZE_DEFAULT[source.kind],
+        maximum_batching_window_in_seconds=written.maximum_batching_window_in_seconds,
+        function_response_types=tuple(written.function_response_types),
+        scaling_config=ScalingConfig(**_given(scaling)) if scaling else None,
+        provisioned_poller_config=ProvisionedPollerConfig(**_given(pollers)) if pollers else None,
+        starting_position=written.starting_position or "TRIM_HORIZON",
+        starting_position_timestamp=written.starting_position_timestamp,
+        parallelization_factor=written.parallelization_factor,
+        maximum_retry_attempts=written.maximum_retry_attempts,
+        maximum_record_age_in_seconds=written.maximum_record_age_in_seconds,
+        bisect_batch_on_function_error=written.bisect_batch_on_function_error,
+        tumbling_window_in_seconds=written.tumbling_window_in_seconds,
+        on_failure_destination=on_failure.destination if on_failure else None,
+        poll_interval_seconds=written.poll_interval_seconds,
+        idle_poll_interval_seconds=written.idle_poll_interval_seconds,
+        on_stream_recreated=written.on_stream_recreated,
+        deaggregate=written.deaggregate,
+        metrics=tuple(written.metrics_config.metrics) if written.metrics_config else (),
+        tags=written.tags,
+        aws=written.aws.merged_over(aws),
+        maximum_hold_seconds=written.maximum_hold_seconds,
+        receive_wait_seconds=written.receive_wait_seconds,
+        failure_visibility_timeout_seconds=written.failure_visibility_timeout_seconds,
+        on_no_match=written.on_no_match.send_to if written.on_no_match else None,
+        fifo_stop_at_first_failure=written.fifo_stop_at_first_failure,
+        max_bytes_in_flight=written.max_bytes_in_flight,
+    )
+
+
+def _short_name(function: FunctionConfig, functions: Functions) -> str:
+    """For the name of a mapping that was given none."""
+    name = None if function.key in functions.declared else function.name
+    if name is None:
+        return function.key
+    return f"{name.name}-{function.qualifier}" if function.qualifier else name.name
+
+
+def _given(model: Written) -> dict[str, int]:
+    return model.model_dump(exclude_none=True, exclude={"poller_group_name"})

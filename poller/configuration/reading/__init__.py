@@ -1,0 +1,1 @@
+"""From files, environment and command line to one tree of values, each with its place."""

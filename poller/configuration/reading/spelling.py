@@ -1,0 +1,106 @@
+"""From the user's spelling to ours: PascalCase to snake_case, `{env: NAME}` and `{file: PATH}` to their values.
+
+Decides which keys are names and which are data. Refuses to know which keys exist.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from poller.configuration.reading.secrets import Secret
+from poller.configuration.reading.tree import Node, joined
+from poller.values.errors import ConfigurationError
+
+DATA = frozenset({"headers", "environment", "tags"})
+"""Their keys are the user's own."""
+OPAQUE = frozenset({"pattern"})
+"""Nothing in them is ours, at any depth."""
+NAMED = frozenset({"functions", "services"})
+"""Their keys are names; what is below is ours again."""
+
+_READ_AGAIN = frozenset({("api", "token"), ("basic_auth", "username"), ("basic_auth", "password"), ("hmac", "secret")})
+_ALL_READ_AGAIN = frozenset({("headers",), ("environment",)})
+"""Secrets that stay secrets, because they are read anew each time they are needed."""
+
+_NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?\.(?:inf|nan)", re.IGNORECASE)
+"""As YAML 1.1, YAML 1.2 and JSON read it alike. Infinity is for the key to refuse."""
+_PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def snake_case(key: str) -> str:
+    """`BatchSize` and `KMSKeyArn` become `batch_size` and `kms_key_arn`; anything else stays."""
+    return _WORD_START.sub("_", key).lower() if _PASCAL.fullmatch(key) else key
+
+
+class Speller:
+    """Turns one document's tree; `problems` gathers what went wrong on the way."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[str] = []
+
+    def spell(self, node: Node, path: tuple[str, ...] = (), written: str = "") -> Node:
+        """`path` in our spelling decides, `written` in the user's is what problems name."""
+        here = path[-1] if path else ""
+        if here in OPAQUE:
+            return node
+        if isinstance(node.value, list):
+            items = [self.spell(item, (*path, ""), joined(written, index)) for index, item in enumerate(node.value)]
+            return replace(node, value=items)
+        if not isinstance(node.value, dict):
+            return self.number(node, written)
+        if path and here not in DATA | NAMED and len(node.value) == 1:
+            [(key, child)] = node.value.items()
+            if key in ("env", "file") and isinstance(child.value, str):
+                return self.secret(node, key, child.value, path, written)
+            if key == "Ref" or key.startswith("Fn::"):
+                self.problems.append(
+                    f"{node.place}: {written}: {key} is a CloudFormation function, which only CloudFormation can "
+                    "resolve; write the value"
+                )
+                return replace(node, broken=True)
+        return replace(node, value=self.keys(node, path, written))
+
+    def number(self, node: Node, written: str) -> Node:
+        """Numbers count as everybody reads them: YAML 1.1 takes `010` for 8, and `1:30` for 90."""
+        if node.written is None or isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            return node
+        if _NUMBER.fullmatch(node.written):
+            return node
+        meant = [str(node.value)]
+        if node.written.lstrip("+-").isdecimal():
+            meant.append(str(int(node.written)))
+        self.problems.append(
+            f"{node.place}: {written}: is {node.written}, which YAML reads as {node.value}; write "
+            f"{' or '.join(meant)}, or put text in quotes"
+        )
+        return replace(node, broken=True)
+
+    def keys(self, node: Node, path: tuple[str, ...], written: str) -> dict[str, Node]:
+        spelled: dict[str, Node] = {}
+        for key, child in node.value.items():
+            name = key if path and path[-1] in DATA | NAMED else snake_case(key)
+            below = joined(written, key)
+            if name in spelled:
+                first = spelled[name]
+                self.problems.append(
+                    f"{child.place}: {below}: is the same key as {first.key} at {first.place}; remove one"
+                )
+                continue
+            # a name such as `headers` given to a function must not be taken for the key
+            step = f"<{name}>" if path and path[-1] in NAMED else name
+            found = self.spell(child, (*path, step), below)
+            spelled[name] = found if found.key == key else replace(found, key=key)
+        return spelled
+
+    def secret(self, node: Node, key: str, where: str, path: tuple[str, ...], written: str) -> Node:
+        place = str(node.origin.directory / where) if key == "file" else where
+        secret = Secret("file" if key == "file" else "env", place, self.environ)
+        try:
+            value = secret.read()
+        except ConfigurationError as error:
+            self.problems.append(f"{node.place}: {written}: {error.problems[0]}")
+            return replace(node, value="", broken=True)
+        read_again = path[-2:] in _READ_AGAIN or path[-2:-1] in _ALL_READ_AGAIN or path[-1:] == ("bearer_token",)
+        return replace(node, value=secret if read_again else value, hidden=True)

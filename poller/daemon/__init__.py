@@ -1,0 +1,1 @@
+"""The process around the engine: signals, the service manager, reload, the HTTP listener."""

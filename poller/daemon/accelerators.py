@@ -1,0 +1,70 @@
+"""Which of the optional accelerators are at work: chosen by what is installed, never by a setting."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+from poller.http.connection import HTTPTOOLS
+from poller.support.codec import ORJSON
+
+T = TypeVar("T")
+
+LEFTOVER_SECONDS = 1.0
+"""For tasks that are still there at the end; the watcher of files needs most of it."""
+
+loop_factory: Callable[[], asyncio.AbstractEventLoop]
+try:
+    import uvloop
+except ImportError:
+    UVLOOP, loop_factory = False, asyncio.new_event_loop
+else:
+    UVLOOP, loop_factory = True, uvloop.new_event_loop
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` on the fastest event loop there is, with a bounded end: tasks that do not end when they are
+    cancelled are left behind, and so are threads of the loop's pool, which `asyncio.run` waits for without an end.
+    """
+    loop = loop_factory()
+    try:
+        asyncio.set_event_loop(loop)
+        try:
+            return loop.run_until_complete(main)
+        finally:
+            loop.run_until_complete(_cancel_what_is_left())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _cancel_what_is_left() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left:
+        await asyncio.wait(left, timeout=LEFTOVER_SECONDS)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LEFTOVER_SECONDS):
+            await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+def describe() -> dict[str, str]:
+    """For the log line of the start: what stands behind the event loop, JSON, base64 and HTTP."""
+    return {
+        "event_loop": f"uvloop {version('uvloop')}" if UVLOOP else "asyncio",
+        "json": f"orjson {version('orjson')}" if ORJSON else "json",
+        "base64": _base64(),
+        "http_parser": f"httptools {version('httptools')}" if HTTPTOOLS else "own",
+    }
+
+
+def _base64() -> str:
+    """Told without loading it, for it is loaded only where a stream is filtered."""
+    # a finder may raise instead of finding nothing
+    with suppress(ModuleNotFoundError):
+        if find_spec("pybase64"):
+            return f"pybase64 {version('pybase64')}"
+    return "base64"

@@ -1,0 +1,78 @@
+"""What can be read over HTTP: health, readiness, status, metrics, and a list of all there is."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+from aiohttp import web
+
+from poller.daemon.api import health, report
+from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.streaming import answer
+from poller.ports.daemon_status import DaemonStatus
+
+STATUS_AGE = 10.0
+"""Seconds for which a source's own numbers, such as the messages in a queue, are good enough for a person."""
+METRICS_AGE = 60.0
+"""The same for metrics, which are read day and night: each time is a paid call for each queue."""
+
+PAGES = (
+    ("GET", "/", "this list"),
+    ("GET", "/healthz", "200 while no restart could help, else 503; needs no token"),
+    ("GET", "/readyz", "200 once every source was reached or it is known why not, else 503; needs no token"),
+    ("GET", "/status", "what each mapping does, why, and its counters"),
+    ("GET", "/metrics", "the same for Prometheus"),
+    ("POST", "/mappings/NAME/pause", "let a mapping rest, over restarts too"),
+    ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
+    ("POST", "/reload", "read the configuration anew; answers with what that changed, or 422 with what is wrong"),
+    ("POST", "/functions/NAME/restart", "start a function's workers anew, each after the invocation it has"),
+)
+
+
+class Pages:
+    """Answers the GET requests."""
+
+    def __init__(self, status: DaemonStatus, wall: Callable[[], float], isolation: Isolation) -> None:
+        self._status = status
+        self._wall = wall
+        self._isolation = isolation
+
+    def add_to(self, application: web.Application) -> None:
+        for path, page in (
+            ("/", self.index),
+            ("/healthz", self.healthz),
+            ("/readyz", self.readyz),
+            ("/status", self.status),
+            ("/metrics", self.metrics),
+        ):
+            application.router.add_get(path, page)
+
+    async def index(self, _request: web.Request) -> web.Response:
+        pages = [{"method": method, "path": path, "text": text} for method, path, text in PAGES]
+        return web.json_response({"version": self._status.version, "pages": pages})
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        unhealthy = health.problems(self._status, asyncio.get_running_loop().time())
+        if unhealthy:
+            return web.json_response({"status": "unhealthy"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return web.json_response({"status": "healthy"})
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        if health.is_ready(self._status, asyncio.get_running_loop().time()):
+            return web.json_response({"status": "ready"})
+        return web.json_response({"status": "starting"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+    async def status(self, request: web.Request) -> web.StreamResponse:
+        await self._isolation.look(self._status.mappings, STATUS_AGE)
+        return await answer(request, "application/json; charset=utf-8", self._rendered())
+
+    def _rendered(self) -> Iterator[bytes]:
+        return report.rendered(self._status, asyncio.get_running_loop().time, self._wall, self._isolation)
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        from poller.daemon.api import metrics  # noqa: PLC0415  (memory of those who scrape nothing)
+
+        await self._isolation.look(self._status.mappings, METRICS_AGE)
+        accept, now = request.headers.get("Accept", ""), asyncio.get_running_loop().time()
+        parts, content_type = metrics.exposition(self._status, accept, now, self._isolation)
+        return await answer(request, content_type, parts)

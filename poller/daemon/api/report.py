@@ -1,0 +1,183 @@
+"""The daemon's status as the JSON that `GET /status` and `poller status --json` show.
+
+Decides names and shapes; reads the status values and changes nothing. What is not known
+is null, times are ISO 8601 in UTC.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from poller.daemon.api import health
+from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.notes import notes
+from poller.daemon.api.standing import lane_reason, mapping_reason, partition_reason, reason_text, state_of
+from poller.policy.windows import Window
+from poller.ports.daemon_status import ConfigurationStatus, DaemonStatus
+from poller.ports.status import Account, LastFailure, MappingStatus, PartitionStatus, Reason
+from poller.support import codec
+
+Json = dict[str, object]
+ToWall = Callable[[float | None], str | None]
+
+
+def rendered(
+    status: DaemonStatus, time: Callable[[], float], wall: Callable[[], float], isolation: Isolation
+) -> Iterator[bytes]:
+    """The JSON of everything, in parts: each mapping as it is when its part is made."""
+    head: Json = {
+        "version": status.version,
+        "started_at": iso(status.started_at),
+        "unhealthy": health.problems(status, time()),
+        "configuration": _configuration(status.configuration),
+    }
+    yield codec.dumps(head)[:-1] + b',"mappings":['
+    for number, mapping in enumerate(list(status.mappings)):
+        now = time()
+        isolation.sample((mapping,), now)
+        yield (b"," if number else b"") + codec.dumps(mapping_json(mapping, now, wall(), isolation))
+    yield b"]}"
+
+
+def mapping_json(mapping: MappingStatus, now: float, wall: float, isolation: Isolation) -> Json:
+    """One mapping. `now` is the loop's time, `wall` the seconds since the epoch at the same moment."""
+
+    def to_wall(moment: float | None) -> str | None:
+        return None if moment is None else iso(wall - now + moment)
+
+    return isolation.ask(mapping, lambda: _mapping(mapping, now, to_wall), lambda problem: _untold(mapping, problem))
+
+
+def _untold(mapping: MappingStatus, problem: str) -> Json:
+    """What can be said of a mapping without asking its source's code."""
+    return {
+        **_identity(mapping),
+        "state": mapping.state.value,
+        "reason": None,
+        "notes": [{"code": "status_not_told", "text": f"the status of this mapping could not be told: {problem}"}],
+        "counters": counters(mapping.account),
+        "in_flight": None,
+        "unaccounted": None,
+        "lag": dict.fromkeys(("records", "seconds", "expires_in_seconds", "drained_in_seconds")),
+        "invocations": _invocations(mapping.account),
+        "last_result": mapping.last_result,
+        "last_success_at": None,
+        "last_failure": None,
+        "partitions": [],
+    }
+
+
+def _identity(mapping: MappingStatus) -> Json:
+    return {
+        "name": mapping.name,
+        "uuid": mapping.uuid,
+        "event_source_arn": mapping.event_source_arn,
+        "function": mapping.function,
+        "tags": dict(mapping.tags),
+    }
+
+
+def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
+    if configuration is None:
+        return None
+    refused = configuration.refused_at
+    return {
+        "loaded_at": iso(configuration.loaded_at),
+        "refused_at": None if refused is None else iso(refused),
+        "problems": list(configuration.problems),
+    }
+
+
+def iso(seconds: float) -> str:
+    """Render seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def counters(account: Account) -> dict[str, int]:
+    """Name the counters as the metrics do, without `poller_` and `_events_total`."""
+    return {
+        "polled": account.polled,
+        "filtered": account.filtered,
+        "delivered": account.delivered,
+        "on_failure_destination_delivered": account.destination,
+        "dropped": account.dropped,
+        "expired": account.expired,
+        "before_start": account.before_start,
+        "returned": account.returned,
+        "invoked": account.invoked,
+        "failed_invoke": account.failed_invoke,
+        "filtered_not_json": account.filtered_not_json,
+        "deleted": account.deleted,
+        "delete_failed": account.delete_failed,
+    }
+
+
+def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
+    in_flight, lag, reason = mapping.in_flight(), mapping.lag(), mapping_reason(mapping, now)
+    return {
+        **_identity(mapping),
+        "state": state_of(mapping, reason).value,
+        "reason": _reason(reason, now, to_wall),
+        "notes": [{"code": code, "text": text} for code, text in notes(mapping, lag)],
+        "counters": counters(mapping.account),
+        "in_flight": in_flight,
+        "unaccounted": mapping.account.unaccounted(in_flight),
+        "lag": {
+            "records": lag.records,
+            "seconds": lag.seconds,
+            "expires_in_seconds": lag.expires_in_seconds,
+            "drained_in_seconds": mapping.trend.drained_in,
+        },
+        "invocations": _invocations(mapping.account),
+        "last_result": mapping.last_result,
+        "last_success_at": to_wall(mapping.last_success),
+        "last_failure": _failure(mapping.last_failure, to_wall),
+        "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
+    }
+
+
+def _invocations(account: Account) -> Json:
+    """How many took place, and how long all of them took."""
+    duration = account.invocation_duration
+    return {"count": sum(duration.buckets), "seconds": duration.total}
+
+
+def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:
+    if failure is None:
+        return None
+    return {
+        "at": to_wall(failure.at),
+        "text": failure.text,
+        "request_id": failure.request_id,
+        "logs": failure.logs,
+    }
+
+
+def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
+    return {
+        "id": partition.id,
+        "position": partition.position,
+        "window": _window(partition.window),
+        "behind_seconds": partition.behind(),
+        "reason": _reason(partition_reason(partition, now), now, to_wall),
+        "lanes": [_reason(lane_reason(lane, now), now, to_wall) for lane in partition.lanes],
+    }
+
+
+def _window(window: Window | None) -> Json | None:
+    if window is None:
+        return None
+    return {"start": iso(window.start), "end": iso(window.end), "records": window.records}
+
+
+def _reason(reason: Reason | None, now: float, to_wall: ToWall) -> Json | None:
+    if reason is None:
+        return None
+    # one that is due is being tried
+    next_try = None if reason.next_try is None or reason.next_try <= now else reason.next_try
+    return {
+        "code": reason.code.value,
+        "text": reason_text(reason),
+        "since": to_wall(reason.since),
+        "until": to_wall(reason.until),
+        "next_try_at": to_wall(next_try),
+    }

@@ -1,0 +1,245 @@
+"""The daemon: everything is built, started, watched and stopped here. The order of a stop stands in `ending`."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+
+from poller import __version__
+from poller.aws.transports import Transports
+from poller.configuration import Configuration
+from poller.configuration.watching import Reader, watch
+from poller.daemon import accelerators, file_limits, notify, reload, signals
+from poller.daemon.api import health
+from poller.daemon.api.server import serve
+from poller.daemon.reload import Reloads
+from poller.daemon.stopping import AFTER_GRACE_SECONDS, CLOSE_SECONDS, LastResort, end_mappings, within
+from poller.engine.mappings import Mappings, account_of
+from poller.engine.parts import Wiring, traces_of
+from poller.ports.daemon_status import Changes, ConfigurationStatus, DaemonStatus
+from poller.ports.store import StateStore
+from poller.runtime.stop import Stop
+from poller.state.memory import MemoryStore
+from poller.state.sqlite import SqliteState
+from poller.support import telemetry
+from poller.support.blocking import Blocking
+from poller.values.errors import LOGGED_MOST, EnvironmentProblem, Overdue, StateError, capped
+
+GC_THRESHOLD = 50_000
+"""Allocations between two looks for cycles. The data path makes none, and looking is a measurable share of its cost."""
+STATE_LOOK_SECONDS = 5.0
+"""Between two looks at whether the state file is still where it was."""
+READY_LOOK_SECONDS = 0.1
+"""Between two looks at whether the daemon is ready, of which there are at most a hundred."""
+
+
+def run(reader: Reader) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem."""
+    files = reload.files()
+    try:
+        configuration = files.run_now(reader.read)
+    except Overdue as error:
+        raise EnvironmentProblem(f"{error}; does their file system hang?") from error
+    settings = configuration.settings
+    telemetry.configure(settings.log.level, settings.log.format)
+    state = SqliteState(settings.state_path) if settings.state_path is not None else None
+    try:
+        return accelerators.run(Daemon(configuration, reader, files, state or MemoryStore()).run())
+    finally:
+        if state is not None:
+            state.close()
+
+
+class Daemon:
+    """One process's mappings, from start to exit."""
+
+    def __init__(self, configuration: Configuration, reader: Reader, files: Blocking, store: StateStore) -> None:
+        """`files` reads with `reader`."""
+        self._configuration = configuration
+        self._reader = reader
+        self._files = files
+        self._store = store
+        self._log = telemetry.logger()
+        self._notifier = notify.Notifier.of(os.environ)
+        self._hard = asyncio.Event()
+        self._last_resort: LastResort | None = None
+
+    async def run(self) -> int:
+        """Start, wait for the stop, end what runs within the grace period."""
+        loop = asyncio.get_running_loop()
+        self._stop = Stop()
+        shown = ConfigurationStatus(loaded_at=time.time())
+        self._status = DaemonStatus(version=__version__, started_at=time.time(), started=loop.time())
+        self._status.configuration = shown
+        self._status.steps = [self._store.trouble, self._files.trouble]
+        self._reloads = Reloads(self._reader, self._files, self._configuration, shown, self._take)
+        signals.listen(self._stop_signalled, self._reload_signalled)
+        stack = AsyncExitStack()
+        try:
+            await self._start(stack)
+            await self._wait_for_stop()
+            self._on_stopping()
+            grace = self._configuration.settings.shutdown_grace_seconds
+            await end_mappings(self._mappings.stop(), grace, self._hard)
+        finally:
+            await within(CLOSE_SECONDS, "closing", stack.aclose())
+            signals.ignore()
+            if self._last_resort is not None:
+                self._last_resort.call_off()
+        self._log.info("stopped", mappings={status.name: account_of(status) for status in self._status.mappings})
+        return 0
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._configuration.settings
+        transports = Transports(self._log)
+        stack.push_async_callback(transports.close)
+        self._status.aws_requests = transports.requests
+        configured: set[str] = set()
+        self._wiring = Wiring(
+            transports,
+            settings.max_bytes_in_flight,
+            store=self._store,
+            mappings=configured,
+            traces=await traces_of(settings, stack),
+        )
+        stack.push_async_callback(self._wiring.close)
+        self._mappings = Mappings(self._status, self._wiring, self._store, configured)
+        # every mapping is known before the first question about readiness can be answered
+        await self._load_mappings()
+        address = await stack.enter_async_context(serve(self._status, settings.api, self._mappings, self._reloads))
+        self._announce(address)
+        self._mappings.start()
+        for name, work in (
+            ("health", health.watch(self._status)),
+            ("notify", notify.report(self._status, self._notifier)),
+            ("ready", self._wait_until_ready()),
+            ("reload", self._reloads.run(self._notifier.reloading, self._on_reloaded)),
+            ("state", self._look_after_state()),
+            ("watch", watch(self._reader, self._reloads.request, self._tell_not_watched)),
+        ):
+            self._keep(name, work, stack)
+
+    # what the outside is told, and when
+
+    def _on_ready(self) -> None:
+        """Every source was reached or says why it cannot be, as `/readyz` says from now on."""
+        self._log.info("ready")
+        self._notifier.ready(notify.summary(self._status, asyncio.get_running_loop().time()))
+        # everything that lives as long as the process is there now
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
+
+    def _on_reloaded(self) -> None:
+        """It was taken or refused; mappings that changed may still be finishing what they had."""
+        self._notifier.reloaded(notify.summary(self._status, asyncio.get_running_loop().time()))
+
+    def _on_stopping(self) -> None:
+        """The soft stop begins."""
+        self._notifier.stopping("running invocations end")
+
+    # start
+
+    async def _load_mappings(self) -> None:
+        try:
+            await self._mappings.load(self._configuration.mappings)
+        except StateError as error:
+            raise EnvironmentProblem(str(error)) from error
+
+    def _announce(self, address: str) -> None:
+        configuration = self._configuration
+        self._log.info(
+            "daemon_started",
+            version=__version__,
+            python=sys.version.split()[0],
+            aiobotocore=version("aiobotocore"),
+            transport=configuration.settings.aws.transport,
+            **accelerators.describe(),
+            open_files=file_limits.raise_limit(),
+            files=capped([str(file.absolute()) for file in configuration.sources], LOGGED_MOST),
+            mappings=capped([mapping.name for mapping in configuration.mappings], LOGGED_MOST),
+        )
+        self._log.info("api_listening", address=address)
+        self._warn()
+
+    def _warn(self) -> None:
+        for warning in self._configuration.warnings:
+            self._log.warning("configuration_warning", text=warning)
+
+    def _keep(self, name: str, work: Coroutine[object, object, None], stack: AsyncExitStack) -> None:
+        """Run that until the daemon ends. If it ends by an error, the daemon is unhealthy."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._status.died.append(name)
+                self._log.error("task_died", task=name, exc_info=error)
+
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(ended)
+        stack.callback(task.cancel)
+
+    async def _wait_until_ready(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not health.is_ready(self._status, loop.time()):  # noqa: ASYNC110  (nobody tells; it is asked as /readyz is)
+            await asyncio.sleep(READY_LOOK_SECONDS)
+        self._on_ready()
+
+    async def _look_after_state(self) -> None:
+        while True:
+            await asyncio.sleep(STATE_LOOK_SECONDS)
+            await self._store.look()
+
+    # reload
+
+    def _tell_not_watched(self, why: str) -> None:
+        self._log.warning("configuration_not_watched", why=why)
+
+    def _take(self, configuration: Configuration) -> Changes | None:
+        """Run by it from now on; None at a stop."""
+        if self._stop.soft:
+            return None
+        self._configuration = configuration
+        settings = configuration.settings
+        telemetry.configure(settings.log.level, settings.log.format)
+        self._wiring.resize(settings.max_bytes_in_flight)
+        self._wiring.refresh()
+        changes = self._mappings.apply(configuration.mappings)
+        self._log.info(
+            "reloaded",
+            added=capped(changes.added, LOGGED_MOST),
+            changed=capped(changes.changed, LOGGED_MOST),
+            removed=capped(changes.removed, LOGGED_MOST),
+            unchanged=changes.unchanged,
+        )
+        self._warn()
+        return changes
+
+    # stop
+
+    def _stop_signalled(self, number: signal.Signals) -> None:
+        hard = self._stop.soft
+        self._log.info("stop_requested", by=number.name, kind="hard" if hard else "soft")
+        if hard:
+            self._hard.set()
+        self._stop.request()
+        if hard or self._last_resort is None:
+            self._bound_the_stop(0.0 if hard else self._configuration.settings.shutdown_grace_seconds)
+
+    def _bound_the_stop(self, grace: float) -> None:
+        if self._last_resort is not None:
+            self._last_resort.call_off()
+        self._last_resort = LastResort(grace + AFTER_GRACE_SECONDS)
+
+    def _reload_signalled(self) -> None:
+        if not self._stop.soft:
+            self._reloads.request(signal.SIGHUP.name)
+
+    async def _wait_for_stop(self) -> None:
+        asked = asyncio.Event()
+        self._stop.listen(asked.set)
+        await asked.wait()

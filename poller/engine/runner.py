@@ -1,0 +1,246 @@
+"""One mapping for as long as it is configured: run, paused, changed and removed, each run ended by a soft stop.
+
+What is wanted and what runs are two things. Whoever wants something else says so and goes on; the mapping's own task
+ends the present run softly and begins the next, so that wishes may come in any order and at any moment. A soft stop
+that does not end in its time becomes a hard one.
+
+    wanted: run -> runs until something else is wanted: settles what it has, then
+            paused or disabled -> rests until something else is wanted
+            other parameters   -> runs with those
+            removed, or the daemon stops -> ends
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.configuration import EventSourceMapping
+from poller.daemon.stopping import CLOSE_SECONDS, within
+from poller.engine.parts import Wired, Wiring
+from poller.policy.backoff import SOURCE
+from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.runtime.stop import Stop
+from poller.runtime.supervisor import run_mapping
+from poller.support import telemetry
+from poller.values.errors import Overdue, PollerError
+
+BUILD_SECONDS = 30.0
+"""For the parts of a run: nothing is called for them, but a file may be read and a port listened on."""
+SOFT_STOP_SECONDS = 120.0
+"""Beside the function's timeout: a long poll returns within 20 s, and settling gives up at its own deadlines, which are
+far below this. A soft stop that takes longer would be a bug, and must not keep a reload or a pause waiting for ever.
+"""
+STOPS_NOW = "Ctrl-C again stops now"
+FINISHING = "what runs is finished and settled, what waits is given back"
+
+
+class MappingLife:
+    """Counters are those of all runs together, since process start."""
+
+    def __init__(
+        self,
+        mapping: EventSourceMapping,
+        wiring: Wiring,
+        *,
+        paused_since: float | None,
+        removed: Callable[["MappingLife"], None],
+    ) -> None:
+        """`paused_since` in the loop's time. `removed` is told when a removed mapping has ended."""
+        self.mapping = mapping
+        """As wanted."""
+        self.status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, mapping.function.key)
+        self.task: asyncio.Task[None] | None = None
+        self.is_removed = False
+        self._wiring = wiring
+        self._paused_since = paused_since
+        self._tell_removed = removed
+        self._ending = False
+        self._wish = asyncio.Event()
+        self._stop: Stop | None = None
+        self._stopping_since = 0.0
+        self._wired: Wired | None = None
+        self._show_rest()
+
+    # wishes
+
+    def start(self) -> None:
+        """Begin to do what is wanted, until removed or ended."""
+        self.task = asyncio.create_task(self._live(), name=self.mapping.name)
+
+    def change(self, mapping: EventSourceMapping) -> None:
+        """Run with other parameters; also brings a removed one back that has not ended yet."""
+        self.mapping, self.is_removed = mapping, False
+        self.status.name = mapping.name
+        self._turn(f"its configuration changed: {FINISHING}, then it starts again")
+
+    def pause(self, since: float) -> None:
+        """Rest until `resume`. `since` is the loop's time."""
+        self._paused_since = since
+        self._turn(f"to be paused: {FINISHING}")
+
+    def resume(self) -> None:
+        """Rest no longer for having been paused."""
+        self._paused_since = None
+        self._turn(f"resumed: {FINISHING}, then it starts again" if self._runs else "")
+
+    def remove(self) -> None:
+        """It is no longer configured. What is stored of it stays."""
+        self.is_removed = True
+        self._turn(f"removed from the configuration: {FINISHING}; its position stays stored")
+
+    def end(self) -> None:
+        """The daemon stops."""
+        self._ending = True
+        self._turn(STOPS_NOW)
+
+    @property
+    def paused_since(self) -> float | None:
+        """The loop's time; None while it is not paused."""
+        return self._paused_since
+
+    @property
+    def ending(self) -> bool:
+        """Whether its task may end."""
+        return self._ending or self.is_removed
+
+    @property
+    def _runs(self) -> bool:
+        return self.mapping.enabled and self._paused_since is None and not self.ending
+
+    def _turn(self, why: str) -> None:
+        """Something else is wanted: what runs ends softly, what rests looks again."""
+        self._wish.set()
+        if self._stop is None:
+            if self._runs:
+                self.status.rest(MappingState.STARTING, None)
+            return
+        if not self._stop.soft:
+            self._stop.request()
+            self._stopping_since = asyncio.get_running_loop().time()
+        # also where the run ends already, for something that is no longer wanted
+        self.status.state = MappingState.STOPPING
+        self.status.reason = Reason(ReasonCode.STOPPING, why, since=self._stopping_since)
+
+    # what becomes of them
+
+    async def _live(self) -> None:
+        while True:
+            if self._runs:
+                await self._run()
+                continue
+            await self._let_go()
+            if self.ending:
+                break
+            if not self._runs:
+                self._show_rest()
+                self._wish.clear()
+                await self._wish.wait()
+        self.status.rest(MappingState.STOPPED, Reason(ReasonCode.STOPPED))
+        if self.is_removed:
+            self._tell_removed(self)
+
+    async def _run(self) -> None:
+        """One run, from start to soft stop."""
+        mapping, stop = self.mapping, Stop()
+        self._stop = stop
+        log = telemetry.logger(mapping=mapping.name)
+        try:
+            self._show_start()
+            wired = await self._build(mapping, stop, log)
+            if wired is None:
+                return
+            start, most = mapping.lanes
+            log.info(
+                "mapping_started",
+                event_source_arn=mapping.event_source_arn,
+                function=mapping.function.key,
+                lanes=[start, most],
+            )
+            await self._run_until_stopped(wired, mapping, stop, log)
+        finally:
+            self._stop = None
+        if not stop.soft:
+            raise RuntimeError(f"the mapping {mapping.name} ended though nobody asked for it")
+
+    async def _run_until_stopped(
+        self, wired: Wired, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger
+    ) -> None:
+        """Run, and cancel what is left when the soft stop does not end by itself."""
+        time = asyncio.get_running_loop().time
+        most = SOFT_STOP_SECONDS + mapping.function.timeout_seconds
+        try:
+            async with asyncio.timeout(None) as bound:
+                ignore = stop.listen(lambda: bound.reschedule(time() + most))
+                try:
+                    await run_mapping(wired.source, wired.context, log)
+                finally:
+                    ignore()
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            log.warning("hard_stop", mappings=[mapping.name])
+
+    async def _build(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired | None:
+        """The parts of the next run; None when something else is wanted before they could be built."""
+        before, failures, since = self._wired, 0, asyncio.get_running_loop().time()
+        if before is not None and before.mapping.function != mapping.function:
+            # two of one function at once could stand in each other's way, as with a port
+            await self._let_go()
+        while not stop.soft:
+            try:
+                wired = await self._wired_in_time(mapping, stop, log)
+            except PollerError as error:
+                failures += 1
+                delay = SOURCE.delay(failures, random.random)
+                next_try = asyncio.get_running_loop().time() + delay
+                self.status.rest(
+                    MappingState.PROBLEM, Reason(ReasonCode.ERROR, str(error), since=since, next_try=next_try)
+                )
+                log.warning("mapping_not_started", text=str(error), next_in=round(delay, 1))
+                await self._let_go()
+                await stop.wait(delay)
+            else:
+                # only now, so that what both runs use is not closed and built again between them
+                await self._let_go()
+                self._wired = wired
+                return wired
+        return None
+
+    async def _wired_in_time(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired:
+        """Raises PollerError."""
+        try:
+            async with asyncio.timeout(BUILD_SECONDS) as bound:
+                return await self._wiring.mapping(mapping, self.status, stop, log)
+        except TimeoutError as error:
+            if not bound.expired():
+                raise
+            raise Overdue(f"what {mapping.name} runs with was not there within {BUILD_SECONDS:.0f} s") from error
+
+    async def _let_go(self) -> None:
+        wired, self._wired = self._wired, None
+        if wired is not None:
+            await within(CLOSE_SECONDS, f"connections and workers of {self.mapping.name}", wired.close())
+
+    def _show_start(self) -> None:
+        self._describe()
+        self.status.rest(MappingState.STARTING, None)
+        self.status.partitions.clear()
+
+    def _show_rest(self) -> None:
+        """Why nothing runs, or that it is about to."""
+        self._describe()
+        if not self.mapping.enabled:
+            self.status.rest(MappingState.DISABLED, Reason(ReasonCode.DISABLED))
+        elif self._paused_since is not None:
+            text = f"paused; `poller resume {self.mapping.name}` lets it go on"
+            self.status.rest(MappingState.PAUSED, Reason(ReasonCode.PAUSED, text, since=self._paused_since))
+
+    def _describe(self) -> None:
+        mapping, status = self.mapping, self.status
+        status.event_source_arn, status.function, status.tags = (
+            mapping.event_source_arn,
+            mapping.function.key,
+            mapping.tags,
+        )

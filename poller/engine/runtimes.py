@@ -1,0 +1,78 @@
+"""Functions that run here: from their configuration to workers, and what all of them share."""
+
+import importlib.util
+import random
+
+from poller.configuration import EventSourceMapping, FunctionConfig
+from poller.configuration.model.functions import BOOTSTRAP, RuntimeConfig
+from poller.engine.function_arns import arn_of
+from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction, kernel
+from poller.functions.runtime_api.allowance import for_all_workers
+from poller.functions.runtime_api.process import interpreter_command
+from poller.support import telemetry
+from poller.support.extras import how_to_install
+from poller.values.errors import EnvironmentProblem
+
+
+class Runtimes:
+    """Builds them. One function each for all mappings and regions: it has one set of workers, or one address."""
+
+    def __init__(self) -> None:
+        self._guard = Guard()
+        self._output = for_all_workers()
+
+    async def build(self, mapping: EventSourceMapping) -> RuntimeFunction | SharedRuntimeFunction:
+        """Raises EnvironmentProblem for what this machine does not have."""
+        config = mapping.function
+        runtime = config.runtime
+        assert runtime is not None
+        self._guard.adopting |= kernel.prepare()
+        settings = _settings(config, runtime, mapping)
+        log = telemetry.logger(function=config.key)
+        if runtime.runtime_listen is not None:
+            shared = SharedRuntimeFunction(settings, log)
+            host, _, port = runtime.runtime_listen.rpartition(":")
+            await shared.open(host.strip("[]"), int(port))
+            return shared
+        function = RuntimeFunction(settings, self._guard, log, random.random, self._output)
+        function.start()
+        return function
+
+    def close(self) -> None:
+        """After every function was closed."""
+        self._guard.close()
+
+
+def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSourceMapping) -> RuntimeSettings:
+    return RuntimeSettings(
+        name=config.key,
+        function_arn=arn_of(mapping),
+        region=mapping.region,
+        timeout=config.timeout_seconds,
+        payload_limit=config.payload_limit,
+        concurrency=config.concurrency or 1,
+        command=() if runtime.runtime_listen else command_of(config.key, runtime),
+        code=runtime.code,
+        handler=runtime.handler or "",
+        environment=lambda: {name: value.read() for name, value in runtime.environment.items()},
+        memory_size=runtime.memory_size,
+        init_timeout=runtime.init_timeout_seconds,
+        minimum_workers=runtime.minimum_workers,
+        idle_timeout=runtime.idle_timeout_seconds,
+        user=runtime.user,
+        reload_on_change=runtime.reload_on_change,
+    )
+
+
+def command_of(key: str, runtime: RuntimeConfig) -> tuple[str, ...]:
+    """What is run for a worker. Raises EnvironmentProblem where this machine does not have it."""
+    if runtime.command:
+        return runtime.command
+    if runtime.handler is None:
+        assert runtime.code is not None
+        return (str(runtime.code / BOOTSTRAP),)
+    if importlib.util.find_spec("awslambdaric") is None:
+        raise EnvironmentProblem(
+            f"function {key}: awslambdaric, which runs Python handlers, is not installed; {how_to_install('runtime')}"
+        )
+    return interpreter_command(runtime.handler)

@@ -1,0 +1,197 @@
+"""Where the records of a mapping come from: source, partitions, lanes, and what a lane asks of its mapping.
+
+A mapping reads one source; a source has partitions, the unit of restart; a partition has lanes, each strictly
+sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two batches in one lane.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NamedTuple, Protocol, Self
+
+from poller.policy.backoff import Chance
+from poller.policy.delivery import Step
+from poller.policy.invocation_record import Discarded
+from poller.policy.response import Outcome
+from poller.runtime.reservation import MemoryBound
+from poller.runtime.stop import Stop
+from poller.values.record import Page, Record
+
+
+class Unsettled(NamedTuple):
+    """Why a lane still waits for what it handed over: a try failed; the next one is at the loop's time `again_at`."""
+
+    text: str
+    again_at: float
+
+
+class Admission(Protocol):
+    """Whether a mapping may receive now, as its source asks before each receive."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a soft stop was asked for."""
+        ...
+
+    @property
+    def memory(self) -> MemoryBound:
+        """The mapping's own."""
+        ...
+
+    def partition_stop(self) -> Stop:
+        """A new stop for one partition: the mapping's soft stop requests it, too."""
+        ...
+
+    def connect(self, poke: Callable[[], None]) -> None:
+        """`poke` is called at a soft stop and whenever `lanes` may answer more than before."""
+        ...
+
+    def lanes(self, now: float) -> int:
+        """How many lanes may hold a batch now; 0 while nothing may be received. `now` is the loop's time."""
+        ...
+
+    def busy(self, now: float) -> None:
+        """Every lane has a batch and the source has more: another lane may be worth it."""
+        ...
+
+
+class Delivery(Protocol):
+    """The delivery of one batch: asked for the next step, told the outcome of each invocation."""
+
+    failure: str | None
+    """Why the last invocation failed as a whole; None when it did not."""
+    failed: int
+    """Records the last invocation failed."""
+    gap: bool
+    """Whether a record was settled although an earlier one of its group failed."""
+
+    @property
+    def tried(self) -> str:
+        """How far the trying has come, for a person: attempts and limit, and what of the batch it is about."""
+        ...
+
+    def next_step(self, now: float) -> Step | None:
+        """The next thing to do; None when every record has left. `now` is the loop's time."""
+        ...
+
+    def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
+        """The outcome of the invocation that `next_step` asked for."""
+        ...
+
+    def accepted(self) -> None:
+        """What the last Discard gave up is done with."""
+        ...
+
+    def remaining(self) -> list[Record]:
+        """What has not left yet, for a stop that cannot wait."""
+        ...
+
+
+class Lane(Protocol):
+    """A strictly sequential path of records out of a partition. One task calls it, one call at a time."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will ever be received any more."""
+        ...
+
+    async def unfinished(self) -> Delivery | None:
+        """What an earlier life of this lane left in the middle, to be delivered before anything else. Asked once."""
+        ...
+
+    async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
+        """The next records, at most `limit`; an empty page after `wait` seconds or at a soft stop.
+
+        `wait` may be infinite. `gathering` says that a batch is open in this lane: it is served before lanes that have
+        nothing. Never raises for what the source does: the source keeps trying and says why in its status.
+        """
+        ...
+
+    def put_back(self, page: Page) -> None:
+        """These found no place in the batch: the next free lane gets them first."""
+        ...
+
+    def encode(self, records: Sequence[Record]) -> bytes:
+        """The event the function sees. Without records it is one that sums up what was settled."""
+        ...
+
+    def trace(self, records: Sequence[Record]) -> str | None:
+        """The trace this batch belongs to, as an X-Amzn-Trace-Id header has it; None for none, or for several."""
+        ...
+
+    def delivery(self, records: Sequence[Record]) -> Delivery:
+        """The rules this batch is delivered by. The lane may look at it as long as it lasts."""
+        ...
+
+    def keep(self) -> None:
+        """Write down how far the delivery has come, for it will wait now. Hands over and returns."""
+        ...
+
+    async def tell(self, discarded: Discarded) -> bool:
+        """Tell the on-failure destination, once; False when there is none. Raises CallError."""
+        ...
+
+    def settle(self, records: Sequence[Record]) -> None:
+        """Done with for good. Hands over and returns."""
+        ...
+
+    def release(self, records: Sequence[Record], *, failed: bool) -> None:
+        """Back to the source: after a failed invocation, or without one. Hands over and returns."""
+        ...
+
+    async def ready(self) -> Unsettled | None:
+        """Return None when at most one batch handed over by this lane is still being settled.
+
+        Also returns after each try that failed, and is then called again: no wait is longer than one try.
+        """
+        ...
+
+    async def all_settled(self) -> Unsettled | None:
+        """Return None when everything handed over is settled for good, or at a soft stop before, and as `ready` after
+        each try that failed. An invocation that sums records up may start only then, or its sum could change.
+        """
+        ...
+
+
+class Partition(Protocol):
+    """The unit of ownership and restart. Entering reaches the source; leaving gives back what is not settled."""
+
+    name: str
+    stop: Stop
+    """Its own: whatever the partition and its lanes do ends with it."""
+
+    def behind(self) -> float | None:
+        """Seconds it is behind its source, as far as it knows."""
+        ...
+
+    def silent_since(self, now: float) -> float | None:
+        """Since when the source owes an answer that is overdue `now`, in the loop's time; else None."""
+        ...
+
+    @property
+    def fixed_lanes(self) -> int | None:
+        """How many lanes it has; None where the mapping's pace says so."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether there will never be anything to read any more: it is left for good."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Raises SourceUnavailable."""
+        ...
+
+    async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        """Ends the receives, gives back what no lane took, settles what was handed over; cancelled, within 2 s."""
+        ...
+
+    def lane(self) -> Lane:
+        """One more lane."""
+        ...
+
+
+class Source(Protocol):
+    """Where the records of one mapping come from."""
+
+    def partitions(self) -> AsyncIterator[Partition]:
+        """Each partition when it may run, until a soft stop or until there will be no more."""
+        ...

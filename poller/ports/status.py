@@ -1,0 +1,300 @@
+"""What the daemon knows about itself: plain values the hot path writes and the control plane reads.
+
+Written by lane, source and supervisor with attribute assignments only; nothing here renders, logs, locks or awaits. All
+of it lives on one event loop, so a reader between two awaits sees a consistent account.
+
+Times named `now`, `since`, `until` and `deadline` are the event loop's `time()` in seconds; only `started_at` is wall
+time.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from poller.policy.trend import Trend
+from poller.policy.windows import Window
+from poller.ports.reasons import MappingState, ReasonCode
+from poller.values.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
+
+__all__ = [
+    "NO_TROUBLE",
+    "Account",
+    "Lag",
+    "LaneStatus",
+    "LastFailure",
+    "MappingState",
+    "MappingStatus",
+    "PartitionStatus",
+    "Reason",
+    "ReasonCode",
+]
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """Where every record of one mapping went, since process start.
+
+    polled = filtered + delivered + destination + dropped + expired + before_start + returned + in flight, always:
+    whoever ends a record counts it in the same step, without an await between, in which it leaves the in-flight number.
+    """
+
+    polled: int = 0
+    """Records received from the source, every time they are received."""
+    filtered: int = 0
+    """Rejected by the filter criteria."""
+    delivered: int = 0
+    """The function succeeded on them."""
+    destination: int = 0
+    """Accepted by the on-failure destination."""
+    dropped: int = 0
+    """Given up at a limit the user set, with no destination to send to."""
+    expired: int = 0
+    """Ended by the source's own retention."""
+    before_start: int = 0
+    """Older than the starting position."""
+    returned: int = 0
+    """Back to the source, by us or by its timeout."""
+
+    invoked: int = 0
+    """Records in invocations, retries included."""
+    failed_invoke: int = 0
+    """Records in invocations that failed, those named by a partial batch response included."""
+    filtered_not_json: int = 0
+    """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
+    deleted: int = 0
+    """Records whose delete the source confirmed."""
+    delete_failed: int = 0
+    """Failed delete attempts, per record."""
+    invocations: dict[str, int] = field(default_factory=dict)
+    """Number of invocations by outcome; count with `count_invocation`."""
+    invocation_duration: Histogram = field(default_factory=lambda: Histogram(DURATION_BOUNDS))
+    """Seconds."""
+    batch_size: Histogram = field(default_factory=lambda: Histogram(BATCH_SIZE_BOUNDS))
+    """Records per invocation."""
+
+    def count_invocation(self, outcome: str, records: int, seconds: float) -> None:
+        """Count one invocation that ended. `outcome` becomes a metric label: a word of a fixed set, never a message."""
+        self.invocations[outcome] = self.invocations.get(outcome, 0) + 1
+        self.invoked += records
+        self.batch_size.observe(records)
+        self.invocation_duration.observe(seconds)
+
+    def unaccounted(self, in_flight: int) -> int:
+        """Records nobody answers for. Anything but 0 is a bug of ours: positive is lost, negative is counted twice."""
+        ended = (
+            self.filtered
+            + self.delivered
+            + self.destination
+            + self.dropped
+            + self.expired
+            + self.before_start
+            + self.returned
+        )
+        return self.polled - ended - in_flight
+
+
+NO_TROUBLE = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})
+"""Reasons a partition may have although all is well with its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A typed reason; `text` may be empty, then the code's own sentence is shown."""
+
+    code: ReasonCode
+    text: str = ""
+    since: float | None = None
+    """When it began; of trouble, the first failure, however often it was tried again since."""
+    until: float | None = None
+    """When it is over by itself; None when nobody knows."""
+    next_try: float | None = None
+    """When it is tried again; None when it is not, or not known."""
+
+
+@dataclass(slots=True, eq=False)
+class LaneStatus:
+    """The step a lane is in. Every await of a lane is announced with `enter`, so that a stuck one shows."""
+
+    code: ReasonCode = ReasonCode.STARTING
+    text: str = ""
+    since: float = 0.0
+    until: float | None = None
+    next_try: float | None = None
+    deadline: float | None = None
+    """Time by which this very step must be over, or the daemon counts as unhealthy. None: it may last for ever, e.g. a
+    queue without messages or a function that is throttled."""
+    trouble: tuple[ReasonCode, float] | None = None
+    """What the present batch has been waiting for, and since when."""
+
+    def enter(
+        self, code: ReasonCode, now: float, until: float | None = None, deadline: float | None = None, text: str = ""
+    ) -> None:
+        """Begin a step. Entering the same code again keeps `since`, and renews everything else."""
+        if code is not self.code:
+            self.code = code
+            self.since = now
+        self.text = text
+        self.until = until
+        self.next_try = None
+        self.deadline = deadline
+
+    def wait(self, code: ReasonCode, now: float, next_try: float, text: str) -> None:
+        """Wait for another try of the present batch. `since` is the first failure of that kind, until `batch_over`."""
+        if self.trouble is None or self.trouble[0] is not code:
+            self.trouble = (code, now)
+        self.code, self.text, self.since = code, text, self.trouble[1]
+        self.until, self.next_try, self.deadline = None, next_try, None
+
+    def batch_over(self) -> None:
+        """The batch is done with, and with it what was in its way."""
+        self.trouble = None
+
+
+def _nothing() -> int:
+    return 0
+
+
+def _unknown() -> None:
+    return None
+
+
+def _answered(_now: float) -> None:
+    return None
+
+
+@dataclass(slots=True, eq=False)
+class PartitionStatus:
+    """One partition. Without a reason of its own, that of its most telling lane stands."""
+
+    id: str
+    position: str | None = None
+    """Durable position in a stream, and what is durable of the window open there; None where the source has none."""
+    window: Window | None = None
+    reason: Reason | None = None
+    lanes: list[LaneStatus] = field(default_factory=list)
+    behind: Callable[[], float | None] = _unknown
+    """Seconds this partition is behind its source."""
+    silent_since: Callable[[float], float | None] = _answered
+    """Since when (loop time) the source has owed an answer that is overdue `now`; None while it answers in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a mapping is behind its source. None is not known."""
+
+    records: int | None = None
+    """Waiting at the source and not received yet."""
+    seconds: float | None = None
+    expires_in_seconds: float | None = None
+    """Until the oldest record not yet settled is gone from the source."""
+    iterator_age: float | None = None
+    """Seconds, streams only: age of the last record of the last batch."""
+    hidden: int | None = None
+    """Queues only: messages received by somebody and not deleted."""
+    retention: float | None = None
+    """Seconds the source keeps a record."""
+
+
+def _as_it_is(_now: float) -> None:
+    return None
+
+
+_nothing_more = _as_it_is
+
+
+async def _nothing_to_ask(_max_age: float) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class LastFailure:
+    """The last invocation that failed as a whole."""
+
+    at: float
+    text: str
+    request_id: str | None = None
+    logs: str | None = None
+    """The end of the function's log, where it gives one."""
+
+
+@dataclass(slots=True, eq=False)
+class MappingStatus:
+    """One event source mapping, as status, metrics and readiness see it."""
+
+    name: str
+    uuid: str
+    event_source_arn: str
+    function: str
+    state: MappingState = MappingState.STARTING
+    reason: Reason | None = None
+    """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""
+    trouble: Reason | None = None
+    """Of the source as a whole, beside those of its partitions."""
+    account: Account = field(default_factory=Account)
+    in_flight: Callable[[], int] = _nothing
+    """Records received and not yet ended; asked when somebody looks."""
+    partitions: list[PartitionStatus] = field(default_factory=list)
+    waiting: Sequence[PartitionStatus] = ()
+    """Partitions that may not run yet, each with its reason."""
+    reached: bool = False
+    """The source answered once, or the reason says why it cannot be reached. Stays true: readiness asks only for the
+    start."""
+    last_result: str | None = None
+    """As AWS's LastProcessingResult."""
+    last_success: float | None = None
+    """When an invocation last succeeded; the loop's time."""
+    last_failure: LastFailure | None = None
+    lag: Callable[[], Lag] = Lag
+    """Measured when somebody looks."""
+    look: Callable[[float], Awaitable[None]] = _nothing_to_ask
+    """Asks the source what only it knows of the lag, unless that is known for less than so many seconds. Called when
+    somebody looks."""
+    silent_since: Callable[[float], float | None] = _answered
+    """As of a partition, for what is asked of the source as a whole."""
+    waits: Callable[[float], Reason | None] = _nothing_more
+    """What the source waits for `now` while no lane has anything to do, or at a soft stop."""
+    refresh: Callable[[float], None] = _as_it_is
+    """Brings the reason up to date, given the loop's time."""
+    trend: Trend = field(default_factory=Trend)
+    """Whether the lag shrinks, and how fast."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    credentials_end_in: Callable[[], float | None] = _unknown
+    """Less than so many seconds are left to credentials that could not be renewed; None while all is well with them."""
+    function_trouble: Callable[[], Reason | None] = _unknown
+    """Why the function cannot be started; asked when somebody looks."""
+    _passed: int = 0
+    _filtered_before: int = 0
+
+    def sample(self, now: float) -> None:
+        """Now and then, and when somebody looks, for what only time tells: whether the lag shrinks, whether a filter
+        passes anything, whether the reason still stands.
+        """
+        self.refresh(now)
+        lag = self.lag()
+        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        account = self.account
+        passed = account.polled - account.filtered
+        if passed != self._passed:
+            self._passed, self._filtered_before = passed, account.filtered
+
+    @property
+    def filtered_in_a_row(self) -> int:
+        """Records that did not match the filter criteria, since the last that did; as of the last sample."""
+        return self.account.filtered - self._filtered_before
+
+    def rest(self, state: MappingState, reason: Reason | None) -> None:
+        """Nothing runs: of the run that ended only positions are still shown."""
+        self.state, self.reason, self.trouble = state, reason, None
+        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
+        self.refresh, self.credentials_end_in, self.function_trouble = _as_it_is, _unknown, _unknown
+        self.silent_since, self.waits = _answered, _nothing_more
+        for partition in self.partitions:
+            partition.reason, partition.behind, partition.silent_since = None, _unknown, _answered
+            partition.lanes.clear()
+
+    def show_troubles(self) -> None:
+        """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
+        troubles = [self.trouble] if self.trouble is not None else []
+        reasons = [partition.reason for partition in self.partitions]
+        troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
+        self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
+        self.reason = troubles[0] if troubles else None

@@ -1,0 +1,65 @@
+"""The waits between receives: after an error, and for a service that answers at once when it was asked to wait."""
+
+import asyncio
+from contextlib import suppress
+
+from poller.policy.backoff import SOURCE, Chance
+from poller.sources.sqs.settling import Trouble
+from poller.values.errors import CallError
+
+RECEIVE_ACTION = "sqs:ReceiveMessage"
+COMPANY = 0.004
+"""Seconds before the next receive after one that brought few messages, so that the next brings more. It halves the
+calls at a trickle of hundreds a second, for a few milliseconds of latency; a quiet queue always has its long poll."""
+PAUSE = 1.0
+"""Seconds between empty answers that come in less than half of it, from a service that does not wait as it was asked
+to. Without, receiving would be a loop as fast as the network."""
+
+
+class Pauses:
+    """One back-off for all receivers of a queue. A soft stop (`end`) ends every wait."""
+
+    def __init__(self, trouble: Trouble, chance: Chance) -> None:
+        self._trouble = trouble
+        self._chance = chance
+        self._failures = 0
+        self._backing_off = False
+        self._ended = asyncio.Event()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last receive brought no answer."""
+        return self._failures > 0
+
+    def end(self) -> None:
+        """Wait no more."""
+        self._ended.set()
+
+    def recovered(self) -> None:
+        """A receive went through."""
+        if self._failures:
+            self._failures = 0
+            self._trouble(None, RECEIVE_ACTION, 0.0)
+
+    async def after_error(self, error: CallError) -> None:
+        """Wait before the next receive, longer each time. One receiver waits for all; others that fail just end."""
+        if self._backing_off:
+            return
+        self._failures += 1
+        delay = SOURCE.delay(self._failures, self._chance)
+        self._trouble(error, RECEIVE_ACTION, delay)
+        self._backing_off = True
+        try:
+            await self._wait(delay)
+        finally:
+            self._backing_off = False
+
+    async def after_nothing(self, seconds: float) -> None:
+        """An empty answer came after so many seconds."""
+        if seconds < PAUSE / 2:
+            await self._wait(PAUSE)
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()

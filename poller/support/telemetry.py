@@ -1,0 +1,242 @@
+"""Structured logs: named events with bound context, on stderr, as JSON lines or for a console.
+
+Decides how a line looks and which level passes; never what is worth saying. Normal running is silent at `info`.
+Payloads are never logged, secrets neither: what may hold one has no place in an event's fields.
+
+The events, each a stable name with its fields beside it (`mapping`, and `lane` or `partition` where there is one, are
+bound):
+
+| event | level | when |
+|---|---|---|
+| daemon_started | info | configuration loaded; names versions and what the data plane runs on |
+| transport_chosen | info | another transport than the configured one is used, and why |
+| api_listening | info | the HTTP server answers; `address` is what `--api` takes |
+| service_manager_not_told | warning | the socket in NOTIFY_SOCKET does not take what we say |
+| api_crowded | warning | there are too many connections to the HTTP server; the idlest are cut |
+| api_request_malformed | warning | a request to the HTTP server cannot be understood |
+| api_request_failed | warning | a bug kept a request to the HTTP server from being answered |
+| status_not_told | warning | a bug keeps the status of one mapping from being told; the others are shown |
+| api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
+| configuration_warning | warning | accepted, but probably not meant |
+| ready | info | every source was reached, or says why it cannot be |
+| mapping_started | info | a mapping begins, or begins again after a change or a pause |
+| mapping_not_started | warning | something this machine lacks keeps a mapping from being built; it is tried again |
+| mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
+| mapping_still_paused | warning | a mapping that was paused before is configured and rests until it is resumed |
+| mapping_removed | info | one that is no longer configured has ended; its account beside it |
+| reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
+| reloaded | info | the new configuration runs; what it means for the mappings beside it |
+| reload_refused | error | the new configuration is not taken, nothing has changed; `problems` as `check` tells |
+| configuration_not_watched | warning | changes of files are not heard of; SIGHUP reloads all the same |
+| source_reached | info | a partition's source answers, at first or again |
+| source_unavailable | warning | a source cannot be read: missing, denied, unreachable; the text says which |
+| call_failed | warning | a call to the source brought no good answer; it is made again |
+| record_unreadable | warning | a record has no sequence number, and its shard is not read past it; asked again |
+| attributes_not_read | warning | the queue's attributes could not be read anew; the last ones are used on |
+| position_trimmed | warning | the stream no longer holds what comes behind a position; its beginning is read |
+| gap_in_shard | warning | reading went on behind a gap; its ends, and how many seconds it spans where known |
+| records_expired | warning | the stream no longer holds what was tried in vain; which records of which shard |
+| hole_in_hash_keys | warning | no listed shard takes some hash keys |
+| stream_recreated | warning | there is a new stream of the same name, and it is read as configured |
+| stream_changed | warning | the position stored is one in another stream; this one is read as configured |
+| retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
+| progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
+| state_not_usable | error | the state file was taken away under the daemon; nothing is stored or acknowledged |
+| batch_discarded | warning | records were given up at a limit of the mapping's; which limit, which of which shard |
+| destination_failed | warning | the on-failure destination did not accept; it is tried again |
+| function_log | info | a line that a function we run has written; `request_id` is the invocation's |
+| function_log_left_out | warning | a function wrote more than is logged; how much, since the last line of this |
+| runtime_listening | info | runtimes may ask for invocations; `address` is for AWS_LAMBDA_RUNTIME_API |
+| worker_started, worker_stopped | debug | a function's process comes, or goes for want of work |
+| worker_not_started | warning | a function's process did not get ready; why, and when another is tried |
+| workers_restarted | info | every process of a function is started anew; `why` is code, environment or request |
+| code_not_watched | warning | changes of a function's code are not heard of; SIGHUP starts it anew all the same |
+| worker_exited | warning | a function's process ended by itself; `request_id` is what it was at |
+| worker_killed | warning | an invocation ran out of time, and its process is ended |
+| guard_ended | warning | the process that ends workers after the daemon was killed; another is started |
+| batch_failed | warning | an invocation failed, wholly or in part |
+| function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
+| circuit_opened | warning | a function could not be invoked again and again; only a probe is let through now and then |
+| circuit_closed | warning | the function can be invoked again |
+| function_logs | debug | the end of the log of an invocation, where the function is asked for it |
+| gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
+| delete_failed | warning | messages that are done with could not be deleted yet |
+| payload_not_json | warning | a payload did not match only because a pattern asks for its fields and it is not JSON |
+| release_failed | warning | messages could not be made visible again early; their timeout does |
+| extension_failed | warning | the visibility of messages in work could not be extended yet |
+| messages_not_deliverable | warning | a service sent messages without a receipt handle; each is named once |
+| visibility_ended | warning | messages were held for as long as SQS allows |
+| settling_cut_off | warning | a stop left deletes undone; those messages come again |
+| partition_failed | error | an error without a class of its own ended a partition; it is restarted |
+| source_failed | error | an error without a class of its own met a source that looked for partitions; others run on |
+| task_died | error | a task ended that never may; the daemon is unhealthy from now on |
+| unhealthy, healthy | error, info | the health check changed its mind; `problems` says why |
+| stop_requested | info | soft or hard stop, and by what |
+| stopping | info | what the soft stop waits for, by mapping |
+| hard_stop | warning | the grace period is over; what still runs is cancelled |
+| left_behind | error | something did not end in its time at a stop, and the process goes without it |
+| stop_never_ended | critical | the event loop hangs, and the process ends without it |
+| stopped | info | everything has ended; the account of each mapping beside it |
+| command_failed | critical | a bug ended the command |
+| log_lines_left_out | warning | the log's reader stood still or its disk was full; `count` lines are missing here |
+| library_message | as logged | a library's own log record; `logger` names it, `message` is its text |
+"""
+
+import logging
+import sys
+from typing import Any, Literal, Protocol, TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
+
+from poller.support.log_writer import LogWriter
+from poller.support.printable import printable, printable_lines
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "console"]
+
+FLUSH_SECONDS = 2.0
+"""At the exit, for a reader that is slow."""
+
+_NUMBERS: dict[Level, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Logger(structlog.BoundLoggerBase):
+    """The one class of all our loggers. `set_level` swaps its methods, and so those of every logger bound long ago."""
+
+
+class _Writer:
+    """What structlog hands its lines to."""
+
+    def __init__(self, lines: LogWriter) -> None:
+        self.write = lines.write
+
+    def msg(self, line: str) -> None:
+        self.write(line)
+
+    debug = info = warning = warn = error = critical = exception = msg
+
+
+class _Foreign(logging.Handler):
+    """Sends the log records of libraries the way of our own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError, KeyError):
+            # arguments that do not fit their format are the library's mistake, and must not end our call into it
+            message = str(record.msg)
+        level = min(_NUMBERS.values(), key=lambda number: abs(number - record.levelno))
+        # a warning is about what people or networks do, which is told without a traceback
+        failed = record.exc_info if record.levelno >= logging.ERROR else None
+        if record.exc_info and record.exc_info[1] is not None and failed is None:
+            message += f" {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+        logger(logger=record.name).log(level, "library_message", message=message, exc_info=failed)
+
+
+class _Renderer(Protocol):
+    def __call__(self, logger: WrappedLogger, name: str, event_dict: EventDict, /) -> str | bytes: ...
+
+
+_lines: LogWriter | None = None
+"""Of the stream last set."""
+_processors: list[Processor] = []
+"""One list for the life of the process: loggers already bound hold it, so a new format reaches them too."""
+
+
+def configure(level: Level = "info", output: Format = "json", stream: TextIO | None = None) -> None:
+    """Set logging up, or anew: loggers bound before follow in level and format, not in stream (default stderr)."""
+    stream = stream or sys.stderr
+    lines = _writer_of(stream)
+    _processors[:] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *_rendering(output, colours=stream.isatty()),
+    ]
+    set_level(level)
+    structlog.configure(
+        processors=_processors,
+        wrapper_class=Logger,
+        logger_factory=lambda *_: _Writer(lines),
+        cache_logger_on_first_use=True,
+    )
+    _route_libraries()
+
+
+def _writer_of(stream: TextIO) -> LogWriter:
+    """One for all loggers of a stream, or their lines would mix."""
+    global _lines  # noqa: PLW0603  (of the process, as the stream is)
+    if _lines is None or _lines.stream is not stream:
+        _lines = LogWriter(stream, _tell_left_out)
+    return _lines
+
+
+def _tell_left_out(count: int) -> None:
+    logger().warning("log_lines_left_out", count=count)
+
+
+def flush(seconds: float = FLUSH_SECONDS) -> bool:
+    """Wait until everything logged is written, at most so long. False where it is not."""
+    return _lines is None or _lines.flush(seconds)
+
+
+def _rendering(output: Format, *, colours: bool) -> list[Processor]:
+    if output == "json":
+        return [structlog.processors.format_exc_info, _order, structlog.processors.JSONRenderer()]
+    # the default formatter prints the values of local variables, secrets among them
+    plain = structlog.dev.plain_traceback
+    renderer = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+    return [structlog.processors.format_exc_info, _for_people, cast("_Renderer", renderer)]
+
+
+def _for_people(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:
+    """For a console: nothing that is empty, and nothing a terminal would obey. Tracebacks alone have several lines."""
+    if trace := fields.pop("exception", None):
+        fields["exception"] = "\n".join(f"    {line}" for line in printable_lines(trace))
+    if more := fields.pop("left_out", 0):
+        fields["event"] = f"{fields['event']} (and {more} more since the last such line)"
+    shown = {name: _without_nothing(value) for name, value in fields.items() if value is not None}
+    return {name: value if name == "exception" else _printable(value) for name, value in shown.items()}
+
+
+def _without_nothing(value: object) -> object:
+    """A mapping without its zeros: of an account only what happened is news."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nothing(inner) for name, inner in value.items() if inner not in (0, None)}
+
+
+def _printable(value: object) -> object:
+    return printable(value) if isinstance(value, str) else value
+
+
+def _order(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:
+    return {name: fields.pop(name) for name in ("timestamp", "level", "event")} | dict(fields)
+
+
+def set_level(level: Level) -> None:
+    """Change the level of every logger at once, those bound before included."""
+    filtering = structlog.make_filtering_bound_logger(_NUMBERS[level])
+    for name, method in vars(filtering).items():
+        if not name.startswith("__"):
+            setattr(Logger, name, method)
+
+
+def _route_libraries() -> None:
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if isinstance(handler, _Foreign):
+            root.removeHandler(handler)
+    root.addHandler(_Foreign())
+    # below this, libraries log payloads and signed headers
+    root.setLevel(logging.WARNING)
+
+
+def logger(**context: Any) -> FilteringBoundLogger:
+    """Bind a logger, cheap to call and to keep: once per mapping, lane or module, after `configure`."""
+    return cast("FilteringBoundLogger", structlog.get_logger().bind(**context))

@@ -1,0 +1,1 @@
+"""Plain values without I/O: records, errors, ARNs, the account."""

@@ -1,0 +1,85 @@
+"""Status values as a running daemon would have them."""
+
+import json
+
+from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.report import rendered
+from poller.ports.daemon_status import DaemonStatus, Reloaded
+from poller.ports.status import LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
+from poller.values.errors import StateError, UnknownFunction, UnknownMapping
+
+STARTED_AT = 1_767_225_600.0
+"""2026-01-01T00:00:00Z, at loop time 100."""
+
+
+def a_mapping(name: str = "orders", **values) -> MappingStatus:
+    values = {
+        "uuid": "6f8a5c8e-0000-4000-8000-000000000001",
+        "event_source_arn": f"arn:aws:sqs:eu-west-1:123456789012:{name}",
+        "function": "thumbnails",
+        "state": MappingState.RUNNING,
+        "reached": True,
+        **values,
+    }
+    return MappingStatus(name, **values)
+
+
+def a_daemon(*mappings: MappingStatus, **values) -> DaemonStatus:
+    return DaemonStatus(
+        **{"version": "1.2.3", "started_at": STARTED_AT, "started": 100.0, "mappings": list(mappings), **values}
+    )
+
+
+def a_lane(code: ReasonCode, since: float = 100.0, **values) -> LaneStatus:
+    return LaneStatus(code, since=since, **values)
+
+
+def with_lanes(*lanes: LaneStatus, **values) -> MappingStatus:
+    return a_mapping(partitions=[PartitionStatus("0", lanes=list(lanes))], **values)
+
+
+def render(status: DaemonStatus, now: float, wall: float) -> dict:
+    """The JSON of `/status` at that moment."""
+    return json.loads(b"".join(rendered(status, lambda: now, lambda: wall, Isolation())))
+
+
+class Reloading:
+    """Reloads that end as they are told to."""
+
+    def __init__(self, reloaded: Reloaded | None = None) -> None:
+        self.by = []
+        self._reloaded = reloaded or Reloaded()
+
+    async def reload(self, by: str) -> Reloaded:
+        self.by.append(by)
+        return self._reloaded
+
+
+class Steered:
+    """The mappings of a status, as far as the server steers them. One called `full` cannot be remembered."""
+
+    def __init__(self, status: DaemonStatus) -> None:
+        self._status = status
+
+    async def pause(self, name: str) -> MappingStatus:
+        mapping = self._find(name)
+        mapping.state, mapping.reason = MappingState.PAUSED, Reason(ReasonCode.PAUSED, "by a test")
+        return mapping
+
+    def restart_function(self, name: str) -> None:
+        if name != "thumbnails":
+            raise UnknownFunction(f"there is no function {name} whose workers poller starts; there are: thumbnails")
+
+    async def resume(self, name: str) -> MappingStatus:
+        mapping = self._find(name)
+        mapping.state, mapping.reason = MappingState.RUNNING, None
+        return mapping
+
+    def _find(self, name: str) -> MappingStatus:
+        if name == "full":
+            raise StateError("the state file cannot be used: the disk is full")
+        found = [mapping for mapping in self._status.mappings if name in (mapping.name, mapping.uuid)]
+        if not found:
+            known = ", ".join(mapping.name for mapping in self._status.mappings)
+            raise UnknownMapping(f"there is no mapping {name}; there are: {known}")
+        return found[0]

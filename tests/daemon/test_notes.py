@@ -1,0 +1,61 @@
+"""What a person is told beside the reason, before it hurts."""
+
+import pytest
+
+from poller.daemon.api.notes import notes, span
+from poller.ports.status import Account, Lag
+from tests.daemon.samples import a_mapping
+
+
+def codes(mapping, **lag) -> list[str]:
+    return [code for code, _ in notes(mapping, Lag(**lag))]
+
+
+def test_a_healthy_mapping_has_none():
+    assert codes(a_mapping(account=Account(polled=10, filtered=5)), seconds=1.0, expires_in_seconds=340_000.0) == []
+
+
+def test_a_filter_that_passes_nothing_is_asked_about():
+    mapping = a_mapping(account=Account(polled=900, filtered=890, delivered=10))
+    mapping.sample(0.0)
+    mapping.account.polled += 4_999
+    mapping.account.filtered += 4_999
+    mapping.sample(20.0)
+    ((code, text),) = notes(mapping, Lag())
+    assert (code, "4,999" in text) == ("filter_passes_nothing", True)
+    mapping.account.polled += 1
+    mapping.sample(40.0)
+    assert codes(mapping) == []
+
+
+def test_data_that_will_expire_before_it_is_worked_off_is_told_of():
+    mapping = a_mapping()
+    ((code, text),) = notes(mapping, Lag(seconds=80_000.0, expires_in_seconds=6_400.0))
+    assert (code, "sooner than it is delivered" in text) == ("data_expires", True)
+
+
+def test_a_short_retention_is_no_reason_for_a_note_by_itself():
+    assert codes(a_mapping(), seconds=60.0, expires_in_seconds=3_540.0, retention=3_600.0) == []
+    assert codes(a_mapping(), seconds=2_800.0, expires_in_seconds=800.0, retention=3_600.0) == ["data_expires"]
+
+
+def test_data_that_will_be_worked_off_in_time_is_told_of_without_alarm():
+    lag = Lag(seconds=80_000.0, expires_in_seconds=6_400.0)
+    mapping = a_mapping(lag=lambda: lag)
+    mapping.sample(0.0)
+    lag = Lag(seconds=40_000.0, expires_in_seconds=6_400.0)
+    mapping.sample(100.0)
+    ((code, text),) = notes(mapping, lag)
+    assert (code, text) == ("data_expires", "the oldest record not yet delivered is gone from the source in 107 min")
+
+
+def test_credentials_that_end_are_told_of():
+    ((code, text),) = notes(a_mapping(credentials_end_in=lambda: 180.0), Lag())
+    assert (code, "3 min" in text) == ("credentials_expire", True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7_200, "2 h"), (172_800, "2 days")]
+)
+def test_spans_are_told_as_people_say_them(seconds, text):
+    assert span(seconds) == text

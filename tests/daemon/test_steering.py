@@ -1,0 +1,135 @@
+"""The requests that change something: who may make them, and what they are answered."""
+
+import json
+import socket
+
+import pytest
+
+from poller.ports.daemon_status import Changes, Reloaded
+from poller.ports.status import MappingState
+from tests.daemon.samples import a_daemon, a_mapping
+from tests.daemon.test_server import TOKEN, serving
+
+pytestmark = pytest.mark.real_time
+
+JSON = {"Content-Type": "application/json"}
+PAUSE = "/mappings/orders/pause"
+
+
+async def post(ask, path=PAUSE, data=b"{}", **headers):
+    code, _, text = await ask(path, "POST", data, **{**JSON, **headers})
+    return code, json.loads(text)
+
+
+async def test_pause_and_resume_answer_with_the_state_that_follows():
+    mapping = a_mapping()
+    async with serving(a_daemon(mapping)) as ask:
+        reason = {"code": "paused", "text": "by a test"}
+        answer = {"name": "orders", "uuid": mapping.uuid, "state": "paused", "reason": reason}
+        assert await post(ask) == (200, answer)
+        assert mapping.state is MappingState.PAUSED
+        answer |= {"state": "running", "reason": None}
+        assert await post(ask, f"/mappings/{mapping.uuid}/resume") == (200, answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "said"),
+    [
+        ({"Origin": "http://evil.example"}, 403, "with an Origin"),
+        ({"Origin": "null"}, 403, "with an Origin"),
+        ({"Origin": "http://127.0.0.1:8642"}, 403, "with an Origin"),
+        ({"Host": "evil.example"}, 421, "the host evil.example is not known here"),
+        ({"Host": "evil.example:8642"}, 421, "the host evil.example:8642 is not known here"),
+        ({"Host": "127.0.0.1.evil.example"}, 421, "is not known here"),
+        ({"Host": "localhost.evil.example"}, 421, "is not known here"),
+        ({"Host": ""}, 421, "is not known here"),
+        ({"Content-Type": "text/plain"}, 415, "must be application/json"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "must be application/json"),
+        ({"Content-Type": "application/octet-stream"}, 415, "must be application/json"),
+        ({"data": b'{"for": "1 h"}'}, 400, "the body must be empty or {}"),
+        ({"data": b"[]"}, 400, "the body must be empty or {}"),
+        ({"path": "/mappings/typo/pause"}, 404, "there is no mapping typo; there are: orders"),
+        ({"path": "/mappings/full/pause"}, 503, "the disk is full"),
+        ({"path": "/functions/typo/restart"}, 404, "there is no function typo"),
+        ({"path": "/functions/thumbnails/restart", "Origin": "http://evil.example"}, 403, "with an Origin"),
+        ({"path": "/mappings/orders/dance"}, 404, "Not Found"),
+        ({"path": "/mappings/orders"}, 404, "Not Found"),
+    ],
+)
+async def test_what_is_refused_is_told_and_changes_nothing(asked, code, said):
+    mapping = a_mapping()
+    async with serving(a_daemon(mapping)) as ask:
+        answered, answer = await post(ask, **asked)
+        assert (answered, said in answer["error"]) == (code, True)
+        assert mapping.state is MappingState.RUNNING
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:1", "[::1]:1", "10.1.2.3", socket.gethostname()]
+)
+async def test_addresses_and_the_names_of_this_machine_are_known(host):
+    async with serving(a_daemon(a_mapping())) as ask:
+        assert (await post(ask, Host=host))[0] == 200
+
+
+async def test_the_name_it_listens_on_is_known():
+    async with serving(a_daemon(a_mapping()), listen="localhost:0") as ask:
+        assert (await post(ask))[0] == 200
+
+
+async def test_an_empty_body_and_a_charset_are_fine():
+    async with serving(a_daemon(a_mapping())) as ask:
+        assert (await post(ask, data=None, **{"Content-Type": "application/json; charset=utf-8"}))[0] == 200
+
+
+async def test_over_a_unix_socket(tmp_path):
+    async with serving(a_daemon(a_mapping()), listen=f"unix:{tmp_path}/api.sock") as ask:
+        assert (await post(ask))[0] == 200
+        assert (await post(ask, Host="evil.example"))[0] == 421
+
+
+@pytest.mark.parametrize(("authorization", "code"), [(None, 401), ("Bearer wrong", 403), ("Bearer s3cret-ü", 200)])
+async def test_the_token_is_asked_for_before_anything_else(authorization, code):
+    async with serving(a_daemon(a_mapping()), token=TOKEN) as ask:
+        given = {} if authorization is None else {"Authorization": authorization}
+        assert (await post(ask, **given))[0] == code
+        if code != 200:
+            assert (await post(ask, "/mappings/typo/pause", **given))[0] == code
+
+
+async def test_looking_is_no_way_to_steer():
+    mapping = a_mapping()
+    async with serving(a_daemon(mapping)) as ask:
+        for method in ("GET", "HEAD", "PUT", "DELETE"):
+            assert (await ask(PAUSE, method))[0] == 405
+        assert mapping.state is MappingState.RUNNING
+
+
+async def test_the_workers_of_a_function_are_started_anew_by_its_name():
+    async with serving(a_daemon(a_mapping())) as ask:
+        answer = {"name": "thumbnails", "state": "restarting"}
+        assert await post(ask, "/functions/thumbnails/restart") == (200, answer)
+
+
+async def test_a_reload_answers_with_what_it_changed():
+    changes = Changes(added=["new"], changed=["orders"], unchanged=3)
+    async with serving(reloaded=Reloaded(changes=changes, warnings=["odd"])) as ask:
+        assert await post(ask, "/reload") == (
+            200,
+            {
+                "state": "reloaded",
+                "added": ["new"],
+                "changed": ["orders"],
+                "removed": [],
+                "unchanged": 3,
+                "warnings": ["odd"],
+            },
+        )
+
+
+async def test_a_refused_reload_answers_with_the_report():
+    async with serving(reloaded=Reloaded(["poller.yaml:3: batch_size: must be at most 10"])) as ask:
+        code, answer = await post(ask, "/reload")
+        assert (code, answer["problems"]) == (422, ["poller.yaml:3: batch_size: must be at most 10"])
+        assert (await post(ask, "/reload", Origin="http://evil.example"))[0] == 403
+        assert (await post(ask, "/reload", Host="evil.example"))[0] == 421

@@ -1,0 +1,119 @@
+"""All mappings of one process on the fake AWS, without its sockets: what `poller run` has between start and stop."""
+
+import asyncio
+from contextlib import asynccontextmanager, nullcontext
+
+from structlog.testing import capture_logs
+
+from poller.aws.transports import Transports
+from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
+from poller.configuration.model.settings import AwsSettings
+from poller.engine.mappings import Mappings
+from poller.engine.parts import Wiring
+from poller.ports.daemon_status import DaemonStatus
+from poller.sources.sharded.limits import ReadLimits
+from poller.state.memory import MemoryStore
+from poller.values.arns import parse_source
+from tests.fakes.aws import FakeAws
+from tests.fakes.queue import loop_time
+from tests.fakes.recording import EventLog, RecordingTransport
+from tests.virtual_time import EPOCH
+
+SOFT_STOP = 21.0
+"""Seconds: a long poll under way may return."""
+
+
+class LocalTransports(Transports):
+    """The real lending, of transports to the fake AWS."""
+
+    def __init__(self, aws):
+        super().__init__(EventLog(), {})
+        self._aws = aws
+        self.open = set()
+        self.opened = []
+
+    async def _build(self, aws, region):
+        key = (aws, region)
+        self.open.add(key)
+        self.opened.append(key)
+
+        class Local(RecordingTransport):
+            async def close(_):  # noqa: N805
+                self.open.remove(key)
+
+        return Local(self._aws)
+
+
+class House:
+    def __init__(self, store=None, aws=None):
+        self.aws = aws or FakeAws()
+        self.aws.latency = 0.01
+        self.store = store or MemoryStore()
+        self.transports = LocalTransports(self.aws)
+        configured = set()
+        limits = ReadLimits(lambda _: nullcontext())
+        self.wiring = Wiring(self.transports, 1 << 30, store=self.store, mappings=configured, limits=limits)
+        self.status = DaemonStatus("1", EPOCH, loop_time())
+        self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=lambda: EPOCH + loop_time())
+
+    def queue(self, name):
+        return self.aws.queues.get(name) or self.aws.queue(name, visibility_timeout=30)
+
+    def mapping(self, name, *, queue=None, uuid=None, function="fn", stream=None, **parameters):
+        if function not in self.aws._lambda.functions:
+            self.aws.function(function)
+        of_function = {
+            key.removeprefix("function_"): parameters.pop(key)
+            for key in list(parameters)
+            if key.startswith("function_") and key != "function_response_types"
+        }
+        target = FunctionConfig(
+            key=function,
+            type="lambda",
+            function_name=function,
+            aws=parameters.get("aws", AwsSettings()),
+            **{"timeout_seconds": 30, **of_function},
+        )
+        arn = stream.arn if stream is not None else self.queue(queue or name).arn
+        if stream is None:
+            parameters.setdefault("scaling_config", ScalingConfig(maximum_concurrency=5))
+        return EventSourceMapping(
+            name=name,
+            uuid=uuid or f"uuid of {name}",
+            event_source_arn=arn,
+            source=parse_source(arn),
+            function=target,
+            **parameters,
+        )
+
+    def of(self, name):
+        (found,) = (status for status in self.status.mappings if status.name == name)
+        return found
+
+    def states(self):
+        return {status.name: status.state.value for status in self.status.mappings}
+
+    def invoked(self, function="fn"):
+        """Bodies by message, in the order of the invocations."""
+        return self.aws._lambda.functions[function].invocations
+
+    async def end(self):
+        tasks = self.mappings.stop()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.wiring.close()
+        assert not self.status.died
+        for status in self.status.mappings:
+            assert status.account.unaccounted(status.in_flight()) == 0
+
+
+@asynccontextmanager
+async def living(*mappings, house):
+    """The mappings of a house from start to stop; the log of it all."""
+    with capture_logs() as log:
+        await house.mappings.load(mappings)
+        house.mappings.start()
+        await asyncio.sleep(1)
+        yield log
+        await house.end()
