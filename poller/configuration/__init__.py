@@ -2,9 +2,10 @@
 
 from poller.configuration.lenient import read_api_leniently
 from poller.configuration.load import Configuration, Need, load
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
-from poller.configuration.model.settings import ApiSettings, AwsSettings, LogSettings, Settings
+from poller.configuration.model.settings import ApiSettings, LogSettings, Settings
 from poller.configuration.reading.secrets import Secret
 from poller.values.arns import EventSource, parse_source
 

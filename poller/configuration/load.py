@@ -6,11 +6,12 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from poller.configuration.model.aws import usable_aws
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
 from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
-from poller.configuration.model.settings import Settings, default_state, usable_aws
+from poller.configuration.model.settings import Settings, default_state
 from poller.configuration.reading.documents import read_document
 from poller.configuration.reading.explain import Report, unknown_key
 from poller.configuration.reading.files import LOCAL, Group, distrust, expand, nothing_found, search

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from poller.configuration import load
 from poller.configuration.model.mapping import default_uuid
-from poller.configuration.model.parameters import APPLIES, INSTEAD, REFUSED, SQS, WrittenMapping, not_for
+from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.parameters import APPLIES, INSTEAD, REFUSED, SQS, not_for
 from poller.configuration.reading.spelling import snake_case
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"

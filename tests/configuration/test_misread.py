@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poller.configuration.model.settings import SERVICES, AwsSettings
+from poller.configuration.model.aws import SERVICES, AwsSettings
 
 MAPPING = "event_source_mappings:\n  - {event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: f%s}\n"
 

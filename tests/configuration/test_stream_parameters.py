@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 import yaml
 
+from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.parameters import (
     APPLIES,
     DYNAMODB,
@@ -13,7 +14,6 @@ from poller.configuration.model.parameters import (
     KINESIS,
     OWN,
     REFUSED,
-    WrittenMapping,
     not_for,
 )
 

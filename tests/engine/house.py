@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager, nullcontext
 from structlog.testing import capture_logs
 
 from poller.aws.transports import Transports
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
-from poller.configuration.model.settings import AwsSettings
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Wiring
 from poller.ports.daemon_status import DaemonStatus

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig, WebConfig
-from poller.configuration.model.settings import AwsSettings
 from poller.configuration.reading.secrets import Secret
 from poller.daemon.stopping import CLOSE_SECONDS
 from poller.engine.runner import SOFT_STOP_SECONDS

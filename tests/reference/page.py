@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from poller.configuration.model.function_models import TYPES, _Common
-from poller.configuration.model.parameters import APPLIES, OWN, REFUSED, WrittenMapping
+from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.parameters import APPLIES, OWN, REFUSED
 from poller.configuration.model.settings import Settings
 from tests.reference.rows import COMMON, Row, rows
 

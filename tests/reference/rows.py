@@ -10,11 +10,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from poller.configuration.model.fields import DEFAULT_TEXT
 from poller.configuration.model.function_models import _Common
 from poller.configuration.model.settings import Settings
 from poller.configuration.model.sizes import UNITS, parse_size
 from poller.configuration.reading.secrets import Secret
-from tests.reference.texts import DEFAULTS, TEXTS
 
 COMMON = tuple(_Common.model_fields)
 
@@ -35,33 +35,18 @@ def rows(model: type[BaseModel], path: str = "", *, leave_out: tuple[str, ...] =
     for name, field in model.model_fields.items():
         if name in leave_out:
             continue
-        key, of = f"{path}{name}", owner(model, name)
+        key = f"{path}{name}"
         nested = nested_model(field.annotation)
-        if nested is None or (name == "aws" and model is not Settings):
-            yield Row(
-                key,
-                kind_of(field),
-                default_of(field, f"{model.__name__}.{name}" if of.startswith("*") else of),
-                text_of(of),
-            )
-            continue
-        if TEXTS[of]:
-            yield Row(key, "keys", default_of(field, of) if of in DEFAULTS else "-", text_of(of))
-        below = f"{key}.NAME." if get_origin(field.annotation) is dict else f"{key}."
-        yield from rows(nested, below)
+        whole = nested is None or (name == "aws" and model is not Settings)
+        yield Row(key, kind_of(field) if whole else "keys", default_of(field, whole=whole), text_of(field))
+        if nested is not None and not whole:
+            below = f"{key}.NAME." if get_origin(field.annotation) is dict else f"{key}."
+            yield from rows(nested, below)
 
 
-def owner(model: type[BaseModel], name: str) -> str:
-    """Under what its text stands: the model that has it first, or `*` for what several say alike."""
-    for base in reversed(model.__mro__):
-        if name in getattr(base, "__annotations__", {}):
-            found = f"{base.__name__}.{name}"
-            return found if found in TEXTS else f"*.{name}"
-    raise LookupError(f"{model.__name__} has no {name}")
-
-
-def text_of(of: str) -> str:
-    return TEXTS[of]
+def text_of(field: FieldInfo) -> str:
+    assert field.description, "every key is described where it is declared"
+    return field.description
 
 
 def nested_model(annotation: Any) -> type[BaseModel] | None:
@@ -126,9 +111,12 @@ def range_of(metadata: list[Any], *, size: bool = False) -> str:
     return f", at most {number(ends['max_length'])}" if "max_length" in ends else ""
 
 
-def default_of(field: FieldInfo, of: str) -> str:
-    if of in DEFAULTS:
-        return DEFAULTS[of]
+def default_of(field: FieldInfo, *, whole: bool) -> str:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and DEFAULT_TEXT in extra:
+        return str(extra[DEFAULT_TEXT])
+    if not whole:
+        return "-"
     if field.is_required():
         return "required"
     value = field.default if field.default is not PydanticUndefined else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from poller.configuration.model.function_models import TYPES
-from poller.configuration.model.parameters import WrittenMapping
+from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.settings import Settings
 
 ROOT = Path(__file__).parents[2]

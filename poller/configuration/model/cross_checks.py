@@ -3,9 +3,9 @@
 import time
 from collections.abc import Iterator
 
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
-from poller.configuration.model.parameters import WrittenMapping
-from poller.configuration.model.settings import AwsSettings
+from poller.configuration.model.mapping_models import WrittenMapping
 from poller.values.arns import EventSource, check_destination, check_forward
 
 Finding = tuple[tuple[str | int, ...], str]

@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 NAME_MOST = 256
 _NAME = re.compile(r"[A-Za-z0-9_.:$-]+")
@@ -20,6 +20,14 @@ def _no_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  (pydantic wants a ValueError)
     return value
+
+
+DEFAULT_TEXT = "x-default"
+
+
+def shown_default(text: str) -> dict[str, JsonValue]:
+    """For `Field(json_schema_extra=…)`: the default in words, where the model holds None or makes one at load."""
+    return {DEFAULT_TEXT: text}
 
 
 Whole = Annotated[int, BeforeValidator(_no_bool)]

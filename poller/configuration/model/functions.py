@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from poller.configuration.model.settings import AwsSettings
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.reading.secrets import Secret
 from poller.values.arns import FunctionName, parse_function_name
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
-from poller.configuration.model.settings import MIB, AwsSettings
+from poller.configuration.model.settings import MIB
 from poller.policy.filtering import Filter, Loads, SourceKind, compile_filters
 from poller.values.arns import EventSource
 

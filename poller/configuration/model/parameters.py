@@ -1,20 +1,10 @@
-"""The parameters of CreateEventSourceMapping: their ranges, and which source takes which.
+"""Which source takes which parameter of CreateEventSourceMapping.
 
-A new source is new rows and columns here. Cross-checks between parameters are in `cross_checks`.
+A new source is new rows and columns here. The parameters themselves are in `mapping_models`, checks between them in
+`cross_checks`.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Annotated, Any, Literal
-from uuid import UUID
-
-from pydantic import AfterValidator, BeforeValidator, Field
-
-from poller.configuration.model.fields import FilledText, Name, Seconds, Whole, Written
-from poller.configuration.model.mapping import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS, OnRecreated, StartingPosition
-from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB, AwsSettings
-from poller.configuration.model.sizes import Size
-from poller.policy.filtering import MOST_FILTERS
 
 SQS, KINESIS, DYNAMODB, DOCUMENTDB = "sqs", "kinesis", "dynamodb", "documentdb"
 _STREAMS = frozenset({KINESIS, DYNAMODB})
@@ -131,120 +121,6 @@ def not_for(kind: str | None, parameter: str) -> str | None:
     if sources is None or kind in sources:
         return None
     return f"is not supported for {TITLES[kind]}, as in Lambda: {INSTEAD[kind, parameter]}"
-
-
-class WrittenScaling(Written):
-    maximum_concurrency: Whole | None = Field(default=None, ge=2, le=1000)
-
-
-class WrittenPollers(Written):
-    minimum_pollers: Whole | None = Field(default=None, ge=2, le=200)
-    # The guide says 2,000; the newer API text and its error text say 10,000.
-    maximum_pollers: Whole | None = Field(default=None, ge=2, le=10_000)
-    poller_group_name: FilledText | None = None
-
-
-class WrittenMetrics(Written):
-    metrics: list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]] = Field(default_factory=list, max_length=3)
-
-
-class WrittenFilter(Written):
-    pattern: Any
-
-
-class WrittenFilters(Written):
-    filters: list[WrittenFilter] = Field(default_factory=list, max_length=MOST_FILTERS)
-
-
-class WrittenNoMatch(Written):
-    send_to: str
-
-
-def _on_no_match(value: Any) -> Any:
-    """`delete` is what is done without it. Raises ValueError."""
-    if value is not None and value != "delete" and not isinstance(value, dict):
-        raise ValueError("must be delete or {send_to: ARN}")
-    return None if value == "delete" else value
-
-
-class WrittenOnFailure(Written):
-    destination: FilledText = Field(max_length=350)
-
-
-class WrittenDestinations(Written):
-    on_failure: WrittenOnFailure | None = None
-    on_success: Any = None
-
-
-def _instant(value: Any) -> Any:
-    """Epoch seconds, or ISO 8601 with its time zone. Raises ValueError."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ValueError(_INSTANT) from error
-    if isinstance(value, date):
-        if not isinstance(value, datetime) or value.tzinfo is None:
-            raise ValueError(f"{_INSTANT}, with its time zone")
-        return value.timestamp()
-    return value
-
-
-_INSTANT = "must be epoch seconds or ISO 8601 such as 2026-01-31T12:00:00Z"
-
-
-def _tags(value: Any) -> Any:
-    """The API's map, or CloudFormation's list of Key and Value."""
-    if not isinstance(value, list):
-        return value
-    tags = [{key.lower(): text for key, text in tag.items()} for tag in value if isinstance(tag, dict)]
-    if len(tags) < len(value) or any(tag.keys() != {"key", "value"} for tag in tags):
-        raise ValueError("must be names and values, or a list of such as {Key: team, Value: shop}")
-    return {tag["key"]: tag["value"] for tag in tags}
-
-
-def _uuid(value: str) -> str:
-    try:
-        return str(UUID(value))
-    except ValueError as error:
-        raise ValueError("must be a UUID; remove it to have one made from the name") from error
-
-
-class WrittenMapping(Written):
-    """One entry of `event_source_mappings`, as far as a source that is supported takes it."""
-
-    name: Name | None = None
-    uuid: Annotated[str, AfterValidator(_uuid)] | None = None
-    event_source_arn: str
-    function_name: FilledText = Field(max_length=256)
-    enabled: bool = True
-    batch_size: Whole | None = Field(default=None, ge=1, le=10_000)
-    maximum_batching_window_in_seconds: Whole = Field(default=0, ge=0, le=300)
-    filter_criteria: WrittenFilters | None = None
-    function_response_types: list[Literal["ReportBatchItemFailures"]] = Field(default_factory=list, max_length=1)
-    scaling_config: WrittenScaling | None = None
-    provisioned_poller_config: WrittenPollers | None = None
-    starting_position: StartingPosition | None = None
-    starting_position_timestamp: Annotated[Seconds, BeforeValidator(_instant)] | None = Field(default=None, ge=0)
-    parallelization_factor: Whole = Field(default=1, ge=1, le=10)
-    maximum_retry_attempts: Whole = Field(default=-1, ge=-1, le=10_000)
-    maximum_record_age_in_seconds: Whole = Field(default=-1, ge=-1, le=604_800)
-    bisect_batch_on_function_error: bool = False
-    tumbling_window_in_seconds: Whole = Field(default=0, ge=0, le=900)
-    destination_config: WrittenDestinations | None = None
-    poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
-    idle_poll_interval_seconds: Seconds = Field(default=1.0, ge=0, le=60)
-    on_stream_recreated: OnRecreated = "stop"
-    deaggregate: bool = False
-    metrics_config: WrittenMetrics | None = None
-    tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(default_factory=dict)
-    aws: AwsSettings = AwsSettings()
-    maximum_hold_seconds: Whole = Field(default=MOST_HOLD_SECONDS, ge=1, le=MOST_HOLD_SECONDS)
-    receive_wait_seconds: Whole = Field(default=LONGEST_RECEIVE_WAIT, ge=1, le=LONGEST_RECEIVE_WAIT)
-    failure_visibility_timeout_seconds: Whole | None = Field(default=None, ge=0, le=MOST_HOLD_SECONDS)
-    fifo_stop_at_first_failure: bool = False
-    on_no_match: Annotated[WrittenNoMatch | None, BeforeValidator(_on_no_match)] = None
-    max_bytes_in_flight: Size = Field(default=64 * MIB, ge=LEAST_BYTES_IN_FLIGHT)
 
 
 BATCH_SIZE_DEFAULT: Mapping[str, int] = {SQS: 10, KINESIS: 100, DYNAMODB: 100, DOCUMENTDB: 100}

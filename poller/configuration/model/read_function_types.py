@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from poller.configuration.model.function_models import WrittenFunctionUrl, WrittenHttp, WrittenRuntime, is_header_name
+from poller.configuration.model.aws import AwsSettings
+from poller.configuration.model.function_models import (
+    HTTP_CONCURRENCY,
+    RUNTIME_CONCURRENCY,
+    WrittenFunctionUrl,
+    WrittenHttp,
+    WrittenRuntime,
+    is_header_name,
+)
 from poller.configuration.model.functions import (
     BOOTSTRAP,
     BasicAuth,
@@ -18,15 +26,11 @@ from poller.configuration.model.functions import (
     SigV4,
     WebConfig,
 )
-from poller.configuration.model.settings import AwsSettings, is_private
+from poller.configuration.model.settings import is_private
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.secrets import Secret
 from poller.configuration.reading.tree import Node
 from poller.support.extras import how_to_install, is_installed
-
-HTTP_CONCURRENCY = 10
-RUNTIME_CONCURRENCY = 1
-"""One worker, as long as no more are asked for."""
 
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding", "host"})
 """Headers that say how the request is framed and where it goes, which is not the user's to say."""

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from poller.configuration.model.aws import AwsSettings, ServiceSettings
 from poller.configuration.model.fields import is_name
 from poller.configuration.model.function_models import (
+    EMULATOR_CONCURRENCY,
     LAMBDA_MOST_SECONDS,
     LOCAL_SECONDS,
     TYPES,
@@ -20,13 +22,9 @@ from poller.configuration.model.functions import (
     FunctionConfig,
 )
 from poller.configuration.model.read_function_types import common, read_function_url, read_http, read_runtime
-from poller.configuration.model.settings import AwsSettings, ServiceSettings
 from poller.configuration.reading.explain import Report, similar
 from poller.configuration.reading.tree import Node
 from poller.values.arns import parse_function_name
-
-EMULATOR_CONCURRENCY = 1
-"""The emulator runs one invocation at a time."""
 
 
 def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> FunctionConfig | None:

@@ -4,14 +4,15 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
+from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.cross_checks import cross_check, cross_check_aws, cross_check_function
 from poller.configuration.model.fields import Written
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
-from poller.configuration.model.parameters import APPLIES, BATCH_SIZE_DEFAULT, TITLES, WrittenMapping, not_for
+from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.parameters import APPLIES, BATCH_SIZE_DEFAULT, TITLES, not_for
 from poller.configuration.model.patterns import read_patterns
 from poller.configuration.model.read_functions import implied_function
-from poller.configuration.model.settings import AwsSettings
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
 from poller.values.arns import SUPPORTED_KINDS, EventSource, parse_source
