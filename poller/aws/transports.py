@@ -1,8 +1,7 @@
 """One transport per account and region, shared by everything that has the same settings, and counted."""
 
-import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -14,7 +13,7 @@ from poller.aws.chain import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import EventStream, Operation, Reply, Room, Transport
-from poller.aws.proxies import proxy_for
+from poller.aws.proxies import any_proxy, proxy_for
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
 
@@ -36,11 +35,10 @@ class AwsSettings(CredentialSettings, Protocol):
 class Transports:
     """Builds transports on first use; `close` them all at the end."""
 
-    def __init__(self, log: FilteringBoundLogger, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, log: FilteringBoundLogger) -> None:
         self.requests: dict[tuple[str, str, str], int] = {}
         """Calls by service, operation and outcome, of all transports."""
         self._log = log
-        self._environ = environ
         self._built: dict[tuple[AwsSettings, str], Transport] = {}
         self._users: Counter[tuple[AwsSettings, str]] = Counter()
 
@@ -64,14 +62,14 @@ class Transports:
 
     def _proxied(self, aws: AwsSettings, region: str) -> list[str]:
         """The services that the environment sends through a proxy."""
-        if not any(name.lower() in ("http_proxy", "https_proxy") for name in self._environ):
+        if not any_proxy():
             return []
         session = open_session(aws, region)
         found = []
         for service in SERVICES:
             # an endpoint that cannot be found shows at the first call, with its reason
             with suppress(NotSent), sdk_errors(as_not_sent):
-                if proxy_for(resolve_endpoint(session, aws, service, region).url, self._environ):
+                if proxy_for(resolve_endpoint(session, aws, service, region).url):
                     found.append(service)
         return found
 

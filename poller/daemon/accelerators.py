@@ -7,7 +7,6 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from poller.http.connection import HTTPTOOLS
 from poller.support.codec import ORJSON
 
 T = TypeVar("T")
@@ -52,12 +51,11 @@ async def _cancel_what_is_left() -> None:
 
 
 def describe() -> dict[str, str]:
-    """For the log line of the start: what stands behind the event loop, JSON, base64 and HTTP."""
+    """For the log line of the start: what stands behind the event loop, JSON and base64."""
     return {
         "event_loop": f"uvloop {version('uvloop')}" if UVLOOP else "asyncio",
         "json": f"orjson {version('orjson')}" if ORJSON else "json",
         "base64": _base64(),
-        "http_parser": f"httptools {version('httptools')}" if HTTPTOOLS else "own",
     }
 
 

@@ -5,7 +5,6 @@ Also says how one behind a URL is asked, secured and authorized.
 
 import asyncio
 import base64
-import os
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -64,7 +63,7 @@ class Functions:
             return await lambda_function(config, mapping.region, transports)
         if config.type == "step_functions":
             return await step_functions(config, mapping.region, transports)
-        return web_function(config, os.environ)
+        return web_function(config)
 
     async def give_back(self, mapping: EventSourceMapping) -> None:
         """One mapping less; the last one closes it."""
@@ -151,11 +150,11 @@ async def step_functions(config: FunctionConfig, region: str, transports: Borrow
     )
 
 
-def web_function(config: FunctionConfig, environ: Mapping[str, str]) -> Function:
-    """Call it inside the running loop. `environ` says whether a proxy applies."""
+def web_function(config: FunctionConfig) -> Function:
+    """Call it inside the running loop."""
     web = config.web
     assert web is not None
-    proxy = proxy_for(web.url, environ)
+    proxy = proxy_for(web.url)
     if proxy is not None:
         telemetry.logger().info("transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies")
     return HttpFunction(

@@ -7,27 +7,19 @@ idle closes it: a second answer taken for the next request's would be the worst 
 import asyncio
 import select
 import ssl
-from collections.abc import Callable
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from poller.http.parser import ParseError, Parser, ParserEvents, ResponseParser
+import httptools
+
 from poller.http.reply import Headers, Reply
 from poller.http.room import Room
 from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent
 
-NewParser = Callable[[ParserEvents], Parser]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-new_parser: NewParser
-PARSE_ERRORS: tuple[type[Exception], ...]
-try:
-    import httptools
-except ImportError:
-    HTTPTOOLS = False
-    new_parser, PARSE_ERRORS = ResponseParser, (ParseError,)
-else:
-    HTTPTOOLS = True
-    new_parser = cast("NewParser", httptools.HttpResponseParser)
-    PARSE_ERRORS = (ParseError, httptools.HttpParserError, httptools.HttpParserUpgrade)
+PARSE_ERRORS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+"""Raised for bytes that are not an HTTP/1.1 message, and for a change of the protocol."""
 
 REFUSED_US = frozenset(
     {
@@ -99,7 +91,7 @@ class Connection(asyncio.Protocol):
         "usable",
     )
 
-    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop, parser: NewParser) -> None:
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self._owner = owner
         self.transport: asyncio.Transport | None = None
         self._new_future: Callable[[], asyncio.Future[Reply]] = loop.create_future
@@ -116,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._large = False
         self._most = self._limit = 0
         self._room: Room | None = None
-        self._parser = parser(self)
+        self._parser = httptools.HttpResponseParser(self)
 
     def _reset(self) -> None:
         self._wrong: str | None = None

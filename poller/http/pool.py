@@ -9,7 +9,7 @@ import asyncio
 import ssl
 from collections import deque
 
-from poller.http.connection import Connection, NewParser, new_parser
+from poller.http.connection import Connection
 from poller.http.dial import dial
 from poller.http.reply import Origin, Reply
 from poller.http.room import Room
@@ -38,7 +38,6 @@ class HttpPool:
         max_connections: int = 1000,
         connect_timeout: float = 10.0,
         idle_seconds: float = IDLE_SECONDS,
-        parser: NewParser = new_parser,
     ) -> None:
         """`connect_timeout`: seconds for finding a free connection and, again, for resolving, connecting and the TLS
         handshake together.
@@ -48,7 +47,6 @@ class HttpPool:
         self._tls = tls
         self._connect_timeout = connect_timeout
         self._idle_seconds = idle_seconds
-        self._parser = parser
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._idle: list[Connection] = []
@@ -157,7 +155,7 @@ class HttpPool:
 
     async def _connect(self) -> Connection:
         self._slots -= 1
-        connection = Connection(self, self._loop, self._parser)
+        connection = Connection(self, self._loop)
         scope = asyncio.timeout(self._connect_timeout)
         self._connecting.add(scope)
         done = False

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from poller.http.connection import MAX_HEAD_BYTES, PARSE_ERRORS, new_parser
+import httptools
+
+from poller.http.connection import MAX_HEAD_BYTES, PARSE_ERRORS
 from poller.http.dial import dial
 from poller.http.reply import Headers, Origin
 from poller.values.errors import AnswerLost, NotSent
@@ -56,7 +58,7 @@ class Http1Exchange:
         self._body: deque[bytes] = deque()
         self.on_header = self._note_header
         self.on_body = self._body.append
-        self._parser = new_parser(self)
+        self._parser = httptools.HttpResponseParser(self)
 
     def begin(self, request: bytes) -> bytes:
         """As it is."""

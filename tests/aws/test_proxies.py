@@ -26,11 +26,16 @@ HOSTS = ["sqs.eu-west-1.amazonaws.com", "127.0.0.1:4566", "localhost", "Example.
         ("https://a.b:8/", {"https_proxy": "http://one", "NO_PROXY": "a.b:9"}, "http://one"),
         ("https://a.b:8/", {"https_proxy": "http://one", "NO_PROXY": "a.b:8"}, None),
         ("https://a.b/", {"https_proxy": "http://one", "NO_PROXY": "*"}, None),
+        ("https://a.b/", {"https_proxy": "", "HTTPS_PROXY": "http://one"}, None),
         ("http://a.b/", {"HTTP_PROXY": "http://evil", "REQUEST_METHOD": "GET"}, None),
     ],
 )
-def test_the_environment_decides(url: str, environ: dict[str, str], expected: str | None) -> None:
-    assert proxy_for(url, environ) == expected
+def test_the_environment_decides(
+    monkeypatch: pytest.MonkeyPatch, url: str, environ: dict[str, str], expected: str | None
+) -> None:
+    for key, value in environ.items():
+        monkeypatch.setenv(key, value)
+    assert proxy_for(url) == expected
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -38,8 +43,8 @@ def test_the_environment_decides(url: str, environ: dict[str, str], expected: st
     scheme=st.sampled_from(["http", "https"]),
     host=st.sampled_from(HOSTS),
     environ=st.dictionaries(
-        st.sampled_from(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"]),
-        st.sampled_from(["http://p:1", "p:2", "//p:3", "https://u:w@p"]),
+        st.sampled_from(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "Https_Proxy", "all_proxy"]),
+        st.sampled_from(["", "http://p:1", "p:2", "//p:3", "https://u:w@p"]),
     ),
     no_proxy=st.none()
     | st.lists(
@@ -57,4 +62,4 @@ def test_the_sdk_would_decide_the_same(
         for key, value in environ.items():
             patch.setenv(key, value)
         expected = ProxyConfiguration(proxies=get_environ_proxies(url)).proxy_url_for(url)
-    assert proxy_for(url, environ) == expected
+        assert proxy_for(url) == expected

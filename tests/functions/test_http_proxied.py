@@ -1,7 +1,6 @@
 """A function behind HTTP is reached through the proxy that the environment names, with the same outcomes."""
 
 import contextlib
-import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -208,7 +207,7 @@ async def test_the_environment_decides_and_the_log_says_so(
         monkeypatch.setenv("NO_PROXY", no_proxy)
         config = FunctionConfig(key="audit", type="http", web=WebConfig(url=f"{server.origin}/"), timeout_seconds=5)
         with capture_logs() as logged:
-            function = web_function(config, os.environ)
+            function = web_function(config)
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
     assert len(proxy.lines) == proxied

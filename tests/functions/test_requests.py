@@ -70,7 +70,7 @@ async def test_the_authorization_header_is_as_configured(more, expected):
 
     async with serving(script) as server:
         web = WebConfig(url=f"{server.origin}/", **more)
-        function = web_function(FunctionConfig(key="f", type="http", web=web), {})
+        function = web_function(FunctionConfig(key="f", type="http", web=web))
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
     assert headers_of(seen[0])["authorization"] == expected
@@ -88,7 +88,7 @@ async def test_an_hmac_that_is_configured_is_sent():
             secret=Secret.text("s"), header="X-Hub-Signature", timestamp_header="X-Time", algorithm="sha512"
         )
         web = WebConfig(url=f"{server.origin}/", hmac=own)
-        function = web_function(FunctionConfig(key="f", type="http", web=web), {})
+        function = web_function(FunctionConfig(key="f", type="http", web=web))
         await function.invoke(EVENT)
         await function.close()
     sent = headers_of(seen[0])
@@ -195,7 +195,7 @@ async def test_a_function_url_is_trusted_by_the_bundle_that_is_set_for_aws_and_o
         for kind, signature in (("function_url", None), ("http", SigV4(service="lambda", region="r")), ("http", None)):
             web = WebConfig(url=f"{server.origin}/", sigv4=signature)
             config = FunctionConfig(key="f", type=kind, web=web, timeout_seconds=5, concurrency=1)
-            function = web_function(config, {})
+            function = web_function(config)
             found.append(await function.invoke(EVENT))
             await function.close()
     assert found[:2] == [Succeeded(b"ok")] * 2

@@ -1,4 +1,4 @@
-"""The client in each form it can take on a machine: own or C parser, asyncio's loop or uvloop."""
+"""The client on each event loop that a machine may have: asyncio's or uvloop."""
 
 import asyncio
 import contextlib
@@ -6,20 +6,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-import httptools
 import pytest
 import uvloop
 
 from poller.http import HttpPool, tls_context
-from poller.http.connection import NewParser
-from poller.http.parser import ResponseParser
 from tests.http.scripted import CERTIFICATES, Server
 from tests.virtual_time import run
 
 
 @dataclass(frozen=True)
 class Client:
-    parser: NewParser
     loop_factory: Callable[[], asyncio.AbstractEventLoop]
 
     def run(self, main: Coroutine[Any, Any, Any]) -> None:
@@ -29,7 +25,7 @@ class Client:
     async def pool(self, server: Server, **limits: Any) -> AsyncIterator[HttpPool]:
         """To `server`, trusting the tests' own authority; nothing may be left of it afterwards."""
         tls = tls_context(str(CERTIFICATES / "authority.pem")) if server.origin.scheme == "https" else None
-        pool = HttpPool(server.origin, tls, parser=self.parser, **limits)
+        pool = HttpPool(server.origin, tls, **limits)
         try:
             yield pool
         finally:
@@ -37,20 +33,11 @@ class Client:
             assert pool.connections == 0
 
 
-PARSERS: dict[str, Any] = {"own": ResponseParser, "httptools": httptools.HttpResponseParser}
-
-
 @pytest.fixture(
     params=[
-        pytest.param((ResponseParser, asyncio.SelectorEventLoop), id="own-asyncio"),
-        pytest.param((httptools.HttpResponseParser, asyncio.SelectorEventLoop), id="httptools-asyncio"),
-        pytest.param((httptools.HttpResponseParser, uvloop.new_event_loop), id="httptools-uvloop"),
+        pytest.param(asyncio.SelectorEventLoop, id="asyncio"),
+        pytest.param(uvloop.new_event_loop, id="uvloop"),
     ]
 )
 def client(request: pytest.FixtureRequest) -> Client:
-    return Client(*request.param)
-
-
-@pytest.fixture(params=["own", "httptools"])
-def parser(request: pytest.FixtureRequest) -> Any:
-    return PARSERS[request.param]
+    return Client(request.param)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from poller.http.connection import Connection, NewParser
+from poller.http.connection import Connection
 from poller.values.errors import AnswerLost
 
 MOST = 10_000
@@ -60,10 +60,10 @@ class _Loop:
         return asyncio.Future(loop=cast("Any", self))
 
 
-def receive(parser: NewParser, pieces: Iterable[bytes], *, then: str = "nothing") -> Outcome:
+def receive(pieces: Iterable[bytes], *, then: str = "nothing") -> Outcome:
     """The outcome of one exchange whose answer arrives in these pieces; `then`: `eof`, `reset` or nothing more."""
     far = _Far()
-    connection = Connection(far, cast("Any", _Loop()), parser)
+    connection = Connection(far, cast("Any", _Loop()))
     connection.connection_made(cast("Any", far))
     future = connection.exchange(b"request", 0.0, MOST)
     for piece in pieces:

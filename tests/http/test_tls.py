@@ -43,7 +43,7 @@ def test_a_certificate_that_is_not_good_means_not_sent(client: Client, certifica
 def test_a_certificate_of_an_unknown_authority_means_not_sent(client: Client) -> None:
     async def main() -> None:
         async with serving(always_ok, certificate="valid") as server:
-            pool = HttpPool(server.origin, tls_context(), parser=client.parser)
+            pool = HttpPool(server.origin, tls_context())
             with pytest.raises(NotSent, match=r"self-signed|unable to get local issuer"):
                 await pool.exchange(REQUEST, 10, 100)
             await pool.close()

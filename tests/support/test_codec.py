@@ -79,7 +79,7 @@ def test_no_bytes_raise_anything_else(loads: Any, dumps: Any, data: bytes) -> No
 def test_nothing_needs_the_accelerators() -> None:
     program = (
         "import sys\n"
-        "for name in ('orjson', 'uvloop', 'httptools', 'pybase64'): sys.modules[name] = None\n"
+        "for name in ('orjson', 'uvloop', 'pybase64'): sys.modules[name] = None\n"
         "from poller.daemon import accelerators\n"
         "from poller.support import codec\n"
         "async def main(): return codec.loads(codec.dumps({'a': 'b'}))\n"
@@ -88,7 +88,7 @@ def test_nothing_needs_the_accelerators() -> None:
         "print(accelerators.describe())\n"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == "{'event_loop': 'asyncio', 'json': 'json', 'base64': 'base64', 'http_parser': 'own'}"
+    assert done.stdout.strip() == "{'event_loop': 'asyncio', 'json': 'json', 'base64': 'base64'}"
 
 
 def test_the_accelerators_are_used_where_they_are() -> None:
@@ -104,7 +104,6 @@ def test_the_accelerators_are_used_where_they_are() -> None:
         "uvloop",
         "orjson",
         "pybase64",
-        "httptools",
     ]
 
 

@@ -1,7 +1,6 @@
 """Reaching a function without running it, unless that was asked for. Each type has its own way, a small one."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -49,7 +48,7 @@ async def _lambda(function: FunctionConfig, region: str, transports: Transports,
 
 async def _web(function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
     assert function.url is not None
-    if proxy_for(function.url, os.environ):
+    if proxy_for(function.url):
         tries.untried.append("the connection (it goes through a proxy)")
         return
     url = function.url
@@ -85,7 +84,7 @@ async def try_function(function: FunctionConfig, region: str, transports: Transp
         return
     tries.untried.clear()
     try:
-        called = web_function(function, os.environ)
+        called = web_function(function)
     except ConfigurationError as error:
         tries.trouble("error", str(error))
         return

@@ -3,7 +3,7 @@
 import sys
 from importlib.abc import MetaPathFinder
 
-_HIDDEN = {"uvloop", "orjson", "httptools", "pybase64"}
+_HIDDEN = {"uvloop", "orjson", "pybase64"}
 
 
 class _Hide(MetaPathFinder):
