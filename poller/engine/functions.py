@@ -17,7 +17,9 @@ from poller.aws.sdk_errors import as_no_credentials, sdk_errors
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
 from poller.configuration.model.functions import WebConfig
+from poller.engine.function_arns import arn_of
 from poller.engine.runtimes import Runtimes
+from poller.functions.callable import Callable, CallableFunction
 from poller.functions.http import HttpFunction
 from poller.functions.lambda_api import LambdaFunction
 from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
@@ -59,6 +61,9 @@ class Functions:
         config = mapping.function
         if config.type == "runtime":
             return await self._runtimes.build(mapping)
+        if config.type == "callable":
+            assert isinstance(config.settings, Callable)
+            return CallableFunction(config.key, config.settings, function_arn=arn_of(mapping))
         if config.type == "lambda":
             return await lambda_function(config, mapping.region, transports)
         if config.type == "step_functions":

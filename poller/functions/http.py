@@ -3,7 +3,8 @@
 import ssl
 
 from poller.aws.answers import retry_after
-from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT, outcome_of
+from poller.functions.function_errors import DETAIL, RESPONSE_LIMIT
+from poller.functions.lambda_api import outcome_of
 from poller.functions.requests import Requests
 from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
 from poller.http.proxied import ProxiedPool

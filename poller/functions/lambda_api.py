@@ -7,18 +7,13 @@ from urllib.parse import quote, urlencode
 
 from poller.aws.error_reasons import CREDENTIALS, DENIED, THROTTLES
 from poller.aws.port import Operation, Reply, Transport
+from poller.functions.function_errors import DETAIL, RESPONSE_LIMIT
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.support import codec
 from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError
 
 READ_MARGIN = 10.0
 """Seconds our own limit lies above the function's timeout, so that Lambda's answer about a timeout is heard."""
-
-RESPONSE_LIMIT = 6_291_556
-"""Bytes of a synchronous answer, as Lambda itself enforces them."""
-
-DETAIL = 300
-"""Characters of a function's error message kept for log and status."""
 
 EMULATOR_BUSY = "the Runtime Interface Emulator runs one invocation at a time, and is busy with another caller's"
 """What an empty answer of status 400 from it means."""

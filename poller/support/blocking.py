@@ -29,8 +29,8 @@ class Blocking:
         self.what = what
         self._seconds = seconds
         self._spare = spare
-        self._thread = _Thread(what)
-        self._left: list[_Thread] = []
+        self._thread = DaemonThread(what)
+        self._left: list[DaemonThread] = []
 
     async def run(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Return what `call` returns, or raise what it raises. Raises Overdue at the deadline: a call that had begun
@@ -78,19 +78,19 @@ class Blocking:
             return None
         return seconds
 
-    def _hanging(self) -> "list[_Thread]":
+    def _hanging(self) -> "list[DaemonThread]":
         self._left = [thread for thread in self._left if thread.busy_seconds]
         return self._left
 
-    def _thread_for_next(self) -> "_Thread":
+    def _thread_for_next(self) -> "DaemonThread":
         if self._thread.busy_seconds > self._seconds and len(self._hanging()) < self._spare:
             self._thread.shutdown()
             self._left.append(self._thread)
-            self._thread = _Thread(self.what)
+            self._thread = DaemonThread(self.what)
         return self._thread
 
 
-class _Thread(Executor):
+class DaemonThread(Executor):
     """An executor of one daemon thread, which starts with the first call."""
 
     def __init__(self, name: str) -> None:

@@ -20,6 +20,7 @@ from poller.functions.step_functions import StepFunctionsFunction
 from poller.ports.function import Function
 from tests.aws.conversation import NewTransport, lean, reference
 from tests.aws.test_signature_on_arrival import _Session
+from tests.contracts.callables import InThreads, OnTheLoop
 from tests.contracts.counterparts import HUGE, Counterpart, Does, Kind
 from tests.contracts.runtimes import Started, Waited
 from tests.http.forwarding import Forward
@@ -178,4 +179,6 @@ KINDS: tuple[Kind, ...] = (
     OverHttp("step_functions by the SDK", _step_functions(reference), can=NO_SIZE, slow=True),
     Started(),
     Waited(),
+    OnTheLoop(),
+    InThreads(),
 )

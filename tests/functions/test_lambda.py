@@ -5,7 +5,8 @@ import json
 import pytest
 
 from poller.aws.port import Reply
-from poller.functions.lambda_api import RESPONSE_LIMIT, LambdaFunction
+from poller.functions.function_errors import RESPONSE_LIMIT
+from poller.functions.lambda_api import LambdaFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 

@@ -23,7 +23,7 @@ EMULATOR_NAME = "function"
 BOOTSTRAP = "bootstrap"
 """The program that Lambda starts of a function which brings its own runtime."""
 
-FunctionType = Literal["lambda", "function_url", "http", "runtime", "step_functions"]
+FunctionType = Literal["lambda", "function_url", "http", "runtime", "step_functions", "callable"]
 InvocationType = Literal["RequestResponse", "Event"]
 LogType = Literal["None", "Tail"]
 Digest = Literal["sha256", "sha512"]
@@ -109,6 +109,8 @@ class FunctionConfig:
     """Of `http` and `function_url`."""
     runtime: RuntimeConfig | None = None
     state_machine_arn: str | None = None
+    settings: Hashable = None
+    """Of a type that no file can configure: a callable's."""
     timeout_seconds: float = 900
     concurrency: int | None = None
     """Most invocations at once, for all mappings together; None is without limit."""

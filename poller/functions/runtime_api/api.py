@@ -7,7 +7,7 @@ place here, and SnapStart's restore neither.
 import json
 from typing import Protocol
 
-from poller.functions.lambda_api import RESPONSE_LIMIT
+from poller.functions.function_errors import RESPONSE_LIMIT
 from poller.functions.runtime_api.invocation import Invocation, error_of
 from poller.http.server import HttpServer, Request
 from poller.policy.response import Failed, Outcome, Succeeded

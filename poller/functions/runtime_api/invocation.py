@@ -6,12 +6,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from poller.functions.lambda_api import DETAIL, RESPONSE_LIMIT
+from poller.functions import function_errors
+from poller.functions.function_errors import DETAIL
 from poller.policy.response import Failed, Outcome
 from poller.support import codec
 
-VERSION = "$LATEST"
-UNHANDLED = "Unhandled"
 NO_ERROR_TYPE = "Runtime.Unknown"
 """What Lambda puts in the place of an error type that a runtime did not name."""
 
@@ -46,20 +45,17 @@ class Invocation:
 
     def failed(self, error_type: str, message: str, *, error: str = "function_error") -> Failed:
         """A failure in Lambda's terms: status 200 and a function error."""
-        detail = f"{error_type}: {message}"[:DETAIL] if message else error_type
-        return Failed(error, detail, self.request_id, VERSION, 200, UNHANDLED)
+        return function_errors.failed(self.request_id, error_type, message, error=error)
 
     def timed_out(self) -> Failed:
-        message = f"RequestId: {self.request_id} Error: Task timed out after {self.timeout:.2f} seconds"
-        return self.failed("Sandbox.Timedout", message, error="timeout")
+        return function_errors.timed_out(self.request_id, self.timeout)
 
     def exited(self, how: str) -> Failed:
         """`how`: see `exit_text`."""
-        return self.failed("Runtime.ExitError", f"RequestId: {self.request_id} Error: {how}")
+        return function_errors.exited(self.request_id, how)
 
     def too_large(self) -> Failed:
-        message = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
-        return self.failed("Function.ResponseSizeTooLarge", message)
+        return function_errors.too_large(self.request_id)
 
 
 def exit_text(code: int) -> str:

@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from poller.functions.function_errors import VERSION
 from poller.functions.runtime_api import kernel
 from poller.functions.runtime_api.cgroups import Cgroup
 from poller.functions.runtime_api.guarding import Guard
-from poller.functions.runtime_api.invocation import VERSION
 from poller.functions.runtime_api.logs import LogPipe
 from poller.functions.runtime_api.settings import RuntimeSettings
 from poller.values.errors import ConfigurationError, PollerError
