@@ -1,10 +1,10 @@
-"""The words for where lanes, partitions and mappings stand. They are imported from `poller.ports.status`."""
+"""The reason codes and states of lanes, partitions and mappings. They are imported from `poller.ports.status`."""
 
 from enum import StrEnum
 
 
 class ReasonCode(StrEnum):
-    """Why a lane, partition or mapping stands where it stands. Users and tools bind to the values."""
+    """Why a lane, partition or mapping waits, or what it does. The values are part of the contract with users."""
 
     STARTING = "starting"
     NO_DATA = "no_data"
@@ -40,8 +40,8 @@ class ReasonCode(StrEnum):
 
 
 class MappingState(StrEnum):
-    """Where a mapping is in its life. `problem` is running without progress, `degraded` with less than there could be:
-    the function or the destination refuses or fails. The reason says why.
+    """The state of a mapping. `problem`: it runs without progress, because of its source. `degraded`: its function or
+    its destination refuses or fails. The reason says why.
     """
 
     STARTING = "starting"
