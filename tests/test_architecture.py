@@ -32,6 +32,10 @@ ADAPTER = (
     }
 )
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
+ENGINE = {
+    f"poller.{name}" for name in ("aws", "configuration", "destinations", "functions", "http", "policy", "ports")
+} | {f"poller.{name}" for name in ("runtime", "sources", "state", "support", "values")}
+"""Everything but the process around it: neither the daemon nor the command line."""
 EVERYTHING = {"poller"}
 VERSION = "poller.__version__"
 """Anybody may say which version is running."""
@@ -58,7 +62,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration.reading": SUPPORT | VALUES | {"poller.configuration.model.settings"},
     "poller.configuration": SUPPORT | VALUES | {"poller.policy"},
     # only here does the runtime meet the adapters
-    "poller.engine": EVERYTHING - {"poller.daemon"},
+    "poller.engine": ENGINE,
     # the process around the engine, and what it shows
     "poller.daemon.api": SUPPORT | VALUES | {"poller.configuration", "poller.policy", "poller.ports"},
     "poller.daemon.file_limits": set(),
@@ -199,6 +203,7 @@ def test_every_import_is_allowed():
         ("poller/sources/kinesis/new.py", "poller.sources.sharded.reader", True),
         ("poller/aws/new.py", "poller.sources.sqs.source", False),
         ("poller/configuration/new.py", "poller.runtime.lane", False),
+        ("poller/engine/new.py", "poller.daemon.stopping", False),
         ("poller/daemon/run.py", "poller.sources.sqs.source", True),
     ],
 )

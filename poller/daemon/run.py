@@ -1,4 +1,7 @@
-"""The daemon: everything is built, started, watched and stopped here. The order of a stop stands in `ending`."""
+"""The process around a `Poller`: signals, service manager, reloads, API and exit.
+
+`stopping` has the order of a stop.
+"""
 
 import asyncio
 import gc
@@ -6,34 +9,31 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
 from poller import __version__
-from poller.aws.transports import Transports
 from poller.configuration import Configuration
 from poller.configuration.watching import Reader, watch
 from poller.daemon import accelerators, file_limits, notify, reload, signals
 from poller.daemon.api import health
 from poller.daemon.api.server import serve
 from poller.daemon.reload import Reloads
-from poller.daemon.stopping import AFTER_GRACE_SECONDS, CLOSE_SECONDS, LastResort, end_mappings, within
-from poller.engine.mappings import Mappings, account_of
-from poller.engine.parts import Wiring, traces_of
-from poller.ports.daemon_status import Changes, ConfigurationStatus, DaemonStatus
+from poller.daemon.stopping import AFTER_GRACE_SECONDS, LastResort
+from poller.engine.app import Poller
+from poller.engine.mappings import account_of
+from poller.engine.stopping import CLOSE_SECONDS, within
+from poller.ports.daemon_status import Changes, ConfigurationStatus
 from poller.ports.store import StateStore
 from poller.runtime.stop import Stop
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
 from poller.support import telemetry
 from poller.support.blocking import Blocking
-from poller.values.errors import LOGGED_MOST, EnvironmentProblem, Overdue, StateError, capped
+from poller.values.errors import LOGGED_MOST, EnvironmentProblem, Overdue, capped
 
 GC_THRESHOLD = 50_000
 """Allocations between two looks for cycles. The data path makes none, and looking is a measurable share of its cost."""
-STATE_LOOK_SECONDS = 5.0
-"""Between two looks at whether the state file is still where it was."""
 READY_LOOK_SECONDS = 0.1
 """Between two looks at whether the daemon is ready, of which there are at most a hundred."""
 
@@ -56,27 +56,24 @@ def run(reader: Reader) -> int:
 
 
 class Daemon:
-    """One process's mappings, from start to exit."""
+    """The process, from start to exit."""
 
     def __init__(self, configuration: Configuration, reader: Reader, files: Blocking, store: StateStore) -> None:
         """`files` reads with `reader`."""
         self._configuration = configuration
         self._reader = reader
         self._files = files
-        self._store = store
         self._log = telemetry.logger()
+        self._poller = Poller(configuration, store=store)
+        self._status = self._poller.status
         self._notifier = notify.Notifier.of(os.environ)
         self._hard = asyncio.Event()
         self._last_resort: LastResort | None = None
 
     async def run(self) -> int:
         """Start, wait for the stop, end what runs within the grace period."""
-        loop = asyncio.get_running_loop()
         self._stop = Stop()
-        shown = ConfigurationStatus(loaded_at=time.time())
-        self._status = DaemonStatus(version=__version__, started_at=time.time(), started=loop.time())
-        self._status.configuration = shown
-        self._status.steps = [self._store.trouble, self._files.trouble]
+        shown = self._status.configuration = ConfigurationStatus(loaded_at=time.time())
         self._reloads = Reloads(self._reader, self._files, self._configuration, shown, self._take)
         signals.listen(self._stop_signalled, self._reload_signalled)
         stack = AsyncExitStack()
@@ -84,8 +81,7 @@ class Daemon:
             await self._start(stack)
             await self._wait_for_stop()
             self._on_stopping()
-            grace = self._configuration.settings.shutdown_grace_seconds
-            await end_mappings(self._mappings.stop(), grace, self._hard)
+            await self._poller.stop(self._hard)
         finally:
             await within(CLOSE_SECONDS, "closing", stack.aclose())
             signals.ignore()
@@ -95,34 +91,22 @@ class Daemon:
         return 0
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        settings = self._configuration.settings
-        transports = Transports(self._log)
-        stack.push_async_callback(transports.close)
-        self._status.aws_requests = transports.requests
-        configured: set[str] = set()
-        self._wiring = Wiring(
-            transports,
-            settings.max_bytes_in_flight,
-            store=self._store,
-            mappings=configured,
-            traces=await traces_of(settings, stack),
-        )
-        stack.push_async_callback(self._wiring.close)
-        self._mappings = Mappings(self._status, self._wiring, self._store, configured)
+        poller, settings = self._poller, self._configuration.settings
+        stack.push_async_callback(poller.close)
         # every mapping is known before the first question about readiness can be answered
-        await self._load_mappings()
-        address = await stack.enter_async_context(serve(self._status, settings.api, self._mappings, self._reloads))
+        await poller.open()
+        self._status.steps = [*self._status.steps, self._files.trouble]
+        address = await stack.enter_async_context(serve(self._status, settings.api, poller.mappings, self._reloads))
         self._announce(address)
-        self._mappings.start()
+        poller.start()
         for name, work in (
             ("health", health.watch(self._status)),
             ("notify", notify.report(self._status, self._notifier)),
             ("ready", self._wait_until_ready()),
             ("reload", self._reloads.run(self._notifier.reloading, self._on_reloaded)),
-            ("state", self._look_after_state()),
             ("watch", watch(self._reader, self._reloads.request, self._tell_not_watched)),
         ):
-            self._keep(name, work, stack)
+            poller.keep(name, work)
 
     # what the outside is told, and when
 
@@ -145,12 +129,6 @@ class Daemon:
 
     # start
 
-    async def _load_mappings(self) -> None:
-        try:
-            await self._mappings.load(self._configuration.mappings)
-        except StateError as error:
-            raise EnvironmentProblem(str(error)) from error
-
     def _announce(self, address: str) -> None:
         configuration = self._configuration
         self._log.info(
@@ -171,28 +149,11 @@ class Daemon:
         for warning in self._configuration.warnings:
             self._log.warning("configuration_warning", text=warning)
 
-    def _keep(self, name: str, work: Coroutine[object, object, None], stack: AsyncExitStack) -> None:
-        """Run that until the daemon ends. If it ends by an error, the daemon is unhealthy."""
-
-        def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self._status.died.append(name)
-                self._log.error("task_died", task=name, exc_info=error)
-
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        task.add_done_callback(ended)
-        stack.callback(task.cancel)
-
     async def _wait_until_ready(self) -> None:
         loop = asyncio.get_running_loop()
         while not health.is_ready(self._status, loop.time()):  # noqa: ASYNC110  (nobody tells; it is asked as /readyz is)
             await asyncio.sleep(READY_LOOK_SECONDS)
         self._on_ready()
-
-    async def _look_after_state(self) -> None:
-        while True:
-            await asyncio.sleep(STATE_LOOK_SECONDS)
-            await self._store.look()
 
     # reload
 
@@ -206,9 +167,7 @@ class Daemon:
         self._configuration = configuration
         settings = configuration.settings
         telemetry.configure(settings.log.level, settings.log.format)
-        self._wiring.resize(settings.max_bytes_in_flight)
-        self._wiring.refresh()
-        changes = self._mappings.apply(configuration.mappings)
+        changes = self._poller.apply(configuration)
         self._log.info(
             "reloaded",
             added=capped(changes.added, LOGGED_MOST),

@@ -40,9 +40,10 @@ Key: TypeAlias = tuple[FunctionConfig, str]
 class Functions:
     """Shared by all mappings."""
 
-    def __init__(self, transports: Transports) -> None:
+    def __init__(self, transports: Transports, chance: Chance) -> None:
         self._transports = transports
-        self._runtimes = Runtimes()
+        self._chance = chance
+        self._runtimes = Runtimes(chance)
         self._built: dict[Key, tuple[Function, Borrowed]] = {}
         self._users: Counter[Key] = Counter()
         self._slots: dict[tuple[str, AwsSettings], Slots] = {}
@@ -94,9 +95,9 @@ class Functions:
         slots.keep_to(config.max_requests_per_second)
         return slots
 
-    def breaker(self, mapping: EventSourceMapping, chance: Chance) -> Breaker:
+    def breaker(self, mapping: EventSourceMapping) -> Breaker:
         """One for all mappings; what is called differently is tried anew."""
-        return self._breakers.setdefault(_key(mapping), Breaker(chance))
+        return self._breakers.setdefault(_key(mapping), Breaker(self._chance))
 
     def restart(self, name: str) -> None:
         """Start the workers of a function that runs here anew. Raises UnknownFunction."""

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 
 from poller.configuration import EventSourceMapping
-from poller.daemon.api.report import counters
 from poller.engine.parts import Wiring
-from poller.engine.runner import MappingLife
+from poller.engine.runner import MappingRunner
 from poller.policy.progress import Paused
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
@@ -37,7 +36,7 @@ class Mappings:
         self._store = store
         self._configured = configured
         self._wall = wall
-        self._lives: dict[str, MappingLife] = {}
+        self._runners: dict[str, MappingRunner] = {}
         self._paused: dict[str, float] = {}
         """Loop times, by uuid."""
         self._steering = asyncio.Lock()
@@ -52,20 +51,20 @@ class Mappings:
     def start(self) -> None:
         """Let them run."""
         self._started = True
-        for life in self._lives.values():
-            self._start(life)
+        for runner in self._runners.values():
+            self._start(runner)
 
-    def _start(self, life: MappingLife) -> None:
-        life.start()
-        assert life.task is not None
-        life.task.add_done_callback(lambda task: self._ended(life, task))
+    def _start(self, runner: MappingRunner) -> None:
+        runner.start()
+        assert runner.task is not None
+        runner.task.add_done_callback(lambda task: self._ended(runner, task))
 
-    def _ended(self, life: MappingLife, task: asyncio.Task[None]) -> None:
+    def _ended(self, runner: MappingRunner, task: asyncio.Task[None]) -> None:
         """A mapping ends when it is removed or the daemon stops; anything else is a bug, and makes us unhealthy."""
         if task.cancelled():
             return
         error = task.exception()
-        if error is not None or not life.ending:
+        if error is not None or not runner.ending:
             self._status.died.append(task.get_name())
             telemetry.logger().error("task_died", mapping=task.get_name(), exc_info=error)
 
@@ -74,20 +73,20 @@ class Mappings:
         changes = Changes()
         self._configured.clear()
         self._configured.update(mapping.uuid for mapping in mappings)
-        for life in list(self._lives.values()):
-            if life.mapping.uuid not in self._configured and not life.is_removed:
-                changes.removed.append(life.mapping.name)
-                life.remove()
-                self._wake(life)
+        for runner in list(self._runners.values()):
+            if runner.mapping.uuid not in self._configured and not runner.is_removed:
+                changes.removed.append(runner.mapping.name)
+                runner.remove()
+                self._wake(runner)
         for mapping in mappings:
-            life_there = self._lives.get(mapping.uuid)
-            if life_there is None:
+            present = self._runners.get(mapping.uuid)
+            if present is None:
                 changes.added.append(mapping.name)
                 self._add(mapping)
-            elif life_there.is_removed or life_there.mapping != mapping:
+            elif present.is_removed or present.mapping != mapping:
                 changes.changed.append(mapping.name)
-                life_there.change(mapping)
-                self._wake(life_there)
+                present.change(mapping)
+                self._wake(present)
             else:
                 changes.unchanged += 1
         self._sort(mappings)
@@ -95,80 +94,80 @@ class Mappings:
 
     def _add(self, mapping: EventSourceMapping) -> None:
         paused_since = self._paused.get(mapping.uuid)
-        life = MappingLife(mapping, self._wiring, paused_since=paused_since, removed=self._removed)
-        self._lives[mapping.uuid] = life
+        runner = MappingRunner(mapping, self._wiring, paused_since=paused_since, removed=self._removed)
+        self._runners[mapping.uuid] = runner
         if paused_since is not None:
             # it may have been removed and come back since, by when nobody remembers
             telemetry.logger().warning("mapping_still_paused", mapping=mapping.name)
         if self._started:
-            self._start(life)
+            self._start(runner)
 
-    def _wake(self, life: MappingLife) -> None:
+    def _wake(self, runner: MappingRunner) -> None:
         """One that a bug ended gets another chance, or could never be removed."""
-        if life.task is not None and life.task.done():
-            self._start(life)
+        if runner.task is not None and runner.task.done():
+            self._start(runner)
 
-    def _removed(self, life: MappingLife) -> None:
-        del self._lives[life.mapping.uuid]
-        self._status.mappings.remove(life.status)
-        self._wiring.forget(life.mapping.uuid)
-        telemetry.logger().info("mapping_removed", mapping=life.mapping.name, account=account_of(life.status))
+    def _removed(self, runner: MappingRunner) -> None:
+        del self._runners[runner.mapping.uuid]
+        self._status.mappings.remove(runner.status)
+        self._wiring.forget(runner.mapping.uuid)
+        telemetry.logger().info("mapping_removed", mapping=runner.mapping.name, account=account_of(runner.status))
 
     def _sort(self, mappings: Sequence[EventSourceMapping]) -> None:
         """As configured, then those that are still ending; a name of theirs that is another's now tells them apart."""
-        lives = [self._lives[mapping.uuid] for mapping in mappings]
-        names = {life.status.name for life in lives}
-        ending = [life for life in self._lives.values() if life.is_removed]
-        for life in ending:
-            if life.status.name in names:
-                life.status.name = f"{life.mapping.name} ({life.mapping.uuid})"
-        self._status.mappings[:] = [life.status for life in (*lives, *ending)]
+        runners = [self._runners[mapping.uuid] for mapping in mappings]
+        names = {runner.status.name for runner in runners}
+        ending = [runner for runner in self._runners.values() if runner.is_removed]
+        for runner in ending:
+            if runner.status.name in names:
+                runner.status.name = f"{runner.mapping.name} ({runner.mapping.uuid})"
+        self._status.mappings[:] = [runner.status for runner in (*runners, *ending)]
 
     async def pause(self, name: str) -> MappingStatus:
         """Stop a mapping softly until it is resumed, also over restarts. Raises UnknownMapping and StateError."""
         async with self._steering:
-            life = self._find(name)
-            uuid = life.mapping.uuid
+            runner = self._find(name)
+            uuid = runner.mapping.uuid
             if uuid not in self._paused:
-                await self._store.pause(uuid, Paused(self._wall(), life.mapping.name))
+                await self._store.pause(uuid, Paused(self._wall(), runner.mapping.name))
                 self._paused[uuid] = since = asyncio.get_running_loop().time()
                 # it may have been removed meanwhile, and be there again
-                life = self._lives.get(uuid, life)
-                life.pause(since)
-                telemetry.logger().info("mapping_paused", mapping=life.mapping.name)
-            return life.status
+                runner = self._runners.get(uuid, runner)
+                runner.pause(since)
+                telemetry.logger().info("mapping_paused", mapping=runner.mapping.name)
+            return runner.status
 
     async def resume(self, name: str) -> MappingStatus:
         """Let a paused mapping run again. Raises UnknownMapping and StateError."""
         async with self._steering:
-            life = self._find(name)
-            uuid = life.mapping.uuid
+            runner = self._find(name)
+            uuid = runner.mapping.uuid
             if uuid in self._paused:
                 await self._store.resume(uuid)
                 del self._paused[uuid]
-                life = self._lives.get(uuid, life)
-                life.resume()
-                telemetry.logger().info("mapping_resumed", mapping=life.mapping.name)
-            return life.status
+                runner = self._runners.get(uuid, runner)
+                runner.resume()
+                telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
+            return runner.status
 
     def restart_function(self, name: str) -> None:
         """Begin to start the workers of a function anew. Raises UnknownFunction."""
         self._wiring.restart_function(name)
 
-    def _find(self, name: str) -> MappingLife:
-        lives = [life for life in self._lives.values() if not life.is_removed]
-        for life in lives:
-            if name in (life.mapping.name, life.mapping.uuid):
-                return life
-        known = ", ".join(life.mapping.name for life in lives) or "none"
+    def _find(self, name: str) -> MappingRunner:
+        runners = [runner for runner in self._runners.values() if not runner.is_removed]
+        for runner in runners:
+            if name in (runner.mapping.name, runner.mapping.uuid):
+                return runner
+        known = ", ".join(runner.mapping.name for runner in runners) or "none"
         raise UnknownMapping(f"there is no mapping {name}; there are: {known}")
 
     def stop(self) -> set[asyncio.Task[None]]:
         """Ask all of them for the soft stop, and return the tasks that end with it."""
-        for life in self._lives.values():
-            life.end()
+        for runner in self._runners.values():
+            runner.end()
         self._log_waits()
-        return {life.task for life in self._lives.values() if life.task is not None}
+        return {runner.task for runner in self._runners.values() if runner.task is not None}
 
     def _log_waits(self) -> None:
         """Say what the soft stop waits for, of a few mappings in words."""
@@ -183,7 +182,7 @@ class Mappings:
 def account_of(status: MappingStatus) -> dict[str, int]:
     """For the log, when nobody can ask any more: what a person asks after a stop."""
     in_flight = status.in_flight()
-    counted = counters(status.account)
+    counted = status.account.counters()
     left_out = ("invoked", "failed_invoke", "delete_failed")
     return {name: count for name, count in counted.items() if name not in left_out} | {
         "in_flight": in_flight,

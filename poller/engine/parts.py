@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from poller.configuration import EventSource, EventSourceMapping, Settings, pars
 from poller.engine.functions import Functions
 from poller.engine.streams import Streams, queue_url
 from poller.functions.runtime_api import RuntimeFunction, SharedRuntimeFunction
+from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import RetryPolicy
 from poller.policy.pace import Pace
@@ -68,14 +70,19 @@ class Wiring:
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
         traces: "Tracing | None" = None,
+        chance: Chance = random.random,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
+        self.chance = chance
+        """For the jitter of everything that is built."""
+        self._wall = wall
         self._transports = transports
         self._store = store or MemoryStore()
         self._mappings = mappings
         self._limits = limits or ReadLimits()
         self._memory = Memory(max_bytes_in_flight)
-        self._functions = Functions(transports)
+        self._functions = Functions(transports, chance)
         self._undeleted: dict[str, OrderedDict[str, bool]] = {}
         """By the mapping's uuid: messages that are done with, and not to be delivered by its next run either."""
         self._building = asyncio.Lock()
@@ -98,7 +105,9 @@ class Wiring:
             if mapping.source.kind == "sqs":
                 source: Source = await self._queue(mapping, context, transports)
             else:
-                streams = Streams(transports, self._store, self._mappings, self._limits)
+                streams = Streams(
+                    transports, self._store, self._mappings, self._limits, chance=self.chance, wall=self._wall
+                )
                 source = await streams.source(mapping, context.admission, status, rare)
             wired = Wired(mapping, source, context, borrowed.pop_all())
         if self._traces is not None:
@@ -110,7 +119,6 @@ class Wiring:
     async def _context(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: RateLimitedLog
     ) -> LaneContext:
-        chance = random.random
         start, most = mapping.lanes
         pace = Pace(start, most, steady=mapping.source.kind != "sqs")
         own = Memory(mapping.max_bytes_in_flight, self._memory)
@@ -127,10 +135,10 @@ class Wiring:
                 SHORTEST_RECEIVE if mapping.source.kind == "sqs" else 0.0,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, own, status, chance, breaker=self._functions.breaker(mapping, chance)),
+            admission=Admission(stop, pace, own, status, self.chance, breaker=self._functions.breaker(mapping)),
             stop=stop,
             status=status,
-            chance=chance,
+            chance=self.chance,
             log=log,
         )
 
@@ -146,6 +154,7 @@ class Wiring:
             policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=context.chance,
             log=context.log,
+            wall=self._wall,
             filtering=await _filtering(mapping, transports),
             undeleted=self._undeleted.setdefault(mapping.uuid, OrderedDict()),
         )

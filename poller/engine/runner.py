@@ -11,14 +11,13 @@ that does not end in its time becomes a hard one.
 """
 
 import asyncio
-import random
 from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
 from poller.configuration import EventSourceMapping
-from poller.daemon.stopping import CLOSE_SECONDS, within
 from poller.engine.parts import Wired, Wiring
+from poller.engine.stopping import CLOSE_SECONDS, within
 from poller.policy.backoff import SOURCE
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
@@ -36,7 +35,7 @@ STOPS_NOW = "Ctrl-C again stops now"
 FINISHING = "what runs is finished and settled, what waits is given back"
 
 
-class MappingLife:
+class MappingRunner:
     """Counters are those of all runs together, since process start."""
 
     def __init__(
@@ -45,7 +44,7 @@ class MappingLife:
         wiring: Wiring,
         *,
         paused_since: float | None,
-        removed: Callable[["MappingLife"], None],
+        removed: Callable[["MappingRunner"], None],
     ) -> None:
         """`paused_since` in the loop's time. `removed` is told when a removed mapping has ended."""
         self.mapping = mapping
@@ -67,7 +66,7 @@ class MappingLife:
 
     def start(self) -> None:
         """Begin to do what is wanted, until removed or ended."""
-        self.task = asyncio.create_task(self._live(), name=self.mapping.name)
+        self.task = asyncio.create_task(self._obey(), name=self.mapping.name)
 
     def change(self, mapping: EventSourceMapping) -> None:
         """Run with other parameters; also brings a removed one back that has not ended yet."""
@@ -125,7 +124,7 @@ class MappingLife:
 
     # what becomes of them
 
-    async def _live(self) -> None:
+    async def _obey(self) -> None:
         while True:
             if self._runs:
                 await self._run()
@@ -193,7 +192,7 @@ class MappingLife:
                 wired = await self._wired_in_time(mapping, stop, log)
             except PollerError as error:
                 failures += 1
-                delay = SOURCE.delay(failures, random.random)
+                delay = SOURCE.delay(failures, self._wiring.chance)
                 next_try = asyncio.get_running_loop().time() + delay
                 self.status.rest(
                     MappingState.PROBLEM, Reason(ReasonCode.ERROR, str(error), since=since, next_try=next_try)

@@ -1,7 +1,6 @@
 """Functions that run here: from their configuration to workers, and what all of them share."""
 
 import importlib.util
-import random
 
 from poller.configuration import EventSourceMapping, FunctionConfig
 from poller.configuration.model.functions import BOOTSTRAP, RuntimeConfig
@@ -9,6 +8,7 @@ from poller.engine.function_arns import arn_of
 from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction, kernel
 from poller.functions.runtime_api.allowance import for_all_workers
 from poller.functions.runtime_api.process import interpreter_command
+from poller.policy.backoff import Chance
 from poller.support import telemetry
 from poller.support.extras import how_to_install
 from poller.values.errors import EnvironmentProblem
@@ -17,7 +17,8 @@ from poller.values.errors import EnvironmentProblem
 class Runtimes:
     """Builds them. One function each for all mappings and regions: it has one set of workers, or one address."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: Chance) -> None:
+        self._chance = chance
         self._guard = Guard()
         self._output = for_all_workers()
 
@@ -34,7 +35,7 @@ class Runtimes:
             host, _, port = runtime.runtime_listen.rpartition(":")
             await shared.open(host.strip("[]"), int(port))
             return shared
-        function = RuntimeFunction(settings, self._guard, log, random.random, self._output)
+        function = RuntimeFunction(settings, self._guard, log, self._chance, self._output)
         function.start()
         return function
 

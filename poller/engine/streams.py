@@ -9,6 +9,7 @@ from uuid import uuid4
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import EventSourceMapping
 from poller.engine.function_arns import arn_of
+from poller.policy.backoff import Chance
 from poller.policy.invocation_record import Discarded, invocation_record
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.destination import Destination
@@ -38,6 +39,8 @@ class Streams:
     mappings: Collection[str]
     """The uuids of all that are configured, enabled or not."""
     limits: ReadLimits
+    chance: Chance = random.random
+    wall: Callable[[], float] = time.time
 
     async def source(
         self, mapping: EventSourceMapping, admission: Admission, status: MappingStatus, log: RateLimitedLog
@@ -72,9 +75,9 @@ class Streams:
             status=status,
             limits=self.limits,
             tell=None if destination is None else _tell(mapping, api, destination),
-            chance=random.random,
+            chance=self.chance,
             log=log,
-            wall=time.time,
+            wall=self.wall,
             criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
         )
         status.last_result = "No records processed"

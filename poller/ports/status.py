@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.ports.reasons import MappingState, ReasonCode
-from poller.values.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogram
+from poller.values.account import Account
 
 __all__ = [
     "NO_TROUBLE",
@@ -27,69 +27,6 @@ __all__ = [
     "Reason",
     "ReasonCode",
 ]
-
-
-@dataclass(slots=True, eq=False)
-class Account:
-    """Where every record of one mapping went, since process start.
-
-    polled = filtered + delivered + destination + dropped + expired + before_start + returned + in flight, always:
-    whoever ends a record counts it in the same step, without an await between, in which it leaves the in-flight number.
-    """
-
-    polled: int = 0
-    """Records received from the source, every time they are received."""
-    filtered: int = 0
-    """Rejected by the filter criteria."""
-    delivered: int = 0
-    """The function succeeded on them."""
-    destination: int = 0
-    """Accepted by the on-failure destination."""
-    dropped: int = 0
-    """Given up at a limit the user set, with no destination to send to."""
-    expired: int = 0
-    """Ended by the source's own retention."""
-    before_start: int = 0
-    """Older than the starting position."""
-    returned: int = 0
-    """Back to the source, by us or by its timeout."""
-
-    invoked: int = 0
-    """Records in invocations, retries included."""
-    failed_invoke: int = 0
-    """Records in invocations that failed, those named by a partial batch response included."""
-    filtered_not_json: int = 0
-    """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
-    deleted: int = 0
-    """Records whose delete the source confirmed."""
-    delete_failed: int = 0
-    """Failed delete attempts, per record."""
-    invocations: dict[str, int] = field(default_factory=dict)
-    """Number of invocations by outcome; count with `count_invocation`."""
-    invocation_duration: Histogram = field(default_factory=lambda: Histogram(DURATION_BOUNDS))
-    """Seconds."""
-    batch_size: Histogram = field(default_factory=lambda: Histogram(BATCH_SIZE_BOUNDS))
-    """Records per invocation."""
-
-    def count_invocation(self, outcome: str, records: int, seconds: float) -> None:
-        """Count one invocation that ended. `outcome` becomes a metric label: a word of a fixed set, never a message."""
-        self.invocations[outcome] = self.invocations.get(outcome, 0) + 1
-        self.invoked += records
-        self.batch_size.observe(records)
-        self.invocation_duration.observe(seconds)
-
-    def unaccounted(self, in_flight: int) -> int:
-        """Records nobody answers for. Anything but 0 is a bug of ours: positive is lost, negative is counted twice."""
-        ended = (
-            self.filtered
-            + self.delivered
-            + self.destination
-            + self.dropped
-            + self.expired
-            + self.before_start
-            + self.returned
-        )
-        return self.polled - ended - in_flight
 
 
 NO_TROUBLE = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})

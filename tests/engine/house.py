@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, nullcontext
 from structlog.testing import capture_logs
 
 from poller.aws.transports import Transports
+from poller.configuration import Configuration
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
-from poller.engine.mappings import Mappings
-from poller.engine.parts import Wiring
-from poller.ports.daemon_status import DaemonStatus
+from poller.configuration.model.settings import Settings
+from poller.engine.app import Poller
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory import MemoryStore
 from poller.values.arns import parse_source
@@ -45,17 +45,19 @@ class LocalTransports(Transports):
         return Local(self._aws)
 
 
-class House:
+class House(Poller):
+    """A Poller on the fake AWS, and the makers of what it runs on."""
+
     def __init__(self, store=None, aws=None):
         self.aws = aws or FakeAws()
         self.aws.latency = 0.01
-        self.store = store or MemoryStore()
-        self.transports = LocalTransports(self.aws)
-        configured = set()
-        limits = ReadLimits(lambda _: nullcontext())
-        self.wiring = Wiring(self.transports, 1 << 30, store=self.store, mappings=configured, limits=limits)
-        self.status = DaemonStatus("1", EPOCH, loop_time())
-        self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=lambda: EPOCH + loop_time())
+        super().__init__(
+            Configuration(Settings(state="memory:", max_bytes_in_flight=1 << 30), {}, [], [], []),
+            store=store or MemoryStore(),
+            transports=LocalTransports(self.aws),
+            limits=ReadLimits(lambda _: nullcontext()),
+            wall=lambda: EPOCH + loop_time(),
+        )
 
     def queue(self, name):
         return self.aws.queues.get(name) or self.aws.queue(name, visibility_timeout=30)
@@ -99,10 +101,8 @@ class House:
         return self.aws._lambda.functions[function].invocations
 
     async def end(self):
-        tasks = self.mappings.stop()
-        if tasks:
-            await asyncio.wait(tasks)
-        await self.wiring.close()
+        await self.stop()
+        await self.close()
         assert not self.status.died
         for status in self.status.mappings:
             assert status.account.unaccounted(status.in_flight()) == 0
@@ -112,8 +112,9 @@ class House:
 async def living(*mappings, house):
     """The mappings of a house from start to stop; the log of it all."""
     with capture_logs() as log:
-        await house.mappings.load(mappings)
-        house.mappings.start()
+        await house.open()
+        house.mappings.apply(mappings)
+        house.start()
         await asyncio.sleep(1)
         yield log
         await house.end()

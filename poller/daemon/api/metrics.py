@@ -12,7 +12,6 @@ from prometheus_client.exposition import choose_encoder
 
 from poller.daemon.api.exposition import Family, Writer, labelled
 from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.report import counters
 from poller.daemon.api.standing import mapping_reason, state_of
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.status import Account, Lag, MappingState, MappingStatus
@@ -94,7 +93,7 @@ def _parts(status: DaemonStatus, now: float, isolation: Isolation, writer: Write
 def _row(mapping: MappingStatus, now: float, isolation: Isolation) -> _Row:
     account = mapping.account
     outcomes = [(labelled(outcome=outcome), count) for outcome, count in account.invocations.items()]
-    row = _Row(labelled(mapping=mapping.name), counters(account), outcomes, account, mapping.state)
+    row = _Row(labelled(mapping=mapping.name), account.counters(), outcomes, account, mapping.state)
 
     def read() -> None:
         reason = mapping_reason(mapping, now)

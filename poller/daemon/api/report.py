@@ -54,7 +54,7 @@ def _untold(mapping: MappingStatus, problem: str) -> Json:
         "state": mapping.state.value,
         "reason": None,
         "notes": [{"code": "status_not_told", "text": f"the status of this mapping could not be told: {problem}"}],
-        "counters": counters(mapping.account),
+        "counters": mapping.account.counters(),
         "in_flight": None,
         "unaccounted": None,
         "lag": dict.fromkeys(("records", "seconds", "expires_in_seconds", "drained_in_seconds")),
@@ -92,25 +92,6 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def counters(account: Account) -> dict[str, int]:
-    """Name the counters as the metrics do, without `poller_` and `_events_total`."""
-    return {
-        "polled": account.polled,
-        "filtered": account.filtered,
-        "delivered": account.delivered,
-        "on_failure_destination_delivered": account.destination,
-        "dropped": account.dropped,
-        "expired": account.expired,
-        "before_start": account.before_start,
-        "returned": account.returned,
-        "invoked": account.invoked,
-        "failed_invoke": account.failed_invoke,
-        "filtered_not_json": account.filtered_not_json,
-        "deleted": account.deleted,
-        "delete_failed": account.delete_failed,
-    }
-
-
 def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
     in_flight, lag, reason = mapping.in_flight(), mapping.lag(), mapping_reason(mapping, now)
     return {
@@ -118,7 +99,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
         "state": state_of(mapping, reason).value,
         "reason": _reason(reason, now, to_wall),
         "notes": [{"code": code, "text": text} for code, text in notes(mapping, lag)],
-        "counters": counters(mapping.account),
+        "counters": mapping.account.counters(),
         "in_flight": in_flight,
         "unaccounted": mapping.account.unaccounted(in_flight),
         "lag": {

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -20,7 +21,7 @@ CONFIG = Path(__file__).parents[3] / "config/runtime.yaml"
 async def example(name):
     """The function of the mapping that is called so, as the daemon would build it."""
     [mapping] = [one for one in load([CONFIG], environ={}).mappings if one.function.key == name]
-    runtimes = Runtimes()
+    runtimes = Runtimes(random.random)
     function = await runtimes.build(mapping)
     try:
         yield function
