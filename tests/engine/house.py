@@ -28,7 +28,7 @@ class LocalTransports(Transports):
     """The real lending, of transports to the fake AWS."""
 
     def __init__(self, aws):
-        super().__init__(EventLog(), {})
+        super().__init__(EventLog())
         self._aws = aws
         self.open = set()
         self.opened = []
