@@ -8,9 +8,6 @@ from poller.sources.sqs.settling import Trouble
 from poller.values.errors import CallError
 
 RECEIVE_ACTION = "sqs:ReceiveMessage"
-COMPANY = 0.004
-"""Seconds before the next receive after one that brought few messages, so that the next brings more. It halves the
-calls at a trickle of hundreds a second, for a few milliseconds of latency; a quiet queue always has its long poll."""
 PAUSE = 1.0
 """Seconds between empty answers that come in less than half of it, from a service that does not wait as it was asked
 to. Without, receiving would be a loop as fast as the network."""

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
+from poller.policy.receiving import ReceiveConcurrency
 from poller.ports.source import Admission
 from poller.sources.sqs.event import bound_of, bound_of_some
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
-from poller.sources.sqs.receive_backoff import COMPANY
 from poller.sources.sqs.room import ReceiveRoom, Turn
 from poller.sources.sqs.waiters import Waiting, cut, give, hand_out, send_home
 from poller.values.record import EMPTY_PAGE, Page, Record
@@ -43,8 +43,6 @@ class Receiving:
         """`no_more` is called when, after a soft stop, the last receive under way has ended. Nothing is received while
         `held_up`; whoever ends that calls `pump`.
         """
-        self.lanes = 0
-        """How many lanes there are."""
         self.bug: BaseException | None = None
         """What ended a task of the source that nobody waits for; the lanes raise it."""
         self._loop = asyncio.get_running_loop()
@@ -57,30 +55,22 @@ class Receiving:
         self._memory = ReceiveRoom(admission.memory, self.pump)
         self._line: deque[Waiting] = deque()
         self._ready: deque[Page] = deque()
-        self._free = 0
-        """Lanes without a full batch: in line, or receiving for themselves."""
-        self._room = 0
-        """Messages the free lanes could take together."""
-        self._asked = 0
-        """Messages the receives under way may bring."""
-        self._running = 0
-        """Receives under way, or about to be made by a lane whose turn it is."""
-        self._wanted = 1
-        """How many receives may run at once; grows and shrinks with what they bring."""
-        self._not_before = 0.0
-        """Loop time of the next receive, after one that brought few messages."""
+        self._concurrency = ReceiveConcurrency(name.fifo)
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def add_lane(self) -> None:
+        """There is one more."""
+        self._concurrency.lanes += 1
 
     @property
     def under_way(self) -> bool:
         """Whether a receive may still bring something."""
-        return self._running > 0
+        return self._concurrency.running > 0
 
     async def take(self, limit: int, wait: float, *, gathering: bool) -> Page:
         """See `Lane.receive`."""
-        self._free += 1
-        self._room += limit
+        self._concurrency.lane_is_free(limit)
         full: bool | None = None
         try:
             while not self._admission.stopping:
@@ -100,8 +90,7 @@ class Receiving:
                 full = None
             return EMPTY_PAGE
         finally:
-            self._free -= 1
-            self._room -= limit
+            self._concurrency.lane_is_busy(limit)
             # not before this lane counts as busy, or more would be received than the others can take
             if full is not None:
                 self._go_on(full=full)
@@ -159,28 +148,22 @@ class Receiving:
 
     def _turn(self, limit: int) -> Turn | None:
         """To receive now, as one more of the receives under way; None for not now."""
-        most = self._room - self._asked
-        if self._running >= self._wanted or most <= 0 or self._held_up():
+        concurrency = self._concurrency
+        if not concurrency.wants_more or self._held_up():
             return None
         now = self._loop.time()
-        if now < self._not_before:
+        if now < concurrency.not_before:
             if self._timer is None:
-                self._timer = self._loop.call_at(self._not_before, self._rested)
+                self._timer = self._loop.call_at(concurrency.not_before, self._rested)
             return None
-        free = self._admission.lanes(now) - (self.lanes - self._free)
-        if self._running >= free:
-            return None
-        # a FIFO page goes to one lane whole, so that a group never spreads over two
-        most = limit if self._name.fifo else min(most, free * limit)
-        turn = self._memory.turn(min(most, MOST_PER_CALL))
+        most = concurrency.most(limit, self._admission.lanes(now))
+        turn = self._memory.turn(min(most, MOST_PER_CALL)) if most else None
         if turn is not None:
-            self._asked += turn.most
-            self._running += 1
+            concurrency.began(turn.most)
         return turn
 
     def _over(self, turn: Turn) -> None:
-        self._asked -= turn.most
-        self._running -= 1
+        self._concurrency.ended(turn.most)
         turn.room.close()
 
     def _rested(self) -> None:
@@ -212,7 +195,7 @@ class Receiving:
     async def _receive(self, turn: Turn, wait: float, limit: int) -> tuple[Page, bool]:
         """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
         messages: list[dict[str, Any]] = []
-        most, size = turn.most, 0
+        size = 0
         try:
             # a stop may have come since it was this receive's turn
             if not self._admission.stopping:
@@ -220,18 +203,17 @@ class Receiving:
         finally:
             self._over(turn)
         if self._polls.failing:
-            self._wanted = 1
-        if 0 < 2 * len(messages) <= most:
-            self._not_before = self._loop.time() + COMPANY
+            self._concurrency.failed()
+        full = self._concurrency.brought(len(messages), turn.most, self._loop.time())
         page = self._bring(messages, size, limit) if messages else EMPTY_PAGE
-        return page, len(messages) >= most
+        return page, full
 
     def _go_on(self, *, full: bool) -> None:
         """After a receive: how many are worth it now, and whose turn it is."""
         self._adapt(full=full)
         if self._line:
             self.pump()
-        if self._admission.stopping and not self._running:
+        if self._admission.stopping and not self._concurrency.running:
             self._no_more()
 
     def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
@@ -253,15 +235,11 @@ class Receiving:
 
     def _adapt(self, *, full: bool) -> None:
         if not full:
-            if self._wanted > 1:
-                self._wanted -= 1
+            self._concurrency.shrink()
             return
         now = self._loop.time()
-        lanes = self._admission.lanes(now)
-        if self._line and lanes > self.lanes - self._free:
-            self._wanted += 1
-        elif lanes:
-            # as many lanes have a batch as may have one; that others stand in line is the pace's doing
+        if self._concurrency.grow(self._admission.lanes(now), waiting=bool(self._line)):
+            # that lanes stand in line all the same is the pace's doing
             self._admission.busy(now)
 
     async def finish(self) -> list[Record]:

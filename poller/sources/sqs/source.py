@@ -169,7 +169,7 @@ class SqsPartition:
 
     def lane(self) -> "SqsLane":
         """One more lane on this queue."""
-        self._receiving.lanes += 1
+        self._receiving.add_lane()
         fifo = self._queue_name.fifo
         lane = SqsLane(self._receiving, self._holding, self._settling, self._encode, self._policy, fifo=fifo)
         self._lanes.append(lane)
