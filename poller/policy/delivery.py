@@ -1,4 +1,4 @@
-"""What happens next to one batch: invoke, wait, settle or give back. Knows no source, no function and no clock.
+"""What happens next to one batch: invoke, wait, settle or release. Knows no source, no function and no clock.
 
 The machine holds the parts of the batch still to be delivered as a stack, is asked for the next step, and is told the
 outcome of each invocation. Every record leaves it exactly once, by a Settle or a Return.
@@ -87,7 +87,7 @@ class Delivery:
     __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failed", "failure", "gap", "hold_until")
 
     def __init__(self, records: Sequence[Record], policy: RetryPolicy, hold_until: float) -> None:
-        """`hold_until` is when records that could not be invoked are given back."""
+        """`hold_until` is when records that could not be invoked are released."""
         self._policy = policy
         self._parts: list[Sequence[Record]] = [records]
         self._steps: list[Step] = []
@@ -156,13 +156,13 @@ class Delivery:
         delivered = [record for record in records if record.identifier not in failed]
         if delivered:
             self._steps.append(Settle(delivered))
-        self._give_back([record for record in records if record.identifier in failed])
+        self._release([record for record in records if record.identifier in failed])
 
     def _fail(self, records: Sequence[Record], why: str) -> None:
         self.failure = why
-        self._give_back(records)
+        self._release(records)
 
-    def _give_back(self, records: Sequence[Record]) -> None:
+    def _release(self, records: Sequence[Record]) -> None:
         """Return what failed, and with it what would overtake it in a part not yet invoked."""
         self.failed = len(records)
         self._steps.append(Return(records, failed=True))

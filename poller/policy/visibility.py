@@ -48,7 +48,7 @@ class Visibility:
         return extended + self.extension / 2
 
     def release_at(self, received: float) -> float:
-        """When to give a message back that could not be delivered all this time."""
+        """When to release a message that could not be delivered all this time."""
         return received + self.longest_hold
 
     def renewal(self, now: float, received: float) -> int:

@@ -105,8 +105,8 @@ class Lane(Protocol):
         """
         ...
 
-    def put_back(self, page: Page) -> None:
-        """These found no place in the batch: the next free lane gets them first."""
+    def unread(self, page: Page) -> None:
+        """These records found no place in the batch: the next free lane receives them first."""
         ...
 
     def encode(self, records: Sequence[Record]) -> bytes:
@@ -152,7 +152,7 @@ class Lane(Protocol):
 
 
 class Partition(Protocol):
-    """The unit of ownership and restart. Entering reaches the source; leaving gives back what is not settled."""
+    """The unit of ownership and restart. Entering reaches the source; leaving releases what is not settled."""
 
     name: str
     stop: Stop
@@ -181,7 +181,7 @@ class Partition(Protocol):
         ...
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Ends the receives, gives back what no lane took, settles what was handed over; cancelled, within 2 s."""
+        """Ends the receives, releases what no lane took, settles what was handed over; cancelled, within 2 s."""
         ...
 
     def lane(self) -> Lane:

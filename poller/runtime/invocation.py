@@ -67,14 +67,14 @@ async def invoke(
     begun = time()
     if breaker.is_open and (refusal := breaker.refusal(begun)) is not None:
         # it opened while this one waited
-        slots.give_back()
+        slots.release()
         return Invoked(refusal, records)
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
     probe, outcome = breaker.begin(), None
     try:
         outcome = await function.invoke(event, lane.trace(records))
     finally:
-        slots.give_back()
+        slots.release()
         if breaker.end(outcome, time(), probe):
             if breaker.is_open:
                 context.log.each("circuit_opened", function=context.status.function, text=breaker.text)

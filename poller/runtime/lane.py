@@ -1,4 +1,4 @@
-"""A record's journey, top to bottom: receive, gather, encode, invoke, read the answer, settle or give back.
+"""A record's journey, top to bottom: receive, gather, encode, invoke, read the answer, settle or release.
 
 `run_lane` is the loop of one lane and `_deliver` the end of one batch; what is decided on the way is decided in
 `poller.policy`. No source and no kind of function is known here.
@@ -56,7 +56,7 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
                     rest = buffer.add(page.records, page.bound, time())
                     if rest:
                         page.records = rest
-                        lane.put_back(page)
+                        lane.unread(page)
                 if page.ends_batch:
                     buffer.close()
             else:
@@ -70,7 +70,7 @@ async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None
 async def _deliver(
     lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus, time: Callable[[], float]
 ) -> None:
-    """See one batch to its end. What a stop leaves undone goes back to the source."""
+    """See one batch to its end. A stop releases the records that are left."""
     invoking = False
     started = False
     try:

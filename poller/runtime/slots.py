@@ -57,7 +57,7 @@ class Slots:
             in_time = self._rate is None or await _turn(self._rate, stop)
         finally:
             if not in_time:
-                self.give_back()
+                self.release()
         return in_time
 
     async def _slot(self, stop: Stop) -> bool:
@@ -73,14 +73,14 @@ class Slots:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.result():
-                self.give_back()
+                self.release()
             raise
         finally:
             ignore()
             if turn in self._waiting:
                 self._waiting.remove(turn)
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Free a slot; who waits longest has it."""
         while self._waiting and (self.limit is None or self._taken <= self.limit):
             turn = self._waiting.popleft()

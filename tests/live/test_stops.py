@@ -50,7 +50,7 @@ def test_a_soft_stop_finishes_the_invocation_that_runs_and_gives_back_what_comes
         daemon.wait_for_reason("q", "invoking")
         daemon.terminate()
         ministack.send(queue, key("later"))
-        until(lambda: daemon.status()["q"]["counters"]["returned"], "what came later to be given back")
+        until(lambda: daemon.status()["q"]["counters"]["returned"], "what came later to be released")
         function.gate.set()
         assert daemon.wait() == 0
         account = daemon.wait_for_log("stopped")["mappings"]["q"]

@@ -58,7 +58,7 @@ class FakeLane:
             await self._stop.wait(wait)
         return EMPTY_PAGE
 
-    def put_back(self, page):
+    def unread(self, page):
         self.pages.insert(0, list(page.records))
 
     def encode(self, found):

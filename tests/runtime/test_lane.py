@@ -292,7 +292,7 @@ async def test_while_a_lane_waits_for_a_slot_nothing_may_be_received():
     task = asyncio.create_task(run_lane(lane, runtime.context, status))
     await asyncio.sleep(100)
     assert (status.code, runtime.admission.lanes(100.0)) == ("waiting_for_slot", 0)
-    slots.give_back()
+    slots.release()
     await asyncio.sleep(1)
     assert (lane.settled, runtime.admission.lanes(101.0)) == (["0"], 5)
     runtime.stop.request()

@@ -18,7 +18,7 @@ async def taking(slots, stop, order, name, hold=1.0):
     if await slots.take(stop):
         order.append(name)
         await asyncio.sleep(hold)
-        slots.give_back()
+        slots.release()
 
 
 async def test_slots_are_given_first_come_first_served():
@@ -52,10 +52,10 @@ async def test_at_a_soft_stop_who_waits_gets_none_and_others_do():
     gives_up, stays = asyncio.create_task(slots.take(stop)), asyncio.create_task(slots.take(other))
     await asyncio.sleep(1)
     stop.request()
-    slots.give_back()
+    slots.release()
     assert await asyncio.gather(gives_up, stays) == [False, True]
     assert not slots.take_now()
-    slots.give_back()
+    slots.release()
     assert slots.take_now()
 
 
@@ -73,7 +73,7 @@ async def test_cancellation_and_stops_at_any_moment_leak_no_slot(seed):
             try:
                 await asyncio.sleep(1)
             finally:
-                slots.give_back()
+                slots.release()
 
     guarded_tasks = [asyncio.create_task(guarded(number)) for number in range(40)]
     for _ in range(30):

@@ -123,8 +123,8 @@ class StreamLane:
     def _bound(self, records: Sequence[Record]) -> int:
         return self._stream.api.bound([record.item for record in records])
 
-    def put_back(self, page: Page) -> None:
-        """See `Lane.put_back`."""
+    def unread(self, page: Page) -> None:
+        """See `Lane.unread`."""
         self._pages.appendleft(page)
 
     def trace(self, records: Sequence[Record]) -> None:

@@ -60,7 +60,7 @@ class Forwarding:
         try:
             while not self._stopped.is_set():
                 now = asyncio.get_running_loop().time()
-                self._give_back([record for record in records if self._holding.hold_until([record]) <= now])
+                self._release([record for record in records if self._holding.hold_until([record]) <= now])
                 records = [record for record in records if record in self._left]
                 if not records:
                     return
@@ -74,7 +74,7 @@ class Forwarding:
                     failures += 1
                     await self._wait(error, SETTLE.delay(failures, self._chance))
         finally:
-            self._give_back(records)
+            self._release(records)
 
     def _next_batch(self, left: Sequence[Record]) -> list[Record]:
         """What goes into one call; for a FIFO queue one of each group, so that none overtakes one that is refused."""
@@ -125,11 +125,11 @@ class Forwarding:
         self._settling.account.filtered += len(records)
         self._settling.delete(records, filtered=True)
 
-    def _give_back(self, records: Sequence[Record]) -> None:
+    def _release(self, records: Sequence[Record]) -> None:
         records = [record for record in records if record in self._left]
         for record in records:
             del self._left[record]
-        self._settling.give_back(records, failed=False)
+        self._settling.release(records, failed=False)
         self._settling.account.returned += len(records)
         self._backlog.done(len(records))
 
@@ -149,7 +149,7 @@ class Forwarding:
         await self._sends.drain()
 
     async def abandon(self) -> None:
-        """End the calls that still run, and give their messages back."""
+        """End the calls that still run, and release their messages."""
         await self._sends.abandon()
         # of calls that had not begun
-        self._give_back(list(self._left))
+        self._release(list(self._left))

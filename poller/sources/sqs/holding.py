@@ -1,4 +1,4 @@
-"""What one queue's mapping holds: messages received and not yet deleted or given back, kept invisible meanwhile.
+"""What one queue's mapping holds: messages received, not yet deleted or released, and kept invisible meanwhile.
 
 Messages received together share one `Hold`, because they share the moment at which they would appear again. A renewal
 changes all of them in full calls of ten.
@@ -91,7 +91,7 @@ class Holding:
                 by_id[record.identifier] = held
 
     def forget(self, records: Iterable[Record]) -> None:
-        """Not ours any more: deleted, or given back."""
+        """They are deleted or released, and not held any more."""
         for record in records:
             hold: Hold = record.handle
             messages = hold.messages
@@ -101,7 +101,7 @@ class Holding:
                 self._let_go(hold.size)
 
     def hold_until(self, records: Sequence[Record]) -> float:
-        """When the longest held of them has to be given back."""
+        """When the longest held of them has to be released."""
         return self.visibility.release_at(min(record.handle.received for record in records))
 
     def _renew_due(self) -> None:

@@ -45,12 +45,12 @@ class SqsLane:
             return kept  # at most a batch, because a FIFO receive asks for no more
         return await self._receiving.take(limit, wait, gathering=gathering)
 
-    def put_back(self, page: Page) -> None:
+    def unread(self, page: Page) -> None:
         """To the next free lane, for FIFO to this one."""
         if self._fifo:
             self.kept = page
         else:
-            self._receiving.put_back(page)
+            self._receiving.unread(page)
 
     def trace(self, records: Sequence[Record]) -> str | None:
         """That of the messages, where all of them have the same: the work on others must not show in it."""
@@ -76,12 +76,12 @@ class SqsLane:
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:
         """Let appear again, and with a message of a group what was kept of that group, which would overtake it."""
-        self._settling.give_back(records, failed=failed)
+        self._settling.release(records, failed=failed)
         if self.kept.records:
             groups = {record.key for record in records}
             behind = [record for record in self.kept.records if record.key in groups]
             self.kept.records = [record for record in self.kept.records if record.key not in groups]
-            self._settling.give_back(behind, failed=False)
+            self._settling.release(behind, failed=False)
             self._settling.account.returned += len(behind)
 
     async def all_settled(self) -> None:

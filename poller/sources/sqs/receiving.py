@@ -109,7 +109,7 @@ class Receiving:
             return await waiting.given
         except asyncio.CancelledError:
             if waiting.given.done() and not waiting.given.cancelled():
-                self._take_back(waiting.given.result())
+                self._release_granted(waiting.given.result())
             raise
         finally:
             if timer is not None:
@@ -117,15 +117,15 @@ class Receiving:
             if waiting in self._line:
                 self._line.remove(waiting)
 
-    def _take_back(self, given: Page | Turn) -> None:
-        """It was given to a lane in the very moment of its cancellation."""
+    def _release_granted(self, given: Page | Turn) -> None:
+        """A lane was cancelled in the very moment in which it was given this."""
         if isinstance(given, Page):
-            self.put_back(given)
+            self.unread(given)
         else:
             self._over(given)
 
-    def put_back(self, page: Page) -> None:
-        """The next free lane gets it."""
+    def unread(self, page: Page) -> None:
+        """The next free lane receives it first."""
         if page.records:
             self._ready.appendleft(page)
             hand_out(self._line, self._ready)

@@ -113,7 +113,7 @@ class Settling:
         self._changes: Gatherer[_Change] = Gatherer(self._change, bug, linger)
         self.undeleted = undeleted
         self._backlog = backlog
-        self._held_back: list[Record] | None = None
+        self._deferred: list[Record] | None = None
         self.absent = Absent()
         self._failing: set[int] = set()
         """Deletes whose last try failed, each by its list of entries."""
@@ -125,11 +125,11 @@ class Settling:
         self._deletes.add([(record, handover) for record in records])
         return handover
 
-    def give_back(self, records: Sequence[Record], *, failed: bool) -> None:
-        """Let messages appear again: at once, or when a failed one should."""
-        if self._held_back is not None and not failed:
+    def release(self, records: Sequence[Record], *, failed: bool) -> None:
+        """Make messages visible again: at once, or, after a failure, when they should be."""
+        if self._deferred is not None and not failed:
             self._holding.settling(records)
-            self._held_back += records
+            self._deferred += records
             return
         now = asyncio.get_running_loop().time()
         visibility = self._holding.visibility
@@ -146,20 +146,20 @@ class Settling:
         self._changes.add(changes)
         self._holding.forget(records)
 
-    def hold_back(self) -> None:
-        """A stop: what would appear at once stays invisible until `let_back`.
+    def defer_releases(self) -> None:
+        """At a stop: messages that would become visible at once stay invisible until `release_deferred`.
 
-        The receives under way would bring it again, and be given back again, and each time would spend one of the
-        receives after which a queue moves a message to its dead-letter queue.
+        The running receives would bring them again, and each time they would spend one of the receives after which a
+        queue moves a message to its dead-letter queue.
         """
-        if self._held_back is None:
-            self._held_back = []
+        if self._deferred is None:
+            self._deferred = []
 
-    def let_back(self) -> None:
-        """No receive is under way any more."""
-        records, self._held_back = self._held_back, None
+    def release_deferred(self) -> None:
+        """No receive runs any more: release what was deferred."""
+        records, self._deferred = self._deferred, None
         if records:
-            self.give_back(records, failed=False)
+            self.release(records, failed=False)
 
     async def _delete(self, entries: Sequence[_Entry]) -> None:
         """Try until each entry is deleted, or the service says that it never will be; at a stop a last few times."""

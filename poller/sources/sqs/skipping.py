@@ -98,6 +98,6 @@ class Skipping:
             await self._forwarding.drain()
 
     async def abandon(self) -> None:
-        """Hard stop: give back what is being sent on."""
+        """Hard stop: release what is being sent on."""
         if self._forwarding is not None:
             await self._forwarding.abandon()

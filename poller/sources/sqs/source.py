@@ -136,7 +136,7 @@ class SqsPartition:
             self._admission,
             self._polls,
             admit=self._admit,
-            no_more=self._settling.let_back,
+            no_more=self._settling.release_deferred,
             held_up=backlog.full,
         )
         self._lag.watch(self._holding, self._polls)
@@ -148,15 +148,15 @@ class SqsPartition:
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         try:
             if kind is None:
-                self._give_back(await self._receiving.finish())
+                self._release(await self._receiving.finish())
                 await self._skipping.drain()
                 await self._settling.drain()
         finally:
             # after a clean leave nothing is left to cut off
-            self._give_back(await self._receiving.abandon())
+            self._release(await self._receiving.abandon())
             await self._skipping.abandon()
-            self._give_back([record for lane in self._lanes for record in lane.kept.records])
-            self._settling.let_back()
+            self._release([record for lane in self._lanes for record in lane.kept.records])
+            self._settling.release_deferred()
             try:
                 async with asyncio.timeout(HARD_STOP):
                     await self._settling.drain()
@@ -213,7 +213,7 @@ class SqsPartition:
             self._settling.stop()
             self._skipping.stop()
             if self._receiving.under_way:
-                self._settling.hold_back()
+                self._settling.defer_releases()
         self._receiving.pump()
 
     async def _read_visibility(self) -> Visibility:
@@ -287,9 +287,9 @@ class SqsPartition:
         if not overlapping:
             return records
         self._status.account.returned += len(overlapping)
-        self._settling.give_back(overlapping, failed=True)
+        self._settling.release(overlapping, failed=True)
         return [record for record in records if record.key not in busy]
 
-    def _give_back(self, records: Sequence[Record]) -> None:
-        self._settling.give_back(records, failed=False)
+    def _release(self, records: Sequence[Record]) -> None:
+        self._settling.release(records, failed=False)
         self._status.account.returned += len(records)

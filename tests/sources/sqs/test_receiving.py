@@ -169,7 +169,7 @@ async def test_what_found_no_place_goes_to_the_next_free_lane_first():
         page = await one.receive(10, inf, gathering=False)
         over = page.records[2:]
         page.records = over
-        one.put_back(page)
+        one.unread(page)
         harness.send(1)
         assert await take(two) == over
         assert harness.unaccounted() == 0
@@ -180,7 +180,7 @@ async def test_what_found_no_place_stays_invisible_until_a_lane_is_free():
     harness.send(2)
     async with harness.partition as partition:
         one = partition.lane()
-        one.put_back(await one.receive(10, inf, gathering=False))
+        one.unread(await one.receive(10, inf, gathering=False))
         await asyncio.sleep(100)
         assert harness.queue.counts() == (0, 2, 0)
         assert len(await take(one)) == 2

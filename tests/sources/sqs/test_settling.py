@@ -364,7 +364,7 @@ async def test_what_found_no_place_in_a_fifo_batch_stays_with_its_lane():
         page = await one.receive(10, inf, gathering=False)
         batch, page.records = page.records[:2], page.records[2:]
         rest = list(page.records)
-        one.put_back(page)
+        one.unread(page)
         other = asyncio.create_task(take(two))
         await asyncio.sleep(5)
         assert not other.done()
@@ -385,7 +385,7 @@ async def test_with_a_fifo_batch_that_goes_back_goes_what_was_kept_of_its_groups
         page = await lane.receive(10, inf, gathering=False)
         by_body = {record.item["Body"]: record for record in page.records}
         page.records = [by_body["a2"], by_body["c1"]]
-        lane.put_back(page)
+        lane.unread(page)
         harness.release(lane, [by_body["a1"], by_body["b1"]], failed=failed)
         assert await take(lane) == [by_body["c1"]]
         assert harness.unaccounted() == 0
