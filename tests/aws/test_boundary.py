@@ -234,8 +234,9 @@ async def test_a_rare_call_answered_by_something_else_is_a_value_for_its_caller(
             answer: object = await calls.call(service, method, **arguments)
         except CallError as error:
             answer = error
-    taken = isinstance(answer, dict) and kind in ("a page as success", "cut XML")
-    assert taken or isinstance(answer, ServiceError | AnswerLost), answer
+    # Step Functions' client alone takes a success for one without asking what is in it
+    taken = call == "stepfunctions" and kind in ("a page as success", "cut XML")
+    assert isinstance(answer, dict if taken else ServiceError | AnswerLost), answer
     assert len(str(answer)) < 1000
 
 
