@@ -118,7 +118,7 @@ class LeanTransport:
             else:
                 if 200 <= reply.status < 300:
                     if channel.quota.left < QUOTA:
-                        channel.quota.give_back(attempts.taken if attempts else 0)
+                        channel.quota.refund(attempts.taken if attempts else 0)
                     return reply
                 failure = refusal = service_error(operation, reply)
                 attempts = attempts or _Attempts()

@@ -66,6 +66,6 @@ class RetryQuota:
         self.left -= cost
         return cost
 
-    def give_back(self, taken: int) -> None:
+    def refund(self, taken: int) -> None:
         """After a success: what its last retry took, or one token for a success at the first attempt."""
         self.left = min(QUOTA, self.left + (taken or 1))

@@ -83,7 +83,7 @@ class Transports:
         self._users[aws, region] += 1
         return transport
 
-    async def take_back(self, aws: AwsSettings, region: str) -> None:
+    async def release(self, aws: AwsSettings, region: str) -> None:
         """One user less; the last one closes it."""
         self._users[aws, region] -= 1
         if not self._users[aws, region]:
@@ -115,7 +115,7 @@ class Borrowed:
         """Give them all back."""
         while self._had:
             key, _ = self._had.popitem()
-            await self._transports.take_back(*key)
+            await self._transports.release(*key)
 
 
 def credentials_end_in(transport: Transport) -> Callable[[], float | None]:

@@ -140,7 +140,7 @@ def _connection(address: str) -> http.client.HTTPConnection:
 
 
 def address_of(api: ApiSettings) -> str:
-    """Tell where a daemon with these settings is found from this machine. Raises ConfigurationError."""
+    """Notify where a daemon with these settings is found from this machine. Raises ConfigurationError."""
     if api.socket is not None:
         return f"unix:{api.socket}"
     if api.port == 0:

@@ -56,7 +56,7 @@ def _options(
     ] = False,
 ) -> None:
     if context.invoked_subcommand != "run":
-        signals.give_back()
+        signals.restore()
 
 
 @app.command(epilog=examples("run --config poller.yaml", "run --config /etc/poller/conf.d --config extra.yaml"))

@@ -3,7 +3,7 @@
     begin       SIGTERM and SIGINT end the process at once, quietly, with 0: it holds nothing yet. SIGHUP is remembered.
     listen      the event loop is told of each of them
     ignore      the daemon is on its way out already
-    give_back   for every command but the daemon's: as they were
+    restore     for every command but the daemon's: as they were
 
 Handlers of our own instead of the event loop's, which gives signals back to their deadly defaults when it is closed.
 """
@@ -28,7 +28,7 @@ def begin() -> None:
     _before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda number, _: _reloads.append(number))
 
 
-def give_back() -> None:
+def restore() -> None:
     """Undo `begin`."""
     while _before:
         number, handler = _before.popitem()

@@ -71,7 +71,7 @@ class Functions:
             return await step_functions(config, mapping.region, transports)
         return web_function(config)
 
-    async def give_back(self, mapping: EventSourceMapping) -> None:
+    async def release(self, mapping: EventSourceMapping) -> None:
         """One mapping less; the last one closes it."""
         key = _key(mapping)
         self._users[key] -= 1

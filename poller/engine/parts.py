@@ -99,7 +99,7 @@ class Wiring:
             status.credentials_end_in = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = RateLimitedLog(log)
             context = await self._context(mapping, status, stop, rare)
-            borrowed.push_async_callback(self._functions.give_back, mapping)
+            borrowed.push_async_callback(self._functions.release, mapping)
             # a run that never begins must not go on listening to what it shares
             borrowed.callback(context.admission.close)
             if mapping.source.kind == "sqs":

@@ -22,7 +22,7 @@ from poller.sources.kinesis.fan_out import FanOut
 from poller.sources.sharded.api import ShardApi, Subscriptions
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
-from poller.sources.sharded.stream import Stream, StreamOptions, Tell
+from poller.sources.sharded.stream import Notify, Stream, StreamOptions
 from poller.sources.sharded.window_event import with_window
 from poller.support import codec
 from poller.support.rate_limited_log import RateLimitedLog
@@ -74,7 +74,7 @@ class Streams:
             admission=admission,
             status=status,
             limits=self.limits,
-            tell=None if destination is None else _tell(mapping, api, destination),
+            notify=None if destination is None else _notify(mapping, api, destination),
             chance=self.chance,
             log=log,
             wall=self.wall,
@@ -156,10 +156,10 @@ def queue_url(arn: str, region: str, account: str, name: str, endpoint_url: str 
     return f"{(endpoint_url or host).rstrip('/')}/{account}/{name}"
 
 
-def _tell(mapping: EventSourceMapping, api: ShardApi, destination: Destination) -> Tell:
+def _notify(mapping: EventSourceMapping, api: ShardApi, destination: Destination) -> Notify:
     function_arn = arn_of(mapping)
 
-    async def tell(discarded: Discarded, shard_id: str, now: float) -> None:
+    async def notify(discarded: Discarded, shard_id: str, now: float) -> None:
         record = invocation_record(
             discarded,
             function_arn=function_arn,
@@ -173,7 +173,7 @@ def _tell(mapping: EventSourceMapping, api: ShardApi, destination: Destination) 
             event = with_window(event, window, shard_id=shard_id, arn=arn, final=final)
         await destination.send(record, batch_event=event, shard_id=shard_id, now=now)
 
-    return tell
+    return notify
 
 
 def _identity(mapping: EventSourceMapping) -> str:

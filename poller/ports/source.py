@@ -125,8 +125,8 @@ class Lane(Protocol):
         """Write down how far the delivery has come, for it will wait now. Hands over and returns."""
         ...
 
-    async def tell(self, discarded: Discarded) -> bool:
-        """Tell the on-failure destination, once; False when there is none. Raises CallError."""
+    async def notify(self, discarded: Discarded) -> bool:
+        """Notify the on-failure destination, once; False when there is none. Raises CallError."""
         ...
 
     def settle(self, records: Sequence[Record]) -> None:

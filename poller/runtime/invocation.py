@@ -116,7 +116,7 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
     if isinstance(outcome, NotInvoked):
         if not admission.breaker.is_open:
             admission.failed(now)
-        context.log.tell(
+        context.log.repeating(
             "function_not_invoked",
             now,
             function=status.function,
@@ -129,7 +129,7 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
         status.last_failure = _last_failure(outcome, delivery.failure, now)
         if not context.report_batch_item_failures:
             admission.failed(now)
-        context.log.tell(
+        context.log.repeating(
             "batch_failed",
             now,
             function=status.function,
@@ -142,7 +142,7 @@ def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, conte
         admission.succeeded()
         if delivery.gap and not context.gap_warned:
             context.gap_warned = True
-            context.log.tell(
+            context.log.repeating(
                 "gap_in_message_group",
                 now,
                 text="the function named a failed message but not the later ones of its group, which are deleted as on "

@@ -25,9 +25,9 @@ from poller.values.record import Record
 WINDOW_MARGIN = 60.0
 """Seconds after the end of its window at which a lane that still gathers counts as hung."""
 
-TELL_SECONDS = 120.0
+NOTIFY_SECONDS = 120.0
 """After which a lane that tells the on-failure destination counts as hung: its client tries for less."""
-LAST_TELL_SECONDS = 5.0
+LAST_NOTIFY_SECONDS = 5.0
 """For a call to the on-failure destination that is under way at a soft stop. What it was about is tried again."""
 
 
@@ -136,10 +136,10 @@ async def _give_up(
     lane.keep()
     while told is None:
         now = time()
-        status.enter(ReasonCode.DESTINATION, now, deadline=now + TELL_SECONDS)
+        status.enter(ReasonCode.DESTINATION, now, deadline=now + NOTIFY_SECONDS)
         try:
-            async with context.stop.leaves(LAST_TELL_SECONDS):
-                told = await lane.tell(discarded)
+            async with context.stop.leaves(LAST_NOTIFY_SECONDS):
+                told = await lane.notify(discarded)
         except CutByStop:
             return False
         except CallError as error:
@@ -147,7 +147,7 @@ async def _give_up(
             delay = RETRY.delay(failures, context.chance)
             now = time()
             status.wait(ReasonCode.DESTINATION, now, now + delay, str(error))
-            context.log.tell("destination_failed", now, text=str(error), next_in=round(delay, 1))
+            context.log.repeating("destination_failed", now, text=str(error), next_in=round(delay, 1))
             if await context.stop.wait(delay):
                 return False
     account, records = context.status.account, len(discarded.records)

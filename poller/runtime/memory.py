@@ -3,7 +3,7 @@
 A read reserves its bytes before it begins, so that no number of readers passes the bound together. Readers that find
 no room wait in line: first come, first served within a mapping, in turns between mappings.
 
-    ask -> granted, or in line until it is -> the answer arrives (it may grow) -> became(what is held) -> let_go
+    ask -> granted, or in line until it is -> the answer arrives (it may grow) -> became(what is held) -> release
 
 Two readings may pass a bound. One that finds nothing else in flight, since a page larger than the bound would never be
 read. And one urgent reservation in the whole process at a time: the records of a batch that is gathered again, and an
@@ -32,7 +32,7 @@ class Memory:
         self.on_waiting: Callable[[], None] = _nothing
         """Called when the first begins to wait, and when none does any more."""
         self.within = within
-        self.line: deque[Reservation] = deque()
+        self.queue: deque[Reservation] = deque()
         self.turns: Turns = Turns() if within is None else within.turns
 
     def levels(self) -> Iterator["Memory"]:
@@ -57,7 +57,7 @@ class Memory:
         """That many bytes more are in flight."""
         self.count(size)
 
-    def let_go(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """That many bytes are settled; readers in line get their turn."""
         self.count(-size)
         self.turns.serve()
@@ -102,7 +102,7 @@ class Reservation:
         self._call: Callable[[], None] = _nothing
 
     @property
-    def in_line(self) -> bool:
+    def queued(self) -> bool:
         """Whether it waits for its turn."""
         return self._wanted is not None
 
@@ -114,7 +114,7 @@ class Reservation:
             return True
         if self._wanted is not None and self.urgent == urgent:
             return False
-        self.leave_line()
+        self.leave_queue()
         self.urgent = urgent
         self._wanted, self._call = wanted, call
         if not self._turns.any and self.grant(self.wanted):
@@ -126,7 +126,7 @@ class Reservation:
 
     def grow(self, size: int, go_on: Callable[[], None]) -> bool:
         """See `poller.http.Room`."""
-        self.leave_line()
+        self.leave_queue()
         self.urgent = self.urgent or self._patient
         if self.grant(size - self.size):
             return True
@@ -138,9 +138,9 @@ class Reservation:
 
     def became(self, size: int) -> None:
         """The read is over, and so many bytes are held of it until they are let go."""
-        self.leave_line()
+        self.leave_queue()
         reserved, self.size = self.size, 0
-        self._memory.let_go(reserved - size)
+        self._memory.release(reserved - size)
 
     def settled(self) -> None:
         """Nothing that was read with it is held any more: if it passed the bound, another may."""
@@ -173,7 +173,7 @@ class Reservation:
         """Its turn: whether it was granted."""
         return self.grant(self.wanted)
 
-    def leave_line(self) -> None:
+    def leave_queue(self) -> None:
         """It waits no more."""
         if self._wanted is not None:
             self._wanted = None
@@ -181,7 +181,7 @@ class Reservation:
 
     def granted(self) -> Callable[[], None]:
         """It has left the line with what it wanted; who is to be called."""
-        self.leave_line()
+        self.leave_queue()
         return self._call
 
     def above_the_bound(self) -> bool:
@@ -215,7 +215,7 @@ class Turns:
         if reservation.urgent:
             self._urgent[reservation] = None
         else:
-            memory.line.append(reservation)
+            memory.queue.append(reservation)
             self._mappings.setdefault(memory)
 
     def leave(self, reservation: Reservation, memory: Memory) -> None:
@@ -225,8 +225,8 @@ class Turns:
         if reservation in self._urgent:
             del self._urgent[reservation]
             return
-        memory.line.remove(reservation)
-        if not memory.line:
+        memory.queue.remove(reservation)
+        if not memory.queue:
             del self._mappings[memory]
 
     def serve(self, but: Reservation | None = None) -> None:
@@ -238,18 +238,18 @@ class Turns:
         served = [one for one in list(self._urgent) if one.serve()]
         calls = [one.granted() for one in served if one is not but]
         if but in served:
-            but.leave_line()
-        calls += self._serve_lines(but)
+            but.leave_queue()
+        calls += self._serve_queues(but)
         for call in calls:
             call()
 
-    def _serve_lines(self, but: Reservation | None) -> list[Callable[[], None]]:
+    def _serve_queues(self, but: Reservation | None) -> list[Callable[[], None]]:
         """The first of each line, mappings taking turns; a mapping's own bound holds only its own line up."""
         calls = []
         waiting = deque(self._mappings)
         while waiting:
             memory = waiting.popleft()
-            first = memory.line[0]
+            first = memory.queue[0]
             if first.serve():
                 # behind the others, here and in later rounds
                 del self._mappings[memory]
@@ -257,7 +257,7 @@ class Turns:
                 call = first.granted()
                 if first is not but:
                     calls.append(call)
-                if memory.line:
+                if memory.queue:
                     waiting.append(memory)
             elif not memory.full_for(first):
                 # the process's bound is reached: whoever has its turn now keeps it

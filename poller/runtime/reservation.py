@@ -37,6 +37,6 @@ class MemoryBound(Protocol):
         """
         ...
 
-    def let_go(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """So many bytes are settled."""
         ...

@@ -70,7 +70,7 @@ class RateLimitedLog:
         """Each time: changes of state, and what happens seldom."""
         self._log.warning(event, **fields)
 
-    def tell(self, event: str, now: float, **fields: Any) -> None:
+    def repeating(self, event: str, now: float, **fields: Any) -> None:
         """A condition that repeats. Each partition, code and action in its fields has its own. `now` is the loop's
         time.
         """

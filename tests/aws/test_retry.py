@@ -60,10 +60,10 @@ def test_an_outage_uses_the_quota_up_and_successes_bring_it_back() -> None:
     refused, silent = ServiceError(503, "503"), AnswerLost("x")
     assert sum(1 for _ in range(1000) if quota.take(refused)) == 100
     assert quota.take(refused) == 0
-    quota.give_back(0)
+    quota.refund(0)
     assert quota.left == 1
-    quota.give_back(7)
+    quota.refund(7)
     assert (quota.take(silent), quota.take(refused)) == (0, 5)
     for _ in range(2000):
-        quota.give_back(0)
+        quota.refund(0)
     assert quota.left == retry.QUOTA

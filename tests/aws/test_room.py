@@ -54,7 +54,7 @@ async def test_an_answer_takes_what_is_free_and_is_given_up_or_waits_where_there
         memory.on_waiting = in_line.set
         waiting = asyncio.create_task(api.page(iterator, 1, memory.reservation(patient=True)))
         await in_line.wait()
-        memory.let_go(2 * BOUND)
+        memory.release(2 * BOUND)
         assert len((await waiting).records) == 1
         await made.close()
 
@@ -68,7 +68,7 @@ async def test_a_pushed_event_that_found_no_room_is_there_when_it_is_asked_for_a
         with pytest.raises(NoRoom) as refused:
             await subscription.page(room)
         assert refused.value.size > RECORD
-        memory.let_go(BOUND - 2000)
+        memory.release(BOUND - 2000)
         page = await subscription.page(room)
         assert len(page.records) >= 1
         assert room.size >= refused.value.size

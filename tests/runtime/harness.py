@@ -79,7 +79,7 @@ class FakeLane:
     def keep(self):
         return None
 
-    async def tell(self, discarded):
+    async def notify(self, discarded):
         raise AssertionError(f"nothing is given up here: {discarded}")
 
     def settle(self, found):

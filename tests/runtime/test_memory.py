@@ -40,7 +40,7 @@ def test_what_is_reserved_counts_in_the_mapping_and_in_the_process_until_it_is_l
     assert (whole.held, mapping.held, other.held) == (50, 50, 0)
     reader.room.became(30)
     assert (whole.held, mapping.held) == (30, 30)
-    mapping.let_go(30)
+    mapping.release(30)
     assert (whole.held, mapping.held) == (0, 0)
 
 
@@ -73,7 +73,7 @@ def test_mappings_take_turns_and_one_at_its_own_bound_holds_nobody_else_up():
     assert not single.ask()
     first.room.became(40)
     assert (sum(reader.granted for reader in crowd), single.granted) == (1, 0)
-    many.let_go(10)
+    many.release(10)
     assert (sum(reader.granted for reader in crowd), single.granted) == (1, 1)
     assert wants_more.granted == 0
     holds.room.close()
@@ -105,12 +105,12 @@ def test_one_urgent_reservation_of_the_process_passes_the_bound_at_a_time():
     assert one.ask(), "it may need more than one page to go on"
     one.room.became(10)
     assert whole.held == 120
-    mapping.let_go(10)
+    mapping.release(10)
     assert (two.granted, three.granted) == (0, 0), "still above the bound"
-    mapping.let_go(10)
+    mapping.release(10)
     assert (two.granted, three.granted) == (1, 0)
     assert whole.held == 110
-    other.let_go(20)
+    other.release(20)
     assert three.granted == 1
 
 
@@ -135,7 +135,7 @@ def test_an_answer_that_cannot_be_asked_for_twice_waits_and_one_of_them_passes_t
     assert not three.grow(12)
     assert memory.held == 45
     one.room.became(25)
-    memory.let_go(25)
+    memory.release(25)
     assert (two.granted, three.granted, memory.held) == (1, 0, 35)
     two.room.close()
     assert (three.granted, memory.held) == (1, 12)
@@ -171,7 +171,7 @@ def test_in_flight_is_never_above_the_bound_by_more_than_one_page_and_everyone_g
         reader = chance.choice(crowd)
         if held and chance.random() < 0.4:
             memory, size = held.pop(chance.randrange(len(held)))
-            memory.let_go(size)
+            memory.release(size)
         elif reader.room.size:
             size = chance.randint(0, 30)
             try:
@@ -192,5 +192,5 @@ def test_in_flight_is_never_above_the_bound_by_more_than_one_page_and_everyone_g
     for reader in crowd:
         reader.room.close()
     for memory, size in held:
-        memory.let_go(size)
+        memory.release(size)
     assert (whole.held, whole.waiting, [mapping.held for mapping in mappings]) == (0, 0, [0, 0, 0])

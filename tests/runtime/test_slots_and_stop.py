@@ -135,7 +135,7 @@ async def test_while_a_read_waits_for_memory_that_is_the_reason():
     assert not reservation.ask(lambda: 20, lambda: None)
     assert parts.reason == "memory"
     assert parts.lanes() == 4, "each read waits for itself"
-    parts.memory.let_go(20)
+    parts.memory.release(20)
     assert parts.reason is None
     assert reservation.size == 20
 
@@ -178,7 +178,7 @@ async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_no
     since = parts.status.reason.since
     await asyncio.sleep(5)
     assert (looked_at(), parts.status.reason.since) == ("memory", since)
-    parts.memory.let_go(50)
+    parts.memory.release(50)
     assert looked_at() is None
     parts.admission.waits_for_slot(waits=True)
     parts.status.reason = None  # as a source leaves it whose own trouble is over

@@ -18,7 +18,7 @@ def made():
 async def test_a_condition_that_repeats_has_its_first_line_at_once_and_one_every_ten_seconds():
     log, lines = made()
     for number in range(250):
-        log.tell("call_failed", now(), text=f"{number}")
+        log.repeating("call_failed", now(), text=f"{number}")
         if not number:
             assert lines == [("call_failed", {"text": "0"})]
         await asyncio.sleep(0.1)
@@ -31,8 +31,8 @@ async def test_a_condition_that_repeats_has_its_first_line_at_once_and_one_every
 async def test_one_shards_trouble_does_not_hide_anothers():
     log, lines = made()
     for shard in ("a", "b", "c"):
-        log.tell("call_failed", now(), partition=shard, text=f"{shard} is throttled")
-        log.tell("call_failed", now(), action="sqs:DeleteMessage", text="denied")
+        log.repeating("call_failed", now(), partition=shard, text=f"{shard} is throttled")
+        log.repeating("call_failed", now(), action="sqs:DeleteMessage", text="denied")
     assert [fields["text"] for _, fields in lines] == ["a is throttled", "denied", "b is throttled", "c is throttled"]
     log.flush()
     assert lines[4:] == [("call_failed", {"action": "sqs:DeleteMessage", "text": "denied", "repeated": 2})]
@@ -41,7 +41,7 @@ async def test_one_shards_trouble_does_not_hide_anothers():
 async def test_messages_are_all_named_in_the_line_of_those_that_came_together():
     log, lines = made()
     for number in range(4):
-        log.tell("messages_not_deliverable", now(), text="no receipt handle", message_ids=[f"{number}"])
+        log.repeating("messages_not_deliverable", now(), text="no receipt handle", message_ids=[f"{number}"])
     log.flush()
     assert [fields["message_ids"] for _, fields in lines] == [["0"], ["1", "2", "3"]]
 

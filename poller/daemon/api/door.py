@@ -49,7 +49,7 @@ class Door:
                 {"error": f"there was no answer within {ANSWER_SECONDS:.0f} s"}, status=HTTPStatus.GATEWAY_TIMEOUT
             )
         except web.RequestPayloadError as error:
-            self._log.tell("api_request_malformed", asyncio.get_running_loop().time(), problem=str(error)[:SHOWN])
+            self._log.repeating("api_request_malformed", asyncio.get_running_loop().time(), problem=str(error)[:SHOWN])
             raise web.HTTPBadRequest from error
         finally:
             self._answering.discard(connection)
@@ -59,7 +59,7 @@ class Door:
         open_now = server.connections
         beyond = len(open_now) + 1 - MOST_CONNECTIONS
         if beyond > 0:
-            self._log.tell("api_crowded", asyncio.get_running_loop().time(), connections=len(open_now))
+            self._log.repeating("api_crowded", asyncio.get_running_loop().time(), connections=len(open_now))
             # those that are being answered last
             for connection in sorted(open_now, key=self._answering.__contains__)[:beyond]:
                 if connection.transport is not None:
@@ -79,6 +79,6 @@ class _Complaints(logging.Handler):
         now = asyncio.get_running_loop().time()
         if isinstance(error, HttpProcessingError):
             problem = " ".join(str(error).split())[:SHOWN]
-            self._log.tell("api_request_malformed", now, problem=problem)
+            self._log.repeating("api_request_malformed", now, problem=problem)
         elif not isinstance(error, ConnectionError):
-            self._log.tell("api_request_failed", now, text=record.getMessage(), exc_info=error)
+            self._log.repeating("api_request_failed", now, text=record.getMessage(), exc_info=error)

@@ -42,7 +42,7 @@ class Isolation:
         except Exception as error:  # noqa: BLE001  (the boundary this module is for)
             failed.append(f"{type(error).__name__}: {error}")
             log = self._logs.setdefault(mapping.uuid, RateLimitedLog(telemetry.logger(mapping=mapping.name)))
-            log.tell("status_not_told", asyncio.get_running_loop().time(), problem=failed[0], exc_info=error)
+            log.repeating("status_not_told", asyncio.get_running_loop().time(), problem=failed[0], exc_info=error)
 
     def sample(self, mappings: Iterable[MappingStatus], now: float) -> None:
         """Each mapping's `sample`."""

@@ -159,7 +159,7 @@ class Dealing:
         self._careful = self._until is not None or bool(self._start) or behind
 
     def _tell_not_json(self, item: Any) -> None:
-        self._stream.log.tell(
+        self._stream.log.repeating(
             "payload_not_json",
             asyncio.get_running_loop().time(),
             text="a pattern asks for fields of the data, which is not JSON: the record does not match",

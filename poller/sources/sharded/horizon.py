@@ -28,7 +28,7 @@ class Horizon:
         self._closed = closed
 
     async def watch(self) -> None:
-        """Tell lanes with old records where the shard begins now, for ever."""
+        """Notify lanes with old records where the shard begins now, for ever."""
         while True:
             await asyncio.sleep(INTERVAL)
             if not any(self._is_old(lane) for lane in self._lanes):

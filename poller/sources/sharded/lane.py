@@ -197,11 +197,11 @@ class StreamLane:
         """See `Lane.keep`."""
         self._reading.changed()
 
-    async def tell(self, discarded: Discarded) -> bool:
-        """See `Lane.tell`."""
-        if self._stream.tell is None:
+    async def notify(self, discarded: Discarded) -> bool:
+        """See `Lane.notify`."""
+        if self._stream.notify is None:
             return False
-        await self._stream.tell(discarded, self._shard_id, self._stream.service_time())
+        await self._stream.notify(discarded, self._shard_id, self._stream.service_time())
         return True
 
     def settle(self, records: Sequence[Record]) -> None:
@@ -219,7 +219,7 @@ class StreamLane:
         size = sum(record.handle for record in records)
         self.held -= len(records)
         self._bytes -= size
-        self._reading.let_go(size)
+        self._reading.release(size)
 
     async def ready(self) -> Unsettled | None:
         """See `Lane.ready`."""
@@ -235,7 +235,7 @@ class StreamLane:
     def give_up(self) -> int:
         """The shard is left: how many records were held to the last."""
         held, self.held = self.held, 0
-        self._reading.let_go(self._bytes)
+        self._reading.release(self._bytes)
         self._bytes = 0
         return held
 

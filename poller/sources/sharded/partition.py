@@ -113,7 +113,7 @@ class ShardPartition:
             async with asyncio.timeout(seconds):
                 await self._saving.finish()
         except TimeoutError:
-            self._stream.log.tell("progress_not_stored", asyncio.get_running_loop().time(), partition=self.name)
+            self._stream.log.repeating("progress_not_stored", asyncio.get_running_loop().time(), partition=self.name)
 
     @property
     def fixed_lanes(self) -> int:
@@ -143,9 +143,9 @@ class ShardPartition:
     def failed(self) -> bool:
         return self._failure is not None
 
-    def let_go(self, size: int) -> None:
+    def release(self, size: int) -> None:
         self._held -= size
-        self._stream.admission.memory.let_go(size)
+        self._stream.admission.memory.release(size)
         if self._waits_for_room and not self._at_read_ahead:
             self._waits_for_room = False
             self.show(None)

@@ -238,7 +238,9 @@ class ShardReader:
         text = f"{self._pages.call} on {self._stream.arn} {self._shard.id}, behind {self._next.sequence_number}"
         text = f"{text}: {error.text}; the shard is not read past it"
         now, delay = asyncio.get_running_loop().time(), self._delay()
-        self._stream.log.tell("record_unreadable", now, partition=self._shard.id, text=text, next_in=round(delay, 1))
+        self._stream.log.repeating(
+            "record_unreadable", now, partition=self._shard.id, text=text, next_in=round(delay, 1)
+        )
         self._show(ReasonCode.UNREADABLE_RECORD, text, now, delay)
 
     def _skip_gap(self, text: str) -> None:
@@ -247,7 +249,7 @@ class ShardReader:
         self._next = Position("TRIM_HORIZON")
         now = asyncio.get_running_loop().time()
         after = self._gap_since.sequence_number
-        self._stream.log.tell("position_trimmed", now, partition=self._shard.id, after=after, text=text)
+        self._stream.log.repeating("position_trimmed", now, partition=self._shard.id, after=after, text=text)
         self._pause_after(self._failures)
 
     def _tell_gap(self, page: ShardPage) -> None:
@@ -271,7 +273,7 @@ class ShardReader:
         code = ReasonCode(code_of(error))
         in_use = isinstance(error, ServiceError) and error.code == IN_USE
         now, delay = asyncio.get_running_loop().time(), self._delay()
-        self._stream.log.tell("call_failed", now, partition=self._shard.id, text=text, next_in=round(delay, 1))
+        self._stream.log.repeating("call_failed", now, partition=self._shard.id, text=text, next_in=round(delay, 1))
         if not ((code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER):
             self._show(code, text, now, delay)
 

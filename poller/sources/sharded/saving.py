@@ -103,7 +103,7 @@ class Saving:
         if self._failing_since is None:
             self._failing_since = now
         self._show(Reason(ReasonCode.STATE, str(error), since=self._failing_since, next_try=now + delay))
-        self._stream.log.tell("progress_not_stored", now, partition=self._shard_id, text=str(error))
+        self._stream.log.repeating("progress_not_stored", now, partition=self._shard_id, text=str(error))
 
     async def _wait(self, error: StateError, failures: int) -> None:
         delay = SOURCE.delay(failures, self._stream.chance)

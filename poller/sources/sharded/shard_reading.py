@@ -34,7 +34,7 @@ class Reading(Protocol):
         """Sequence number of the first record that was read, whoever's it was; None before."""
         ...
 
-    def let_go(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """So many bytes are no longer held."""
         ...
 

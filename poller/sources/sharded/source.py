@@ -96,7 +96,7 @@ class ShardedSource:
             text = f"{self.stream.arn} is disabled or being deleted; what it still holds is read"
             now = asyncio.get_running_loop().time()
             status.trouble = Reason(ReasonCode.STREAM_DISABLED, text, since=now)
-            self.stream.log.tell("source_unavailable", now, code=ReasonCode.STREAM_DISABLED.value, text=text)
+            self.stream.log.repeating("source_unavailable", now, code=ReasonCode.STREAM_DISABLED.value, text=text)
         if not self.stream.admission.stopping:
             status.show_troubles()
 

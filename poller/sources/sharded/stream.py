@@ -28,7 +28,7 @@ SEEN_AT = "SeenAt"
 """Member of a raw item whose service does not say when it arrived."""
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
-Tell = Callable[[Discarded, str, float], Awaitable[None]]
+Notify = Callable[[Discarded, str, float], Awaitable[None]]
 """Tells the on-failure destination what was given up, from which shard, at which instant (epoch seconds)."""
 
 
@@ -71,7 +71,7 @@ class Stream:
     admission: Admission
     status: MappingStatus
     limits: ReadLimits
-    tell: Tell | None
+    notify: Notify | None
     chance: Chance
     log: RateLimitedLog
     wall: Callable[[], float]

@@ -54,7 +54,7 @@ class Tips:
             text = str(failures[0]) if failures else f"no answer within {WITHIN:g} s"
             number = len(failures) + len(late)
             text = f"{number} shards are read from the instant of the start, not from their tips: {text}"
-            log.tell("call_failed", asyncio.get_running_loop().time(), text=text)
+            log.repeating("call_failed", asyncio.get_running_loop().time(), text=text)
 
     async def close(self) -> None:
         """Let go of what nobody took."""

@@ -176,12 +176,12 @@ class Topology:
         since = status.trouble.since if status.trouble is not None and status.trouble.code is code else now
         status.trouble, status.reached = Reason(code, text, since=since, next_try=self._due), True
         status.show_troubles()
-        self._stream.log.tell("source_unavailable", now, code=code.value, text=text)
+        self._stream.log.repeating("source_unavailable", now, code=code.value, text=text)
 
     def _tell_holes(self, shards: list[Shard]) -> None:
         found = holes(shards)
         if found and found != self._holes:
-            self._stream.log.tell(
+            self._stream.log.repeating(
                 "hole_in_hash_keys",
                 asyncio.get_running_loop().time(),
                 ranges=[f"{first}-{last}" for first, last in found],

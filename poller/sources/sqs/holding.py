@@ -43,13 +43,13 @@ class Holding:
     """All holds of a mapping, with one timer at the earliest renewal."""
 
     def __init__(
-        self, queue: Queue, visibility: Visibility, let_go: Callable[[int], None], chance: Chance, log: RateLimitedLog
+        self, queue: Queue, visibility: Visibility, release: Callable[[int], None], chance: Chance, log: RateLimitedLog
     ) -> None:
-        """`let_go` is told the bytes of a receive once none of its messages is held any more."""
+        """`release` is told the bytes of a receive once none of its messages is held any more."""
         self.visibility = visibility
         self._loop = asyncio.get_running_loop()
         self._queue = queue
-        self._let_go = let_go
+        self._let_go = release
         self._chance = chance
         self._log = log
         self._holds: dict[Hold, None] = {}
@@ -170,7 +170,7 @@ class Holding:
             refused = await self._queue.change_visibility(changes)
         except CallError as error:
             what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
-            self._log.tell("extension_failed", self._loop.time(), text=what, records=len(changes))
+            self._log.repeating("extension_failed", self._loop.time(), text=what, records=len(changes))
             return False
         # What is refused as our fault is not in flight there any more: deleted meanwhile, or expired and received
         # again. There is nothing left to extend.

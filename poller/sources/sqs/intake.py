@@ -41,7 +41,7 @@ class Intake:
             for name in [*self._named][:-MOST_NAMED]:
                 del self._named[name]
             text = "messages without a receipt handle cannot be deleted, and are not delivered; the others are"
-            self._log.tell("messages_not_deliverable", now, text=text, message_ids=new)
+            self._log.repeating("messages_not_deliverable", now, text=text, message_ids=new)
         return [message for message in made if message is not None]
 
 

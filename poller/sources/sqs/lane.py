@@ -66,7 +66,7 @@ class SqsLane:
     def keep(self) -> None:
         """Nothing to write down: the queue has every message."""
 
-    async def tell(self, discarded: Discarded) -> bool:  # noqa: ARG002  (the port's)
+    async def notify(self, discarded: Discarded) -> bool:  # noqa: ARG002  (the port's)
         """Nobody: a queue has its redrive policy."""
         return False
 

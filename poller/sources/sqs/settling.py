@@ -253,7 +253,7 @@ class Settling:
     def _report_delete(self, count: int, code: str, text: str) -> None:
         self.account.delete_failed += count
         now = asyncio.get_running_loop().time()
-        self._log.tell("delete_failed", now, code=code, text=text, records=count)
+        self._log.repeating("delete_failed", now, code=code, text=text, records=count)
 
     async def _change(self, changes: Sequence[_Change]) -> None:
         """One try is enough: a change that fails leaves the message to its present timeout."""
@@ -267,7 +267,7 @@ class Settling:
             await self._queue.change_visibility(wanted)
         except CallError as error:
             what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
-            self._log.tell("release_failed", now, text=what, records=len(changes))
+            self._log.repeating("release_failed", now, text=what, records=len(changes))
 
     def stop(self) -> None:
         """A soft stop: nothing waits for company, nor long for an answer or another try."""

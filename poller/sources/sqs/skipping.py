@@ -79,7 +79,7 @@ class Skipping:
 
     def _note(self, record: Record) -> None:
         self._account.filtered_not_json += 1
-        self._log.tell(
+        self._log.repeating(
             "payload_not_json",
             asyncio.get_running_loop().time(),
             text="a pattern asks for fields of the body, which is not JSON: the message does not match",

@@ -111,7 +111,7 @@ class SqsPartition:
         self._lanes: list[SqsLane] = []
         visibility = await self._read_visibility()
         memory = self._admission.memory
-        self._holding = Holding(self._queue, visibility, memory.let_go, self._chance, self._log)
+        self._holding = Holding(self._queue, visibility, memory.release, self._chance, self._log)
         backlog = Backlog(self._poked)
         self._settling = Settling(
             self._queue,
@@ -236,7 +236,7 @@ class SqsPartition:
         except SourceUnavailable as unavailable:
             # receives say so too, and louder; what was read last is still the best guess
             now = self._read_at = asyncio.get_running_loop().time()
-            self._log.tell("attributes_not_read", now, text=unavailable.text)
+            self._log.repeating("attributes_not_read", now, text=unavailable.text)
 
     def _admit(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
         if self._time() - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):
@@ -251,7 +251,7 @@ class SqsPartition:
         ):
             messages = self._without_known(messages)
         if not messages:
-            self._admission.memory.let_go(size)
+            self._admission.memory.release(size)
             return ()
         take = self._without_overlap if self._queue_name.fifo else self._holding.take
         return self._skipping.matching(take(messages, size))

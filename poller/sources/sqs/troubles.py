@@ -32,7 +32,7 @@ class Troubles:
             since = reasons[action].since if action in reasons else now
             text = text_of(error, action, resource or self._resource)
             reasons[action] = Reason(ReasonCode(code_of(error)), text, since=since, next_try=now + delay)
-            self._log.tell("call_failed", now, action=action, text=text, next_in=round(delay, 1))
+            self._log.repeating("call_failed", now, action=action, text=text, next_in=round(delay, 1))
         if self._admission.stopping:
             return
         status.reason = next(iter(reasons.values()), None)

@@ -18,7 +18,7 @@ from poller.policy.progress import ShardProgress
 from poller.ports.status import MappingStatus
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
-from poller.sources.sharded.stream import Tell
+from poller.sources.sharded.stream import Notify
 from poller.state.memory import MemoryStore
 from poller.values.arns import parse_source
 from poller.values.errors import StateError
@@ -176,7 +176,7 @@ class StreamLife(Run):
     def built(self, wired: Wired) -> None:
         assert isinstance(wired.source, ShardedSource)
         stream = wired.source.stream
-        stream.tell = None if stream.tell is None else self._noting(stream.tell)
+        stream.notify = None if stream.notify is None else self._noting(stream.notify)
 
     @property
     def account(self) -> Any:
@@ -200,11 +200,11 @@ class StreamLife(Run):
             await asyncio.get_running_loop().create_future()
         return LivingStream(self, await self.world.aws.subscribe(operation, body))
 
-    def _noting(self, tell: Tell) -> Tell:
+    def _noting(self, notify: Notify) -> Notify:
         """What a destination accepted is done. Its record names first and last only, of one lane among several."""
 
         async def noting(discarded: Discarded, shard_id: str, now: float) -> None:
-            await tell(discarded, shard_id, now)
+            await notify(discarded, shard_id, now)
             self.world.ledger.note("discarded", [record.identifier for record in discarded.records], loop_time())
             if discarded.window is not None and not discarded.records:
                 self.world.windows_given_up.append(discarded.window)
