@@ -5,6 +5,7 @@ imported by the command that needs them, since the daemon's memory is measured.
 """
 
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import structlog
@@ -114,6 +115,19 @@ def iam_policy(
     from poller.cli import iam_policy as command  # noqa: PLC0415
 
     command.show(loaded(config, Need.MAPPINGS), principal)
+
+
+@app.command(epilog=examples("schema", "schema --output poller.schema.json"))
+def schema(
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to a file.")] = None,
+) -> None:
+    """Print the JSON Schema of the configuration.
+
+    Editors use it to complete and to check what is written.
+    """
+    from poller.cli import schema as command  # noqa: PLC0415
+
+    command.show(output)
 
 
 @app.command(epilog=examples("demo", "demo --seconds 60 --messages 5000"))

@@ -1,7 +1,7 @@
 """What the user wrote, read and checked: files, environment and command line in, frozen values out."""
 
 from poller.configuration.lenient import read_api_leniently
-from poller.configuration.load import Configuration, Need, load
+from poller.configuration.load import Configuration, Need, load, schema_text
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
@@ -26,4 +26,5 @@ __all__ = [
     "load",
     "parse_source",
     "read_api_leniently",
+    "schema_text",
 ]

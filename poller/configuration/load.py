@@ -77,6 +77,11 @@ def load(
     return Configuration(settings, functions.all(), mappings, capped(loader.warnings), files, loader.places)
 
 
+def schema_text() -> str:
+    """The JSON Schema of a configuration file, as the package ships it."""
+    return Path(__file__).with_name("schema.json").read_text(encoding="utf-8")
+
+
 Groups = list[tuple[Group, list[Node]]]
 
 

@@ -1,4 +1,7 @@
-"""Loads configurations in a directory of their own, with an environment of their own."""
+"""Loads configurations in a directory of their own, with an environment of their own.
+
+Every file that a test loads is held against the JSON Schema too, which must say the same of it.
+"""
 
 from pathlib import Path
 
@@ -6,6 +9,7 @@ import pytest
 
 from poller.configuration import Configuration, load
 from poller.values.errors import ConfigurationError
+from tests.configuration.schema import errors_of_file, expressible
 
 
 class Bench:
@@ -22,7 +26,10 @@ class Bench:
         return Path(name)
 
     def load(self, *paths: Path | str, overrides: dict | None = None) -> Configuration:
-        return load([Path(path) for path in paths] or None, environ=self.environ, overrides=overrides)
+        configuration = load([Path(path) for path in paths] or None, environ=self.environ, overrides=overrides)
+        refused = {path: errors for path in configuration.sources if (errors := errors_of_file(path))}
+        assert refused == {}, "the JSON Schema refuses what is loaded"
+        return configuration
 
     def text(self, text: str, name: str = "poller.yaml") -> Configuration:
         return self.load(self.write(name, text))
@@ -30,7 +37,10 @@ class Bench:
     def problems(self, *paths: Path | str) -> list[str]:
         with pytest.raises(ConfigurationError) as caught:
             self.load(*paths)
-        return caught.value.problems
+        found = caught.value.problems
+        for path in {path for problem in found if (path := expressible(problem))}:
+            assert errors_of_file(path), f"the JSON Schema lets pass what is refused: {found}"
+        return found
 
     def problems_of(self, text: str, name: str = "poller.yaml") -> list[str]:
         return self.problems(self.write(name, text))

@@ -1,5 +1,7 @@
-"""Writes config/README.md:  python -m tests.reference."""
+"""Writes config/README.md and the package's JSON Schema:  python -m tests.reference."""
 
+from poller.configuration.model import schema
 from tests.reference.page import PATH, page
 
 PATH.write_text(page(), encoding="utf-8")
+schema.PATH.write_text(schema.text(), encoding="utf-8")

@@ -32,6 +32,10 @@ Every key there is. [poller.yaml](poller.yaml) shows them in use, the files besi
 - **Spelling**: snake_case, or PascalCase as AWS writes it (`BatchSize`), not both of one key.
 - **Secrets**: any text may be `{env: NAME}` or `{file: PATH}`. What is called *secret* below is read again when it is
   needed, and never shown. Relative paths are relative to the file they stand in.
+- **Editors** complete and check a file by its JSON Schema. `poller schema --output poller.schema.json` writes it; editors
+  with the YAML language server (VS Code, Neovim, Helix, Emacs) find it by the file's first line,
+  `# yaml-language-server: $schema=poller.schema.json`. The schema checks each key for itself; `poller check` also checks
+  keys against each other.
 - **Sizes** are bytes, or have a unit: B, kB, KiB, MB, MiB, GB, GiB.
 """
 FUNCTIONS = """`functions.NAME`, where NAME is what a mapping's `function_name` says. A Lambda function needs an entry only

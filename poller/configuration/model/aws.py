@@ -55,6 +55,7 @@ class AwsSettings(Written):
     )
     services: dict[Annotated[str, AfterValidator(_service)], ServiceSettings] = Field(
         default_factory=dict,
+        json_schema_extra={"propertyNames": {"enum": [*SERVICES]}},
         description=(
             "settings for one service, by the SDK's name of it (`sqs`, `kinesis`, `dynamodbstreams`, "
             "`lambda`, `stepfunctions`, `sns`, `s3`, `sts`), over the above"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
-from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.mapping_models import LEAST_AGE, WrittenMapping
 from poller.values.arns import EventSource, check_destination, check_forward
 
 Finding = tuple[tuple[str | int, ...], str]
@@ -16,8 +16,6 @@ _NOT_PUSHED = {
     "poll_interval_seconds": "is for polled streams: to a consumer (enhanced fan-out) records are pushed",
     "idle_poll_interval_seconds": "is for polled streams: to a consumer (enhanced fan-out) records are pushed",
 }
-LEAST_AGE = 60
-"""Seconds."""
 UNWINDOWED_MOST = 10
 """Messages of one receive; a larger batch takes several, so it needs a window to gather them."""
 

@@ -4,7 +4,17 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    JsonValue,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 
 NAME_MOST = 256
 _NAME = re.compile(r"[A-Za-z0-9_.:$-]+")
@@ -20,6 +30,24 @@ def _no_bool(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  (pydantic wants a ValueError)
     return value
+
+
+class Also:
+    """For the JSON Schema: another form in which a value may be written, that a validator turns into the field's type.
+
+    It is the last of a field's annotations.
+    """
+
+    def __init__(self, **form: Any) -> None:
+        self.form = form
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [handler(core), self.form]}
+
+
+def text(pattern: str, **more: Any) -> WithJsonSchema:
+    """Says to the JSON Schema, as far as a pattern can, what a validator of text takes."""
+    return WithJsonSchema({"type": "string", "pattern": pattern, **more})
 
 
 DEFAULT_TEXT = "x-default"
@@ -67,7 +95,7 @@ def _name(value: str) -> str:
     return value
 
 
-WebAddress = Annotated[str, AfterValidator(web_address)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-Name = Annotated[str, AfterValidator(_name)]
+WebAddress = Annotated[str, AfterValidator(web_address), text(r"^https?://[^\s@/]+(/\S*)?$")]
+Endpoint = Annotated[str, AfterValidator(_endpoint), text(r"^https?://[^\s@/?]+(/[^\s?]*)?$")]
+Name = Annotated[str, AfterValidator(_name), text(f"^{_NAME.pattern}$", maxLength=NAME_MOST)]
 FilledText = Annotated[str, Field(min_length=1)]

@@ -7,9 +7,19 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
-from poller.configuration.model.fields import Endpoint, FilledText, Seconds, WebAddress, Whole, Written, shown_default
+from poller.configuration.model.fields import (
+    Also,
+    Endpoint,
+    FilledText,
+    Seconds,
+    WebAddress,
+    Whole,
+    Written,
+    shown_default,
+    text,
+)
 from poller.configuration.model.functions import SYNCHRONOUS_PAYLOAD_BYTES, Digest, InvocationType, LogType
-from poller.configuration.model.settings import is_listen_address
+from poller.configuration.model.settings import LISTEN_PATTERN, is_listen_address
 from poller.configuration.model.sizes import Size
 from poller.configuration.reading.secrets import SecretText
 
@@ -68,7 +78,7 @@ def _auth(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
-HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderName = Annotated[str, AfterValidator(_header_name), text(f"^{_HEADER_NAME.pattern}$")]
 
 
 class _Common(Written):
@@ -128,7 +138,7 @@ class WrittenLambda(_Common):
 class WrittenFunctionUrl(_Common):
     type: Literal["function_url"] = Field(description=TYPE)
     url: WebAddress = Field(description="of the function: `https://ID.lambda-url.REGION.on.aws/`")
-    auth: Annotated[Literal["AWS_IAM", "NONE"], BeforeValidator(_auth)] = Field(
+    auth: Annotated[Literal["AWS_IAM", "NONE"], BeforeValidator(_auth), Also(enum=["aws_iam", "none"])] = Field(
         default="AWS_IAM", description="`AWS_IAM` signs each request"
     )
     headers: dict[FilledText, SecretText] = Field(default_factory=dict, description=HEADERS)
@@ -201,7 +211,7 @@ class WrittenRuntime(_Common):
     environment: dict[FilledText, SecretText] = Field(
         default_factory=dict, description="of the workers; values may be secrets"
     )
-    runtime_listen: Annotated[str, AfterValidator(_listen)] | None = Field(
+    runtime_listen: Annotated[str, AfterValidator(_listen), text(LISTEN_PATTERN)] | None = Field(
         default=None, description="`HOST:PORT` where workers that somebody else starts ask for events"
     )
     allow_unauthenticated: bool = Field(
@@ -243,7 +253,7 @@ class WrittenRuntime(_Common):
 
 class WrittenStepFunctions(_Common):
     type: Literal["step_functions"] = Field(description=TYPE)
-    state_machine_arn: Annotated[str, AfterValidator(_state_machine)] = Field(
+    state_machine_arn: Annotated[str, AfterValidator(_state_machine), text(f"^{_STATE_MACHINE.pattern}$")] = Field(
         description="an Express workflow, with an optional version or alias"
     )
     endpoint_url: Endpoint | None = Field(default=None, description="an endpoint that speaks the Step Functions API")

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
-from poller.configuration.model.fields import FilledText, Name, Seconds, Whole, Written, shown_default
+from poller.configuration.model.fields import Also, FilledText, Name, Seconds, Whole, Written, shown_default, text
 from poller.configuration.model.mapping import (
     LANES_PER_POLLER,
     LONGEST_RECEIVE_WAIT,
@@ -24,6 +24,9 @@ from poller.configuration.model.parameters import BATCH_SIZE_DEFAULT, DYNAMODB, 
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
 from poller.policy.filtering import MOST_FILTERS
+
+LEAST_AGE = 60
+"""Seconds: the least maximum age of a record, where there is one."""
 
 
 class WrittenScaling(Written):
@@ -52,17 +55,28 @@ class WrittenPollers(Written):
         description=f"{LANES_PER_POLLER} batches at once each, at the most",
         json_schema_extra=shown_default("200"),
     )
-    poller_group_name: FilledText | None = Field(default=None, description="refused: it is for Kafka")
+    poller_group_name: FilledText | None = Field(
+        default=None, description="refused: it is for Kafka", json_schema_extra={"type": "null"}
+    )
 
 
 class WrittenMetrics(Written):
     metrics: list[Literal["EventCount", "ErrorCount", "KafkaMetrics"]] = Field(
-        default_factory=list, max_length=3, description="only `EventCount` is possible, and it is always counted"
+        default_factory=list,
+        max_length=3,
+        json_schema_extra={"items": {"const": "EventCount"}},
+        description="only `EventCount` is possible, and it is always counted",
     )
 
 
+_PATTERN: dict[str, JsonValue] = {"anyOf": [{"type": "object"}, {"type": "string"}]}
+
+
 class WrittenFilter(Written):
-    pattern: Any = Field(description="the pattern, as JSON text or plain YAML")
+    pattern: Any = Field(
+        json_schema_extra=_PATTERN,
+        description="the pattern, as JSON text or plain YAML",
+    )
 
 
 class WrittenFilters(Written):
@@ -94,7 +108,7 @@ class WrittenDestinations(Written):
     on_failure: WrittenOnFailure | None = Field(
         default=None, description="where the invocation record of a discarded batch goes"
     )
-    on_success: Any = Field(default=None, description="refused, as in Lambda")
+    on_success: Any = Field(default=None, description="refused, as in Lambda", json_schema_extra={"type": "null"})
 
 
 def _instant(value: Any) -> Any:
@@ -111,7 +125,22 @@ def _instant(value: Any) -> Any:
     return value
 
 
+_INSTANT_PATTERN = r"^\d{4}-?\d{2}-?\d{2}[T ].+(Z|[+-]\d{2}(:?\d{2})*)$"
 _INSTANT = "must be epoch seconds or ISO 8601 such as 2026-01-31T12:00:00Z"
+
+
+_LISTED_TAGS = Also(
+    type="array",
+    items={
+        "type": "object",
+        "properties": {"Key": {"type": "string"}, "Value": {"type": "string"}},
+        "required": ["Key", "Value"],
+        "additionalProperties": False,
+    },
+)
+
+
+Instant = Annotated[Seconds, BeforeValidator(_instant), Also(type="string", pattern=_INSTANT_PATTERN)]
 
 
 def _tags(value: Any) -> Any:
@@ -122,6 +151,9 @@ def _tags(value: Any) -> Any:
     if len(tags) < len(value) or any(tag.keys() != {"key", "value"} for tag in tags):
         raise ValueError("must be names and values, or a list of such as {Key: team, Value: shop}")
     return {tag["key"]: tag["value"] for tag in tags}
+
+
+_UUID_PATTERN = r"^(urn:)?(uuid:)?[{]?([0-9A-Fa-f]-*){32}[}]?$"
 
 
 def _uuid(value: str) -> str:
@@ -139,7 +171,7 @@ class WrittenMapping(Written):
         description="in logs, metrics and status; a stream's position is kept by it",
         json_schema_extra=shown_default("of a queue `QUEUE-FUNCTION`; a stream needs this or `uuid`"),
     )
-    uuid: Annotated[str, AfterValidator(_uuid)] | None = Field(
+    uuid: Annotated[str, AfterValidator(_uuid), text(_UUID_PATTERN)] | None = Field(
         default=None, description="under which its state is kept", json_schema_extra=shown_default("made from the name")
     )
     event_source_arn: str = Field(description="of the queue, stream, consumer or table's stream")
@@ -176,9 +208,9 @@ class WrittenMapping(Written):
     starting_position: StartingPosition | None = Field(
         default=None, description="where a mapping without a stored position begins; required"
     )
-    starting_position_timestamp: Annotated[Seconds, BeforeValidator(_instant)] | None = Field(
-        default=None, ge=0, description="epoch seconds or ISO 8601 with its time zone; with `AT_TIMESTAMP`"
-    )
+    starting_position_timestamp: (
+        Annotated[Seconds, BeforeValidator(_instant), Also(type="string", pattern=_INSTANT_PATTERN)] | None
+    ) = Field(default=None, ge=0, description="epoch seconds or ISO 8601 with its time zone; with `AT_TIMESTAMP`")
     parallelization_factor: Whole = Field(
         default=1, ge=1, le=10, description="batches of one shard at once; the records of a key stay in order"
     )
@@ -186,7 +218,11 @@ class WrittenMapping(Written):
         default=-1, ge=-1, le=10_000, description="after which a batch is given up; -1 is for ever"
     )
     maximum_record_age_in_seconds: Whole = Field(
-        default=-1, ge=-1, le=604_800, description="after which a record is given up, 60 or more; -1 is for ever"
+        default=-1,
+        ge=-1,
+        le=604_800,
+        json_schema_extra={"allOf": [{"anyOf": [{"const": -1}, {"minimum": LEAST_AGE}]}]},
+        description="after which a record is given up, 60 or more; -1 is for ever",
     )
     bisect_batch_on_function_error: bool = Field(
         default=False, description="splits a batch that fails, to find the record that does"
@@ -208,7 +244,7 @@ class WrittenMapping(Written):
     )
     deaggregate: bool = Field(default=False, description="takes aggregates of the Kinesis Producer Library apart")
     metrics_config: WrittenMetrics | None = Field(default=None, description="which counts are kept")
-    tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(
+    tags: Annotated[dict[str, str], BeforeValidator(_tags), _LISTED_TAGS] = Field(
         default_factory=dict, description="shown in status; also as CloudFormation's list of `Key` and `Value`"
     )
     aws: AwsSettings = Field(default=AwsSettings(), description=AWS_OVER)
@@ -237,7 +273,7 @@ class WrittenMapping(Written):
         default=False,
         description=("keeps, with a failed message, all that follow it in its group; with `function_response_types`"),
     )
-    on_no_match: Annotated[WrittenNoMatch | None, BeforeValidator(_on_no_match)] = Field(
+    on_no_match: Annotated[WrittenNoMatch | None, BeforeValidator(_on_no_match), Also(const="delete")] = Field(
         default=None,
         description="what becomes of a message that no filter lets pass: `delete`, or the key below",
         json_schema_extra=shown_default("`delete`"),

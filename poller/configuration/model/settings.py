@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from poller.configuration.model.aws import AwsSettings
-from poller.configuration.model.fields import Seconds, Written, shown_default
+from poller.configuration.model.fields import Also, Seconds, Written, shown_default, text
 from poller.configuration.model.sizes import Size
 from poller.configuration.reading.secrets import Secret, SecretText
 from poller.support.extras import how_to_install, is_installed
@@ -32,6 +32,10 @@ def is_private(listen: str) -> bool:
         return False
 
 
+LISTEN_PATTERN = r"^(\[[^\]]+\]|[^:\s]+):\d{1,5}$"
+"""The same for the JSON Schema."""
+
+
 def is_listen_address(value: str) -> bool:
     """`HOST:PORT` or `[IPv6]:PORT`."""
     host, _, port = value.rpartition(":")
@@ -40,7 +44,7 @@ def is_listen_address(value: str) -> bool:
 
 
 class ApiSettings(Written):
-    listen: str = Field(
+    listen: Annotated[str, text(rf"{LISTEN_PATTERN}|^unix:.+$")] = Field(
         default="127.0.0.1:8642",
         description="`HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; port 0 takes any free one, which is logged",
     )
@@ -92,8 +96,11 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+_UPPER_LEVELS = Also(enum=["DEBUG", "INFO", "WARNING", "ERROR"])
+
+
 class LogSettings(Written):
-    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower), _UPPER_LEVELS] = Field(
         default="info", description="the least level that is logged"
     )
     format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = Field(
@@ -135,7 +142,7 @@ class Settings(BaseSettings):
     aws: AwsSettings = Field(
         default=AwsSettings(), description="how AWS is reached; what is not set is left to the SDK's own chain"
     )
-    state: str = Field(
+    state: Annotated[str, text("^(memory:|sqlite:///.+)$")] = Field(
         default_factory=lambda: default_state(os.environ),
         description=("where positions in streams are kept: `sqlite:////absolute`, `sqlite:///relative` or `memory:`"),
         json_schema_extra=shown_default("`$STATE_DIRECTORY/state.db`, else `~/.local/state/poller/state.db`"),

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from poller.configuration.model.fields import Also
+
 UNITS = {
     "": 1,
     "b": 1,
@@ -17,6 +19,8 @@ UNITS = {
     "gb": 1000**3,
 }
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+_PATTERN = r"^\s*\d+(\.\d+)?\s*(([KkMmGg][Ii]?)?[Bb])?\s*$"
+"""The same for the JSON Schema, with the units."""
 
 
 def parse_size(value: object) -> int:
@@ -29,4 +33,4 @@ def parse_size(value: object) -> int:
     return int(Fraction(found[1]) * UNITS[found[2].lower()])
 
 
-Size = Annotated[int, BeforeValidator(parse_size)]
+Size = Annotated[int, BeforeValidator(parse_size), Also(type="string", pattern=_PATTERN)]

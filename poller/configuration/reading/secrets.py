@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, InstanceOf
+from pydantic import BeforeValidator, InstanceOf, WithJsonSchema
 
 from poller.configuration.reading.regular import read_text
 from poller.values.errors import ConfigurationError
@@ -70,5 +70,5 @@ def _secret(value: object) -> object:
     raise ValueError("is no secret: it must be text (a number in quotes), {env: NAME} or {file: PATH}")
 
 
-SecretText = Annotated[InstanceOf[Secret], BeforeValidator(_secret)]
+SecretText = Annotated[InstanceOf[Secret], BeforeValidator(_secret), WithJsonSchema({"type": "string"})]
 """A model's field that stays a Secret."""
