@@ -11,7 +11,7 @@ import asyncio
 import re
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self, cast
 
@@ -162,7 +162,7 @@ class _Lane(_Around):
         return self._traced(self._wrapped.delivery(records), records)
 
     def _traced(self, delivery: Delivery, records: Sequence[Record]) -> Delivery:
-        span = self._spans.batch(records, self._wrapped.trace(records) if records else None, self._received)
+        span = self._spans.batch(records, self._wrapped, self._received)
         self._received = None
         return cast("Delivery", _Delivery(delivery, span))
 
@@ -200,12 +200,13 @@ class _Spans:
         self._name = name
         self._attributes = attributes
 
-    def batch(self, records: Sequence[Record], xray: str | None, received: int | None) -> Span:
+    def batch(self, records: Sequence[Record], lane: Lane, received: int | None) -> Span:
         """`received`: when the first of them came, nanoseconds since the epoch; None for now."""
+        xray = lane.trace(records) if records else None
         parent = None if xray is None else parse_xray(xray)
         links: list[Link] = []
         if parent is None:
-            named = set(_traceparents(records))
+            named = lane.traceparents(records)
             parsed = [found for text in sorted(named - {None}, key=str) if (found := parse_w3c(str(text)))]
             if len(named) == 1 and parsed:
                 parent = parsed[0]
@@ -252,13 +253,6 @@ def _tell(span: Span, outcome: Outcome) -> None:
             span.set_status(Status(StatusCode.ERROR, f"not invoked: {outcome.detail}"))
         case _:
             span.set_attribute("error.type", "too_large")
-
-
-def _traceparents(records: Sequence[Record]) -> Iterator[str | None]:
-    """The attribute `traceparent` of each message; None for one without, and for what is no message."""
-    for record in records:
-        attribute = (record.item.get("MessageAttributes") or {}).get("traceparent") or {}
-        yield attribute.get("StringValue")
 
 
 def parse_xray(header: str) -> SpanContext | None:

@@ -117,6 +117,10 @@ class Lane(Protocol):
         """The trace this batch belongs to, as an X-Amzn-Trace-Id header has it; None for none, or for several."""
         ...
 
+    def traceparents(self, records: Sequence[Record]) -> set[str | None]:
+        """The different W3C traces that these records name; None among them for a record without one."""
+        ...
+
     def delivery(self, records: Sequence[Record]) -> Delivery:
         """The rules this batch is delivered by. The lane may look at it as long as it lasts."""
         ...

@@ -69,6 +69,9 @@ class FakeLane:
     def trace(self, found):
         return None
 
+    def traceparents(self, found):
+        return set()
+
     async def unfinished(self):
         return None
 

@@ -130,6 +130,10 @@ class StreamLane:
     def trace(self, records: Sequence[Record]) -> None:
         """Streams carry none."""
 
+    def traceparents(self, records: Sequence[Record]) -> set[str | None]:  # noqa: ARG002  (the port's)
+        """Streams carry none."""
+        return set()
+
     async def unfinished(self) -> StreamDelivery | None:
         """The batch that was being retried, built again once all its records were read again."""
         if not self._stored:

@@ -13,6 +13,7 @@ from poller.policy.backoff import SETTLE, Chance
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.message import entry_of
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
 from poller.sources.sqs.settling import Settling, Trouble
 from poller.support import codec
@@ -93,21 +94,7 @@ class Forwarding:
         return batch
 
     def _entry(self, record: Record) -> dict[str, Any]:
-        message = record.item
-        entry = {"MessageBody": message["Body"]}
-        if message.get("MessageAttributes"):
-            entry["MessageAttributes"] = message["MessageAttributes"]
-        attributes = message["Attributes"]
-        if "AWSTraceHeader" in attributes:
-            header = {"DataType": "String", "StringValue": attributes["AWSTraceHeader"]}
-            entry["MessageSystemAttributes"] = {"AWSTraceHeader": header}
-        # a standard queue with groups is a fair queue: without them it would no longer be fair
-        if "MessageGroupId" in attributes:
-            entry["MessageGroupId"] = attributes["MessageGroupId"]
-        if self._target.name.fifo:
-            entry.setdefault("MessageGroupId", message["MessageId"])
-            entry["MessageDeduplicationId"] = attributes.get("MessageDeduplicationId", message["MessageId"])
-        return entry
+        return entry_of(record.item, fifo=self._target.name.fifo)
 
     async def _try(self, batch: Sequence[Record]) -> tuple[list[Record], CallError | None]:
         """One call: what the target has now, and why not all of them."""

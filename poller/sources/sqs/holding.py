@@ -7,11 +7,11 @@ changes all of them in full calls of ten.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
-from typing import Any
 
 from poller.aws.error_reasons import text_of
 from poller.policy.backoff import SETTLE, Chance
 from poller.policy.visibility import Visibility
+from poller.sources.sqs.message import Message, receipts_of, records_of, set_groups
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import CallError
@@ -58,19 +58,17 @@ class Holding:
         self.by_id: dict[str, Record] = {}
         """Messages in flight: held and not yet handed over to be deleted."""
 
-    def take(self, messages: Sequence[dict[str, Any]], size: int, *, keyed: bool = False) -> list[Record]:
+    def take(self, messages: Sequence[Message], size: int, *, keyed: bool = False) -> list[Record]:
         """Start holding what a receive brought. `keyed` for FIFO, whose messages have a group."""
         hold = Hold(self._loop.time(), size, self.visibility)
-        records = [Record(message, message["MessageId"], None, hold) for message in messages]
+        records = records_of(messages, hold)
         hold.messages = set(records)
         self._holds[hold] = None
         by_id = self.by_id
         for record in records:
             by_id[record.identifier] = record
         if keyed:
-            for record in records:
-                # without a group, of a compatible service, all such messages are one
-                record.key = record.item["Attributes"].get("MessageGroupId", "")
+            set_groups(records)
         # the queue's timeout may have become shorter since the timer was set
         if self._timer is None or hold.renew_at < self._timer.when():
             self._set_timer()
@@ -148,7 +146,8 @@ class Holding:
 
         async def extend() -> None:
             for chunk in chunks:
-                if not await self._extend([(record.item["ReceiptHandle"], holds[record.handle]) for record in chunk]):
+                seconds = [holds[record.handle] for record in chunk]
+                if not await self._extend([*zip(receipts_of(chunk), seconds, strict=True)]):
                     failed.update(record.handle for record in chunk)
 
         # several at a time, because ten thousand messages one call after the other would outlast their timeout

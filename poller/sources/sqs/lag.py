@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from poller.ports.status import Lag
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.message import sent_at
 from poller.sources.sqs.polls import Polls
-from poller.sources.sqs.queue import Depth, Queue, number
+from poller.sources.sqs.queue import Depth, Queue
 from poller.values.errors import CallError
 
 DEPTH_LASTS = 150.0
@@ -64,10 +64,3 @@ class QueueLag:
         expires = max(0.0, self.retention - seconds) if seconds and self.retention is not None else None
         depth = self._depth if now - self._asked_at < DEPTH_LASTS else Depth(None, None)
         return Lag(depth.visible, seconds, expires, hidden=depth.hidden, retention=self.retention)
-
-
-def sent_at(message: dict[str, Any]) -> float | None:
-    """Epoch seconds; None where a compatible service does not say, or not as a number."""
-    attributes = message.get("Attributes")
-    milliseconds = number(attributes.get("SentTimestamp")) if isinstance(attributes, dict) else None
-    return milliseconds / 1000 if milliseconds else None

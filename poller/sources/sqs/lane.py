@@ -8,6 +8,7 @@ from poller.policy.invocation_record import Discarded
 from poller.ports.source import Unsettled
 from poller.sources.sqs.event import trace_of
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.message import traceparent_of
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Handover, Settling
 from poller.values.record import EMPTY_PAGE, Page, Record
@@ -55,6 +56,10 @@ class SqsLane:
     def trace(self, records: Sequence[Record]) -> str | None:
         """That of the messages, where all of them have the same: the work on others must not show in it."""
         return trace_of(records)
+
+    def traceparents(self, records: Sequence[Record]) -> set[str | None]:
+        """Those of the messages' attributes."""
+        return {traceparent_of(record.item) for record in records}
 
     async def unfinished(self) -> None:
         """Nothing: the queue itself knows what was left."""

@@ -12,18 +12,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any
 
 from poller.policy.receiving import ReceiveConcurrency
 from poller.ports.source import Admission
 from poller.sources.sqs.event import bound_of, bound_of_some
+from poller.sources.sqs.message import Message
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
 from poller.sources.sqs.room import ReceiveRoom, Turn
 from poller.sources.sqs.waiters import Waiting, cut, give, hand_out, send_home
 from poller.values.record import EMPTY_PAGE, Page, Record
 
-Admit = Callable[[list[dict[str, Any]], int], Sequence[Record]]
+Admit = Callable[[list[Message], int], Sequence[Record]]
 """Starts holding what a receive brought (messages, bytes, which count already), and returns what is to be delivered."""
 
 
@@ -194,7 +194,7 @@ class Receiving:
 
     async def _receive(self, turn: Turn, wait: float, limit: int) -> tuple[Page, bool]:
         """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
-        messages: list[dict[str, Any]] = []
+        messages: list[Message] = []
         size = 0
         try:
             # a stop may have come since it was this receive's turn
@@ -216,7 +216,7 @@ class Receiving:
         if self._admission.stopping and not self._concurrency.running:
             self._no_more()
 
-    def _bring(self, messages: list[dict[str, Any]], size: int, limit: int) -> Page:
+    def _bring(self, messages: list[Message], size: int, limit: int) -> Page:
         self._memory.note(size, len(messages))
         records = self._admit(messages, size)
         if not records:

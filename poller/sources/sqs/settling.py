@@ -14,6 +14,7 @@ from poller.sources.sqs.absent import Absent
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.message import receipts_of
 from poller.sources.sqs.queue import Queue, Refused
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import CallError
@@ -201,7 +202,7 @@ class Settling:
     async def _try_to_delete(self, left: list[_Entry]) -> CallError | None:
         """One call. `left` keeps what is to be tried again; returns why."""
         try:
-            refused = await self._queue.delete([record.item["ReceiptHandle"] for record, _ in left])
+            refused = await self._queue.delete(receipts_of([record for record, _ in left]))
         except CallError as error:
             self._report_delete(len(left), code_of(error), self._text(error))
             return error
@@ -262,9 +263,10 @@ class Settling:
         if renewals:
             await asyncio.wait(renewals)
         now = asyncio.get_running_loop().time()
-        wanted = [(change.record.item["ReceiptHandle"], max(0, round(change.visible_at - now))) for change in changes]
+        receipts = receipts_of([change.record for change in changes])
+        seconds = [max(0, round(change.visible_at - now)) for change in changes]
         try:
-            await self._queue.change_visibility(wanted)
+            await self._queue.change_visibility([*zip(receipts, seconds, strict=True)])
         except CallError as error:
             what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
             self._log.repeating("release_failed", now, text=what, records=len(changes))

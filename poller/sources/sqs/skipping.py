@@ -1,13 +1,13 @@
 """Messages that do not match the filter criteria: deleted at once, or sent on and then deleted. Never in a batch."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from poller.policy.filtering import Filter, Verdict
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.forwarding import Forwarding
+from poller.sources.sqs.message import Message, body_of
 from poller.sources.sqs.queue import Queue
 from poller.sources.sqs.settling import Settling
 from poller.support.rate_limited_log import RateLimitedLog
@@ -31,7 +31,7 @@ class Skipping:
 
     def __init__(
         self,
-        judge: Callable[[Mapping[str, Any]], Verdict] | None,
+        judge: Callable[[Message], Verdict] | None,
         settling: Settling,
         backlog: Backlog,
         forwarding: Forwarding | None,
@@ -84,7 +84,7 @@ class Skipping:
             asyncio.get_running_loop().time(),
             text="a pattern asks for fields of the body, which is not JSON: the message does not match",
             message_id=record.identifier,
-            begins=record.item["Body"][:SHOWN],
+            begins=body_of(record.item)[:SHOWN],
         )
 
     def stop(self) -> None:

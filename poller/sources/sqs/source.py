@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from typing import Any, Self
+from typing import Self
 
 from poller.aws.error_reasons import code_of, text_of
 from poller.aws.port import Transport
@@ -17,12 +17,13 @@ from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports.source import Admission, Partition
 from poller.ports.status import MappingStatus, Reason
 from poller.sources.sqs.backlog import Backlog
-from poller.sources.sqs.event import encoder, judge
+from poller.sources.sqs.event import encoder
 from poller.sources.sqs.forwarding import Forwarding
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.intake import Intake
 from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
+from poller.sources.sqs.message import Message, identifier_of, identifiers_of, judge, renew_receipt
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import LONG_POLL, Queue, QueueName
 from poller.sources.sqs.receive_backoff import Pauses
@@ -238,12 +239,12 @@ class SqsPartition:
             now = self._read_at = asyncio.get_running_loop().time()
             self._log.repeating("attributes_not_read", now, text=unavailable.text)
 
-    def _admit(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
+    def _admit(self, messages: list[Message], size: int) -> Sequence[Record]:
         if self._time() - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):
             self._refresh = asyncio.create_task(self._refresh_visibility())
         messages = self._intake.whole(messages, self._time())
         self._status.account.polled += len(messages)
-        identifiers = {message["MessageId"] for message in messages}
+        identifiers = identifiers_of(messages)
         if (
             len(identifiers) < len(messages)
             or not self._holding.by_id.keys().isdisjoint(identifiers)
@@ -256,19 +257,20 @@ class SqsPartition:
         take = self._without_overlap if self._queue_name.fifo else self._holding.take
         return self._skipping.matching(take(messages, size))
 
-    def _without_known(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _without_known(self, messages: list[Message]) -> list[Message]:
         """Take out what was received again although we have it, or are done with it already."""
-        fresh: dict[str, dict[str, Any]] = {}
+        fresh: dict[str, Message] = {}
         account = self._status.account
         for message in messages:
-            held = self._holding.by_id.get(message["MessageId"])
-            known = fresh.get(message["MessageId"]) if held is None else held.item
+            identifier = identifier_of(message)
+            held = self._holding.by_id.get(identifier)
+            known = fresh.get(identifier) if held is None else held.item
             if known is not None:
                 # Its visibility ended although we hold it, or it came twice in one receive. A delete takes the newest
                 # receipt; the copy goes no further.
-                known["ReceiptHandle"] = message["ReceiptHandle"]
+                renew_receipt(known, message)
                 account.returned += 1
-            elif (filtered := self._undeleted.get(message["MessageId"])) is not None:
+            elif (filtered := self._undeleted.get(identifier)) is not None:
                 again = self._holding.take([message], 0)
                 if filtered:
                     self._skipping.delete_again(again)
@@ -276,10 +278,10 @@ class SqsPartition:
                     self._settling.delete(again)
                     account.delivered += 1
             else:
-                fresh[message["MessageId"]] = message
+                fresh[identifier] = message
         return list(fresh.values())
 
-    def _without_overlap(self, messages: list[dict[str, Any]], size: int) -> Sequence[Record]:
+    def _without_overlap(self, messages: list[Message], size: int) -> Sequence[Record]:
         """FIFO: a group of which a lane still has messages waits, as it would at the service."""
         busy = {record.key for record in self._holding.by_id.values()}
         records = self._holding.take(messages, size, keyed=True)

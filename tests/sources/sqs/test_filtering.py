@@ -7,7 +7,7 @@ import pytest
 
 from poller.policy.filtering import compile_filters
 from poller.sources.sqs import backlog
-from poller.sources.sqs.event import judge
+from poller.sources.sqs.message import judge
 from poller.sources.sqs.queue import QueueName
 from poller.support import codec
 from tests.fakes.faults import ACCESS_DENIED, LOST_AFTER, LOST_BEFORE

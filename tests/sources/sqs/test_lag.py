@@ -7,7 +7,7 @@ import pytest
 
 from poller.aws.port import Reply
 from poller.ports.status import Lag
-from poller.sources.sqs.lag import sent_at
+from poller.sources.sqs.message import sent_at
 from poller.sources.sqs.queue import Depth, Queue, QueueAttributes, QueueName
 from poller.support import codec
 from tests.fakes.faults import ACCESS_DENIED, HANG
