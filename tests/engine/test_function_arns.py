@@ -13,7 +13,7 @@ from poller.cli.permissions import policies
 from poller.configuration import AwsSettings, Configuration, load
 from poller.engine.function_arns import arn_of
 from poller.engine.runtimes import _settings
-from poller.engine.streams import _tell, queue_url
+from poller.engine.streams import _notify, queue_url
 from poller.policy.invocation_record import Discarded
 from poller.sources.kinesis.api import KinesisApi
 from poller.values.partitions import dns_suffix, partition_of
@@ -67,7 +67,7 @@ async def test_the_record_the_policy_and_the_call_name_the_same_function(
     destination = Destination()
     api = KinesisApi(None, arn=mapping.event_source_arn, region=region, invoke_identity_arn="arn")  # type: ignore[arg-type]
     discarded = Discarded([], "RetryAttemptsExhausted", 3, "r", None, None)
-    await _tell(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
+    await _notify(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
     assert destination.record["requestContext"]["functionArn"] == arn
 
     granted = [statement for policy in policies(configuration).values() for statement in policy["Statement"]]  # type: ignore[attr-defined]
