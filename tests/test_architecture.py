@@ -59,7 +59,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.http": SUPPORT | {"poller.values.errors"},
     "poller.aws": SUPPORT | {"poller.values", "poller.http", "poller.policy"},
     # what users write
-    "poller.configuration.reading": SUPPORT | VALUES | {"poller.configuration.model.settings"},
+    "poller.configuration.reading": SUPPORT | VALUES,
     "poller.configuration": SUPPORT | VALUES | {"poller.policy"},
     # only here does the runtime meet the adapters
     "poller.engine": ENGINE,
@@ -203,6 +203,7 @@ def test_every_import_is_allowed():
         ("poller/sources/kinesis/new.py", "poller.sources.sharded.reader", True),
         ("poller/aws/new.py", "poller.sources.sqs.source", False),
         ("poller/configuration/new.py", "poller.runtime.lane", False),
+        ("poller/configuration/reading/new.py", "poller.configuration.model.settings", False),
         ("poller/engine/new.py", "poller.daemon.stopping", False),
         ("poller/daemon/run.py", "poller.sources.sqs.source", True),
     ],

@@ -8,6 +8,7 @@ from typing import Any
 
 from poller.configuration.model.aws import usable_aws
 from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.keys import keys
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
 from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
@@ -127,7 +128,7 @@ class Loader:
         return root
 
     def spelled(self, root: Node) -> Node:
-        speller = Speller(self.environ)
+        speller = Speller(self.environ, keys())
         root = speller.spell(root)
         self.problems += speller.problems
         return root
@@ -143,7 +144,7 @@ class Loader:
         """The settings of all places by precedence, as they were written but for relative paths."""
         here = Path.cwd()
         merged = grow({"state": default_state(self.environ)}, Origin("default", here))
-        layers = Layers()
+        layers = Layers(Settings)
         for tree in (
             *(self.group_settings(group, roots) for group, roots in groups),
             *layers.outside(self.environ),

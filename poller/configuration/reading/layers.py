@@ -9,10 +9,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 from pydantic import ValidationError
-from pydantic_settings import EnvSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
-from poller.configuration.model.settings import Settings
 from poller.configuration.reading.files import distrust
 from poller.configuration.reading.regular import read_text
 from poller.configuration.reading.tree import Node, Origin, grow, overlay
@@ -24,9 +23,9 @@ DOTENV = Path(".env")
 class _Variable(EnvSettingsSource):
     """pydantic-settings' reader of environment variables, over a given mapping instead of the process's own."""
 
-    def __init__(self, name: str, value: str) -> None:
+    def __init__(self, settings: type[BaseSettings], name: str, value: str) -> None:
         self._given = {name.lower(): value}
-        super().__init__(Settings)
+        super().__init__(settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return self._given
@@ -35,7 +34,8 @@ class _Variable(EnvSettingsSource):
 class Layers:
     """Trees of settings, lowest precedence first; `warnings` name variables that look like ours and are not."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: type[BaseSettings]) -> None:
+        self.settings = settings
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.sources: list[Path] = []
@@ -59,12 +59,12 @@ class Layers:
     def _variable(self, name: str, value: str, origin: Origin) -> Node:
         nothing = Node({}, origin)
         try:
-            values = _Variable(name, value)()
+            values = _Variable(self.settings, name, value)()
         except SettingsError:
             self.problems.append(f"{origin.label}: is not JSON; set a single key, such as {name}__KEY, or write JSON")
             return nothing
         way = tuple(name.lower().removeprefix(PREFIX.lower()).split("__"))
-        if way in _unknown(values):
+        if way in self._unknown(values):
             self.warnings.append(f"{origin.label} is no setting and is ignored")
             return nothing
         return grow(values, origin)
@@ -99,10 +99,9 @@ class Layers:
             self.problems.append(f"{given}: the directory of secrets cannot be read ({error})")
         return found
 
-
-def _unknown(values: dict[str, object]) -> set[tuple[str, ...]]:
-    try:
-        Settings.model_validate(values)
-    except ValidationError as error:
-        return {tuple(map(str, each["loc"])) for each in error.errors() if each["type"] == "extra_forbidden"}
-    return set()
+    def _unknown(self, values: dict[str, object]) -> set[tuple[str, ...]]:
+        try:
+            self.settings.model_validate(values)
+        except ValidationError as error:
+            return {tuple(map(str, each["loc"])) for each in error.errors() if each["type"] == "extra_forbidden"}
+        return set()

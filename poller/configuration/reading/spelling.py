@@ -1,26 +1,15 @@
 """From the user's spelling to ours: PascalCase to snake_case, `{env: NAME}` and `{file: PATH}` to their values.
 
-Decides which keys are names and which are data. Refuses to know which keys exist.
+Knows no key by itself: which keys are names, data or secrets is handed in.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from poller.configuration.reading.secrets import Secret
 from poller.configuration.reading.tree import Node, joined
 from poller.values.errors import ConfigurationError
-
-DATA = frozenset({"headers", "environment", "tags"})
-"""Their keys are the user's own."""
-OPAQUE = frozenset({"pattern"})
-"""Nothing in them is ours, at any depth."""
-NAMED = frozenset({"functions", "services"})
-"""Their keys are names; what is below is ours again."""
-
-_READ_AGAIN = frozenset({("api", "token"), ("basic_auth", "username"), ("basic_auth", "password"), ("hmac", "secret")})
-_ALL_READ_AGAIN = frozenset({("headers",), ("environment",)})
-"""Secrets that stay secrets, because they are read anew each time they are needed."""
 
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?\.(?:inf|nan)", re.IGNORECASE)
 """As YAML 1.1, YAML 1.2 and JSON read it alike. Infinity is for the key to refuse."""
@@ -33,24 +22,49 @@ def snake_case(key: str) -> str:
     return _WORD_START.sub("_", key).lower() if _PASCAL.fullmatch(key) else key
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Which keys are not spelled like the others, in snake_case."""
+
+    named: frozenset[str]
+    """The keys below are the user's names, and below those the known keys begin again."""
+    data: frozenset[str]
+    """The keys below are the user's own, and hold values."""
+    opaque: frozenset[str]
+    """Nothing below is read here, at any depth."""
+    secrets: frozenset[tuple[str, ...]]
+    """Secrets that stay secrets, because they are read again each time they are needed: ends of paths."""
+    secret_data: frozenset[str]
+    """The values below are such secrets."""
+
+    @property
+    def free(self) -> frozenset[str]:
+        """The keys below are not spelled by us."""
+        return self.named | self.data
+
+    def is_secret(self, path: tuple[str, ...]) -> bool:
+        return path[-2:] in self.secrets or path[-1:] in self.secrets or bool(self.secret_data & {*path[-2:-1]})
+
+
 class Speller:
     """Turns one document's tree; `problems` gathers what went wrong on the way."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], keys: Keys) -> None:
         self.environ = environ
+        self.known = keys
         self.problems: list[str] = []
 
     def spell(self, node: Node, path: tuple[str, ...] = (), written: str = "") -> Node:
         """`path` in our spelling decides, `written` in the user's is what problems name."""
         here = path[-1] if path else ""
-        if here in OPAQUE:
+        if here in self.known.opaque:
             return node
         if isinstance(node.value, list):
             items = [self.spell(item, (*path, ""), joined(written, index)) for index, item in enumerate(node.value)]
             return replace(node, value=items)
         if not isinstance(node.value, dict):
             return self.number(node, written)
-        if path and here not in DATA | NAMED and len(node.value) == 1:
+        if path and here not in self.known.free and len(node.value) == 1:
             [(key, child)] = node.value.items()
             if key in ("env", "file") and isinstance(child.value, str):
                 return self.secret(node, key, child.value, path, written)
@@ -80,7 +94,7 @@ class Speller:
     def keys(self, node: Node, path: tuple[str, ...], written: str) -> dict[str, Node]:
         spelled: dict[str, Node] = {}
         for key, child in node.value.items():
-            name = key if path and path[-1] in DATA | NAMED else snake_case(key)
+            name = key if path and path[-1] in self.known.free else snake_case(key)
             below = joined(written, key)
             if name in spelled:
                 first = spelled[name]
@@ -89,7 +103,7 @@ class Speller:
                 )
                 continue
             # a name such as `headers` given to a function must not be taken for the key
-            step = f"<{name}>" if path and path[-1] in NAMED else name
+            step = f"<{name}>" if path and path[-1] in self.known.named else name
             found = self.spell(child, (*path, step), below)
             spelled[name] = found if found.key == key else replace(found, key=key)
         return spelled
@@ -102,5 +116,4 @@ class Speller:
         except ConfigurationError as error:
             self.problems.append(f"{node.place}: {written}: {error.problems[0]}")
             return replace(node, value="", broken=True)
-        read_again = path[-2:] in _READ_AGAIN or path[-2:-1] in _ALL_READ_AGAIN or path[-1:] == ("bearer_token",)
-        return replace(node, value=secret if read_again else value, hidden=True)
+        return replace(node, value=secret if self.known.is_secret(path) else value, hidden=True)
