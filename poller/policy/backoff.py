@@ -6,8 +6,8 @@ from dataclasses import dataclass
 Chance = Callable[[], float]
 """Draws from [0, 1)."""
 TIMERS_EARLY = 0.001
-"""Seconds by which a wait may end too early, by rounding and by the clock's resolution. Whoever compares `now` with a
-moment that was waited for allows for it, or would wait again for next to nothing, as fast as the loop turns."""
+"""Seconds by which a wait may end too early, by rounding and by the clock's resolution. Code that compares `now` with
+the end of a wait allows for it; otherwise it would wait again for almost nothing, as fast as the loop turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Backoff:
 
 
 RETRY = Backoff(first=0.5, cap=60.0)
-"""Between attempts of a batch. The first value is fitted to the one calibration point known of Lambda: eight attempts
+"""Between attempts of a batch. The first value is fitted to the only calibration point known of Lambda: eight attempts
 in sixty seconds."""
 
 SOURCE = Backoff(first=1.0, cap=60.0)
-"""After a source could not be reached or refused us."""
+"""After a source could not be reached, or refused a call."""
 
 SETTLE = Backoff(first=0.2, cap=20.0)
 """After a delete or a visibility change brought no answer."""

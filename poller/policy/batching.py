@@ -1,7 +1,8 @@
-"""When a batch closes: at the first of count, window and payload. It has no clock and waits for nothing.
+"""Decides when a batch closes: when its count, window or payload limit is reached first. It has no clock and never
+waits.
 
-A window begins when the previous invocation completed. One that ends with nothing gathered is followed by the next at
-once, so a record never waits longer than one window.
+A window begins when the previous invocation completed. When a window ends empty, the next one begins at once, so a
+record never waits longer than one window.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,17 +19,17 @@ ENVELOPE_BYTES = len(b'{"Records":[]}')
 SEPARATOR_BYTES = len(b",")
 
 Measure = Callable[[Sequence[Record]], int]
-"""Gives the exact length of the event these records would make, or none at all. Costs an encoding pass, so it is asked
-for only when the bound could pass the limit."""
+"""Returns the exact length of the event for these records, of which there may be none. It costs an encoding pass, so it
+is called only when the bound could exceed the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """What one invocation may hold."""
+    """The limits of one batch."""
 
     batch_size: int = 10
     window: float = 0.0
-    """Seconds; 0 closes the batch as soon as anything is there."""
+    """Seconds; 0 closes the batch as soon as it holds a record."""
     payload: int = PAYLOAD_LIMIT
     shortest_wait: float = 0.0
     """Seconds below which the rest of a window is not worth another receive: the batch closes."""
@@ -37,8 +38,8 @@ class BatchLimits:
 class BatchBuffer:
     """Gathers the records of the next batch of one lane.
 
-    `add` returns what found no place (count or payload); the caller keeps it for the next batch. `bound` is an upper
-    bound of the added records' part of the event, cheap to have from the page they came in.
+    `add` returns the records that do not fit (by count or payload); the caller keeps them for the next batch. `bound`
+    is an upper bound for the added records' part of the event; the size of their page gives it for free.
     """
 
     __slots__ = ("_bound", "_closed", "_exact", "_full", "_limits", "_measure", "_window_start", "records")
@@ -59,7 +60,7 @@ class BatchBuffer:
         return 0 if self._full else self._limits.batch_size - len(self.records)
 
     def add(self, records: Sequence[Record], bound: int, now: float) -> Sequence[Record]:
-        """Take what fits, in order, and return the rest."""
+        """Add the records that fit, in order, and return the rest."""
         if not self.records and self._limits.window:
             self._window_start = now - (now - self._window_start) % self._limits.window
         fitting = records[: self.room]
@@ -83,13 +84,13 @@ class BatchBuffer:
             size = self._measure([record]) - envelope + (SEPARATOR_BYTES if self.records else 0)
             if self.records and self._bound + size > self._limits.payload:
                 return records[:count]
-            # A record over the limit all by itself still makes a batch of its own: its failure is judged, not hidden
+            # a single record over the limit is still a batch of its own, so that its failure is handled and not hidden
             self.records.append(record)
             self._bound += size
         return records
 
     def closes_in(self, now: float) -> float:
-        """Seconds until the open batch is due; 0 when it is due now, infinite with nothing gathered."""
+        """Seconds until the open batch is due; 0 when it is due now, infinite while it is empty."""
         if self._closed:
             return 0.0
         if not self.records:
@@ -100,15 +101,15 @@ class BatchBuffer:
         return left if left > TIMERS_EARLY and left >= self._limits.shortest_wait else 0.0
 
     def close(self) -> None:
-        """The batch is due now, whatever it holds, nothing included."""
+        """Make the batch due now, even an empty one."""
         self._closed = True
 
     def take(self) -> list[Record]:
-        """The gathered records, in order; the buffer is empty after."""
+        """Return the gathered records, in order, and empty the buffer."""
         taken, self.records = self.records, []
         self._bound, self._exact, self._full, self._closed = ENVELOPE_BYTES, True, False, False
         return taken
 
     def invocation_completed(self, now: float) -> None:
-        """The next window begins."""
+        """Begin the next window."""
         self._window_start = now

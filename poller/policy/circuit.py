@@ -1,7 +1,7 @@
-"""Whether a function that could not be invoked is tried again now: after refusals in a row, only by a probe at a time.
+"""The circuit breaker of one function: after several refusals in a row, only one probe at a time may invoke it.
 
-It opens for functions that cannot be reached or refuse, never for functions that fail: those were invoked. One circuit
-stands for one function, whoever uses it; while it is open it takes the place of every batch's own wait.
+The circuit opens for functions that are unreachable or refuse, never for functions that fail: those were invoked. All
+mappings of a function share its circuit; while it is open, it replaces every batch's own wait.
 
     closed -> refusals in a row -> open until the probe's time -> a probe -> refused: open again, for longer
                                                                         -> anything else: closed
@@ -13,20 +13,21 @@ from poller.policy.backoff import TIMERS_EARLY, Chance
 from poller.policy.response import NotInvoked
 
 OPENS_AFTER = 5
-"""Refusals in a row. A throttle now and then is no reason to stop, and a lane alone gets there in some ten seconds."""
+"""Refusals in a row. A rare throttle is no reason to stop; a single lane reaches this number in about 10 s."""
 SOONEST = 1.0
-"""Seconds until the first probe at the least, since most outages are short."""
+"""Minimum of seconds until the first probe; short, because most outages are short."""
 LONGEST = 60.0
-"""Seconds between two probes at the most."""
+"""Maximum of seconds between two probes."""
 LONGEST_ADVICE = 3600.0
-"""Seconds of a Retry-After that are believed: whoever wrote more may have mended it before."""
+"""Cap on Retry-After in seconds: the outage may end sooner."""
 THROUGH_AFTER = 30.0
-"""Seconds after which an invocation that runs is no longer refused: finding a connection and opening it take 20."""
+"""Seconds after which a running invocation has reached the function: waiting for a connection and opening it take
+20."""
 
 
 @dataclass(slots=True)
 class Circuit:
-    """Asked before each invocation, told how it ended. `now` is the loop's time."""
+    """State machine: asked before each invocation, and informed of each outcome. `now` is the loop's time."""
 
     opened_at: float | None = None
     """None while it is closed."""
@@ -38,7 +39,7 @@ class Circuit:
     _refusals: int = 0
     _probes: int = 0
     _probing: int = 0
-    """Number of the probe under way; 0 for none."""
+    """Number of the running probe; 0 for none."""
 
     def admits(self, now: float) -> bool:
         """Whether an invocation may begin."""
@@ -46,15 +47,15 @@ class Circuit:
 
     @property
     def calm(self) -> bool:
-        """Whether it is closed, and the last that was heard is no refusal."""
+        """Whether it is closed, and the last outcome was not a refusal."""
         return self.opened_at is None and not self._refusals
 
     def opens_in(self, now: float) -> float:
-        """Seconds after which it is worth asking again; closing comes as a surprise."""
+        """Seconds after which `admits` may answer differently, unless the circuit closes before."""
         return LONGEST if self._probing else max(0.0, self.probe_at - now)
 
     def begin(self) -> int:
-        """An invocation that was admitted begins. A number if it is the probe, else 0."""
+        """An admitted invocation begins. Returns the probe's number, or 0 for any other invocation."""
         if self.opened_at is None:
             return 0
         self._probes += 1
@@ -62,14 +63,14 @@ class Circuit:
         return self._probing
 
     def reached(self) -> bool:
-        """The function was invoked, however that ended. Says whether this closes the circuit."""
+        """The function was invoked, with any outcome. Returns whether this closes the circuit."""
         was_open = self.opened_at is not None
         self.opened_at = None
         self._refusals = self._probing = 0
         return was_open
 
     def refused(self, refusal: NotInvoked, now: float, chance: Chance, probe: int) -> bool:
-        """The function could not be invoked. Says whether the circuit opens, or stays open for another while."""
+        """The function could not be invoked. Returns whether the circuit opens, or stays open for another pause."""
         if self.opened_at is None:
             self._refusals += 1
             if self._refusals == 1:
@@ -78,7 +79,7 @@ class Circuit:
                 return False
             self.opened_at = now
         elif not self.is_probe(probe):
-            # begun before it opened: that is known already
+            # begun before the circuit opened, so this refusal brings no news
             return False
         self._probing = 0
         self.why = refusal
@@ -86,16 +87,18 @@ class Circuit:
         return True
 
     def _advised(self, refusal: NotInvoked) -> float:
-        """A Retry-After of 0 is no advice."""
+        """Seconds of Retry-After, capped; 0 counts as none."""
         return min(refusal.retry_after or 0.0, LONGEST_ADVICE)
 
     def _pause(self, now: float, chance: Chance) -> float:
-        """Nearly as long again as it has been refused: so pauses double, wherever batches had come to by themselves."""
+        """The time since the first refusal, with jitter: so pauses double, whatever the batches' own waits had
+        reached.
+        """
         full = min(LONGEST, max(SOONEST, now - self.refused_since))
         return full * (0.5 + 0.5 * chance())
 
     def abandoned(self, now: float, probe: int) -> bool:
-        """An invocation was cancelled. Says whether it was the probe, so that somebody else may be it."""
+        """An invocation was cancelled. Returns whether it was the probe; then another invocation may be the probe."""
         if not self.is_probe(probe):
             return False
         self._probing = 0
@@ -103,5 +106,5 @@ class Circuit:
         return True
 
     def is_probe(self, probe: int) -> bool:
-        """Whether this number is of the probe under way."""
+        """Whether this is the number of the running probe."""
         return probe != 0 and probe == self._probing

@@ -1,7 +1,7 @@
-"""What happens next to one batch: invoke, wait, settle or release. Knows no source, no function and no clock.
+"""Decides the next step for one batch of a queue: invoke, wait, settle or release. Knows no source, function or clock.
 
-The machine holds the parts of the batch still to be delivered as a stack, is asked for the next step, and is told the
-outcome of each invocation. Every record leaves it exactly once, by a Settle or a Return.
+The machine keeps the undelivered parts of the batch as a stack. The caller asks for the next step and reports the
+outcome of each invocation. Every record leaves the machine exactly once, by a Settle or a Return.
 """
 
 from collections.abc import Sequence
@@ -15,69 +15,69 @@ from poller.values.record import Record
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How a mapping wants failures treated."""
+    """The mapping's settings for failures."""
 
     report_batch_item_failures: bool = False
     stop_at_first_failure: bool = False
-    """After a named failure keep the rest of its group too, so that nothing overtakes it."""
+    """Whether a failed message keeps back the rest of its group, so that nothing overtakes it."""
 
 
 @dataclass(slots=True)
 class Invoke:
-    """Hand these records to the function, in this order."""
+    """Invoke the function with these records, in this order."""
 
     records: Sequence[Record]
 
 
 @dataclass(slots=True)
 class Wait:
-    """Do nothing for `seconds`; the batch stays ours."""
+    """Wait for `seconds` and hold the batch."""
 
     seconds: float
     outcome: NotInvoked | None
-    """The refusal that is waited out; None between two attempts."""
+    """The refusal that causes the wait; None between two attempts."""
 
 
 @dataclass(slots=True)
 class Settle:
-    """Done with for good."""
+    """Settle these records: they are done for good."""
 
     records: Sequence[Record]
 
 
 @dataclass(slots=True)
 class Discard:
-    """Given up at a limit the user set: the on-failure destination is to be told until it accepts."""
+    """Discard records at a limit the user set: notify the on-failure destination until it accepts."""
 
     discarded: Discarded
 
 
 @dataclass(slots=True)
 class Expire:
-    """Ended by the source's own retention: done with, and nobody is told."""
+    """Settle records that the source's own retention ended, without notifying a destination."""
 
     records: Sequence[Record]
 
 
 @dataclass(slots=True)
 class Return:
-    """Back to the source, which holds the failures of its records itself."""
+    """Release records to the source, which keeps failed records itself."""
 
     records: Sequence[Record]
     failed: bool
-    """Whether the function was invoked with them. What was never invoked may be received again at once."""
+    """Whether the function was invoked with them. Records that were not may be received again at once."""
 
 
 Step = Invoke | Wait | Settle | Discard | Expire | Return
 
 
 def refused(times: int) -> str:
-    """For people."""
+    """Text for people."""
     return "refused once" if times == 1 else f"refused {times} times"
 
 
 def counted(records: Sequence[Record]) -> str:
-    """For people."""
+    """Text for people."""
     return "1 record" if len(records) == 1 else f"{len(records)} records"
 
 
@@ -87,14 +87,14 @@ class Delivery:
     __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failed", "failure", "gap", "hold_until")
 
     def __init__(self, records: Sequence[Record], policy: RetryPolicy, hold_until: float) -> None:
-        """`hold_until` is when records that could not be invoked are released."""
+        """`hold_until`: the loop's time at which records that could not be invoked are released."""
         self._policy = policy
         self._parts: list[Sequence[Record]] = [records]
         self._steps: list[Step] = []
         self._refusals = 0
         self.hold_until = hold_until
         self.failed = 0
-        """Records the last invocation failed, all of them or those it named."""
+        """Number of records that the last invocation failed: all of them, or those it named."""
         self.failure: str | None = None
         """Why the last invocation failed as a whole, for status and log; None when it did not."""
         self.gap = False
@@ -112,15 +112,14 @@ class Delivery:
 
     @property
     def tried(self) -> str:
-        """See `poller.ports.Delivery.tried`."""
         return f"{refused(self._refusals)}, {counted(self._parts[-1])}"
 
     def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
-        """The outcome of the invocation that `next_step` asked for."""
+        """Report the outcome of the invocation that `next_step` asked for."""
         records = self._parts[-1]
         if isinstance(outcome, NotInvoked):
             self._refusals += 1
-            # a Retry-After of 0 is no advice: followed, it would be a loop as fast as the refusals come
+            # a Retry-After of 0 counts as none: it would make a loop without pauses
             wanted = outcome.retry_after or RETRY.delay(self._refusals, chance)
             self._steps.append(Wait(max(0.0, min(wanted, self.hold_until - now)), outcome))
             return
@@ -163,7 +162,9 @@ class Delivery:
         self._release(records)
 
     def _release(self, records: Sequence[Record]) -> None:
-        """Return what failed, and with it what would overtake it in a part not yet invoked."""
+        """Release the failed records, and the later ones of their groups in parts not yet invoked: they would
+        overtake.
+        """
         self.failed = len(records)
         self._steps.append(Return(records, failed=True))
         if not self._parts:
@@ -177,10 +178,10 @@ class Delivery:
         self._parts = [part for part in self._parts if part]
 
     def accepted(self) -> None:
-        """Never asked: the source has its own place for what cannot be delivered."""
+        """Never called: a queue has its own dead-letter queue, so nothing is discarded."""
 
     def remaining(self) -> list[Record]:
-        """What has not left yet, for a stop that cannot wait."""
+        """The records that have not left yet, for a stop that cannot wait."""
         if not self._parts and not self._steps:
             return []
         left = [record for part in reversed(self._parts) for record in part]

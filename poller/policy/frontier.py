@@ -1,8 +1,8 @@
-"""How far a lane of a shard has come: its watermark, below which nothing is unresolved.
+"""The watermark of one lane of a shard: the position at and below which nothing is unsettled.
 
-A lane is strictly ordered, so one sequence number says it all. What is settled out of order waits until everything
-before it is settled too. What is passed over (a record that did not match a filter, or is another lane's) is no entry
-at all: once everything before it is settled, the watermark moves on behind it. Stores nothing.
+A lane is strictly ordered, so one sequence number is enough. Records settled out of order wait until all records before
+them are settled too. Skipped records (which match no filter, or belong to another lane) are no entries: once everything
+before them is settled, the watermark moves past them. This module stores nothing.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ from poller.policy.positions import place
 
 
 class Identified(Protocol):
-    """What has a place in a shard."""
+    """An entry with a position in a shard."""
 
     @property
     def identifier(self) -> str:
@@ -25,7 +25,7 @@ Entry = TypeVar("Entry", bound=Identified)
 
 
 class Watermark(Generic[Entry]):
-    """One lane's records between dealt and settled, and the position before the first of them."""
+    """The unsettled records of one lane, and the position before the first of them."""
 
     __slots__ = ("_early", "_passed", "position", "unsettled")
 
@@ -35,16 +35,16 @@ class Watermark(Generic[Entry]):
         self.unsettled: deque[Entry] = deque()
         """In order."""
         self._early: set[str] = set()
-        """Settled already, though not everything before them is."""
+        """Identifiers of records that are settled before an earlier one is."""
         self._passed: deque[tuple[str, str]] = deque()
-        """Once everything up to the first is settled, everything up to the second is; in order."""
+        """Pairs, in order: once everything up to the first position is settled, the watermark moves to the second."""
 
     def deal(self, records: Iterable[Entry]) -> None:
-        """These came into the lane, behind all others."""
+        """Add records to the lane, behind all others."""
         self.unsettled.extend(records)
 
     def passed(self, sequence_number: str | None) -> None:
-        """The shard was read up to here. A lane with nothing unsettled has come as far, any other will have."""
+        """The shard was read up to here. The watermark moves there, at once or when the records before are settled."""
         if sequence_number is None:
             return
         if not self.unsettled:
@@ -59,7 +59,7 @@ class Watermark(Generic[Entry]):
         self._passed.append((last, sequence_number))
 
     def settle(self, records: Sequence[Entry]) -> None:
-        """Done with for good, in whatever order. Each of them must have been dealt, and is settled once."""
+        """Settle records, in any order. Each of them must have been dealt before, and is settled only once."""
         unsettled = self.unsettled
         if not self._early and unsettled and unsettled[0] is records[0]:
             for settled, record in enumerate(records):
@@ -85,7 +85,7 @@ class Watermark(Generic[Entry]):
             self.position = highest((self.position, passed.popleft()[1]))
 
     def give_up(self) -> int:
-        """Forget what is unsettled, for the source still has it. Returns how many those are."""
+        """Forget the unsettled records, which the source still has. Returns their number."""
         unresolved = len(self.unsettled) - len(self._early)
         self.unsettled.clear()
         self._early.clear()
@@ -94,7 +94,7 @@ class Watermark(Generic[Entry]):
 
 
 def lowest(positions: Iterable[str | None]) -> str | None:
-    """Where reading for all of them resumes; None is before the first record."""
+    """The lowest position, from which reading for all of them resumes; None is before the first record."""
     found = list(positions)
     if not found or None in found:
         return None
@@ -102,10 +102,10 @@ def lowest(positions: Iterable[str | None]) -> str | None:
 
 
 def highest(positions: Iterable[str | None]) -> str | None:
-    """The furthest of them; None if none has come anywhere."""
+    """The highest position; None if all are None."""
     return max((position for position in positions if position is not None), key=place, default=None)
 
 
 def at_or_below(record: str, position: str | None) -> bool:
-    """Whether a position covers the record at another."""
+    """Whether `position` covers the record at `record`."""
     return position is not None and place(record) <= place(position)

@@ -1,6 +1,6 @@
-"""The invocation record: what an on-failure destination is told about records that were given up.
+"""Builds the invocation record, which an on-failure destination gets for discarded records.
 
-Members and their order are those recorded from AWS. Sends nothing and asks no clock.
+Members and their order are those recorded from AWS. This module sends nothing and has no clock.
 """
 
 from collections.abc import Sequence
@@ -14,45 +14,45 @@ from poller.values.record import Record
 
 VERSION = "1.0"
 UNQUALIFIED = "$LATEST"
-"""The version that runs where none is named; targets that are no Lambda function name none."""
+"""The default version. Targets that are not Lambda functions name no version."""
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """Records given up together."""
+    """Records that are discarded together."""
 
     records: Sequence[Record]
     condition: Condition
     invoke_count: int
-    """Attempts made with exactly these records; over-size ones count as attempts though nothing was sent."""
+    """Attempts with exactly these records; an over-size record counts as an attempt though nothing was sent."""
     request_id: str | None
     """Of the last invocation; None when there was none."""
     outcome: Outcome | None
     """Of the last invocation; None when there was none, and for a record too large to be sent."""
     window: Window | None = None
-    """The tumbling window it belongs to. Without records it is the closing invocation that was given up."""
+    """The tumbling window it belongs to. Without records the closing invocation itself is discarded."""
 
 
 def invocation_record(
     discarded: Discarded, *, function_arn: str, batch_info: tuple[str, dict[str, Any]], now: float, request_id: str
 ) -> dict[str, Any]:
-    """The record as sent, in its order.
+    """Build the record, with its members in AWS's order.
 
-    `batch_info` names and describes the batch as its source does; `now` is epoch seconds; `request_id` stands in where
-    nothing was invoked.
+    `batch_info` is the source's name for its batch and the description of the batch. `now` is epoch seconds.
+    `request_id` is used if nothing was invoked.
     """
     record: dict[str, Any] = {
         "requestContext": {
             "requestId": discarded.request_id or request_id,
             "functionArn": function_arn,
             "condition": discarded.condition,
-            # AWS says 1 of a record that expired before its first attempt, too
+            # on AWS it is 1 even for a record that expired before its first attempt
             "approximateInvokeCount": max(1, discarded.invoke_count),
         }
     }
-    # a batch that age ended has no response to speak of, even when there had been one
+    # as on AWS, an expired batch has no response, even if it had an attempt
     if discarded.condition == "RetryAttemptsExhausted":
         response = _response_context(discarded.outcome)
         if response is not None:
@@ -67,10 +67,10 @@ def invocation_record(
 def _response_context(outcome: Outcome | None) -> dict[str, Any] | None:
     match outcome:
         case Succeeded(executed_version=version):
-            # it answered, and named batch item failures
+            # the function answered, and named batch item failures
             return {"statusCode": 200, "executedVersion": version or UNQUALIFIED, "functionError": None}
         case Failed(status=status, executed_version=version, function_error=error):
-            # a function that gave no answer in time is a 200 to Lambda as well
+            # Lambda shows a timeout of the function as 200 too
             return {
                 "statusCode": status or 200,
                 "executedVersion": version or UNQUALIFIED,

@@ -1,7 +1,7 @@
-"""How many lanes of a mapping may work at once: up on success, down on errors and throttles.
+"""The number of lanes of a mapping that may work at once: it grows on success and shrinks on errors and throttles.
 
 Lambda starts an SQS mapping with five concurrent batches, adds up to 300 a minute, and lowers the number when the
-function fails or is throttled. The rates of lowering are not published: halving is the usual rule and is kept here.
+function fails or is throttled. AWS does not publish how it lowers the number; halving is the usual rule, and used here.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ GROWTH_PER_SECOND = 5.0
 """Lambda's documented 300 concurrent invocations a minute."""
 
 FAILING = Backoff(first=1.0, cap=30.0)
-"""Between batches once a single lane is left and the function still fails."""
+"""The pause between batches while a single lane is left and the function still fails."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Pace:
     start: int
     most: int
     steady: bool = False
-    """Stay at `start` whatever happens: a stream's lanes are given by its shards, and each waits for itself alone."""
+    """Whether the number stays at `start`: the shards give a stream's lanes, and each lane waits for itself alone."""
     lanes: int = field(init=False)
     _failures: int = field(default=0, init=False)
     _resume_at: float = field(default=0.0, init=False)
@@ -32,13 +32,13 @@ class Pace:
         self.lanes = min(self.start, self.most)
 
     def succeeded(self) -> None:
-        """A batch went through."""
+        """A batch succeeded."""
         if self._failures:
             self._failures = 0
             self._resume_at = 0.0
 
     def busy(self, now: float) -> None:
-        """Every lane is taken and the source has more: grow, as fast as Lambda does."""
+        """Every lane has a batch and the source has more: grow, as fast as Lambda does."""
         if (
             self.lanes < self.most
             and not self.steady
@@ -49,7 +49,7 @@ class Pace:
             self._changed_at = now
 
     def failed(self, now: float, chance: Chance) -> None:
-        """The function failed a whole batch or refused it. A burst of parallel failures counts once a second."""
+        """The function failed or refused a whole batch. Parallel failures within one second count once."""
         if self.steady:
             return
         if self._failures and now - self._changed_at < 1.0:

@@ -1,4 +1,4 @@
-"""The parts of a batch that is delivered in pieces, in work and as they are stored.
+"""The parts of a batch, in memory and as they are stored. A batch that is bisected or partly settled has several.
 
 A part without records is the invocation that closes a tumbling window.
 """
@@ -12,12 +12,12 @@ from poller.policy.windows import Window
 from poller.values.record import Record
 
 NO_RECORD = "0"
-"""Stands for the positions of a part without records: before all others."""
+"""The position of a part without records: before all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartState:
-    """A part as it is stored: enough to build it again from the records of its lane, read once more."""
+    """A part as it is stored: enough to rebuild it when the records of its lane are read again."""
 
     count: int
     first: str
@@ -40,10 +40,10 @@ class Part:
     outcome: Outcome | None = None
     """Of the last attempt; None before the first, and for a record too large to be sent."""
     awaiting: Condition | None = None
-    """Given up, and the destination has not been told yet."""
+    """Set while the part is to be discarded and the destination has not accepted it yet."""
 
     def state(self) -> PartState:
-        """To be stored."""
+        """The state to store."""
         return PartState(
             len(self.records),
             self.records[0].identifier if self.records else NO_RECORD,
@@ -55,14 +55,14 @@ class Part:
         )
 
     def discarded(self, condition: Condition, window: Window | None) -> Discarded:
-        """What the destination is told."""
+        """The content of the invocation record for the destination."""
         # 1 also for a record that expired before any attempt, as recorded from AWS
         outcome = None if condition == "RecordAgeExceeded" else self.outcome
         return Discarded(self.records, condition, max(1, self.attempts), self.request_id, outcome, window)
 
 
 def rebuilt(stored: Sequence[PartState], records: Sequence[Record]) -> list[Part] | None:
-    """The stack as it was stored, front part last; None if these are not exactly its records."""
+    """Rebuild the stored stack, front part last; None if these are not exactly its records."""
     parts, begin = [], 0
     for state in reversed(stored):
         part = Part(

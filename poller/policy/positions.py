@@ -1,12 +1,12 @@
-"""Where something is in a shard: a sequence number, or a place inside of one that holds several records.
+"""Positions in a shard: a sequence number, or a place inside an aggregate.
 
-Producers may pack many records into one of the stream's (an aggregate), which are taken apart again. Inner records
-share the outer sequence number, so their place has a second number behind it:
+A producer may pack many records into one record of the stream (an aggregate), and poller unpacks them. Inner records
+share the outer sequence number, so their position has a second number behind it:
 
     4959:0  4959:1  4959:2  4959
 
-The last of an aggregate is at the outer number itself, which covers everything inside. A record that was not taken
-apart is there too, so that a position inside an aggregate never covers what is now handed over whole.
+The last record of an aggregate has the outer number itself, which covers everything inside. An aggregate that is not
+unpacked has it too, so a position inside an aggregate never covers the whole one.
 """
 
 from math import inf
@@ -15,21 +15,21 @@ INSIDE = ":"
 
 
 def inside(sequence_number: str, index: int) -> str:
-    """The place of an inner record that is not the last; `index` counts from 0."""
+    """The position of an inner record that is not the last; `index` counts from 0."""
     return f"{sequence_number}{INSIDE}{index}"
 
 
 def is_inside(position: str) -> bool:
-    """Whether it covers a part of an aggregate, so that the aggregate has to be read once more."""
+    """Whether the position covers only a part of an aggregate, so that the aggregate has to be read again."""
     return INSIDE in position
 
 
 def sequence_number_of(position: str) -> str:
-    """What the stream and the function know it by."""
+    """The outer sequence number, as the stream and the function know it."""
     return position.partition(INSIDE)[0]
 
 
 def place(position: str) -> tuple[int, float]:
-    """For comparing: sequence numbers are numbers, of differing length."""
+    """A key for comparisons: sequence numbers are numbers of different lengths."""
     number, _, index = position.partition(INSIDE)
     return int(number), int(index) if index else inf

@@ -1,4 +1,4 @@
-"""How far a mapping has come in its stream, as it is stored: values only, the same for every store."""
+"""The stored progress of a mapping in its stream: plain values, the same for every store."""
 
 from dataclasses import dataclass, field
 
@@ -9,24 +9,24 @@ from poller.policy.windows import NO_WINDOW, WindowProgress
 
 @dataclass(frozen=True, slots=True)
 class LaneProgress:
-    """One lane: stored and read as a whole, so that position, retry state and carried state always belong together."""
+    """Progress of one lane, stored as a whole, so that position, retry state and carried state always fit together."""
 
     position: str | None = None
     """Position at and below which everything of this lane is settled; None before the first."""
     retry: tuple[PartState, ...] = ()
-    """The batch in the middle of its delivery, front part last; empty where none was tried."""
+    """The parts of the batch in delivery, front part last; empty before its first attempt."""
     window: WindowProgress = NO_WINDOW
-    """The tumbling window it stands in, with the state that is carried to the next invocation."""
+    """The open tumbling window, with the state for the next invocation."""
 
     @property
     def furthest(self) -> str | None:
-        """The last record this lane knows of."""
+        """Position of the last record this lane knows."""
         return highest((self.position, *(part.last for part in self.retry)))
 
     @property
     def in_work(self) -> bool:
-        """Whether it has something to finish before its keys may be another lane's. Before its first position, a window
-        holds nothing yet.
+        """Whether the lane has work to finish before its keys may move to another lane. A window before the lane's
+        first position is still empty.
         """
         return bool(self.retry) or (self.window.open is not None and self.position is not None)
 
@@ -36,28 +36,28 @@ NOTHING_READ = LaneProgress()
 
 @dataclass(frozen=True, slots=True)
 class ShardProgress:
-    """One shard. Its number of lanes is the parallelization factor the keys were dealt by."""
+    """Progress of one shard. The number of lanes is the parallelization factor that distributed the keys."""
 
     lanes: tuple[LaneProgress, ...] = ()
-    """Empty before it was read for the first time."""
+    """Empty before the first read of the shard."""
     initial: bool = False
-    """Whether it was there when the mapping began at LATEST; shards born later are read from their beginning."""
+    """Whether the shard existed when the mapping began at LATEST; later shards are read from their beginning."""
     finished: bool = False
-    """Read to its end, and all of it settled."""
+    """Whether the shard was read to its end and all of it is settled."""
 
     @property
     def position(self) -> str | None:
-        """Where reading resumes."""
+        """The position from which reading resumes."""
         return lowest(lane.position for lane in self.lanes)
 
     @property
     def furthest(self) -> str | None:
-        """The last record any lane knows of."""
+        """Position of the last record any lane knows."""
         return highest(lane.furthest for lane in self.lanes)
 
     def dealt_to(self, factor: int) -> "ShardProgress | None":
-        """The same with so many lanes; None while keys cannot be dealt anew, since lanes stand at different positions
-        or one has a batch in work or an open window.
+        """The same progress with `factor` lanes. None while the keys cannot be redistributed: lanes are at different
+        positions, or one has a batch in delivery or an open window.
         """
         if len(self.lanes) == factor:
             return self
@@ -69,13 +69,13 @@ class ShardProgress:
 
 @dataclass(slots=True)
 class StreamProgress:
-    """One mapping in one stream."""
+    """Progress of one mapping in one stream."""
 
     name: str
-    """Of the mapping when it was stored, for people."""
+    """Name of the mapping when it was stored, for people."""
     event_source_arn: str
     epoch: str
-    """Of the stream; another one is another stream of the same name."""
+    """Identity of the stream. A recreated stream of the same name has another one."""
     start: float | None = None
     """LATEST as an instant of the service's clock, epoch seconds; None for other starting positions."""
     shards: dict[str, ShardProgress] = field(default_factory=dict)
@@ -83,9 +83,9 @@ class StreamProgress:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """That a mapping is paused."""
+    """The stored pause of a mapping."""
 
     since: float
     """Epoch seconds."""
     name: str | None = None
-    """The mapping's by then, for a person who looks for what is left of removed ones; None where it was not stored."""
+    """The mapping's name at that time, so that people recognise removed mappings; None if it was not stored."""

@@ -1,7 +1,7 @@
-"""What an invocation's answer means for its batch. Decides which records succeeded; never what happens to them next.
+"""Interprets the answer of an invocation: it decides which records succeeded, never what happens to them next.
 
-The rules are those of partial batch responses, case by case as recorded from AWS: anything that is not clearly a list
-of known item identifiers fails the whole batch, anything that clearly names nothing succeeds.
+The rules are those of partial batch responses, case by case as recorded from AWS. An answer that names failures in any
+other form than a list of known item identifiers fails the whole batch; an answer that clearly names none succeeds.
 """
 
 import json
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Succeeded:
-    """The function ran and its answer is completely here."""
+    """The function ran, and its answer is complete."""
 
     body: bytes = b""
     request_id: str | None = None
     executed_version: str | None = None
     logs: str | None = None
-    """The end of what the function logged, where it was asked for."""
+    """The end of the function's log, if it was requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,23 @@ class Failed:
     request_id: str | None = None
     executed_version: str | None = None
     status: int | None = None
-    """HTTP status of the answer, where there was one."""
+    """HTTP status of the answer, if there was one."""
     function_error: str | None = None
     """The X-Amz-Function-Error header: `Unhandled`, `Handled`."""
     logs: str | None = None
-    """The end of what the function logged, where it was asked for."""
+    """The end of the function's log, if it was requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The payload was refused for its size before the function saw it: split it; a single record has failed."""
+    """The payload was refused for its size before the function saw it: split the batch; a single record fails."""
 
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NotInvoked:
-    """The function did not run: no byte was written, or a refusal that comes before it. Spends nothing."""
+    """The function did not run: no byte was written, or it was refused before it ran. Spends no retry."""
 
     code: str
     """Short and stable: `throttled`, `unreachable`, `credentials`, `function_missing`, `unavailable`, `init_failed`,
@@ -54,14 +54,15 @@ class NotInvoked:
     """
     detail: str = ""
     retry_after: float | None = None
-    """Seconds the answer asked us to wait."""
+    """Seconds to wait, as the answer requested."""
 
 
 Outcome = Succeeded | Failed | TooLarge | NotInvoked
 
 
 def failed_identifiers(body: bytes, identifiers: Collection[str]) -> frozenset[str] | None:
-    """Read a partial batch response: the identifiers that failed, none for full success, None when all of it failed.
+    """Read a partial batch response. Returns the failed identifiers, an empty set for success, None if the batch
+    failed.
 
     `identifiers` are those of the batch. Call it only with ReportBatchItemFailures; without, any answer is success.
     """
@@ -70,10 +71,10 @@ def failed_identifiers(body: bytes, identifiers: Collection[str]) -> frozenset[s
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        # the second for an answer that is nested without end
+        # RecursionError: an answer that is nested too deeply
         return None
     if not isinstance(answer, dict):
-        # null, "" and [] were seen to be success; any other scalar or list names no failure either
+        # on AWS null, "" and [] are success; any other scalar or list names no failure either
         return frozenset()
     failures = answer.get("batchItemFailures")
     if failures is None:
@@ -82,7 +83,7 @@ def failed_identifiers(body: bytes, identifiers: Collection[str]) -> frozenset[s
         return None
     named = set()
     for entry in failures:
-        # An empty entry was once seen to be acknowledged for SQS, against the documentation: the safe reading wins
+        # AWS once accepted an empty entry for SQS, against its documentation; failing the batch is the safe choice
         identifier = entry.get("itemIdentifier") if isinstance(entry, dict) else None
         if not isinstance(identifier, str) or identifier not in identifiers:
             return None

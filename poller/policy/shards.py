@@ -1,9 +1,8 @@
-"""Lineage: which shards may be read now, which are done with, and whether the hash-key space is covered.
+"""Lineage of shards: which may be read now, which are finished, and whether the hash-key space is covered.
 
 A shard is finished when it is listed as closed, was read to its end and everything read from it is settled. Neither
-being closed nor an answer without an iterator is enough. A
-child starts after all its parents finished; a parent that is no longer listed was trimmed and holds nobody up, unless
-we are still busy with it.
+being closed nor an answer without an iterator is enough. A child starts after all its parents finished. A parent that
+is no longer listed was trimmed; it delays no child, unless poller is still reading it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -23,7 +22,7 @@ class Listed(Protocol):
 
     @property
     def parents(self) -> tuple[str, ...]:
-        """Where its hash keys were before."""
+        """The shards that had its hash keys before."""
         ...
 
     @property
@@ -36,7 +35,7 @@ AnyShard = TypeVar("AnyShard", bound=Listed)
 
 
 def waits_for(shard: Listed, listed: Collection[str], finished: Collection[str], running: Collection[str]) -> list[str]:
-    """The parents that hold a shard up."""
+    """The parents that a shard still waits for."""
     return [
         parent
         for parent in shard.parents
@@ -45,7 +44,7 @@ def waits_for(shard: Listed, listed: Collection[str], finished: Collection[str],
 
 
 def may_start(shards: Sequence[AnyShard], finished: Collection[str], running: Collection[str]) -> list[AnyShard]:
-    """The listed shards that may be read now and are not, in listed order."""
+    """The listed shards that may start now and do not run yet, in listed order."""
     listed = {shard.id for shard in shards}
     return [
         shard
@@ -55,7 +54,7 @@ def may_start(shards: Sequence[AnyShard], finished: Collection[str], running: Co
 
 
 def forgettable(finished: Collection[str], shards: Iterable[Listed]) -> set[str]:
-    """The finished shards nobody asks for any more: neither listed, nor parent of one that is."""
+    """The finished shards that can be forgotten: neither listed, nor a parent of a listed one."""
     asked: set[str] = set()
     for shard in shards:
         asked.add(shard.id)

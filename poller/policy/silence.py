@@ -1,8 +1,8 @@
-"""Since when a source has owed an answer: what tells a source that hangs from one that has nothing to say."""
+"""Measures how long a source has not answered, to tell a source that hangs from one without data."""
 
 
 class Silence:
-    """Counts the calls under way that only an answer ends. Times are the loop's."""
+    """Counts the running calls to a source. Times are the loop's."""
 
     __slots__ = ("_calls", "_patience", "_since")
 
@@ -24,5 +24,5 @@ class Silence:
         self._since = now
 
     def since(self, now: float) -> float | None:
-        """When the last answer came, or was first asked for; None while that is no longer ago than it should be."""
+        """When the last answer came, or the first call began; None while that is within the patience."""
         return self._since if self._calls and now - self._since > self._patience else None

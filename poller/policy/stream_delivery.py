@@ -1,11 +1,11 @@
-"""What happens next to one batch of a stream: invoke, wait, settle, give up. We hold what failed, not the source.
+"""Decides the next step for one batch of a stream: invoke, wait, settle or discard. poller holds failed records itself.
 
-The batch is a stack of parts, the part in front on top. A part is delivered, retried, split or given up before the next
-one is looked at, so order holds. Limits are judged whenever a part is looked at, so a limit that was lowered frees a
-stuck part at once. Knows no clock: `service_time` turns the caller's time into the service's.
+The batch is a stack of parts, the front part on top. A part is delivered, retried, split or discarded before the next
+one begins, so order holds. Limits are checked at each step of a part, so a lowered limit frees a stuck part at once.
+This module has no clock: `service_time` turns the caller's time into the service's.
 
-    front part -> older than allowed: those records are given up
-               -> out of attempts: given up
+    front part -> older than allowed: those records are discarded
+               -> out of attempts: discarded
                -> invoke -> succeeded: settled
                          -> named records: settled up to the first of them, the rest is a new part
                          -> failed: bisected, or one attempt less
@@ -33,7 +33,7 @@ FOR_EVER = -1
 
 @dataclass(frozen=True, slots=True)
 class StreamPolicy:
-    """How a stream mapping wants failures treated."""
+    """The stream mapping's settings for failures."""
 
     maximum_retry_attempts: int = FOR_EVER
     maximum_record_age_in_seconds: int = FOR_EVER
@@ -67,8 +67,8 @@ class StreamDelivery:
         service_time: Callable[[float], float | None],
         windows: TumblingWindows,
     ) -> None:
-        """`service_time` gives the service's clock at a moment of the caller's, None while it is not known: then no
-        age is judged. `windows` are the lane's; without records the batch closes the one that is open.
+        """`service_time` turns the caller's time into the service's; while it returns None, no age is checked.
+        `windows` are the lane's; a batch without records closes the open window.
         """
         self._parts = [Part(records)]
         self._policy = policy
@@ -81,9 +81,9 @@ class StreamDelivery:
         self.failure: str | None = None
         """Why the last invocation failed as a whole; None when it did not."""
         self.failed = 0
-        """Records the last invocation failed."""
+        """Number of records that the last invocation failed."""
         self.gap = False
-        """Never: what follows a failed record is delivered again behind it."""
+        """Never set: the records behind a failed one are delivered again after it."""
 
     def next_step(self, now: float) -> Step | None:
         """The next thing to do; None when every record has left."""
@@ -105,11 +105,11 @@ class StreamDelivery:
         return self._steps.pop(0)
 
     def report(self, outcome: Outcome, now: float, chance: Chance) -> None:  # noqa: ARG002  (as every delivery)
-        """The outcome of the invocation that `next_step` asked for."""
+        """Report the outcome of the invocation that `next_step` asked for."""
         part = self._parts[-1]
         if isinstance(outcome, NotInvoked):
             self._refusals += 1
-            # a Retry-After of 0 is no advice: followed, it would be a loop as fast as the refusals come
+            # a Retry-After of 0 counts as none: it would make a loop without pauses
             self._steps.append(Wait(outcome.retry_after or RETRY.delay(self._refusals, chance), outcome))
             return
         self._refusals = 0
@@ -126,7 +126,6 @@ class StreamDelivery:
 
     @property
     def tried(self) -> str:
-        """See `poller.ports.Delivery.tried`."""
         part, limit = self._parts[-1], self._policy.maximum_retry_attempts
         if self._refusals:
             tries = refused(self._refusals)
@@ -162,7 +161,7 @@ class StreamDelivery:
             self._parts.pop()
             self._settle(records, state)
         else:
-            # an aggregate's inner records are named together, for the function sees one number of them all
+            # the inner records of an aggregate fail together, because they share one sequence number
             failed = [index for index, one in enumerate(records) if sequence_number_of(one.identifier) in named]
             reached = failed[0]
             if not reached:
@@ -174,7 +173,7 @@ class StreamDelivery:
             self.failed = len(failed)
 
     def _settle(self, records: Sequence[Record], state: bytes | None) -> None:
-        """The function is done with these, or with their window when there are none."""
+        """Settle records the function succeeded on; without records, close the window."""
         self._steps.append(Settle(records))
         if not records:
             self._windows.closed()
@@ -196,7 +195,7 @@ class StreamDelivery:
             self._steps.append(Wait(RETRY.delay(part.attempts, chance), None))
 
     def _split(self, part: Part, half: int) -> None:
-        """Both halves are new parts: a split spends no attempt."""
+        """Replace the part by its two halves, as new parts: a split spends no attempt."""
         self._parts[-1:] = [Part(part.records[half:]), Part(part.records[:half])]
 
     def _exhausted(self, part: Part) -> bool:
@@ -204,7 +203,7 @@ class StreamDelivery:
         return limit != FOR_EVER and part.attempts > limit
 
     def _give_up_old(self, part: Part, now: float) -> bool:
-        """Whether records of the part are too old; if so it is taken apart. Arrival times need not rise."""
+        """Whether the part has records that are too old; if so, split it by age. Arrival times need not be in order."""
         limit = self._policy.maximum_record_age_in_seconds
         if limit == FOR_EVER:
             return False
@@ -223,7 +222,7 @@ class StreamDelivery:
                 part,
                 records=run,
                 awaiting="RecordAgeExceeded" if old else None,
-                # a smaller batch is another invocation, though its records were tried as often
+                # a smaller batch is another invocation, though its records had as many attempts
                 request_id=part.request_id if old or whole else None,
             )
             for old, run in reversed(runs)
@@ -231,7 +230,9 @@ class StreamDelivery:
         return True
 
     def _give_up_closing(self, part: Part, oldest: float) -> bool:
-        """The closing of a window is as old as its end. It is tried once at least, for its records were in time."""
+        """A window's closing call is as old as the window's end. It is tried at least once, because its records were in
+        time.
+        """
         window = self._windows.open
         assert window is not None
         if window.end >= oldest or not part.attempts:
@@ -240,7 +241,7 @@ class StreamDelivery:
         return True
 
     def _gone(self, part: Part, horizon: int) -> bool:
-        """Whether the source no longer holds the first records of a part that failed before."""
+        """Whether the source has trimmed the first records of a part that failed before; if so, expire them."""
         if not part.attempts and not self._refusals:
             return False
         kept = [record for record in part.records if place(record.identifier)[0] >= horizon]
@@ -254,28 +255,28 @@ class StreamDelivery:
         return True
 
     def trimmed_before(self, sequence_number: str) -> None:
-        """The source holds nothing older than this any more: what was tried in vain and is older has expired."""
+        """The source has trimmed everything older: older records that failed before have expired."""
         self._horizon = sequence_number
 
     def accepted(self) -> None:
-        """What the last Discard gave up has been told of, or nobody wants to know."""
+        """The records of the last Discard are done: the destination accepted, or there is none."""
         if not self._parts.pop().records:
             self._windows.closed()
 
     def remaining(self) -> list[Record]:
-        """What has not left yet, in order, for a stop that cannot wait."""
+        """The records that have not left yet, in order, for a stop that cannot wait."""
         settling = [record for step in self._steps if isinstance(step, Settle | Expire) for record in step.records]
         return settling + [record for part in reversed(self._parts) for record in part.records]
 
     def snapshot(self) -> tuple[PartState, ...]:
-        """The stack for a restart, front part last; nothing for a batch that was not tried yet."""
+        """The stack to store for a restart, front part last; empty for a batch without an attempt."""
         parts = self._parts
         if not parts or (len(parts) == 1 and not parts[0].attempts and parts[0].awaiting is None):
             return ()
         return tuple(part.state() for part in parts)
 
     def restore(self, stored: Sequence[PartState]) -> bool:
-        """Take the stored stack over, if this batch holds exactly its records. Says whether it did."""
+        """Restore the stored stack if this batch has exactly its records. Returns whether it did."""
         parts = rebuilt(stored, self._parts[0].records)
         if parts is None:
             return False

@@ -1,4 +1,4 @@
-"""An X-Amzn-Trace-Id header taken apart, and the same as W3C writes it."""
+"""Parses X-Amzn-Trace-Id headers, and converts them to W3C's traceparent."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ _HEADER = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?;Parent=([0-9a
 
 
 class TraceHeader(NamedTuple):
-    """What a header names, in lower-case hexadecimal."""
+    """The parsed header, in lower-case hexadecimal."""
 
     trace_id: str
     """32 digits."""
@@ -17,12 +17,12 @@ class TraceHeader(NamedTuple):
 
 
 def parse_trace_header(header: str) -> TraceHeader | None:
-    """None for one that names no parent, or is none."""
+    """Parse a header; None if it is malformed or names no parent."""
     found = _HEADER.match(header)
     return None if found is None else TraceHeader(found[1] + found[2], found[3], "Sampled=0" not in header)
 
 
 def traceparent(header: str) -> str | None:
-    """The W3C header that says the same; None where there is none."""
+    """The equivalent W3C header; None if the header names no parent."""
     found = parse_trace_header(header)
     return None if found is None else f"00-{found.trace_id}-{found.span_id}-{int(found.sampled):02x}"

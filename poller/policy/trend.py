@@ -1,11 +1,11 @@
-"""Whether a lag shrinks, and when it will be gone at the present pace: an estimate for people, no decision."""
+"""Estimates when a lag will be gone at its present rate: for people, not for decisions."""
 
 from collections import deque
 
 LOOKS_BACK = 300.0
-"""Seconds over which the pace is judged: long enough to see past single batches, short enough to show a change."""
+"""Seconds over which the rate is measured: longer than single batches, short enough to show a change."""
 APART = 10.0
-"""Seconds two samples are apart at least."""
+"""Minimum of seconds between two samples."""
 
 
 class Trend:
@@ -17,7 +17,7 @@ class Trend:
         self._samples: deque[tuple[float, float]] = deque()
 
     def sample(self, now: float, lag: float | None) -> None:
-        """What the lag is now; None, not known, begins anew."""
+        """Add a sample; None (lag not known) starts again."""
         samples = self._samples
         if lag is None:
             samples.clear()
@@ -30,7 +30,7 @@ class Trend:
 
     @property
     def drained_in(self) -> float | None:
-        """Seconds until nothing is left, if it goes on as it did; None while it does not shrink or nobody knows."""
+        """Seconds until the lag is gone at its present rate; None while it does not shrink or is not known."""
         if not self._samples:
             return None
         first, since = self._samples[0][1], self._samples[0][0]

@@ -1,15 +1,15 @@
-"""Tumbling windows of one lane: which window a record belongs to, what is carried through it, and when it ends.
+"""Tumbling windows of one lane: which window a record belongs to, the state carried through it, and when it ends.
 
-One window is open at a time. A record opens the one that holds its arrival; the answer to each batch is the state the
-next one is given; an invocation without records closes it, when a record of a later window comes, at the shard's end,
-or some time after the window's end when nothing comes. Asks no clock and invokes nothing.
+One window is open at a time. A record opens the window of its arrival time. The answer to each batch is the state for
+the next batch. An invocation without records closes the window: when a record of a later window comes, at the shard's
+end, or a fixed time after the window's end if nothing comes. This module has no clock and invokes nothing.
 
-What AWS neither documents nor showed is decided in this module alone:
-- a window never goes back: a record that comes late belongs to the window that is open, or else to the first one that
-  was not closed, so that no window is closed twice;
+AWS does not document the following cases, so this module alone decides them:
+- windows never go back: a late record belongs to the open window, or else to the first one that was not closed, so
+  that no window is closed twice;
 - after a window was terminated early, further records of it begin it again, with an empty state;
-- a window whose records were all given up is closed all the same;
-- the closing invocation must answer with a state as well, which nobody reads;
+- a window whose records were all discarded is closed nevertheless;
+- the closing invocation must answer with a state too, though that state is not used;
 - the constants, and `time_window_info`.
 """
 
@@ -26,12 +26,12 @@ STATE_LIMIT = 1_048_576
 """Bytes of a state, as compact JSON in UTF-8, above which its window is terminated early."""
 EMPTY_STATE = b"{}"
 ON_ITS_WAY = 10.0
-"""Seconds within which a record that arrived can be read, and by which the service's clocks may differ."""
+"""Seconds after its arrival within which a record can be read; it also covers differences of the service's clocks."""
 QUIET = 45.0
-"""Seconds of nothing but empty reads that show the tip of a shard, where the service does not say how far behind a read
-was. Lambda closes a window up to two minutes after its end."""
+"""Seconds of empty reads that prove the tip of a shard, if the service does not say how far behind a read was. Lambda
+closes a window up to two minutes after its end."""
 LONGEST_PAUSE = 15.0
-"""Seconds that the time between two reads counts for at the most: while nothing could be read, nothing was seen."""
+"""Cap on the seconds between two reads that count as quiet: while reads fail, nothing is observed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,15 @@ class Window:
     start: int
     end: int
     state: bytes = EMPTY_STATE
-    """JSON, as the last answer gave it."""
+    """JSON, from the last answer."""
     records: int = 0
-    """That the function succeeded on."""
+    """Number of records the function succeeded on."""
     terminated_early: bool = False
     """The state is too large: the closing invocation is next."""
 
     @property
     def bounds(self) -> dict[str, str]:
-        """As events show them."""
+        """Start and end as events show them."""
         return {"start": _iso(self.start), "end": _iso(self.end)}
 
 
@@ -78,7 +78,7 @@ class TumblingWindows:
         self._arrival = arrival
 
     def enter(self, records: Sequence[Record]) -> None:
-        """Let a window be open for these."""
+        """Open a window for these records, if none is open."""
         if self.open is not None or not self._seconds or not records:
             return
         start = _aligned(self._arrival(records[0]), self._seconds)
@@ -87,8 +87,8 @@ class TumblingWindows:
         self.open = Window(start, start + self._seconds)
 
     def fitting(self, records: Sequence[Record], most: int) -> int:
-        """How many of the next records, from the first and at the most so many, go into the open window; 0 says that it
-        ends before them.
+        """The number of records, from the first and at most `most`, that belong to the open window; 0 if it ends before
+        them.
         """
         self.enter(records)
         window, most = self.open, min(most, len(records))
@@ -100,20 +100,20 @@ class TumblingWindows:
         return next(later, most)
 
     def ends(self, complete_to: float) -> bool:
-        """Whether the open window ends though no record says so. Everything that arrived before `complete_to` was read
-        and has left; it is infinite where nothing more will come.
+        """Whether the open window ends without a record of a later one. Everything that arrived before `complete_to`
+        was read and settled; it is infinite if nothing more will come.
         """
         window = self.open
         return window is not None and (window.end <= complete_to or self._ends_at_once(window))
 
     def _ends_at_once(self, window: Window) -> bool:
-        """Before its time: its state is too large, or the mapping's windows have another length now. Either way records
-        may still come that are of it.
+        """Whether it ends early: its state is too large, or the mapping's windows have another length now. In both
+        cases more of its records may still come.
         """
         return window.terminated_early or window.end - window.start != self._seconds
 
     def carry(self, state: bytes, records: int) -> bool:
-        """The function succeeded on so many records of the open window, and answered this state. Says whether that
+        """The function succeeded on `records` records of the open window, and answered this state. Returns whether that
         terminates the window early.
         """
         assert self.open is not None
@@ -122,19 +122,19 @@ class TumblingWindows:
         return too_large
 
     def closed(self) -> None:
-        """The closing invocation succeeded, or was given up."""
+        """The closing invocation succeeded, or was discarded."""
         assert self.open is not None
         if not self._ends_at_once(self.open):
             self._closed_to = self.open.end
         self.open = None
 
     def progress(self) -> WindowProgress:
-        """What is to be stored."""
+        """The progress to store."""
         return WindowProgress(self.open, self._closed_to)
 
 
 class Quiet:
-    """What the empty reads of a shard tell: up to which instant everything that arrived was read."""
+    """Derives from the reads of a shard the instant up to which everything that arrived was read."""
 
     __slots__ = ("_last", "_seen", "_since")
 
@@ -145,8 +145,8 @@ class Quiet:
         self._seen = 0.0
 
     def read(self, now: float, behind: float | None, *, empty: bool) -> float:
-        """One read more, at `now` by the service's clock and so many seconds behind the tip, None where the service
-        does not say. Returns the instant, minus infinity while nothing can be told.
+        """Add a read at `now` by the service's clock, `behind` seconds behind the tip (None if the service does not
+        say). Returns the instant, or minus infinity while it is not known.
         """
         if empty and behind == 0:
             return now - ON_ITS_WAY
@@ -157,7 +157,7 @@ class Quiet:
             self._seen += min(now - self._last, LONGEST_PAUSE)
         complete_to = -inf
         if self._since is None or self._seen >= QUIET:
-            # what had arrived when a run began would have come in the course of it
+            # records that had arrived when the run began would have been read during it
             complete_to = -inf if self._since is None else self._since - ON_ITS_WAY
             self._since, self._seen = now, 0.0
         self._last = now
@@ -165,22 +165,22 @@ class Quiet:
 
 
 def answered_state(body: bytes) -> bytes | None:
-    """The state an answer hands on, as compact JSON; None where there is none, which fails the invocation."""
+    """The state in an answer, as compact JSON; None if there is none, which fails the invocation."""
     try:
         answer = json.loads(body)
         state = answer.get("state") if isinstance(answer, dict) else None
         if not isinstance(state, dict):
             return None
-        # a lone surrogate, which UTF-8 cannot hold, becomes its JSON escape again
+        # UTF-8 cannot encode a lone surrogate, so it becomes its JSON escape again
         text = json.dumps(state, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode("utf-8", "backslashreplace")
     except (ValueError, RecursionError):
-        # not JSON, or such as NaN; or nested without end
+        # not JSON, or a NaN; or nested too deeply
         return None
 
 
 def time_window_info(window: Window, *, final: bool) -> dict[str, Any]:
-    """The member of that name in an invocation record."""
+    """The member `timeWindowInfo` of an invocation record."""
     return {
         "window": window.bounds,
         "isFinalInvokeForWindow": final,

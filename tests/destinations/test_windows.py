@@ -6,7 +6,7 @@ import pytest
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.engine.streams import _tell
+from poller.engine.streams import _notify
 from poller.policy.invocation_record import Discarded
 from poller.policy.windows import Window
 from poller.sources.kinesis.api import KinesisApi
@@ -34,7 +34,7 @@ async def test_the_event_of_a_batch_given_up_has_the_members_of_its_window(recor
     api = KinesisApi(None, arn=STREAM, region="eu-west-1", invoke_identity_arn="arn:role")
     destination = Destination()
     discarded = Discarded(records, "RetryAttemptsExhausted", 3, "r", None, OPEN)
-    await _tell(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
+    await _notify(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
     assert len(destination.event.pop("Records")) == len(records)
     assert destination.event == {
         "window": OPEN.bounds,
