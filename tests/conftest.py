@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.virtual_time import VirtualClock, VirtualTimeLoop, run
 
 pytest_plugins = ["tests.servers.fixtures"]
+
+# before any logger is made, so that every one of them can be captured
+structlog.configure()
 
 REAL_TIME = {"live", "real_time"}
 """Markers of tests that need real sockets, and so a real loop."""

@@ -47,6 +47,10 @@ class Configuration:
     """The files read, in order."""
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each of the settings is set, as `file:line`."""
+    declared: frozenset[str] = frozenset()
+    """The functions among them that have an entry of their own."""
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
+    """Parameters of mappings by name, as a program that embeds the engine gave them; none of those in files."""
 
 
 def load(
@@ -74,8 +78,9 @@ def load(
         if need >= Need.MAPPINGS:
             raise ConfigurationError([*loader.warnings, f"{_EMPTY}; add event_source_mappings, or say --allow-empty"])
         loader.warnings.append(f"{_EMPTY}; nothing will be polled")
+    declared = frozenset(functions.declared)
     files = [file for group, _ in groups for file in group.files] + loader.outside
-    return Configuration(settings, functions.all(), mappings, capped(loader.warnings), files, loader.places)
+    return Configuration(settings, functions.all(), mappings, capped(loader.warnings), files, loader.places, declared)
 
 
 def schema_text() -> str:

@@ -5,25 +5,32 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Self
+from typing import Any, Self
 
 from poller import __version__
 from poller.aws.transports import Transports
 from poller.configuration import Configuration
+from poller.configuration.given import without_mapping
+from poller.engine.embedding import with_given
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Wiring, traces_of
 from poller.engine.stopping import CLOSE_SECONDS, end_mappings, within
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
+from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory import MemoryStore
 from poller.state.sqlite import SqliteState
 from poller.support import telemetry
-from poller.values.errors import EnvironmentProblem, StateError
+from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
 
 STATE_LOOK_SECONDS = 5.0
 """Between two checks that the state file is still where it was."""
+SETTLED_SECONDS = 60.0
+"""A batch window, a long poll and a few retries fit in."""
+SETTLED_LOOK_SECONDS = 0.2
+"""Between two questions to the source. Each is a call where the source is a queue."""
 
 
 class Poller:
@@ -118,6 +125,62 @@ class Poller:
         self.wiring.refresh()
         return self.mappings.apply(configuration.mappings)
 
+    async def add(self, **parameters: Any) -> MappingStatus:
+        """Run one more mapping. `parameters` have the names they have in a configuration file; `function_name` may be a
+        Python callable. Raises ConfigurationError.
+        """
+        present = {mapping.uuid for mapping in self._configuration.mappings}
+        self.apply(with_given(self._configuration, parameters))
+        (uuid,) = {mapping.uuid for mapping in self._configuration.mappings} - present
+        return self.mappings.find(uuid).status
+
+    async def change(self, name: str, **parameters: Any) -> MappingStatus:
+        """Run a mapping that was given as keyword arguments with other values for these. It finishes what it has first,
+        and keeps its position. Raises UnknownMapping and ConfigurationError.
+        """
+        mapping = self.mappings.find(name).mapping
+        written = self._configuration.written.get(mapping.name)
+        if written is None:
+            text = f"the mapping {mapping.name} comes from a file: change that, and apply what `poller.load` reads"
+            raise ConfigurationError([text])
+        changed = {**written, "name": mapping.name, "uuid": mapping.uuid, **parameters}
+        self.apply(with_given(self._configuration, changed, replacing=mapping.name))
+        return self.mappings.find(mapping.uuid).status
+
+    async def remove(self, name: str) -> None:
+        """Stop a mapping softly, and return once it has ended. Its position stays stored. Raises UnknownMapping."""
+        runner = self.mappings.find(name)
+        self.apply(without_mapping(self._configuration, runner.mapping.name))
+        await runner.ended()
+
+    async def pause(self, name: str) -> MappingStatus:
+        """Stop a mapping softly until `resume`, also over restarts of the program where the store outlives it. Returns
+        at once. Raises UnknownMapping and StateError.
+        """
+        return await self.mappings.pause(name)
+
+    async def resume(self, name: str) -> MappingStatus:
+        """Let a paused mapping run again. Raises UnknownMapping and StateError."""
+        return await self.mappings.resume(name)
+
+    async def settled(self, name: str, *, seconds: float = SETTLED_SECONDS) -> MappingStatus:
+        """Return once nothing of the mapping is in flight and its source, asked after this call, had nothing more:
+        a queue has no message, hidden and delayed ones included, and a stream is read to its tip.
+
+        Raises UnknownMapping, and NotSettled after `seconds`.
+        """
+        loop = asyncio.get_running_loop()
+        since, end = loop.time(), loop.time() + seconds
+        while True:
+            status = self.mappings.find(name).status
+            await status.look(0.0)
+            lag = status.lag()
+            if status.in_flight() == 0 and lag.empty_at is not None and lag.empty_at >= since:
+                return status
+            if loop.time() >= end:
+                raise NotSettled(unsettled(status, seconds))
+            await asyncio.sleep(SETTLED_LOOK_SECONDS)
+
     async def stop(self, hard: asyncio.Event | None = None) -> None:
         """Stop every mapping softly within the grace period, then hard. Setting `hard` ends the grace period early, and
         so does the cancellation of this call, which is raised once the mappings have ended.
@@ -152,3 +215,15 @@ class Poller:
         while True:
             await asyncio.sleep(STATE_LOOK_SECONDS)
             await self.store.look()
+
+
+def unsettled(status: MappingStatus, seconds: float) -> str:
+    """Why a mapping is not settled, for a person."""
+    lag = status.lag()
+    waiting = [] if lag.records is None else [f"{lag.records} messages wait in the queue"]
+    waiting += [] if not lag.hidden else [f"{lag.hidden} are received and neither deleted nor visible again"]
+    waiting += [] if not lag.seconds else [f"{lag.seconds:.1f} s behind"]
+    reason = [] if status.reason is None else [status.reason.text or status.reason.code.value]
+    failure = [] if status.last_failure is None else [f"the last failure: {status.last_failure.text}"]
+    facts = "; ".join([f"{status.in_flight()} records in flight", *waiting, *reason, *failure])
+    return f"the mapping {status.name} is not settled after {seconds:g} s: it is {status.state.value}; {facts}"

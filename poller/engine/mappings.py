@@ -126,7 +126,7 @@ class Mappings:
     async def pause(self, name: str) -> MappingStatus:
         """Stop a mapping softly until it is resumed, also over restarts. Raises UnknownMapping and StateError."""
         async with self._steering:
-            runner = self._find(name)
+            runner = self.find(name)
             uuid = runner.mapping.uuid
             if uuid not in self._paused:
                 await self._store.pause(uuid, Paused(self._wall(), runner.mapping.name))
@@ -140,7 +140,7 @@ class Mappings:
     async def resume(self, name: str) -> MappingStatus:
         """Let a paused mapping run again. Raises UnknownMapping and StateError."""
         async with self._steering:
-            runner = self._find(name)
+            runner = self.find(name)
             uuid = runner.mapping.uuid
             if uuid in self._paused:
                 await self._store.resume(uuid)
@@ -154,7 +154,8 @@ class Mappings:
         """Begin to start the workers of a function anew. Raises UnknownFunction."""
         self._wiring.restart_function(name)
 
-    def _find(self, name: str) -> MappingRunner:
+    def find(self, name: str) -> MappingRunner:
+        """The mapping of that name or uuid. Raises UnknownMapping."""
         runners = [runner for runner in self._runners.values() if not runner.is_removed]
         for runner in runners:
             if name in (runner.mapping.name, runner.mapping.uuid):

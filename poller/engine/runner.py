@@ -94,6 +94,11 @@ class MappingRunner:
         self._ending = True
         self._turn(STOPS_NOW)
 
+    async def ended(self) -> None:
+        """Return once its task has ended, or at once where it was never started."""
+        if self.task is not None:
+            await asyncio.wait({self.task})
+
     @property
     def paused_since(self) -> float | None:
         """The loop's time; None while it is not paused."""

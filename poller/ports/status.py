@@ -129,6 +129,8 @@ class Lag:
     """Queues only: messages received by somebody and not deleted."""
     retention: float | None = None
     """Seconds the source keeps a record."""
+    empty_at: float | None = None
+    """Loop time at which the source was last asked and had nothing that was not received; None when it had."""
 
 
 def _as_it_is(_now: float) -> None:

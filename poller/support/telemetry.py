@@ -238,5 +238,23 @@ def _route_libraries() -> None:
 
 
 def logger(**context: Any) -> FilteringBoundLogger:
-    """Bind a logger, cheap to call and to keep: once per mapping, lane or module, after `configure`."""
-    return cast("FilteringBoundLogger", structlog.get_logger().bind(**context))
+    """Bind a logger, cheap to call and to keep: once per mapping, lane or module, after `configure`.
+
+    In a program that embeds the engine and sets up no structlog, events go to the standard logger `poller`.
+    """
+    log = structlog.get_logger() if structlog.is_configured() else structlog.wrap_logger(_library, **_TO_LIBRARY)
+    return cast("FilteringBoundLogger", log.bind(**context))
+
+
+def _as_text(_logger: WrappedLogger, _name: str, fields: EventDict) -> tuple[tuple[str], dict[str, Any]]:
+    """As arguments of a standard logger: the event with its fields behind it."""
+    failed, event = fields.pop("exc_info", None), fields.pop("event")
+    return (" ".join([event, *(f"{name}={value!r}" for name, value in fields.items())]),), {"exc_info": failed}
+
+
+_library = logging.getLogger("poller")
+_library.addHandler(logging.NullHandler())
+_TO_LIBRARY: dict[str, Any] = {
+    "processors": [structlog.stdlib.filter_by_level, _as_text],
+    "wrapper_class": structlog.stdlib.BoundLogger,
+}

@@ -105,6 +105,10 @@ class UnknownMapping(PollerError):
     """Somebody asks for a mapping that is not configured."""
 
 
+class NotSettled(PollerError):
+    """A mapping had records in flight, or its source had more, for longer than the caller waited."""
+
+
 class UnknownFunction(PollerError):
     """Somebody asks for a function that is not used, or that has no workers of ours."""
 

@@ -166,6 +166,8 @@ class FunctionConfig:
             return True
         if self.type != other.type or self.url != other.url or self.qualifier != other.qualifier:
             return False
+        if self.settings != other.settings:
+            return False
         if self.runtime is not None or self.state_machine_arn != other.state_machine_arn:
             # code may be run under two names with different environments
             return False

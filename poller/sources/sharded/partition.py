@@ -290,6 +290,11 @@ class ShardPartition:
         return self._reader.silence.since(now) if self._lanes else None
 
     @property
+    def empty_at(self) -> float | None:
+        """See `Lag.empty_at`."""
+        return self._reader.empty_at if self._lanes else None
+
+    @property
     def held(self) -> int:
         """Records in flight."""
         return sum(lane.held for lane in self._lanes)

@@ -92,6 +92,8 @@ class ShardReader:
         self._last_arrival: float | None = None
         self._at_tip: float | None = None
         """When the last page was read, if that was at the shard's tip."""
+        self.empty_at: float | None = None
+        """Loop time at which the last page was asked for, if nothing of the shard lies behind it."""
         self._trouble: Reason | None = None
         self._waits_for_memory = False
 
@@ -99,7 +101,7 @@ class ShardReader:
         """Until the shard's end, a soft stop, or until nothing further is wanted. Raises StreamGone."""
         try:
             while await self._may_read():
-                closed = self._topology.closed(self._shard.id)
+                closed, asked_at = self._topology.closed(self._shard.id), asyncio.get_running_loop().time()
                 try:
                     page = await self._read()
                 except ShardGone as error:
@@ -117,6 +119,8 @@ class ShardReader:
                     continue
                 self._recovered()
                 self._note(page)
+                at_tip = not page.records if page.behind_seconds is None else page.behind_seconds == 0
+                self.empty_at = asked_at if at_tip else None
                 if not goes_on:
                     return
                 if page.next_iterator is not None:

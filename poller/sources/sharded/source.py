@@ -63,7 +63,15 @@ class ShardedSource:
             expires_in_seconds=expires,
             iterator_age=self.stream.iterator_age,
             retention=retention,
+            empty_at=self._empty_at(),
         )
+
+    def _empty_at(self) -> float | None:
+        """None while a shard is not read yet, for it may hold anything."""
+        asked = [partition.empty_at for partition in self._running.values() if not partition.finished]
+        if self.stream.status.waiting or None in asked:
+            return None
+        return min(filter(None, asked), default=None)
 
     def _poke(self) -> None:
         self._topology.bell.ring()

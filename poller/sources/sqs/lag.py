@@ -63,4 +63,11 @@ class QueueLag:
         seconds, now = self.seconds(), asyncio.get_running_loop().time()
         expires = max(0.0, self.retention - seconds) if seconds and self.retention is not None else None
         depth = self._depth if now - self._asked_at < DEPTH_LASTS else Depth(None, None)
-        return Lag(depth.visible, seconds, expires, hidden=depth.hidden, retention=self.retention)
+        return Lag(
+            depth.visible,
+            seconds,
+            expires,
+            hidden=depth.hidden,
+            retention=self.retention,
+            empty_at=self._asked_at if depth.is_empty else None,
+        )

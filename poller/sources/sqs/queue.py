@@ -64,6 +64,13 @@ class Depth:
     """Could be received now."""
     hidden: int | None
     """Were received by somebody and are neither deleted nor visible again."""
+    delayed: int | None = 0
+    """Cannot be received yet."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the queue is known to have no message at all."""
+        return self.visible == self.hidden == self.delayed == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,9 @@ class Queue:
     async def depth(self) -> Depth:
         """About how many messages are in the queue."""
         visible, hidden = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
-        found = _attributes(await self._transport.call(ATTRIBUTES, self._question(visible, hidden)))
-        return Depth(_whole(found.get(visible)), _whole(found.get(hidden)))
+        delayed = "ApproximateNumberOfMessagesDelayed"
+        found = _attributes(await self._transport.call(ATTRIBUTES, self._question(visible, hidden, delayed)))
+        return Depth(_whole(found.get(visible)), _whole(found.get(hidden)), _whole(found.get(delayed, "0")))
 
     def _question(self, *attributes: str) -> bytes:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
