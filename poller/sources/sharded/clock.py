@@ -25,7 +25,7 @@ class ServiceClock:
         """What the clock of arrivals is ahead of the loop's at the most; infinite while nothing tells."""
         self._least = -inf
         """What it is ahead at the least, since records do not arrive before their time."""
-        self._doubtful = False
+        self._dates_differ = False
         """Whether the dates disagree with our own clock."""
 
     def observe(self, date: float | None, now: float) -> None:
@@ -43,7 +43,7 @@ class ServiceClock:
         if within is not None:
             self._proved = arrival + within + TRUNCATED - now
         self._least = max(self._least, arrival - now)
-        self._doubtful = self._ahead is not None and abs(self._ahead + now - wall) > APART
+        self._dates_differ = self._ahead is not None and abs(self._ahead + now - wall) > APART
 
     def time(self, now: float) -> float | None:
         """The service's time, epoch seconds, at a moment of the loop's; None before the first answer."""
@@ -53,6 +53,6 @@ class ServiceClock:
         """The same for what ends a record or a window: where the time is in doubt, the earliest that it can be."""
         if self._ahead is None:
             return None
-        if self._proved == inf and self._doubtful:
+        if self._proved == inf and self._dates_differ:
             return now + min(self._ahead, self._least)
         return now + min(self._ahead, self._proved)

@@ -13,9 +13,9 @@ from poller.policy.progress import LaneProgress
 from poller.policy.stream_delivery import StreamDelivery
 from poller.policy.windows import NO_WINDOW, TumblingWindows, WindowProgress
 from poller.ports.source import Unsettled
-from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.shard_reading import Reading
 from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.wakeup import Wakeup
 from poller.sources.sharded.window_event import added, with_window
 from poller.values.record import EMPTY_PAGE, Page, Record
 
@@ -30,7 +30,7 @@ class StreamLane:
     def __init__(
         self, stream: Stream, shard_id: str, reading: Reading, encode: Callable[[Sequence[Record]], bytes]
     ) -> None:
-        self.bell = Bell()
+        self.wakeup = Wakeup()
         self.held = 0
         """Records dealt and not yet settled or released."""
         self._stream = stream
@@ -64,13 +64,13 @@ class StreamLane:
         """In an earlier life."""
         return at_or_below(record.identifier, self._mark.position)
 
-    def deal(self, records: list[Record], bound: int) -> None:
+    def add(self, records: list[Record], bound: int) -> None:
         """The next records of this lane; `bound` as of a Page."""
         self._mark.deal(records)
         self._pages.append(Page(records, bound))
         self.held += len(records)
         self._bytes += sum(record.handle for record in records)
-        self.bell.ring()
+        self.wakeup.notify()
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
         """See `Lane.receive`."""
@@ -82,7 +82,7 @@ class StreamLane:
             left = inf if until == inf else until - time()
             if left <= 0:
                 break
-            await self.bell.wait(left)
+            await self.wakeup.wait(left)
         return EMPTY_PAGE
 
     def _next(self, limit: int) -> Page | None:
@@ -98,7 +98,7 @@ class StreamLane:
         """Everything that arrived before this (epoch seconds) was dealt."""
         self._complete_to = max(self._complete_to, instant)
         if self._windows.ends(instant):
-            self.bell.ring()
+            self.wakeup.notify()
 
     def _cut(self, limit: int) -> Page:
         page = self._pages[0]
@@ -142,7 +142,7 @@ class StreamLane:
         while self._stored[0].count and not (self._reading.over or at_or_below(last, self._reading.read_to)):
             if self._reading.stop.soft or self._reading.failed:
                 return None
-            await self.bell.wait()
+            await self.wakeup.wait()
         stored, self._stored = self._stored, ()
         return self._rebuilt(stored, last)
 
@@ -212,14 +212,14 @@ class StreamLane:
         """Move the watermark."""
         if records:
             self._mark.settle(records)
-            self._let_go(records)
+            self._release_bytes(records)
         self._latest = self._reading.changed()
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:  # noqa: ARG002  (the shard keeps both)
         """Held no more; they are read again in the next life."""
-        self._let_go(records)
+        self._release_bytes(records)
 
-    def _let_go(self, records: Sequence[Record]) -> None:
+    def _release_bytes(self, records: Sequence[Record]) -> None:
         size = sum(record.handle for record in records)
         self.held -= len(records)
         self._bytes -= size

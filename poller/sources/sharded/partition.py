@@ -13,14 +13,14 @@ from poller.policy.windows import Quiet
 from poller.ports.source import Unsettled
 from poller.ports.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
-from poller.sources.sharded.behind import Behind
-from poller.sources.sharded.dealing import Dealing
-from poller.sources.sharded.horizon import Horizon
+from poller.sources.sharded.checkpointing import Checkpointing
+from poller.sources.sharded.distribution import Distribution
+from poller.sources.sharded.lag import ShardLag
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.reader import ShardReader
-from poller.sources.sharded.saving import Saving
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.topology import Topology
+from poller.sources.sharded.trim_horizon import TrimHorizon
 from poller.values.errors import SourceUnavailable, StreamGone
 
 SOFT_STOP, HARD_STOP = 15.0, 2.0
@@ -40,7 +40,7 @@ class ShardPartition:
         self._shard = shard
         self._topology = topology
         self._lanes: list[StreamLane] = []
-        self._behind = Behind(stream)
+        self._lag = ShardLag(stream)
 
     async def __aenter__(self) -> Self:
         stream = self._stream
@@ -58,21 +58,21 @@ class ShardPartition:
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
             lane.resume(lane_progress)
-        self._dealing = Dealing(stream, self.name, self._progress, self._lanes, self._until)
+        self._distribution = Distribution(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
-        self._saving = Saving(
+        self._checkpointing = Checkpointing(
             stream, self.name, stop=self.stop, progress=self.progress, show=self.show, stored=self._stored
         )
         self._reader = ShardReader(stream, self._shard, self._begin(), self, self._topology)
-        self._horizon = Horizon(stream, self._shard, self._lanes, self._topology.closed)
-        self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._horizon.watch())]
+        self._trim_horizon = TrimHorizon(stream, self._shard, self._lanes, self._topology.closed)
+        self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._trim_horizon.watch())]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
         self._ignore_stop = self.stop.listen(self._stop_asked)
         self.inside = True
         if self.finished:
             # abandoned while it was entered
-            self._saving.stop()
+            self._checkpointing.stop()
         return self
 
     def _begin(self) -> Position:
@@ -99,7 +99,7 @@ class ShardPartition:
             await self._store(SOFT_STOP if kind is None else HARD_STOP)
         finally:
             self.inside = False
-            await self._saving.abandon()
+            await self._checkpointing.abandon()
         if kind is None and self._failure is not None:
             raise self._failure
         if complete and self._over and not self._drained:
@@ -111,7 +111,7 @@ class ShardPartition:
     async def _store(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._saving.finish()
+                await self._checkpointing.finish()
         except TimeoutError:
             self._stream.log.repeating("progress_not_stored", asyncio.get_running_loop().time(), partition=self.name)
 
@@ -133,11 +133,11 @@ class ShardPartition:
 
     @property
     def read_to(self) -> str | None:
-        return self._dealing.read_to
+        return self._distribution.read_to
 
     @property
     def read_from(self) -> str | None:
-        return self._dealing.read_from
+        return self._distribution.read_from
 
     @property
     def failed(self) -> bool:
@@ -149,17 +149,17 @@ class ShardPartition:
         if self._waits_for_room and not self._at_read_ahead:
             self._waits_for_room = False
             self.show(None)
-            self._reader.bell.ring()
+            self._reader.wakeup.notify()
         elif not self._held:
-            self._reader.bell.ring()
+            self._reader.wakeup.notify()
         if not self._held:
             self._reader.room.reserved.settled()
 
     def changed(self) -> int:
-        return self._saving.changed()
+        return self._checkpointing.changed()
 
     async def durable(self, change: int) -> Unsettled | None:
-        return await self._saving.durable(change)
+        return await self._checkpointing.durable(change)
 
     # what the reader tells
 
@@ -192,18 +192,18 @@ class ShardPartition:
     def take(self, page: ShardPage) -> bool:
         room, size = self._reader.room, 0
         if page.records:
-            size = self._dealing.deal(page.records, page.size)
+            size = self._distribution.distribute(page.records, page.size)
             self._held += size
         room.note(max(size, page.size), len(page.records))
         room.reserved.became(size)
-        if page.records and self._dealing.skipped:
+        if page.records and self._distribution.skipped:
             # where nothing matches no lane settles anything, and the position is to move on all the same
-            self._saving.changed()
-        self._behind.note(page)
+            self._checkpointing.changed()
+        self._lag.note(page)
         self._note_quiet(page)
-        self._drained = self._dealing.complete
+        self._drained = self._distribution.complete
         if self._drained:
-            self._finish_dealing()
+            self._finish_reading()
         return not self._drained
 
     def _note_quiet(self, page: ShardPage) -> None:
@@ -215,9 +215,9 @@ class ShardPartition:
 
     def end(self, children: tuple[Shard, ...]) -> None:
         self._topology.learn(children)
-        self._finish_dealing()
+        self._finish_reading()
 
-    def _finish_dealing(self) -> None:
+    def _finish_reading(self) -> None:
         self._over = True
         self._wake()
 
@@ -246,29 +246,29 @@ class ShardPartition:
     def poke(self) -> None:
         """There may be room again."""
         if self.inside:
-            self._reader.bell.ring()
+            self._reader.wakeup.notify()
 
     def _stop_asked(self) -> None:
-        self._reader.bell.ring()
-        self._saving.bell.ring()
+        self._reader.wakeup.notify()
+        self._checkpointing.wakeup.notify()
         self._wake()
 
     def abandon(self) -> None:
         """There is another stream now: what is stored of this one is nobody's any more."""
         self.finished = True
         if self.inside:
-            self._saving.stop()
+            self._checkpointing.stop()
         self.stop.request()
 
     def _wake(self) -> None:
         for lane in self._lanes:
-            lane.bell.ring()
+            lane.wakeup.notify()
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled() or (error := task.exception()) is None:
             return
         if isinstance(error, StreamGone):
-            self._topology.doubt()
+            self._topology.recheck()
             error = SourceUnavailable("source_missing", f"{self._stream.arn}: {error}; check the ARN and the region")
         self._failure = error
         self._wake()
@@ -283,7 +283,7 @@ class ShardPartition:
 
     def behind(self) -> float | None:
         """See `Partition.behind`."""
-        return self._behind.seconds(self._lanes, self._reader.silence) if self._lanes else None
+        return self._lag.seconds(self._lanes, self._reader.silence) if self._lanes else None
 
     def silent_since(self, now: float) -> float | None:
         """See `Partition.silent_since`."""

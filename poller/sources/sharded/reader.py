@@ -15,13 +15,13 @@ from poller.policy.frontier import at_or_below
 from poller.policy.silence import Silence
 from poller.ports.status import Reason, ReasonCode
 from poller.sources.sharded.api import Position, Shard, ShardPage
-from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.polled import PolledPages
 from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.shard_reading import Reads
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.subscribed import IN_USE, SubscribedPages
 from poller.sources.sharded.topology import Topology
+from poller.sources.sharded.wakeup import Wakeup
 from poller.values.errors import (
     CallError,
     IteratorExpired,
@@ -71,8 +71,8 @@ class ShardReader:
     """One shard while it is read."""
 
     def __init__(self, stream: Stream, shard: Shard, begin: Position, reads: Reads, topology: Topology) -> None:
-        self.bell = Bell()
-        """To be rung when there may be room, and at a soft stop."""
+        self.wakeup = Wakeup()
+        """The partition notifies it when there may be room, and at a soft stop."""
         self.silence = Silence(READ)
         self._stream = stream
         self._shard = shard
@@ -80,7 +80,7 @@ class ShardReader:
         self._reads = reads
         self._topology = topology
         subscriptions = stream.subscriptions
-        self.room = PageRoom(stream, self.bell.ring, pushed=subscriptions is not None)
+        self.room = PageRoom(stream, self.wakeup.notify, pushed=subscriptions is not None)
         self._pages: Pages
         if subscriptions is None:
             self._pages = PolledPages(stream, shard, self.room)
@@ -141,16 +141,16 @@ class ShardReader:
             # what holds other shards up is no reason for one with nothing in hand to stand still with them
             if self._reads.full or not (admission.lanes(now) or self._reads.empty):
                 self.room.close()
-                await self.bell.wait()
+                await self.wakeup.wait()
                 continue
             left = max(self._not_before - now, self._pages.wait(now))
             if left > 0:
                 self.room.close()
-                await self.bell.wait(left)
+                await self.wakeup.wait(left)
             elif self._has_room(now):
                 return True
             else:
-                await self.bell.wait()
+                await self.wakeup.wait()
         return False
 
     def _has_room(self, now: float) -> bool:
@@ -176,7 +176,7 @@ class ShardReader:
             self._skip_gap(str(error))
             return None
         except CallError as error:
-            self._tell_trouble(error)
+            self._show_failure(error)
             return None
         finally:
             self.silence.answered(time())
@@ -208,7 +208,7 @@ class ShardReader:
             last = page.records[-1]
             self._next = Position("AFTER_SEQUENCE_NUMBER", stream.api.sequence_number(last))
             if self._gap_since is not None:
-                self._tell_gap(page)
+                self._log_gap(page)
             self._last_arrival = stream.api.arrival(last)
         self._check_clock(page)
         if page.continuation is not None and not self._begins_at(page.continuation):
@@ -256,7 +256,7 @@ class ShardReader:
         self._stream.log.repeating("position_trimmed", now, partition=self._shard.id, after=after, text=text)
         self._pause_after(self._failures)
 
-    def _tell_gap(self, page: ShardPage) -> None:
+    def _log_gap(self, page: ShardPage) -> None:
         assert self._gap_since is not None
         api, first = self._stream.api, page.records[0]
         arrival, last = api.arrival(first), self._last_arrival
@@ -271,7 +271,7 @@ class ShardReader:
         )
         self._gap_since = None
 
-    def _tell_trouble(self, error: CallError) -> None:
+    def _show_failure(self, error: CallError) -> None:
         self._pause_after(self._failures + 1)
         text = text_of(error, self._pages.call, f"{self._stream.arn} {self._shard.id}")
         code = ReasonCode(code_of(error))

@@ -35,7 +35,7 @@ class ShardedSource:
         opened = False
         while not stream.admission.stopping:
             if stream.refused is not None:
-                await topology.bell.wait()
+                await topology.wakeup.wait()
                 continue
             facts = await topology.refreshed()
             if facts is not None:
@@ -74,7 +74,7 @@ class ShardedSource:
         return min(filter(None, asked), default=None)
 
     def _poke(self) -> None:
-        self._topology.bell.ring()
+        self._topology.wakeup.notify()
         for partition in self._running.values():
             partition.poke()
 
@@ -89,7 +89,7 @@ class ShardedSource:
                 return False
             await self._forget_trimmed()
         except StateError as error:
-            self._topology.trouble(ReasonCode.STATE, str(error))
+            self._topology.show_unavailable(ReasonCode.STATE, str(error))
             return False
         self._show_whether_active(facts)
         return True
@@ -179,7 +179,7 @@ class ShardedSource:
 
     def _refuse(self, code: ReasonCode, text: str) -> None:
         self.stream.refused = SourceUnavailable(code.value, text)
-        self._topology.trouble(code, text)
+        self._topology.show_unavailable(code, text)
         self._abandon_all()
 
     def _abandon_all(self) -> None:

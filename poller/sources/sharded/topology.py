@@ -12,8 +12,8 @@ from poller.policy.shards import holes, may_start, waits_for
 from poller.policy.silence import Silence
 from poller.ports.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Shard, StreamFacts
-from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.wakeup import Wakeup
 from poller.values.errors import CallError, SourceUnavailable, StreamGone
 
 REFRESH = 60.0
@@ -28,8 +28,8 @@ class Topology:
     """The listing, and what was learnt beside it."""
 
     def __init__(self, stream: Stream) -> None:
-        self.bell = Bell()
-        """Rings when there may be a shard to start, and when the listing is due at once."""
+        self.wakeup = Wakeup()
+        """Notified when a shard may start, and when the listing is due at once."""
         self.shards: dict[str, Shard] = {}
         self.silence = Silence(LISTING)
         self._stream = stream
@@ -39,10 +39,10 @@ class Topology:
         """Ended, and no child of theirs is listed."""
         self._unclear: set[str] = set()
         """Came without an iterator, and are not listed as ended."""
-        self._listed = Bell()
-        """Rings after every listing."""
-        self._looks = 0
-        self._doubtful = False
+        self._listed = Wakeup()
+        """Notified after every listing."""
+        self._listings = 0
+        self._must_recheck = False
         self._holes: list[tuple[int, int]] = []
 
     def startable(self, running: set[str]) -> list[Shard]:
@@ -74,9 +74,9 @@ class Topology:
         """A shard is finished: its children may start, once they are known."""
         if not any(shard_id in shard.parents for shard in self.shards.values()):
             self._childless.add(shard_id)
-            self._looks = 0
+            self._listings = 0
             self._due = asyncio.get_running_loop().time()
-        self.bell.ring()
+        self.wakeup.notify()
 
     def closed(self, shard_id: str) -> bool:
         """Whether a shard has ended by the listing: with a number, or because it is not there any more."""
@@ -89,26 +89,26 @@ class Topology:
         """
         if shard_id not in self._unclear:
             self._unclear.add(shard_id)
-            self._looks = 0
+            self._listings = 0
             self._due = asyncio.get_running_loop().time()
-            self.bell.ring()
+            self.wakeup.notify()
         await self._listed.wait(seconds)
 
     def goes_on(self, shard_id: str) -> None:
         """A shard gave an iterator."""
         self._unclear.discard(shard_id)
 
-    def doubt(self) -> None:
-        """The stream was said to be gone: look at once whether it still is the same."""
-        self._doubtful = True
+    def recheck(self) -> None:
+        """A call said that the stream is gone: check at once whether it is still the same."""
+        self._must_recheck = True
         self._due = asyncio.get_running_loop().time()
-        self.bell.ring()
+        self.wakeup.notify()
 
     async def check(self) -> None:
         """Before a shard is entered. Raises SourceUnavailable."""
         if self._stream.refused is not None:
             raise self._stream.refused
-        if self._doubtful:
+        if self._must_recheck:
             time = asyncio.get_running_loop().time
             self.silence.asked(time())
             try:
@@ -125,7 +125,7 @@ class Topology:
         """Wait until a listing is due or something else happens; the stream's facts after a listing, else None."""
         now = asyncio.get_running_loop().time()
         if now < self._due:
-            await self.bell.wait(self._due - now)
+            await self.wakeup.wait(self._due - now)
         if self._stream.admission.stopping or asyncio.get_running_loop().time() < self._due:
             return None
         return await self._list()
@@ -138,36 +138,36 @@ class Topology:
             shards = await stream.api.shards()
             facts = await stream.api.facts()
         except (CallError, StreamGone) as error:
-            self._tell_trouble(error)
+            self._show_failure(error)
             return None
         finally:
             self.silence.answered(loop.time())
         self._failures = 0
         now = loop.time()
         stream.clock.observe(facts.date, now)
-        self._doubtful = False
+        self._must_recheck = False
         self.shards = {shard.id: shard for shard in shards}
         parents = {parent for shard in shards for parent in shard.parents}
         self._childless = {shard_id for shard_id in self._childless - parents if shard_id in self.shards}
         self._unclear = {shard_id for shard_id in self._unclear if not self.closed(shard_id)}
-        self._looks += 1
+        self._listings += 1
         usual = REFRESH * (0.75 + 0.5 * stream.chance())
         self._due = now + (
-            min(usual, SOON.delay(self._looks, stream.chance)) if self._childless | self._unclear else usual
+            min(usual, SOON.delay(self._listings, stream.chance)) if self._childless | self._unclear else usual
         )
-        self._listed.ring()
-        self._tell_holes(shards)
+        self._listed.notify()
+        self._log_holes(shards)
         return facts
 
-    def _tell_trouble(self, error: CallError | StreamGone) -> None:
+    def _show_failure(self, error: CallError | StreamGone) -> None:
         stream = self._stream
         if isinstance(error, StreamGone):
             code, text = "source_missing", f"{stream.arn}: {error}; check the ARN, the region and the endpoint_url"
         else:
             code, text = code_of(error), text_of(error, "listing the shards", stream.arn)
-        self.trouble(ReasonCode(code), text)
+        self.show_unavailable(ReasonCode(code), text)
 
-    def trouble(self, code: ReasonCode, text: str) -> None:
+    def show_unavailable(self, code: ReasonCode, text: str) -> None:
         """Show why the source is not read, and try again after a while."""
         self._failures += 1
         status, now = self._stream.status, asyncio.get_running_loop().time()
@@ -178,7 +178,7 @@ class Topology:
         status.show_troubles()
         self._stream.log.repeating("source_unavailable", now, code=code.value, text=text)
 
-    def _tell_holes(self, shards: list[Shard]) -> None:
+    def _log_holes(self, shards: list[Shard]) -> None:
         found = holes(shards)
         if found and found != self._holes:
             self._stream.log.repeating(

@@ -15,7 +15,7 @@ from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.message import entry_of
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
-from poller.sources.sqs.settling import Settling, Trouble
+from poller.sources.sqs.settling import ReportCall, Settling
 from poller.support import codec
 from poller.values.errors import CallError
 from poller.values.record import Record
@@ -34,7 +34,7 @@ class Forwarding:
         holding: Holding,
         settling: Settling,
         backlog: Backlog,
-        trouble: Trouble,
+        report_call: ReportCall,
         *,
         bug: Callable[[BaseException], None],
         chance: Chance,
@@ -43,7 +43,7 @@ class Forwarding:
         self._holding = holding
         self._settling = settling
         self._backlog = backlog
-        self._trouble = trouble
+        self._report_call = report_call
         self._chance = chance
         self._stopped = asyncio.Event()
         self._left: dict[Record, None] = {}
@@ -70,7 +70,7 @@ class Forwarding:
                 self._accepted(accepted)
                 if error is None:
                     failures = 0
-                    self._trouble(None, SEND_ACTION, 0.0)
+                    self._report_call(None, SEND_ACTION, 0.0)
                 else:
                     failures += 1
                     await self._wait(error, SETTLE.delay(failures, self._chance))
@@ -121,7 +121,7 @@ class Forwarding:
         self._backlog.done(len(records))
 
     async def _wait(self, error: CallError, seconds: float) -> None:
-        self._trouble(error, SEND_ACTION, seconds)
+        self._report_call(error, SEND_ACTION, seconds)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()

@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from poller.sources.sqs.queue import LONG_POLL, Queue
-from poller.sources.sqs.receive_backoff import Pauses
+from poller.sources.sqs.receive_backoff import ReceiveBackoff
 from poller.sources.sqs.room import Turn
 from poller.values.errors import AnswerLost, CallError
 
@@ -25,7 +25,7 @@ class Polls:
     """The receives under way, and those whose answers were lost."""
 
     def __init__(
-        self, queue: Queue, pauses: Pauses, *, longest: int = LONG_POLL, freed_in: Callable[[], float]
+        self, queue: Queue, backoff: ReceiveBackoff, *, longest: int = LONG_POLL, freed_in: Callable[[], float]
     ) -> None:
         """`longest` is the most seconds a receive waits. `freed_in` says in how many a message group may become free: a
         service need not notice that during a receive, and a FIFO group would stand still for the rest of it.
@@ -34,7 +34,7 @@ class Polls:
         """Whether the last receive found nothing."""
         self._loop = asyncio.get_running_loop()
         self._queue = queue
-        self._pauses = pauses
+        self._backoff = backoff
         self._longest = longest
         self._freed_in = freed_in
         self._stopped = False
@@ -46,11 +46,11 @@ class Polls:
     @property
     def failing(self) -> bool:
         """Whether the last receive brought no answer."""
-        return self._pauses.failing
+        return self._backoff.failing
 
     async def receive(self, turn: Turn, wait: float) -> tuple[list[dict[str, Any]], int]:
         """One receive and the pause after it: the messages and the bytes of the answer. Nothing after an error."""
-        pauses, loop = self._pauses, self._loop
+        backoff, loop = self._backoff, self._loop
         seconds = self._wait(wait)
         attempt = self._lost.popleft() if self._lost else self._queue.new_attempt()
         begun = loop.time()
@@ -65,10 +65,10 @@ class Polls:
                 finally:
                     del self._due[limit]
             turn.room.became(size)
-            pauses.recovered()
+            backoff.recovered()
             self.quiet = not messages
             if not messages:
-                await pauses.after_nothing(loop.time() - begun)
+                await backoff.after_nothing(loop.time() - begun)
         except TimeoutError:
             self.quiet = False
         except CallError as error:
@@ -76,22 +76,22 @@ class Polls:
             if attempt is not None and isinstance(error, AnswerLost):
                 self._lost.append(attempt)
             turn.room.close()
-            await pauses.after_error(error)
+            await backoff.after_error(error)
         return messages, size
 
     def _wait(self, wait: float) -> int:
-        if self._pauses.failing:
+        if self._backoff.failing:
             # a short poll says sooner that the trouble is over
             return SHORTEST
         freed_in = self._freed_in() if self._queue.name.fifo else inf
         return max(SHORTEST, int(min(wait, self._longest, freed_in)))
 
     def stop(self) -> None:
-        """A soft stop: pauses end, and receives under way end in time. None begins after it."""
+        """A soft stop: pauses end, and running receives end in time. None begins after it."""
         if self._stopped:
             return
         self._stopped = True
-        self._pauses.end()
+        self._backoff.end()
         for limit, due in self._due.items():
             limit.reschedule(max(due, self._loop.time()) + LATE)
 

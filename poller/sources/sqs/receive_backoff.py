@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from poller.policy.backoff import SOURCE, Chance
-from poller.sources.sqs.settling import Trouble
+from poller.sources.sqs.settling import ReportCall
 from poller.values.errors import CallError
 
 RECEIVE_ACTION = "sqs:ReceiveMessage"
@@ -13,11 +13,11 @@ PAUSE = 1.0
 to. Without, receiving would be a loop as fast as the network."""
 
 
-class Pauses:
+class ReceiveBackoff:
     """One back-off for all receivers of a queue. A soft stop (`end`) ends every wait."""
 
-    def __init__(self, trouble: Trouble, chance: Chance) -> None:
-        self._trouble = trouble
+    def __init__(self, report_call: ReportCall, chance: Chance) -> None:
+        self._report_call = report_call
         self._chance = chance
         self._failures = 0
         self._backing_off = False
@@ -36,7 +36,7 @@ class Pauses:
         """A receive went through."""
         if self._failures:
             self._failures = 0
-            self._trouble(None, RECEIVE_ACTION, 0.0)
+            self._report_call(None, RECEIVE_ACTION, 0.0)
 
     async def after_error(self, error: CallError) -> None:
         """Wait before the next receive, longer each time. One receiver waits for all; others that fail just end."""
@@ -44,7 +44,7 @@ class Pauses:
             return
         self._failures += 1
         delay = SOURCE.delay(self._failures, self._chance)
-        self._trouble(error, RECEIVE_ACTION, delay)
+        self._report_call(error, RECEIVE_ACTION, delay)
         self._backing_off = True
         try:
             await self._wait(delay)

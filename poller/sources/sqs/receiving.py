@@ -1,11 +1,10 @@
-"""Adaptive receivers: one long poll while it is quiet, one more each time a receive comes back full and lanes wait.
+"""The receives of one queue. `policy.receiving` decides how many run and what each may ask for; this module runs them.
 
-A lane with nothing in hand receives for itself, or stands in line while enough receives are under way. A lane that is
-gathering a batch only stands in line, so that the end of its window never cuts a long poll: receives for it are tasks
-of their own. No receive asks for more than the free lanes can take.
+A lane without an open batch receives for itself, or waits while enough receives run. A lane that gathers a batch only
+waits, because the end of its window must never cut a long poll: receives for it are tasks of their own.
 
-    lane asks -> its turn: receives, takes what it can, leaves the rest to the line
-              -> else in line (open batches first) until a page or its turn comes
+    lane asks -> its turn: it receives, takes what it can and leaves the rest to the lanes that wait
+              -> else it waits (open batches first) until it is given a page or its turn
 """
 
 import asyncio
@@ -20,11 +19,11 @@ from poller.sources.sqs.message import Message
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
 from poller.sources.sqs.room import ReceiveRoom, Turn
-from poller.sources.sqs.waiters import Waiting, cut, give, hand_out, send_home
+from poller.sources.sqs.waiters import Waiter, cut, dismiss, distribute, give
 from poller.values.record import EMPTY_PAGE, Page, Record
 
 Admit = Callable[[list[Message], int], Sequence[Record]]
-"""Starts holding what a receive brought (messages, bytes, which count already), and returns what is to be delivered."""
+"""Starts holding the messages of a receive, given its bytes, and returns the records to deliver."""
 
 
 class Receiving:
@@ -37,30 +36,30 @@ class Receiving:
         polls: Polls,
         *,
         admit: Admit,
-        no_more: Callable[[], None],
-        held_up: Callable[[], bool] = bool,
+        on_last_receive: Callable[[], None],
+        blocked: Callable[[], bool] = bool,
     ) -> None:
-        """`no_more` is called when, after a soft stop, the last receive under way has ended. Nothing is received while
-        `held_up`; whoever ends that calls `pump`.
+        """`on_last_receive` is called when the last running receive has ended after a soft stop. Nothing is received
+        while `blocked`; whatever ends that calls `pump`.
         """
         self.bug: BaseException | None = None
-        """What ended a task of the source that nobody waits for; the lanes raise it."""
+        """The error of a background task of the source; the lanes raise it."""
         self._loop = asyncio.get_running_loop()
         self._name = name
         self._admission = admission
         self._polls = polls
         self._admit = admit
-        self._no_more = no_more
-        self._held_up = held_up
+        self._on_last_receive = on_last_receive
+        self._blocked = blocked
         self._memory = ReceiveRoom(admission.memory, self.pump)
-        self._line: deque[Waiting] = deque()
+        self._waiters: deque[Waiter] = deque()
         self._ready: deque[Page] = deque()
         self._concurrency = ReceiveConcurrency(name.fifo)
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def add_lane(self) -> None:
-        """There is one more."""
+        """The mapping has one more lane."""
         self._concurrency.lanes += 1
 
     @property
@@ -80,7 +79,7 @@ class Receiving:
                     return cut(self._ready, limit)
                 given: Page | Turn | None = None if gathering else self._turn(limit)
                 if given is None:
-                    given = await self._stand_in_line(limit, wait, gathering=gathering)
+                    given = await self._wait_turn(limit, wait, gathering=gathering)
                 if isinstance(given, Page):
                     return given
                 page, full = await self._receive(given, inf, limit)
@@ -91,20 +90,20 @@ class Receiving:
             return EMPTY_PAGE
         finally:
             self._concurrency.lane_is_busy(limit)
-            # not before this lane counts as busy, or more would be received than the others can take
+            # only once this lane counts as busy, or more would be received than the other lanes can take
             if full is not None:
                 self._go_on(full=full)
 
-    async def _stand_in_line(self, limit: int, wait: float, *, gathering: bool) -> Page | Turn:
+    async def _wait_turn(self, limit: int, wait: float, *, gathering: bool) -> Page | Turn:
         loop = self._loop
         until = inf if wait == inf else loop.time() + wait
-        waiting = Waiting(limit, until, gathering=gathering, given=loop.create_future())
+        waiting = Waiter(limit, until, gathering=gathering, given=loop.create_future())
         timer = None if wait == inf else loop.call_later(wait, give, waiting, EMPTY_PAGE)
         if gathering:
-            self._line.appendleft(waiting)
+            self._waiters.appendleft(waiting)
             self.pump()
         else:
-            self._line.append(waiting)
+            self._waiters.append(waiting)
         try:
             return await waiting.given
         except asyncio.CancelledError:
@@ -114,8 +113,8 @@ class Receiving:
         finally:
             if timer is not None:
                 timer.cancel()
-            if waiting in self._line:
-                self._line.remove(waiting)
+            if waiting in self._waiters:
+                self._waiters.remove(waiting)
 
     def _release_granted(self, given: Page | Turn) -> None:
         """A lane was cancelled in the very moment in which it was given this."""
@@ -128,33 +127,33 @@ class Receiving:
         """The next free lane receives it first."""
         if page.records:
             self._ready.appendleft(page)
-            hand_out(self._line, self._ready)
+            distribute(self._waiters, self._ready)
 
     def pump(self) -> None:
-        """Let those in line receive, as far as it is worth it and allowed. Called whenever that may have changed."""
+        """Let waiting lanes receive, as far as that is useful and allowed. Called when either may have changed."""
         if self._admission.stopping:
             self._polls.stop()
-            send_home(self._line)
+            dismiss(self._waiters)
             return
-        while self._line:
-            first = self._line[0]
+        while self._waiters:
+            first = self._waiters[0]
             turn = self._turn(first.limit)
             if turn is None:
                 return
             if first.gathering:
                 self._start(turn, first.until)
-            elif not give(self._line.popleft(), turn):
+            elif not give(self._waiters.popleft(), turn):
                 self._over(turn)
 
     def _turn(self, limit: int) -> Turn | None:
-        """To receive now, as one more of the receives under way; None for not now."""
+        """Leave for one more receive; None while there is none."""
         concurrency = self._concurrency
-        if not concurrency.wants_more or self._held_up():
+        if not concurrency.wants_more or self._blocked():
             return None
         now = self._loop.time()
         if now < concurrency.not_before:
             if self._timer is None:
-                self._timer = self._loop.call_at(concurrency.not_before, self._rested)
+                self._timer = self._loop.call_at(concurrency.not_before, self._pause_ended)
             return None
         most = concurrency.most(limit, self._admission.lanes(now))
         turn = self._memory.turn(min(most, MOST_PER_CALL)) if most else None
@@ -166,16 +165,16 @@ class Receiving:
         self._concurrency.ended(turn.most)
         turn.room.close()
 
-    def _rested(self) -> None:
+    def _pause_ended(self) -> None:
         self._timer = None
         self.pump()
 
     def _start(self, turn: Turn, until: float) -> None:
-        """Receive in a task of its own, for a lane whose window may end meanwhile."""
-        task = self._loop.create_task(self._receive_for_line(turn, until - self._loop.time()))
+        """Receive in a separate task, for a lane whose window may end meanwhile."""
+        task = self._loop.create_task(self._receive_for_waiters(turn, until - self._loop.time()))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        # one that is cancelled before it began has not given it back
+        # a task that is cancelled before it begins does not close it
         task.add_done_callback(lambda _: turn.room.close())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -184,16 +183,16 @@ class Receiving:
             self.fail(error)
 
     def fail(self, bug: BaseException) -> None:
-        """A bug in a task nobody waits for: have the lanes raise it."""
+        """A background task has a bug: have the lanes raise it."""
         self.bug = bug
-        send_home(self._line)
+        dismiss(self._waiters)
 
-    async def _receive_for_line(self, turn: Turn, wait: float) -> None:
+    async def _receive_for_waiters(self, turn: Turn, wait: float) -> None:
         _, full = await self._receive(turn, wait, 0)
         self._go_on(full=full)
 
     async def _receive(self, turn: Turn, wait: float, limit: int) -> tuple[Page, bool]:
-        """One receive, and whether it was full. Gives up to `limit` of what it brought; the line has the rest."""
+        """One receive, and whether it was full. Returns up to `limit` of its messages; waiting lanes get the rest."""
         messages: list[Message] = []
         size = 0
         try:
@@ -209,12 +208,12 @@ class Receiving:
         return page, full
 
     def _go_on(self, *, full: bool) -> None:
-        """After a receive: how many are worth it now, and whose turn it is."""
+        """After a receive: adapt how many run, and start those that are due."""
         self._adapt(full=full)
-        if self._line:
+        if self._waiters:
             self.pump()
         if self._admission.stopping and not self._concurrency.running:
-            self._no_more()
+            self._on_last_receive()
 
     def _bring(self, messages: list[Message], size: int, limit: int) -> Page:
         self._memory.note(size, len(messages))
@@ -225,12 +224,12 @@ class Receiving:
         whole = len(records) == len(messages)
         page = Page(records, bound_of(size, len(messages), name) if whole else bound_of_some(records, name))
         # an open batch comes before a lane that has nothing, also before the one that received
-        served = not self._line or not self._line[0].gathering
+        served = not self._waiters or not self._waiters[0].gathering
         if served and len(records) <= limit:
             return page
         self._ready.append(page)
         own = cut(self._ready, limit) if limit and served else EMPTY_PAGE
-        hand_out(self._line, self._ready)
+        distribute(self._waiters, self._ready)
         return own
 
     def _adapt(self, *, full: bool) -> None:
@@ -238,18 +237,18 @@ class Receiving:
             self._concurrency.shrink()
             return
         now = self._loop.time()
-        if self._concurrency.grow(self._admission.lanes(now), waiting=bool(self._line)):
-            # that lanes stand in line all the same is the pace's doing
+        if self._concurrency.grow(self._admission.lanes(now), waiting=bool(self._waiters)):
+            # lanes wait all the same, because the pace allows no more
             self._admission.busy(now)
 
     async def finish(self) -> list[Record]:
-        """Soft stop, the lanes have ended: let long polls return. Returns what no lane took."""
+        """Soft stop, after the lanes have ended: let long polls return. Returns the records that no lane took."""
         while self._tasks:
             await asyncio.wait(self._tasks)
         return self._left()
 
     async def abandon(self) -> list[Record]:
-        """Hard stop: cut the long polls. Returns what no lane took."""
+        """Hard stop: cut the long polls. Returns the records that no lane took."""
         if self._timer is not None:
             self._timer.cancel()
         for task in self._tasks:

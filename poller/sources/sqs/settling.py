@@ -10,10 +10,10 @@ from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SETTLE, Chance
 from poller.ports.source import Unsettled
 from poller.ports.status import Account
-from poller.sources.sqs.absent import Absent
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
 from poller.sources.sqs.holding import Holding
+from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.message import receipts_of
 from poller.sources.sqs.queue import Queue, Refused
 from poller.support.rate_limited_log import RateLimitedLog
@@ -28,7 +28,7 @@ LAST_TRIES, LAST_PAUSE = 3, 1.0
 does not wait for the end of an outage."""
 DELETE_ACTION = "sqs:DeleteMessage"
 
-Trouble = Callable[[CallError | None, str, float], None]
+ReportCall = Callable[[CallError | None, str, float], None]
 """Told of a failed call with its action and the seconds until the next try, and of one that went through (None)."""
 
 
@@ -90,7 +90,7 @@ class Settling:
         queue: Queue,
         holding: Holding,
         account: Account,
-        trouble: Trouble,
+        report_call: ReportCall,
         *,
         bug: Callable[[BaseException], None],
         undeleted: OrderedDict[str, bool],
@@ -106,7 +106,7 @@ class Settling:
         self.account = account
         self._chance = chance
         self._log = log
-        self._trouble = trouble
+        self._report_call = report_call
         # a FIFO group waits for the deletes of its last batch, so they are not kept for company
         linger = 0.0 if queue.name.fifo else LINGER
         self._stopping = asyncio.Event()
@@ -115,7 +115,7 @@ class Settling:
         self.undeleted = undeleted
         self._backlog = backlog
         self._deferred: list[Record] | None = None
-        self.absent = Absent()
+        self.invisible = InvisibleFailures()
         self._failing: set[int] = set()
         """Deletes whose last try failed, each by its list of entries."""
 
@@ -142,7 +142,7 @@ class Settling:
             if delay is not None:
                 changes.append(_Change(record, now + delay))
             if failed:
-                self.absent.add(1, hold.visible_at if delay is None else now + delay, now)
+                self.invisible.add(1, hold.visible_at if delay is None else now + delay, now)
         # together, because without company to wait for each would be a call of its own
         self._changes.add(changes)
         self._holding.forget(records)
@@ -170,7 +170,7 @@ class Settling:
         finally:
             self._failing.discard(id(left))
             if not self._failing:
-                self._trouble(None, DELETE_ACTION, 0.0)
+                self._report_call(None, DELETE_ACTION, 0.0)
             # the partition ends with these undone; if it is entered again they are not delivered again
             for entry in left:
                 self._remember(entry)
@@ -186,7 +186,7 @@ class Settling:
                 return
             delay = LAST_PAUSE if last else SETTLE.delay(attempt, self._chance)
             self._failing.add(id(left))
-            self._trouble(error, DELETE_ACTION, delay)
+            self._report_call(error, DELETE_ACTION, delay)
             unsettled = Unsettled(self._text(error), asyncio.get_running_loop().time() + delay)
             for entry in left:
                 self._remember(entry)

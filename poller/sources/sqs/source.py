@@ -17,6 +17,7 @@ from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports.source import Admission, Partition
 from poller.ports.status import MappingStatus, Reason
 from poller.sources.sqs.backlog import Backlog
+from poller.sources.sqs.call_failures import CallFailures
 from poller.sources.sqs.event import encoder
 from poller.sources.sqs.forwarding import Forwarding
 from poller.sources.sqs.holding import Holding
@@ -26,12 +27,11 @@ from poller.sources.sqs.lane import SqsLane
 from poller.sources.sqs.message import Message, identifier_of, identifiers_of, judge, renew_receipt
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import LONG_POLL, Queue, QueueName
-from poller.sources.sqs.receive_backoff import Pauses
+from poller.sources.sqs.receive_backoff import ReceiveBackoff
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
-from poller.sources.sqs.troubles import Troubles
-from poller.sources.sqs.waits import clock, coming_back, last_polls
+from poller.sources.sqs.waits import awaiting_visibility, clock, last_polls
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import CallError, SourceUnavailable
 from poller.values.record import Record
@@ -108,17 +108,17 @@ class SqsPartition:
 
     async def __aenter__(self) -> Self:
         self._time = asyncio.get_running_loop().time
-        self._troubles = Troubles(self._status, self._log, self._queue_name.arn, self._admission)
+        self._call_failures = CallFailures(self._status, self._log, self._queue_name.arn, self._admission)
         self._lanes: list[SqsLane] = []
         visibility = await self._read_visibility()
         memory = self._admission.memory
         self._holding = Holding(self._queue, visibility, memory.release, self._chance, self._log)
-        backlog = Backlog(self._poked)
+        backlog = Backlog(self._on_change)
         self._settling = Settling(
             self._queue,
             self._holding,
             self._status.account,
-            self._troubles.tell,
+            self._call_failures.report,
             bug=self._bug,
             undeleted=self._undeleted,
             backlog=backlog,
@@ -128,7 +128,7 @@ class SqsPartition:
         self._skipping = self._made_skipping(backlog)
         self._polls = Polls(
             self._queue,
-            Pauses(self._troubles.tell, self._chance),
+            ReceiveBackoff(self._call_failures.report, self._chance),
             longest=self._options.receive_wait_seconds,
             freed_in=self._freed_in,
         )
@@ -137,13 +137,13 @@ class SqsPartition:
             self._admission,
             self._polls,
             admit=self._admit,
-            no_more=self._settling.release_deferred,
-            held_up=backlog.full,
+            on_last_receive=self._settling.release_deferred,
+            blocked=backlog.full,
         )
         self._lag.watch(self._holding, self._polls)
         self._refresh: asyncio.Task[None] | None = None
         self._status.in_flight, self._status.waits = lambda: len(self._holding.by_id), self._waits
-        self._admission.connect(self._poked)
+        self._admission.connect(self._on_change)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
@@ -185,7 +185,7 @@ class SqsPartition:
                 self._holding,
                 self._settling,
                 backlog,
-                partial(self._troubles.tell, resource=filtering.send_to.name.arn),
+                partial(self._call_failures.report, resource=filtering.send_to.name.arn),
                 bug=self._bug,
                 chance=self._chance,
             )
@@ -199,17 +199,17 @@ class SqsPartition:
         to_clock = clock(self._wall, now)
         if self._admission.stopping:
             return last_polls(self._polls, to_clock)
-        return coming_back(self._settling.absent, now, to_clock)
+        return awaiting_visibility(self._settling.invisible, now, to_clock)
 
     def _freed_in(self) -> float:
         """Seconds until a message group may become free; infinite while none is blocked by this mapping."""
         if not self._holding.empty:
             return 0.0
         now = self._time()
-        absent = self._settling.absent.messages(now)
-        return inf if absent is None else absent[1] - now
+        invisible = self._settling.invisible.messages(now)
+        return inf if invisible is None else invisible[1] - now
 
-    def _poked(self) -> None:
+    def _on_change(self) -> None:
         if self._admission.stopping:
             self._settling.stop()
             self._skipping.stop()

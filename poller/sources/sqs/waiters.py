@@ -1,4 +1,4 @@
-"""Lanes that stand in line for what receives bring, and how pages are cut to what they can take."""
+"""Lanes that wait for a page or for their turn to receive, and pages cut to what a lane can take."""
 
 import asyncio
 from collections import deque
@@ -7,8 +7,8 @@ from poller.sources.sqs.room import Turn
 from poller.values.record import EMPTY_PAGE, Page
 
 
-class Waiting:
-    """A lane in line, until it is given a page or its turn to receive."""
+class Waiter:
+    """A lane that waits until it is given a page, or its turn to receive."""
 
     __slots__ = ("gathering", "given", "limit", "until")
 
@@ -19,11 +19,11 @@ class Waiting:
         self.given = given
 
 
-def give(waiting: Waiting, what: Page | Turn) -> bool:
-    """Whether it was taken: a lane that has left the line takes nothing."""
-    if waiting.given.done():
+def give(waiter: Waiter, given: Page | Turn) -> bool:
+    """Returns whether the lane took it: a lane that no longer waits takes nothing."""
+    if waiter.given.done():
         return False
-    waiting.given.set_result(what)
+    waiter.given.set_result(given)
     return True
 
 
@@ -37,15 +37,15 @@ def cut(ready: deque[Page], limit: int) -> Page:
     return part
 
 
-def hand_out(line: deque[Waiting], ready: deque[Page]) -> None:
-    """Pages that are ready go down the line."""
-    while line and ready:
-        waiting = line.popleft()
-        if not waiting.given.done():
-            waiting.given.set_result(cut(ready, waiting.limit))
+def distribute(waiters: deque[Waiter], ready: deque[Page]) -> None:
+    """Give the pages that are ready to the lanes that wait, in their order."""
+    while waiters and ready:
+        waiter = waiters.popleft()
+        if not waiter.given.done():
+            waiter.given.set_result(cut(ready, waiter.limit))
 
 
-def send_home(line: deque[Waiting]) -> None:
-    """Lanes in line get nothing more."""
-    while line:
-        give(line.popleft(), EMPTY_PAGE)
+def dismiss(waiters: deque[Waiter]) -> None:
+    """Give every waiting lane an empty page."""
+    while waiters:
+        give(waiters.popleft(), EMPTY_PAGE)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from poller.ports.status import Reason, ReasonCode
-from poller.sources.sqs.absent import Absent
+from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.polls import Polls
 
 ToClock = Callable[[float], str]
@@ -26,9 +26,9 @@ def last_polls(polls: Polls, to_clock: ToClock) -> Reason | None:
     return Reason(ReasonCode.STOPPING, f"{what} by {to_clock(due)}", until=due)
 
 
-def coming_back(absent: Absent, now: float, to_clock: ToClock) -> Reason | None:
+def awaiting_visibility(failures: InvisibleFailures, now: float, to_clock: ToClock) -> Reason | None:
     """Failed messages that are not visible yet."""
-    found = absent.messages(now)
+    found = failures.messages(now)
     if found is None:
         return None
     messages, first, last = found

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from poller.policy.positions import inside
-from poller.sources.sharded.bell import Bell
+from poller.sources.sharded.wakeup import Wakeup
 from poller.values.errors import ServiceError
 from tests.fakes.queue import loop_time
 from tests.fakes.streams.ledger import StreamEntry, StreamLedger
@@ -87,7 +87,7 @@ class Stream:
     """So many of the next reads that bring nothing more come without a next iterator, though the shard is open."""
     shards: dict[str, Shard] = field(default_factory=dict)
     created_at: float = field(init=False)
-    changed: Bell = field(default_factory=Bell)
+    changed: Wakeup = field(default_factory=Wakeup)
 
     def __post_init__(self) -> None:
         self.created_at = self.clock()
@@ -135,7 +135,7 @@ class Stream:
         number, now = next(self.numbers), self.clock()
         size, raw = make(number, now)
         shard.records.append(Stored(number, now, size, raw))
-        self.changed.ring()
+        self.changed.notify()
         places = [inside(str(number), index) for index in range(len(inner_keys) - 1)]
         for position, inner in zip([*places, str(number)], inner_keys or (key,), strict=True):
             self.ledger.put(StreamEntry(position, self.arn, shard.id, inner, loop_time()))
@@ -230,7 +230,7 @@ class Stream:
 
     def _close(self, shard: Shard, now: float) -> None:
         shard.last, shard.closed_at = next(self.numbers), now
-        self.changed.ring()
+        self.changed.notify()
 
     def _open_shard(self, shard_id: str) -> Shard:
         shard = self.shards[shard_id]

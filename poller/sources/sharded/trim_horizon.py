@@ -15,7 +15,7 @@ INTERVAL = 600.0
 """Seconds between two questions."""
 
 
-class Horizon:
+class TrimHorizon:
     """The beginning of what one shard still holds."""
 
     def __init__(

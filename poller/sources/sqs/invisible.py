@@ -7,7 +7,7 @@ MOST_SECONDS = 1000
 """Seconds with messages after which those that have passed are cleared away."""
 
 
-class Absent:
+class InvisibleFailures:
     """Counted by the second in which they become visible again. Times are the loop's."""
 
     def __init__(self) -> None:

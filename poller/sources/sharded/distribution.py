@@ -29,7 +29,7 @@ INNER_BYTES = 512
 
 
 @dataclass(slots=True)
-class _Hand:
+class _Split:
     """What one page comes to, before any of it is counted or dealt."""
 
     first: str
@@ -52,7 +52,7 @@ class _Hand:
     """The records of each lane."""
 
 
-class Dealing:
+class Distribution:
     """Between one shard's reader and its lanes."""
 
     def __init__(
@@ -80,36 +80,36 @@ class Dealing:
         """Whether everything wanted was read."""
         return self._until is not None and at_or_below(self._until, self.read_to)
 
-    def deal(self, items: Sequence[Any], size: int) -> int:
+    def distribute(self, items: Sequence[Any], size: int) -> int:
         """The items of the next page, which has so many bytes. Returns the bytes that are held of it now. Raises
         UnreadableRecord, and has done nothing then.
         """
         try:
-            hand = self._hand(items, size)
+            split = self._split(items, size)
         except (UnreadableRecord, KeyError, TypeError, AttributeError):
             # a service may leave members out: what can be done without is, which is asked for only now
             self._stream.api.complete(items)
-            hand = self._hand(items, size)
+            split = self._split(items, size)
         # nothing from here on raises, so that every record is counted once
         account = self._stream.status.account
-        account.polled += hand.before_start + hand.polled
-        account.before_start += hand.before_start
-        self.skipped = hand.polled - len(hand.records)
+        account.polled += split.before_start + split.polled
+        account.before_start += split.before_start
+        self.skipped = split.polled - len(split.records)
         account.filtered += self.skipped
-        if hand.not_json:
-            account.filtered_not_json += len(hand.not_json)
-            self._tell_not_json(hand.not_json[0])
-        self.read_from = self.read_from or hand.first
-        self._note_progress(hand)
-        self._to_lanes(hand)
+        if split.not_json:
+            account.filtered_not_json += len(split.not_json)
+            self._log_not_json(split.not_json[0])
+        self.read_from = self.read_from or split.first
+        self._note_progress(split)
+        self._to_lanes(split)
         # only now: the watermark of a lane without records follows it
-        self.read_to = hand.read_to
+        self.read_to = split.read_to
         for lane in self._lanes:
             if lane.waits_for_stored:
-                lane.bell.ring()
-        return hand.share * len(hand.records)
+                lane.wakeup.notify()
+        return split.share * len(split.records)
 
-    def _hand(self, items: Sequence[Any], size: int) -> _Hand:
+    def _split(self, items: Sequence[Any], size: int) -> _Split:
         """What is to be dealt of a page. Changes nothing."""
         api = self._stream.api
         found = api.taken_apart(items)
@@ -117,48 +117,48 @@ class Dealing:
         if found is not items:
             share, bound = size // len(found) + INNER_BYTES, api.bound(found)
         position = api.position
-        hand = _Hand(api.sequence_number(items[0]), position(found[-1]), share, bound)
+        split = _Split(api.sequence_number(items[0]), position(found[-1]), share, bound)
         if self._careful:
-            found = self._wanted([Record(item, position(item)) for item in found], hand)
-        hand.polled = len(found)
+            found = self._wanted([Record(item, position(item)) for item in found], split)
+        split.polled = len(found)
         if self._judge is not None:
             verdicts = [self._judge(item) for item in found]
             if Verdict.NOT_JSON in verdicts:
-                hand.not_json = [item for item, one in zip(found, verdicts, strict=True) if one is Verdict.NOT_JSON]
+                split.not_json = [item for item, one in zip(found, verdicts, strict=True) if one is Verdict.NOT_JSON]
             matching = [item for item, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.MATCH]
             if len(matching) < len(found):
                 # a bound from the whole page would make lanes measure what is well within their limits. The others are
                 # done with: they hold no memory, and no lane knows of them
-                found, hand.bound = matching, api.bound(matching)
-        hand.records = [Record(item, position(item), None, share) for item in found]
-        hand.lanes = self._by_lane(hand.records)
-        return hand
+                found, split.bound = matching, api.bound(matching)
+        split.records = [Record(item, position(item), None, share) for item in found]
+        split.lanes = self._by_lane(split.records)
+        return split
 
-    def _wanted(self, records: list[Record], hand: _Hand) -> Sequence[Any]:
-        hand.read_to = self.read_to
+    def _wanted(self, records: list[Record], split: _Split) -> Sequence[Any]:
+        split.read_to = self.read_to
         wanted = []
         for record in records:
             if self._until is not None and not at_or_below(record.identifier, self._until):
-                hand.read_to = self._until
+                split.read_to = self._until
                 break
-            hand.read_to = record.identifier
+            split.read_to = record.identifier
             if self._start and self._stream.arrival(record) < self._start:
-                hand.before_start += 1
+                split.before_start += 1
             elif not self._lanes[self._lane_of(record.item)].has_settled(record):
                 wanted.append(record.item)
-        hand.past_start = bool(self._start) and self._stream.arrival(records[-1]) > self._start + DISORDER
+        split.past_start = bool(self._start) and self._stream.arrival(records[-1]) > self._start + DISORDER
         return wanted
 
-    def _note_progress(self, hand: _Hand) -> None:
+    def _note_progress(self, split: _Split) -> None:
         """Whether records must be looked at one by one on the next page, too."""
         if not self._careful:
             return
-        if hand.past_start:
+        if split.past_start:
             self._start = 0.0
-        behind = self._furthest is not None and not at_or_below(self._furthest, hand.read_to)
+        behind = self._furthest is not None and not at_or_below(self._furthest, split.read_to)
         self._careful = self._until is not None or bool(self._start) or behind
 
-    def _tell_not_json(self, item: Any) -> None:
+    def _log_not_json(self, item: Any) -> None:
         self._stream.log.repeating(
             "payload_not_json",
             asyncio.get_running_loop().time(),
@@ -175,16 +175,16 @@ class Dealing:
     def _by_lane(self, records: list[Record]) -> list[list[Record]]:
         if len(self._lanes) == 1:
             return [records]
-        dealt: list[list[Record]] = [[] for _ in self._lanes]
+        by_lane: list[list[Record]] = [[] for _ in self._lanes]
         for record in records:
-            dealt[self._lane_of(record.item)].append(record)
-        return dealt
+            by_lane[self._lane_of(record.item)].append(record)
+        return by_lane
 
-    def _to_lanes(self, hand: _Hand) -> None:
+    def _to_lanes(self, split: _Split) -> None:
         several = len(self._lanes) > 1
-        for lane, own in zip(self._lanes, hand.lanes, strict=True):
+        for lane, own in zip(self._lanes, split.lanes, strict=True):
             if several or self._judge is not None:
                 # before its first record, a lane without any has come as far as the shard was read
                 lane.progress()
             if own:
-                lane.deal(own, hand.bound)
+                lane.add(own, split.bound)

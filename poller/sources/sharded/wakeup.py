@@ -1,24 +1,24 @@
-"""A condition that several may wait for, each looking again when it rings."""
+"""Wakes tasks that wait for a change, so that each checks its own condition again."""
 
 import asyncio
 from math import inf
 
 
-class Bell:
-    """Rings for whoever waits now; ringing for nobody is forgotten."""
+class Wakeup:
+    """Wakes the tasks that wait now. A notification without waiting tasks has no effect."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def ring(self) -> None:
-        """Wake everybody."""
+    def notify(self) -> None:
+        """Wake all waiting tasks."""
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
     async def wait(self, seconds: float = inf) -> None:
-        """Until it rings, or for so long."""
+        """Wait for the next notification, at most so many seconds."""
         if seconds <= 0:
             return
         loop = asyncio.get_running_loop()

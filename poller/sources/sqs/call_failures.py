@@ -1,4 +1,4 @@
-"""Calls of one queue that fail, as the mapping's state and reason: a problem for as long as one kind of call fails."""
+"""Failing calls to one queue, shown as the mapping's state and reason for as long as one kind of call fails."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import CallError
 
 
-class Troubles:
-    """Of one life of a queue's partition."""
+class CallFailures:
+    """Those of one run of a queue's partition."""
 
     def __init__(self, status: MappingStatus, log: RateLimitedLog, resource: str, admission: Admission) -> None:
         """`resource` is the queue's ARN."""
@@ -21,7 +21,7 @@ class Troubles:
         self._reasons: dict[str, Reason] = {}
         """By action."""
 
-    def tell(self, error: CallError | None, action: str, delay: float, *, resource: str | None = None) -> None:
+    def report(self, error: CallError | None, action: str, delay: float, *, resource: str | None = None) -> None:
         """A call failed and is tried again in `delay` seconds, or went through (None)."""
         status, reasons = self._status, self._reasons
         if error is None:

@@ -8,12 +8,12 @@ from poller.policy.progress import ShardProgress
 from poller.ports.source import Unsettled
 from poller.ports.status import Reason, ReasonCode
 from poller.runtime.stop import Stop
-from poller.sources.sharded.bell import Bell
 from poller.sources.sharded.stream import Stream
+from poller.sources.sharded.wakeup import Wakeup
 from poller.values.errors import StateError
 
 
-class Saving:
+class Checkpointing:
     """What changes while a write is under way goes into the next one, as it is then."""
 
     def __init__(
@@ -27,14 +27,14 @@ class Saving:
         stored: Callable[[ShardProgress], None],
     ) -> None:
         """`stored` hears of everything that became durable."""
-        self.bell = Bell()
-        """Rings when something became durable or could not; to be rung at a soft stop."""
+        self.wakeup = Wakeup()
+        """Notified when progress became durable or could not; the partition notifies it at a soft stop."""
         self._stream = stream
         self._shard_id = shard_id
         self._stop = stop
         self._progress = progress
         self._show = show
-        self._tell_stored = stored
+        self._report_stored = stored
         self._changes = 0
         self._durable = 0
         self._stopped = False
@@ -56,7 +56,7 @@ class Saving:
         while self._durable < change and not (self._stopped or self._stop.soft):
             if self._failed is not failed and self._failed is not None:
                 return self._failed
-            await self.bell.wait()
+            await self.wakeup.wait()
         return None
 
     async def finish(self) -> None:
@@ -87,7 +87,7 @@ class Saving:
             except StateError as error:
                 failures += 1
                 if self._stop.soft:
-                    self._tell(error, 0.0)
+                    self._show_failure(error, 0.0)
                     return
                 await self._wait(error, failures)
                 continue
@@ -95,10 +95,10 @@ class Saving:
                 failures, self._failing_since = 0, None
                 self._show(None)
             self._stored, self._durable = progress, changes
-            self._tell_stored(progress)
-            self.bell.ring()
+            self._report_stored(progress)
+            self.wakeup.notify()
 
-    def _tell(self, error: StateError, delay: float) -> None:
+    def _show_failure(self, error: StateError, delay: float) -> None:
         now = asyncio.get_running_loop().time()
         if self._failing_since is None:
             self._failing_since = now
@@ -107,9 +107,9 @@ class Saving:
 
     async def _wait(self, error: StateError, failures: int) -> None:
         delay = SOURCE.delay(failures, self._stream.chance)
-        self._tell(error, delay)
+        self._show_failure(error, delay)
         until = asyncio.get_running_loop().time() + delay
         self._failed = Unsettled(str(error), until)
-        self.bell.ring()
+        self.wakeup.notify()
         while not self._stop.soft and (left := until - asyncio.get_running_loop().time()) > 0:
-            await self.bell.wait(left)
+            await self.wakeup.wait(left)

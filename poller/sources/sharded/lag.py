@@ -12,17 +12,17 @@ PAGE_LASTS = 30.0
 """Seconds for which the last page says how far behind the shard is, beyond twice the longest time between two reads."""
 
 
-class Behind:
+class ShardLag:
     """Times are the loop's."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._said: float | None = None
-        self._said_at = 0.0
+        self._reported: float | None = None
+        self._reported_at = 0.0
 
     def note(self, page: ShardPage) -> None:
         """A read came."""
-        self._said, self._said_at = page.behind_seconds, asyncio.get_running_loop().time()
+        self._reported, self._reported_at = page.behind_seconds, asyncio.get_running_loop().time()
 
     def seconds(self, lanes: Sequence[StreamLane], silence: Silence) -> float | None:
         """The age of the oldest record in hand, else how far the last read was behind. None is not known: what a read
@@ -34,5 +34,5 @@ class Behind:
         if oldest and now is not None:
             return max(0.0, now - min(oldest))
         lasts = PAGE_LASTS + 2 * stream.options.idle_poll_interval
-        known = loop_time - self._said_at < lasts and silence.since(loop_time) is None
-        return self._said if known else None
+        known = loop_time - self._reported_at < lasts and silence.since(loop_time) is None
+        return self._reported if known else None
