@@ -1,6 +1,7 @@
 """What the models of the configuration share: the strict frozen base and the kinds of text they are made of."""
 
 import re
+from dataclasses import fields
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,13 @@ class Written(BaseModel):
     """Something as the user writes it: unknown keys are refused, the result does not change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def same_fields(written: BaseModel, resolved: type) -> dict[str, Any]:
+    """The values of `written` that a dataclass takes under the same names; lists as tuples."""
+    names = [field.name for field in fields(resolved) if field.name in type(written).model_fields]
+    values = {name: getattr(written, name) for name in names}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _no_bool(value: Any) -> Any:

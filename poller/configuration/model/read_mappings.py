@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.cross_checks import cross_check, cross_check_aws, cross_check_function
-from poller.configuration.model.fields import Written
+from poller.configuration.model.fields import Written, same_fields
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.model.mapping_models import WrittenMapping
@@ -77,7 +77,7 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
         return None
     for below, text in cross_check_function(written, function):
         report.say(text, *below)
-    return replace(_resolved(written, source, function, functions, aws), filter_criteria=patterns)
+    return _resolved(written, source, function, functions, aws, patterns=patterns)
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
@@ -130,45 +130,36 @@ def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
 
 
 def _resolved(
-    written: WrittenMapping, source: EventSource, function: FunctionConfig, functions: Functions, aws: AwsSettings
+    written: WrittenMapping,
+    source: EventSource,
+    function: FunctionConfig,
+    functions: Functions,
+    aws: AwsSettings,
+    *,
+    patterns: tuple[str, ...],
 ) -> EventSourceMapping:
+    """Most parameters are taken as written; the others need the source, the function or a form of their own."""
     name = written.name or f"{source.name}-{_short_name(function, functions)}"
     pollers, scaling = written.provisioned_poller_config, written.scaling_config
     on_failure = written.destination_config.on_failure if written.destination_config else None
-    return EventSourceMapping(
-        name=name,
-        uuid=written.uuid or default_uuid(name),
-        event_source_arn=source.arn,
-        source=source,
-        function=function,
-        enabled=written.enabled,
-        batch_size=written.batch_size or BATCH_SIZE_DEFAULT[source.kind],
-        maximum_batching_window_in_seconds=written.maximum_batching_window_in_seconds,
-        function_response_types=tuple(written.function_response_types),
-        scaling_config=ScalingConfig(**_given(scaling)) if scaling else None,
-        provisioned_poller_config=ProvisionedPollerConfig(**_given(pollers)) if pollers else None,
-        starting_position=written.starting_position or "TRIM_HORIZON",
-        starting_position_timestamp=written.starting_position_timestamp,
-        parallelization_factor=written.parallelization_factor,
-        maximum_retry_attempts=written.maximum_retry_attempts,
-        maximum_record_age_in_seconds=written.maximum_record_age_in_seconds,
-        bisect_batch_on_function_error=written.bisect_batch_on_function_error,
-        tumbling_window_in_seconds=written.tumbling_window_in_seconds,
-        on_failure_destination=on_failure.destination if on_failure else None,
-        poll_interval_seconds=written.poll_interval_seconds,
-        idle_poll_interval_seconds=written.idle_poll_interval_seconds,
-        on_stream_recreated=written.on_stream_recreated,
-        deaggregate=written.deaggregate,
-        metrics=tuple(written.metrics_config.metrics) if written.metrics_config else (),
-        tags=written.tags,
-        aws=written.aws.merged_over(aws),
-        maximum_hold_seconds=written.maximum_hold_seconds,
-        receive_wait_seconds=written.receive_wait_seconds,
-        failure_visibility_timeout_seconds=written.failure_visibility_timeout_seconds,
-        on_no_match=written.on_no_match.send_to if written.on_no_match else None,
-        fifo_stop_at_first_failure=written.fifo_stop_at_first_failure,
-        max_bytes_in_flight=written.max_bytes_in_flight,
-    )
+    resolved = {
+        **same_fields(written, EventSourceMapping),
+        "name": name,
+        "uuid": written.uuid or default_uuid(name),
+        "event_source_arn": source.arn,
+        "source": source,
+        "function": function,
+        "aws": written.aws.merged_over(aws),
+        "batch_size": written.batch_size or BATCH_SIZE_DEFAULT[source.kind],
+        "starting_position": written.starting_position or "TRIM_HORIZON",
+        "scaling_config": ScalingConfig(**_given(scaling)) if scaling else None,
+        "provisioned_poller_config": ProvisionedPollerConfig(**_given(pollers)) if pollers else None,
+        "filter_criteria": patterns,
+        "on_failure_destination": on_failure.destination if on_failure else None,
+        "on_no_match": written.on_no_match.send_to if written.on_no_match else None,
+        "metrics": tuple(written.metrics_config.metrics) if written.metrics_config else (),
+    }
+    return EventSourceMapping(**resolved)
 
 
 def _short_name(function: FunctionConfig, functions: Functions) -> str:
