@@ -4,8 +4,10 @@ import asyncio
 import functools
 import gc
 import inspect
+import itertools
 import os
 import shutil
+import sys
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ pytest_plugins = ["tests.servers.fixtures"]
 
 # before any logger is made, so that every one of them can be captured
 structlog.configure()
+
+# the suite starts the same modules hundreds of times: without bytecode each process would compile them again
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REAL_TIME = {"live", "real_time"}
 """Markers of tests that need real sockets, and so a real loop."""
@@ -44,8 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors, since tests of real processes wait for half of their time."""
-    return (os.cpu_count() or 2) * 3 // 2
+    """Twice as many as there are processors: tests of real processes and sockets wait for half of their time or more."""
+    return (os.cpu_count() or 2) * 2
 
 
 @pytest.hookimpl(wrapper=True)
@@ -56,6 +62,33 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each worker of xdist begins with its share of the live tests: they take long and wait, so none is left to the end.
+
+    xdist hands out as many consecutive tests to each worker, and lets those who are done take from the ends of others.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    live = [item for item in items if "live" in item.keywords]
+    quick = iter([item for item in items if "live" not in item.keywords])
+    # tests of one server stay together, so that few workers start it
+    live.sort(key=_server)
+    left, dealt = len(items), []
+    for worker in range(workers):
+        mine = live[len(live) * worker // workers : len(live) * (worker + 1) // workers]
+        size = left // (workers - worker)
+        dealt += [*mine, *itertools.islice(quick, size - len(mine))]
+        left -= size
+    items[:] = [*dealt, *quick]
+
+
+def _server(item: pytest.Item) -> str:
+    """The server of the session that a test asks for, if any."""
+    return next((name for name in getattr(item, "fixturenames", ()) if name.endswith("_url")), "")
 
 
 @pytest.hookimpl(tryfirst=True)
