@@ -71,6 +71,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.daemon": EVERYTHING,
     "poller.cli": EVERYTHING,
     "poller.demo": EVERYTHING,
+    # for the tests of those who write functions
+    "poller.testing": ENGINE | {"poller.engine"},
     "poller.__main__": {"poller.cli.main", "poller.daemon.stopping", "poller.daemon.signals"},
     "poller": set(),
 }
