@@ -1,4 +1,4 @@
-"""Whether a mapping may receive now, and for how many lanes: stop, circuit, pace, slots and memory in one answer."""
+"""Decides whether a mapping may receive now, and for how many lanes: from stop, circuit, pace, slots and memory."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def _nobody() -> None:
 
 
 class Admission:
-    """What a mapping's source asks before each receive, and what its lanes tell about theirs."""
+    """One mapping's admission: its source asks before each receive, and its lanes report their outcomes."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Admission:
         *,
         breaker: Breaker | None = None,
     ) -> None:
-        """`breaker` is the function's, shared with its other mappings."""
+        """`breaker` belongs to the function, which shares it among its mappings."""
         self.stop = stop
         self.breaker = breaker or Breaker(chance)
         self.pace = pace
@@ -48,13 +48,13 @@ class Admission:
         status.refresh = self._refresh
 
     def connect(self, poke: Callable[[], None]) -> None:
-        """The source's wish to be called whenever the answer may have become better."""
-        self._ignore_stop()  # of the source's last life
+        """Call `poke` whenever `lanes` may answer more than before."""
+        self._ignore_stop()  # of the previous source
         self._poke = poke
         self._ignore_stop = self.stop.listen(poke)
 
     def on_growth(self, grow: Callable[[], None]) -> None:
-        """Called when one more lane may be started."""
+        """Call `grow` when one more lane may be started."""
         self._grow = grow
 
     def partition_stop(self) -> Stop:
@@ -63,7 +63,7 @@ class Admission:
 
     @property
     def stopping(self) -> bool:
-        """Whether a soft stop was asked for."""
+        """Whether a soft stop was requested."""
         return self.stop.soft
 
     def lanes(self, now: float) -> int:
@@ -77,12 +77,14 @@ class Admission:
         return 1 + self._past_the_circuit() if self.breaker.is_open else self.pace.lanes
 
     def _past_the_circuit(self) -> int:
-        """Lanes whose batch will be no probe: what was invoked before the circuit opened may run for long."""
+        """Number of lanes whose batch cannot be a probe: it was invoked before the circuit opened, and may run for
+        long.
+        """
         lanes = [lane for partition in self._status.partitions for lane in partition.lanes]
         return sum(lane.code in (ReasonCode.INVOKING, ReasonCode.SETTLING) for lane in lanes)
 
     def _refresh(self, now: float) -> None:
-        """Show what is true now: the source may not have asked for long, and troubles of its own may be over."""
+        """Update the shown reason: the source may not have asked for long, and its own problems may be over."""
         closed, shown = self._closed(now), self._status.reason
         if closed is not (None if shown is None else shown.code):
             self._show(closed, now)
@@ -98,11 +100,11 @@ class Admission:
             if self._resume is None:
                 self._resume = asyncio.get_running_loop().call_later(pause, self._resumed)
             return ReasonCode.FUNCTION_FAILING
-        # waited for in a line of its own, by each read
+        # each read waits for memory by itself
         return ReasonCode.MEMORY if self.memory.waiting else None
 
     def _show(self, closed: ReasonCode | None, now: float) -> None:
-        """Why nothing is received is the mapping's reason, unless it has a worse one."""
+        """Show why nothing is received as the mapping's reason, unless it has a worse one."""
         self._shown = closed
         if self._status.state is MappingState.RUNNING:
             self._status.reason = None if closed is None else self._reason(closed, now)
@@ -139,7 +141,7 @@ class Admission:
             self._grow()
 
     def succeeded(self) -> None:
-        """A batch went through."""
+        """A batch succeeded."""
         self._failing_since = None
         self.pace.succeeded()
 
@@ -156,7 +158,7 @@ class Admission:
             self._poke()
 
     def close(self) -> None:
-        """Forget the source and its timer."""
+        """Forget the source and cancel its timer."""
         if self._resume is not None:
             self._resume.cancel()
             self._resume = None

@@ -1,4 +1,4 @@
-"""One function's circuit as its mappings share it: who waits for it, who is told, and the timers of its probes."""
+"""The circuit breaker of one function, shared by its mappings: its waiting batches, its listeners and probe timers."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from poller.policy.response import NotInvoked, Outcome
 from poller.runtime.stop import Stop
 
 CIRCUIT_OPEN = "circuit_open"
-"""Code of the refusals it makes itself."""
+"""Code of the breaker's own refusals."""
 
 
 class Breaker:
@@ -19,7 +19,7 @@ class Breaker:
     def __init__(self, chance: Chance) -> None:
         self.circuit = Circuit()
         self.is_open = False
-        """Whether nothing but a probe goes through. A plain value, because every invocation and receive looks at it."""
+        """Whether only probes may invoke. A plain attribute, because every invocation and receive reads it."""
         self._calm = True
         """Whether a success would change nothing."""
         self._chance = chance
@@ -37,28 +37,30 @@ class Breaker:
         return with_advice(text, f"function.{why.code}")
 
     def until(self, now: float) -> float:
-        """When it is probed, as far as is known."""
+        """The loop's time of the next probe, if it is known."""
         return now + self.circuit.opens_in(now)
 
     def may_receive(self, now: float) -> bool:
-        """Whether there is use for a batch: a probe is due and nobody has one already."""
+        """Whether a batch may be received: the circuit is closed, or a probe is due and no lane holds a batch for
+        it.
+        """
         return not self.is_open or (not self._held and self.circuit.admits(now))
 
     def refusal(self, now: float) -> NotInvoked | None:
-        """Why nothing may be invoked now, and for how long; None where something may."""
+        """The refusal of an invocation now, with the time to wait; None if it may begin."""
         if self.circuit.admits(now):
             return None
         return NotInvoked(CIRCUIT_OPEN, self.text, self.circuit.opens_in(now))
 
     def begin(self) -> int:
-        """An invocation begins; what is returned belongs to its `end`."""
+        """An invocation begins. Pass the returned number to its `end`."""
         if not self.is_open:
             return 0
         self._set_timer(THROUGH_AFTER, self._through)
         return self.circuit.begin()
 
     def end(self, outcome: Outcome | None, now: float, probe: int) -> bool:
-        """An invocation ended, by cancellation where there is no outcome. Says whether the circuit opened or closed."""
+        """An invocation ended; without an outcome it was cancelled. Returns whether the circuit opened or closed."""
         if self._calm and not isinstance(outcome, NotInvoked):
             return False
         was_open = self.is_open
@@ -70,16 +72,16 @@ class Breaker:
             changed = self.circuit.reached()
         self._calm = self.circuit.calm
         if changed:
-            self._tell(now)
+            self._changed(now)
         return was_open != self.is_open
 
     def _through(self) -> None:
-        """The probe runs for so long that it must have got through."""
+        """The probe has run for so long that it must have reached the function."""
         self.circuit.reached()
         self._calm = True
-        self._tell(asyncio.get_running_loop().time())
+        self._changed(asyncio.get_running_loop().time())
 
-    def _tell(self, now: float) -> None:
+    def _changed(self, now: float) -> None:
         self.is_open = self.circuit.opened_at is not None
         if self.is_open:
             self._set_timer(self.circuit.opens_in(now), self._due)
@@ -90,7 +92,7 @@ class Breaker:
         self._notify()
 
     def _due(self) -> None:
-        """Time for a probe. All are woken and one makes it, because the one that made the last may be gone."""
+        """A probe is due. All batches wake and one of them probes, because the previous prober may have stopped."""
         self._wake()
         self._notify()
 
@@ -109,13 +111,17 @@ class Breaker:
             listener()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` whenever `may_receive` or `until` may answer otherwise. Returns what ends the listening."""
+        """Call `listener` whenever `may_receive` or `until` may change. Returns a function that removes the
+        listener.
+        """
         key = object()
         self._listeners[key] = listener
         return lambda: self._listeners.pop(key, None) and None
 
     async def wait(self, seconds: float, stop: Stop) -> bool:
-        """Hold a batch that long, or until a probe is due, the circuit closes, or the soft stop. True if that."""
+        """Hold a batch for `seconds`, or until a probe is due, the circuit closes or a soft stop. Returns whether it
+        stopped.
+        """
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
 
@@ -135,6 +141,6 @@ class Breaker:
             timer.cancel()
             ignore()
             if self.is_open and not self._held:
-                # the next probe needs another batch, unless this one comes back in the same step
+                # the next probe needs another batch, unless this one waits again in the same step
                 loop.call_soon(self._notify)
         return stop.soft

@@ -1,4 +1,4 @@
-"""What the lanes of one partition share."""
+"""The context that the lanes of one partition share."""
 
 from dataclasses import dataclass
 
@@ -18,14 +18,14 @@ class LaneContext:
     slots: Slots
     limits: BatchLimits
     report_batch_item_failures: bool
-    """Whether what a function names is its own business, and no reason to slow down."""
+    """Whether the function answers with partial batch responses; then failures are no reason to lower the pace."""
     admission: Admission
     stop: Stop
-    """Of the partition the lanes belong to. Every wait of a lane ends with it."""
+    """The partition's stop. Every wait of a lane ends with it."""
     status: MappingStatus
     chance: Chance
     log: RateLimitedLog
     partition: str = ""
-    """Its name, for the log."""
+    """The partition's name, for the log."""
     gap_warned: bool = False
-    """Whether the one warning about a gap in a message group was given."""
+    """Whether the single warning about a gap in a message group was logged."""

@@ -1,6 +1,6 @@
-"""One invocation: the function's circuit, a slot, the call; and who is told how it ended.
+"""One invocation: checks the function's circuit, takes a slot, calls the function, and counts and logs the outcome.
 
-Not to be repeated here: what becomes of the batch, and when it is tried again, is decided by its delivery.
+This module never retries: `Delivery` decides what happens to the batch next.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,8 +14,8 @@ from poller.runtime.context import LaneContext
 from poller.values.record import Record
 
 CONNECT_MARGIN = 30.0
-"""Seconds an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before the
-lane counts as hung."""
+"""Seconds that an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before
+the lane counts as hung."""
 SETTLE_SECONDS = 180.0
 """Seconds one try to settle may take before the lane counts as hung: three attempts of a call of 15 s with the pauses
 between them, and a wait for a renewal that is under way."""
@@ -23,14 +23,14 @@ between them, and a wait for a renewal that is under way."""
 
 @dataclass(slots=True)
 class Invoked:
-    """How an invocation ended, if it took place."""
+    """The outcome of an invocation, or the refusal that prevented it."""
 
     outcome: Outcome
     records: Sequence[Record]
     seconds: float = 0.0
 
     def note(self, delivery: Delivery, context: LaneContext, now: float) -> None:
-        """Count it, and let pace, status and log know. `delivery` has been told already."""
+        """Count the outcome, and update pace, status and log. It was already reported to `delivery`."""
         outcome, account = self.outcome, context.status.account
         if isinstance(outcome, NotInvoked):
             if outcome.code == CIRCUIT_OPEN:
@@ -38,13 +38,13 @@ class Invoked:
         else:
             account.failed_invoke += delivery.failed
         _count(outcome, delivery, len(self.records), self.seconds, account)
-        _tell(outcome, self.records, delivery, context, now)
+        _report(outcome, self.records, delivery, context, now)
 
 
 async def invoke(
     lane: Lane, records: Sequence[Record], context: LaneContext, status: LaneStatus, time: Callable[[], float]
 ) -> Invoked | None:
-    """One invocation within the function's concurrency and pace; None when a soft stop came first."""
+    """Invoke once, within the function's concurrency and rate; None if a soft stop came first."""
     function, slots, breaker = context.function, context.slots, context.admission.breaker
     if breaker.is_open and (refusal := breaker.refusal(time())) is not None:
         return Invoked(refusal, records)
@@ -54,7 +54,7 @@ async def invoke(
             return None
     event = lane.encode(records)
     if len(event) > function.payload_limit:
-        too_large = TooLarge(f"{len(event)} bytes where the function takes {function.payload_limit}")
+        too_large = TooLarge(f"{len(event)} bytes, the function accepts {function.payload_limit}")
         return Invoked(too_large, records)
     if not slots.take_now():
         status.enter(ReasonCode.WAITING_FOR_SLOT, time())
@@ -66,7 +66,7 @@ async def invoke(
             context.admission.waits_for_slot(waits=False)
     begun = time()
     if breaker.is_open and (refusal := breaker.refusal(begun)) is not None:
-        # it opened while this one waited
+        # the circuit opened while this invocation waited
         slots.release()
         return Invoked(refusal, records)
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
@@ -80,14 +80,15 @@ async def invoke(
                 context.log.each("circuit_opened", function=context.status.function, text=breaker.text)
             else:
                 context.log.each("circuit_closed", function=context.status.function)
-    # from here to the next step nothing is awaited, so an overrun deadline would be a blocked loop, which shows anyway
+    # nothing is awaited from here to the next step, so this deadline can only pass if the loop blocks, which is
+    # detected
     return Invoked(outcome, records, time() - begun)
 
 
 async def until_settled(
     wait: Callable[[], Awaitable[Unsettled | None]], status: LaneStatus, time: Callable[[], float]
 ) -> None:
-    """Wait for what the lane handed over, try by try. Each try has a deadline, and a failed one says why."""
+    """Wait until the lane's handed-over batches are settled. Each try has a deadline; a failed one shows its reason."""
     text, again_at = "", time()
     while True:
         status.enter(ReasonCode.SETTLING, time(), deadline=again_at + SETTLE_SECONDS, text=text)
@@ -99,7 +100,7 @@ async def until_settled(
 
 
 def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, account: Account) -> None:
-    """One invocation more, by how it ended; one that did not take place has no duration."""
+    """Count one invocation by its outcome; one that did not take place has no duration."""
     if isinstance(outcome, NotInvoked):
         account.invocations[outcome.code] = account.invocations.get(outcome.code, 0) + 1
     elif isinstance(outcome, TooLarge):
@@ -108,8 +109,8 @@ def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, a
         account.count_invocation("succeeded" if delivery.failure is None else "failed", records, seconds)
 
 
-def _tell(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
-    """Let pace, status and log know how an invocation ended."""
+def _report(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
+    """Update pace, status and log with an outcome."""
     status, admission = context.status, context.admission
     if isinstance(outcome, Succeeded | Failed) and outcome.logs is not None:
         context.log.debug("function_logs", function=status.function, request_id=outcome.request_id, logs=outcome.logs)

@@ -1,7 +1,7 @@
-"""A record's journey, top to bottom: receive, gather, encode, invoke, read the answer, settle or release.
+"""The journey of a record, top to bottom: receive, gather, encode, invoke, read the answer, settle or release.
 
-`run_lane` is the loop of one lane and `_deliver` the end of one batch; what is decided on the way is decided in
-`poller.policy`. No source and no kind of function is known here.
+`run_lane` is the loop of one lane and `_deliver` delivers one batch; the decisions on the way are made in
+`poller.policy`. This module knows no kind of source and no type of function.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from poller.values.errors import CallError, CutByStop
 from poller.values.record import Record
 
 WINDOW_MARGIN = 60.0
-"""Seconds after the end of its window at which a lane that still gathers counts as hung."""
+"""Seconds after the end of its window after which a lane that still gathers counts as hung."""
 
 NOTIFY_SECONDS = 120.0
-"""After which a lane that tells the on-failure destination counts as hung: its client tries for less."""
+"""Seconds after which a call to the on-failure destination counts as hung: its client gives up earlier."""
 LAST_NOTIFY_SECONDS = 5.0
-"""For a call to the on-failure destination that is under way at a soft stop. What it was about is tried again."""
+"""Seconds that a soft stop leaves to a running call to the on-failure destination. The call is repeated later."""
 
 
 async def run_lane(lane: Lane, context: LaneContext, status: LaneStatus) -> None:
-    """Work until a soft stop or the lane's end; a hard stop is a cancellation. Every record held here goes back."""
+    """Run a lane until a soft stop or its end; a hard stop is a cancellation. Held records are released at the end."""
     time = asyncio.get_running_loop().time
     buffer = BatchBuffer(context.limits, lambda records: len(lane.encode(records)), time())
     try:
@@ -90,11 +90,11 @@ async def _deliver(
                     if await _wait(step, lane, delivery, context, status):
                         return
                 case Discard(discarded):
-                    if not await _give_up(lane, discarded, context, status, time):
+                    if not await _discard(lane, discarded, context, status, time):
                         return
                     delivery.accepted()
                 case Settle() | Expire() | Return():
-                    _part_with(step, lane, context, time())
+                    _leave(step, lane, context, time())
     finally:
         _release(lane, delivery.remaining(), context, failed=invoking)
     status.batch_over()
@@ -102,7 +102,7 @@ async def _deliver(
 
 
 async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus) -> bool:
-    """Between two attempts. Says whether a soft stop came. While the function's circuit is open it alone says when."""
+    """Wait between two attempts; an open circuit decides alone when. Returns whether a soft stop came."""
     now, admission = asyncio.get_running_loop().time(), context.admission
     seconds, refusal = step.seconds, step.outcome
     if refusal is not None and refusal.code != CIRCUIT_OPEN and admission.breaker.is_open:
@@ -115,7 +115,7 @@ async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext
     return await admission.breaker.wait(seconds, context.stop)
 
 
-def _part_with(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
+def _leave(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
     match step:
         case Settle(records):
             lane.settle(records)
@@ -128,18 +128,18 @@ def _part_with(step: Settle | Expire | Return, lane: Lane, context: LaneContext,
             _release(lane, records, context, failed=failed)
 
 
-async def _give_up(
+async def _discard(
     lane: Lane, discarded: Discarded, context: LaneContext, status: LaneStatus, time: Callable[[], float]
 ) -> bool:
-    """Settle what was given up once the destination, if there is one, has accepted; False at a soft stop before."""
-    failures, told = 0, None
+    """Notify the destination, if there is one, and settle the discarded records; False if a soft stop came before."""
+    failures, notified = 0, None
     lane.keep()
-    while told is None:
+    while notified is None:
         now = time()
         status.enter(ReasonCode.DESTINATION, now, deadline=now + NOTIFY_SECONDS)
         try:
             async with context.stop.leaves(LAST_NOTIFY_SECONDS):
-                told = await lane.notify(discarded)
+                notified = await lane.notify(discarded)
         except CutByStop:
             return False
         except CallError as error:
@@ -152,24 +152,24 @@ async def _give_up(
                 return False
     account, records = context.status.account, len(discarded.records)
     lane.settle(discarded.records)
-    if told:
+    if notified:
         account.destination += records
     else:
         account.dropped += records
     window = {} if discarded.window is None else {"window": discarded.window.bounds}
-    why: dict[str, Any] = {"condition": discarded.condition, "to_destination": told, **window}
+    why: dict[str, Any] = {"condition": discarded.condition, "to_destination": notified, **window}
     context.log.lost("batch_discarded", time(), **_range(discarded.records, context), **why)
     return True
 
 
 def _range(records: Sequence[Record], context: LaneContext) -> dict[str, Any]:
-    """Which records, for the log."""
+    """Log fields that name the records."""
     first, last = (records[0].identifier, records[-1].identifier) if records else (None, None)
     return {"partition": context.partition, "first": first, "last": last, "records": len(records)}
 
 
 def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
-    """What a batch that waits waits for."""
+    """Code and text of the reason for which a batch waits."""
     if refusal is None:
         failure = delivery.failure or "records were named as failed"
         return ReasonCode.RETRY, with_advice(f"{delivery.tried}: {failure}", cause_of_failure(failure), "retry")

@@ -1,7 +1,7 @@
-"""The lanes of one partition while it is entered: as many as the pace allows, none of them cut by another's error.
+"""Runs the lanes of one partition: as many as the pace allows, and an error of one cancels no other.
 
-An error that escapes from a lane ends the partition, since what the lanes share may be broken. The others end softly
-all the same: a function that runs goes on to its end and its outcome is settled, for else its records run twice.
+An error that escapes from a lane ends the partition, because shared state may be broken. The other lanes nevertheless
+stop softly: their running invocations end and are settled; otherwise their records would be delivered twice.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from poller.runtime.context import LaneContext
 from poller.runtime.lane import run_lane
 
 RECEIVING = frozenset({ReasonCode.STARTING, ReasonCode.NO_DATA, ReasonCode.WINDOW})
-"""Steps in which a lane waits for its source, and no function runs: there it is cut."""
+"""Steps in which a lane waits for its source and no function runs, so that it may be cancelled."""
 
 
 class Lanes:
-    """Of one life of a partition."""
+    """The lanes of a partition, from one enter to the next leave."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Lanes:
         shown: PartitionStatus,
         failed: Callable[[BaseException], None],
     ) -> None:
-        """`failed` is told of the first error at once, while other lanes may still be finishing."""
+        """`failed` is called with the first error at once, while other lanes may still be finishing."""
         self._partition = partition
         self._stop = context.stop.child()
         self._context = replace(context, stop=self._stop)
@@ -37,7 +37,7 @@ class Lanes:
         self._tasks: dict[asyncio.Task[None], LaneStatus] = {}
 
     async def run(self) -> None:
-        """Return when all lanes have ended, which they do by themselves. Raises the first error of any."""
+        """Run the lanes until all have ended by themselves. Raises the first error."""
         self._shown.lanes.clear()
         if self._partition.fixed_lanes is None:
             self._context.admission.on_growth(self._grow)

@@ -1,13 +1,13 @@
-"""Bytes in flight: what is being read and what was read and is not settled, bounded per mapping and for the process.
+"""Bounds the bytes in flight, per mapping and for the process: bytes of running reads, and of unsettled records.
 
-A read reserves its bytes before it begins, so that no number of readers passes the bound together. Readers that find
-no room wait in line: first come, first served within a mapping, in turns between mappings.
+A read reserves its bytes before it begins, so that parallel readers cannot exceed the bound together. Readers without
+room wait in a queue: first come, first served within a mapping, and mappings take turns.
 
-    ask -> granted, or in line until it is -> the answer arrives (it may grow) -> became(what is held) -> release
+    ask -> granted, or queued until it is -> the answer arrives (it may grow) -> became(bytes held) -> release
 
-Two readings may pass a bound. One that finds nothing else in flight, since a page larger than the bound would never be
-read. And one urgent reservation in the whole process at a time: the records of a batch that is gathered again, and an
-answer that is already on its way and cannot be asked for twice, are what room depends on.
+Two kinds of reads may exceed a bound. First, a read while nothing else is in flight, because a page larger than the
+bound could never be read otherwise. Second, one urgent reservation in the whole process at a time: a batch that is
+rebuilt, or an answer that already arrives and cannot be requested again, because only they can make room.
 """
 
 from collections import deque
@@ -21,72 +21,72 @@ def _nothing() -> None:
 
 
 class Memory:
-    """A bound on bytes. A mapping's Memory is within the process's: what it holds counts in both."""
+    """A bound on bytes. A mapping's Memory is within the process's: its bytes count in both."""
 
     def __init__(self, limit: int, within: "Memory | None" = None) -> None:
         self.limit = limit
         self.held = 0
         """Bytes in flight, reservations included."""
         self.waiting = 0
-        """Reservations that wait in line."""
+        """Number of queued reservations."""
         self.on_waiting: Callable[[], None] = _nothing
-        """Called when the first begins to wait, and when none does any more."""
+        """Called when the first reservation is queued, and when the last one has left the queue."""
         self.within = within
         self.queue: deque[Reservation] = deque()
         self.turns: Turns = Turns() if within is None else within.turns
 
     def levels(self) -> Iterator["Memory"]:
-        """First itself, then those around it."""
+        """Itself, then the bounds around it."""
         level: Memory | None = self
         while level is not None:
             yield level
             level = level.within
 
     def reservation(self, *, patient: bool = False) -> "Reservation":
-        """For one reader, which may use it again and again. An answer that turns out larger than its reservation waits
-        for room if it is `patient`, and is given up (NoRoom) if not.
+        """A reservation for one reader, which reuses it. An answer that is larger than its reservation waits for room
+        if the reader is `patient`; otherwise NoRoom is raised.
         """
         return Reservation(self, self.turns, patient=patient)
 
     def count(self, size: int) -> None:
-        """Change what is held, without a look at who waits."""
+        """Change the held bytes, without serving the queue."""
         for level in self.levels():
             level.held += size
 
     def hold(self, size: int) -> None:
-        """That many bytes more are in flight."""
+        """Count `size` more bytes as in flight."""
         self.count(size)
 
     def release(self, size: int) -> None:
-        """That many bytes are settled; readers in line get their turn."""
+        """Release `size` bytes, and serve the queue."""
         self.count(-size)
         self.turns.serve()
 
     def resize(self, limit: int) -> None:
-        """Another bound from now on."""
+        """Change the bound, and serve the queue."""
         self.limit = limit
         self.turns.serve()
 
     def fits(self, size: int, own: int = 0) -> bool:
-        """Whether so many bytes more are within this bound and those around it; `own` are those the reader has."""
+        """Whether `size` more bytes fit this bound and those around it; `own` are the bytes the reader already has."""
         return all(level.held + size <= level.limit or level.held == own for level in self.levels())
 
     @property
     def smallest(self) -> int:
-        """Of the bounds it is within, its own included."""
+        """The smallest of its own bound and those around it."""
         return min(level.limit for level in self.levels())
 
     def full_for(self, reservation: "Reservation") -> bool:
-        """Whether this bound alone holds up the first in its line."""
+        """Whether this bound alone stops the first reservation in its queue."""
         return self.held > 0 and self.held + reservation.wanted > self.limit
 
     def exceeded(self) -> bool:
-        """Whether this bound, or one around it, is passed."""
+        """Whether this bound, or one around it, is exceeded."""
         return any(level.held > level.limit for level in self.levels())
 
 
 class Reservation:
-    """The bytes of one read, from before it begins until they are counted as what they became. A `poller.http.Room`."""
+    """The bytes of one read, from before it begins until its records are counted. A `poller.http.Room`."""
 
     __slots__ = ("_call", "_memory", "_patient", "_turns", "_wanted", "size", "urgent")
 
@@ -94,7 +94,7 @@ class Reservation:
         self.size = 0
         """Bytes reserved; 0 before it is granted."""
         self.urgent = False
-        """Whether it may pass the bound, as the only one in the process."""
+        """Whether it may exceed the bound, as the only one in the process."""
         self._memory = memory
         self._turns = turns
         self._patient = patient
@@ -103,12 +103,12 @@ class Reservation:
 
     @property
     def queued(self) -> bool:
-        """Whether it waits for its turn."""
+        """Whether it waits in the queue."""
         return self._wanted is not None
 
     def ask(self, wanted: Callable[[], int], call: Callable[[], None], *, urgent: bool = False) -> bool:
-        """Whether it is granted. If not it is in line, and `call` is called once it is; `wanted` says how many bytes,
-        each time it is looked at, and never 0.
+        """Ask for bytes; returns whether they are granted. If not, the reservation is queued, and `call` is called once
+        it is granted. `wanted` returns the number of bytes, never 0, and is called again at each turn.
         """
         if self.size:
             return True
@@ -137,24 +137,24 @@ class Reservation:
         return False
 
     def became(self, size: int) -> None:
-        """The read is over, and so many bytes are held of it until they are let go."""
+        """The read is over; `size` bytes of it stay held until they are released."""
         self.leave_queue()
         reserved, self.size = self.size, 0
         self._memory.release(reserved - size)
 
     def settled(self) -> None:
-        """Nothing that was read with it is held any more: if it passed the bound, another may."""
+        """All bytes read with it are released: if it exceeded the bound, another one may."""
         if self._turns.exception is self and not self.size:
             self._turns.exception = None
             self._turns.serve()
 
     def close(self) -> None:
-        """Nothing is read any more."""
+        """End the read: release its bytes, and leave the queue."""
         if self.size or self._wanted is not None:
             self.became(0)
 
     def grant(self, size: int) -> bool:
-        """So many bytes more, if there is room or it may pass the bound."""
+        """Reserve `size` more bytes, if they fit or if it may exceed the bound. Returns whether it did."""
         memory, turns = self._memory, self._turns
         if not memory.fits(size, self.size):
             if not self.urgent or turns.exception not in (None, self):
@@ -166,26 +166,26 @@ class Reservation:
 
     @property
     def wanted(self) -> int:
-        """Bytes it waits for. More than the bound are not reserved: an answer that is larger has to grow."""
+        """Bytes it waits for, capped at the bound: a larger answer has to grow."""
         return 0 if self._wanted is None else min(self._wanted(), self._memory.smallest)
 
     def serve(self) -> bool:
-        """Its turn: whether it was granted."""
+        """Try to grant it at its turn. Returns whether it was granted."""
         return self.grant(self.wanted)
 
     def leave_queue(self) -> None:
-        """It waits no more."""
+        """Stop waiting."""
         if self._wanted is not None:
             self._wanted = None
             self._turns.leave(self, self._memory)
 
     def granted(self) -> Callable[[], None]:
-        """It has left the line with what it wanted; who is to be called."""
+        """Leave the queue after it was granted. Returns the function to call."""
         self.leave_queue()
         return self._call
 
     def above_the_bound(self) -> bool:
-        """Whether a bound it counts in is passed."""
+        """Whether a bound it counts in is exceeded."""
         return self._memory.exceeded()
 
     def _wait(self, wanted: Callable[[], int], call: Callable[[], None]) -> None:
@@ -194,18 +194,18 @@ class Reservation:
 
 
 class Turns:
-    """Whose turn it is, in the whole process."""
+    """The order of waiting reservations in the whole process."""
 
     def __init__(self) -> None:
         self.exception: Reservation | None = None
-        """The one that passed the bound, until what it brought is settled or no bound is passed any more."""
+        """The reservation that exceeded the bound, until its bytes are released or no bound is exceeded."""
         self._urgent: dict[Reservation, None] = {}
         self._mappings: dict[Memory, None] = {}
-        """With a line, in the order of their turns."""
+        """Mappings with queued reservations, in the order of their turns."""
 
     @property
     def any(self) -> bool:
-        """Whether anybody waits."""
+        """Whether any reservation waits."""
         return bool(self._urgent or self._mappings)
 
     def enter(self, reservation: Reservation, memory: Memory) -> None:
@@ -230,7 +230,7 @@ class Turns:
             del self._mappings[memory]
 
     def serve(self, but: Reservation | None = None) -> None:
-        """Grant what there is room for; everyone is called but the one who asks just now."""
+        """Grant all reservations that fit, and call their readers, except `but`, which is asking right now."""
         if self.exception is not None and not self.exception.above_the_bound():
             self.exception = None
         if not self.any:
@@ -244,14 +244,14 @@ class Turns:
             call()
 
     def _serve_queues(self, but: Reservation | None) -> list[Callable[[], None]]:
-        """The first of each line, mappings taking turns; a mapping's own bound holds only its own line up."""
+        """Serve the first of each queue, mappings taking turns; a mapping's own bound stops only its own queue."""
         calls = []
         waiting = deque(self._mappings)
         while waiting:
             memory = waiting.popleft()
             first = memory.queue[0]
             if first.serve():
-                # behind the others, here and in later rounds
+                # it moves behind the others, here and in later rounds
                 del self._mappings[memory]
                 self._mappings[memory] = None
                 call = first.granted()
@@ -260,6 +260,6 @@ class Turns:
                 if memory.queue:
                     waiting.append(memory)
             elif not memory.full_for(first):
-                # the process's bound is reached: whoever has its turn now keeps it
+                # the process's bound is reached: this mapping keeps its turn
                 break
         return calls

@@ -1,4 +1,4 @@
-"""What a source sees of the bound on bytes in flight: it reserves before each read."""
+"""The bound on bytes in flight as a source uses it: it reserves bytes before each read."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,33 +10,34 @@ class Reservation(Room, Protocol):
     """The bytes of one read, counted as in flight from before it begins."""
 
     def ask(self, wanted: Callable[[], int], call: Callable[[], None], *, urgent: bool = False) -> bool:
-        """Whether the read may begin. If not it waits in line, and `call` is called once it may. `wanted` says how many
-        bytes it needs. `urgent`: it may pass the bound, as the only one of the process.
+        """Ask for bytes; returns whether the read may begin. If not, the reservation is queued, and `call` is called
+        once it may. `wanted` returns the bytes it needs. `urgent`: it may exceed the bound, as the only one of the
+        process.
         """
         ...
 
     def became(self, size: int) -> None:
-        """The read is over, and so many bytes are held of it until they are let go."""
+        """The read is over; `size` bytes of it stay held until they are released."""
         ...
 
     def settled(self) -> None:
-        """Nothing that was read with it is held any more."""
+        """All bytes read with it are released."""
         ...
 
     def close(self) -> None:
-        """Nothing is read: it is reserved no more, and waits no more."""
+        """End the read: release its bytes, and leave the queue."""
         ...
 
 
 class MemoryBound(Protocol):
-    """Where a source counts the bytes it reads and holds."""
+    """Counts the bytes that a source reads and holds."""
 
     def reservation(self, *, patient: bool = False) -> Reservation:
-        """For one reader, which uses it again and again. Where the answer is larger than reserved and there is no room,
-        a `patient` reader waits for it in the middle of the answer; otherwise NoRoom is raised.
+        """A reservation for one reader, which reuses it. If the answer is larger than reserved and there is no room, a
+        `patient` reader waits in the middle of the answer; otherwise NoRoom is raised.
         """
         ...
 
     def release(self, size: int) -> None:
-        """So many bytes are settled."""
+        """Release `size` bytes, which are settled."""
         ...

@@ -1,4 +1,4 @@
-"""A function's concurrency and pace: one limit each for all mappings that use it, first come first served."""
+"""A function's limits of concurrency and rate, shared by all its mappings, first come first served."""
 
 import asyncio
 from collections import deque
@@ -9,11 +9,11 @@ from poller.runtime.stop import Stop
 from poller.support.throttle import Throttled
 
 MakeRate = Callable[[float], AbstractAsyncContextManager[None]]
-"""From invocations per second to what each is begun within."""
+"""Makes, from invocations per second, the context manager in which each invocation begins."""
 
 
 class Slots:
-    """So many invocations at once, and so many begun in a second; None for no limit."""
+    """Limits the running invocations, and the invocations begun per second; None for no limit."""
 
     def __init__(self, limit: int | None, make_rate: MakeRate = Throttled) -> None:
         self.limit = limit
@@ -24,7 +24,7 @@ class Slots:
         self._waiting: deque[asyncio.Future[bool]] = deque()
 
     def resize(self, limit: int | None) -> None:
-        """Another limit from now on. What runs beyond a lower one ends by itself."""
+        """Change the limit. Running invocations beyond a lower limit end by themselves."""
         self.limit = limit
         while self._waiting and (limit is None or self._taken < limit):
             turn = self._waiting.popleft()
@@ -33,13 +33,13 @@ class Slots:
                 turn.set_result(True)
 
     def keep_to(self, per_second: float | None) -> None:
-        """Another pace from now on."""
+        """Change the rate."""
         if per_second != self._per_second:
             self._per_second = per_second
             self._rate = None if per_second is None else self._make_rate(per_second)
 
     def take_now(self) -> bool:
-        """Take a slot if that needs no waiting and overtakes nobody."""
+        """Take a slot if one is free and no other lane waits."""
         return self._rate is None and self._take_free()
 
     def _take_free(self) -> bool:
@@ -81,7 +81,7 @@ class Slots:
                 self._waiting.remove(turn)
 
     def release(self) -> None:
-        """Free a slot; who waits longest has it."""
+        """Release a slot; the lane that has waited longest gets it."""
         while self._waiting and (self.limit is None or self._taken <= self.limit):
             turn = self._waiting.popleft()
             if not turn.done():
@@ -91,7 +91,7 @@ class Slots:
 
 
 async def _turn(rate: AbstractAsyncContextManager[None], stop: Stop) -> bool:
-    """Enter; False where a soft stop came first."""
+    """Wait for the rate's turn; False if a soft stop came first."""
     entering = asyncio.ensure_future(rate.__aenter__())
 
     def give_up() -> None:

@@ -1,4 +1,4 @@
-"""Soft stop: receive no more, finish what runs. Hard stop is cancellation, and needs no code of its own here."""
+"""The soft stop: receive no more, finish running work. A hard stop is a cancellation and needs no code here."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -12,7 +12,7 @@ def _nothing() -> None:
 
 
 class Stop:
-    """A soft stop that waiting code hears at once. The daemon, each mapping and each partition have one."""
+    """A soft stop that wakes waiting code at once. The daemon, each mapping and each partition have one."""
 
     def __init__(self) -> None:
         self.soft = False
@@ -20,17 +20,17 @@ class Stop:
         self._follow_no_more: Callable[[], None] = _nothing
 
     def child(self) -> "Stop":
-        """One that this one requests, too. Its `close` ends that."""
+        """A stop that this one requests too, until the child's `close`."""
         child = Stop()
         child._follow_no_more = self.listen(child.request)
         return child
 
     def close(self) -> None:
-        """Nobody needs it any more: its parent forgets it."""
+        """Detach it from its parent."""
         self._follow_no_more()
 
     def request(self) -> None:
-        """Ask for the soft stop; asking again changes nothing."""
+        """Request the soft stop; a second request changes nothing."""
         if self.soft:
             return
         self.soft = True
@@ -38,7 +38,7 @@ class Stop:
             listener()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` once at the soft stop, now if it was already asked for. Returns what ends the listening."""
+        """Call `listener` once at the soft stop, at once if it was requested. Returns a function that removes it."""
         if self.soft:
             listener()
             return lambda: None
@@ -48,7 +48,7 @@ class Stop:
 
     @asynccontextmanager
     async def leaves(self, seconds: float) -> AsyncGenerator[None]:
-        """Do something to which a soft stop leaves so many seconds. Raises CutByStop."""
+        """A block of code to which a soft stop leaves `seconds`. Raises CutByStop after them."""
         loop = asyncio.get_running_loop()
         limit = asyncio.timeout(None)
         try:
@@ -64,7 +64,7 @@ class Stop:
             raise
 
     async def wait(self, seconds: float) -> bool:
-        """Wait that long, or until the soft stop. Says whether it was the stop."""
+        """Wait for `seconds`, or until the soft stop. Returns whether it stopped."""
         if self.soft:
             return True
         loop = asyncio.get_running_loop()

@@ -1,8 +1,9 @@
-"""One mapping from start to stop: its partitions come and go, each restarted with back-off, none touching another.
+"""Runs one mapping from start to stop: it starts partitions, and restarts each with back-off, independent of the
+others.
 
-Daemon group > mapping > partition > lanes: a lane's error ends its partition alone, and the broad `except` around a
-partition turns it into a reason, a log line and another try. Another stands around the source's own search for
-partitions, whose errors end none of those that run.
+Daemon group > mapping > partition > lanes: a lane's error ends only its partition. The broad `except` around a
+partition turns the error into a reason, a log line and another try. A second one is around the source's discovery of
+partitions, whose errors end no running partition.
 """
 
 import asyncio
@@ -22,9 +23,9 @@ from poller.runtime.lanes import Lanes
 from poller.values.errors import CutByStop, SourceUnavailable
 
 REACH_SECONDS = 5.0
-"""Seconds a soft stop leaves to a call that reaches a source, which nothing depends on any more."""
+"""Seconds that a soft stop leaves to a call that reaches a source, whose result is no longer needed."""
 SETTLED_IN = 60.0
-"""Seconds a partition has to run before an error counts as its first again."""
+"""Seconds a partition has to run before its next error counts as the first one again."""
 
 
 async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundLogger) -> None:
@@ -47,7 +48,7 @@ async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundL
 
 
 async def _partitions(source: Source, context: LaneContext, log: FilteringBoundLogger) -> AsyncIterator[Partition]:
-    """Each once. An error of the source ends none that runs: it is shown, and the source is asked again."""
+    """Yield each partition once. An error of the source is shown and retried, and ends no running partition."""
     status, stop, failures = context.status, context.admission.stop, 0
     found, known = source.partitions(), WeakSet[Partition]()
     while True:
@@ -70,7 +71,7 @@ async def _partitions(source: Source, context: LaneContext, log: FilteringBoundL
 
 
 async def _next_partition(found: AsyncIterator[Partition], context: LaneContext) -> Partition | None:
-    """None when there will be no more, and at a soft stop."""
+    """The next partition; None if there will be no more, and at a soft stop."""
     try:
         async with context.admission.stop.leaves(REACH_SECONDS):
             return await anext(found, None)
@@ -79,8 +80,8 @@ async def _next_partition(found: AsyncIterator[Partition], context: LaneContext)
 
 
 async def _keep_partition(partition: Partition, context: LaneContext, log: FilteringBoundLogger) -> None:
-    """Enter a partition, run its lanes, and enter it again after trouble, until a soft stop, of it or of the whole
-    mapping, or until its end.
+    """Enter a partition, run its lanes, and enter it again after an error, until its end or a soft stop of the
+    partition or the mapping.
     """
     time = asyncio.get_running_loop().time
     status, stop = context.status, partition.stop
@@ -127,13 +128,13 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
 
 
 def _lane_failed(shown: PartitionStatus, status: MappingStatus, error: BaseException) -> None:
-    """Shown while the other lanes finish."""
+    """Show the error while the other lanes finish."""
     shown.reason = Reason(*_reason_of(error), since=asyncio.get_running_loop().time())
     status.show_troubles()
 
 
 def _reason_of(error: BaseException) -> tuple[ReasonCode, str]:
-    """Also out of the groups that tasks wrap around what went wrong."""
+    """Code and text of the reason for an error, also for one that task groups have wrapped."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, SourceUnavailable):

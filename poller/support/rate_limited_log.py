@@ -1,8 +1,8 @@
-"""A log for events that may repeat a thousand times a second: few lines, and no fact left out.
+"""A rate-limited log for events that may repeat a thousand times a second: few lines, and no fact is missing.
 
-The first of its kind is logged at once. What follows within ten seconds is gathered into one line that is logged when
-they are over, or at the end of a run: a condition that repeats by its last occurrence and the number of repetitions,
-records that were lost by the range and the number of them.
+The first event of a kind is logged at once. Those of the next ten seconds are gathered into one line, which is logged
+after the ten seconds or at the end of a run. A repeating condition is logged with its last fields and the number of
+repetitions, lost records with their range and number.
 """
 
 import asyncio
@@ -16,17 +16,17 @@ INTERVAL = 10.0
 """Seconds between two lines of the same kind."""
 
 DIFFER = ("partition", "code", "action")
-"""Fields by which one event is of several kinds: the trouble of one must not hide that of another."""
+"""Fields that divide one event into several kinds: a problem of one partition must not hide that of another."""
 
 IDS = "message_ids"
 MOST_IDS = 1000
-"""Of one line; a service that makes ids up has no end of them."""
+"""Maximum of ids in one line; a faulty service could invent them without end."""
 
 _Kind = tuple[Any, ...]
 
 
 class _Gathered:
-    """What came since the last line of its kind."""
+    """The events since the last line of their kind."""
 
     def __init__(self, event: str) -> None:
         self.event = event
@@ -36,12 +36,12 @@ class _Gathered:
     def repeat(self, fields: dict[str, Any]) -> None:
         self.count += 1
         if IDS in fields:
-            # each message is named, though the rest is that of the last line
+            # every message is named; the other fields are those of the last event
             fields[IDS] = [*self.fields.get(IDS, ()), *fields[IDS]][:MOST_IDS]
         self.fields = fields
 
     def widen(self, fields: dict[str, Any]) -> None:
-        """By further records."""
+        """Add further lost records."""
         self.count += 1
         if not self.fields:
             self.fields = fields
@@ -63,16 +63,16 @@ class RateLimitedLog:
         self._timers: dict[_Kind, asyncio.TimerHandle] = {}
 
     def debug(self, event: str, **fields: Any) -> None:
-        """Each time: whoever asks for that level wants all of it."""
+        """Log each time, because the debug level is meant to be complete."""
         self._log.debug(event, **fields)
 
     def each(self, event: str, **fields: Any) -> None:
-        """Each time: changes of state, and what happens seldom."""
+        """Log each time: for changes of state and rare events."""
         self._log.warning(event, **fields)
 
     def repeating(self, event: str, now: float, **fields: Any) -> None:
-        """A condition that repeats. Each partition, code and action in its fields has its own. `now` is the loop's
-        time.
+        """Log a repeating condition, limited separately for each partition, code and action in its fields. `now` is the
+        loop's time.
         """
         kind = (event, *map(fields.get, DIFFER))
         found = self._gathered.get(kind)
@@ -85,7 +85,7 @@ class RateLimitedLog:
     def lost(
         self, event: str, now: float, *, partition: str, first: str | None, last: str | None, records: int, **why: Any
     ) -> None:
-        """Records that nobody will have, from one position to another. `why` is the same for all that are gathered."""
+        """Log lost records, from one position to another. `why` is the same for all that are gathered in a line."""
         kind = (event, partition, *(f"{name}={value}" for name, value in why.items()))
         fields = {"partition": partition, "first": first, "last": last, "records": records, **why}
         found = self._gathered.get(kind)
@@ -100,7 +100,7 @@ class RateLimitedLog:
         self._timers[kind] = asyncio.get_running_loop().call_at(now + INTERVAL, self._over, kind)
 
     def _over(self, kind: _Kind) -> None:
-        """An interval is over; another begins with the line for what it brought."""
+        """An interval is over: log its events in one line, with which the next interval begins."""
         gathered = self._gathered.pop(kind)
         del self._timers[kind]
         if gathered.count:
@@ -111,7 +111,7 @@ class RateLimitedLog:
         self._log.warning(gathered.event, **gathered.fields, repeated=gathered.count)
 
     def flush(self) -> None:
-        """Log what is gathered: the end of a run, or of a partition's."""
+        """Log what is gathered, at the end of a run of a mapping or partition."""
         for timer in self._timers.values():
             timer.cancel()
         gathered, self._gathered, self._timers = self._gathered, {}, {}
