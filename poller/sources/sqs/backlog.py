@@ -1,10 +1,10 @@
-"""How many messages that did not match are still to be deleted or sent on. At the bound nothing is received."""
+"""Counts filtered messages that are not yet deleted or forwarded. At the bound nothing is received."""
 
 from collections.abc import Callable
 
 MOST_WAITING = 1000
-"""Messages. Delivered ones are bounded by the lanes that wait for their deletes, filtered ones by nothing else; enough
-to keep a hundred calls busy, few against the 120,000 a queue lets us have in flight."""
+"""Bound on filtered messages, which nothing else bounds; lanes wait for the deletes of delivered ones. It keeps
+a hundred calls busy and is small against the 120,000 messages that a queue allows in flight."""
 
 
 class Backlog:
@@ -13,7 +13,7 @@ class Backlog:
     __slots__ = ("_room", "waiting")
 
     def __init__(self, room: Callable[[], None]) -> None:
-        """`room` is called when there is room again."""
+        """`room` is called when the backlog is no longer full."""
         self._room = room
         self.waiting = 0
 
@@ -22,11 +22,11 @@ class Backlog:
         return self.waiting >= MOST_WAITING
 
     def add(self, messages: int) -> None:
-        """So many more."""
+        """So many messages were added."""
         self.waiting += messages
 
     def done(self, messages: int) -> None:
-        """So many are gone."""
+        """So many messages were deleted, forwarded or released."""
         was_full = self.full()
         self.waiting -= messages
         if was_full and not self.full():

@@ -9,7 +9,7 @@ from poller.support import codec
 from poller.values.record import Record
 
 _TRACE = re.compile(r"[\x20-\x7e]{1,500}")
-"""What is fit for a header. The service checks it too, others may not."""
+"""A value that fits a header. AWS checks it too; compatible services may not."""
 
 ADDED_PER_RECORD = 512
 """An upper bound, in bytes, of what a record's event has beyond the message's own JSON, the queue's ARN apart."""
@@ -18,17 +18,17 @@ ADDED_PER_ATTRIBUTE = 64
 
 
 def bound_of(size: int, messages: int, name: QueueName) -> int:
-    """No selection of the messages of a receive makes more bytes of an event than this. `size`: its answer's length."""
+    """The most bytes of an event that any messages of one receive can make. `size`: the length of its answer."""
     return size + messages * (ADDED_PER_RECORD + 10 * ADDED_PER_ATTRIBUTE + len(name.arn))
 
 
 def bound_of_some(records: Sequence[Record], name: QueueName) -> int:
-    """The same for a few messages of a receive, whose other ones would make the bound needlessly loose."""
+    """The same for a few messages of a receive: the others would make the bound needlessly loose."""
     return bound_of(len(codec.dumps([record.item for record in records])), len(records), name)
 
 
 def trace_of(records: Sequence[Record]) -> str | None:
-    """What AWSTraceHeader says, if all messages say the same. Costs one look where the first has none."""
+    """The AWSTraceHeader, if all messages have the same. Only the first message is read where it has none."""
     trace = trace_header_of(records[0].item)
     if not isinstance(trace, str) or not _TRACE.fullmatch(trace):
         return None

@@ -1,7 +1,7 @@
-"""Sends messages that nobody here wants to another queue, as they are, and has them deleted once that has them.
+"""Forwards messages that do not match the filter to another queue, unchanged, then deletes them.
 
-A target that does not accept is tried again for as long as the messages can be kept invisible: what cannot be sent on
-blocks and is not lost. After a lost answer messages are sent twice; a FIFO target recognises the deduplication id.
+A send that fails is retried for as long as the messages can be kept invisible: such messages block the mapping, but
+they are not lost. After a lost answer messages are sent twice; a FIFO target recognises the deduplication id.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from poller.values.errors import CallError
 from poller.values.record import Record
 
 MOST_BYTES = 262_144
-"""Of all messages of one call; the service's oldest and lowest limit."""
+"""Most bytes of all messages of one call: the oldest and lowest limit of the service."""
 SEND_ACTION = "sqs:SendMessage"
 
 
@@ -47,16 +47,16 @@ class Forwarding:
         self._chance = chance
         self._stopped = asyncio.Event()
         self._left: dict[Record, None] = {}
-        # FIFO: what was received together leaves together, or a later call could overtake an earlier one
+        # FIFO: messages received together are sent together, or a later call could overtake an earlier one
         self._sends: Gatherer[Record] = Gatherer(self._send, bug, 0.0 if target.name.fifo else LINGER)
 
     def add(self, records: Sequence[Record]) -> None:
-        """Hand over. They count as in flight until the target has them."""
+        """Hand over. The messages count as in flight until the target has them."""
         self._left.update(dict.fromkeys(records))
         self._sends.add(records)
 
     async def _send(self, records: Sequence[Record]) -> None:
-        """Until the target has each of them, they were held as long as they can be, or a stop."""
+        """Retry until the target has every message, the messages cannot be held any longer, or a stop."""
         failures = 0
         try:
             while not self._stopped.is_set():
@@ -78,7 +78,7 @@ class Forwarding:
             self._release(records)
 
     def _next_batch(self, left: Sequence[Record]) -> list[Record]:
-        """What goes into one call; for a FIFO queue one of each group, so that none overtakes one that is refused."""
+        """The messages of one call; for a FIFO queue one of each group, so that none overtakes one that is refused."""
         batch: list[Record] = []
         groups: set[str | None] = set()
         size = 0
@@ -97,7 +97,7 @@ class Forwarding:
         return entry_of(record.item, fifo=self._target.name.fifo)
 
     async def _try(self, batch: Sequence[Record]) -> tuple[list[Record], CallError | None]:
-        """One call: what the target has now, and why not all of them."""
+        """One call: the messages that the target has now, and the error of the first one that it refused."""
         try:
             refused = {refusal.index: refusal for refusal in await self._target.send([*map(self._entry, batch)])}
         except CallError as error:
@@ -127,7 +127,7 @@ class Forwarding:
                 await self._stopped.wait()
 
     def stop(self) -> None:
-        """Try nothing again; a call under way may end soon."""
+        """Stop retrying; a running call may end soon."""
         self._stopped.set()
         self._sends.stop()
 
@@ -138,5 +138,5 @@ class Forwarding:
     async def abandon(self) -> None:
         """End the calls that still run, and release their messages."""
         await self._sends.abandon()
-        # of calls that had not begun
+        # messages of calls that had not begun
         self._release(list(self._left))

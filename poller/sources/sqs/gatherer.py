@@ -1,4 +1,4 @@
-"""Gathers single entries into full batch calls: ten at once, or what there is after a short while."""
+"""Gathers single entries into batch calls: ten at once, or fewer after a short delay."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -7,11 +7,11 @@ from typing import Any, Generic, TypeVar
 from poller.sources.sqs.queue import MOST_PER_CALL
 
 LINGER = 0.02
-"""Seconds an entry waits for company. Long enough to fill calls at a trickle of hundreds a second, short against any
-visibility timeout."""
+"""Seconds an entry waits for others to share its call. Long enough to fill calls at hundreds of entries a second, short
+against any visibility timeout."""
 LAST_SECONDS = 3.5
-"""For a call and its retries at a soft stop, so that a service that does not answer cannot hold the stop up. Together
-with a last long poll it is less than the default grace period."""
+"""Seconds for a call and its retries at a soft stop, so that a service that does not answer cannot delay the stop.
+Together with a last long poll this is less than the default grace period."""
 
 Entry = TypeVar("Entry")
 
@@ -19,7 +19,7 @@ Entry = TypeVar("Entry")
 class Gatherer(Generic[Entry]):
     """Entries in, calls of up to ten out.
 
-    `send` retries by itself and never raises for what a service can do. It may be cancelled at any await.
+    `send` retries by itself and never raises for an error of the service. It may be cancelled at any await.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Gatherer(Generic[Entry]):
             self._timer = None
 
     def flush(self) -> None:
-        """Send what there is."""
+        """Send the pending entries now."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -63,7 +63,7 @@ class Gatherer(Generic[Entry]):
             self._start(entries)
 
     def stop(self) -> None:
-        """A soft stop: nothing waits for company any more, and no call is waited for longer than `LAST_SECONDS`."""
+        """A soft stop: entries are sent at once from now on, and calls end within `LAST_SECONDS`."""
         if self._stopping:
             return
         self._stopping = True

@@ -1,6 +1,6 @@
-"""What one queue's mapping holds: messages received, not yet deleted or released, and kept invisible meanwhile.
+"""The messages that one queue's mapping holds: received, not yet deleted or released, and kept invisible meanwhile.
 
-Messages received together share one `Hold`, because they share the moment at which they would appear again. A renewal
+Messages received together share one `Hold`, because they would become visible again at the same moment. A renewal
 changes all of them in full calls of ten.
 """
 
@@ -18,7 +18,7 @@ from poller.values.errors import CallError
 from poller.values.record import Record
 
 CALLS_AT_ONCE = 10
-"""Renewal calls under way at a time."""
+"""Renewal calls that run at the same time."""
 
 
 class Hold:
@@ -29,13 +29,13 @@ class Hold:
     def __init__(self, received: float, size: int, visibility: Visibility) -> None:
         self.received = received
         self.size = size
-        """Bytes of the answer they came in."""
+        """Bytes of the answer that brought them."""
         self.visible_at = visibility.first_visible_at(received)
-        """The latest moment at which they appear again, a renewal under way included."""
+        """The latest moment at which they become visible again, counting a renewal that is running."""
         self.renew_at = visibility.renew_at(received)
         self.messages: set[Record] = set()
         self.renewal: asyncio.Task[None] | None = None
-        """The visibility change under way. A later change has to wait for it, or it could be overtaken."""
+        """The running visibility change. A later change has to wait for it, or the earlier one could arrive last."""
         self.retries = 0
 
 
@@ -59,7 +59,7 @@ class Holding:
         """Messages in flight: held and not yet handed over to be deleted."""
 
     def take(self, messages: Sequence[Message], size: int, *, keyed: bool = False) -> list[Record]:
-        """Start holding what a receive brought. `keyed` for FIFO, whose messages have a group."""
+        """Start holding the messages of a receive. `keyed` for FIFO, whose messages have a group."""
         hold = Hold(self._loop.time(), size, self.visibility)
         records = records_of(messages, hold)
         hold.messages = set(records)
@@ -76,16 +76,16 @@ class Holding:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is held, nor waits for the answer to its delete."""
+        """Whether no message is held, and none waits for the answer to its delete."""
         return not self._holds
 
     def settling(self, records: Sequence[Record]) -> None:
-        """Handed over to be deleted: no longer in flight, still kept invisible."""
+        """These messages are handed over to be deleted: no longer in flight, but still kept invisible."""
         by_id = self.by_id
         for record in records:
             held = by_id.pop(record.identifier, None)
             if held is not record and held is not None:
-                # it appeared again meanwhile and was taken anew: that one stays in flight
+                # the message became visible meanwhile and was received again: that record stays in flight
                 by_id[record.identifier] = held
 
     def forget(self, records: Iterable[Record]) -> None:
@@ -111,7 +111,7 @@ class Holding:
         due = [hold for hold in self._holds if hold.renew_at <= now + 0.5]
         lasting = {}
         for hold in due:
-            hold.renew_at = inf  # until it is known how the renewal ended
+            hold.renew_at = inf  # until the renewal has ended
             if seconds := self.visibility.renewal(now, hold.received):
                 lasting[hold] = seconds
                 hold.visible_at = now + seconds
@@ -164,20 +164,20 @@ class Holding:
         self._set_timer()
 
     async def _extend(self, changes: Sequence[tuple[str, int]]) -> bool:
-        """One call. Whether there is nothing to make up for."""
+        """One call. Returns whether nothing has to be tried again."""
         try:
             refused = await self._queue.change_visibility(changes)
         except CallError as error:
             what = text_of(error, "sqs:ChangeMessageVisibility", self._queue.name.arn)
             self._log.repeating("extension_failed", self._loop.time(), text=what, records=len(changes))
             return False
-        # What is refused as our fault is not in flight there any more: deleted meanwhile, or expired and received
-        # again. There is nothing left to extend.
+        # A message refused as the sender's fault is no longer in flight at the service: it was deleted meanwhile, or
+        # it expired and was received again. There is nothing left to extend.
         return all(refusal.sender_fault for refusal in refused)
 
     async def close(self) -> int:
-        """Extend nothing more, and let go of what is still held: it comes back by its timeout. Returns how many
-        messages were still in flight: those that an error of ours left behind.
+        """Extend nothing more, and forget what is still held: it becomes visible again by its timeout. Returns how
+        many messages were still in flight: those that a bug left behind.
         """
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""Messages as they enter: those that can be delivered go on, made whole; the others are named in the log.
+"""Checks received messages: those that can be delivered are made whole, the others are named in the log.
 
 A message without a receipt handle could never be deleted, so it is not delivered.
 """
@@ -10,21 +10,21 @@ from poller.sources.sqs.message import Message, is_whole, made_whole, name_of
 from poller.support.rate_limited_log import RateLimitedLog
 
 MOST_NAMED = 1000
-"""Messages that cannot be delivered, remembered so that each is named once."""
+"""How many messages that cannot be delivered are remembered, so that each is named once."""
 
 
 class Intake:
-    """Of one queue."""
+    """Checks the messages of one queue."""
 
     def __init__(self, account: Account, log: RateLimitedLog, *, fifo: bool) -> None:
         self._account = account
         self._log = log
         self._fifo = fifo
         self._named: dict[str, None] = {}
-        """Messages that could not be delivered and were named in the log."""
+        """Ids of messages that could not be delivered and were named in the log."""
 
     def whole(self, messages: list[Any], now: float) -> list[Message]:
-        """Of what a receive brought, all that can be delivered. The rest comes back to the queue by its timeout."""
+        """The messages of a receive that can be delivered. The others become visible again by their timeout."""
         if is_whole(messages, fifo=self._fifo):
             return messages
         made = [made_whole(one) for one in messages]

@@ -1,10 +1,10 @@
-"""Messages that failed and are not visible yet: without them a queue that fails looks idle between its attempts."""
+"""Failed messages that are not visible yet. Without them a failing queue looks idle between its attempts."""
 
 import math
 from collections import Counter
 
 MOST_SECONDS = 1000
-"""Seconds with messages after which those that have passed are cleared away."""
+"""Counted seconds above which those in the past are removed."""
 
 
 class InvisibleFailures:
@@ -14,7 +14,7 @@ class InvisibleFailures:
         self._back: Counter[int] = Counter()
 
     def add(self, messages: int, back_at: float, now: float) -> None:
-        """So many messages failed and come back then."""
+        """So many messages failed and become visible again at `back_at`."""
         if len(self._back) > MOST_SECONDS:
             self._clear(now)
         self._back[math.ceil(back_at)] += messages
@@ -24,7 +24,7 @@ class InvisibleFailures:
             del self._back[second]
 
     def messages(self, now: float) -> tuple[int, float, float] | None:
-        """How many are absent, and between which times they come back; None where none is."""
+        """How many are invisible, and the first and last time at which they become visible; None for none."""
         self._clear(now)
         if not self._back:
             return None

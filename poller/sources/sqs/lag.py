@@ -1,4 +1,4 @@
-"""How far behind its queue a mapping is: what it holds tells the seconds, the queue alone the number of messages."""
+"""How far behind its queue a mapping is: seconds by the messages it holds, messages by the queue's own count."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from poller.sources.sqs.queue import Depth, Queue
 from poller.values.errors import CallError
 
 DEPTH_LASTS = 150.0
-"""Seconds the number of messages is shown, unless it is asked for again. Nobody looking, it is never asked for."""
+"""Seconds for which the queue's count is shown. The queue is only asked while somebody reads the status."""
 PATIENCE = 2.0
-"""Seconds a person waits for it; the rest of the status is worth seeing without."""
+"""Seconds that a status request waits for the count; the rest of the status is useful without it."""
 
 
 class QueueLag:
-    """One queue's."""
+    """The lag of one queue."""
 
     def __init__(self, queue: Queue, wall: Callable[[], float]) -> None:
         """`wall` is the seconds since the epoch; messages carry their age by the service's clock."""
@@ -30,11 +30,11 @@ class QueueLag:
         self._polls: Polls | None = None
 
     def watch(self, holding: Holding, polls: Polls) -> None:
-        """Of the partition's present life."""
+        """Use these from now on: the partition was entered again."""
         self._holding, self._polls = holding, polls
 
     async def look(self, max_age: float) -> None:
-        """Ask for the depth, if it was asked for longer ago than that."""
+        """Ask the queue for its depth, if the last answer is older than `max_age` seconds."""
         now = asyncio.get_running_loop().time()
         if self._polls is None or now - self._asked_at < max_age:
             return
@@ -43,23 +43,23 @@ class QueueLag:
             async with asyncio.timeout(PATIENCE):
                 self._depth = await self._queue.depth()
         except (CallError, TimeoutError):
-            # why the queue does not answer shows where messages are received from it
+            # the receives show why the queue does not answer
             self._depth = Depth(None, None)
 
     def seconds(self) -> float | None:
-        """Age of the oldest message in hand that says its age; 0 when the queue was found empty."""
+        """Age of the oldest held message that has a send time; 0 when the last receive found nothing."""
         if self._holding is None or self._polls is None:
             return None
         held = self._holding.by_id.values()
         if held:
             oldest = min(filter(None, (sent_at(record.item) for record in held)), default=None)
             return None if oldest is None else max(0.0, self._wall() - oldest)
-        # a queue that owes an answer may have anything in it
+        # while an answer is overdue, the queue may hold any number of messages
         silent = self._queue.silence.since(asyncio.get_running_loop().time()) is not None
         return 0.0 if self._polls.quiet and not silent else None
 
     def lag(self) -> Lag:
-        """Records are those waiting in the queue when it was asked last; None once that is old."""
+        """The number of records is the queue's last count; None once that is old."""
         seconds, now = self.seconds(), asyncio.get_running_loop().time()
         expires = max(0.0, self.retention - seconds) if seconds and self.retention is not None else None
         depth = self._depth if now - self._asked_at < DEPTH_LASTS else Depth(None, None)

@@ -1,4 +1,4 @@
-"""One of the sequential paths out of a queue."""
+"""A lane of a queue: it receives, delivers and settles one batch after the other."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from poller.values.record import EMPTY_PAGE, Page, Record
 
 
 class SqsLane:
-    """A lane; `poller.ports.Lane` has the promises."""
+    """Implements `poller.ports.source.Lane`."""
 
     ended = False
 
@@ -37,7 +37,7 @@ class SqsLane:
         self._holding = holding
         self._handovers: deque[Handover] = deque()
         self.kept: Page = EMPTY_PAGE
-        """FIFO: what found no place in the last batch. Its groups must not reach another lane meanwhile."""
+        """FIFO: messages that found no place in the last batch. Their groups must not reach another lane meanwhile."""
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
         """The next page; a message of a FIFO queue that found no place in the last batch comes first."""
@@ -47,14 +47,14 @@ class SqsLane:
         return await self._receiving.take(limit, wait, gathering=gathering)
 
     def unread(self, page: Page) -> None:
-        """To the next free lane, for FIFO to this one."""
+        """The next free lane receives the page first; for FIFO this lane does."""
         if self._fifo:
             self.kept = page
         else:
             self._receiving.unread(page)
 
     def trace(self, records: Sequence[Record]) -> str | None:
-        """That of the messages, where all of them have the same: the work on others must not show in it."""
+        """The trace of the messages, if all have the same: a trace must not show the work on other messages."""
         return trace_of(records)
 
     def traceparents(self, records: Sequence[Record]) -> set[str | None]:
@@ -62,17 +62,17 @@ class SqsLane:
         return {traceparent_of(record.item) for record in records}
 
     async def unfinished(self) -> None:
-        """Nothing: the queue itself knows what was left."""
+        """None: the queue has every message that was not deleted."""
 
     def delivery(self, records: Sequence[Record]) -> Delivery:
-        """As long as the messages can be kept invisible."""
+        """A delivery that lasts as long as the messages can be kept invisible."""
         return Delivery(records, self._policy, self._holding.hold_until(records))
 
     def keep(self) -> None:
-        """Nothing to write down: the queue has every message."""
+        """Nothing to store: the queue has every message."""
 
     async def notify(self, discarded: Discarded) -> bool:  # noqa: ARG002  (the port's)
-        """Nobody: a queue has its redrive policy."""
+        """No destination: a queue has its redrive policy."""
         return False
 
     def settle(self, records: Sequence[Record]) -> None:
@@ -80,7 +80,7 @@ class SqsLane:
         self._handovers.append(self._settling.delete(records))
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:
-        """Let appear again, and with a message of a group what was kept of that group, which would overtake it."""
+        """Make the messages visible again, and also kept messages of the same groups, which would overtake them."""
         self._settling.release(records, failed=failed)
         if self.kept.records:
             groups = {record.key for record in records}
@@ -90,7 +90,7 @@ class SqsLane:
             self._settling.account.returned += len(behind)
 
     async def all_settled(self) -> None:
-        """Never asked: no invocation is without messages."""
+        """Never called: no invocation is without messages."""
 
     async def ready(self) -> Unsettled | None:
         """See `Lane.ready`."""

@@ -1,4 +1,4 @@
-"""The ReceiveMessage calls of one queue: how long each waits, what follows an error, and what a soft stop leaves them.
+"""The ReceiveMessage calls of one queue: their wait time, the pause after an error, and their end at a soft stop.
 
 A soft stop lets a long poll return, because a poll that is cut may already hold messages, and each of those would spend
 one of the receives after which a queue moves it to its dead-letter queue. A poll that does not return in time is cut.
@@ -16,19 +16,19 @@ from poller.sources.sqs.room import Turn
 from poller.values.errors import AnswerLost, CallError
 
 SHORTEST = 1
-"""Seconds a receive waits at least."""
+"""Shortest WaitTimeSeconds of a receive."""
 LATE = 1.0
-"""Seconds after its wait by which the answer to a receive is expected. A soft stop waits no longer for it."""
+"""Seconds after its wait within which the answer to a receive is expected. A soft stop waits no longer."""
 
 
 class Polls:
-    """The receives under way, and those whose answers were lost."""
+    """The running receives, and those whose answers were lost."""
 
     def __init__(
         self, queue: Queue, backoff: ReceiveBackoff, *, longest: int = LONG_POLL, freed_in: Callable[[], float]
     ) -> None:
-        """`longest` is the most seconds a receive waits. `freed_in` says in how many a message group may become free: a
-        service need not notice that during a receive, and a FIFO group would stand still for the rest of it.
+        """`longest` is the longest wait of a receive in seconds. `freed_in` returns the seconds until a message group
+        may become free: a service need not notice that during a receive, and the group would wait for the rest of it.
         """
         self.quiet = False
         """Whether the last receive found nothing."""
@@ -39,9 +39,9 @@ class Polls:
         self._freed_in = freed_in
         self._stopped = False
         self._due: dict[asyncio.Timeout, float] = {}
-        """Of each receive under way, the loop's time by which its wait is over."""
+        """Of each running receive, the loop's time at which its wait is over."""
         self._lost: deque[str] = deque()
-        """Attempt ids of FIFO receives whose answers were lost, to be asked for again."""
+        """Attempt ids of FIFO receives whose answers were lost; the next receives repeat them."""
 
     @property
     def failing(self) -> bool:
@@ -49,7 +49,7 @@ class Polls:
         return self._backoff.failing
 
     async def receive(self, turn: Turn, wait: float) -> tuple[list[dict[str, Any]], int]:
-        """One receive and the pause after it: the messages and the bytes of the answer. Nothing after an error."""
+        """One receive and the pause after it. Returns the messages and the bytes of the answer; after an error none."""
         backoff, loop = self._backoff, self._loop
         seconds = self._wait(wait)
         attempt = self._lost.popleft() if self._lost else self._queue.new_attempt()
@@ -81,7 +81,7 @@ class Polls:
 
     def _wait(self, wait: float) -> int:
         if self._backoff.failing:
-            # a short poll says sooner that the trouble is over
+            # a short poll shows sooner that the error is over
             return SHORTEST
         freed_in = self._freed_in() if self._queue.name.fifo else inf
         return max(SHORTEST, int(min(wait, self._longest, freed_in)))

@@ -1,4 +1,4 @@
-"""The calls to one queue, as bytes through the data-plane port. Retries beyond the transport's are the caller's."""
+"""The calls to one queue, as bytes through the transport port. The caller does any retry beyond the transport's."""
 
 import asyncio
 import uuid
@@ -17,7 +17,7 @@ LONG_POLL = 20
 NETWORK = 10.0
 """Seconds an answer may take beyond the long poll before the queue counts as silent."""
 UNANSWERED = "Unanswered"
-"""Code of an entry that the answer to a batch call does not name: whether it was carried out is not known."""
+"""Code of an entry that the answer to a batch call does not name: it may or may not have been carried out."""
 MOST_PER_CALL = 10
 """Messages per receive, and entries per batch call: the service's limit."""
 
@@ -36,11 +36,11 @@ ATTRIBUTES = _operation("GetQueueAttributes", 15.0)
 
 @dataclass(frozen=True, slots=True)
 class QueueName:
-    """Which queue, in the forms the calls and events need."""
+    """Names one queue, in the forms that calls and events need."""
 
     arn: str
     url: str
-    """A body field only: the host that is called is the transport's."""
+    """Only a field of the body: the transport decides which host is called."""
     region: str
     """As events show it."""
     fifo: bool
@@ -48,7 +48,7 @@ class QueueName:
 
 @dataclass(frozen=True, slots=True)
 class QueueAttributes:
-    """What of a queue's settings matters to who receives from it."""
+    """The settings of a queue that matter when messages are received."""
 
     visibility_timeout: int
     """Seconds."""
@@ -58,12 +58,12 @@ class QueueAttributes:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """About how many messages a queue has; None is not known."""
+    """The approximate number of messages in a queue; None where it is not known."""
 
     visible: int | None
     """Could be received now."""
     hidden: int | None
-    """Were received by somebody and are neither deleted nor visible again."""
+    """Were received by a consumer and are neither deleted nor visible again."""
     delayed: int | None = 0
     """Cannot be received yet."""
 
@@ -75,7 +75,7 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One entry of a batch call that did not go through."""
+    """One entry of a batch call that failed."""
 
     index: int
     code: str
@@ -85,35 +85,35 @@ class Refused:
 
     @property
     def error(self) -> CallError:
-        """What a call with this entry alone would have raised."""
+        """The error that a call with this entry alone would have raised."""
         if self.code == UNANSWERED:
             return AnswerLost("the answer names an entry neither as successful nor as failed")
         return ServiceError(400 if self.sender_fault else 500, self.code, self.message)
 
 
 class Queue:
-    """Typed calls to one queue. Every one raises CallError."""
+    """Typed calls to one queue. Each may raise CallError."""
 
     def __init__(self, name: QueueName, transport: Transport) -> None:
         self.name = name
         self.silence = Silence(LONG_POLL + NETWORK)
-        """Of the calls that the queue is read by."""
+        """Whether the calls that read the queue are answered in time."""
         self._transport = transport
         self._receives: dict[tuple[int, int], bytes] = {}
         self._visibility: int | None = None
 
     def ask_for(self, visibility: int | None) -> None:
-        """From now on name this visibility timeout (seconds) at each receive; None leaves it to the queue's own."""
+        """Set the visibility timeout (seconds) of later receives; None uses the queue's own."""
         if visibility != self._visibility:
             self._visibility = visibility
             self._receives.clear()
 
     def new_attempt(self) -> str | None:
-        """For FIFO the id of a receive, by which a lost answer can be asked for again."""
+        """For FIFO the id of a receive, by which it can be repeated after a lost answer."""
         return str(uuid.uuid4()) if self.name.fifo else None
 
     def receive_body(self, most: int, wait: int, attempt: str | None) -> bytes:
-        """A ReceiveMessage. For a standard queue the same bytes each time."""
+        """The body of a ReceiveMessage. For a standard queue it is the same bytes each time."""
         body = self._receives.get((most, wait))
         if body is not None:
             return body
@@ -123,7 +123,7 @@ class Queue:
             "WaitTimeSeconds": wait,
             "MessageAttributeNames": ["All"],
             "MessageSystemAttributeNames": ["All"],
-            # the older name of the line above, which some compatible services know only
+            # the older name of the line above; some compatible services know only this one
             "AttributeNames": ["All"],
         }
         if self._visibility is not None:
@@ -161,15 +161,15 @@ class Queue:
         return await self._batch(SEND, [{"Id": str(index)} | entry for index, entry in enumerate(entries)])
 
     async def attributes(self) -> QueueAttributes:
-        """How the queue is set now. Also the proof that it is there and may be asked."""
+        """The queue's present settings. An answer also proves that the queue exists and may be read."""
         body = self._question("VisibilityTimeout", "MessageRetentionPeriod")
         found = _attributes(await self._answer(ATTRIBUTES, body))
-        # the service's defaults, for compatible services that leave out what was never set
+        # the service's defaults, for compatible services that leave out settings that were never set
         visibility, retention = _whole(found.get("VisibilityTimeout")), number(found.get("MessageRetentionPeriod"))
         return QueueAttributes(30 if visibility is None else visibility, retention or 4 * 24 * 3600.0)
 
     async def depth(self) -> Depth:
-        """About how many messages are in the queue."""
+        """The approximate number of messages in the queue."""
         visible, hidden = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
         delayed = "ApproximateNumberOfMessagesDelayed"
         found = _attributes(await self._transport.call(ATTRIBUTES, self._question(visible, hidden, delayed)))
@@ -179,7 +179,7 @@ class Queue:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
 
     async def _answer(self, operation: Operation, body: bytes, room: Room | None = None) -> Reply:
-        """Of a call without which nothing is read."""
+        """The answer to a call that reads the queue; `silence` watches that it comes in time."""
         time = asyncio.get_running_loop().time
         self.silence.asked(time())
         try:
@@ -217,7 +217,7 @@ def _attributes(reply: Reply) -> dict[str, Any]:
 
 
 _IDS = [{str(index) for index in range(entries)} for entries in range(MOST_PER_CALL + 1)]
-"""The entries of a call with so many."""
+"""The ids of all entries of a call, by their number."""
 
 
 def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
@@ -230,7 +230,7 @@ def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
         )
         for failure in answer.get("Failed") or ()
     ]
-    # an entry the answer does not mention is not done
+    # an entry that the answer does not name counts as failed
     named = {int(one) for one in done} | {failure.index for failure in refused}
     if not named <= set(range(entries)):
         raise ValueError("an entry that was not sent")

@@ -1,4 +1,4 @@
-"""The waits between receives: after an error, and for a service that answers at once when it was asked to wait."""
+"""The pauses between receives: after an error, and for a service that answers at once although asked to wait."""
 
 import asyncio
 from contextlib import suppress
@@ -10,7 +10,7 @@ from poller.values.errors import CallError
 RECEIVE_ACTION = "sqs:ReceiveMessage"
 PAUSE = 1.0
 """Seconds between empty answers that come in less than half of it, from a service that does not wait as it was asked
-to. Without, receiving would be a loop as fast as the network."""
+to. Without the pause, receives would loop as fast as the network allows."""
 
 
 class ReceiveBackoff:
@@ -29,17 +29,17 @@ class ReceiveBackoff:
         return self._failures > 0
 
     def end(self) -> None:
-        """Wait no more."""
+        """End all waits, now and later."""
         self._ended.set()
 
     def recovered(self) -> None:
-        """A receive went through."""
+        """A receive succeeded."""
         if self._failures:
             self._failures = 0
             self._report_call(None, RECEIVE_ACTION, 0.0)
 
     async def after_error(self, error: CallError) -> None:
-        """Wait before the next receive, longer each time. One receiver waits for all; others that fail just end."""
+        """Wait before the next receive, longer each time. One receiver waits for all; others that fail end at once."""
         if self._backing_off:
             return
         self._failures += 1

@@ -146,7 +146,7 @@ class Receiving:
                 self._over(turn)
 
     def _turn(self, limit: int) -> Turn | None:
-        """Leave for one more receive; None while there is none."""
+        """Permission for one more receive; None while there is none."""
         concurrency = self._concurrency
         if not concurrency.wants_more or self._blocked():
             return None

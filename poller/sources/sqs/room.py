@@ -1,6 +1,6 @@
-"""Room for what a receive brings: reserved before it, by the size messages had lately.
+"""Memory for the messages of a receive, reserved before the receive by the size of recent messages.
 
-An answer that is larger all the same waits, half read, until there is more: it cannot be given up, since the service
+A larger answer waits, half read, until there is more memory: it cannot be abandoned, because the service
 counts a receive for each of its messages.
 """
 
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from poller.runtime.reservation import MemoryBound, Reservation
 
 SMALLEST = 4096
-"""Bytes reserved at least for a message. Thousands of quiet queues have a long poll each."""
+"""Fewest bytes reserved for a message. Small, because thousands of quiet queues have a long poll each."""
 MARGIN = 1.25
-"""Times the average size of the messages lately."""
+"""Factor over the average size of recent messages."""
 FORGET = 0.8
-"""By how much the largest average counts less with each receive."""
+"""Factor by which the largest average decays with each receive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Leave to receive once."""
+    """Permission for one receive."""
 
     most: int
     """Messages."""
@@ -27,10 +27,10 @@ class Turn:
 
 
 class ReceiveRoom:
-    """For one receive after the other; each has a reservation of its own."""
+    """Reserves memory for each receive; each receive has its own reservation."""
 
     def __init__(self, memory: MemoryBound, pump: Callable[[], None]) -> None:
-        """`pump` has somebody receive, if anybody still wants to."""
+        """`pump` starts a receive, if a lane still wants one."""
         self._memory = memory
         self._pump = pump
         self._next: Reservation | None = None
@@ -38,7 +38,7 @@ class ReceiveRoom:
         self._message = float(SMALLEST)
 
     def turn(self, most: int) -> Turn | None:
-        """For a receive of so many messages, once there is room; `pump` is called then."""
+        """Permission to receive so many messages; None while there is no room: `pump` is called once there is."""
         self._most = most
         room = self._next or self._memory.reservation(patient=True)
         if not room.ask(self._wanted, self._granted):
@@ -59,7 +59,7 @@ class ReceiveRoom:
         self._message = max(SMALLEST, size / messages, self._message * FORGET)
 
     def close(self) -> None:
-        """Nobody wants to receive now."""
+        """No lane wants to receive now."""
         if self._next is not None:
             self._next.close()
             self._next = None

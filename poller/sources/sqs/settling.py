@@ -21,24 +21,24 @@ from poller.values.errors import CallError
 from poller.values.record import Record
 
 REMEMBERED = 10_000
-"""Messages done with whose delete failed, per mapping: received again, they are deleted and not delivered."""
+"""Settled messages whose delete failed, per mapping: received again, they are deleted and not delivered."""
 
 LAST_TRIES, LAST_PAUSE = 3, 1.0
-"""Times a delete is tried once a stop is asked for, and the seconds between: one call may fail by chance, but a stop
+"""Tries of a delete after a stop was requested, and the seconds between them: one call may fail by chance, but a stop
 does not wait for the end of an outage."""
 DELETE_ACTION = "sqs:DeleteMessage"
 
 ReportCall = Callable[[CallError | None, str, float], None]
-"""Told of a failed call with its action and the seconds until the next try, and of one that went through (None)."""
+"""Called with the error of a failed call, its action and the seconds until the next try; with None after a success."""
 
 
 class Handover:
-    """A batch on its way to be deleted."""
+    """A batch that is being deleted."""
 
     __slots__ = ("_changed", "_failed", "_seen", "filtered", "remaining")
 
     def __init__(self, remaining: int, *, filtered: bool) -> None:
-        """`filtered` says that the filter criteria, not the function, were done with it."""
+        """`filtered`: the batch was rejected by the filter criteria, not delivered to the function."""
         self.filtered = filtered
         self.remaining = remaining
         """Messages that are neither deleted nor given up."""
@@ -53,7 +53,7 @@ class Handover:
             self._wake()
 
     def failed(self, unsettled: Unsettled) -> None:
-        """A try failed, and there is a next one."""
+        """A try failed; there will be another one."""
         self._failed = unsettled
         self._wake()
 
@@ -62,7 +62,7 @@ class Handover:
             self._changed.set_result(None)
 
     async def wait(self) -> Unsettled | None:
-        """Return None when no message remains, else why a try failed, once for each."""
+        """Return None when no message remains, else the reason of a failed try, once for each."""
         while self.remaining:
             if self._failed is not self._seen:
                 self._seen = self._failed
@@ -79,11 +79,11 @@ _Entry = tuple[Record, Handover]
 class _Change:
     record: Record
     visible_at: float
-    """Loop time at which the message should appear again."""
+    """Loop time at which the message should become visible again."""
 
 
 class Settling:
-    """Where lanes hand over what they are done with."""
+    """Deletes and releases messages for all lanes of a mapping."""
 
     def __init__(
         self,
@@ -98,8 +98,8 @@ class Settling:
         chance: Chance,
         log: RateLimitedLog,
     ) -> None:
-        """`bug` is told of an error of ours. `undeleted`, ids of messages that are done with and not yet deleted, and
-        whether the filter was done with them, outlives this object. `backlog` counts the filtered ones.
+        """`bug` is called with an unexpected error. `undeleted` holds the ids of settled messages that are not yet
+        deleted, with True for filtered ones; it outlives this object. `backlog` counts the filtered ones.
         """
         self._queue = queue
         self._holding = holding
@@ -107,7 +107,7 @@ class Settling:
         self._chance = chance
         self._log = log
         self._report_call = report_call
-        # a FIFO group waits for the deletes of its last batch, so they are not kept for company
+        # a FIFO group waits for the deletes of its last batch, so they are sent at once
         linger = 0.0 if queue.name.fifo else LINGER
         self._stopping = asyncio.Event()
         self._deletes: Gatherer[_Entry] = Gatherer(self._delete, bug, linger)
@@ -117,7 +117,7 @@ class Settling:
         self._deferred: list[Record] | None = None
         self.invisible = InvisibleFailures()
         self._failing: set[int] = set()
-        """Deletes whose last try failed, each by its list of entries."""
+        """Deletes whose last try failed, by the id of their list of entries."""
 
     def delete(self, records: Sequence[Record], *, filtered: bool = False) -> Handover:
         """Delete for good. Visibility is kept until the answer."""
@@ -143,7 +143,7 @@ class Settling:
                 changes.append(_Change(record, now + delay))
             if failed:
                 self.invisible.add(1, hold.visible_at if delay is None else now + delay, now)
-        # together, because without company to wait for each would be a call of its own
+        # together, because without lingering each would be a separate call
         self._changes.add(changes)
         self._holding.forget(records)
 
@@ -163,7 +163,7 @@ class Settling:
             self.release(records, failed=False)
 
     async def _delete(self, entries: Sequence[_Entry]) -> None:
-        """Try until each entry is deleted, or the service says that it never will be; at a stop a last few times."""
+        """Try until each entry is deleted or refused for good; after a stop was requested, `LAST_TRIES` times."""
         left = list(entries)
         try:
             await self._keep_trying(left)
@@ -171,13 +171,13 @@ class Settling:
             self._failing.discard(id(left))
             if not self._failing:
                 self._report_call(None, DELETE_ACTION, 0.0)
-            # the partition ends with these undone; if it is entered again they are not delivered again
+            # the partition ends before these are deleted; if it is entered again, they are not delivered again
             for entry in left:
                 self._remember(entry)
             self._end(left)
 
     async def _keep_trying(self, left: list[_Entry]) -> None:
-        """`left` loses what is deleted or given up."""
+        """Removes from `left` the entries that are deleted or given up."""
         attempt = last = 0
         while (error := await self._try_to_delete(left)) is not None:
             attempt += 1
@@ -194,13 +194,13 @@ class Settling:
             await (asyncio.sleep(delay) if last else self._rest(delay))
 
     async def _rest(self, seconds: float) -> None:
-        """Before the next try; a stop ends it."""
+        """Wait before the next try; a stop ends the wait."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
 
     async def _try_to_delete(self, left: list[_Entry]) -> CallError | None:
-        """One call. `left` keeps what is to be tried again; returns why."""
+        """One call. `left` keeps the entries to try again; returns the error that they had."""
         try:
             refused = await self._queue.delete(receipts_of([record for record, _ in left]))
         except CallError as error:
@@ -213,10 +213,10 @@ class Settling:
         return None
 
     def _judge(self, left: list[_Entry], refused: Sequence[Refused]) -> CallError | None:
-        """Take an answer apart in which not all was deleted."""
+        """Evaluate an answer in which not every entry was deleted."""
         by_index = {refusal.index: refusal for refusal in refused}
         deleted = [entry for index, entry in enumerate(left) if index not in by_index]
-        # the receipt is no longer good: the next receive of the message brings a better one
+        # the receipt handle is no longer valid: the next receive of the message brings a valid one
         given_up = [left[refusal.index] for refusal in refused if refusal.sender_fault]
         again = [refusal for refusal in refused if not refusal.sender_fault]
         left[:] = [left[refusal.index] for refusal in again]
@@ -257,8 +257,8 @@ class Settling:
         self._log.repeating("delete_failed", now, code=code, text=text, records=count)
 
     async def _change(self, changes: Sequence[_Change]) -> None:
-        """One try is enough: a change that fails leaves the message to its present timeout."""
-        # a renewal under way could arrive after this change and undo it
+        """One try is enough: after a failure the message becomes visible by its present timeout."""
+        # a running renewal could arrive after this change and undo it
         renewals = {change.record.handle.renewal for change in changes} - {None}
         if renewals:
             await asyncio.wait(renewals)
@@ -272,7 +272,7 @@ class Settling:
             self._log.repeating("release_failed", now, text=what, records=len(changes))
 
     def stop(self) -> None:
-        """A soft stop: nothing waits for company, nor long for an answer or another try."""
+        """A soft stop: calls are sent at once, and their answers and retries are waited for only briefly."""
         self._stopping.set()
         self._deletes.stop()
         self._changes.stop()
@@ -283,6 +283,6 @@ class Settling:
         await self._deletes.drain()
 
     async def abandon(self) -> None:
-        """End what still runs; the messages come back by their timeout."""
+        """End the running calls; the messages become visible again by their timeout."""
         await self._changes.abandon()
         await self._deletes.abandon()

@@ -1,4 +1,4 @@
-"""Messages that do not match the filter criteria: deleted at once, or sent on and then deleted. Never in a batch."""
+"""Removes messages that do not match the filter criteria: they are deleted, or forwarded and then deleted."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,20 +14,20 @@ from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.record import Record
 
 SHOWN = 60
-"""Characters of a payload in the log: enough to see what it is."""
+"""Characters of a payload in the log, enough to recognise it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqsFiltering:
-    """What a mapping says about messages it does not want."""
+    """The filter of a mapping, and the target of messages that do not match."""
 
     criteria: Filter
     send_to: Queue | None = None
-    """Where they go before they are deleted."""
+    """The queue they are forwarded to before they are deleted; None to delete only."""
 
 
 class Skipping:
-    """What every message passes after its receive."""
+    """Applies the filter to every received message."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Skipping:
         forwarding: Forwarding | None,
         log: RateLimitedLog,
     ) -> None:
-        """Without `judge` everything matches; without `forwarding` the rest is deleted."""
+        """Without `judge` every message matches; without `forwarding` the others are deleted."""
         self._judge = judge
         self._settling = settling
         self._account = settling.account
@@ -46,7 +46,7 @@ class Skipping:
         self._log = log
 
     def matching(self, records: Sequence[Record]) -> Sequence[Record]:
-        """Those to be delivered, in their order. The others are seen off."""
+        """The records to deliver, in their order. The others are deleted or forwarded."""
         judge = self._judge
         if judge is None:
             return records
@@ -69,7 +69,7 @@ class Skipping:
         return matching
 
     def delete_again(self, records: Sequence[Record]) -> None:
-        """They were seen off before, only their delete did not go through."""
+        """Delete messages again that did not match before, and whose delete failed."""
         self._backlog.add(len(records))
         self._delete(records)
 
@@ -88,16 +88,16 @@ class Skipping:
         )
 
     def stop(self) -> None:
-        """A soft stop: nothing is sent on any more."""
+        """A soft stop: nothing is forwarded any more."""
         if self._forwarding is not None:
             self._forwarding.stop()
 
     async def drain(self) -> None:
-        """Return when nothing is being sent on."""
+        """Return when nothing is being forwarded."""
         if self._forwarding is not None:
             await self._forwarding.drain()
 
     async def abandon(self) -> None:
-        """Hard stop: release what is being sent on."""
+        """Hard stop: release the messages that are being forwarded."""
         if self._forwarding is not None:
             await self._forwarding.abandon()

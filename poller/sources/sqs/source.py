@@ -37,14 +37,14 @@ from poller.values.errors import CallError, SourceUnavailable
 from poller.values.record import Record
 
 ATTRIBUTES_LAST = 15 * 60.0
-"""Seconds the queue's attributes are believed."""
+"""Seconds after which the queue's attributes are read again."""
 HARD_STOP = 2.0
-"""Seconds for what was handed over, when cancelled."""
+"""Seconds for handed-over deletes and releases after a cancellation."""
 
 
 @dataclass(frozen=True, slots=True)
 class SqsOptions:
-    """What a mapping may set about its queue, beyond AWS's own parameters."""
+    """A mapping's options for its queue, beyond AWS's own parameters."""
 
     maximum_hold_seconds: float = LONGEST_HOLD
     failure_visibility_timeout_seconds: float | None = None
@@ -84,8 +84,8 @@ class SqsPartition:
         filtering: SqsFiltering | None = None,
         undeleted: OrderedDict[str, bool] | None = None,
     ) -> None:
-        """`wall` is the seconds since the epoch, for the age of messages. `undeleted`, messages that are done with and
-        could not be deleted so far, may be that of an earlier run.
+        """`wall` is the seconds since the epoch, for the age of messages. `undeleted` holds settled
+        messages that could not be deleted so far, perhaps from an earlier run.
         """
         self.name = name.arn.rsplit(":", 1)[-1]
         self.stop = admission.partition_stop()
@@ -153,7 +153,7 @@ class SqsPartition:
                 await self._skipping.drain()
                 await self._settling.drain()
         finally:
-            # after a clean leave nothing is left to cut off
+            # after a clean exit nothing is left to cancel
             self._release(await self._receiving.abandon())
             await self._skipping.abandon()
             self._release([record for lane in self._lanes for record in lane.kept.records])
@@ -218,7 +218,7 @@ class SqsPartition:
         self._receiving.pump()
 
     async def _read_visibility(self) -> Visibility:
-        """The rule by the queue's present attributes. Raises SourceUnavailable."""
+        """The visibility rules, by the queue's present attributes. Raises SourceUnavailable."""
         try:
             attributes = await self._queue.attributes()
         except CallError as error:
@@ -235,7 +235,7 @@ class SqsPartition:
         try:
             self._holding.visibility = await self._read_visibility()
         except SourceUnavailable as unavailable:
-            # receives say so too, and louder; what was read last is still the best guess
+            # receives report the error too; the attributes read last are still the best guess
             now = self._read_at = asyncio.get_running_loop().time()
             self._log.repeating("attributes_not_read", now, text=unavailable.text)
 
@@ -258,7 +258,7 @@ class SqsPartition:
         return self._skipping.matching(take(messages, size))
 
     def _without_known(self, messages: list[Message]) -> list[Message]:
-        """Take out what was received again although we have it, or are done with it already."""
+        """Remove messages that are held already, or settled and not yet deleted."""
         fresh: dict[str, Message] = {}
         account = self._status.account
         for message in messages:
@@ -266,8 +266,8 @@ class SqsPartition:
             held = self._holding.by_id.get(identifier)
             known = fresh.get(identifier) if held is None else held.item
             if known is not None:
-                # Its visibility ended although we hold it, or it came twice in one receive. A delete takes the newest
-                # receipt; the copy goes no further.
+                # Its visibility ended although it is held, or it came twice in one receive. A delete needs the newest
+                # receipt handle; the copy is dropped.
                 renew_receipt(known, message)
                 account.returned += 1
             elif (filtered := self._undeleted.get(identifier)) is not None:
@@ -282,7 +282,7 @@ class SqsPartition:
         return list(fresh.values())
 
     def _without_overlap(self, messages: list[Message], size: int) -> Sequence[Record]:
-        """FIFO: a group of which a lane still has messages waits, as it would at the service."""
+        """FIFO: messages of a group wait while a lane holds others of the same group, as they would at the service."""
         busy = {record.key for record in self._holding.by_id.values()}
         records = self._holding.take(messages, size, keyed=True)
         overlapping = [record for record in records if record.key in busy]

@@ -1,4 +1,4 @@
-"""What a queue's mapping waits for while nothing moves: failed messages that come back, or the last long polls."""
+"""Reasons for which a queue's mapping is idle: failed messages that are invisible, or the last long polls."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.polls import Polls
 
 ToClock = Callable[[float], str]
-"""From the loop's time to the local time of day."""
+"""Turns the loop's time into the local time of day."""
 
 
 def clock(wall: Callable[[], float], now: float) -> ToClock:
@@ -18,7 +18,7 @@ def clock(wall: Callable[[], float], now: float) -> ToClock:
 
 
 def last_polls(polls: Polls, to_clock: ToClock) -> Reason | None:
-    """At a soft stop: the long polls that are let return."""
+    """At a soft stop: the long polls that may still return."""
     count, due = polls.under_way()
     if not count:
         return None
