@@ -5,6 +5,7 @@ package stands for everything in it, and a module may always import its own pack
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -36,6 +37,9 @@ ENGINE = {
     f"poller.{name}" for name in ("aws", "configuration", "destinations", "functions", "http", "policy", "ports")
 } | {f"poller.{name}" for name in ("runtime", "sources", "state", "support", "values")}
 """Everything but the process around it: neither the daemon nor the command line."""
+OF_MAPPINGS = re.compile(r"poller\.(?:sources|destinations)\.[a-z0-9]+(?:\.(?:parameters|members|building))?")
+"""The rows of kinds and what reads mappings for them; these modules may know `MAPPINGS`, the rest of a kind plain values."""
+MAPPINGS = {"poller.configuration.model"}
 EVERYTHING = {"poller"}
 VERSION = "poller.__version__"
 """Anybody may say which version is running."""
@@ -60,7 +64,11 @@ IMPORTS: dict[str, set[str]] = {
     "poller.aws": SUPPORT | {"poller.values", "poller.http", "poller.policy"},
     # what users write
     "poller.configuration.reading": SUPPORT | VALUES,
-    "poller.configuration": SUPPORT | VALUES | {"poller.policy"},
+    "poller.configuration": SUPPORT
+    | VALUES
+    | {"poller.policy", "poller.sources.kind", "poller.sources.kinds", "poller.destinations.kinds"}
+    # ranges and defaults, of keys that one kind takes
+    | {"poller.sources.sqs.parameters", "poller.sources.sharded.parameters"},
     # only here does the runtime meet the adapters
     "poller.engine": ENGINE,
     # the process around the engine, and what it shows
@@ -77,10 +85,12 @@ IMPORTS: dict[str, set[str]] = {
     "poller": set(),
 }
 
-SEPARATE = ("poller.sources.",)
-"""Packages whose members may not import each other: one source never knows another."""
-SHARED = {"poller.sources.sharded"}
-"""What may be imported from within them all the same: what Kinesis and DynamoDB streams have in common."""
+SEPARATE = ("poller.sources.", "poller.destinations.")
+"""Packages whose members may not import each other: one source or destination never knows another."""
+SHARED = {"poller.sources.sharded", "poller.sources.kind", "poller.destinations.kind"}
+"""Members that the others may import: the form of a row, and what Kinesis and DynamoDB streams have in common."""
+TABLES = {"poller.sources.kinds", "poller.destinations.kinds"}
+"""Members that import all others: the tables of rows."""
 
 FORBIDDEN: dict[str, set[str]] = {
     "poller.policy": {"asyncio", "time", "random", "logging", "os", "socket", "threading", "subprocess", "pathlib"},
@@ -154,7 +164,7 @@ def rule_for(module: str) -> str:
 def breaches(path: Path, imports: Iterable[tuple[str, int]]) -> Iterator[str]:
     """What `path` imports and may not, with the place."""
     module = module_of(path)
-    allowed = IMPORTS[rule_for(module)] | {rule_for(module)}
+    allowed = IMPORTS[rule_for(module)] | {rule_for(module)} | (MAPPINGS if OF_MAPPINGS.fullmatch(module) else set())
     for imported, line in imports:
         where = f"{path.relative_to(ROOT)}:{line}: {module} may not import {imported}"
         if not within(imported, "poller"):
@@ -176,7 +186,7 @@ def _is_foreign(module: str, imported: str) -> bool:
 
 def _crosses(module: str, imported: str) -> bool:
     """Whether both are in one of `SEPARATE`'s packages, but in different members of it."""
-    if any(within(imported, shared) for shared in SHARED):
+    if module in TABLES or any(within(imported, shared) for shared in SHARED):
         return False
     pairs = [(module.removeprefix(p), imported.removeprefix(p)) for p in SEPARATE if module.startswith(p)]
     return any(b != imported and a.partition(".")[0] != b.partition(".")[0] for a, b in pairs)
@@ -203,6 +213,10 @@ def test_every_import_is_allowed():
         ("poller/sources/sqs/new.py", "poller.functions.http", False),
         ("poller/sources/sqs/new.py", "poller.sources.kinesis.api", False),
         ("poller/sources/kinesis/new.py", "poller.sources.sharded.reader", True),
+        ("poller/sources/kinesis/new.py", "poller.configuration.model.mapping", False),
+        ("poller/sources/kinesis/building.py", "poller.configuration.model.mapping", True),
+        ("poller/sources/kinesis/building.py", "poller.engine.parts", False),
+        ("poller/destinations/s3/new.py", "poller.destinations.sns", False),
         ("poller/aws/new.py", "poller.sources.sqs.source", False),
         ("poller/configuration/new.py", "poller.runtime.lane", False),
         ("poller/configuration/reading/new.py", "poller.configuration.model.settings", False),
@@ -228,7 +242,15 @@ def exists(dotted: str) -> bool:
 
 def test_every_name_in_the_tables_exists():
     """A rule about a module that is gone or was never there protects nothing."""
-    names = {*IMPORTS, *SHARED, *FORBIDDEN, *STANDARD_ONLY, VERSION, *(name.removesuffix(".") for name in SEPARATE)}
+    names = {
+        *IMPORTS,
+        *SHARED,
+        *TABLES,
+        *FORBIDDEN,
+        *STANDARD_ONLY,
+        VERSION,
+        *(name.removesuffix(".") for name in SEPARATE),
+    }
     names |= set().union(*IMPORTS.values())
     files = {name.partition(":")[0] for name in (*LONGER, *BROAD_EXCEPTS)}
     assert sorted(name for name in names if not exists(name)) == []

@@ -5,15 +5,14 @@ record. The engine itself is `poller.policy.filtering`, imported only when the c
 """
 
 import json
-from base64 import b64decode
-from binascii import Error as NotBase64
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from poller.cli.configured import examples
+from poller.sources.kind import SourceKind
+from poller.sources.kinds import KINDS
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError
 
@@ -22,19 +21,16 @@ if TYPE_CHECKING:
 
 MATCH, NO_MATCH = 0, 1
 
+_NAMES = ", ".join(KINDS)
+
+
+def _known(record: str | None) -> str | None:
+    if record is not None and record not in KINDS:
+        raise typer.BadParameter(f"{record!r} is not one of {_NAMES}")
+    return record
+
+
 app = typer.Typer(help="Try filter patterns on records.", no_args_is_help=True)
-
-
-class Kind(StrEnum):
-    """What sort of record the event holds."""
-
-    SQS = "sqs"
-    KINESIS = "kinesis"
-    DYNAMODB = "dynamodb"
-
-
-# The member that only one kind of record has.
-_SIGNS = {Kind.SQS: "body", Kind.KINESIS: "kinesis", Kind.DYNAMODB: "dynamodb"}
 
 
 @app.callback()
@@ -49,17 +45,20 @@ def try_pattern(
         Path, typer.Option(metavar="FILE", help="A pattern, or filter criteria with several; JSON or YAML.")
     ],
     event: Annotated[Path, typer.Option(metavar="FILE", help="One record, or a whole Lambda event, as JSON.")],
-    record: Annotated[Kind | None, typer.Option(metavar="KIND", help="sqs, kinesis or dynamodb; else guessed.")] = None,
+    record: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", callback=_known, help=f"{_NAMES}; else guessed."),
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Show each condition and the values it met.")] = False,
 ) -> None:
     """Say which records a pattern matches.
 
     Exit 0 if one matches, 1 if none does, 2 if the pattern is invalid.
     """
-    raise typer.Exit(_try(pattern, event, record, explain=explain))
+    raise typer.Exit(_try(pattern, event, KINDS[record] if record else None, explain=explain))
 
 
-def _try(pattern: Path, event: Path, kind: Kind | None, *, explain: bool) -> int:
+def _try(pattern: Path, event: Path, kind: SourceKind | None, *, explain: bool) -> int:
     from poller.policy import filtering  # noqa: PLC0415  (only this command and running mappings need the engine)
 
     records = _records(event)
@@ -68,10 +67,13 @@ def _try(pattern: Path, event: Path, kind: Kind | None, *, explain: bool) -> int
     for number, record in enumerate(records, 1):
         of_kind = kind or _guess(record, event)
         try:
-            criteria = filtering.compile_filters(patterns, of_kind.value)
+            criteria = filtering.compile_filters(patterns, of_kind.members)
         except filtering.PatternError as error:
             raise ConfigurationError([f"{pattern}: {error}"]) from None
-        view, payload = _parts(record, of_kind, event)
+        try:
+            view, payload = of_kind.split(record)
+        except ValueError as error:
+            raise ConfigurationError([f"{event}: {error}"]) from None
         verdict = criteria.match(view, payload)
         matched = matched or bool(verdict)
         say(f"record {number}: {verdict.value}" if len(records) > 1 else verdict.value)
@@ -134,29 +136,9 @@ def _records(path: Path) -> list[dict[str, Any]]:
     return records
 
 
-def _guess(record: dict[str, Any], path: Path) -> Kind:
-    for kind, member in _SIGNS.items():
-        if member in record:
-            return kind
-    names = ", ".join(_SIGNS.values())
+def _guess(record: dict[str, Any], path: Path) -> SourceKind:
+    found = next((kind for kind in KINDS.values() if kind.sign in record), None)
+    if found is not None:
+        return found
+    names = ", ".join(kind.sign for kind in KINDS.values())
     raise ConfigurationError([f"{path}: what record is this? It has none of {names}; say so with --record"])
-
-
-def _parts(record: dict[str, Any], kind: Kind, path: Path) -> tuple[dict[str, Any], str | bytes]:
-    """The record as the filter takes it: what patterns see beside the payload, and the payload."""
-    if kind is Kind.DYNAMODB:
-        return record, ""
-    view = {name: value for name, value in record.items() if name != _SIGNS[kind]}
-    payload = record.get(_SIGNS[kind])
-    if kind is Kind.KINESIS and isinstance(payload, dict):
-        view |= {name: value for name, value in payload.items() if name != "data"}
-        payload = payload.get("data")
-    if not isinstance(payload, str):
-        member = "kinesis.data" if kind is Kind.KINESIS else "body"
-        raise ConfigurationError([f"{path}: not a record of {kind}: {member} is not a string"])
-    if kind is Kind.SQS:
-        return view, payload
-    try:
-        return view, b64decode(payload, validate=True)
-    except NotBase64 as error:
-        raise ConfigurationError([f"{path}: kinesis.data is not base64: {error}"]) from None

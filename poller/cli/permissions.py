@@ -5,46 +5,17 @@ What the configuration does not name is not in it: `kms:Decrypt` on a customer's
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from poller.configuration import AwsSettings, Configuration, EventSourceMapping, FunctionConfig
+from poller.destinations.kinds import kind_of
 from poller.engine.function_arns import account_of_role, function_arn
+from poller.sources.kinds import KINDS
 from poller.values.partitions import partition_of
+from poller.values.permissions import Condition, Grant
 
 DEFAULT = "default"
 """Who is found by the SDK's own chain."""
-
-Condition = tuple[str, str, str]
-"""`(operator, key, value)`."""
-
-SOURCE_ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "sqs": ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-    "kinesis": (
-        "kinesis:DescribeStreamSummary",
-        "kinesis:GetRecords",
-        "kinesis:GetShardIterator",
-        "kinesis:ListShards",
-    ),
-    "dynamodb": ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"),
-}
-"""What reading each kind of source calls. IAM allows the batch forms of SQS by the action of the single one."""
-FAN_OUT_ACTION = "kinesis:SubscribeToShard"
-"""Beside reading the stream, which tells how far its retention has come when a batch is retried for long."""
-DESTINATION_ACTIONS: Mapping[str, str] = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "s3": "s3:PutObject"}
-"""What sending to each kind of destination calls."""
-_SIDS: Mapping[str, str] = {"sqs": "Queues", "kinesis": "Streams", "dynamodb": "Tables"}
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Grant:
-    """Actions on one resource."""
-
-    sid: str
-    actions: tuple[str, ...]
-    resource: str
-    condition: Condition | None = None
-
 
 Grants = Iterator[tuple[str, Grant]]
 """With the principal that needs each."""
@@ -65,18 +36,13 @@ def principal_of(aws: AwsSettings) -> str:
 
 
 def _of_mapping(mapping: EventSourceMapping) -> Grants:
-    kind = mapping.source.kind
-    yield from _as(mapping.aws, Grant(_SIDS[kind], SOURCE_ACTIONS[kind], mapping.source.stream_arn))
-    if mapping.source.fan_out:
-        yield from _as(mapping.aws, Grant("Consumers", (FAN_OUT_ACTION,), mapping.event_source_arn))
+    for grant in KINDS[mapping.source.kind].grants(mapping.source):
+        yield from _as(mapping.aws, grant)
     function = mapping.function
     for grant in _FUNCTIONS[function.type](function, mapping.region, mapping.source.account):
         yield from _as(function.aws, grant)
     for destination in mapping.destinations:
-        service = destination.split(":")[2]
-        # where S3Destination puts its objects
-        resource = f"{destination}/aws/lambda/{mapping.uuid}/*" if service == "s3" else destination
-        yield from _as(mapping.aws, Grant("Destinations", (DESTINATION_ACTIONS[service],), resource))
+        yield from _as(mapping.aws, kind_of(destination).grant(mapping, destination))
 
 
 def _as(aws: AwsSettings, grant: Grant) -> Grants:

@@ -7,7 +7,8 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.model.settings import ApiSettings, LogSettings, Settings
 from poller.configuration.reading.secrets import Secret
-from poller.values.arns import EventSource, parse_source
+from poller.sources.kinds import parse_source
+from poller.values.arns import EventSource
 
 __all__ = [
     "ApiSettings",

@@ -3,25 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.configuration.model.parameters import DYNAMODB, KINESIS, SQS, TITLES
 from poller.configuration.reading.explain import similar
+from poller.sources.kinds import KINDS
 from poller.values.errors import SHOWN_MOST, capped
-
-MEMBERS = {
-    SQS: (
-        *("body", "messageId", "receiptHandle", "attributes", "messageAttributes", "md5OfBody"),
-        *("md5OfMessageAttributes", "eventSource", "eventSourceARN", "awsRegion"),
-    ),
-    KINESIS: (
-        *("data", "partitionKey", "sequenceNumber", "approximateArrivalTimestamp", "kinesisSchemaVersion"),
-        *("eventSource", "eventVersion", "eventID", "eventName", "invokeIdentityArn", "awsRegion", "eventSourceARN"),
-    ),
-    DYNAMODB: (
-        *("dynamodb", "eventName", "eventID", "eventVersion", "eventSource", "awsRegion", "eventSourceARN"),
-        "userIdentity",
-    ),
-}
-"""What a record has at its top, as patterns see it; the payload first."""
 
 _KEYS_MOST = 10
 
@@ -51,7 +35,7 @@ def taken_for_lambda(names: Sequence[tuple[str, str]], declared: Iterable[str]) 
 def _shared_queues(found: Placed) -> Iterator[str]:
     first: dict[str, tuple[EventSourceMapping, str]] = {}
     for mapping, place in found:
-        if mapping.source.kind != SQS or not mapping.enabled:
+        if not KINDS[mapping.source.kind].competing or not mapping.enabled:
             continue
         other, other_place = first.setdefault(mapping.event_source_arn, (mapping, place))
         if other is mapping:
@@ -63,8 +47,8 @@ def _shared_queues(found: Placed) -> Iterator[str]:
 
 
 def _unknown_members(mapping: EventSourceMapping, place: str) -> Iterator[str]:
-    kind = mapping.source.kind
-    members = MEMBERS[kind]
+    kind = KINDS[mapping.source.kind]
+    members = kind.members.names
     for name in sorted(mapping.criteria().top_level_keys - set(members)):
-        text = f"a filter of {mapping.name!r} asks for {name!r}, which no record of {TITLES[kind]} has"
+        text = f"a filter of {mapping.name!r} asks for {name!r}, which no record of {kind.title} has"
         yield f"{place}: {text}; the payload is under {members[0]!r}"

@@ -40,8 +40,6 @@ from poller.ports.function import Function
 from poller.ports.source import Delivery, Lane, Partition, Source
 from poller.values.record import Page, Record
 
-SYSTEMS = {"sqs": "aws_sqs", "kinesis": "aws_kinesis", "dynamodb": "aws_dynamodb_streams"}
-"""`messaging.system`, in the semantic conventions' words as far as they have one."""
 MOST_LINKS = 128
 """The SDK's own limit of links in a span."""
 FLUSH_SECONDS = 2.0
@@ -58,10 +56,10 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("poller", __version__)
 
-    def source(self, source: Source, *, mapping: str, kind: str, name: str) -> Source:
-        """The source with a span around each of its batches. `kind` and `name` are those of what is read."""
+    def source(self, source: Source, *, mapping: str, system: str, name: str) -> Source:
+        """The source with a span around each of its batches. `system` is its kind's `messaging_system`."""
         attributes = {
-            "messaging.system": SYSTEMS[kind],
+            "messaging.system": system,
             "messaging.operation.type": "process",
             "messaging.destination.name": name,
             "poller.mapping": mapping,

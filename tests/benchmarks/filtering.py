@@ -16,6 +16,7 @@ from typing import Any
 
 from poller.policy.filtering import Filter, Verdict, compile_filters
 from poller.policy.filtering.compile import MOST_CHARACTERS
+from tests.policy.filtering.kinds import SQS_RECORDS
 
 try:
     import orjson
@@ -167,14 +168,14 @@ def main() -> int:
     say(f"Python {platform.python_version()}, {platform.machine()}, parser {loads.__module__}\n")
     one = [{"body": {"kind": ["none"]}}]
     for name, patterns, matching in (("five filters", FIVE, True), ("five filters", FIVE, False), ("one", one, False)):
-        criteria = compile_filters(patterns, "sqs", loads=loads)
+        criteria = compile_filters(patterns, SQS_RECORDS, loads=loads)
         document = body(matching=matching)
         assert (criteria.match({}, document) is Verdict.MATCH) == matching
         result = "match" if matching else "no match"
         say(f"{name:13} {len(document)} bytes, {result:9} {rate(partial(criteria.match, {}, document)):>10,.0f} /s\n")
     worst = 0.0
     for name, made, document in (*tests_of_a_field(), *shapes()):
-        seconds = slowest(compile_filters([{"body": made}], "sqs", loads=loads), document)
+        seconds = slowest(compile_filters([{"body": made}], SQS_RECORDS, loads=loads), document)
         worst = max(worst, seconds)
         say(f"  {name:55} {seconds * 1000:8.1f} ms\n")
     say(f"worst {worst * 1000:.1f} ms of {PROMISED_SECONDS * 1000:.0f} ms\n")

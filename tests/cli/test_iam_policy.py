@@ -51,7 +51,8 @@ def called_by_the_code():
                 actions.add(action(*texts[:2]))
             if not isinstance(node.func, ast.Attribute):
                 continue
-            if node.func.attr == "call" and len(texts) == 2 and path.parent.name != "connect":
+            looks = path.parent.name == "connect" or path.name == "look.py"
+            if node.func.attr == "call" and len(texts) == 2 and not looks:
                 actions.add(action(texts[0], texts[1].title().replace("_", "")))
             if node.func.attr == "assume_role":
                 actions.add("sts:AssumeRole")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from poller.policy.filtering import compile_filters
+from tests.policy.filtering.kinds import SQS_RECORDS
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 OTHER = "arn:aws:sqs:eu-west-1:123456789012:unmatched"
@@ -86,7 +87,7 @@ def test_what_looks_like_a_secret_or_a_name_of_ours_in_a_pattern_is_data(bench):
 def test_a_number_of_plain_yaml_keeps_all_its_digits(bench):
     [pattern] = criteria(bench, plain("{body: {n: [0.12345678901234567890123, 300.0, -1, 1.5e+3, null, true]}}"))
     assert pattern == '{"body":{"n":[0.12345678901234567890123,300.0,-1,1.5e+3,null,true]}}'
-    matching = compile_filters([pattern], "sqs")
+    matching = compile_filters([pattern], SQS_RECORDS)
     assert matching.match({}, '{"n": 0.12345678901234567890123}')
     assert not matching.match({}, '{"n": 0.12345678901234567}')
 

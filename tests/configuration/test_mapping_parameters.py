@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from poller.configuration import load
 from poller.configuration.model.mapping import default_uuid
 from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import APPLIES, INSTEAD, REFUSED, SQS, not_for
+from poller.configuration.model.parameters import AWS_PARAMETERS, COMMON, REFUSED, not_for
 from poller.configuration.reading.spelling import snake_case
+from poller.sources.kinds import KINDS
+from poller.sources.sqs import SQS_KIND
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 FIFO = QUEUE + ".fifo"
@@ -97,17 +99,24 @@ def test_what_a_fifo_queue_does_not_allow_is_refused(bench, parameters, expected
     assert expected in problem
 
 
-@pytest.mark.parametrize("parameter", sorted(name for name, kinds in APPLIES.items() if SQS not in kinds))
+@pytest.mark.parametrize("parameter", sorted({*SQS_KIND.instead, *REFUSED}))
 def test_every_parameter_a_queue_does_not_take_is_refused_with_what_to_do_instead(bench, parameter):
     [problem] = bench.problems_of(mapping_text(**{parameter: 1}))
     assert f"event_source_mappings[0].{parameter}: is not supported" in problem
-    assert (INSTEAD.get((SQS, parameter)) or REFUSED[parameter]) in problem
+    assert (SQS_KIND.instead.get(parameter) or REFUSED[parameter]) in problem
 
 
 def test_every_parameter_a_queue_takes_has_a_field():
-    taken = {name for name, kinds in APPLIES.items() if SQS in kinds}
+    taken = COMMON | SQS_KIND.takes
     assert taken <= set(WrittenMapping.model_fields)
-    assert all(not_for(SQS, name) is None for name in taken)
+    assert all(not_for(SQS_KIND, name) is None for name in taken)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_kind_takes_a_parameter_of_lambda_s_or_has_advice_on_it(kind):
+    assert not kind.takes & kind.instead.keys()
+    assert COMMON.union(kind.takes, kind.instead, REFUSED) == AWS_PARAMETERS
+    assert not kind.own & AWS_PARAMETERS
 
 
 @pytest.mark.parametrize(
@@ -188,7 +197,7 @@ def test_any_other_url_is_named_as_one(bench, parameters, hint):
         None,
     ],
 )
-@pytest.mark.parametrize("parameter", sorted(set(APPLIES) - {"event_source_arn", "function_name", *REFUSED}))
+@pytest.mark.parametrize("parameter", sorted(AWS_PARAMETERS - {"event_source_arn", "function_name", *REFUSED}))
 def test_a_source_that_cannot_be_read_is_the_only_finding_that_rests_on_it(bench, arn, parameter):
     """Whether a parameter is for a source is not known where the source is not."""
     fitting = {"enabled": True, "tags": {}, "starting_position": "LATEST", "function_response_types": []}

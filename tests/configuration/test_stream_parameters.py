@@ -7,18 +7,12 @@ import pytest
 import yaml
 
 from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import (
-    APPLIES,
-    DYNAMODB,
-    INSTEAD,
-    KINESIS,
-    OWN,
-    REFUSED,
-    not_for,
-)
+from poller.configuration.model.parameters import AWS_PARAMETERS, OWN, REFUSED, not_for, takes
+from poller.sources.kinds import KINDS as ROWS
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/users/stream/2026-01-01T00:00:00.000"
+KINESIS, DYNAMODB = "kinesis", "dynamodb"
 ARNS = {KINESIS: STREAM, DYNAMODB: TABLE}
 LATEST = {"name": "clicks", "starting_position": "LATEST"}
 KINDS = pytest.mark.parametrize("kind", [KINESIS, DYNAMODB])
@@ -217,18 +211,19 @@ def test_a_destination_that_names_nothing_is_refused(bench, on_failure, expected
 
 @KINDS
 def test_every_parameter_of_lambda_s_is_taken_or_refused_with_what_to_do_instead(bench, kind):
-    for parameter, kinds in APPLIES.items():
-        if kind in kinds:
-            assert not_for(kind, parameter) is None
+    row = ROWS[kind]
+    for parameter in AWS_PARAMETERS:
+        if takes(row, parameter):
+            assert not_for(row, parameter) is None
             assert parameter in WrittenMapping.model_fields
             continue
         [problem] = bench.problems_of(mapping_text(ARNS[kind], **{parameter: 1}))
-        assert (INSTEAD.get((kind, parameter)) or REFUSED[parameter]) in problem
+        assert (row.instead.get(parameter) or REFUSED[parameter]) in problem
 
 
 @pytest.mark.parametrize("parameter", sorted(OWN))
 def test_our_own_parameters_are_refused_where_they_mean_nothing(parameter):
-    refused = [kind for kind in ("sqs", KINESIS, DYNAMODB) if not_for(kind, parameter)]
+    refused = [name for name, row in ROWS.items() if not_for(row, parameter)]
     assert refused in (["sqs"], [KINESIS, DYNAMODB], ["sqs", DYNAMODB])
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from poller.aws.cold import ColdCalls
 from poller.aws.error_reasons import code_of
-from poller.destinations.s3 import S3Destination, object_key
-from poller.destinations.sns import SnsDestination
-from poller.destinations.sqs import SqsDestination
+from poller.destinations.s3.destination import S3Destination, object_key
+from poller.destinations.sns.destination import SnsDestination
+from poller.destinations.sqs.destination import SqsDestination
 from poller.values.errors import CallError, NotSent, ServiceError
 from tests.aws.settings import Settings
 from tests.fakes.aws import FakeAws

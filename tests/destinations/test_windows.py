@@ -6,11 +6,12 @@ import pytest
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.engine.streams import _notify
+from poller.engine.function_arns import arn_of
 from poller.policy.invocation_record import Discarded
 from poller.policy.windows import Window
+from poller.sources.kinds import parse_source
 from poller.sources.kinesis.api import KinesisApi
-from poller.values.arns import parse_source
+from poller.sources.sharded.notifying import notifier
 from poller.values.record import Record
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
@@ -34,7 +35,8 @@ async def test_the_event_of_a_batch_given_up_has_the_members_of_its_window(recor
     api = KinesisApi(None, arn=STREAM, region="eu-west-1", invoke_identity_arn="arn:role")
     destination = Destination()
     discarded = Discarded(records, "RetryAttemptsExhausted", 3, "r", None, OPEN)
-    await _notify(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
+    notify = notifier(api, destination, function_arn=arn_of(mapping), event_source_arn=mapping.event_source_arn)
+    await notify(discarded, "shardId-0", 1767225700.0)
     assert len(destination.event.pop("Records")) == len(records)
     assert destination.event == {
         "window": OPEN.bounds,

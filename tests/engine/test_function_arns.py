@@ -13,10 +13,11 @@ from poller.cli.permissions import policies
 from poller.configuration import AwsSettings, Configuration, load
 from poller.engine.function_arns import arn_of
 from poller.engine.runtimes import _settings
-from poller.engine.streams import _notify, queue_url
 from poller.policy.invocation_record import Discarded
 from poller.sources.kinesis.api import KinesisApi
+from poller.sources.sharded.notifying import notifier
 from poller.values.partitions import dns_suffix, partition_of
+from poller.values.queues import queue_url
 
 OURS, OTHER = "123456789012", "999999999999"
 ROLE = f"arn:aws:iam::{OTHER}:role/r"
@@ -67,7 +68,8 @@ async def test_the_record_the_policy_and_the_call_name_the_same_function(
     destination = Destination()
     api = KinesisApi(None, arn=mapping.event_source_arn, region=region, invoke_identity_arn="arn")  # type: ignore[arg-type]
     discarded = Discarded([], "RetryAttemptsExhausted", 3, "r", None, None)
-    await _notify(mapping, api, destination)(discarded, "shardId-0", 1767225700.0)
+    notify = notifier(api, destination, function_arn=arn_of(mapping), event_source_arn=mapping.event_source_arn)
+    await notify(discarded, "shardId-0", 1767225700.0)
     assert destination.record["requestContext"]["functionArn"] == arn
 
     granted = [statement for policy in policies(configuration).values() for statement in policy["Statement"]]  # type: ignore[attr-defined]
@@ -102,7 +104,7 @@ def test_a_queue_of_every_partition_has_the_host_the_sdk_calls(partition: Any) -
     name = partition["id"]
     for region in (region for region in partition["regions"] if "global" not in region):
         assert partition_of(region) == name
-        url = queue_url(f"arn:{name}:sqs:{region}:{OURS}:q", region, OURS, "q", None)
+        url = queue_url(f"arn:{name}:sqs:{region}:{OURS}:q", None)
         settings = AwsSettings()
         endpoint = resolve_endpoint(open_session(settings, region), settings, "sqs", region)
         assert url == f"{endpoint.url}/{OURS}/q"

@@ -394,7 +394,7 @@ async def test_connections_that_never_close_keep_no_pause_waiting():
 async def test_messages_remembered_as_undeleted_are_forgotten_with_their_mapping():
     house = House()
     async with living(house.mapping("a"), house.mapping("b"), house=house):
-        assert set(house.wiring._undeleted) == {"uuid of a", "uuid of b"}
+        assert set(house.wiring.builders["sqs"].undeleted) == {"uuid of a", "uuid of b"}
         house.mappings.apply([house.mapping("b")])
         await asyncio.sleep(SOFT_STOP)
-        assert set(house.wiring._undeleted) == {"uuid of b"}
+        assert set(house.wiring.builders["sqs"].undeleted) == {"uuid of b"}

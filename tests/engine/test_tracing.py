@@ -115,7 +115,7 @@ async def test_a_stream_is_traced_too_with_its_retries_in_one_batch():
     class TracedLife(StreamLife):
         async def _run(self, mapping):
             wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)
-            source = tracing.source(wired.source, mapping="m", kind="kinesis", name="s")
+            source = tracing.source(wired.source, mapping="m", system="aws_kinesis", name="s")
             wired.context.function = tracing.function(wired.context.function)
             await run_mapping(source, wired.context, self.log)
 

@@ -14,7 +14,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
 from poller.engine.parts import Wiring
 from poller.ports.status import MappingStatus
-from poller.values.arns import parse_source
+from poller.sources.kinds import parse_source
 from tests.fakes.aws import FakeAws
 from tests.fakes.lambda_service import Answer, batch_item_failures, function_error
 from tests.fakes.queue import FakeQueue, loop_time

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from poller.configuration.model.function_models import TYPES, _Common
 from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import APPLIES, OWN, REFUSED
+from poller.configuration.model.parameters import AWS_PARAMETERS, REFUSED, takes
 from poller.configuration.model.settings import Settings
+from poller.sources.kinds import KINDS
 from tests.reference.rows import COMMON, Row, rows
 
 PATH = Path(__file__).parents[2] / "config/README.md"
@@ -41,15 +42,13 @@ Every key there is. [poller.yaml](poller.yaml) shows them in use, the files besi
 FUNCTIONS = """`functions.NAME`, where NAME is what a mapping's `function_name` says. A Lambda function needs an entry only
 to change a default. Every type has:
 """
-KINDS = {"sqs": "SQS", "kinesis": "Kinesis", "dynamodb": "DynamoDB", "documentdb": "DocumentDB"}
 COLUMNS = "| key | type | default | what |\n|---|---|---|---|"
 COLUMNS_OF_MAPPINGS = "| key | for | type | default | what |\n|---|---|---|---|---|"
-SUPPORTED = ("sqs", "kinesis", "dynamodb")
 
 
 def page() -> str:
     """The whole of it."""
-    own = [name for name in WrittenMapping.model_fields if name not in APPLIES]
+    own = [name for name in WrittenMapping.model_fields if name not in AWS_PARAMETERS]
     return "\n".join(
         [
             HEAD,
@@ -61,7 +60,7 @@ def page() -> str:
             *(part for kind in TYPES for part in function(kind)),
             "## event_source_mappings\n",
             "A list. Parameters of `CreateEventSourceMapping`, with AWS's names, ranges and defaults:\n",
-            table(COLUMNS_OF_MAPPINGS, mapping_rows(name for name in WrittenMapping.model_fields if name in APPLIES)),
+            table(COLUMNS_OF_MAPPINGS, mapping_rows(AWS_PARAMETERS)),
             "Additions of poller; none changes what Lambda would do unless it is set:\n",
             table(COLUMNS_OF_MAPPINGS, mapping_rows(own)),
             "Parameters that no source here takes, and which are refused:\n",
@@ -88,7 +87,6 @@ def mapping_rows(names: Iterable[str]) -> Iterable[str]:
 
 
 def with_sources(row: Row, top: str) -> str:
-    sources = APPLIES.get(top) or OWN.get(top) or frozenset(SUPPORTED)
-    named = [KINDS[kind] for kind in SUPPORTED if kind in sources]
-    shown = "all" if len(named) == len(SUPPORTED) else ", ".join(named)
+    named = [kind.column for kind in KINDS.values() if takes(kind, top)]
+    shown = "all" if len(named) == len(KINDS) else ", ".join(named)
     return f"| `{row.key}` | {shown} | {row.kind} | {row.default} | {row.text} |"

@@ -19,12 +19,12 @@ from rich.table import Table
 from poller.aws.transports import Transports
 from poller.cli.connect.destinations import reach_destination
 from poller.cli.connect.functions import Reach, reach_function, try_function
-from poller.cli.connect.sources import reach_source
 from poller.cli.connect.tries import Tries
 from poller.cli.output import console, table
 from poller.cli.permissions import principal_of
 from poller.configuration import Configuration
-from poller.engine.streams import Streams
+from poller.sources.kind import Shared
+from poller.sources.kinds import KINDS
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory import MemoryStore
 from poller.support.printable import say
@@ -89,7 +89,7 @@ async def _reach(target: Target, room: asyncio.Semaphore) -> None:
 
 def _targets(configuration: Configuration, transports: Transports, reach: Reach) -> Iterator[Target]:
     """Each target once, however many mappings have it, in the order they are written."""
-    streams = Streams(transports, MemoryStore(), (), ReadLimits())
+    shared = Shared(MemoryStore(), (), ReadLimits())
     known: set[Hashable] = set()
 
     def new(*key: Hashable) -> bool:
@@ -104,7 +104,7 @@ def _targets(configuration: Configuration, transports: Transports, reach: Reach)
             yield Target(
                 "source",
                 mapping.event_source_arn,
-                partial(reach_source, mapping, streams),
+                partial(KINDS[mapping.source.kind].builder(shared).reach, mapping, transports),
                 Tries(who),
             )
         if new("function", function, function.region or mapping.region):
@@ -119,7 +119,7 @@ def _targets(configuration: Configuration, transports: Transports, reach: Reach)
                 yield Target(
                     "destination",
                     arn,
-                    partial(reach_destination, mapping, arn, streams),
+                    partial(reach_destination, mapping, arn, transports),
                     Tries(who),
                 )
 

@@ -5,24 +5,15 @@ written is decided where it is read; nothing here knows files.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import MIB
-from poller.policy.filtering import Filter, Loads, SourceKind, compile_filters
+from poller.policy.filtering import Filter, Loads, compile_filters
+from poller.sources.kinds import KINDS
+from poller.sources.sqs.parameters import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS
 from poller.values.arns import EventSource
-
-START_LANES = 5
-"""Concurrent batches an SQS mapping starts with, as Lambda does."""
-MOST_LANES = 1250
-"""Concurrent invocations of one SQS mapping at which Lambda stops to scale."""
-LANES_PER_POLLER = 10
-"""Concurrent invocations one provisioned event poller handles for SQS."""
-MOST_HOLD_SECONDS = 42_300
-"""11 h 45 min: SQS hides a message for at most 12 h after its receive, and the release takes its time."""
-LONGEST_RECEIVE_WAIT = 20
-"""Seconds: the longest long poll of SQS."""
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
@@ -92,7 +83,7 @@ class EventSourceMapping:
 
     def criteria(self, loads: Loads | None = None) -> Filter:
         """The patterns compiled; `loads` as of `compile_filters`."""
-        return compile_filters(self.filter_criteria, cast("SourceKind", self.source.kind), loads=loads)
+        return compile_filters(self.filter_criteria, KINDS[self.source.kind].members, loads=loads)
 
     @property
     def destinations(self) -> tuple[str, ...]:
@@ -105,16 +96,8 @@ class EventSourceMapping:
 
     @property
     def lanes(self) -> tuple[int, int]:
-        """`(start, most)`: batches in work at once; of a stream, per shard."""
-        if self.source.kind != "sqs":
-            return self.parallelization_factor, self.parallelization_factor
-        if self.provisioned_poller_config is not None:
-            pollers = self.provisioned_poller_config
-            return LANES_PER_POLLER * pollers.minimum_pollers, LANES_PER_POLLER * pollers.maximum_pollers
-        most = min(MOST_LANES, self.function.concurrency or MOST_LANES)
-        if self.scaling_config is not None and self.scaling_config.maximum_concurrency is not None:
-            most = min(most, self.scaling_config.maximum_concurrency)
-        return min(START_LANES, most), most
+        """`(start, most)`: concurrent batches; of a stream, per shard."""
+        return KINDS[self.source.kind].lanes(self)
 
     @property
     def endpoint_url(self) -> str | None:

@@ -11,22 +11,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.fields import Also, FilledText, Name, Seconds, Whole, Written, shown_default, text
-from poller.configuration.model.mapping import (
+from poller.configuration.model.mapping import OnRecreated, StartingPosition
+from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
+from poller.configuration.model.sizes import Size
+from poller.policy.filtering import MOST_FILTERS
+from poller.sources.kinds import KINDS
+from poller.sources.sharded.parameters import LEAST_AGE
+from poller.sources.sqs.parameters import (
     LANES_PER_POLLER,
     LONGEST_RECEIVE_WAIT,
     MOST_HOLD_SECONDS,
     MOST_LANES,
     START_LANES,
-    OnRecreated,
-    StartingPosition,
 )
-from poller.configuration.model.parameters import BATCH_SIZE_DEFAULT, DYNAMODB, SQS
-from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
-from poller.configuration.model.sizes import Size
-from poller.policy.filtering import MOST_FILTERS
-
-LEAST_AGE = 60
-"""Seconds: the least maximum age of a record, where there is one."""
 
 
 class WrittenScaling(Written):
@@ -188,7 +185,7 @@ class WrittenMapping(Written):
             "most records of one invocation; of a FIFO queue at most 10, of a standard one more than "
             "10 only with a window"
         ),
-        json_schema_extra=shown_default(f"{BATCH_SIZE_DEFAULT[SQS]}; streams {BATCH_SIZE_DEFAULT[DYNAMODB]}"),
+        json_schema_extra=shown_default(", ".join(f"{kind.column} {kind.batch_size}" for kind in KINDS.values())),
     )
     maximum_batching_window_in_seconds: Whole = Field(
         default=0, ge=0, le=300, description="how long a batch may gather; not on FIFO queues"

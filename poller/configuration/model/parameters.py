@@ -1,48 +1,26 @@
-"""Which source takes which parameter of CreateEventSourceMapping.
+"""Which source takes which parameter of a mapping: put together from the rows of the source kinds.
 
-A new source is new rows and columns here. The parameters themselves are in `mapping_models`, checks between them in
-`cross_checks`.
+The parameters themselves are in `mapping_models`, checks between them in `cross_checks` and in the kinds' folders.
 """
 
 from collections.abc import Mapping
 
-SQS, KINESIS, DYNAMODB, DOCUMENTDB = "sqs", "kinesis", "dynamodb", "documentdb"
-_STREAMS = frozenset({KINESIS, DYNAMODB})
-_QUEUE_AND_STREAMS = _STREAMS | {SQS}
-_ALL = _QUEUE_AND_STREAMS | {DOCUMENTDB}
-_NONE: frozenset[str] = frozenset()
+from poller.sources.kind import SourceKind
+from poller.sources.kinds import KINDS
 
-APPLIES: Mapping[str, frozenset[str]] = {
-    "function_name": _ALL,
-    "event_source_arn": _ALL,
-    "enabled": _ALL,
-    "batch_size": _ALL,
-    "maximum_batching_window_in_seconds": _ALL,
-    "filter_criteria": _QUEUE_AND_STREAMS,
-    "function_response_types": _QUEUE_AND_STREAMS,
-    "parallelization_factor": _STREAMS,
-    "starting_position": _STREAMS | {DOCUMENTDB},
-    "starting_position_timestamp": frozenset({KINESIS, DOCUMENTDB}),
-    "maximum_record_age_in_seconds": _STREAMS,
-    "maximum_retry_attempts": _STREAMS,
-    "bisect_batch_on_function_error": _STREAMS,
-    "tumbling_window_in_seconds": _STREAMS,
-    "destination_config": _STREAMS,
-    "scaling_config": frozenset({SQS}),
-    "provisioned_poller_config": frozenset({SQS}),
-    "document_db_event_source_config": frozenset({DOCUMENTDB}),
-    "source_access_configurations": frozenset({DOCUMENTDB}),
-    "metrics_config": _QUEUE_AND_STREAMS,
-    "tags": _ALL,
-    "kms_key_arn": _NONE,
-    "topics": _NONE,
-    "queues": _NONE,
-    "self_managed_event_source": _NONE,
-    "self_managed_kafka_event_source_config": _NONE,
-    "amazon_managed_kafka_event_source_config": _NONE,
-    "logging_config": _NONE,
-}
-"""Every AWS parameter, and the kinds of source that take it."""
+COMMON = frozenset(
+    {
+        "function_name",
+        "event_source_arn",
+        "enabled",
+        "batch_size",
+        "maximum_batching_window_in_seconds",
+        "tags",
+    }
+)
+"""AWS parameters of every kind of source."""
+OF_LATER = frozenset({"document_db_event_source_config", "source_access_configurations"})
+"""AWS parameters of kinds that a later version brings."""
 
 _KAFKA = "it belongs to Kafka and message brokers, which are not sources here; remove it"
 REFUSED: Mapping[str, str] = {
@@ -54,73 +32,31 @@ REFUSED: Mapping[str, str] = {
     "amazon_managed_kafka_event_source_config": _KAFKA,
     "logging_config": "what is logged is set for the whole process, by log; remove it",
 }
-"""Why no source takes it."""
+"""AWS parameters that no source takes, with the reason."""
 
-INSTEAD: Mapping[tuple[str, str], str] = {
-    (SQS, "parallelization_factor"): "limit concurrent batches by scaling_config.maximum_concurrency",
-    (SQS, "starting_position"): "a queue has no positions; remove it",
-    (SQS, "starting_position_timestamp"): "a queue has no positions; remove it",
-    (SQS, "maximum_record_age_in_seconds"): "set the queue's own message retention period",
-    (SQS, "maximum_retry_attempts"): "set maxReceiveCount in the queue's redrive policy",
-    (SQS, "bisect_batch_on_function_error"): "let the function name what failed: function_response_types",
-    (SQS, "tumbling_window_in_seconds"): "only streams have windows; remove it",
-    (SQS, "destination_config"): "give the queue a redrive policy with a dead-letter queue",
-    (SQS, "document_db_event_source_config"): "remove it",
-    (SQS, "source_access_configurations"): "remove it; credentials come from aws or the SDK's own chain",
-    **{
-        (kind, parameter): advice
-        for kind in sorted(_STREAMS)
-        for parameter, advice in (
-            ("scaling_config", "limit concurrent batches by parallelization_factor or the function's concurrency"),
-            ("provisioned_poller_config", "remove it; every shard has lanes of its own"),
-            ("document_db_event_source_config", "remove it"),
-            ("source_access_configurations", "remove it; credentials come from aws or the SDK's own chain"),
-        )
-    },
-    (DYNAMODB, "starting_position_timestamp"): "use TRIM_HORIZON or LATEST",
-}
-"""What to do when a kind of source does not take a parameter."""
-
-TITLES: Mapping[str, str] = {
-    SQS: "an SQS queue",
-    KINESIS: "a Kinesis stream",
-    DYNAMODB: "a DynamoDB stream",
-    DOCUMENTDB: "a DocumentDB cluster",
-}
+AWS_PARAMETERS = COMMON.union(OF_LATER, REFUSED, *(kind.takes for kind in KINDS.values()))
+"""Every parameter of CreateEventSourceMapping."""
+OWN = frozenset().union(*(kind.own for kind in KINDS.values()))
+"""Our own parameters that belong to some kinds only."""
 
 
-OWN: Mapping[str, frozenset[str]] = {
-    "maximum_hold_seconds": frozenset({SQS}),
-    "receive_wait_seconds": frozenset({SQS}),
-    "failure_visibility_timeout_seconds": frozenset({SQS}),
-    "fifo_stop_at_first_failure": frozenset({SQS}),
-    "on_no_match": frozenset({SQS}),
-    "poll_interval_seconds": _STREAMS,
-    "idle_poll_interval_seconds": _STREAMS,
-    "on_stream_recreated": _STREAMS,
-    "deaggregate": frozenset({KINESIS}),
-}
-"""Our own parameters, and the kinds of source that take them; those not named are for all."""
+def takes(kind: SourceKind, parameter: str) -> bool:
+    """Whether a source of this kind takes a parameter; true for our own that belong to no kind."""
+    if parameter in AWS_PARAMETERS:
+        return parameter in COMMON or parameter in kind.takes
+    return parameter not in OWN or parameter in kind.own
 
 
-_OWNERS = {frozenset({SQS}): "SQS queues", frozenset({KINESIS}): "Kinesis streams"}
+def not_for(kind: SourceKind | None, parameter: str) -> str | None:
+    """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter.
 
-
-def not_for(kind: str | None, parameter: str) -> str | None:
-    """Why a source of this kind does not take a parameter; None if it does, or if there is no such parameter. Where
-    the kind is not known, only what no source takes has a reason.
+    Where the kind is not known, only the parameters that no source takes have a reason.
     """
-    sources = APPLIES.get(parameter)
-    if sources is not None and not sources:
+    if parameter in REFUSED:
         return f"is not supported: {REFUSED[parameter]}"
-    if kind is None:
+    if kind is None or takes(kind, parameter):
         return None
-    own = OWN.get(parameter)
-    if own is not None and kind not in own:
-        return f"is for {_OWNERS.get(own, 'streams')} only; remove it"
-    if sources is None or kind in sources:
-        return None
-    return f"is not supported for {TITLES[kind]}, as in Lambda: {INSTEAD[kind, parameter]}"
-
-
-BATCH_SIZE_DEFAULT: Mapping[str, int] = {SQS: 10, KINESIS: 100, DYNAMODB: 100, DOCUMENTDB: 100}
+    if parameter in OWN:
+        owners = " and ".join(other.plural for other in KINDS.values() if parameter in other.own)
+        return f"is for {owners} only; remove it"
+    return f"is not supported for {kind.title}, as in Lambda: {kind.instead[parameter]}"

@@ -6,13 +6,14 @@ deletes messages it should have kept. So what both do not read alike is refused.
 
 import json
 import re
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
-from poller.policy.filtering import PatternError, SourceKind, compile_filters
+from poller.policy.filtering import PatternError, compile_filters
 from poller.policy.filtering.errors import AWS_MESSAGE
+from poller.sources.kinds import KINDS
 from poller.values.arns import EventSource
 
 _INDEX = re.compile(r"\[(\d+)\]\.?")
@@ -24,12 +25,12 @@ def read_patterns(node: Node, written: WrittenMapping, source: EventSource, repo
     if written.filter_criteria is None or not written.filter_criteria.filters:
         return ()
     patterns = []
-    kind = cast("SourceKind", source.kind)
+    members = KINDS[source.kind].members
     for index in range(len(written.filter_criteria.filters)):
         pattern: Node = node.value[_AT[0]].value[_AT[1]].value[index].value["pattern"]
         try:
             given = _text(pattern, "") if isinstance(pattern.value, dict) else pattern.value
-            compile_filters([given], kind)
+            compile_filters([given], members)
         except PatternError as error:
             steps, rest = _steps(pattern, error.where)
             text = f"{AWS_MESSAGE} {rest}: {error.message}" if rest else f"{AWS_MESSAGE} {error.message}"

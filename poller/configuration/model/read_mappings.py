@@ -10,14 +10,15 @@ from poller.configuration.model.fields import Written, same_fields
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
 from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import APPLIES, BATCH_SIZE_DEFAULT, TITLES, not_for
+from poller.configuration.model.parameters import AWS_PARAMETERS, not_for
 from poller.configuration.model.patterns import read_patterns
 from poller.configuration.model.read_functions import implied_function
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
-from poller.values.arns import SUPPORTED_KINDS, EventSource, parse_source
+from poller.sources.kinds import KINDS, SourceOfLater, parse_source
+from poller.values.arns import EventSource
 
-_OF_LATER_SOURCES = APPLIES.keys() - WrittenMapping.model_fields.keys()
+_OF_LATER_SOURCES = AWS_PARAMETERS - WrittenMapping.model_fields.keys()
 """Parameters that no source has yet: what is wrong with them is known only with the source."""
 
 
@@ -61,7 +62,7 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     source, later = _source(node, report)
     if later:
         return None
-    foreign = {name: reason for name in node.value if (reason := not_for(source.kind if source else None, name))}
+    foreign = {name: reason for name in node.value if (reason := not_for(KINDS[source.kind] if source else None, name))}
     for name, reason in foreign.items():
         report.say(reason, name)
     written = report.validated(WrittenMapping, node.without({*foreign, *_OF_LATER_SOURCES}))
@@ -117,16 +118,10 @@ def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
     if arn is None or not isinstance(arn.value, str):
         return None, False
     try:
-        source = parse_source(arn.value)
+        return parse_source(arn.value), False
     except ValueError as error:
         report.say(str(error), "event_source_arn")
-        return None, False
-    if source.kind not in SUPPORTED_KINDS:
-        report.say(
-            f"names {TITLES[source.kind]}, which is not supported yet; queues and streams are", "event_source_arn"
-        )
-        return None, True
-    return source, False
+        return None, isinstance(error, SourceOfLater)
 
 
 def _resolved(
@@ -150,7 +145,7 @@ def _resolved(
         "source": source,
         "function": function,
         "aws": written.aws.merged_over(aws),
-        "batch_size": written.batch_size or BATCH_SIZE_DEFAULT[source.kind],
+        "batch_size": written.batch_size or KINDS[source.kind].batch_size,
         "starting_position": written.starting_position or "TRIM_HORIZON",
         "scaling_config": ScalingConfig(**_given(scaling)) if scaling else None,
         "provisioned_poller_config": ProvisionedPollerConfig(**_given(pollers)) if pollers else None,

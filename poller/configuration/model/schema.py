@@ -17,7 +17,7 @@ from poller.configuration.model.function_models import TYPES
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.parameters import not_for
 from poller.configuration.model.settings import Settings
-from poller.values.arns import SOURCE_KINDS, SUPPORTED_KINDS
+from poller.sources.kinds import KINDS
 
 Schema: TypeAlias = dict[str, Any]
 PATH = Path(__file__).parents[1] / "schema.json"
@@ -192,10 +192,8 @@ def _function() -> Schema:
 
 def _by_kind_of_source() -> Iterator[Schema]:
     """The parameters that a kind of source does not take, and the one that it cannot do without."""
-    for service, kind in SOURCE_KINDS.items():
-        if kind not in SUPPORTED_KINDS:
-            continue
-        arn = {"type": "string", "pattern": f"^arn:[^:]*:{service}:"}
+    for kind in KINDS.values():
+        arn = {"type": "string", "pattern": f"^arn:[^:]*:{kind.arn_service}:"}
         names = ("event_source_arn", pascal_case("event_source_arn"))
         of_kind = {"anyOf": [{"properties": {name: arn}, "required": [name]} for name in names]}
         foreign = [key for key in WrittenMapping.model_fields if not_for(kind, key)]

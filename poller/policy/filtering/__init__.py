@@ -6,7 +6,7 @@
 from poller.policy.filtering.compile import MOST_FILTERS
 from poller.policy.filtering.errors import PatternError
 from poller.policy.filtering.explain import Clause, explain
-from poller.policy.filtering.filter import Filter, SourceKind, Verdict, compile_filters
+from poller.policy.filtering.filter import Filter, Members, Verdict, compile_filters
 from poller.policy.filtering.payload import Loads
 
 __all__ = [
@@ -14,8 +14,8 @@ __all__ = [
     "Clause",
     "Filter",
     "Loads",
+    "Members",
     "PatternError",
-    "SourceKind",
     "Verdict",
     "compile_filters",
     "explain",

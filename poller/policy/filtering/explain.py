@@ -10,7 +10,7 @@ from typing import Any
 
 from poller.policy.filtering.compile import Alternative
 from poller.policy.filtering.conditions import Condition
-from poller.policy.filtering.filter import PAYLOAD_KEYS, Filter, Verdict
+from poller.policy.filtering.filter import Filter, Verdict
 from poller.policy.filtering.match import undotted
 from poller.policy.filtering.numeric import RawNumber
 from poller.policy.filtering.payload import NOT_JSON, as_text, decode
@@ -39,7 +39,7 @@ class Clause:
 def explain(criteria: Filter, view: Mapping[str, Any], payload: str | bytes = "") -> list[Clause]:
     """All conditions of all filters in the order of the patterns, each once, and notes where they do not tell all."""
     event = dict(view)
-    key = PAYLOAD_KEYS[criteria.source_kind]
+    key = criteria.members.payload
     text = as_text(payload)
     document = decode(payload, None, exact=True)
     if key is not None:
@@ -54,7 +54,7 @@ def explain(criteria: Filter, view: Mapping[str, Any], payload: str | bytes = ""
                         number, path, condition, event, key, is_json=document is not NOT_JSON
                     )
         clauses += judged.values()
-        single = Filter([alternatives], criteria.source_kind, None)
+        single = Filter([alternatives], criteria.members, None)
         clauses += _remarks(number, single.match(view, payload), alternatives, judged)
     return clauses
 

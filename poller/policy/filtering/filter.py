@@ -1,15 +1,16 @@
 """Filter criteria of one mapping: compiled once, asked for every record.
 
-Decides whether a record passes. Knows per source which member is the payload and how its format and the pattern's must
-agree, and refuses to know what happens to records that do not pass.
+Decides whether a record passes. `Members` names the payload of a kind of source. This file knows how the format of
+the payload and the pattern's must agree; it does not know what happens to records that do not pass.
 
 A record is given in two parts: `view`, the members a pattern may name beside the payload, and the payload itself,
 as it came (SQS: the body; Kinesis: the data after base64). DynamoDB records are all view.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from poller.policy.filtering.compile import Alternative, read_patterns
 from poller.policy.filtering.errors import PatternError
@@ -18,11 +19,19 @@ from poller.policy.filtering.needles import Needles, needles
 from poller.policy.filtering.payload import NOT_JSON, Loads, as_text, decode
 from poller.policy.filtering.tree import Node, Tree, build
 
-SourceKind = Literal["sqs", "kinesis", "dynamodb"]
 
-PAYLOAD_KEYS: dict[SourceKind, str | None] = {"sqs": "body", "kinesis": "data", "dynamodb": None}
-# The members whose content is always JSON: a pattern compares their fields, never the whole.
-_JSON_ONLY: dict[SourceKind, str | None] = {"sqs": None, "kinesis": "data", "dynamodb": "dynamodb"}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """The members of one kind of source's records, as patterns see them."""
+
+    names: tuple[str, ...] = field(kw_only=False)
+    """At the top of a record; the one with the user's data first."""
+    records: str
+    """The kind's name, for sentences about its records."""
+    payload: str | None = None
+    """The member that is given apart, as text or bytes; None for records without one."""
+    json_only: str | None = None
+    """The member whose content is always JSON: a pattern compares its fields, never the whole."""
 
 
 class Verdict(Enum):
@@ -54,20 +63,18 @@ class Filter:
         "_payload",
         "_tree",
         "alternatives",
-        "source_kind",
+        "members",
     )
 
-    def __init__(
-        self, alternatives: Sequence[Sequence[Alternative]], source_kind: SourceKind, loads: Loads | None
-    ) -> None:
+    def __init__(self, alternatives: Sequence[Sequence[Alternative]], members: Members, loads: Loads | None) -> None:
         self.alternatives = alternatives
         """By filter; what `explain` reads."""
-        self.source_kind = source_kind
+        self.members = members
         self._loads = loads
         self._tree: Tree | None = build(one for several in alternatives for one in several) if alternatives else None
-        members = self._tree.root.children if self._tree else {}
-        key = PAYLOAD_KEYS[source_kind]
-        self._payload: Node | None = members.get(key) if key else None
+        nodes = self._tree.root.children if self._tree else {}
+        key = members.payload
+        self._payload: Node | None = nodes.get(key) if key else None
         self._for_fields = self._for_neither = 0
         self._needles: Needles | None = None
         if key is not None and self._payload is not None:
@@ -75,7 +82,7 @@ class Filter:
             self._needles = needles(with_payload, key)
             fields, text = self._payload.any_below, self._payload.claims.any
             self._for_fields, self._for_neither = fields & ~text, ~(fields | text)
-        self._metadata = [(name, node) for name, node in members.items() if node is not self._payload]
+        self._metadata = [(name, node) for name, node in nodes.items() if node is not self._payload]
         self._exact = self._payload is not None and _looks_at_numbers(self._payload)
 
     @property
@@ -127,7 +134,7 @@ class Filter:
 
 
 def compile_filters(
-    patterns: Sequence[str | Mapping[str, Any]], source_kind: SourceKind, *, loads: Loads | None = None
+    patterns: Sequence[str | Mapping[str, Any]], members: Members, *, loads: Loads | None = None
 ) -> Filter:
     """The filter criteria of one mapping. An empty list is no filter.
 
@@ -135,12 +142,12 @@ def compile_filters(
     than the standard library's (orjson.loads), used where it makes no difference. Raises `PatternError`.
     """
     alternatives = read_patterns(patterns)
-    json_only = _JSON_ONLY[source_kind]
+    json_only = members.json_only
     for index, several in enumerate(alternatives):
         if json_only and any(json_only in alternative for alternative in several):
-            reason = f"{source_kind} records have JSON there; write an object of fields, not a list of values"
+            reason = f"{members.records} records have JSON there; write an object of fields, not a list of values"
             raise PatternError(reason, json_only, index=index)
-    return Filter(alternatives, source_kind, loads)
+    return Filter(alternatives, members, loads)
 
 
 def _names(alternative: Alternative, key: str) -> bool:

@@ -1,0 +1,38 @@
+"""DynamoDB streams as a source: their row, and all that only they know."""
+
+from poller.sources.dynamodb.members import MEMBERS, split
+from poller.sources.dynamodb.parameters import INSTEAD, OWN, TAKES, TITLE, cross_check, grants, read_arn
+from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
+from poller.sources.sharded.parameters import lanes
+
+
+def _builder(shared: Shared) -> SourceBuilder:
+    from poller.sources.dynamodb.building import builder  # noqa: PLC0415  (the row is imported without the data plane)
+
+    return builder(shared)
+
+
+DYNAMODB_KIND = SourceKind(
+    name="dynamodb",
+    title=TITLE,
+    plural="DynamoDB streams",
+    column="DynamoDB",
+    arn_service="dynamodb",
+    read_arn=read_arn,
+    takes=TAKES,
+    own=OWN,
+    instead=INSTEAD,
+    batch_size=100,
+    cross_check=cross_check,
+    cross_check_aws=no_findings,
+    members=MEMBERS,
+    sign="dynamodb",
+    split=split,
+    lanes=lanes,
+    steady=True,
+    shortest_receive=0.0,
+    competing=False,
+    grants=grants,
+    builder=_builder,
+    messaging_system="aws_dynamodb_streams",
+)

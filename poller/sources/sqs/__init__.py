@@ -1,0 +1,38 @@
+"""SQS queues as a source: their row, and all that only they know."""
+
+from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
+from poller.sources.sqs.members import MEMBERS, split
+from poller.sources.sqs.parameters import INSTEAD, OWN, TAKES, cross_check, grants, lanes, read_arn
+
+
+def _builder(_shared: Shared) -> SourceBuilder:
+    from poller.sources.sqs.building import QueueBuilder  # noqa: PLC0415  (the row is imported without the data plane)
+
+    return QueueBuilder()
+
+
+SQS_KIND = SourceKind(
+    name="sqs",
+    title="an SQS queue",
+    plural="SQS queues",
+    column="SQS",
+    arn_service="sqs",
+    read_arn=read_arn,
+    takes=TAKES,
+    own=OWN,
+    instead=INSTEAD,
+    batch_size=10,
+    cross_check=cross_check,
+    cross_check_aws=no_findings,
+    members=MEMBERS,
+    sign="body",
+    split=split,
+    lanes=lanes,
+    steady=False,
+    # WaitTimeSeconds is whole, so a shorter rest of a window would be a loop of short polls
+    shortest_receive=1.0,
+    competing=True,
+    grants=grants,
+    builder=_builder,
+    messaging_system="aws_sqs",
+)

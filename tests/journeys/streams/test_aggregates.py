@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from poller.values.arns import parse_source
+from poller.sources.kinds import parse_source
 from tests.fakes.lambda_service import batch_item_failures, function_error
 from tests.fakes.streams.aggregates import sealed
 from tests.journeys.streams.test_random import KEYS as KEY_COUNT

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from poller.ports.status import ReasonCode
-from poller.values.arns import parse_source
+from poller.sources.kinds import parse_source
 from poller.values.errors import AnswerLost, ServiceError
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
 from tests.fakes.lambda_service import function_error

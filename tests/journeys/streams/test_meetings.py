@@ -3,7 +3,7 @@
 import asyncio
 
 from poller.ports.status import ReasonCode
-from poller.values.arns import parse_source
+from poller.sources.kinds import parse_source
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_fan_out import FanOutWorld
 from tests.journeys.streams.world import StreamLife, StreamWorld

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from poller.values.arns import parse_source
+from poller.sources.kinds import parse_source
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_fan_out import FanOutWorld
 from tests.journeys.streams.world import StreamLife, StreamWorld

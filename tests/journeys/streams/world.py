@@ -16,11 +16,11 @@ from poller.engine.parts import Wired, Wiring
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress
 from poller.ports.status import MappingStatus
+from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Notify
 from poller.state.memory import MemoryStore
-from poller.values.arns import parse_source
 from poller.values.errors import StateError
 from tests.fakes.aws import FakeAws
 from tests.fakes.queue import loop_time

@@ -6,6 +6,7 @@ import pytest
 
 from poller.policy.filtering import compile_filters
 from tests.policy.filtering import engine
+from tests.policy.filtering.kinds import SQS_RECORDS
 
 EXISTS, ABSENT = [{"exists": True}], [{"exists": False}]
 BOTH = {"d": {"a": EXISTS, "b": EXISTS}}
@@ -79,13 +80,13 @@ CASES = {
 
 @pytest.mark.parametrize(("pattern", "event", "expected"), CASES.values(), ids=CASES)
 def test_matches_like_the_engine(pattern, event, expected):
-    assert bool(compile_filters([{"body": pattern}], "sqs").match({}, json.dumps(event))) is expected
+    assert bool(compile_filters([{"body": pattern}], SQS_RECORDS).match({}, json.dumps(event))) is expected
 
 
 def test_hundreds_of_fields_are_judged_like_few():
     pattern = {f"f{number}": [1] for number in range(100)}
     event = dict.fromkeys(pattern, 1)
-    criteria = compile_filters([{"body": {"x": pattern}}], "sqs")
+    criteria = compile_filters([{"body": {"x": pattern}}], SQS_RECORDS)
     assert criteria.match({}, json.dumps({"x": [{}, {"f1": 1}, event]}))
     for missing in ("f0", "f50", "f99"):
         less = {name: value for name, value in event.items() if name != missing}
@@ -96,7 +97,7 @@ def test_hundreds_of_fields_are_judged_like_few():
 def test_what_is_remembered_of_small_objects_is_bounded(monkeypatch):
     monkeypatch.setattr("poller.policy.filtering.tree._MOST_REMEMBERED", 2)
     branches = [{f"f{number}": {"b": [1]}} for number in range(20)]
-    criteria = compile_filters([{"body": {"$or": branches}}], "sqs")
+    criteria = compile_filters([{"body": {"$or": branches}}], SQS_RECORDS)
     for number in range(20):
         assert criteria.match({}, json.dumps({f"f{number}": {"b": 1}}))
         assert criteria.match({}, json.dumps({f"f{number}.b": 1}))
@@ -118,5 +119,5 @@ def test_what_is_remembered_of_small_objects_is_bounded(monkeypatch):
     "pattern", [{"a": {"b": [1], "c": [2]}}, {"a.b": [1], "a": {"c": [2]}}, {"a": {"b": {"d": [1]}}}, {"a": {"c": [2]}}]
 )
 def test_keys_with_dots_beside_values_in_their_way_are_as_defined(pattern, event):
-    criteria = compile_filters([{"body": pattern}], "sqs")
+    criteria = compile_filters([{"body": pattern}], SQS_RECORDS)
     assert bool(criteria.match({}, json.dumps(event))) is engine.matches({"body": pattern}, {"body": event})

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.filtering import Filter, PatternError, Verdict, compile_filters, explain
+from tests.policy.filtering.kinds import RECORDS, SQS_RECORDS
 
 KINDS = ["sqs", "kinesis", "dynamodb"]
 WORDS = ["a", "b", "body", "data", "dynamodb", "$or", "a.b", "", ".", "prefix", "suffix", "anything-but", "numeric"]
@@ -75,7 +76,7 @@ def try_once(chance):
     event = {name: anything(chance, 1) for name in WORDS[:6]}
     payload = chance.choice([json.dumps(anything(chance)), json.dumps(event), "plain", b"\xff\xfe", b'{"a":["x"]}'])
     try:
-        criteria = compile_filters([pattern], kind)
+        criteria = compile_filters([pattern], RECORDS[kind])
     except PatternError:
         return False
     assert isinstance(criteria, Filter)
@@ -102,11 +103,11 @@ def test_a_hundred_thousand_random_patterns_and_events():
 @given(st.text(max_size=200), st.sampled_from(KINDS))
 def test_any_text_that_is_no_object_is_refused(text, kind):
     with pytest.raises(PatternError, match=r"^Invalid filter pattern definition\. filter 2") as caught:
-        compile_filters(['{"a":[1]}', "[" + text], kind)
+        compile_filters(['{"a":[1]}', "[" + text], RECORDS[kind])
     assert caught.value.index == 1
 
 
 @given(st.one_of(st.text(max_size=200), st.binary(max_size=200)))
 def test_any_payload_is_judged(payload):
-    criteria = compile_filters([{"body": {"a": [1]}}, {"body": ["x", {"wildcard": "*y"}]}], "sqs")
+    criteria = compile_filters([{"body": {"a": [1]}}, {"body": ["x", {"wildcard": "*y"}]}], SQS_RECORDS)
     assert criteria.match({}, payload) in Verdict

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poller.policy.filtering import Verdict, compile_filters
+from tests.policy.filtering.kinds import KINESIS_RECORDS, RECORDS, SQS_RECORDS
 from tests.policy.filtering.strategies import EVENTS, PATTERNS
 
 
 def needles_of(pattern, kind="sqs"):
-    needles = compile_filters(pattern if isinstance(pattern, list) else [pattern], kind)._needles
+    needles = compile_filters(pattern if isinstance(pattern, list) else [pattern], RECORDS[kind])._needles
     return None if needles is None else list(needles._words)
 
 
@@ -50,7 +51,7 @@ def test_records_of_tables_have_no_payload():
 
 
 def test_metadata_that_matches_is_enough():
-    criteria = compile_filters([{"messageId": ["m"]}, {"body": {"kind": ["order"]}}], "sqs")
+    criteria = compile_filters([{"messageId": ["m"]}, {"body": {"kind": ["order"]}}], SQS_RECORDS)
     assert criteria.match({"messageId": "m"}, "{}") is Verdict.MATCH
     assert criteria.match({"messageId": "n"}, "{}") is Verdict.NO_MATCH
 
@@ -69,7 +70,7 @@ def spelt(text, chance):
 @given(PATTERNS, EVENTS, st.booleans(), st.randoms(use_true_random=False), st.sampled_from(["sqs", "kinesis"]))
 def test_parsed_or_not_the_verdict_is_the_same(pattern, event, ascii_only, chance, kind):
     member = {"sqs": "body", "kinesis": "data"}[kind]
-    looking, parsing = (compile_filters([{member: pattern}], kind) for _ in range(2))
+    looking, parsing = (compile_filters([{member: pattern}], RECORDS[kind]) for _ in range(2))
     parsing._needles = None
     text = json.dumps(event, ensure_ascii=ascii_only)
     for shown in (text, spelt(text, chance), f" {text}\n"):
@@ -93,12 +94,12 @@ def test_parsed_or_not_the_verdict_is_the_same(pattern, event, ascii_only, chanc
     ],
 )
 def test_what_does_not_look_like_json_is_still_told_apart(kind, payload, expected):
-    criteria = compile_filters([{{"sqs": "body", "kinesis": "data"}[kind]: {"kind": ["order"]}}], kind)
+    criteria = compile_filters([{{"sqs": "body", "kinesis": "data"}[kind]: {"kind": ["order"]}}], RECORDS[kind])
     assert criteria.match({}, payload if kind == "sqs" else payload.encode()) is expected
 
 
 def test_words_beyond_ascii_are_found_in_bytes():
-    criteria = compile_filters([{"data": {"kind": ["Größe 😀"]}}], "kinesis")
+    criteria = compile_filters([{"data": {"kind": ["Größe 😀"]}}], KINESIS_RECORDS)
     for ascii_only in (True, False):
         assert criteria.match({}, json.dumps({"kind": "Größe 😀"}, ensure_ascii=ascii_only).encode())
     assert not criteria.match({}, '{"kind": "Grösse"}'.encode())

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from poller.policy.filtering import Verdict, compile_filters
+from tests.policy.filtering.kinds import SQS_RECORDS
 
 HUGE = "12345678901234567890"
 
@@ -92,7 +93,7 @@ CASES = {
 
 @pytest.mark.parametrize(("operator", "accepted", "refused"), CASES.values(), ids=CASES)
 def test_accepts_and_refuses(operator, accepted, refused):
-    criteria = compile_filters([f'{{"body":{{"a":[{operator}]}}}}'], "sqs")
+    criteria = compile_filters([f'{{"body":{{"a":[{operator}]}}}}'], SQS_RECORDS)
     for value in accepted:
         assert criteria.match({}, f'{{"a":{value}}}') is Verdict.MATCH, value
     for value in refused:
@@ -101,12 +102,12 @@ def test_accepts_and_refuses(operator, accepted, refused):
 
 @pytest.mark.parametrize(("operator", "accepted", "refused"), CASES.values(), ids=CASES)
 def test_a_missing_field_satisfies_only_absence(operator, accepted, refused):
-    criteria = compile_filters([f'{{"body":{{"a":[{operator}]}}}}'], "sqs")
+    criteria = compile_filters([f'{{"body":{{"a":[{operator}]}}}}'], SQS_RECORDS)
     assert bool(criteria.match({}, '{"b":1}')) == (operator == '{"exists":false}')
 
 
 def test_tests_of_one_list_are_alternatives():
-    criteria = compile_filters([{"body": {"a": ["x", {"prefix": "y"}, 5, {"exists": False}]}}], "sqs")
+    criteria = compile_filters([{"body": {"a": ["x", {"prefix": "y"}, 5, {"exists": False}]}}], SQS_RECORDS)
     for body in ('{"a":"x"}', '{"a":"yes"}', '{"a":5}', "{}"):
         assert criteria.match({}, body), body
     assert not criteria.match({}, '{"a":6}')
@@ -116,11 +117,13 @@ def test_many_wildcards_at_once_accept_what_each_alone_accepts():
     wildcards = ["*a*b*", "a*", "*c", "ab", "*", "", "x*y*z", "*aa*aa*", "b*b", "\\**"]
     texts = ["", "a", "ab", "aab", "xyz", "xaybz", "aaaa", "aaa", "bb", "b", "c", "abc", "*c", "zzz"]
     for wanted in wildcards:
-        alone = compile_filters([{"body": {"a": [{"wildcard": wanted}]}}], "sqs")
+        alone = compile_filters([{"body": {"a": [{"wildcard": wanted}]}}], SQS_RECORDS)
         rest = [{"anything-but": {"wildcard": other}} for other in wildcards]
-        among = compile_filters([{"body": {"a": [{"wildcard": wanted}], "b": rest, "c": ["never", *rest]}}], "sqs")
+        among = compile_filters(
+            [{"body": {"a": [{"wildcard": wanted}], "b": rest, "c": ["never", *rest]}}], SQS_RECORDS
+        )
         many = [{"wildcard": f"{other}#{number}"} for number, other in enumerate(wildcards) if not other.endswith("\\")]
-        crowd = compile_filters([{"body": {"a": [*many, {"wildcard": wanted}]}}], "sqs")
+        crowd = compile_filters([{"body": {"a": [*many, {"wildcard": wanted}]}}], SQS_RECORDS)
         for text in texts:
             body = json.dumps({"a": text, "b": 1, "c": 1})
             assert alone.match({}, body) is among.match({}, body) is crowd.match({}, body), (wanted, text)
@@ -128,7 +131,9 @@ def test_many_wildcards_at_once_accept_what_each_alone_accepts():
 
 def test_wildcards_forget_their_states_without_forgetting_answers(monkeypatch):
     monkeypatch.setattr("poller.policy.filtering.wildcard._MOST_STATES", 3)
-    criteria = compile_filters([{"body": {"a": [{"wildcard": f"*{letter}{letter}*"} for letter in "abcdef"]}}], "sqs")
+    criteria = compile_filters(
+        [{"body": {"a": [{"wildcard": f"*{letter}{letter}*"} for letter in "abcdef"]}}], SQS_RECORDS
+    )
     for _ in range(2):
         for text in ("abcdefff", "aa", "abab", "xeexbb", ""):
             expected = any(letter * 2 in text for letter in "abcdef")
@@ -138,7 +143,7 @@ def test_wildcards_forget_their_states_without_forgetting_answers(monkeypatch):
 def test_negations_forget_answers_without_changing_them(monkeypatch):
     monkeypatch.setattr("poller.policy.filtering.values._MOST_ANSWERS", 1)
     criteria = compile_filters(
-        [{"body": {"a": [{"anything-but": "x"}], "b": [{"anything-but": {"prefix": "p"}}]}}], "sqs"
+        [{"body": {"a": [{"anything-but": "x"}], "b": [{"anything-but": {"prefix": "p"}}]}}], SQS_RECORDS
     )
     for _ in range(2):
         assert criteria.match({}, '{"a":"y","b":"q"}')

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from poller.policy.filtering import PatternError, compile_filters
+from tests.policy.filtering.kinds import SQS_RECORDS
 
 # pattern, where, a piece of the reason
 REFUSED = {
@@ -103,7 +104,7 @@ REFUSED = {
 @pytest.mark.parametrize(("pattern", "where", "reason"), REFUSED.values(), ids=REFUSED)
 def test_says_where_and_why(pattern, where, reason):
     with pytest.raises(PatternError) as caught:
-        compile_filters(['{"a":[1]}', pattern], "sqs")
+        compile_filters(['{"a":[1]}', pattern], SQS_RECORDS)
     error = caught.value
     assert str(error).startswith("Invalid filter pattern definition. filter 2")
     assert error.index == 1
@@ -113,7 +114,7 @@ def test_says_where_and_why(pattern, where, reason):
 
 
 def test_an_empty_list_is_no_filter_and_lets_everything_pass():
-    criteria = compile_filters([], "sqs")
+    criteria = compile_filters([], SQS_RECORDS)
     assert criteria.match({}, "not JSON")
     assert not criteria.needs_payload
     assert not criteria.needs_view
@@ -121,9 +122,9 @@ def test_an_empty_list_is_no_filter_and_lets_everything_pass():
 
 
 def test_a_mapping_has_at_most_five_filters():
-    assert compile_filters(['{"a":[1]}'] * 5, "sqs")
+    assert compile_filters(['{"a":[1]}'] * 5, SQS_RECORDS)
     with pytest.raises(PatternError, match=r"^Invalid filter pattern definition\. 6 filters; a mapping has at most 5$"):
-        compile_filters(['{"a":[1]}'] * 6, "sqs")
+        compile_filters(['{"a":[1]}'] * 6, SQS_RECORDS)
 
 
 def pattern_of(length):
@@ -131,23 +132,23 @@ def pattern_of(length):
 
 
 def test_a_pattern_has_at_most_4096_characters():
-    assert compile_filters([pattern_of(4096)], "sqs")
+    assert compile_filters([pattern_of(4096)], SQS_RECORDS)
     with pytest.raises(PatternError, match=r"4,097 characters; a pattern has at most 4,096"):
-        compile_filters([pattern_of(4097)], "sqs")
+        compile_filters([pattern_of(4097)], SQS_RECORDS)
 
 
 def test_a_plain_pattern_is_measured_as_compact_json():
-    assert compile_filters([json.loads(pattern_of(4096))], "sqs")
+    assert compile_filters([json.loads(pattern_of(4096))], SQS_RECORDS)
     with pytest.raises(PatternError, match="4,097 characters"):
-        compile_filters([json.loads(pattern_of(4097))], "sqs")
-    assert compile_filters([{"a": ["ß" * 4086]}], "sqs")
+        compile_filters([json.loads(pattern_of(4097))], SQS_RECORDS)
+    assert compile_filters([{"a": ["ß" * 4086]}], SQS_RECORDS)
 
 
 def test_a_plain_pattern_means_what_its_json_means():
     pattern = {"body": {"a": ("x", 5), "$or": [{"b": [{"numeric": [">", 0.5]}]}, {"c": [None, True]}]}}
     for body, expected in (('{"a":5,"b":1}', True), ('{"a":"x","c":true}', True), ('{"a":5,"c":false}', False)):
-        assert bool(compile_filters([pattern], "sqs").match({}, body)) is expected
-        assert bool(compile_filters([json.dumps(pattern)], "sqs").match({}, body)) is expected
+        assert bool(compile_filters([pattern], SQS_RECORDS).match({}, body)) is expected
+        assert bool(compile_filters([json.dumps(pattern)], SQS_RECORDS).match({}, body)) is expected
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_a_plain_pattern_means_what_its_json_means():
 )
 def test_a_plain_pattern_must_be_json(pattern, where, reason):
     with pytest.raises(PatternError, match=reason) as caught:
-        compile_filters([pattern], "sqs")
+        compile_filters([pattern], SQS_RECORDS)
     assert caught.match(where)
 
 
@@ -170,41 +171,41 @@ def test_a_plain_pattern_that_contains_itself_is_refused():
     endless = {"a": ["x"]}
     endless["b"] = endless
     with pytest.raises(PatternError, match="4,096"):
-        compile_filters([endless], "sqs")
+        compile_filters([endless], SQS_RECORDS)
 
 
 def test_deep_patterns_are_judged_and_deeper_ones_refused():
     deep = '{"a":' * 600 + "[1]" + "}" * 600
-    criteria = compile_filters([f'{{"body":{deep}}}'], "sqs")
+    criteria = compile_filters([f'{{"body":{deep}}}'], SQS_RECORDS)
     assert criteria.match({}, deep.replace("[1]", "1"))
     assert not criteria.match({}, deep.replace("[1]", "2"))
     with pytest.raises(PatternError, match="nested too deeply"):
-        compile_filters(["[" * 4000], "sqs")
+        compile_filters(["[" * 4000], SQS_RECORDS)
     nested = ["x"]
     for _ in range(1500):
         nested = {"a": nested}
     with pytest.raises(PatternError, match="nested too deeply"):
-        compile_filters([nested], "sqs")
+        compile_filters([nested], SQS_RECORDS)
 
 
 def test_the_last_of_two_equal_keys_wins():
-    criteria = compile_filters(['{"body":{"a":[1],"a":[2],"b":{"c":[1]},"b":{"d":[1]}}}'], "sqs")
+    criteria = compile_filters(['{"body":{"a":[1],"a":[2],"b":{"c":[1]},"b":{"d":[1]}}}'], SQS_RECORDS)
     assert criteria.match({}, '{"a":2,"b":{"d":1}}')
     assert not criteria.match({}, '{"a":1,"b":{"c":1,"d":1}}')
 
 
 def test_the_later_condition_on_one_field_replaces_the_earlier():
     branches = '"$or":[{"a":[2]},{"b":[3]}]'
-    first = compile_filters([f'{{"body":{{"a":[1],{branches}}}}}'], "sqs")
+    first = compile_filters([f'{{"body":{{"a":[1],{branches}}}}}'], SQS_RECORDS)
     assert first.match({}, '{"a":2}')
-    last = compile_filters([f'{{"body":{{{branches},"a":[1]}}}}'], "sqs")
+    last = compile_filters([f'{{"body":{{{branches},"a":[1]}}}}'], SQS_RECORDS)
     assert not last.match({}, '{"a":2}')
     assert last.match({}, '{"a":1}')
 
 
 def test_or_may_nest_and_stand_at_any_level():
     inner = {"$or": [{"c": [3]}, {"d": [4]}]}
-    criteria = compile_filters([{"body": {"x": {"$or": [{"a": [1], **inner}, {"b": [2]}]}, "e": [5]}}], "sqs")
+    criteria = compile_filters([{"body": {"x": {"$or": [{"a": [1], **inner}, {"b": [2]}]}, "e": [5]}}], SQS_RECORDS)
     for body, expected in (
         ({"x": {"a": 1, "c": 3}, "e": 5}, True),
         ({"x": {"a": 1, "d": 4}, "e": 5}, True),
@@ -217,7 +218,7 @@ def test_or_may_nest_and_stand_at_any_level():
 
 
 def test_fields_around_an_or_agree_on_the_array_element():
-    criteria = compile_filters([{"body": {"x": {"k": [0], "$or": [{"a": [1]}, {"b": [2]}]}}}], "sqs")
+    criteria = compile_filters([{"body": {"x": {"k": [0], "$or": [{"a": [1]}, {"b": [2]}]}}}], SQS_RECORDS)
     assert criteria.match({}, '{"x":[{"k":1,"a":1},{"k":0,"b":2}]}')
     assert not criteria.match({}, '{"x":[{"k":0},{"b":2}]}')
 
@@ -225,12 +226,14 @@ def test_fields_around_an_or_agree_on_the_array_element():
 def test_combinations_of_or_are_bounded():
     ten = [{f"f{number}": [1]} for number in range(10)]
     several = {f"n{number}": {"$or": ten} for number in range(3)}
-    assert compile_filters([{"body": several}], "sqs").match({}, '{"n0":{"f1":1},"n1":{"f2":1},"n2":{"f9":1}}')
+    assert compile_filters([{"body": several}], SQS_RECORDS).match({}, '{"n0":{"f1":1},"n1":{"f2":1},"n2":{"f9":1}}')
     several["n3"] = {"$or": ten[:2]}
     with pytest.raises(PatternError, match="more than 1,000 combinations"):
-        compile_filters([{"body": several}], "sqs")
+        compile_filters([{"body": several}], SQS_RECORDS)
 
 
 def test_names_the_members_it_looks_at():
-    criteria = compile_filters([{"body": ["x"], "attributes": {"b": [1]}}, {"$or": [{"c.d": [1]}, {"e": [1]}]}], "sqs")
+    criteria = compile_filters(
+        [{"body": ["x"], "attributes": {"b": [1]}}, {"$or": [{"c.d": [1]}, {"e": [1]}]}], SQS_RECORDS
+    )
     assert criteria.top_level_keys == {"body", "attributes", "c", "e"}

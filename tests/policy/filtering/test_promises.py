@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from poller.policy.filtering import compile_filters
 from tests.policy.filtering import engine
+from tests.policy.filtering.kinds import SQS_RECORDS
 from tests.policy.filtering.strategies import EVENTS, NAMES, PATTERNS, SCALARS, objects
 
 
 def passes(patterns, event):
-    return bool(compile_filters([{"body": pattern} for pattern in patterns], "sqs").match({}, json.dumps(event)))
+    return bool(compile_filters([{"body": pattern} for pattern in patterns], SQS_RECORDS).match({}, json.dumps(event)))
 
 
 def pattern_of(value):

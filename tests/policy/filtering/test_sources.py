@@ -5,6 +5,7 @@ import json
 import pytest
 
 from poller.policy.filtering import PatternError, Verdict, compile_filters
+from tests.policy.filtering.kinds import DYNAMODB_RECORDS, KINESIS_RECORDS, RECORDS, SQS_RECORDS
 
 MATCH, NO_MATCH, NOT_JSON = Verdict.MATCH, Verdict.NO_MATCH, Verdict.NOT_JSON
 PLAIN, FIELDS, METADATA = {"body": [{"prefix": "a"}]}, {"body": {"k": [1]}}, {"attributes": {"x": ["1"]}}
@@ -58,11 +59,11 @@ def fast_parser(text):
 @pytest.mark.parametrize("loads", [None, fast_parser])
 @pytest.mark.parametrize(("pattern", "body", "expected"), SQS.values(), ids=SQS)
 def test_sqs(pattern, body, expected, loads):
-    assert compile_filters([pattern], "sqs", loads=loads).match(VIEW, body) is expected
+    assert compile_filters([pattern], SQS_RECORDS, loads=loads).match(VIEW, body) is expected
 
 
 def test_the_formats_are_compared_for_each_filter():
-    criteria = compile_filters([FIELDS, PLAIN, METADATA], "sqs")
+    criteria = compile_filters([FIELDS, PLAIN, METADATA], SQS_RECORDS)
     assert criteria.match({}, "abc") is MATCH
     assert criteria.match({}, '{"k":1}') is MATCH
     assert criteria.match({}, '{"k":2}') is NO_MATCH
@@ -85,7 +86,7 @@ KINESIS = {
 
 @pytest.mark.parametrize(("pattern", "data", "expected"), KINESIS.values(), ids=KINESIS)
 def test_kinesis(pattern, data, expected):
-    assert compile_filters([pattern], "kinesis").match(KINESIS_VIEW, data) is expected
+    assert compile_filters([pattern], KINESIS_RECORDS).match(KINESIS_VIEW, data) is expected
 
 
 IMAGE = {"dynamodb": {"NewImage": {"a": {"S": "x"}, "n": {"N": "5"}, "l": {"L": [{"S": "y"}]}}}, "eventName": "INSERT"}
@@ -106,7 +107,7 @@ DYNAMODB = {
 
 @pytest.mark.parametrize(("pattern", "expected"), DYNAMODB.values(), ids=DYNAMODB)
 def test_dynamodb(pattern, expected):
-    criteria = compile_filters([pattern], "dynamodb")
+    criteria = compile_filters([pattern], DYNAMODB_RECORDS)
     assert criteria.match(IMAGE) is expected
     assert not criteria.needs_payload
 
@@ -114,7 +115,7 @@ def test_dynamodb(pattern, expected):
 @pytest.mark.parametrize(("kind", "member"), [("kinesis", "data"), ("dynamodb", "dynamodb")])
 def test_streams_take_no_plain_pattern_for_what_is_json(kind, member):
     with pytest.raises(PatternError, match=rf"filter 2, {member}: {kind} records have JSON there") as caught:
-        compile_filters([{"x": [1]}, {"$or": [{member: ["x"]}, {"y": [1]}]}], kind)
+        compile_filters([{"x": [1]}, {"$or": [{member: ["x"]}, {"y": [1]}]}], RECORDS[kind])
     assert caught.value.where == member
 
 
@@ -122,17 +123,17 @@ def test_a_payload_nobody_looks_at_is_neither_needed_nor_parsed():
     def explode(_text):
         raise AssertionError
 
-    metadata = compile_filters([METADATA], "sqs", loads=explode)
+    metadata = compile_filters([METADATA], SQS_RECORDS, loads=explode)
     assert not metadata.needs_payload
     assert metadata.needs_view
     assert metadata.match(VIEW) is MATCH
-    both = compile_filters([{**METADATA, **FIELDS}], "sqs", loads=explode)
+    both = compile_filters([{**METADATA, **FIELDS}], SQS_RECORDS, loads=explode)
     assert both.needs_payload
     assert both.match({"attributes": {}}, '{"k":1}') is NO_MATCH
-    either = compile_filters([METADATA, FIELDS], "sqs", loads=explode)
+    either = compile_filters([METADATA, FIELDS], SQS_RECORDS, loads=explode)
     assert either.match(VIEW, '{"k":1}') is MATCH
-    assert compile_filters([FIELDS], "sqs").needs_view is False
-    assert compile_filters([PLAIN], "sqs", loads=explode).match({}, "abc") is MATCH
+    assert compile_filters([FIELDS], SQS_RECORDS).needs_view is False
+    assert compile_filters([PLAIN], SQS_RECORDS, loads=explode).match({}, "abc") is MATCH
 
 
 def test_the_fast_parser_is_asked_unless_it_may_round_numbers_that_are_compared():
@@ -142,9 +143,9 @@ def test_the_fast_parser_is_asked_unless_it_may_round_numbers_that_are_compared(
         asked.append(text)
         return json.loads(text)
 
-    assert compile_filters([{"body": {"k": ["x"]}}], "sqs", loads=parser).match({}, '{"k":"x"}') is MATCH
+    assert compile_filters([{"body": {"k": ["x"]}}], SQS_RECORDS, loads=parser).match({}, '{"k":"x"}') is MATCH
     assert asked == ['{"k":"x"}']
-    numeric = compile_filters([{"body": {"a": {"k": [{"numeric": [">", 0]}]}}}], "sqs", loads=parser)
+    numeric = compile_filters([{"body": {"a": {"k": [{"numeric": [">", 0]}]}}}], SQS_RECORDS, loads=parser)
     assert numeric.match({}, '{"a":{"k":0.12345678901234567890123}}') is NO_MATCH
     assert numeric.match({}, '{"a":{"k":0.1}}') is MATCH
     assert len(asked) == 2
@@ -158,26 +159,26 @@ def test_the_fast_parser_is_asked_unless_it_may_round_numbers_that_are_compared(
 
 
 def test_large_numbers_of_a_view_are_compared_as_the_engine_does():
-    criteria = compile_filters([{"n": [{"numeric": [">", 0]}]}, {"n": [12345678901234567890]}], "dynamodb")
+    criteria = compile_filters([{"n": [{"numeric": [">", 0]}]}, {"n": [12345678901234567890]}], DYNAMODB_RECORDS)
     assert criteria.match({"n": 2**53 + 2})
     assert criteria.match({"n": 12345678901234567890})
     assert not criteria.match({"n": 12345678901234567891})
     assert not criteria.match({"n": 10**400})
-    assert compile_filters([{"n": [{"anything-but": "x"}]}], "dynamodb").match({"n": 2**53 + 2})
+    assert compile_filters([{"n": [{"anything-but": "x"}]}], DYNAMODB_RECORDS).match({"n": 2**53 + 2})
 
 
 def test_values_that_json_does_not_know_are_present_and_equal_nothing():
-    assert compile_filters([{"n": [{"exists": True}]}], "dynamodb").match({"n": b"x"})
-    assert not compile_filters([{"n": ["x"]}], "dynamodb").match({"n": b"x"})
+    assert compile_filters([{"n": [{"exists": True}]}], DYNAMODB_RECORDS).match({"n": b"x"})
+    assert not compile_filters([{"n": ["x"]}], DYNAMODB_RECORDS).match({"n": b"x"})
 
 
 def test_what_the_interpreter_cannot_follow_is_not_json():
     value = {"b": 1}
     for _ in range(3000):
         value = [1, value]
-    mixed = compile_filters([{"a": [1], "a.b": [1]}], "dynamodb")
+    mixed = compile_filters([{"a": [1], "a.b": [1]}], DYNAMODB_RECORDS)
     assert mixed.match({"a": value}) is NOT_JSON
-    assert compile_filters([{"a": {"b": [1]}}], "dynamodb").match({"a": value}) is MATCH
+    assert compile_filters([{"a": {"b": [1]}}], DYNAMODB_RECORDS).match({"a": value}) is MATCH
 
 
 def test_only_a_match_is_true():

@@ -10,6 +10,7 @@ from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.support import codec
 from poller.values.record import Record
 from tests.fakes.aws import FakeAws
+from tests.policy.filtering.kinds import DYNAMODB_RECORDS
 
 SAMPLES = Path(__file__).parent / "samples"
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/T/stream/2026-01-01T00:00:00.000"
@@ -89,13 +90,13 @@ MEMBERS = {
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_every_member_of_the_event_can_be_matched_as_the_event_has_it(member):
-    assert api().judge(compile_filters([{member: MEMBERS[member]}], "dynamodb"), "s")(ITEM)
+    assert api().judge(compile_filters([{member: MEMBERS[member]}], DYNAMODB_RECORDS), "s")(ITEM)
     other = {"x": ["other"]} if member == "dynamodb" else ["other"]
-    assert not api().judge(compile_filters([{member: other}], "dynamodb"), "s")(ITEM)
+    assert not api().judge(compile_filters([{member: other}], DYNAMODB_RECORDS), "s")(ITEM)
 
 
 def test_what_a_user_changed_names_nobody():
     by_user = {name: value for name, value in ITEM.items() if name != "userIdentity"}
-    nobody = compile_filters([{"userIdentity": {"type": [{"exists": False}]}}], "dynamodb")
+    nobody = compile_filters([{"userIdentity": {"type": [{"exists": False}]}}], DYNAMODB_RECORDS)
     assert api().judge(nobody, "s")(by_user)
     assert not api().judge(nobody, "s")(ITEM)

@@ -13,6 +13,7 @@ from poller.sources.kinesis.api import KinesisApi
 from poller.support import codec
 from poller.values.record import Record
 from tests.fakes.aws import FakeAws
+from tests.policy.filtering.kinds import KINESIS_RECORDS
 
 SAMPLES = Path(__file__).parent / "samples"
 ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
@@ -94,17 +95,17 @@ MEMBERS = {
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_every_member_can_be_matched_those_of_kinesis_at_the_top(member):
-    assert api().judge(compile_filters([{member: MEMBERS[member]}], "kinesis"), SHARD)(ITEM)
+    assert api().judge(compile_filters([{member: MEMBERS[member]}], KINESIS_RECORDS), SHARD)(ITEM)
     other = {"kind": ["other"]} if member == "data" else ["other"]
-    assert not api().judge(compile_filters([{member: other}], "kinesis"), SHARD)(ITEM)
+    assert not api().judge(compile_filters([{member: other}], KINESIS_RECORDS), SHARD)(ITEM)
 
 
 @pytest.mark.parametrize("data", ["!", "abc", base64.b64encode(b"\xff{}").decode(), base64.b64encode(b"text").decode()])
 def test_data_that_is_no_json_matches_no_pattern_for_it_and_is_told_apart(data):
-    judge = api().judge(compile_filters([{"data": {"kind": ["order"]}}], "kinesis"), SHARD)
+    judge = api().judge(compile_filters([{"data": {"kind": ["order"]}}], KINESIS_RECORDS), SHARD)
     assert judge(ITEM | {"Data": data}) is Verdict.NOT_JSON
 
 
 def test_data_nobody_looks_at_is_not_decoded():
-    judge = api().judge(compile_filters([{"partitionKey": ["k"]}], "kinesis"), SHARD)
+    judge = api().judge(compile_filters([{"partitionKey": ["k"]}], KINESIS_RECORDS), SHARD)
     assert judge({name: value for name, value in ITEM.items() if name != "Data"} | {"Data": None})

@@ -16,6 +16,7 @@ from poller.sources.sqs.source import SqsOptions, SqsPartition
 from poller.support.rate_limited_log import RateLimitedLog
 from tests.fakes.aws import FakeAws
 from tests.fakes.recording import EventLog, RecordingTransport
+from tests.policy.filtering.kinds import SQS_RECORDS
 from tests.virtual_time import EPOCH
 
 SEND = "SendMessageBatch"
@@ -80,7 +81,7 @@ class Harness:
 
     def _filtering(self, patterns, criteria):
         send_to = None if self.target is None else Queue(self._name_of(self.target), self.transport)
-        return SqsFiltering(criteria or compile_filters(patterns, "sqs"), send_to)
+        return SqsFiltering(criteria or compile_filters(patterns, SQS_RECORDS), send_to)
 
     @staticmethod
     def _name_of(queue):

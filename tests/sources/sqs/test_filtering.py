@@ -11,6 +11,7 @@ from poller.sources.sqs.message import judge
 from poller.sources.sqs.queue import QueueName
 from poller.support import codec
 from tests.fakes.faults import ACCESS_DENIED, LOST_AFTER, LOST_BEFORE
+from tests.policy.filtering.kinds import SQS_RECORDS
 from tests.sources.sqs.harness import CHANGE, DELETE, RECEIVE, Harness, take
 
 WANTED = [{"body": {"kind": ["order"]}}]
@@ -226,20 +227,22 @@ MEMBERS = {
 
 @pytest.mark.parametrize("member", MEMBERS)
 def test_every_member_of_the_event_can_be_matched(member):
-    assert judge(compile_filters([{member: MEMBERS[member]}], "sqs"), NAME)(MESSAGE)
-    assert not judge(compile_filters([{member: ["no"]}], "sqs"), NAME)(MESSAGE)
+    assert judge(compile_filters([{member: MEMBERS[member]}], SQS_RECORDS), NAME)(MESSAGE)
+    assert not judge(compile_filters([{member: ["no"]}], SQS_RECORDS), NAME)(MESSAGE)
 
 
 def test_a_body_nobody_looks_at_is_not_parsed():
     def explode(_):
         raise AssertionError
 
-    criteria = compile_filters([{"messageId": ["m"]}], "sqs", loads=explode)
+    criteria = compile_filters([{"messageId": ["m"]}], SQS_RECORDS, loads=explode)
     assert judge(criteria, NAME)(MESSAGE)
 
 
 def test_the_fast_parser_judges_as_the_standard_one():
     for patterns in ([{"body": {"kind": ["order"]}}], [{"body": {"n": [{"numeric": [">", 1]}]}}], [{"body": [PLAIN]}]):
-        fast, slow = (judge(compile_filters(patterns, "sqs", loads=loads), NAME) for loads in (codec.fast_loads, None))
+        fast, slow = (
+            judge(compile_filters(patterns, SQS_RECORDS, loads=loads), NAME) for loads in (codec.fast_loads, None)
+        )
         for body in (ORDER, OTHER, PLAIN, '{"n": 2}', "[]", "NaN", '{"kind": "\\ud800"}', json.dumps({"n": 10**30})):
             assert fast(MESSAGE | {"Body": body}) is slow(MESSAGE | {"Body": body})

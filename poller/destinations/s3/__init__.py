@@ -1,0 +1,44 @@
+"""S3 buckets as a destination: their row, and all that only they know."""
+
+import re
+from typing import TYPE_CHECKING
+
+from poller.destinations.kind import DestinationKind
+
+if TYPE_CHECKING:
+    from poller.aws.transports import Borrowed, Transports
+    from poller.configuration.model.mapping import EventSourceMapping
+    from poller.ports.destination import Destination
+
+
+async def _build(mapping: "EventSourceMapping", arn: str, _transports: "Borrowed | Transports") -> "Destination":
+    """The bucket is called in the source's region; S3 refuses the call where the bucket is elsewhere."""
+    from poller.aws.cold import ColdCalls  # noqa: PLC0415  (most mappings have no destination)
+    from poller.destinations.s3.destination import S3Destination  # noqa: PLC0415
+
+    return S3Destination(arn, ColdCalls(mapping.aws, mapping.source.region), mapping.uuid)
+
+
+async def _look(mapping: "EventSourceMapping", arn: str, _transports: "Transports") -> None:
+    from poller.aws.cold import ColdCalls  # noqa: PLC0415  (most mappings have no destination)
+    from poller.destinations.s3.look import look  # noqa: PLC0415
+
+    await look(ColdCalls(mapping.aws, mapping.source.region), arn)
+
+
+def _objects(mapping: "EventSourceMapping", arn: str) -> str:
+    """The objects that `S3Destination` writes for one mapping."""
+    return f"{arn}/aws/lambda/{mapping.uuid}/*"
+
+
+S3_KIND = DestinationKind(
+    title="an S3 bucket",
+    arn_service="s3",
+    arn=re.compile(r"arn:aws[a-z-]*:s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+    on_failure=True,
+    send_action="s3:PutObject",
+    resource=_objects,
+    look_action="s3:ListBucket",
+    look=_look,
+    build=_build,
+)

@@ -1,0 +1,130 @@
+"""SourceKind: everything the program asks about a kind of source. Each kind's folder gives one row of it.
+
+A new kind is a folder with its row, and a line in `poller.sources.kinds`. The configuration imports the rows, so the
+module of a row imports values and policy only; its functions import the modules that call a service.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from poller.policy.filtering import Members
+from poller.values.arns import Arn, EventSource
+from poller.values.permissions import Grant
+
+if TYPE_CHECKING:
+    from poller.aws.transports import Borrowed, Transports
+    from poller.configuration.model.aws import AwsSettings
+    from poller.configuration.model.mapping import EventSourceMapping
+    from poller.configuration.model.mapping_models import WrittenMapping
+    from poller.policy.backoff import Chance
+    from poller.ports.destination import Destination
+    from poller.ports.reach import Tries
+    from poller.ports.source import Admission, Source
+    from poller.ports.status import MappingStatus
+    from poller.ports.store import StateStore
+    from poller.sources.sharded.limits import ReadLimits
+    from poller.support.rate_limited_log import RateLimitedLog
+
+Finding = tuple[tuple[str | int, ...], str]
+"""The path of a key below the mapping, and what is wrong with its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the sources of all mappings of this process share."""
+
+    store: "StateStore"
+    mappings: Collection[str]
+    """The uuids of all configured mappings, enabled or not."""
+    limits: "ReadLimits"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of a mapping gives its source."""
+
+    transports: "Borrowed | Transports"
+    admission: "Admission"
+    status: "MappingStatus"
+    chance: "Chance"
+    log: "RateLimitedLog"
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
+    function_arn: str
+    destination: "Destination | None"
+    """The on-failure destination."""
+
+
+class SourceBuilder(Protocol):
+    """Builds and reaches the sources of one kind; keeps what they share from one run of a mapping to the next."""
+
+    async def source(self, mapping: "EventSourceMapping", run: Run) -> "Source":
+        """The source of one mapping. Makes no call."""
+        ...
+
+    async def reach(self, mapping: "EventSourceMapping", transports: "Transports", tries: "Tries") -> None:
+        """Try every call that changes nothing and that reading the source needs; note the answers in `tries`."""
+        ...
+
+    def forget(self, uuid: str) -> None:
+        """The mapping was removed, and has ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceKind:
+    """One kind of source."""
+
+    name: str
+    title: str
+    """For sentences: `an SQS queue`."""
+    plural: str
+    """For sentences: `SQS queues`."""
+    column: str
+    """In tables: `SQS`."""
+
+    arn_service: str
+    """The service part of its ARNs."""
+    read_arn: Callable[[Arn], EventSource]
+    """Raises ValueError with the reason, which follows the key of the ARN in a sentence."""
+
+    takes: frozenset[str]
+    """Parameters of CreateEventSourceMapping for this kind, beside those for every kind."""
+    own: frozenset[str]
+    """Our own parameters for this kind, beside those for every kind."""
+    instead: Mapping[str, str]
+    """Advice for each parameter of CreateEventSourceMapping that Lambda does not take for this kind."""
+    batch_size: int
+    """The default."""
+    cross_check: Callable[["WrittenMapping", EventSource], Iterator[Finding]]
+    """Parameters of one mapping that cannot stand together."""
+    cross_check_aws: Callable[[EventSource, "AwsSettings"], Iterator[Finding]]
+    """What the source needs of the way AWS is reached."""
+
+    members: Members
+    """The members of a record that a filter may name."""
+    sign: str
+    """The member that tells a record of this kind from all others."""
+    split: Callable[[dict[str, Any]], tuple[dict[str, Any], str | bytes]]
+    """A record of an event as a filter takes it: the members beside the payload, and the payload. Raises ValueError."""
+
+    lanes: Callable[["EventSourceMapping"], tuple[int, int]]
+    """`(start, most)`: concurrent batches; for a sharded source, per shard."""
+    steady: bool
+    """Whether the number of lanes stays the same, instead of growing from the start to the most."""
+    shortest_receive: float
+    """Seconds of an open window below which the batch closes without another receive; 0 for none."""
+    competing: bool
+    """Whether mappings of one source compete for its records, so that each record reaches only one of them."""
+
+    grants: Callable[[EventSource], Iterator[Grant]]
+    """The permissions that reading needs."""
+    builder: Callable[[Shared], SourceBuilder]
+    messaging_system: str
+    """`messaging.system` of traces, in the words of OpenTelemetry's semantic conventions as far as they have one."""
+
+
+def no_findings(_source: EventSource, _aws: "AwsSettings") -> Iterator[Finding]:
+    """For kinds that work with every way of reaching AWS."""
+    yield from ()

@@ -1,0 +1,120 @@
+"""Builds the source of a stream from its mapping, and reaches streams for `poller check --connect`.
+
+A kind of stream gives its own `Api`: how its calls and subscriptions are built, and which actions IAM knows them by.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from poller.aws.port import Transport
+from poller.aws.transports import Transports
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.policy.stream_delivery import StreamPolicy
+from poller.ports.reach import Tries
+from poller.sources.kind import Run, Shared
+from poller.sources.sharded.api import Position, ShardApi, Subscriptions
+from poller.sources.sharded.notifying import notifier
+from poller.sources.sharded.source import ShardedSource
+from poller.sources.sharded.stream import Stream, StreamOptions
+from poller.support import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """IAM's names of the calls to a stream."""
+
+    describe: str
+    list_shards: str
+    get_iterator: str
+    get_records: str
+
+
+class MakeApi(Protocol):
+    """How the calls of one kind of stream are built. Makes none."""
+
+    def __call__(self, mapping: EventSourceMapping, transport: Transport) -> tuple[ShardApi, Subscriptions | None]: ...
+
+
+class StreamBuilder:
+    """Builds streams of one kind."""
+
+    def __init__(self, shared: Shared, make: MakeApi, actions: Actions, push_action: str = "") -> None:
+        """`push_action` is IAM's name of the subscription to pushed records, which trying would disturb."""
+        self._shared = shared
+        self._make = make
+        self._actions = actions
+        self._push_action = push_action
+
+    async def source(self, mapping: EventSourceMapping, run: Run) -> ShardedSource:
+        """The source of one mapping. Makes no call."""
+        api, subscriptions = self._make(mapping, await run.transports.get(mapping.aws, mapping.region))
+        notify = None
+        if run.destination is not None:
+            notify = notifier(
+                api, run.destination, function_arn=run.function_arn, event_source_arn=mapping.event_source_arn
+            )
+        stream = Stream(
+            uuid=mapping.uuid,
+            name=mapping.name,
+            arn=mapping.event_source_arn,
+            api=api,
+            subscriptions=subscriptions,
+            options=_options(mapping),
+            policy=StreamPolicy(
+                mapping.maximum_retry_attempts,
+                mapping.maximum_record_age_in_seconds,
+                mapping.bisect_batch_on_function_error,
+                mapping.report_batch_item_failures,
+            ),
+            store=self._shared.store,
+            admission=run.admission,
+            status=run.status,
+            limits=self._shared.limits,
+            notify=notify,
+            chance=run.chance,
+            log=run.log,
+            wall=run.wall,
+            criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
+        )
+        run.status.last_result = "No records processed"
+        return ShardedSource(stream, self._shared.mappings)
+
+    async def reach(self, mapping: EventSourceMapping, transports: Transports, tries: Tries) -> None:
+        """Every call that reading needs, at the end of an open shard."""
+        api, subscriptions = self._make(mapping, await transports.get(mapping.aws, mapping.region))
+        await self._reach(api, tries)
+        if subscriptions is not None:
+            tries.untried.append(f"{self._push_action} (it would end the subscription of a daemon that runs)")
+
+    async def _reach(self, api: ShardApi, tries: Tries) -> None:
+        actions = self._actions
+        facts = await tries.attempt(actions.describe, api.facts)
+        if facts is not None and not facts.active:
+            tries.trouble("error", "the stream is disabled or being deleted")
+        shards = await tries.attempt(actions.list_shards, api.shards)
+        # LATEST is no place in a closed shard, for services that look closely
+        shard = next((shard for shard in shards or () if not shard.closed), None)
+        if shard is None:
+            tries.untried.append(f"{actions.get_iterator}, {actions.get_records} (no open shard is known)")
+            return
+        iterator = await tries.attempt(actions.get_iterator, lambda: api.iterator(shard.id, Position("LATEST")))
+        if iterator is None:
+            tries.untried.append(f"{actions.get_records} (it needs an iterator)")
+            return
+        await tries.attempt(actions.get_records, lambda: api.page(iterator, 1))
+
+    def forget(self, uuid: str) -> None:
+        """Nothing is kept here: positions are in the store."""
+
+
+def _options(mapping: EventSourceMapping) -> StreamOptions:
+    return StreamOptions(
+        mapping.starting_position,
+        mapping.starting_position_timestamp,
+        mapping.parallelization_factor,
+        mapping.tumbling_window_in_seconds,
+        mapping.poll_interval_seconds,
+        mapping.idle_poll_interval_seconds,
+        mapping.on_stream_recreated,
+        mapping.max_bytes_in_flight,
+    )
