@@ -1,4 +1,4 @@
-"""What a service says when it refuses, in the values the SDK would give; and what else its answers tell. Pure."""
+"""Parses a service's answers: errors, with the same values as the SDK, Retry-After and dates. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def service_error(operation: Operation, reply: Reply) -> ServiceError:
-    """The error in an answer that is no success.
+    """Parse the error of an unsuccessful answer.
 
     The code is the SDK's: for a service that once spoke the query protocol (SQS) the code of those days, which it sends
     in a header; for REST the header's; else the body's `__type`; else the status as text.
@@ -48,12 +48,12 @@ def _code_and_message(reply: Reply, *, rest: bool) -> tuple[str, str]:
 
 
 def _bare(code: object) -> str:
-    """Without namespace (`com.amazonaws.sqs#`) and suffix (`:http://…`)."""
+    """The code without namespace (`com.amazonaws.sqs#`) and suffix (`:http://…`)."""
     return str(code).partition(":")[0].rpartition("#")[2]
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds of a Retry-After header; a date counts from the answer's own Date."""
+    """Seconds of a Retry-After header; a date is relative to the answer's own Date."""
     value = headers.get("retry-after")
     if value is None:
         return None
@@ -64,7 +64,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def timestamp(date: str) -> float | None:
-    """Seconds since the epoch of an HTTP date; None for what is none."""
+    """Seconds since the epoch of an HTTP date; None if it is malformed."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError, TypeError):

@@ -1,4 +1,4 @@
-"""The SDK's credential chain, as the configuration wants it: profile, assumed role, region and endpoint of STS."""
+"""The SDK's credential chain with the configured profile, assumed role, and region and endpoint of STS."""
 
 import asyncio
 import datetime as dt
@@ -23,7 +23,7 @@ from poller.aws.signer import Credentials
 
 
 class AwsSettings(Protocol):
-    """How AWS is reached, as far as configured; the rest is the SDK's chain."""
+    """The configured settings for AWS; the SDK's chain provides the rest."""
 
     @property
     def profile(self) -> str | None: ...
@@ -37,7 +37,7 @@ class AwsSettings(Protocol):
 
 
 def open_session(aws: AwsSettings, region: str) -> AioSession:
-    """A session whose credentials are those of the profile and, where one is set, of the role it assumes.
+    """Open a session with the credentials of the profile and, if one is set, of the role it assumes.
 
     `region` is where STS is called unless the settings, or a profile on the way, name another.
     """
@@ -48,18 +48,18 @@ def open_session(aws: AwsSettings, region: str) -> AioSession:
 
 
 def ca_bundle_of(session: AioSession) -> str | None:
-    """Path of the authorities to trust instead of the machine's: AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
+    """Path of the CA bundle that replaces the machine's: AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
     bundle: str | None = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
     return bundle
 
 
 def lend_credentials(session: AioSession, current: Callable[[], Awaitable[Credentials]]) -> None:
-    """Have the session's clients sign with what `current` gives at that moment, instead of what they were made with."""
+    """Make the session's clients sign each request with `current()`, instead of the credentials of their creation."""
     session.register_component("credential_provider", _Lent(current))
 
 
 class _Session(AioSession):  # type: ignore[misc]  # the SDK has no types
-    """Also the chain's own calls go where the settings say."""
+    """A session whose chain makes its own calls with the same settings."""
 
     def __init__(self, aws: AwsSettings, region: str) -> None:
         super().__init__(profile=aws.profile)
@@ -69,7 +69,7 @@ class _Session(AioSession):  # type: ignore[misc]  # the SDK has no types
 
     def create_client(self, service_name: str, region_name: str | None = None, **arguments: Any) -> Any:
         if service_name == "sts":
-            # the chain's providers pass neither
+            # the chain's providers pass neither of them
             endpoint_url, region = self._aws.for_service("sts")
             region_name = region_name or region or self.get_config_variable("region") or self._region
             arguments["endpoint_url"] = arguments.get("endpoint_url") or endpoint_url
@@ -77,7 +77,7 @@ class _Session(AioSession):  # type: ignore[misc]  # the SDK has no types
 
     def _create_credential_resolver(self) -> Any:
         resolver = super()._create_credential_resolver()
-        # the SDK offers no other way to say how a credential_process is started
+        # the SDK has no public way to set how a credential_process is started
         builder = _ProfileProviders(self, cache={}, region_name=None)
         resolver.get_provider("assume-role")._profile_provider_builder = builder  # noqa: SLF001
         resolver.get_provider("custom-process")._popen = _start  # noqa: SLF001
@@ -85,7 +85,7 @@ class _Session(AioSession):  # type: ignore[misc]  # the SDK has no types
 
 
 class _ProfileProviders(AioProfileProviderBuilder):  # type: ignore[misc]
-    """For the profiles that others name as their source."""
+    """Builds the providers of profiles that other profiles name as their source."""
 
     def _create_process_provider(self, profile_name: str) -> AioProcessProvider:
         provider = super()._create_process_provider(profile_name)
@@ -94,7 +94,7 @@ class _ProfileProviders(AioProfileProviderBuilder):  # type: ignore[misc]
 
 
 class _Process:
-    """A credential_process, ended with the wait for it: asyncio would leave it running."""
+    """A credential_process that ends when the wait for it is cancelled; asyncio would leave it running."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -114,12 +114,12 @@ class _Process:
 
 
 async def _start(*arguments: str, **options: Any) -> _Process:
-    # its standard input is not the daemon's: nobody is there to answer a question
+    # no standard input, because nobody could answer a prompt
     return _Process(await asyncio.create_subprocess_exec(*arguments, stdin=asyncio.subprocess.DEVNULL, **options))
 
 
 class _AssumedRole:
-    """Stands where a session has its chain of providers."""
+    """Replaces a session's chain of providers."""
 
     def __init__(self, aws: AwsSettings, caller: AioSession) -> None:
         self._aws = aws
@@ -144,7 +144,7 @@ class _AssumedRole:
 
 
 class _Lent:
-    """Stands where a session has its chain of providers."""
+    """Replaces a session's chain of providers."""
 
     def __init__(self, current: Callable[[], Awaitable[Credentials]]) -> None:
         self._current = current
@@ -154,7 +154,7 @@ class _Lent:
 
 
 class _LentCredentials(AioCredentials):  # type: ignore[misc]
-    """Asked anew for each request."""
+    """Credentials that are read again for each request."""
 
     def __init__(self, current: Callable[[], Awaitable[Credentials]]) -> None:
         super().__init__("", "", method="lent")

@@ -1,4 +1,4 @@
-"""Calls that are too rare for the data plane: any operation of any service, by a client of the SDK."""
+"""Rare calls, outside the data plane: any operation of any service, by a client of the SDK."""
 
 import time
 from functools import partial
@@ -16,15 +16,15 @@ READ_TIMEOUT = 30.0
 CONFIG = AioConfig(
     connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 3}
 )
-# a compatible service of one's own need not have a host name for each bucket
+# a compatible service may have no host name for each bucket
 CONFIG_OF_ENDPOINT = CONFIG.merge(AioConfig(s3={"addressing_style": "path"}))
 
 
 class ColdCalls:
-    """Keeps a session, which remembers the services' models; a client lives for one call, so nothing is left open."""
+    """Keeps a session, which caches the services' models; each call has its own client, so nothing stays open."""
 
     def __init__(self, aws: AwsSettings, region: str) -> None:
-        """`region` is where the resource is, unless the settings name one for the service."""
+        """`region` is the resource's, unless the settings name one for the service."""
         self._aws = aws
         self._region = region
         self._credentials = CredentialSource(partial(open_session, aws, region), time.monotonic)
@@ -32,7 +32,7 @@ class ColdCalls:
         lend_credentials(self._session, self._credentials.current)
 
     async def call(self, service: str, method: str, **arguments: Any) -> dict[str, Any]:
-        """`method` and `arguments` as the SDK's client has them. Raises CallError."""
+        """Call `method` of the SDK's client with `arguments`. Raises CallError."""
         used = await self._credentials.current()
         try:
             return await self._call(service, method, arguments)

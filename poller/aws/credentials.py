@@ -1,4 +1,4 @@
-"""Credentials for signing, from the SDK's chain: kept at hand, renewed before they expire, read anew when refused."""
+"""Credentials for signing, from the SDK's chain: cached, renewed before they expire, read again when refused."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,29 +11,29 @@ from poller.values.errors import NoCredentials
 REFUSED_CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
 )
-"""With these the credentials themselves are at fault, and others may have been put in place since."""
+"""Error codes that reject the credentials themselves; newer ones may have been provided since."""
 CHECK_SECONDS = 60.0
-"""How often the SDK is asked whether it is time to renew. It starts 15 minutes before the end, so once a minute is
-plenty."""
+"""Seconds between two questions to the SDK whether to renew. It renews from 15 minutes before the end on, so once a
+minute is enough."""
 OVERDUE = (0, 60, 180, 300, 600)
-"""Seconds before the end at which a person is told that credentials were not renewed. Ten minutes before it the SDK
-insists on new ones."""
+"""Seconds before the end at which status warns that credentials were not renewed. Ten minutes before the end the SDK
+requires new ones."""
 PATIENCE = 8.0
-"""Seconds a call waits for a provider before it fails with a reason, which the status shows: readiness wants one within
-10 s. The provider may take longer; the next call finds what it brought."""
+"""Seconds that a call waits for a provider before it fails with a reason for the status; below the 10 s of readiness.
+The provider may take longer; the next call uses its result."""
 LONGEST_LOAD = 60.0
-"""Seconds after which a provider is given up and asked anew: a credential_process may hang for ever."""
+"""Seconds after which a provider is cancelled and called again: a credential_process may hang for ever."""
 
 
 class Session(Protocol):
-    """As much of the SDK's session as is used."""
+    """The used part of the SDK's session."""
 
     async def get_credentials(self) -> Any:
-        """The SDK's credentials; None where its chain finds none."""
+        """The SDK's credentials; None if its chain finds none."""
 
 
 class CredentialSource:
-    """The present credentials. A caller waits for a provider only where there is nothing valid to go on with."""
+    """The current credentials. A caller waits for a provider only while there are no valid ones."""
 
     def __init__(self, new_session: Callable[[], Session], monotonic: Callable[[], float]) -> None:
         self._new_session = new_session
@@ -42,15 +42,15 @@ class CredentialSource:
         self._provided: Any = None
         self._known: Credentials | None = None
         self.check_at = float("-inf")
-        """Ask `current` again from this monotonic instant on; until then the last answer is good."""
+        """Monotonic time from which on `current` is called again; until then the last credentials are good."""
 
     async def current(self) -> Credentials:
-        """Raise NoCredentials where the chain ends with none, or with expired ones that cannot be renewed."""
+        """Raise NoCredentials if the chain has none, or only expired ones that it cannot renew."""
         known = self._known
         if known is not None and self._monotonic() < self.check_at:
             return known
         if known is not None and self._still_valid():
-            # only this caller waits; the others go on with what there is
+            # only this caller waits; the others use the present credentials
             self.check_at = self._monotonic() + CHECK_SECONDS
             try:
                 return await self._load(anew=False)
@@ -61,7 +61,7 @@ class CredentialSource:
         return await self._load(anew=False)
 
     async def replace(self, refused: Credentials) -> bool:
-        """After the service refused `refused`: read everything anew. Whether there are other ones now."""
+        """Read everything again after the service refused `refused`. Returns whether the credentials have changed."""
         if self._known == refused:
             try:
                 await self._load(anew=True)
@@ -70,7 +70,7 @@ class CredentialSource:
         return self._known != refused
 
     def ends_in(self) -> float | None:
-        """Less than so many seconds are left, although renewing begins long before; None while all is well."""
+        """Seconds until the credentials end, if they were not renewed in time; None while all is well."""
         return next((seconds for seconds in OVERDUE if self._ends_within(seconds)), None)
 
     def _still_valid(self) -> bool:
@@ -84,17 +84,17 @@ class CredentialSource:
             with sdk_errors(as_no_credentials):
                 return bool(needed(refresh_in=seconds))
         except NoCredentials:
-            # a provider's instant that cannot be compared: without a time zone, for instance
+            # the provider's time cannot be compared, for instance without a time zone
             return True
 
     async def close(self) -> None:
-        """End a provider that still runs."""
+        """Cancel a running provider."""
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.wait([self._loading])
 
     async def _load(self, *, anew: bool) -> Credentials:
-        """One load at a time, which all who need it wait for; it goes on where none of them does any more."""
+        """Wait for the load, which all callers share; it continues even if every caller is cancelled."""
         loading = self._loading
         if loading is None:
             loading = self._loading = asyncio.create_task(self._provide(anew=anew), name="credentials")
@@ -115,7 +115,7 @@ class CredentialSource:
     def _loaded(self, loading: "asyncio.Task[Credentials]") -> None:
         self._loading = None
         if not loading.cancelled():
-            # taken note of here, for nobody may be waiting any more
+            # stored here, because no caller may be waiting any more
             loading.exception()
 
     async def _provide(self, *, anew: bool) -> Credentials:
@@ -139,7 +139,7 @@ class CredentialSource:
 
 
 def _check(credentials: Credentials) -> None:
-    """Raises NoCredentials for what cannot be signed with, or stand in a header."""
+    """Raise NoCredentials for keys that cannot sign, or cannot be a header's value."""
     for name, value in credentials._asdict().items():
         if value is None and name == "token":
             continue

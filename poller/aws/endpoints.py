@@ -1,4 +1,4 @@
-"""Where a service is: the configured URL, else the SDK's own settings and rules, without loading a client."""
+"""Resolves a service's endpoint: the configured URL, else the SDK's own settings and rules, without a client."""
 
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ from botocore.utils import ensure_boolean
 from poller.aws.chain import AwsSettings
 
 SIGNING_NAMES = {"dynamodbstreams": "dynamodb", "stepfunctions": "states"}
-"""Where the name in a signature's scope is not the SDK's name of the service."""
+"""Signing names that differ from the SDK's name of the service."""
 
 
 HOST_PREFIXES = {"stepfunctions": "sync-"}
-"""Before the host that the rules give, for the one operation of the service that goes through a transport."""
+"""Prefix of the resolved host, for the only operation of the service that uses a transport."""
 
 
 class Endpoint(NamedTuple):
@@ -39,7 +39,7 @@ def resolve_endpoint(session: AioSession, aws: AwsSettings, service: str, region
 
 
 def configured_endpoint(session: AioSession, service: str) -> str | None:
-    """AWS_ENDPOINT_URL, its form per service, and what the profile says."""
+    """The endpoint in AWS_ENDPOINT_URL, in its form per service, or in the profile."""
     if ensure_boolean(session.get_config_variable("ignore_configured_endpoint_urls")):
         return None
     provider = ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), service)

@@ -1,11 +1,11 @@
-"""What a failed AWS call means for whoever has to wait: one typed reason and a sentence that says what to do."""
+"""Turns a failed AWS call into a typed reason, and a sentence that says what to do."""
 
 from poller.aws.retry import THROTTLING_CODES
 from poller.policy.advice import with_advice
 from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
 
 THROTTLES = THROTTLING_CODES | {"OverLimit"}
-"""Those the standard retry mode knows, and SQS's own for too many messages in flight."""
+"""The codes of the standard retry mode, and SQS's own for too many messages in flight."""
 CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -72,7 +72,7 @@ _NAMED = (
 
 
 def cause_of(error: CallError) -> str:
-    """The key of its advice, which is finer than the reason: a service that fails is not one that cannot be reached."""
+    """The key of the advice, finer than the reason: a failing service needs other advice than an unreachable one."""
     if isinstance(error, AnswerLost):
         return "call.lost"
     if isinstance(error, ServiceError) and code_of(error) == "unreachable":

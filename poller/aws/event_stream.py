@@ -1,4 +1,4 @@
-"""An answer that is a stream of events (application/vnd.amazon.eventstream): framed by botocore, classified here.
+"""An answer that is a stream of events (application/vnd.amazon.eventstream): botocore parses its frames.
 
 Payloads are handed on as the bytes they came as. Reading goes no further than what is asked for.
 """
@@ -16,11 +16,11 @@ from poller.values.errors import AnswerLost, ServiceError
 
 CONTENT_TYPE = "application/vnd.amazon.eventstream"
 PRELUDE = 12
-"""Bytes that begin each frame: its length, the length of its headers, and a checksum of both."""
+"""Length of a frame's prelude in bytes: frame length, header length, and a checksum of both."""
 LONGEST_FRAME = 24 * 1024 * 1024 + 128 * 1024 + 16
-"""Payload, headers and framing at their largest, as the SDK has them."""
+"""The SDK's maximum for payload, headers and framing."""
 INITIAL_RESPONSE = "initial-response"
-"""An event that stands for the answer's own members, of which an operation like SubscribeToShard has none."""
+"""The event with the answer's own members; an operation like SubscribeToShard has none of them."""
 
 
 class EventStreamAnswer:
@@ -39,7 +39,6 @@ class EventStreamAnswer:
         self._received = bytearray()
 
     async def event(self, room: Room | None = None) -> bytes | None:
-        """See `EventStream.event`."""
         while True:
             message = self._framed()
             if message is None:
@@ -50,7 +49,7 @@ class EventStreamAnswer:
                 return payload
 
     async def _receive(self, room: Room | None) -> bool:
-        """Hand one whole frame to the SDK, or what comes in place of one; False at the end of the answer."""
+        """Pass one whole frame to the SDK's parser; False at the end of the answer."""
         received = self._received
         while (length := _frame_length(received)) is None or len(received) < length:
             if length is not None and room is not None:
@@ -70,13 +69,12 @@ class EventStreamAnswer:
             raise AnswerLost(f"the event stream is broken: {error!r}") from error
 
     async def close(self) -> None:
-        """See `EventStream.close`."""
         self._answer.close()
 
 
 def _frame_length(received: bytes | bytearray) -> int | None:
-    """Of the frame that begins here, as its first bytes say; None before they are here. A length that no frame has is
-    cut to the prelude, of which the SDK finds out that it is broken.
+    """Length of the frame that begins here; None before its first bytes have arrived. A length that no frame can have
+    is cut to the prelude, of which the SDK finds out that it is broken.
     """
     if len(received) < PRELUDE:
         return None
@@ -85,7 +83,7 @@ def _frame_length(received: bytes | bytearray) -> int | None:
 
 
 def _kind(message: EventStreamMessage) -> str:
-    """The event's name; what ends the stream is raised."""
+    """The event's name. Raises the error that ends the stream."""
     headers = message.headers
     match headers.get(":message-type"):
         case "event":

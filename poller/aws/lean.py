@@ -1,4 +1,6 @@
-"""The lean transport: signs and speaks HTTP itself. What it may send again, and what a refusal teaches it, is here."""
+"""The lean transport: signs requests and speaks HTTP itself. It decides what to send again and how to treat
+refusals.
+"""
 
 import asyncio
 import random
@@ -23,21 +25,21 @@ from poller.values.errors import AnswerLost, CallError, ConfigurationError, NotS
 
 SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture", "InvalidSignatureException"})
 TOLERATED_SKEW_SECONDS = 240.0
-"""Services accept signatures up to 5 minutes off; less than that is not why one was refused."""
+"""Seconds. Services accept signatures up to 5 minutes off; a smaller skew is not the cause of a refusal."""
 
 SIGNED_HEADERS = {"sqs": (("x-amzn-query-mode", "true"),)}
-"""Has SQS name errors by the codes of its former protocol, as the SDK does."""
+"""Makes SQS name errors by the codes of its former protocol, as the SDK does."""
 UNSIGNED_HEADERS = (("accept-encoding", "identity"), ("user-agent", f"poller/{__version__}"))
 
 
 MOST_REFUSAL_BYTES = 64 * 1024
-"""Read of an answer that refuses a subscription."""
+"""Maximum of bytes read from an answer that refuses a subscription."""
 MAX_CONNECTIONS = 1300
-"""Per host: one for each of the 1,250 lanes a mapping can have, and some for receives, deletes and extensions."""
+"""Connections per host: one for each of a mapping's 1,250 lanes, and the rest for receives, deletes, extensions."""
 
 
 class _Channel:
-    """One service: who signs, where it goes, how much may be retried."""
+    """One service: its signer, its connections and its retry quota."""
 
     __slots__ = ("pool", "quota", "signer")
 
@@ -48,7 +50,7 @@ class _Channel:
 
 
 class _Attempts:
-    """What one call has used up, once its first attempt failed."""
+    """The retries of one call, after its first attempt failed."""
 
     __slots__ = ("corrected", "made", "replaced", "taken")
 
@@ -60,7 +62,7 @@ class _Attempts:
 
 
 class LeanTransport:
-    """Made inside a running loop. Endpoints are resolved, and connections opened, at a service's first call."""
+    """Created inside a running loop. Endpoints are resolved, and connections opened, at a service's first call."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class LeanTransport:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`endpoint` gives a service's; `max_connections` is per host; `chance` is evenly drawn from [0, 1)."""
+        """`endpoint` returns a service's endpoint; `max_connections` is per host; `chance` draws evenly from [0, 1)."""
         self._credentials = credentials
         self.credentials_end_in = credentials.ends_in
         self._endpoint = endpoint
@@ -151,7 +153,7 @@ class LeanTransport:
                 raise refusal
 
     def _stream_context(self, channel: _Channel) -> ssl.SSLContext | None:
-        """One that offers HTTP/2, which the pools' connections do not speak."""
+        """Open a connection that offers HTTP/2, which the pools' connections do not speak."""
         if channel.pool.origin.scheme != "https":
             return None
         if self._stream_tls is None:
@@ -164,7 +166,7 @@ class LeanTransport:
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
 
     async def _ready(self, service: str) -> _Channel:
-        """The service's channel, with credentials that are good for now."""
+        """The service's channel, with valid credentials."""
         if self._closed:
             raise NotSent("the AWS client was closed")
         credentials = await self._renew()
@@ -189,7 +191,7 @@ class LeanTransport:
                 tls = self._context() if origin.scheme == "https" else None
                 pool = self._pools[origin] = self._new_pool(origin, tls)
         except (NotSent, ConfigurationError) as error:
-            # of the SDK's settings: what our own configuration says was judged when it was loaded
+            # an error in the SDK's settings: our own configuration was checked when it was loaded
             raise NotSent(f"no endpoint for {service}: {error}") from error
         signer = Signer(
             signing_name,
@@ -210,7 +212,7 @@ class LeanTransport:
     async def _learnt(
         self, signer: Signer, used: Credentials, refusal: ServiceError, reply: Reply, attempts: _Attempts
     ) -> bool:
-        """Whether the refusal was due to our credentials or clock, and that is put right: once per call each."""
+        """Whether credentials or clock caused the refusal and are corrected now: each once per call."""
         if refusal.code in REFUSED_CREDENTIALS and not attempts.replaced:
             attempts.replaced = True
             if await self._credentials.replace(used):
@@ -231,7 +233,7 @@ class LeanTransport:
         return True
 
     async def _back_off(self, channel: _Channel, operation: Operation, failure: CallError, attempts: _Attempts) -> None:
-        """Wait before the next attempt; raise `failure` where there is to be none."""
+        """Wait before the next attempt; raise `failure` if there is none."""
         attempts.made += 1
         if not operation.resend or attempts.made >= MAX_ATTEMPTS or not is_retryable(failure):
             raise failure
@@ -242,7 +244,7 @@ class LeanTransport:
 
 
 async def build_lean_transport(aws: AwsSettings, region: str, *, max_connections: int = MAX_CONNECTIONS) -> Transport:
-    """From settings; `region` is where the services are unless a service has its own."""
+    """Build it from settings; `region` applies to services without their own."""
     session = open_session(aws, region)
     loop = asyncio.get_running_loop()
     return LeanTransport(

@@ -18,7 +18,7 @@ AWS_JSON_1_1 = "application/x-amz-json-1.1"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Operation:
-    """One AWS operation as a constant: what is the same on every call of it. Always a POST.
+    """One AWS operation as a constant, with everything that is the same on every call. Always a POST.
 
     Made once and kept (transports remember by identity what they prepared for it), not per call.
     """
@@ -35,21 +35,21 @@ class Operation:
     timeout: float = 30.0
     """Seconds from writing the request to the last byte of the answer, unless the call names another."""
     resend: bool = True
-    """Whether a request may be sent again once bytes of it were written. Never true for Invoke: the function would run
+    """Whether a request may be sent again after bytes of it were written. Never true for Invoke: the function would run
     twice."""
     max_reply_bytes: int = 64 * 1024 * 1024
     headers: tuple[tuple[str, str], ...] = field(default=())
-    """Further headers, signed with the rest."""
+    """Further headers, which are signed too."""
 
 
 class EventStream(Protocol):
-    """An answer that keeps coming."""
+    """An answer that is a stream of events."""
 
     date: float | None
     """The service's clock when the answer began, epoch seconds."""
 
     async def event(self, room: Room | None = None) -> bytes | None:
-        """The payload of the next event; None where the service ended the stream. Raises ServiceError for an exception
+        """The payload of the next event; None if the service ended the stream. Raises ServiceError for an exception
         that the service sends instead, AnswerLost where the stream breaks. A cancelled call leaves a stream that can
         only be closed. With `room`, no more of the event is read than it has room for; after NoRoom the same event
         can be asked for again.
@@ -57,7 +57,7 @@ class EventStream(Protocol):
         ...
 
     async def close(self) -> None:
-        """At once."""
+        """Close the connection at once."""
         ...
 
 
@@ -73,8 +73,8 @@ class Transport(Protocol):
         trace: str | None = None,
         room: Room | None = None,
     ) -> Reply:
-        """The answer, always of a 2xx status. `trace` becomes the X-Amzn-Trace-Id header, which no signature covers.
-        With `room`, no more of the answer is read than it has room for; NoRoom is raised where it says so.
+        """Call the operation and return its 2xx answer. `trace` becomes the X-Amzn-Trace-Id header, which is not
+        signed. With `room`, no more of the answer is read than it has room for; NoRoom is raised where it says so.
 
         Sends once, and again only as far as `Operation.resend` and the SDK's standard retry rules allow.
         Raises NotSent (NoCredentials included), AnswerLost or ServiceError, each after the retries were used up. A
@@ -83,7 +83,8 @@ class Transport(Protocol):
         ...
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
-        """The answer is a stream of events, of which no more is read than is asked for. It is the caller's to close.
+        """Call an operation whose answer is a stream of events, which is read only on demand. The caller has to close
+        it.
 
         Sends once; again only where credentials or clock were refused and are put right. Raises as `call` does.
         """

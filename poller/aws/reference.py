@@ -32,11 +32,11 @@ INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 
 
 INVOKE_HEADERS = {"x-amz-invocation-type": "InvocationType", "x-amz-log-type": "LogType"}
-"""What the SDK calls them."""
+"""The SDK's names of the operations."""
 
 
 class ReferenceTransport:
-    """Makes a client at a service's first call; one more for calls never sent twice."""
+    """Creates a client at a service's first call, and a second one for calls that are never sent twice."""
 
     def __init__(
         self,
@@ -67,7 +67,6 @@ class ReferenceTransport:
         trace: str | None = None,
         room: Room | None = None,
     ) -> Reply:
-        """See `Transport.call`."""
         seconds = operation.timeout if timeout is None else timeout
         limits.set(Limits(seconds, operation.max_reply_bytes, trace, room))
         client = await self._ready(operation)
@@ -75,14 +74,14 @@ class ReferenceTransport:
         try:
             return await _exchange(client, operation, body)
         except ServiceError as refusal:
-            # others may have been put in place since
+            # newer credentials may have been provided since
             known = refusal.code not in REFUSED_CREDENTIALS or not await self._credentials.replace(used)
             if known or not operation.resend:
                 raise
         return await _exchange(client, operation, body)
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:  # noqa: ARG002  (the port's own)
-        """Not here: the SDK gives no events as they came, and speaks no HTTP/2."""
+        """Not supported: the SDK does not return raw events, and speaks no HTTP/2."""
         raise NotSent(
             f"{operation.name} needs `transport: lean`, and goes through no proxy: name its endpoint in NO_PROXY, or "
             "give the ARN of the stream itself, which is polled"
@@ -119,7 +118,7 @@ class ReferenceTransport:
             parameter_validation=False,
             retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS if resend else 1},
             http_session_cls=BoundedSession,
-            # an endpoint of one's own need not have a host name for each kind of call
+            # a custom endpoint may have no host name for each kind of call
             inject_host_prefix=url is None and configured_endpoint(self._session, service) is None,
         )
         return self._session.create_client(service, region_name=region, endpoint_url=url, config=config)
@@ -133,10 +132,10 @@ async def _exchange(client: Any, operation: Operation, body: bytes) -> Reply:
 
 
 def _keep_raw_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Take the service's bytes, and give the parser no more of them than it can read without raising."""
+    """Keep the service's bytes, and pass to the parser only bytes that it can read without raising."""
     body = response_dict["body"]
     if not isinstance(body, bytes):
-        # what Invoke streams was read before it came here
+        # Invoke's streamed body was read before
         customized_response_dict["RawBody"] = body.raw_stream.body
         return
     customized_response_dict["RawBody"] = body
@@ -147,7 +146,7 @@ def _keep_raw_body(response_dict: dict[str, Any], customized_response_dict: dict
 
 
 def _is_readable(refusal: bytes) -> bool:
-    """Whether the SDK's parser can read it: an object, or text that is no JSON at all."""
+    """Whether the SDK's parser can read the body: an object, or text that is not JSON at all."""
     try:
         return isinstance(json.loads(refusal.decode()), dict)
     except UnicodeDecodeError:

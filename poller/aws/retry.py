@@ -1,4 +1,4 @@
-"""When a call is sent again, and after how long: the SDK's standard retry mode. Pure; randomness comes in.
+"""Decides whether and when a call is sent again: the SDK's standard retry mode. Pure; randomness is an argument.
 
 Three attempts; connection errors, 500, 502, 503, 504 and a few codes are transient, others are throttles; delays with
 full jitter, doubling from one second up to 20; and a quota per service, so that an outage is not answered with three
@@ -34,14 +34,14 @@ THROTTLING_CODES = frozenset(
 QUOTA = 500
 COST = 5
 COST_WITHOUT_ANSWER = 10
-"""The SDK charges this for timeouts; we do for every attempt that brought no answer."""
+"""Tokens for an attempt without an answer; the SDK charges them only for timeouts."""
 
 
 def is_retryable(error: CallError) -> bool:
-    """Whether the same request may do better a moment later."""
+    """Whether the same request may succeed later."""
     if isinstance(error, ServiceError):
         return error.status in TRANSIENT_STATUS or error.code in TRANSIENT_CODES or error.code in THROTTLING_CODES
-    # the credential providers have retries of their own
+    # the credential providers have their own retries
     return isinstance(error, (NotSent, AnswerLost)) and not isinstance(error, NoCredentials)
 
 
@@ -51,7 +51,7 @@ def backoff(attempt: int, chance: float) -> float:
 
 
 class RetryQuota:
-    """Tokens that retries cost and successes bring back."""
+    """The retry quota: retries cost tokens, successes refund them."""
 
     __slots__ = ("left",)
 
@@ -59,7 +59,7 @@ class RetryQuota:
         self.left = QUOTA
 
     def take(self, error: CallError) -> int:
-        """What was taken; 0 where there is not enough for another retry."""
+        """Take the tokens for a retry. Returns their number, 0 if too few are left."""
         cost = COST if isinstance(error, ServiceError) else COST_WITHOUT_ANSWER
         if cost > self.left:
             return 0
@@ -67,5 +67,5 @@ class RetryQuota:
         return cost
 
     def refund(self, taken: int) -> None:
-        """After a success: what its last retry took, or one token for a success at the first attempt."""
+        """Refund after a success: the tokens of its last retry, or one for a success at the first attempt."""
         self.left = min(QUOTA, self.left + (taken or 1))

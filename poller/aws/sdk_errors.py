@@ -1,4 +1,4 @@
-"""The boundary around the SDK: whatever one of its calls raises comes out as a `CallError`.
+"""The boundary around the SDK: turns everything that its calls raise into a `CallError`.
 
 A call runs credential providers, processes they start, parsers of whatever an endpoint or a proxy answered, and the
 network. The SDK documents two base classes, and lets KeyError, RuntimeError, TypeError and its parsers' own errors
@@ -15,7 +15,7 @@ from poller.http.bounded import BEFORE_THE_REQUEST
 from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, PollerError, ServiceError
 
 DETAIL = 300
-"""Characters of an error's text that are kept: parsers repeat the whole answer, a proxy's page for instance."""
+"""Characters kept of an error's text: parsers repeat the whole answer, for instance a proxy's page."""
 
 _NO_CREDENTIALS = (
     sdk.NoCredentialsError,
@@ -34,18 +34,18 @@ _NOT_SENT = (
     sdk.NoRegionError,
     sdk.InvalidRegionError,
 )
-"""What the SDK raises before it opens a connection."""
+"""Errors that the SDK raises before it opens a connection."""
 
 
 def as_call_error(error: Exception) -> CallError:
-    """The value for what a call of the SDK raised: NotSent only where it is certain that nothing was written."""
+    """The CallError for an error of an SDK call: NotSent only if certainly no byte was written."""
     if isinstance(error, CallError):
         return error
     if isinstance(error, sdk.ClientError):
         return _refusal(error)
     if isinstance(error, _NO_CREDENTIALS):
         return NoCredentials(f"no AWS credentials: {_text(error)}")
-    # what the SDK wraps: its own class says that it could not connect for resets in the middle of an exchange, too
+    # the wrapped error: the SDK's own class claims a failed connect also for resets in the middle of an exchange
     inner = error.kwargs.get("error") if isinstance(error, sdk.BotoCoreError) else None
     if isinstance(inner, CallError):
         return inner
@@ -54,19 +54,19 @@ def as_call_error(error: Exception) -> CallError:
 
 
 def as_no_credentials(error: Exception) -> NoCredentials:
-    """The value for what a credential provider raised."""
+    """The CallError for an error of a credential provider."""
     return NoCredentials(f"no AWS credentials: {_text(error)}")
 
 
 def as_not_sent(error: Exception) -> CallError:
-    """The value for what was raised before there was a client to send with: nothing was written, whatever it was."""
+    """The CallError for an error before there was a client: certainly nothing was written."""
     found = as_call_error(error)
     return found if isinstance(found, NotSent) else NotSent(str(found))
 
 
 @contextmanager
 def sdk_errors(convert: Callable[[Exception], CallError] = as_call_error) -> Iterator[None]:
-    """Around calls of the SDK and nothing else, since a bug of ours would be taken for one of theirs."""
+    """Wrap only calls of the SDK in it, because it would hide a bug of ours as an error of the SDK."""
     try:
         yield
     except PollerError:
@@ -88,7 +88,7 @@ def _refusal(error: sdk.ClientError) -> ServiceError:
 
 
 def _text(error: Exception) -> str:
-    """Exceptions of the SDK are sentences; of others the text alone may be as little as the name of a missing key."""
+    """The error's text. Only the SDK's exceptions are sentences; others need their type, as a KeyError shows."""
     if isinstance(error, sdk.BotoCoreError | sdk.ClientError | OSError):
         return str(error)[:DETAIL]
     return f"{type(error).__name__}: {error}"[:DETAIL]

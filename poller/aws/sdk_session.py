@@ -1,4 +1,4 @@
-"""How the SDK's clients speak HTTP for us: each attempt one bounded exchange, and no redirect followed."""
+"""The HTTP session of the SDK's clients: each attempt is one bounded exchange, and no redirect is followed."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ TRACE_HEADER = "X-Amzn-Trace-Id"
 
 
 class Limits(NamedTuple):
-    """Of the call that runs in this context."""
+    """Deadline of the call in this context."""
 
     timeout: float
     max_reply_bytes: int
     trace: str | None = None
-    """The X-Amzn-Trace-Id header. It is set here, because the SDK takes it from nowhere but the environment."""
+    """The X-Amzn-Trace-Id header. It is set here, because the SDK reads it only from the environment."""
     room: Room | None = None
 
 
@@ -31,7 +31,7 @@ limits: ContextVar[Limits] = ContextVar("limits")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """As much of aiohttp's response as the SDK looks at, with the body read."""
+    """The part of aiohttp's response that the SDK uses, with the body read."""
 
     url: object
     status: int
@@ -43,7 +43,7 @@ class Answer:
 
 
 class SdkHttp(AIOHTTPSession):  # type: ignore[misc]  # the SDK has no types
-    """What the clients' configuration names as `http_session_cls`."""
+    """The session class for `http_session_cls` of the clients' configuration."""
 
     def __init__(self, *arguments: Any, connector_args: dict[str, Any] | None = None, **named: Any) -> None:
         ours = {"resolver": Resolver(), "socket_factory": new_socket}
@@ -65,7 +65,7 @@ class BoundedSession(SdkHttp):
 
 
 class _Straight:
-    """aiohttp's session as the SDK uses it."""
+    """aiohttp's session, with the part that the SDK uses."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session

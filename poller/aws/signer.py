@@ -1,4 +1,4 @@
-"""Signature Version 4 for requests that are the same but for their body, second after second.
+"""Signature Version 4, optimised for requests that differ only in their body.
 
 Everything that does not depend on the body is computed once a second, the signing key once a day, and an unchanged
 small body (a receive) is signed once a second: the signature has no nonce, so equal requests within a second are equal
@@ -15,11 +15,11 @@ from urllib.parse import quote, urlsplit
 from poller.aws.port import Operation
 
 SMALL_BODY = 512
-"""Bodies up to here are kept, signed, for the rest of the second: a receive is smaller, a batch of deletes is not."""
+"""Bytes. Signed requests with smaller bodies are cached for their second: receives are smaller, deletes are not."""
 HMAC_BLOCK = 64
-"""Bytes of a block of SHA-256, to which HMAC pads its key."""
+"""Block size of SHA-256 in bytes, to which HMAC pads its key."""
 MAX_KEPT = 64
-"""Signed requests kept per operation and second."""
+"""Maximum of signed requests cached per operation and second."""
 
 
 class Credentials(NamedTuple):
@@ -29,7 +29,7 @@ class Credentials(NamedTuple):
 
 
 class _Prepared:
-    """An operation's request up to what its body decides."""
+    """The part of an operation's request that does not depend on its body."""
 
     __slots__ = ("canonical", "kept", "wire")
 
@@ -40,7 +40,7 @@ class _Prepared:
 
 
 class Signer:
-    """Requests to one endpoint of one service, ready to be written."""
+    """Signs requests to one endpoint of one service."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Signer:
         unsigned_headers: tuple[tuple[str, str], ...] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`endpoint_url` may have a path, which goes before the operation's."""
+        """`endpoint_url` may have a path, which precedes the operation's path."""
         parts = urlsplit(endpoint_url)
         self._prefix = parts.path.rstrip("/")
         self._host = parts.netloc.rpartition("@")[2].lower()
@@ -68,18 +68,18 @@ class Signer:
         self.use(credentials)
 
     def use(self, credentials: Credentials) -> None:
-        """Sign with these from now on."""
+        """Use these credentials from now on."""
         self.credentials = credentials
         self._second, self._day = -1, ""
         self._prepared: dict[Operation, _Prepared] = {}
 
     def correct(self, skew: float) -> None:
-        """`skew`: seconds to add to our clock to have the service's."""
+        """Set the `skew`: seconds to add to our clock to get the service's."""
         self.skew = skew
         self._second = -1
 
     def request(self, operation: Operation, body: bytes, trace: str | None = None) -> bytes:
-        """The whole request, signed for now. `trace` goes along unsigned: whoever passes it on may change it."""
+        """The whole request, signed for `now`. `trace` is not signed, because intermediaries may change it."""
         second = int(self._now() + self.skew)
         if second != self._second:
             self._tick(second)
@@ -114,7 +114,7 @@ class Signer:
                 key = hmac_digest(key, part.encode(), "sha256")
             self._day, self._key = day, key
             self._scope = f"{day}/{self._region}/{self._signing_name}/aws4_request"
-        # HMAC by hand, because its two hashes can be kept as far as a second's requests have them in common
+        # HMAC by hand, because requests of one second share the beginning of its two hashes, which is cached
         key = self._key.ljust(HMAC_BLOCK, b"\0")
         self._inner = sha256(bytes(byte ^ 0x36 for byte in key))
         self._inner.update(f"AWS4-HMAC-SHA256\n{self._stamp}\n{self._scope}\n".encode())
@@ -146,7 +146,7 @@ class Signer:
 
 
 def _canonical_path(path: str) -> str:
-    """The path as sent, without empty and dot segments, percent-encoded once more (all services but S3 want that)."""
+    """The path as sent, without empty and dot segments, percent-encoded again (as all services but S3 require)."""
     segments: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -158,7 +158,7 @@ def _canonical_path(path: str) -> str:
 
 
 def _canonical_query(query: str) -> str:
-    """Sorted by name, then value; encoded as sent."""
+    """The query sorted by name, then value; encoded as sent."""
     if not query:
         return ""
     pairs = sorted((name, value) for name, _, value in (part.partition("=") for part in query.split("&")))

@@ -1,4 +1,4 @@
-"""One transport per account and region, shared by everything that has the same settings, and counted."""
+"""Transports, one for each combination of settings and region, shared by their users and counted."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
 
 SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions")
-"""Whose hot operations go through a transport."""
+"""Services whose hot operations use a transport."""
 
 
 class AwsSettings(CredentialSettings, Protocol):
-    """How AWS is reached; equal settings share a transport."""
+    """Settings for AWS; equal settings share a transport."""
 
     @property
     def transport(self) -> str:
@@ -55,36 +55,36 @@ class Transports:
             return await build_lean_transport(aws, region)
         if proxied:
             self._log.info("transport_chosen", transport="aiobotocore", because="a proxy applies", services=proxied)
-        # imported here, because whoever runs on the lean transport need not carry the SDK's clients
+        # imported here, because the lean transport does not need the SDK's clients in memory
         from poller.aws.reference import ReferenceTransport  # noqa: PLC0415
 
         return ReferenceTransport(partial(open_session, aws, region), region, aws.for_service)
 
     def _proxied(self, aws: AwsSettings, region: str) -> list[str]:
-        """The services that the environment sends through a proxy."""
+        """The services that are reached through a proxy."""
         if not any_proxy():
             return []
         session = open_session(aws, region)
         found = []
         for service in SERVICES:
-            # an endpoint that cannot be found shows at the first call, with its reason
+            # an endpoint that cannot be resolved fails at the first call, with its reason
             with suppress(NotSent), sdk_errors(as_not_sent):
                 if proxy_for(resolve_endpoint(session, aws, service, region).url):
                     found.append(service)
         return found
 
     def borrow(self) -> "Borrowed":
-        """The same for one user, who gives back what it got."""
+        """The transports of one user, which it releases at its end."""
         return Borrowed(self)
 
     async def lend(self, aws: AwsSettings, region: str) -> Transport:
-        """The transport for these settings, for one more user."""
+        """The transport for these settings, with one more user."""
         transport = await self.get(aws, region)
         self._users[aws, region] += 1
         return transport
 
     async def release(self, aws: AwsSettings, region: str) -> None:
-        """One user less; the last one closes it."""
+        """Remove one user of a transport, and close it after the last one."""
         self._users[aws, region] -= 1
         if not self._users[aws, region]:
             del self._users[aws, region]
@@ -98,34 +98,33 @@ class Transports:
 
 
 class Borrowed:
-    """The transports one mapping or function has; closing it closes those that nobody else has."""
+    """The transports of one mapping or function. Closing it closes those without another user."""
 
     def __init__(self, transports: Transports) -> None:
         self._transports = transports
         self._had: dict[tuple[AwsSettings, str], Transport] = {}
 
     async def get(self, aws: AwsSettings, region: str) -> Transport:
-        """See `Transports.get`."""
         key = (aws, region)
         if key not in self._had:
             self._had[key] = await self._transports.lend(aws, region)
         return self._had[key]
 
     async def close(self) -> None:
-        """Give them all back."""
+        """Release them all."""
         while self._had:
             key, _ = self._had.popitem()
             await self._transports.release(*key)
 
 
 def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
-    """See `CredentialSource.ends_in`. A transport of tests need not tell."""
+    """The transport's `CredentialSource.ends_in`; None for a transport of tests without credentials."""
     found: Callable[[], float | None] = getattr(transport, "credentials_end_in", lambda: None)
     return found
 
 
 class Counted:
-    """A transport whose calls are counted by outcome: ok, not_sent, lost, or the service's error code."""
+    """A transport that counts calls by outcome: ok, not_sent, lost, or the service's error code."""
 
     def __init__(self, transport: Transport, requests: dict[tuple[str, str, str], int]) -> None:
         self._transport = transport
@@ -142,7 +141,6 @@ class Counted:
         trace: str | None = None,
         room: Room | None = None,
     ) -> Reply:
-        """See `Transport.call`."""
         try:
             reply = await self._transport.call(operation, body, timeout, trace=trace, room=room)
         except CallError as error:
@@ -152,7 +150,7 @@ class Counted:
         return reply
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
-        """See `Transport.subscribe`. Counted by how it began."""
+        """Subscribe, and count the outcome of its beginning."""
         try:
             stream = await self._transport.subscribe(operation, body)
         except CallError as error:
