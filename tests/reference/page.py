@@ -42,8 +42,8 @@ Every key there is. [poller.yaml](poller.yaml) shows them in use, the files besi
 FUNCTIONS = """`functions.NAME`, where NAME is what a mapping's `function_name` says. A Lambda function needs an entry only
 to change a default. Every type has:
 """
-COLUMNS = "| key | type | default | what |\n|---|---|---|---|"
-COLUMNS_OF_MAPPINGS = "| key | for | type | default | what |\n|---|---|---|---|---|"
+COLUMNS = "| key | type | default | description |\n|---|---|---|---|"
+COLUMNS_OF_MAPPINGS = "| key | for | type | default | description |\n|---|---|---|---|---|"
 
 
 def page() -> str:

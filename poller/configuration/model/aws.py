@@ -12,11 +12,11 @@ from poller.configuration.reading.tree import Node
 
 
 class ServiceSettings(Written):
-    endpoint_url: Endpoint | None = Field(default=None, description="of this service")
-    region: FilledText | None = Field(default=None, description="of this service")
+    endpoint_url: Endpoint | None = Field(default=None, description="the endpoint of this service")
+    region: FilledText | None = Field(default=None, description="the region of this service")
 
 
-AWS_OVER = "how AWS is reached for this one: the same keys as `aws` at the top, each over the one there"
+AWS_OVER = "how to reach AWS for this entry: the same keys as `aws` at the top, and each overrides the one there"
 
 SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions", "sns", "s3", "sts")
 """The services that are called, by the SDK's names."""
@@ -45,27 +45,32 @@ class AwsSettings(Written):
 
     region: FilledText | None = Field(
         default=None,
-        description=("where what names no region is called; an ARN's own region wins, unless an endpoint_url applies"),
+        description=(
+            "the region to call where an ARN names none; the ARN's region wins, unless an `endpoint_url` applies"
+        ),
     )
     endpoint_url: Endpoint | None = Field(default=None, description="any AWS-compatible endpoint, for all services")
-    profile: FilledText | None = Field(default=None, description="of the shared configuration files")
-    role_arn: FilledText | None = Field(default=None, description="a role that is assumed with what the chain finds")
+    profile: FilledText | None = Field(default=None, description="a profile of the SDK's shared configuration files")
+    role_arn: FilledText | None = Field(
+        default=None, description="a role to assume, with the credentials that the SDK's chain finds"
+    )
     external_id: FilledText | None = Field(
-        default=None, repr=False, description="what the role's owner asks to be told"
+        default=None, repr=False, description="the external ID that the role's trust policy requires"
     )
     services: dict[Annotated[str, AfterValidator(_service)], ServiceSettings] = Field(
         default_factory=dict,
         json_schema_extra={"propertyNames": {"enum": [*SERVICES]}},
         description=(
-            "settings for one service, by the SDK's name of it (`sqs`, `kinesis`, `dynamodbstreams`, "
-            "`lambda`, `stepfunctions`, `sns`, `s3`, `sts`), over the above"
+            "settings for one service, by its name in the SDK (`sqs`, `kinesis`, `dynamodbstreams`, "
+            "`lambda`, `stepfunctions`, `sns`, `s3`, `sts`); they override the keys above"
         ),
     )
-    """By the SDK's service name, over the above."""
     transport: Literal["lean", "aiobotocore"] = Field(
-        default="lean", description="who signs and sends the calls of the data path: `lean` (poller) or the SDK"
+        default="lean",
+        description=(
+            "signs and sends the calls of the data path: `lean` (poller's own client) or `aiobotocore` (the SDK)"
+        ),
     )
-    """Who signs and sends the calls of the data path: we, or the SDK."""
 
     def for_service(self, name: str) -> tuple[str | None, str | None]:
         """`(endpoint_url, region)` of a service, as far as set."""

@@ -45,14 +45,17 @@ def is_listen_address(value: str) -> bool:
 
 class ApiSettings(Written):
     listen: Annotated[str, text(rf"{LISTEN_PATTERN}|^unix:.+$")] = Field(
+        examples=["127.0.0.1:8642", "unix:/run/poller/api.sock"],
         default="127.0.0.1:8642",
         description="`HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; port 0 takes any free one, which is logged",
     )
-    """`HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; port 0 is any free one."""
     token: SecretText | None = Field(
         default=None,
         validate_default=True,
-        description=("asked for by all but `/healthz` and `/readyz`; required where other machines can reach `listen`"),
+        description=(
+            "the bearer token that every path but `/healthz` and `/readyz` requires; it must be set "
+            "where other machines can reach `listen`"
+        ),
     )
 
     @field_validator("listen")
@@ -101,7 +104,7 @@ _UPPER_LEVELS = Also(enum=["DEBUG", "INFO", "WARNING", "ERROR"])
 
 class LogSettings(Written):
     level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower), _UPPER_LEVELS] = Field(
-        default="info", description="the least level that is logged"
+        default="info", description="the lowest level that is logged"
     )
     format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = Field(
         default="json", description="JSON lines, or text for people"
@@ -116,7 +119,6 @@ class TelemetrySettings(Written):
             "variables say; needs the extra `otel`"
         ),
     )
-    """`otlp` exports OpenTelemetry traces to where the standard OTEL_EXPORTER_OTLP_* variables say."""
 
     @field_validator("traces")
     @classmethod
@@ -140,24 +142,28 @@ class Settings(BaseSettings):
     )
 
     aws: AwsSettings = Field(
-        default=AwsSettings(), description="how AWS is reached; what is not set is left to the SDK's own chain"
+        default=AwsSettings(), description="how to reach AWS; the SDK's own chain decides what is not set"
     )
     state: Annotated[str, text("^(memory:|sqlite:///.+)$")] = Field(
+        examples=["sqlite:////var/lib/poller/state.db", "memory:"],
         default_factory=lambda: default_state(os.environ),
-        description=("where positions in streams are kept: `sqlite:////absolute`, `sqlite:///relative` or `memory:`"),
+        description=("the store of stream positions: `sqlite:////absolute`, `sqlite:///relative` or `memory:`"),
         json_schema_extra=shown_default("`$STATE_DIRECTORY/state.db`, else `~/.local/state/poller/state.db`"),
     )
-    """`memory:` or `sqlite:///PATH`, the path absolute once loaded."""
+    """The path is absolute once loaded."""
     api: ApiSettings = Field(default=ApiSettings(), description="the HTTP server: health, metrics, status")
-    log: LogSettings = Field(default=LogSettings(), description="what is logged, on stderr")
-    telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="what else is told, and to whom")
+    log: LogSettings = Field(default=LogSettings(), description="the log, on stderr")
+    telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="traces")
     shutdown_grace_seconds: Seconds = Field(
-        default=25, ge=0, le=MOST_GRACE_SECONDS, description="how long running invocations may go on after SIGTERM"
+        default=25,
+        ge=0,
+        le=MOST_GRACE_SECONDS,
+        description="seconds that invocations may continue after SIGTERM",
     )
     max_bytes_in_flight: Size = Field(
         default=512 * MIB,
         ge=LEAST_BYTES_IN_FLIGHT,
-        description="received and not yet settled, all mappings together; at the bound reads wait in line",
+        description=("most bytes received and not yet settled, all mappings together; at this bound receives wait"),
     )
 
     @field_validator("state")
