@@ -44,6 +44,9 @@ EVERYTHING = {"poller"}
 VERSION = "poller.__version__"
 """Anybody may say which version is running."""
 
+ROWS = {"poller.functions.keys", "poller.functions.type", "poller.functions.types"}
+"""The tables of kinds, which the configuration asks: imported without any adapter."""
+
 IMPORTS: dict[str, set[str]] = {
     # values, and what decides by them
     "poller.values": set(),
@@ -56,7 +59,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.runtime": VALUES | SUPPORT | {"poller.ports", "poller.policy"},
     # adapters
     "poller.sources": ADAPTER,
-    "poller.functions": ADAPTER,
+    "poller.functions": ADAPTER | {"poller.configuration"},
     "poller.destinations": ADAPTER,
     "poller.state": ADAPTER,
     # the data plane
@@ -67,6 +70,8 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration": SUPPORT
     | VALUES
     | {"poller.policy", "poller.sources.kind", "poller.sources.kinds", "poller.destinations.kinds"}
+    # the rows of the function types say which keys there are, and how they are read
+    | ROWS
     # ranges and defaults, of keys that one kind takes
     | {"poller.sources.sqs.parameters", "poller.sources.sharded.parameters"},
     # only here does the runtime meet the adapters
@@ -85,12 +90,22 @@ IMPORTS: dict[str, set[str]] = {
     "poller": set(),
 }
 
-SEPARATE = ("poller.sources.", "poller.destinations.")
-"""Packages whose members may not import each other: one source or destination never knows another."""
-SHARED = {"poller.sources.sharded", "poller.sources.kind", "poller.destinations.kind"}
-"""Members that the others may import: the form of a row, and what Kinesis and DynamoDB streams have in common."""
-TABLES = {"poller.sources.kinds", "poller.destinations.kinds"}
-"""Members that import all others: the tables of rows."""
+SEPARATE = ("poller.sources.", "poller.destinations.", "poller.functions.")
+"""Packages whose members may not import each other: no source, destination or function type knows another."""
+SHARED = {
+    "poller.sources.sharded",  # what Kinesis and DynamoDB streams have in common
+    "poller.sources.kind",  # the form of a row
+    "poller.destinations.kind",
+    "poller.functions.type",
+    "poller.functions.keys",  # the keys of every type, and limits that several have
+    "poller.functions.arns",  # one rule for the ARN of a function, whatever its type
+    "poller.functions.function_errors",  # Lambda's wording of failures, for functions that run here
+    "poller.functions.invoke_answers",  # answers of AWS in front of a function: of the Invoke API and of function URLs
+    "poller.functions.reachable",  # opening a connection: to an emulator, and to the origin of a URL
+}
+"""Members that the others may import."""
+TABLES = {"poller.sources.kinds", "poller.destinations.kinds", "poller.functions.types", "poller.functions"}
+"""Members that import all others: the tables of rows, and what `poller.functions` exports."""
 
 FORBIDDEN: dict[str, set[str]] = {
     "poller.policy": {"asyncio", "time", "random", "logging", "os", "socket", "threading", "subprocess", "pathlib"},

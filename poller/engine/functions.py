@@ -1,40 +1,22 @@
-"""The functions' part of the wiring: each is built for the first mapping that uses it, and closed after the last.
-
-Also says how one behind a URL is asked, secured and authorized.
-"""
+"""The functions of the running mappings: built for the first mapping that uses one, and closed after the last."""
 
 import asyncio
-import base64
 from collections import Counter
-from collections.abc import Mapping
-from functools import partial
 from typing import TypeAlias
 
-from poller.aws.chain import ca_bundle_of, open_session
-from poller.aws.credentials import CredentialSource
-from poller.aws.proxies import proxy_for
-from poller.aws.sdk_errors import as_no_credentials, sdk_errors
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
-from poller.configuration.model.functions import WebConfig
-from poller.engine.function_arns import arn_of
-from poller.engine.runtimes import Runtimes
-from poller.functions.callable import Callable, CallableFunction
-from poller.functions.http import HttpFunction
-from poller.functions.lambda_api import LambdaFunction
-from poller.functions.requests import Hmac, PlainRequests, Requests, SignedRequests
-from poller.functions.runtime_api import RuntimeFunction
-from poller.functions.step_functions import StepFunctionsFunction
-from poller.http import TlsFiles
+from poller.functions.arns import arn_of
+from poller.functions.type import FunctionBuilder, Place
+from poller.functions.types import FUNCTION_TYPES
 from poller.policy.backoff import Chance
-from poller.ports.function import Function
+from poller.ports.function import Function, Restartable
 from poller.runtime.breaker import Breaker
 from poller.runtime.slots import Slots
-from poller.support import telemetry
 from poller.values.errors import UnknownFunction
 
 Key: TypeAlias = tuple[FunctionConfig, str]
-"""What is called, and from which region; one that runs here has one set of workers for all of them."""
+"""A function and the region it is called from; a function that runs here serves all regions."""
 
 
 class Functions:
@@ -43,7 +25,8 @@ class Functions:
     def __init__(self, transports: Transports, chance: Chance) -> None:
         self._transports = transports
         self._chance = chance
-        self._runtimes = Runtimes(chance)
+        self._builders: dict[str, FunctionBuilder] = {}
+        """By the type of function, once a mapping has it."""
         self._built: dict[Key, tuple[Function, Borrowed]] = {}
         self._users: Counter[Key] = Counter()
         self._slots: dict[tuple[str, AwsSettings], Slots] = {}
@@ -59,17 +42,11 @@ class Functions:
         return self._built[key][0]
 
     async def _build(self, mapping: EventSourceMapping, transports: Borrowed) -> Function:
-        config = mapping.function
-        if config.type == "runtime":
-            return await self._runtimes.build(mapping)
-        if config.type == "callable":
-            assert isinstance(config.settings, Callable)
-            return CallableFunction(config.key, config.settings, function_arn=arn_of(mapping))
-        if config.type == "lambda":
-            return await lambda_function(config, mapping.region, transports)
-        if config.type == "step_functions":
-            return await step_functions(config, mapping.region, transports)
-        return web_function(config)
+        row = FUNCTION_TYPES[mapping.function.type]
+        if row.name not in self._builders:
+            self._builders[row.name] = row.builder(self._chance)
+        place = Place(mapping.region, arn_of(mapping), transports)
+        return await self._builders[row.name].build(mapping.function, place)
 
     async def release(self, mapping: EventSourceMapping) -> None:
         """One mapping less; the last one closes it."""
@@ -101,7 +78,7 @@ class Functions:
 
     def restart(self, name: str) -> None:
         """Start the workers of a function that runs here anew. Raises UnknownFunction."""
-        started = {function.name: function for function in self._functions() if isinstance(function, RuntimeFunction)}
+        started = {function.name: function for function in self._functions() if isinstance(function, Restartable)}
         if name in started:
             started[name].restart("request")
             return
@@ -121,100 +98,10 @@ class Functions:
     async def close(self) -> None:
         """Close them all; transports belong to whoever made them."""
         await asyncio.gather(*(function.close() for function in self._functions()))
-        self._runtimes.close()
+        for builder in self._builders.values():
+            builder.close()
 
 
 def _key(mapping: EventSourceMapping) -> Key:
-    return mapping.function, "" if mapping.function.type == "runtime" else mapping.region
-
-
-async def lambda_function(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
-    """In the mapping's region, unless the configuration says otherwise: Lambda itself knows nothing else."""
-    assert config.function_name is not None
-    return LambdaFunction(
-        config.key,
-        await transports.get(config.aws, config.region or region),
-        function_name=config.function_name,
-        qualifier=config.qualifier,
-        timeout=config.timeout_seconds,
-        payload_limit=config.payload_limit,
-        rie=config.rie,
-        invocation_type=config.invocation_type,
-        log_type=config.log_type,
-    )
-
-
-async def step_functions(config: FunctionConfig, region: str, transports: Borrowed) -> Function:
-    """An Express workflow, in its ARN's region unless an endpoint applies."""
-    assert config.state_machine_arn is not None
-    return StepFunctionsFunction(
-        config.key,
-        await transports.get(config.aws, config.region or region),
-        state_machine_arn=config.state_machine_arn,
-        timeout=config.timeout_seconds,
-        payload_limit=config.payload_limit,
-    )
-
-
-def web_function(config: FunctionConfig) -> Function:
-    """Call it inside the running loop."""
-    web = config.web
-    assert web is not None
-    proxy = proxy_for(web.url)
-    if proxy is not None:
-        telemetry.logger().info("transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies")
-    return HttpFunction(
-        config.key,
-        web.url,
-        _requests(config, web),
-        timeout=config.timeout_seconds,
-        payload_limit=config.payload_limit,
-        proxy=proxy,
-        tls=tls_files(config),
-        aws=is_aws(config),
-    )
-
-
-def tls_files(config: FunctionConfig) -> TlsFiles:
-    """As the HTTP client takes them. An AWS service is trusted as everywhere else: by AWS_CA_BUNDLE or the profile.
-
-    Raises NoCredentials for a profile that does not exist.
-    """
-    web = config.web
-    assert web is not None
-    bundle = str(web.ca_bundle) if web.ca_bundle else None
-    if bundle is None and is_aws(config):
-        with sdk_errors(as_no_credentials):
-            bundle = ca_bundle_of(open_session(config.aws, web.sigv4.region if web.sigv4 else ""))
-    paths = (web.client_certificate, web.client_key)
-    return TlsFiles(bundle, *(str(path) if path else None for path in paths))
-
-
-def is_aws(config: FunctionConfig) -> bool:
-    """Whether an AWS service stands in front of the function behind a URL."""
-    return config.type == "function_url" or (config.web is not None and config.web.sigv4 is not None)
-
-
-def _requests(config: FunctionConfig, web: WebConfig) -> Requests:
-    headers = partial(_headers, web)
-    if web.sigv4 is not None:
-        service, region = web.sigv4.service, web.sigv4.region
-        time = asyncio.get_running_loop().time
-        credentials = CredentialSource(partial(open_session, config.aws, region), time)
-        return SignedRequests(config.key, web.url, headers, credentials, service=service, region=region)
-    signature = None
-    if web.hmac is not None:
-        own = web.hmac
-        signature = Hmac(own.secret.read, own.header, own.timestamp_header, own.algorithm)
-    return PlainRequests(config.key, web.url, headers, signature)
-
-
-def _headers(web: WebConfig) -> Mapping[str, str]:
-    """Every header that is the same for each request, secrets as they are now."""
-    headers = {name: value.read() for name, value in web.headers.items()}
-    if web.bearer_token is not None:
-        headers["Authorization"] = f"Bearer {web.bearer_token.read()}"
-    if web.basic_auth is not None:
-        pair = f"{web.basic_auth.username.read()}:{web.basic_auth.password.read()}"
-        headers["Authorization"] = f"Basic {base64.b64encode(pair.encode('utf-8')).decode('ascii')}"
-    return headers
+    runs_here = FUNCTION_TYPES[mapping.function.type].runs_here
+    return mapping.function, "" if runs_here else mapping.region

@@ -13,13 +13,13 @@ from structlog.typing import FilteringBoundLogger
 from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, Settings
 from poller.destinations.kinds import kind_of
-from poller.engine.function_arns import arn_of
 from poller.engine.functions import Functions
-from poller.functions.runtime_api import RuntimeFunction, SharedRuntimeFunction
+from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.policy.pace import Pace
 from poller.ports.destination import Destination
+from poller.ports.function import Troubled
 from poller.ports.source import Source
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
@@ -111,7 +111,7 @@ class Wiring:
         pace = Pace(start, most, steady=kind.steady)
         own = Memory(mapping.max_bytes_in_flight, self._memory)
         function = await self._functions.take(mapping)
-        if isinstance(function, RuntimeFunction | SharedRuntimeFunction):
+        if isinstance(function, Troubled):
             status.function_trouble = function.trouble
         return LaneContext(
             function=function,

@@ -1,5 +1,10 @@
-"""What batches go to: one folder for each type of function."""
+"""What batches go to: one folder for each type of function.
 
+The configuration is imported first, because its loader asks the table of types, whose rows use its models: begun from
+here, that import finds every module complete.
+"""
+
+import poller.configuration  # noqa: F401
 from poller.functions.callable import Callable
 
 __all__ = ["Callable"]

@@ -1,8 +1,9 @@
 """The target of a mapping: invoked once per call, never retried by itself."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from poller.policy.response import Outcome
+from poller.ports.status import Reason
 
 
 class Function(Protocol):
@@ -28,4 +29,22 @@ class Function(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes."""
+        ...
+
+
+@runtime_checkable
+class Restartable(Protocol):
+    """A function whose workers poller starts."""
+
+    def restart(self, why: str) -> None:
+        """Start every worker anew; those that have an invocation finish it first. `why` is for the log."""
+        ...
+
+
+@runtime_checkable
+class Troubled(Protocol):
+    """A function that may be unable to start, which shows before any event was handed to it."""
+
+    def trouble(self) -> Reason | None:
+        """Why it cannot start; None while it can."""
         ...

@@ -12,6 +12,11 @@ class Tries(Protocol):
     untried: list[str]
     """Calls that could not be tried, each with the reason."""
 
+    @property
+    def ok(self) -> bool:
+        """Whether no problem was noted so far."""
+        ...
+
     async def attempt(self, action: str, call: Callable[[], Awaitable[Result]]) -> Result | None:
         """The answer, or None with the refusal noted under `action`, IAM's name of the call."""
         ...

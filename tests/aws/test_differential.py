@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from poller.aws.port import Operation
-from poller.functions.lambda_api import LambdaFunction
+from poller.functions.lambda_api.function import LambdaFunction
 from tests.aws.conversation import BOTH, Replay, Turn, conversation, ends_after, hangs, resets, says, told
 from tests.aws.recorded import (
     INVOKE,

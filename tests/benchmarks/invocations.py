@@ -19,10 +19,10 @@ from poller.aws.lean import LeanTransport
 from poller.aws.port import Transport
 from poller.aws.reference import ReferenceTransport
 from poller.daemon import accelerators
-from poller.functions.http import HttpFunction
-from poller.functions.lambda_api import LambdaFunction
-from poller.functions.requests import Hmac, PlainRequests, SignedRequests
-from poller.functions.step_functions import StepFunctionsFunction
+from poller.functions.lambda_api.function import LambdaFunction
+from poller.functions.step_functions.function import StepFunctionsFunction
+from poller.functions.web.http import HttpFunction
+from poller.functions.web.requests import Hmac, PlainRequests, SignedRequests
 from poller.policy.response import Succeeded
 from poller.ports.function import Function
 from tests.benchmarks.calls import EVENT, SERVER, Call, Cost, bare_post, cost, python_handler, runtime

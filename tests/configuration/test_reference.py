@@ -1,8 +1,8 @@
 """config/README.md says what the models say, no more and no less."""
 
-from poller.configuration.model.function_models import TYPES
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.settings import Settings
+from poller.functions.types import MODELS
 from tests.reference.page import PATH, page
 from tests.reference.rows import nested_model
 
@@ -15,7 +15,7 @@ def fields(model):
 
 
 def test_every_key_is_described_where_it_is_declared():
-    found = [each for model in (Settings, WrittenMapping, *TYPES.values()) for each in fields(model)]
+    found = [each for model in (Settings, WrittenMapping, *MODELS.values()) for each in fields(model)]
     assert [key for key, field in found if not field.description] == [], "give them Field(description=…)"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from poller.functions.callable import Callable, CallableFunction
 from poller.functions.callable.context import LambdaContext
 from poller.ports.function import Function
+from poller.support import telemetry
 from tests.contracts.counterparts import HUGE, Counterpart, Does
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:f"
@@ -88,7 +89,7 @@ class InThreads:
 
 class _Closing:
     def __init__(self, settings: Callable) -> None:
-        self.function = CallableFunction("f", settings, function_arn=ARN)
+        self.function = CallableFunction("f", settings, function_arn=ARN, log=telemetry.logger())
 
     async def aclose(self) -> None:
         await self.function.close()

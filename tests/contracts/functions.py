@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from botocore.credentials import ReadOnlyCredentials
 
 from poller.aws.credentials import CredentialSource
-from poller.functions.http import HttpFunction
-from poller.functions.lambda_api import READ_MARGIN, LambdaFunction
-from poller.functions.requests import PlainRequests, SignedRequests
-from poller.functions.step_functions import StepFunctionsFunction
+from poller.functions.invoke_answers import READ_MARGIN
+from poller.functions.lambda_api.function import LambdaFunction
+from poller.functions.step_functions.function import StepFunctionsFunction
+from poller.functions.web.http import HttpFunction
+from poller.functions.web.requests import PlainRequests, SignedRequests
 from poller.ports.function import Function
 from tests.aws.conversation import NewTransport, lean, reference
 from tests.aws.test_signature_on_arrival import _Session

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from poller.functions.runtime_api import SharedRuntimeFunction
+from poller.functions.runtime_api.shared import SharedRuntimeFunction
 from poller.ports.function import Function
 from tests.contracts.counterparts import CUTS, HUGE, Counterpart, Does
 from tests.functions.runtime.clients import BASE, Answer, Client, started

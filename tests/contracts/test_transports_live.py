@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from poller.aws.port import Transport
-from poller.functions.lambda_api import LambdaFunction
+from poller.functions.lambda_api.function import LambdaFunction
 from poller.policy.response import Outcome, Succeeded
 from tests.aws.conversation import BOTH, NewTransport, result_of
 from tests.fakes.operations import call_sqs, sqs

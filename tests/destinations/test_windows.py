@@ -6,7 +6,7 @@ import pytest
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.engine.function_arns import arn_of
+from poller.functions.arns import arn_of
 from poller.policy.invocation_record import Discarded
 from poller.policy.windows import Window
 from poller.sources.kinds import parse_source

@@ -11,13 +11,16 @@ from poller.aws.chain import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.cli.permissions import policies
 from poller.configuration import AwsSettings, Configuration, load
-from poller.engine.function_arns import arn_of
-from poller.engine.runtimes import _settings
+from poller.functions.arns import arn_of
+from poller.functions.runtime_api.building import _settings
+from poller.functions.type import Place
 from poller.policy.invocation_record import Discarded
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.sharded.notifying import notifier
 from poller.values.partitions import dns_suffix, partition_of
 from poller.values.queues import queue_url
+from tests.engine.house import LocalTransports
+from tests.fakes.aws import FakeAws
 
 OURS, OTHER = "123456789012", "999999999999"
 ROLE = f"arn:aws:iam::{OTHER}:role/r"
@@ -85,8 +88,9 @@ def test_a_function_that_runs_here_is_told_the_same_arn(tmp_path: Path) -> None:
     function = {"type": "runtime", "runtime_listen": "127.0.0.1:0"}
     [mapping] = configured(tmp_path, function, {"role_arn": ROLE}, "us-east-1").mappings
     assert mapping.function.runtime is not None
-    told = _settings(mapping.function, mapping.function.runtime, mapping).function_arn
-    assert told == arn_of(mapping) == f"arn:aws:lambda:us-east-1:{OURS}:function:key"
+    place = Place(mapping.region, arn_of(mapping), LocalTransports(FakeAws()))
+    told = _settings(mapping.function, mapping.function.runtime, place).function_arn
+    assert told == f"arn:aws:lambda:us-east-1:{OURS}:function:key"
 
 
 def test_a_source_is_called_in_its_arns_region_whatever_region_is_configured(tmp_path: Path) -> None:

@@ -176,6 +176,6 @@ async def test_without_traces_nothing_stands_between_source_function_and_lane():
     wired = await life.wiring.mapping(world.mapping(), life.status, life.stop, life.log)
     assert (type(wired.source).__module__, type(wired.context.function).__module__) == (
         "poller.sources.sqs.source",
-        "poller.functions.lambda_api",
+        "poller.functions.lambda_api.function",
     )
     await life.end()

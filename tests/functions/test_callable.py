@@ -15,6 +15,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.functions.callable import Callable, CallableFunction
 from poller.functions.function_errors import RESPONSE_LIMIT
 from poller.policy.response import Failed, NotInvoked, Succeeded
+from poller.support import telemetry
 from tests.engine.house import House, living
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders:live"
@@ -22,7 +23,9 @@ EVENT = b'{"Records": []}'
 
 
 def function(handler, **settings):
-    return CallableFunction("key", Callable(handler, **settings), function_arn=ARN)
+    return CallableFunction(
+        "key", Callable(handler, **settings), function_arn=ARN, log=telemetry.logger(function="key")
+    )
 
 
 def both(plain):

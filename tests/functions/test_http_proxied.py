@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from poller.configuration import FunctionConfig
 from poller.configuration.model.functions import WebConfig
-from poller.engine.functions import web_function
-from poller.functions.http import HttpFunction
+from poller.functions.web.building import web_function
+from poller.functions.web.http import HttpFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.values.errors import ConfigurationError
 from tests.aws.service import answer

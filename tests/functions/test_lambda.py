@@ -6,7 +6,7 @@ import pytest
 
 from poller.aws.port import Reply
 from poller.functions.function_errors import RESPONSE_LIMIT
-from poller.functions.lambda_api import LambdaFunction
+from poller.functions.lambda_api.function import LambdaFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 

@@ -17,9 +17,9 @@ from poller.aws.credentials import CredentialSource
 from poller.configuration import FunctionConfig
 from poller.configuration.model.functions import BasicAuth, HmacSignature, SigV4, WebConfig
 from poller.configuration.reading.secrets import Secret
-from poller.engine.functions import web_function
-from poller.functions.http import HttpFunction
-from poller.functions.requests import Hmac, PlainRequests, SignedRequests
+from poller.functions.web.building import web_function
+from poller.functions.web.http import HttpFunction
+from poller.functions.web.requests import Hmac, PlainRequests, SignedRequests
 from poller.http import Reply, TlsFiles
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.values.errors import ConfigurationError

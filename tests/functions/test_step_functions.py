@@ -8,7 +8,7 @@ from aiobotocore.session import AioSession
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.port import Reply
 from poller.configuration import AwsSettings
-from poller.functions.step_functions import StepFunctionsFunction
+from poller.functions.step_functions.function import StepFunctionsFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded
 from poller.values.errors import AnswerLost, NoCredentials, NotSent, ServiceError
 from tests.functions.test_lambda import Endpoint

@@ -17,8 +17,8 @@ from poller.aws.credentials import CredentialSource
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation
 from poller.aws.reference import ReferenceTransport
-from poller.functions.http import HttpFunction
-from poller.functions.requests import PlainRequests
+from poller.functions.web.http import HttpFunction
+from poller.functions.web.requests import PlainRequests
 from poller.values.errors import CallError
 from tests.aws.recorded import RECEIVE, body_for
 from tests.aws.settings import Settings

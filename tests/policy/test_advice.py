@@ -7,7 +7,7 @@ import pytest
 from poller.aws.answers import service_error
 from poller.aws.error_reasons import cause_of, text_of
 from poller.aws.port import Operation, Reply
-from poller.functions.lambda_api import outcome_of
+from poller.functions.invoke_answers import outcome_of
 from poller.policy.advice import ADVICE, TO_DO, cause_of_failure, with_advice
 from poller.policy.response import Failed, NotInvoked
 from poller.ports.status import ReasonCode

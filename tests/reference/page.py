@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from poller.configuration.model.function_models import TYPES, _Common
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.parameters import AWS_PARAMETERS, REFUSED, takes
 from poller.configuration.model.settings import Settings
+from poller.functions.keys import WrittenFunction
+from poller.functions.types import MODELS
 from poller.sources.kinds import KINDS
 from tests.reference.rows import COMMON, Row, rows
 
@@ -56,8 +57,8 @@ def page() -> str:
             table(COLUMNS, map(str, rows(Settings))),
             "## functions\n",
             FUNCTIONS,
-            table(COLUMNS, (str(row) for row in rows(_Common))),
-            *(part for kind in TYPES for part in function(kind)),
+            table(COLUMNS, (str(row) for row in rows(WrittenFunction))),
+            *(part for kind in MODELS for part in function(kind)),
             "## event_source_mappings\n",
             "A list. Parameters of `CreateEventSourceMapping`, with AWS's names, ranges and defaults:\n",
             table(COLUMNS_OF_MAPPINGS, mapping_rows(AWS_PARAMETERS)),
@@ -74,7 +75,7 @@ def table(head: str, lines: Iterable[str]) -> str:
 
 
 def function(kind: str) -> list[str]:
-    found = list(rows(TYPES[kind], leave_out=(*COMMON, "type")))
+    found = list(rows(MODELS[kind], leave_out=(*COMMON, "type")))
     return [f"`type: {kind}`\n", table(COLUMNS, map(str, found))]
 
 

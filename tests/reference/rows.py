@@ -11,12 +11,12 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from poller.configuration.model.fields import DEFAULT_TEXT
-from poller.configuration.model.function_models import _Common
 from poller.configuration.model.settings import Settings
 from poller.configuration.model.sizes import UNITS, parse_size
 from poller.configuration.reading.secrets import Secret
+from poller.functions.keys import WrittenFunction
 
-COMMON = tuple(_Common.model_fields)
+COMMON = tuple(WrittenFunction.model_fields)
 
 
 @dataclass(frozen=True, slots=True)

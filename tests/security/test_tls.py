@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from poller.configuration.model.function_models import TYPES
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.settings import Settings
+from poller.functions.types import MODELS
 
 ROOT = Path(__file__).parents[2]
 TELLING = re.compile(r"verif|insecure|skip|trust|disable|unsafe|check_hostname|no_tls|plaintext")
@@ -30,7 +30,7 @@ def models_in(annotation):
 
 
 def test_no_key_of_the_configuration_turns_verification_off():
-    known = [key for model in (Settings, WrittenMapping, *TYPES.values()) for key in keys(model)]
+    known = [key for model in (Settings, WrittenMapping, *MODELS.values()) for key in keys(model)]
     assert "aws.services.endpoint_url" in known
     assert [key for key in known if TELLING.search(key)] == []
 

@@ -23,7 +23,6 @@ EMULATOR_NAME = "function"
 BOOTSTRAP = "bootstrap"
 """The program that Lambda starts of a function which brings its own runtime."""
 
-FunctionType = Literal["lambda", "function_url", "http", "runtime", "step_functions", "callable"]
 InvocationType = Literal["RequestResponse", "Event"]
 LogType = Literal["None", "Tail"]
 Digest = Literal["sha256", "sha512"]
@@ -99,7 +98,8 @@ class RuntimeConfig:
 class FunctionConfig:
     key: str
     """Its key in `functions`; for a function named by a mapping alone, what stands there."""
-    type: FunctionType
+    type: str
+    """The name of its row in `poller.functions.types`."""
     function_name: str | None = None
     """Lambda: name, partial ARN or ARN without qualifier, as the Invoke API takes it."""
     qualifier: str | None = None
@@ -110,7 +110,7 @@ class FunctionConfig:
     runtime: RuntimeConfig | None = None
     state_machine_arn: str | None = None
     settings: Hashable = None
-    """Of a type that no file can configure: a callable's."""
+    """What only its type knows, for types without members of their own above."""
     timeout_seconds: float = 900
     concurrency: int | None = None
     """Most invocations at once, for all mappings together; None is without limit."""
@@ -136,7 +136,7 @@ class FunctionConfig:
     @property
     def service(self) -> str:
         """The SDK's name of the service it is invoked through, as far as it is one."""
-        return "stepfunctions" if self.type == "step_functions" else "lambda"
+        return "lambda" if self.state_machine_arn is None else "stepfunctions"
 
     @property
     def endpoint_url(self) -> str | None:
@@ -158,7 +158,7 @@ class FunctionConfig:
         if self.runtime is not None:
             return (key,)
         name = self.name.name if self.name else None
-        return key, (self.type, self.url, self.qualifier, self.state_machine_arn, name)
+        return key, (self.type, self.url, self.qualifier, self.state_machine_arn, name, self.settings)
 
     def same_target(self, other: "FunctionConfig") -> bool:
         """Whether both stand for one function, qualifier included: one source may feed it only once."""
@@ -166,10 +166,10 @@ class FunctionConfig:
             return True
         if self.type != other.type or self.url != other.url or self.qualifier != other.qualifier:
             return False
-        if self.settings != other.settings:
-            return False
-        if self.runtime is not None or self.state_machine_arn != other.state_machine_arn:
+        if self.runtime is not None:
             # code may be run under two names with different environments
+            return False
+        if self.state_machine_arn != other.state_machine_arn or self.settings != other.settings:
             return False
         mine, theirs = self.name, other.name
         if mine is None or theirs is None:

@@ -7,11 +7,11 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from poller.configuration.model.function_models import TYPES
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.settings import Settings
 from poller.configuration.reading.secrets import Secret
 from poller.configuration.reading.spelling import Keys
+from poller.functions.types import MODELS
 
 _Field = tuple[str, str, Any]
 
@@ -19,7 +19,7 @@ _Field = tuple[str, str, Any]
 @cache
 def keys() -> Keys:
     """Of the settings, functions and mappings together."""
-    models: list[Any] = [Settings, WrittenMapping, *TYPES.values()]
+    models: list[Any] = [Settings, WrittenMapping, *MODELS.values()]
     found = [field for model in models for field in _fields(model)]
     dicts = [(name, _bare(get_args(kind)[1])) for _, name, kind in found if _origin(kind) is dict]
     return Keys(

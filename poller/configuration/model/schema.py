@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 from pydantic.json_schema import models_json_schema
 
 from poller.configuration.model.fields import DEFAULT_TEXT
-from poller.configuration.model.function_models import TYPES
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.parameters import not_for
 from poller.configuration.model.settings import Settings
+from poller.functions.types import MODELS
 from poller.sources.kinds import KINDS
 
 Schema: TypeAlias = dict[str, Any]
@@ -36,7 +36,7 @@ _LEFT_OUT = ("title", DEFAULT_TEXT, "anyOf", *_LIMITS)
 
 def schema() -> Schema:
     """The schema of one file."""
-    models: list[Any] = [Settings, WrittenMapping, *TYPES.values()]
+    models: list[Any] = [Settings, WrittenMapping, *MODELS.values()]
     _, found = models_json_schema([(model, "validation") for model in models])
     definitions = {name: _object(each, f"{_DEFINITIONS}{name}") for name, each in found["$defs"].items()}
     root = definitions.pop(Settings.__name__)
@@ -181,8 +181,8 @@ def _function() -> Schema:
     def is_of(kind: str) -> Schema:
         return {"anyOf": [{"properties": {key: {"const": kind}}, "required": [key]} for key in ("type", "Type")]}
 
-    branches = [{"if": is_of(kind), "then": {"$ref": _DEFINITIONS + model.__name__}} for kind, model in TYPES.items()]
-    known = _value({"enum": list(TYPES), "type": "string", "description": "the kind of function"})
+    branches = [{"if": is_of(kind), "then": {"$ref": _DEFINITIONS + model.__name__}} for kind, model in MODELS.items()]
+    known = _value({"enum": list(MODELS), "type": "string", "description": "the kind of function"})
     return {
         "type": "object",
         "properties": {"type": known, "Type": known},

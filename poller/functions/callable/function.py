@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import uuid
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poller.functions import function_errors
 from poller.functions.callable.answers import cancelled, outcome_of_error, outcome_of_result
@@ -12,7 +12,11 @@ from poller.functions.callable.context import LambdaContext
 from poller.functions.callable.settings import Callable, Handler
 from poller.functions.callable.threads import Threads
 from poller.policy.response import NotInvoked, Outcome
-from poller.support import codec, telemetry
+from poller.support import codec
+
+if TYPE_CHECKING:
+    # it brings rich, and every load of a configuration imports this module
+    from structlog.typing import FilteringBoundLogger
 
 CLOSE_SECONDS = 5.0
 """For cancelled handlers to end when the function is closed."""
@@ -25,13 +29,13 @@ class _Exited(Exception):
 class CallableFunction:
     """See `Function`. What the handler raises is an error of the function."""
 
-    def __init__(self, name: str, settings: Callable, *, function_arn: str) -> None:
+    def __init__(self, name: str, settings: Callable, *, function_arn: str, log: "FilteringBoundLogger") -> None:
         """Call it inside the running loop."""
         self.name = name
         self.payload_limit = settings.max_payload_bytes
         self._settings = settings
         self._arn = function_arn
-        self._log = telemetry.logger(function=name)
+        self._log = log
         self._function_name = function_arn.split(":")[6] if function_arn.count(":") >= 6 else name
         self._log_stream = f"[{function_errors.VERSION}]{uuid.uuid4().hex}"
         self._time = asyncio.get_running_loop().time

@@ -1,7 +1,7 @@
 """What a program says about its own function."""
 
 import collections.abc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 SECONDS = 30.0
@@ -19,7 +19,7 @@ Handler = collections.abc.Callable[[Any, Any], Any]
 class Callable:
     """A function that is a Python callable. `context` has the members of Lambda's context object."""
 
-    handler: Handler
+    handler: Handler = field(hash=False)
     timeout_seconds: float = SECONDS
     """Seconds for one invocation. At its end a coroutine is cancelled; a thread cannot be, and keeps its place in
     `concurrency` until the handler returns."""

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 
-from poller.functions.runtime_api import SharedRuntimeFunction
+from poller.functions.runtime_api.shared import SharedRuntimeFunction
 from tests.functions.runtime.workers import Log, function, settings
 
 BASE = "/2018-06-01/runtime"

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from poller.functions.runtime_api import SharedRuntimeFunction
 from poller.functions.runtime_api import shared as module
+from poller.functions.runtime_api.shared import SharedRuntimeFunction
 from poller.policy.response import Failed, NotInvoked, Succeeded
 from poller.ports.status import ReasonCode
 from poller.values.errors import EnvironmentProblem

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from poller.aws.transports import Transports
 from poller.configuration import load
-from poller.engine.runtimes import Runtimes
+from poller.functions.arns import arn_of
+from poller.functions.runtime_api.building import Runtimes
+from poller.functions.type import Place
 from poller.policy.response import Succeeded
 
 pytestmark = pytest.mark.real_time
@@ -22,7 +25,7 @@ async def example(name):
     """The function of the mapping that is called so, as the daemon would build it."""
     [mapping] = [one for one in load([CONFIG], environ={}).mappings if one.function.key == name]
     runtimes = Runtimes(random.random)
-    function = await runtimes.build(mapping)
+    function = await runtimes.build(mapping.function, Place(mapping.region, arn_of(mapping), Transports(None)))
     try:
         yield function
     finally:

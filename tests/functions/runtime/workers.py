@@ -7,7 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings
+from poller.functions.runtime_api.guarding import Guard
+from poller.functions.runtime_api.pool import RuntimeFunction
+from poller.functions.runtime_api.settings import RuntimeSettings
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 PATIENCE = 60.0

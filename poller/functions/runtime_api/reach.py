@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from poller.cli.connect.tries import Tries
-from poller.configuration import FunctionConfig
-from poller.configuration.model.functions import RuntimeConfig
-from poller.engine.runtimes import command_of
+from poller.configuration.model.functions import FunctionConfig, RuntimeConfig
+from poller.functions.runtime_api.building import command_of
+from poller.ports.reach import Tries
 from poller.values.errors import ConfigurationError, EnvironmentProblem
 
 MISSING = "missing"

@@ -2,12 +2,15 @@
 
 import importlib.util
 
-from poller.configuration import EventSourceMapping, FunctionConfig
-from poller.configuration.model.functions import BOOTSTRAP, RuntimeConfig
-from poller.engine.function_arns import arn_of
-from poller.functions.runtime_api import Guard, RuntimeFunction, RuntimeSettings, SharedRuntimeFunction, kernel
+from poller.configuration.model.functions import BOOTSTRAP, FunctionConfig, RuntimeConfig
+from poller.functions.runtime_api import kernel
 from poller.functions.runtime_api.allowance import for_all_workers
+from poller.functions.runtime_api.guarding import Guard
+from poller.functions.runtime_api.pool import RuntimeFunction
 from poller.functions.runtime_api.process import interpreter_command
+from poller.functions.runtime_api.settings import RuntimeSettings
+from poller.functions.runtime_api.shared import SharedRuntimeFunction
+from poller.functions.type import Place
 from poller.policy.backoff import Chance
 from poller.support import telemetry
 from poller.support.extras import how_to_install
@@ -22,13 +25,12 @@ class Runtimes:
         self._guard = Guard()
         self._output = for_all_workers()
 
-    async def build(self, mapping: EventSourceMapping) -> RuntimeFunction | SharedRuntimeFunction:
+    async def build(self, config: FunctionConfig, place: Place) -> RuntimeFunction | SharedRuntimeFunction:
         """Raises EnvironmentProblem for what this machine does not have."""
-        config = mapping.function
         runtime = config.runtime
         assert runtime is not None
         self._guard.adopting |= kernel.prepare()
-        settings = _settings(config, runtime, mapping)
+        settings = _settings(config, runtime, place)
         log = telemetry.logger(function=config.key)
         if runtime.runtime_listen is not None:
             shared = SharedRuntimeFunction(settings, log)
@@ -44,11 +46,11 @@ class Runtimes:
         self._guard.close()
 
 
-def _settings(config: FunctionConfig, runtime: RuntimeConfig, mapping: EventSourceMapping) -> RuntimeSettings:
+def _settings(config: FunctionConfig, runtime: RuntimeConfig, place: Place) -> RuntimeSettings:
     return RuntimeSettings(
         name=config.key,
-        function_arn=arn_of(mapping),
-        region=mapping.region,
+        function_arn=place.function_arn,
+        region=place.region,
         timeout=config.timeout_seconds,
         payload_limit=config.payload_limit,
         concurrency=config.concurrency or 1,

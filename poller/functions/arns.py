@@ -1,10 +1,15 @@
 """The ARN of a function, for everybody who names one: events, on-failure records, the policy."""
 
-from poller.configuration import EventSourceMapping, FunctionConfig
+from typing import TYPE_CHECKING
+
+from poller.configuration.model.functions import FunctionConfig
 from poller.values.partitions import partition_of
 
+if TYPE_CHECKING:
+    from poller.configuration.model.mapping import EventSourceMapping
 
-def arn_of(mapping: EventSourceMapping) -> str:
+
+def arn_of(mapping: "EventSourceMapping") -> str:
     """As Lambda would name the mapping's function, qualifier included."""
     return function_arn(mapping.function, mapping.region, mapping.source.account)
 

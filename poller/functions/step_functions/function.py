@@ -5,7 +5,7 @@ from typing import Any
 from poller.aws.error_reasons import CREDENTIALS, DENIED, THROTTLES
 from poller.aws.port import AWS_JSON_1_0, Operation, Reply, Transport
 from poller.functions.function_errors import DETAIL
-from poller.functions.lambda_api import READ_MARGIN
+from poller.functions.invoke_answers import READ_MARGIN
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded
 from poller.support import codec
 from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError

@@ -4,8 +4,8 @@ import ssl
 
 from poller.aws.answers import retry_after
 from poller.functions.function_errors import DETAIL, RESPONSE_LIMIT
-from poller.functions.lambda_api import outcome_of
-from poller.functions.requests import Requests
+from poller.functions.invoke_answers import outcome_of
+from poller.functions.web.requests import Requests
 from poller.http import HttpPool, Origin, Reply, TlsFiles, tls_context
 from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge

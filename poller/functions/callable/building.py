@@ -1,0 +1,21 @@
+"""Python callables: built from what the program passes."""
+
+from poller.configuration.model.functions import FunctionConfig
+from poller.functions.callable.function import CallableFunction
+from poller.functions.callable.settings import Callable
+from poller.functions.type import Place
+from poller.support import telemetry
+
+
+class CallableBuilder:
+    """See `FunctionBuilder`."""
+
+    async def build(self, config: FunctionConfig, place: Place) -> CallableFunction:
+        """See `FunctionBuilder.build`."""
+        assert isinstance(config.settings, Callable)
+        return CallableFunction(
+            config.key, config.settings, function_arn=place.function_arn, log=telemetry.logger(function=config.key)
+        )
+
+    def close(self) -> None:
+        """Nothing is shared."""

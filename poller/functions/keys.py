@@ -1,0 +1,92 @@
+"""What the keys of all types of functions have in common: the keys of every type, limits, and how an entry is read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from poller.configuration.model.aws import AwsSettings, ServiceSettings
+from poller.configuration.model.fields import FilledText, Seconds, Whole, Written, shown_default
+from poller.configuration.reading.explain import Report
+from poller.configuration.reading.tree import Node
+
+LAMBDA_MOST_SECONDS = 900
+"""The longest a Lambda function can run."""
+LOCAL_SECONDS = 30
+HELD_MOST_SECONDS = 42_300
+"""As long as a batch can be held."""
+HTTP_CONCURRENCY = 10
+RUNTIME_CONCURRENCY = 1
+"""One worker, as long as no more are asked for."""
+EMULATOR_CONCURRENCY = 1
+"""The emulator runs one invocation at a time."""
+MOST_PER_SECOND = 100_000
+
+TYPE = "which kind of function it is"
+TIMEOUT = "after which an invocation has failed"
+
+
+class WrittenFunction(Written):
+    """The keys of every type."""
+
+    concurrency: Whole | None = Field(
+        default=None,
+        ge=1,
+        description="most invocations at once, for all mappings that use the function together",
+        json_schema_extra=shown_default(
+            f"none; http {HTTP_CONCURRENCY}, runtime {RUNTIME_CONCURRENCY}, the emulator {EMULATOR_CONCURRENCY}"
+        ),
+    )
+    max_requests_per_second: Seconds | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_PER_SECOND,
+        description="most invocations begun in a second, for all mappings together",
+    )
+    invoke_identity_arn: FilledText | None = Field(
+        default=None,
+        description="the role that Kinesis events name",
+        json_schema_extra=shown_default("`aws.role_arn`, else `arn:aws:iam::ACCOUNT:role/poller`"),
+    )
+    function_arn: FilledText | None = Field(
+        default=None,
+        description="the function's ARN where one is told of it: on-failure records, `iam-policy`",
+        json_schema_extra=shown_default("`arn:aws:lambda:REGION:ACCOUNT:function:KEY`"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of `functions`, its keys valid one by one."""
+
+    key: str
+    model: Any
+    """Of the class that the type names."""
+    node: Node
+    aws: AwsSettings
+    """The process's own settings, below the function's."""
+    report: Report
+    common: dict[str, Any]
+    """The members of FunctionConfig that every type has."""
+
+
+def with_endpoint(service: str, endpoint_url: str | None, own: AwsSettings, aws: AwsSettings) -> AwsSettings:
+    """The settings of a function: its own, over the process's, with its endpoint for one service over both."""
+    if endpoint_url is None:
+        return own.merged_over(aws)
+    services = {service: ServiceSettings(endpoint_url=endpoint_url)}
+    return AwsSettings(services=services).merged_over(own.merged_over(aws))
+
+
+def read_path(node: Node, name: str, report: Report, *, directory: bool = False) -> Path | None:
+    """The file or directory a key names, relative to the file it stands in; reported where it is not there."""
+    found = node.get(name)
+    if found is None or not isinstance(found.value, str):
+        return None
+    path = (found.origin.directory / found.value).absolute()
+    if directory and not path.is_dir():
+        report.say(f"{found.value!r} is no directory; a relative path is relative to this file", name)
+    elif not directory and not path.is_file():
+        report.say(f"{found.value!r} is no file; a relative path is relative to this file", name)
+    return path

@@ -1,0 +1,27 @@
+"""Lambda functions: built from their configuration."""
+
+from poller.configuration.model.functions import FunctionConfig
+from poller.functions.lambda_api.function import LambdaFunction
+from poller.functions.type import Place
+
+
+class LambdaBuilder:
+    """See `FunctionBuilder`."""
+
+    async def build(self, config: FunctionConfig, place: Place) -> LambdaFunction:
+        """In the mapping's region, unless the configuration names another: Lambda itself knows no other."""
+        assert config.function_name is not None
+        return LambdaFunction(
+            config.key,
+            await place.transports.get(config.aws, config.region or place.region),
+            function_name=config.function_name,
+            qualifier=config.qualifier,
+            timeout=config.timeout_seconds,
+            payload_limit=config.payload_limit,
+            rie=config.rie,
+            invocation_type=config.invocation_type,
+            log_type=config.log_type,
+        )
+
+    def close(self) -> None:
+        """Nothing is shared."""

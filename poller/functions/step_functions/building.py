@@ -1,0 +1,23 @@
+"""Express workflows: built from their configuration."""
+
+from poller.configuration.model.functions import FunctionConfig
+from poller.functions.step_functions.function import StepFunctionsFunction
+from poller.functions.type import Place
+
+
+class WorkflowBuilder:
+    """See `FunctionBuilder`."""
+
+    async def build(self, config: FunctionConfig, place: Place) -> StepFunctionsFunction:
+        """In the region of the workflow's ARN, unless an endpoint applies."""
+        assert config.state_machine_arn is not None
+        return StepFunctionsFunction(
+            config.key,
+            await place.transports.get(config.aws, config.region or place.region),
+            state_machine_arn=config.state_machine_arn,
+            timeout=config.timeout_seconds,
+            payload_limit=config.payload_limit,
+        )
+
+    def close(self) -> None:
+        """Nothing is shared."""
