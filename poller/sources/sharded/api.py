@@ -1,7 +1,6 @@
-"""What a service with shards must offer: the few calls and the plain functions on its items.
+"""The interface to a service with shards: its calls, and plain functions on its items.
 
-Kinesis and DynamoDB Streams each implement `ShardApi`; everything else about shards is the same code for both and
-knows neither of them.
+Kinesis and DynamoDB Streams each implement `ShardApi`. All other code about shards serves both and knows neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,14 +29,14 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What a stream says of itself."""
+    """The properties of a stream, by the service's description."""
 
     epoch: str
-    """Changes when a stream of the same name is made anew: its creation time, or its label."""
+    """Its creation time or its label: it changes when a stream of the same name is created again."""
     active: bool
     """False while it is disabled or being deleted."""
     date: float | None = None
-    """The service's clock at the answer, epoch seconds."""
+    """The service's time of the answer, epoch seconds."""
     retention: float | None = None
     """Seconds a record is kept."""
 
@@ -54,36 +53,36 @@ class Position:
 
 @dataclass(slots=True)
 class ShardPage:
-    """One answer of GetRecords, or what was pushed together."""
+    """One answer of GetRecords, or one event of a subscription."""
 
     records: list[Any]
     """Raw parsed items, untouched."""
     next_iterator: str | None
-    """None: the service says that there is no more. It says so now and then of shards that are open, so whether the
-    shard has ended is a question to the listing. Of a page that was pushed only that counts."""
+    """None: the service says that there is no more. It may say so of open shards too, so only the listing tells whether
+    the shard has ended. For a pushed page only None or not None matters."""
     size: int
     """Bytes of the answer."""
     behind_seconds: float | None = None
-    """How far the page is behind the tip, where the service says so."""
+    """Seconds that the page is behind the tip of the shard; None where the service does not say."""
     continuation: str | None = None
-    """Where a subscription goes on, behind all of this page; moves on without records, too."""
+    """The position after this page, at which a subscription continues; it advances without records, too."""
     children: tuple[Shard, ...] = ()
-    """Where the service names them at shard end."""
+    """The child shards, if the service names them at the shard's end."""
     date: float | None = None
-    """The service's clock at the answer (its Date header), epoch seconds."""
+    """The service's time of the answer (its Date header), epoch seconds."""
     begins: bool = False
-    """Whether it is the first behind a position that was named: of an iterator or a subscription of its own."""
+    """Whether it is the first page of a new iterator or subscription."""
 
 
 class Subscription(Protocol):
     """One shard's records while they are pushed."""
 
     date: float | None
-    """The service's clock when it began, epoch seconds."""
+    """The service's time at its start, epoch seconds."""
 
     async def page(self, room: Room | None = None) -> ShardPage | None:
-        """The next, when it comes; None once the service ended the subscription. Raises CallError; after NoRoom the
-        same page can be asked for again.
+        """Wait for the next page; None once the service has ended the subscription. Raises CallError; after NoRoom
+        the same page can be requested again.
         """
         ...
 
@@ -96,19 +95,19 @@ class Subscriptions(Protocol):
     """The subscriptions of one consumer."""
 
     async def open(self, shard_id: str, position: Position) -> Subscription:
-        """A new one; the service ends an earlier one of the same shard. Raises CallError, ShardGone, StreamGone."""
+        """Subscribe; the service ends an earlier subscription to the shard. Raises CallError, ShardGone, StreamGone."""
         ...
 
 
 class ShardApi(Protocol):
-    """One stream's calls.
+    """The calls to one stream.
 
-    Every call raises CallError when it brought no good answer. Beside it `iterator` and `page` raise IteratorExpired,
-    PositionTrimmed, ShardGone; all raise StreamGone.
+    Every call may raise CallError and StreamGone; `iterator` and `page` also IteratorExpired, PositionTrimmed and
+    ShardGone.
     """
 
     arn: str
-    """Of what is read, where that is not what mappings name."""
+    """The ARN of the stream, which may differ from the event source that a mapping names."""
     reads_per_second: float
     """The service's quota of GetRecords calls per shard."""
     bytes_per_second: float
@@ -119,20 +118,18 @@ class ShardApi(Protocol):
     """Bytes of the largest answer to a read: the service's limit as JSON, with data as base64."""
     latest_is_instant: bool
     """Whether an iterator can begin AT_TIMESTAMP, so that LATEST can be kept as an instant before anything was read.
-    Otherwise the shard is read from TRIM_HORIZON, and what is older than the instant is passed over."""
+    Otherwise the shard is read from TRIM_HORIZON, and records older than the instant are skipped."""
     record_overhead: int
     """Most bytes an event adds to one record beyond what the record takes in the answer of GetRecords."""
 
-    async def facts(self) -> StreamFacts:
-        """What the stream says of itself."""
-        ...
+    async def facts(self) -> StreamFacts: ...
 
     async def shards(self) -> list[Shard]:
-        """Every shard still listed, from every page."""
+        """Every listed shard, of all pages of the listing."""
         ...
 
     async def iterator(self, shard_id: str, position: Position) -> str:
-        """A fresh shard iterator."""
+        """A new shard iterator."""
         ...
 
     async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
@@ -140,45 +137,45 @@ class ShardApi(Protocol):
         ...
 
     def complete(self, items: Sequence[Any]) -> None:
-        """Give raw items None for the members that are used and that their service left out. Raises UnreadableRecord
-        where one has no sequence number, without which it has no place in its shard.
+        """Set members that the service left out to None, for those that are used. Raises UnreadableRecord for an item
+        without sequence number: it has no place in its shard.
         """
         ...
 
     def bound(self, items: Sequence[Any]) -> int:
-        """No selection of these raw items makes more than this many bytes of an event. Cheaper than making it."""
+        """The most bytes of an event that any of these raw items can make. Cheaper than encoding them."""
         ...
 
     def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Raw items with inner ones in the place of each aggregate, where these are to be taken apart; the very same
-        sequence where there is nothing to take apart.
+        """The raw items, with the inner records in place of each aggregate; the same sequence object if there are no
+        aggregates, or if they are not to be taken apart.
         """
         ...
 
     def sequence_number(self, item: Any) -> str:
-        """Of a raw item; decimal text, to be compared as a number. Raises UnreadableRecord where it has none."""
+        """The sequence number of a raw item, as decimal text. Raises UnreadableRecord where it has none."""
         ...
 
     def position(self, item: Any) -> str:
-        """Of a raw item or an inner one: its sequence number, or its place inside an aggregate."""
+        """The position of a raw item or an inner record: its sequence number, or its place in an aggregate."""
         ...
 
     def key(self, item: Any) -> str:
-        """What order is kept by: partition key, or the item's key in one canonical text. Where a record has none it is
-        the sequence number, so that such records are spread over the lanes.
+        """The ordering key: the partition key, or the table item's key in a canonical form. For a record without key it
+        is the sequence number, so that such records spread over the lanes.
         """
         ...
 
     def arrival(self, item: Any) -> float | None:
-        """When the service took it, epoch seconds; None where it does not say."""
+        """When the service accepted it, epoch seconds; None where the service does not say."""
         ...
 
     def judge(self, criteria: Filter, shard_id: str) -> Callable[[Any], Verdict]:
-        """Makes what says of a raw item whether it passes, decoding no more of it than the patterns look at."""
+        """Makes the function that matches raw items. It decodes only the parts that the patterns need."""
         ...
 
     def encoder(self, shard_id: str) -> Callable[[Sequence[Record]], bytes]:
-        """What makes the function's event out of records of this shard."""
+        """Makes the function that encodes records of this shard into an event."""
         ...
 
     def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One call of a stream: JSON in, a parsed answer out, and refusals as what they mean for a reader of shards."""
+"""One call to a stream: it sends JSON, parses the answer, and turns error codes into errors of a shard's reader."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,20 +12,20 @@ from poller.support import codec
 from poller.values.errors import AnswerLost, IteratorExpired, PollerError, ServiceError, ShardGone
 
 MISSING = "ResourceNotFoundException"
-"""Of the stream or of something in it; the code does not say which."""
+"""The stream, or something in it, does not exist; the code does not say which."""
 Meanings = Mapping[str, type[PollerError]]
-"""What an error code is raised as."""
+"""The exception that each error code is raised as."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """A JSON object, and what came with it."""
+    """A JSON object, with the size and date of its answer."""
 
     members: dict[str, Any]
     size: int
-    """Bytes of it."""
+    """Bytes of the answer."""
     date: float | None
-    """The service's clock, epoch seconds."""
+    """The service's time of the answer, epoch seconds."""
 
 
 async def ask(
@@ -35,7 +35,7 @@ async def ask(
     meanings: Meanings,
     room: Room | None = None,
 ) -> Answer:
-    """Raises CallError, and what `meanings` makes of a code."""
+    """Make the call. Raises CallError, or the exception that `meanings` has for the error code."""
     try:
         reply = await transport.call(operation, codec.dumps(request), room=room)
     except ServiceError as error:
@@ -57,11 +57,11 @@ async def new_iterator(
     meanings: Meanings,
     listed: Callable[[], Awaitable[Iterable[Shard]]],
 ) -> str:
-    """A fresh iterator on the shard the request names. Raises ShardGone where `listed` no longer has it."""
+    """A new iterator on the shard that the request names. Raises ShardGone where `listed` no longer has it."""
     try:
         answer = await ask(transport, operation, request, meanings)
     except ServiceError as error:
-        # only the listing tells for sure that it is the shard, or the stream, that is gone
+        # only the listing tells whether the shard or the stream is gone
         if error.code == MISSING and all(shard.id != request["ShardId"] for shard in await listed()):
             raise ShardGone(str(error)) from error
         raise
@@ -79,19 +79,19 @@ async def read(
     *,
     room: Room | None = None,
 ) -> Answer:
-    """One page. `facts` raises StreamGone where it is the stream that is missing."""
+    """Read one page. `facts` raises StreamGone if the stream is missing."""
     try:
         return await ask(transport, operation, request, meanings, room)
     except ServiceError as error:
         if error.code != MISSING:
             raise
         await facts()
-        # the stream is there: whether the shard is, a new iterator will tell
+        # the stream exists; a new iterator will tell whether the shard does
         raise IteratorExpired(str(error)) from error
 
 
 def listed(value: Any) -> list[Any]:
-    """Raises TypeError for what is no list."""
+    """The list. Raises TypeError for any other value."""
     if not isinstance(value, list):
         raise TypeError(f"not a list: {value!r:.40}")
     return value
@@ -99,7 +99,7 @@ def listed(value: Any) -> list[Any]:
 
 @contextmanager
 def expecting(operation: Operation) -> Iterator[None]:
-    """An answer that lacks what it must have, or has it in another form, is as good as none: AnswerLost."""
+    """Raise AnswerLost for an answer whose required members are missing or malformed."""
     try:
         yield
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""How far one shard's mapping is behind: by the records in hand, else by what the last read said."""
+"""How far the reading of one shard is behind: by the records it holds, else by the last page."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
 
 PAGE_LASTS = 30.0
-"""Seconds for which the last page says how far behind the shard is, beyond twice the longest time between two reads."""
+"""Seconds for which the lag of the last page is shown, beyond twice the longest time between two reads."""
 
 
 class ShardLag:
-    """Times are the loop's."""
+    """The lag of one shard. Times are the loop's."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -21,12 +21,12 @@ class ShardLag:
         self._reported_at = 0.0
 
     def note(self, page: ShardPage) -> None:
-        """A read came."""
+        """A page was read."""
         self._reported, self._reported_at = page.behind_seconds, asyncio.get_running_loop().time()
 
     def seconds(self, lanes: Sequence[StreamLane], silence: Silence) -> float | None:
-        """The age of the oldest record in hand, else how far the last read was behind. None is not known: what a read
-        said long ago is nothing to go by, and a service that owes an answer may have anything.
+        """The age of the oldest held record, else the lag of the last page. None where it is not known: the last page
+        is too old, or an answer is overdue.
         """
         stream, loop_time = self._stream, asyncio.get_running_loop().time()
         oldest = [stream.arrival(lane.oldest) for lane in lanes if lane.held and lane.oldest is not None]

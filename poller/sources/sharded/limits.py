@@ -1,4 +1,4 @@
-"""The service's limits on reading one shard, kept for all mappings of this process together."""
+"""The service's limits on reading a shard, shared by all mappings of this process."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -7,11 +7,11 @@ from poller.support.throttle import Throttled
 
 Limit = AbstractAsyncContextManager[None]
 MakeLimit = Callable[[float], Limit]
-"""From calls per second to what a call is made within."""
+"""Makes, for a number of calls per second, the context that each call is made in."""
 
 
 class ShardLimit:
-    """Reads of one shard: calls at once, bytes afterwards, since a read's size is known only when it is here."""
+    """Limits the reads of one shard: calls before a read, bytes after it, because its size is known only then."""
 
     def __init__(self, calls: Limit, bytes_per_second: float) -> None:
         self.calls = calls
@@ -23,24 +23,24 @@ class ShardLimit:
         self._paid_at = max(self._paid_at, now) + size / self._bytes_per_second
 
     def wait(self, now: float) -> float:
-        """Seconds until the bytes read are paid for, but for one second's worth."""
+        """Seconds until a read is within the limit on bytes; one second's worth may be read in advance."""
         return max(0.0, self._paid_at - now - 1.0)
 
 
 class ReadLimits:
-    """Every shard's limit, by the ARN of its stream and its id."""
+    """The limits of all shards, by the ARN of the stream and the shard's id."""
 
     def __init__(self, make: MakeLimit = Throttled) -> None:
         self._make = make
         self._shards: dict[tuple[str, str], ShardLimit] = {}
 
     def of(self, arn: str, shard_id: str, calls_per_second: float, bytes_per_second: float) -> ShardLimit:
-        """The one of a shard."""
+        """The limit of one shard."""
         key = (arn, shard_id)
         if key not in self._shards:
             self._shards[key] = ShardLimit(self._make(calls_per_second), bytes_per_second)
         return self._shards[key]
 
     def forget(self, arn: str, shard_id: str) -> None:
-        """Nobody reads it any more."""
+        """The shard is read no more."""
         self._shards.pop((arn, shard_id), None)

@@ -1,4 +1,4 @@
-"""Pages of one shard that are asked for, one by one: by an iterator, within the service's limits, at a pace."""
+"""Polls the pages of one shard with an iterator, within the service's limits and at the mapping's pace."""
 
 import asyncio
 
@@ -8,13 +8,13 @@ from poller.sources.sharded.stream import Stream
 from poller.values.errors import IteratorExpired, NoRoom, PositionTrimmed, ShardGone
 
 SLOWER = 1.5
-"""By how much each empty page stretches the pause of an idle shard."""
+"""Factor by which each empty page stretches the pause of an idle shard."""
 READ_RECORDS = 2000
-"""Most records of one read. Larger ones fit no cache any more: measured with 10,000, each record costs a third more CPU
-and the process half as much memory again."""
+"""Most records of one read. Larger pages do not fit the CPU's cache: with 10,000, each record costs a third more CPU,
+and the process takes half as much memory again (measured)."""
 OUR_SHARE = 0.5
-"""Of the service's quota of reads, for a mapping that has a backlog: others read the shard too. With full reads it is
-still several times what a shard can take in."""
+"""Share of the service's quota of reads that a mapping with a backlog uses, because others may read the shard too. With
+full reads this is still several times the rate at which a shard accepts records."""
 
 
 class PolledPages:
@@ -52,7 +52,7 @@ class PolledPages:
                 limit = self._room.records(self._most_records)
                 page = await api.page(self._iterator, limit, self._room.reserved)
         except NoRoom as error:
-            # the service has counted it all the same
+            # the service has counted the read
             self._limit.spend(error.size, time())
             raise
         except (IteratorExpired, PositionTrimmed, ShardGone):
@@ -65,17 +65,17 @@ class PolledPages:
         return page
 
     def _pause_after(self, page: ShardPage, limit: int, interval: float) -> float:
-        """Seconds until the next read; `interval` was it until now."""
+        """Seconds until the next read; `interval` is the pause before this one."""
         stream, options = self._stream, self._stream.options
         again, self._ended = self._ended, page.next_iterator is None
         if self._ended:
-            # an iterator made anew tells whether there is more; one shard after the other may wait for that
+            # a new iterator tells whether there is more; shards may wait for that one after the other
             return options.poll_interval if again else 1 / stream.api.reads_per_second
         if page.records:
             full = len(page.records) >= limit
             return min(options.poll_interval, self._catching_up) if full else options.poll_interval
         if page.behind_seconds or self._shard.closed:
-            # nothing here, and more to come for certain: on, as fast as the service allows
+            # the page is empty, but more records follow: read on as fast as the service allows
             return 1 / stream.api.reads_per_second
         slowest = max(options.poll_interval, options.idle_poll_interval)
         return min(slowest, max(options.poll_interval, interval * SLOWER))

@@ -1,8 +1,8 @@
 """How many bytes, and how many records, the next page of one shard may have.
 
-A page is asked for in the size that fits its shard's share of the mapping's bound, by the size that records had lately,
-and so many bytes are reserved before the read. An answer that is larger all the same takes more room where there is
-some; else it is given up, and the next read asks for fewer records, down to one.
+A page is requested in the size that fits the shard's share of the mapping's memory bound, by the size of recent
+records, and its bytes are reserved before the read. A larger answer takes more memory if there is some; else it is
+discarded, and the next read requests fewer records, down to one.
 """
 
 from collections.abc import Callable
@@ -10,31 +10,31 @@ from collections.abc import Callable
 from poller.sources.sharded.stream import Stream
 
 SMALLEST = 4096
-"""Bytes reserved at least: a page without records."""
+"""Fewest bytes reserved: those of a page without records."""
 MARGIN = 1.25
-"""Times the size of the largest of the last pages: how much is reserved for the next."""
+"""Factor over the size of the largest recent page, to reserve memory for the next."""
 FORGET = 0.8
-"""By how much with each page the largest one counts less."""
+"""Factor by which the largest size decays with each page."""
 
 
 class PageRoom:
-    """One shard's; a page at a time."""
+    """Memory for one page of one shard at a time."""
 
     def __init__(self, stream: Stream, call: Callable[[], None], *, pushed: bool) -> None:
-        """`call` is called once the bytes waited for are reserved. Of pages that are `pushed` nobody says how large
-        they may be, and the first may be long in coming.
+        """`call` is called once the requested bytes are reserved. For `pushed` pages the service names no largest size,
+        and the first may take long to arrive.
         """
         self.reserved = stream.admission.memory.reservation()
         self._stream = stream
         self._call = call
         self._pushed = pushed
         self._asked = 1
-        self._lately = float(SMALLEST) if pushed else None
-        """Bytes of the largest of the last pages; None before the first."""
+        self._largest = float(SMALLEST) if pushed else None
+        """Bytes of the largest recent page; None before the first."""
         self._record: float | None = None
-        """Bytes of a record of the last pages, where they were largest on average."""
+        """Largest average size of a record of the recent pages, in bytes."""
         self._needed = 0
-        """Bytes of a page that was given up and cannot be asked for in parts."""
+        """Bytes of a page that was discarded and cannot be requested in parts."""
 
     @property
     def wanted(self) -> int:
@@ -42,12 +42,12 @@ class PageRoom:
         if self._needed:
             return self._needed
         most = self._most()
-        if self._lately is not None:
-            most = min(most, int(self._lately * MARGIN) + SMALLEST)
+        if self._largest is not None:
+            most = min(most, int(self._largest * MARGIN) + SMALLEST)
         return most
 
     def _most(self) -> int:
-        """Bytes of a page that leave its shard room for another; one record in any case."""
+        """Most bytes of a page that leave room for another page of the shard; at least one record."""
         largest, record = self._stream.api.largest_page, self._record_size()
         if record is None:
             return largest
@@ -67,22 +67,22 @@ class PageRoom:
         return self._asked
 
     def note(self, size: int, records: int) -> None:
-        """A page came: so many bytes, or what they take here if that is more."""
+        """A page arrived; `size` is the larger of its bytes and the memory that its records take."""
         self._needed = 0
-        self._lately = max(float(size), (self._lately or 0.0) * FORGET)
+        self._largest = max(float(size), (self._largest or 0.0) * FORGET)
         if records:
             self._record = max(size / records, (self._record or 0.0) * FORGET)
             self._stream.record_bytes = self._record
 
     def given_up(self, size: int) -> None:
-        """A page of so many bytes had no room."""
+        """A page of so many bytes was discarded: there was no memory for it."""
         if self._pushed or self._asked == 1:
             self._needed = size
         else:
-            # it had at most as many records as it was asked for
+            # it had at most the requested number of records
             self._record = max(self._record_size() or 0.0, size / self._asked)
-            self._lately = None
+            self._largest = None
 
     def close(self) -> None:
-        """Nothing is read now."""
+        """Free the reservation: nothing is read now."""
         self.reserved.close()

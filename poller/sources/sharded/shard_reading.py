@@ -1,4 +1,4 @@
-"""What a lane and a reader ask of the shard they belong to, without knowing it."""
+"""The interfaces of a shard towards its lanes and its reader."""
 
 from typing import Protocol
 
@@ -9,29 +9,29 @@ from poller.sources.sharded.api import Shard, ShardPage
 
 
 class Reading(Protocol):
-    """What a lane asks of the shard it belongs to."""
+    """The shard as its lanes see it."""
 
     stop: Stop
-    """The shard's own."""
+    """The stop of the shard."""
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will be dealt."""
+        """Whether no more records will come."""
         ...
 
     @property
     def failed(self) -> bool:
-        """Whether nothing more will be dealt before the shard is entered again."""
+        """Whether no more records will come before the shard is entered again."""
         ...
 
     @property
     def read_to(self) -> str | None:
-        """Position of the last record dealt to any lane, or passed over."""
+        """Position of the last record given to any lane, or skipped."""
         ...
 
     @property
     def read_from(self) -> str | None:
-        """Sequence number of the first record that was read, whoever's it was; None before."""
+        """Sequence number of the first record that was read, for any lane or none; None before."""
         ...
 
     def release(self, size: int) -> None:
@@ -39,19 +39,19 @@ class Reading(Protocol):
         ...
 
     def changed(self) -> int:
-        """Progress of the lane is to be stored; the number of this change."""
+        """Store the progress of the lane soon. Returns the number of this change."""
         ...
 
     async def durable(self, change: int) -> Unsettled | None:
-        """Return None when a change is stored, or at the stop; else why the last try failed, after each."""
+        """Return None when a change is stored, or at the stop; else the reason after each failed try."""
         ...
 
 
 class Reads(Protocol):
-    """Who takes what is read."""
+    """The shard as its reader sees it."""
 
     stop: Stop
-    """Nothing more is to be read from here on."""
+    """A soft stop of it ends the reading."""
 
     @property
     def full(self) -> bool:
@@ -65,17 +65,17 @@ class Reads(Protocol):
 
     @property
     def urgent(self) -> bool:
-        """Whether what is held already waits for what is read next."""
+        """Whether the held records wait for the next page."""
         ...
 
     def take(self, page: ShardPage) -> bool:
-        """The next page, whose bytes `ShardReader.room` has reserved; False when nothing further is wanted."""
+        """Take the next page, whose bytes `ShardReader.room` has reserved. Returns False when no more is wanted."""
         ...
 
     def end(self, children: tuple[Shard, ...]) -> None:
-        """The shard has no more."""
+        """The shard has no more records."""
         ...
 
     def show(self, reason: Reason | None) -> None:
-        """Why nothing is read."""
+        """Show why nothing is read; None for no reason."""
         ...

@@ -1,4 +1,4 @@
-"""One mapping's stream: what its shards share, and where each of them stands."""
+"""One mapping's stream: the state that its shards share, and the progress of each."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,24 +22,24 @@ from poller.values.errors import SourceUnavailable, StateError
 from poller.values.record import Record
 
 READ_AHEAD = 32 * 1024 * 1024
-"""Bytes read from a shard and not settled at which it is read no further."""
+"""Most bytes of a shard that are read and not settled."""
 
 SEEN_AT = "SeenAt"
-"""Member of a raw item whose service does not say when it arrived."""
+"""Member added to raw items whose service does not say when they arrived."""
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
 Notify = Callable[[Discarded, str, float], Awaitable[None]]
-"""Tells the on-failure destination what was given up, from which shard, at which instant (epoch seconds)."""
+"""Sends discarded records to the on-failure destination, with their shard and the time (epoch seconds)."""
 
 
 def is_of(event_source_arn: str, stream_arn: str) -> bool:
-    """Whether this event source is the stream, by whatever way it is read: itself, or one of its consumers."""
+    """Whether this event source is the stream itself or one of its consumers."""
     return event_source_arn == stream_arn or event_source_arn.startswith(f"{stream_arn}/consumer/")
 
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """What a mapping says about its stream."""
+    """A mapping's options for its stream."""
 
     starting_position: StartingPosition = "TRIM_HORIZON"
     starting_position_timestamp: float | None = None
@@ -50,15 +50,15 @@ class StreamOptions:
     poll_interval: float = 1.0
     """Seconds between two reads of a shard."""
     idle_poll_interval: float = 1.0
-    """The same of a shard that brings nothing, after a while."""
+    """Longest seconds between two reads of an idle shard."""
     on_stream_recreated: OnRecreated = "stop"
     max_bytes_in_flight: int = 2 * READ_AHEAD
-    """Of the whole mapping; shards share it evenly, so that those which stand still leave the others room."""
+    """For the whole mapping. Shards share it evenly, so that blocked shards leave memory to the others."""
 
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """What every part of a stream source knows."""
+    """The state that all parts of a stream source share."""
 
     uuid: str
     name: str
@@ -75,31 +75,31 @@ class Stream:
     chance: Chance
     log: RateLimitedLog
     wall: Callable[[], float]
-    """Our own clock, epoch seconds; only for what no service has dated."""
+    """The local clock, epoch seconds; used only where no service has given a time."""
     subscriptions: Subscriptions | None = None
-    """Where records are pushed: enhanced fan-out. None: they are asked for."""
+    """For enhanced fan-out; None where shards are polled."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
     tips: Tips = field(default_factory=Tips)
-    """Of the shards that a mapping at LATEST began with."""
+    """Tips of the shards at the first start of a mapping at LATEST."""
     retention: float | None = None
-    """Seconds, as the service says."""
+    """Seconds, by the service's description."""
     iterator_age: float | None = None
-    """Seconds: of the last record of the last batch."""
+    """Age in seconds of the last record of the last batch."""
     record_bytes: float | None = None
-    """Of a record of the last page, on average; None before the first: what a shard goes by that has read none yet."""
+    """Average size of a record of the last page of any shard, for shards without a page; None before the first."""
     running: int = 0
     """Shards that are read now."""
     criteria: Filter | None = None
-    """Which records are wanted; None for all."""
+    """The filter criteria; None for all records."""
     refused: SourceUnavailable | None = None
-    """Why nothing may be read, until somebody decides."""
+    """Why nothing may be read until the user decides."""
 
     def __post_init__(self) -> None:
         self.progress = StreamProgress(self.name, self.arn, "")
 
     def start_of(self, progress: ShardProgress) -> Position:
-        """Where a shard begins that no lane has a position in."""
+        """Where to start a shard in which no lane has a position."""
         latest = self.progress.start
         if latest is not None and progress.initial:
             if self.api.latest_is_instant:
@@ -110,7 +110,7 @@ class Stream:
         return Position("TRIM_HORIZON")
 
     def passed_over_before(self, progress: ShardProgress) -> float:
-        """What was created before this (epoch seconds) is not ours. Creation is told in whole seconds where an iterator
+        """Records created before this (epoch seconds) are skipped. Creation times have whole seconds where an iterator
         cannot begin at an instant.
         """
         latest = self.progress.start
@@ -120,20 +120,20 @@ class Stream:
 
     @property
     def read_ahead(self) -> int:
-        """Bytes one shard may hold before it is read no further."""
+        """Bytes one shard may hold before reading pauses."""
         return min(READ_AHEAD, self.options.max_bytes_in_flight // max(1, self.running))
 
     def limit(self, shard_id: str) -> ShardLimit:
-        """Of reading one shard, shared with every mapping of this process that reads it."""
+        """The read limit of one shard, shared by all mappings of this process that read it."""
         return self.limits.of(self.api.arn, shard_id, self.api.reads_per_second, self.api.bytes_per_second)
 
     def service_time(self) -> float:
-        """Epoch seconds now."""
+        """The service's time now, epoch seconds; the local time before the first answer."""
         found = self.clock.time(asyncio.get_running_loop().time())
         return self.wall() if found is None else found
 
     def arrival(self, record: Record) -> float:
-        """Epoch seconds; where the service does not say, when we first asked for it."""
+        """When the record arrived, epoch seconds; where the service does not say, when this was first needed."""
         arrival = self.api.arrival(record.item)
         if arrival is None:
             arrival = record.item.setdefault(SEEN_AT, self.service_time())

@@ -1,7 +1,7 @@
-"""Pages of one shard that are pushed: by a subscription, which is renewed whenever it ends.
+"""Receives the pages of one shard by a subscription, and renews it whenever it ends.
 
-The service ends each after five minutes. The next begins behind the last page of the one before, so there is neither
-gap nor duplicate. While nobody asks for a page none is read, and the service has to wait.
+The service ends each subscription after five minutes. The next one starts after the last page, so there is neither gap
+nor duplicate. A page is read from the connection only when it is requested; until then the service has to wait.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from poller.values.errors import AnswerLost, IteratorExpired, NoRoom, ServiceErr
 BETWEEN = 5.0
 """Seconds after a subscription began within which the service refuses another for the same shard and consumer."""
 SILENCE = 60.0
-"""Seconds without any page, even an empty one, after which a subscription is taken for dead. The service was seen to
-push an empty one every five."""
+"""Seconds without any page after which a subscription counts as dead. The service pushes an empty page every five
+seconds (observed)."""
 WAITED = 0.5
-"""Seconds of waiting for a page after which it cannot have lain here before; transfer takes less."""
+"""A page that was waited for longer than this many seconds was not in our buffers before: transfer takes less."""
 IN_USE = "ResourceInUseException"
 """Another subscription is less than `BETWEEN` old, or took this one over, or the consumer is not active."""
 
@@ -34,7 +34,7 @@ class SubscribedPages:
         self._room = room
         self._open: Subscription | None = None
         self._begins = False
-        """Whether no page of it came yet."""
+        """Whether the subscription brought no page yet."""
         self._not_before = float("-inf")
         self._left_at = float("-inf")
         self._age = 0.0
@@ -47,12 +47,12 @@ class SubscribedPages:
         return 0.0 if self._open is not None else self._not_before - now
 
     async def next(self, position: Position) -> ShardPage:
-        """See `Pages.next`. A subscription that is over is an iterator that expired."""
+        """See `Pages.next`. Raises IteratorExpired when the subscription has ended."""
         page, kept = None, False
         try:
             page = await self._pushed(position)
         except NoRoom:
-            # it is pushed already, and comes once there is room; until then the service has to wait
+            # the page is already on its way and is read once there is room; until then the service has to wait
             kept = True
             raise
         except ServiceError as error:
@@ -60,7 +60,7 @@ class SubscribedPages:
                 self._not_before = asyncio.get_running_loop().time() + BETWEEN
             raise
         finally:
-            # when cancelled as well: half a page may have been read
+            # also when cancelled: half a page may have been read
             if not kept and (page is None or page.next_iterator is None):
                 await self.close()
         if page is None:
@@ -85,8 +85,8 @@ class SubscribedPages:
         return page
 
     def _note_age(self, asked_at: float, came_at: float) -> None:
-        """The page may have lain here as long as nobody looked, and those behind it nearly as long: none of them says
-        anything about now, until one had to be waited for longer than that.
+        """Estimate how long a page waited in our buffers: as long as no page was requested. The pages after it waited
+        nearly as long. The age ends with a page that took longer to arrive than that.
         """
         away, waited = asked_at - self._left_at, came_at - asked_at
         self._left_at = came_at

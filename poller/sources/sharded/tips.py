@@ -1,8 +1,8 @@
-"""Where a mapping at LATEST begins: the tips of the shards that are open then.
+"""Where a mapping at LATEST starts: the tips of the shards that are open then.
 
-The instant that is stored is one of whole seconds, and reading from it brings up to a second of the past. So at the
-mapping's first start each shard is read from an iterator, or a subscription, at its tip; the instant is for whoever has
-to begin anew before the first record.
+The stored instant has whole seconds, so reading from it would bring up to a second of the past. At the mapping's first
+start each shard is therefore read from an iterator, or a subscription, at its tip. The instant is used where reading
+has to start again before the first record.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import PollerError
 
 AT_ONCE = 10
-"""Shards whose tips are asked for together."""
+"""Shards whose tips are requested at the same time."""
 WITHIN = 5.0
-"""Seconds for all of them; a mapping is ready after ten."""
+"""Seconds for all shards; a mapping is ready after ten."""
 LATEST = Position("LATEST")
 
 
 class Tips:
-    """What was begun with and nobody reads yet, by shard."""
+    """Iterators and subscriptions at the tip that are not used yet, by shard."""
 
     def __init__(self) -> None:
         self.iterators: dict[str, str] = {}
@@ -29,7 +29,7 @@ class Tips:
     async def take(
         self, shards: Iterable[Shard], api: ShardApi, subscriptions: Subscriptions | None, log: RateLimitedLog
     ) -> None:
-        """Of the open ones of these shards. One whose tip is not had is read from the instant."""
+        """Get the tips of the open shards. A shard without a tip is read from the instant."""
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def begin(shard: Shard) -> None:
@@ -57,7 +57,7 @@ class Tips:
             log.repeating("call_failed", asyncio.get_running_loop().time(), text=text)
 
     async def close(self) -> None:
-        """Let go of what nobody took."""
+        """Close the subscriptions that were not used."""
         left, self.subscriptions = self.subscriptions, {}
         self.iterators.clear()
         for subscription in left.values():
