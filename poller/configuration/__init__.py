@@ -1,4 +1,4 @@
-"""What the user wrote, read and checked: files, environment and command line in, frozen values out."""
+"""Reads and checks the configuration: files, environment and command line in, frozen values out."""
 
 from poller.configuration.lenient import read_api_leniently
 from poller.configuration.load import Configuration, Need, load, schema_text

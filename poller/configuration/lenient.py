@@ -1,7 +1,7 @@
 """The settings of `api` out of a configuration that cannot be loaded, for the commands that ask a running daemon.
 
-Such a daemon may run on what was there before the files broke, so its address and token are looked for among what can
-still be read.
+Such a daemon may run with the configuration that was there before the files broke, so its address and token are taken
+from the parts that can still be read.
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ _API = "api"
 
 
 def read_api_leniently(paths: list[Path] | None, *, environ: Mapping[str, str]) -> tuple[ApiSettings | None, list[str]]:
-    """Where a daemon of this configuration listens, and everything that is wrong with the configuration.
+    """The address at which a daemon of this configuration listens, and all problems of the configuration.
 
-    The settings are None where the address stands in something that cannot be read. A token that cannot be read is left
+    The settings are None where the address cannot be read. A token that cannot be read is left
     out.
     """
     try:
@@ -38,7 +38,7 @@ def read_api_leniently(paths: list[Path] | None, *, environ: Mapping[str, str]) 
 
 
 def _salvaged(loader: Loader, groups: Groups) -> Groups:
-    """The trees of all files; of an unreadable file `api` alone, or nothing."""
+    """The trees of all files. An unreadable file gives its `api` alone, or nothing."""
     salvaged = []
     for group, roots in groups:
         found = [read_block(file, _API) if root.broken else root for file, root in zip(group.files, roots, strict=True)]
@@ -59,5 +59,5 @@ def _settings(api: Node | None, *, lost: bool) -> ApiSettings | None:
     except ValidationError as error:
         if any(detail["loc"] == ("listen",) for detail in error.errors()):
             return None
-        # the token is the problem; the daemon says whether it wants one
+        # the token is the problem; the daemon's answer tells whether one is required
         return ApiSettings.model_construct(**{**ApiSettings().model_dump(), **usable, "token": None})

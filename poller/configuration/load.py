@@ -28,7 +28,7 @@ SETTINGS = tuple(Settings.model_fields)
 
 
 class Need(IntEnum):
-    """What must be there, each with what comes before it."""
+    """What a command requires of the configuration; each level includes the levels before it."""
 
     NOTHING = 0
     FILES = 1
@@ -39,14 +39,14 @@ class Need(IntEnum):
 class Configuration:
     settings: Settings
     functions: dict[str, FunctionConfig]
-    """By key, with those that only mappings name."""
+    """By key, including the functions that only mappings name."""
     mappings: list[EventSourceMapping]
     warnings: list[str]
-    """What is allowed and probably not meant; one line each."""
+    """Settings that are allowed and probably a mistake, one line each."""
     sources: list[Path]
     """The files read, in order."""
     places: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """Where each of the settings is set, as `file:line`."""
+    """The place of each setting, as `file:line`."""
     declared: frozenset[str] = frozenset()
     """The functions among them that have an entry of their own."""
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
@@ -98,10 +98,10 @@ class Loader:
         self.warnings: list[str] = []
         self.places: dict[str, str] = {}
         self.outside: list[Path] = []
-        """Files of settings beside the configuration's own."""
+        """Files with settings outside the configuration's own files: `.env`."""
 
     def find(self, paths: list[Path] | None) -> list[Path]:
-        """Where the configuration is: as named, else where it is looked for."""
+        """The named paths, else the first of the usual places that exists."""
         if paths is not None:
             return paths
         found = search(self.environ)
@@ -139,14 +139,14 @@ class Loader:
         return root
 
     def settings(self, groups: Groups, overrides: dict[str, Any]) -> Settings:
-        """Defaults, and of `aws` what is right, if something is wrong, so that the rest is checked too."""
+        """The settings. If one is wrong: defaults and the valid keys of `aws`, to check functions and mappings with."""
         merged = self.merged(groups, overrides)
         self.places = {key: node.place for key, node in merged.value.items()}
         settings = Report(merged, (), self.problems).validated(Settings, merged)
         return settings or Settings(state="memory:", aws=usable_aws(merged.get("aws")))
 
     def merged(self, groups: Groups, overrides: dict[str, Any]) -> Node:
-        """The settings of all places by precedence, as they were written but for relative paths."""
+        """The settings of all places by precedence, as written, with relative paths made absolute."""
         here = Path.cwd()
         merged = grow({"state": default_state(self.environ)}, Origin("default", here))
         layers = Layers(Settings)
@@ -162,7 +162,7 @@ class Loader:
         return _with_absolute_paths(merged)
 
     def group_settings(self, group: Group, roots: list[Node]) -> Node:
-        """The settings of a file, or of a directory's files, none of which comes before another."""
+        """The settings of a file, or of a directory's files, which have no precedence among each other."""
         merged = Node({}, Origin(str(group.given), group.given))
         for root in roots:
             own = replace(root, value={key: child for key, child in root.value.items() if key in SETTINGS})
@@ -211,7 +211,7 @@ class Loader:
 
 
 def _place(problem: str) -> tuple[str, int]:
-    """To sort problems by file and line."""
+    """Sort key of a problem: file and line."""
     label, _, rest = problem.partition(":")
     line = rest.partition(":")[0]
     return label, int(line) if line.isdecimal() else 0
@@ -222,7 +222,7 @@ def _documents(groups: Groups) -> list[Node]:
 
 
 def _with_absolute_paths(settings: Node) -> Node:
-    """Relative paths are relative to the file they stand in, so they are resolved while that is known."""
+    """Resolves relative paths here, because they are relative to their file, and only the tree knows that file."""
     for location, prefix in ((("state",), "sqlite:///"), (("api", "listen"), "unix:")):
         node, _ = find(settings, location)
         if isinstance(node.value, str) and node.value.startswith(prefix) and len(node.value) > len(prefix):

@@ -1,4 +1,4 @@
-"""What is allowed and probably not meant, of mappings that were read without a problem; one line each."""
+"""Warnings about mappings that are valid and probably a mistake, one line each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -10,7 +10,7 @@ from poller.values.errors import SHOWN_MOST, capped
 _KEYS_MOST = 10
 
 Placed = Sequence[tuple[EventSourceMapping, str]]
-"""Mappings with the places they stand at."""
+"""Mappings with their places in the files."""
 
 
 def warnings_of(found: Placed) -> Iterator[str]:
@@ -21,11 +21,11 @@ def warnings_of(found: Placed) -> Iterator[str]:
 
 
 def taken_for_lambda(names: Sequence[tuple[str, str]], declared: Iterable[str]) -> Iterator[str]:
-    """`names` are those that mappings give, with their places, and no function is declared by."""
+    """`names` are function names of mappings, with their places, for which `functions` has no entry."""
     keys = list(declared)
     listed = ", ".join(capped(keys, _KEYS_MOST))
     for index, (name, place) in enumerate(names):
-        # nobody reads more of them, and each takes its time
+        # the comparison takes time, and only the first names are shown
         close = similar(name, keys) if index < SHOWN_MOST else None
         hint = f"did you mean {close}?" if close else f"functions defines {listed}"
         text = f"function_name {name} is no key of functions, so it is taken as the name of a Lambda function; {hint}"

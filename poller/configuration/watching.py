@@ -1,7 +1,7 @@
-"""The configuration where it lies: read, read again, and watched for changes.
+"""Reads the configuration, reads it again, and watches its files for changes.
 
-A change is a change of content, never of dates alone. Directories are watched, not files: editors put another file in
-the place of the old one, and a ConfigMap exchanges the directory that `..data` links to.
+A change is a change of content, never of dates alone. Directories are watched, not files: editors replace a
+file by another one, and a ConfigMap replaces the directory that `..data` links to.
 """
 
 import asyncio
@@ -18,27 +18,27 @@ from poller.support.blocking import Blocking
 from poller.values.errors import ConfigurationError, Overdue
 
 STEP = 1000
-"""Milliseconds between two looks of the watcher. Its default of 50 costs more than everything else an idle daemon does,
-and nobody waits for a configuration in milliseconds."""
+"""Milliseconds between two checks of the watcher. Its default of 50 ms costs more CPU than the rest of an idle daemon,
+and a reload need not start within milliseconds."""
 LOOK_ANYWAY = 30_000
-"""Milliseconds after which the content is compared though nothing was heard: file systems of other machines tell
-nobody."""
+"""Milliseconds after which the content is compared without an event: network file systems report no changes of other
+machines."""
 AGAIN = 5.0
-"""Seconds until it is tried again after the watcher failed."""
+"""Seconds until the next try after the watcher failed."""
 LOOK_SECONDS = 20.0
-"""For reading what is compared."""
+"""Seconds that reading the files for a comparison may take."""
 AGAIN_AFTER_HANGING = 60.0
-"""Seconds until it is tried again after the files could not be read in time."""
+"""Seconds until the next try after the files could not be read in time."""
 CONFIG_MAP_LINK = "..data"
 
 Trouble = Callable[[str], None]
 
 
 class Reader:
-    """Knows where the configuration is and what of it was read last."""
+    """Knows the paths of the configuration, and the content that was read last."""
 
     def __init__(self, paths: list[Path] | None, environ: Mapping[str, str], need: Need = Need.NOTHING) -> None:
-        """`paths` as on the command line; None where the usual places are searched, anew at each reading."""
+        """`paths` are those of the command line; None searches the usual places at each reading."""
         self._need = need
         self._given = paths
         self._environ = environ
@@ -46,20 +46,20 @@ class Reader:
 
     def read(self) -> Configuration:
         """Read everything. Raises ConfigurationError."""
-        # before, so that what changes while it is read is seen as a change
+        # taken before reading, so that a write during the reading counts as a change
         self._seen = self._fingerprint()
         try:
             return load(self._given, environ=self._environ, need=self._need)
         except OSError as error:
-            # a folder that may not be looked into, a file system that went away
+            # a directory without permission, or a file system that is gone
             raise ConfigurationError([f"{error.filename}: cannot be read ({error.strerror})"]) from error
 
     def has_changed(self) -> bool:
-        """Whether something else lies there than what was read last, well or badly."""
+        """Whether the content differs from what was read last, valid or not."""
         return self._fingerprint() != self._seen
 
     def directories(self) -> set[Path]:
-        """Where a change of any file would show. Raises OSError."""
+        """The directories in which a change of any file is visible. Raises OSError."""
         found: set[Path] = set()
         for path in self._paths():
             for place in (path, real(path)):
@@ -69,7 +69,7 @@ class Reader:
         return {directory.absolute() for directory in found if directory.is_dir()}
 
     def matters(self, name: str) -> bool:
-        """Whether a file of that name could be one of ours; a state file beside them changes all the time."""
+        """Whether a file of that name could belong to the configuration: a state file beside it changes often."""
         return (
             name == CONFIG_MAP_LINK
             or Path(name).suffix.lower() in SUFFIXES
@@ -96,8 +96,8 @@ class Reader:
 
 
 async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) -> None:
-    """Call `changed` when other content than was read last lies there, until cancelled. `cannot` is told, each time
-    anew, why nothing is heard; then the content is compared now and then.
+    """Call `changed` when the content differs from what was read last, until cancelled. `cannot` gets each reason
+    why the watcher fails; until it works again, the content is compared at each try.
     """
     calls = Blocking("the files of the configuration", LOOK_SECONDS)
 
@@ -118,7 +118,7 @@ async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) ->
 
 
 async def _watch_once(reader: Reader, calls: Blocking, look: Callable[[], Awaitable[None]]) -> None:
-    """Until other directories are to be watched. Raises OSError, RuntimeError and Overdue."""
+    """Watch until the set of directories changes. Raises OSError, RuntimeError and Overdue."""
     # imported here, because commands that only read need no watcher
     from watchfiles import awatch  # noqa: PLC0415
 
@@ -133,7 +133,7 @@ async def _watch_once(reader: Reader, calls: Blocking, look: Callable[[], Awaita
         recursive=False,
         ignore_permission_denied=True,
     )
-    # runs when the watch is set up and waits: sees what changed before that
+    # runs once the watch is set up, and finds changes made before it
     first = asyncio.ensure_future(look())
     try:
         async with aclosing(changes):
@@ -143,5 +143,5 @@ async def _watch_once(reader: Reader, calls: Blocking, look: Callable[[], Awaita
                     break
     finally:
         first.cancel()
-        # files that could not be read are compared again above
+        # `watch` compares files again that could not be read
         await asyncio.gather(first, return_exceptions=True)

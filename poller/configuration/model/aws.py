@@ -28,11 +28,11 @@ _MEANT = {
     "step_functions": "stepfunctions",
     "sfn": "stepfunctions",
 }
-"""What other names of services stand for: of ARNs, permissions, other tools."""
+"""Other names of the services, from ARNs, permissions and other tools."""
 
 
 def _service(name: str) -> str:
-    """Raises ValueError for what is never called: its settings would be ignored."""
+    """Raises ValueError for a service that is never called: its settings would be ignored."""
     if name in SERVICES:
         return name
     meant = _MEANT.get(name.lower()) or similar(name.lower(), SERVICES)
@@ -41,7 +41,7 @@ def _service(name: str) -> str:
 
 
 class AwsSettings(Written):
-    """How AWS is reached. What is not set is left to the SDK's own chain."""
+    """How to reach AWS. The SDK's own chain decides the keys that are not set."""
 
     region: FilledText | None = Field(
         default=None,
@@ -116,11 +116,11 @@ class AwsSettings(Written):
 
 
 _STAND_INS: Mapping[str, str] = {"region": "refused", "endpoint_url": "http://refused"}
-"""For a value that was refused. Without it, what needs one would be said to have none."""
+"""Stand-ins for refused values. Without them, entries that need the value would be reported as having none."""
 
 
 def usable_aws(written: Node | None) -> AwsSettings:
-    """What is right of settings that were refused, to check by it what uses them; never to run."""
+    """The valid keys of refused settings, for checking the rest of the configuration; never for running."""
     if written is None or not isinstance(written.value, dict):
         return AwsSettings()
     usable: dict[str, Any] = {}

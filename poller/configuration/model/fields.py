@@ -1,4 +1,4 @@
-"""What the models of the configuration share: the strict frozen base and the kinds of text they are made of."""
+"""The strict, frozen base of the models of the configuration, and the types of their fields."""
 
 import re
 from dataclasses import fields
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.:$-]+")
 
 
 class Written(BaseModel):
-    """Something as the user writes it: unknown keys are refused, the result does not change."""
+    """A part of the configuration as the user writes it. Unknown keys are refused; instances are frozen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -54,7 +54,7 @@ class Also:
 
 
 def text(pattern: str, **more: Any) -> WithJsonSchema:
-    """Says to the JSON Schema, as far as a pattern can, what a validator of text takes."""
+    """Describes in the JSON Schema, as far as a pattern can, the text that a validator accepts."""
     return WithJsonSchema({"type": "string", "pattern": pattern, **more})
 
 
@@ -78,7 +78,7 @@ def web_address(value: str) -> str:
     except ValueError:
         port_is_valid = False
     if "@" in value.partition("://")[2].partition("/")[0]:
-        # not `must`, which would repeat the value
+        # a text that begins with `must` would repeat the value
         raise ValueError("holds a user or a password, which is sent nowhere and shows in logs; remove it")
     if not port_is_valid or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", value):
         raise ValueError("must be a URL such as http://127.0.0.1:8080/")

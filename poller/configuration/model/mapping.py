@@ -48,7 +48,7 @@ class EventSourceMapping:
     """Epoch seconds, with AT_TIMESTAMP."""
     parallelization_factor: int = 1
     maximum_retry_attempts: int = -1
-    """-1 is for ever."""
+    """-1 is without limit."""
     maximum_record_age_in_seconds: int = -1
     bisect_batch_on_function_error: bool = False
     tumbling_window_in_seconds: int = 0
@@ -57,11 +57,11 @@ class EventSourceMapping:
     poll_interval_seconds: float = 1.0
     """Our addition: between two reads of a shard."""
     idle_poll_interval_seconds: float = 1.0
-    """Our addition: what that grows to while a shard brings nothing."""
+    """Our addition: the longest such interval, reached while a shard has no records."""
     on_stream_recreated: OnRecreated = "stop"
-    """Our addition: what a new stream of the same name means for the position in the old one."""
+    """Our addition: what to do with the position of an older stream of the same name."""
     deaggregate: bool = False
-    """Our addition: aggregates are taken apart, as they always are with enhanced fan-out."""
+    """Our addition: aggregates are unpacked, as they always are with enhanced fan-out."""
     metrics: tuple[str, ...] = ()
     """As written under `metrics_config`; EventCount is counted whether written or not."""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -87,7 +87,7 @@ class EventSourceMapping:
 
     @property
     def destinations(self) -> tuple[str, ...]:
-        """ARNs of all that records may be sent to instead of the function."""
+        """ARNs of all destinations that may get records instead of the function."""
         return tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
 
     @property
@@ -101,12 +101,12 @@ class EventSourceMapping:
 
     @property
     def endpoint_url(self) -> str | None:
-        """Of the source's service, where one is set."""
+        """The endpoint of the source's service, if one is set."""
         return self.aws.for_service(self.source.service)[0]
 
     @property
     def region(self) -> str:
-        """Of the source's service: the ARN's; where an endpoint_url applies, the configured one."""
+        """The region of the source's service: the ARN's, or the configured one if an endpoint_url applies."""
         return self.aws.region_of(self.source.service, self.source.region) or self.source.region
 
 

@@ -90,7 +90,7 @@ class WrittenNoMatch(Written):
 
 
 def _on_no_match(value: Any) -> Any:
-    """`delete` is what is done without it. Raises ValueError."""
+    """`delete` is the default, which is None. Raises ValueError."""
     if value is not None and value != "delete" and not isinstance(value, dict):
         raise ValueError("must be delete or {send_to: ARN}")
     return None if value == "delete" else value
@@ -110,7 +110,7 @@ class WrittenDestinations(Written):
 
 
 class WrittenMapping(Written):
-    """One entry of `event_source_mappings`, as far as a source that is supported takes it."""
+    """One entry of `event_source_mappings`, with the parameters of all supported sources."""
 
     name: Name | None = Field(
         default=None,

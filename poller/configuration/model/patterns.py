@@ -21,7 +21,7 @@ _AT = ("filter_criteria", "filters")
 
 
 def read_patterns(node: Node, written: WrittenMapping, source: EventSource, report: Report) -> tuple[str, ...]:
-    """Those of the mapping at `node`, read for this source; what is wrong with any of them is reported."""
+    """The patterns of the mapping at `node`, compiled for this source. Their problems are reported."""
     if written.filter_criteria is None or not written.filter_criteria.filters:
         return ()
     patterns = []
@@ -61,7 +61,7 @@ def _scalar(value: Any, written: str, where: str) -> str:
             return _dumps(value, where)
     else:
         if type(as_json) is type(value) and as_json == value:
-            return written  # not written anew: it may be a number of more digits than a float holds
+            return written  # kept as written: a number may have more digits than a float holds
     meant = "empty" if not written else f"{written}, which YAML reads as {_named(value)}"
     raise PatternError(f"is {meant}; put text in quotes, and write numbers, true, false and null as JSON does", where)
 
@@ -85,7 +85,7 @@ def _dumps(value: Any, where: str) -> str:
 
 
 def _steps(node: Node, where: str) -> tuple[list[str | int], str]:
-    """The way into a plain pattern as far as it can be followed, and the rest."""
+    """The steps into a plain pattern as far as they exist in it, and the rest of the path."""
     steps: list[str | int] = []
     rest = where
     while rest:

@@ -1,4 +1,4 @@
-"""Entries of `event_source_mappings` to EventSourceMapping, checked against its source and all others."""
+"""Reads entries of `event_source_mappings`, and checks each against its source and the other entries."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
@@ -19,11 +19,11 @@ from poller.sources.kinds import KINDS, SourceOfLater, parse_source
 from poller.values.arns import EventSource
 
 _OF_LATER_SOURCES = AWS_PARAMETERS - WrittenMapping.model_fields.keys()
-"""Parameters that no source has yet: what is wrong with them is known only with the source."""
+"""Parameters that no source has yet: whether they are a problem depends on the source."""
 
 
 class Functions:
-    """All functions: those written under `functions`, and those that mappings name by themselves."""
+    """All functions: the entries of `functions`, and the Lambda functions that only mappings name."""
 
     def __init__(self, declared: Mapping[str, FunctionConfig | None]) -> None:
         """`declared` holds None for an entry whose problems were reported."""
@@ -31,7 +31,7 @@ class Functions:
         self._implied: dict[tuple[str, Hashable], FunctionConfig] = {}
         self._ways: Counter[str] = Counter()
         self.taken_for_lambda: list[tuple[str, str]] = []
-        """Bare names of no declared function, though some are declared, with the places of the first mappings."""
+        """Names without an entry in `functions`, although it has others, with the places of the first mappings."""
 
     def all(self) -> dict[str, FunctionConfig]:
         declared = [function for function in self.declared.values() if function is not None]
@@ -82,7 +82,7 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
-    """What two mappings may not share, with both places; of each mapping the first such thing."""
+    """Report names, uuids and functions that two mappings share, with both places; one problem for each mapping."""
     names: dict[str, Report] = {}
     uuids: dict[str, Report] = {}
     fed: defaultdict[Hashable, list[tuple[EventSourceMapping, Report]]] = defaultdict(list)
@@ -97,7 +97,7 @@ def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> Non
         elif mapping.uuid in uuids:
             _say_twice(report, "uuid", f"makes {mapping.uuid} the mapping's uuid", uuids[mapping.uuid])
         if twin is None:
-            # one of several alike is enough to compare with
+            # one of several equal mappings is enough for comparing
             for target in targets:
                 fed[target].append((mapping, report))
         names.setdefault(mapping.name, report)
@@ -113,7 +113,7 @@ def _say_twice(report: Report, key: str, text: str, other: Report) -> None:
 
 
 def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
-    """The source, if it can be read; and whether its problem makes all other checks pointless."""
+    """The source if it can be read, and whether its problem makes all other checks pointless."""
     arn = node.get("event_source_arn")
     if arn is None or not isinstance(arn.value, str):
         return None, False
@@ -158,7 +158,7 @@ def _resolved(
 
 
 def _short_name(function: FunctionConfig, functions: Functions) -> str:
-    """For the name of a mapping that was given none."""
+    """The function's part in the default name of a mapping."""
     name = None if function.key in functions.declared else function.name
     if name is None:
         return function.key

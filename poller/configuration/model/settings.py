@@ -1,4 +1,4 @@
-"""The process's own settings. Where their values come from, and which wins, is decided when they are loaded."""
+"""The settings of the process. Loading decides their sources and precedence."""
 
 import ipaddress
 import os
@@ -33,7 +33,7 @@ def is_private(listen: str) -> bool:
 
 
 LISTEN_PATTERN = r"^(\[[^\]]+\]|[^:\s]+):\d{1,5}$"
-"""The same for the JSON Schema."""
+"""The pattern of `is_listen_address` for the JSON Schema."""
 
 
 def is_listen_address(value: str) -> bool:
@@ -129,7 +129,7 @@ class TelemetrySettings(Written):
 
 
 def default_state(environ: Mapping[str, str]) -> str:
-    """The state file of the systemd unit (which may name several directories), else of the user."""
+    """The state file in the directory of the systemd unit (the first of several), else in the user's."""
     directory = environ.get("STATE_DIRECTORY", "").split(":")[0]
     if not directory:
         directory = str(Path(environ.get("HOME") or "~").expanduser() / ".local/state/poller")
@@ -188,7 +188,7 @@ class Settings(BaseSettings):
         *others: PydanticBaseSettingsSource,  # noqa: ARG003
         **named: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is handed in: every value was given its place and precedence before, so that an error can name
-        the file and line it came from.
+        """Take only the given values: the loader has merged all sources with their places, so that an error can name
+        file and line.
         """
         return (init_settings,)

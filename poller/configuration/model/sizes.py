@@ -20,7 +20,7 @@ UNITS = {
 }
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 _PATTERN = r"^\s*\d+(\.\d+)?\s*(([KkMmGg][Ii]?)?[Bb])?\s*$"
-"""The same for the JSON Schema, with the units."""
+"""The pattern of a size for the JSON Schema."""
 
 
 def parse_size(value: object) -> int:

@@ -1,4 +1,4 @@
-"""One file to one tree: YAML, JSON or TOML. Decides what text is acceptable; refuses to know what any key means."""
+"""Reads a YAML, JSON or TOML file into a tree. It decides which text is valid, and does not know the keys."""
 
 import json
 import re
@@ -17,8 +17,7 @@ from poller.configuration.reading.tree import Node, Origin, grow, joined
 
 SUFFIXES = (".yaml", ".yml", ".toml", ".json")
 MOST_ALIASED = 200_000
-"""Values that aliases add to those that are written. Far above any real configuration; reached only by aliases of
-aliases."""
+"""Most values that aliases may add. Far above any real configuration: only aliases of aliases reach it."""
 
 _CORE = "tag:yaml.org,2002:"
 _TAGS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq"))
@@ -28,8 +27,8 @@ _CLOUDFORMATION_TAG = re.compile(
 
 
 FastLoader: Any = yaml.SafeLoader
-"""libyaml's parser, which is many times faster, where it is there. Nodes are still composed in Python: libyaml's own
-composer overruns the stack of the process on deeply nested text.
+"""Uses libyaml's parser where it is installed, because it is many times faster. Nodes are composed in Python, because
+libyaml's own composer overflows the stack of the process on deeply nested text.
 """
 if yaml.__with_libyaml__:
     from yaml.cyaml import CParser  # type: ignore[attr-defined]
@@ -42,7 +41,7 @@ if yaml.__with_libyaml__:
 
 
 class UnreadableError(Exception):
-    """Why a file gives no tree, with the line where one is known."""
+    """The reason why a file gives no tree, with the line if it is known."""
 
     def __init__(self, text: str, line: int | None = None) -> None:
         super().__init__(text)
@@ -51,7 +50,7 @@ class UnreadableError(Exception):
 
 
 def read_document(path: Path) -> tuple[Node, list[str]]:
-    """The tree of a file and what is wrong with it; of an unusable file an empty tree."""
+    """The tree of a file and its problems; an empty tree for an unusable file."""
     origin = Origin(str(path), path.absolute().parent)
     reader = _Reader(origin)
     try:
@@ -63,7 +62,7 @@ def read_document(path: Path) -> tuple[Node, list[str]]:
 
 
 def read_block(path: Path, key: str) -> Node | None:
-    """A top-level key of a YAML file, with all that stands below it, though the file as a whole is unreadable.
+    """A top-level key of a YAML file with its values, even if the file as a whole is unreadable.
 
     An empty tree where the file does not have that key; None where that cannot be told.
     """
@@ -113,7 +112,7 @@ class _Reader:
         return Node({}, self.origin) if node is None else self.build(node)
 
     def from_json(self, text: str) -> Node:
-        """Values by the JSON reader; lines from the YAML one, which knows them and reads nearly all JSON."""
+        """The JSON parser gives the values. The YAML parser, which reads nearly all JSON, gives the lines."""
         try:
             values = json.loads(text, parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
@@ -142,7 +141,7 @@ class _Reader:
         return replace(tree, line=None if node is None else _line(node), written=_unquoted(node))
 
     def build(self, node: yaml.Node, path: str = "", key: str = "", line: int | None = None) -> Node:
-        """`key` it stands under, and `line` of that."""
+        """`key` is the key above the node, and `line` that key's line."""
         self.aliased += id(node) in self.built
         self.built.add(id(node))
         if self.aliased > MOST_ALIASED:
@@ -168,7 +167,7 @@ class _Reader:
 
     def mapping(self, node: yaml.MappingNode, path: str) -> dict[str, Node]:
         if id(node) not in self.flattened:
-            # an aliased mapping comes by again, with the keys it merges already among its own
+            # an aliased mapping comes here again, already with the keys that it merges
             self.check_repeats(node, path)
             self.flatten(node)
         children = {}
@@ -182,7 +181,7 @@ class _Reader:
         return children
 
     def flatten(self, node: yaml.MappingNode) -> None:
-        """Put what `<<` names in its place."""
+        """Replace `<<` by the keys of the mappings that it names."""
         self.flattened.add(id(node))
         try:
             self.loader.flatten_mapping(node)
@@ -247,7 +246,7 @@ def _compose(text: str) -> yaml.Node | None:
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=FastLoader)
     except yaml.YAMLError:
-        # the slower parser says better what is wrong
+        # the slower parser has better error messages
         return _compose_slowly(text)
     return node
 
@@ -272,7 +271,7 @@ def _unreadable_yaml(error: yaml.MarkedYAMLError, text: str = "") -> UnreadableE
 
 
 def _indenting_tab(text: str, mark: yaml.Mark | None) -> int | None:
-    """The line near `mark` that begins with a tab, which the parser names by its consequences."""
+    """The line near `mark` that begins with a tab; the parser's own message names only the consequence."""
     lines = text.splitlines()
     for number in (mark.line, mark.line + 1) if mark is not None else ():
         if number < len(lines) and "\t" in lines[number][: len(lines[number]) - len(lines[number].lstrip())]:

@@ -1,4 +1,4 @@
-"""Validation errors in the user's words: where, by the key they wrote; what is wrong; what to do."""
+"""Turns validation errors into the user's terms: the place and key as written, the problem, and the remedy."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -48,14 +48,14 @@ _SHOWN_MOST = 60
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Problems of one part of what was written: the node at `at` below `root`, and all that stands below it."""
+    """Collects problems of one part of the configuration: the node at `at` below `root`, with its children."""
 
     root: Node
     at: tuple[str | int, ...]
     problems: list[str]
 
     def say(self, text: str, *below: str | int) -> None:
-        """One line: `file:line: key.path: text`. Silent about a value whose problem is known already."""
+        """Add one line, `file:line: key.path: text`, unless a problem of that value is reported already."""
         node, path = find(self.root, (*self.at, *below))
         if node.hidden and isinstance(node.value, str) and node.value and node.value in text:
             text = _WITHHELD
@@ -95,7 +95,7 @@ def _text(detail: ErrorDetails, node: Node, model: type[BaseModel]) -> str:
     if given is None and _plain(text):
         return f"has no value; it {text}, or remove the key"
     if text == _MAPPING and isinstance(given, str):
-        # not shown: what was written where keys belong may be one of their values, a token
+        # not shown: the text may be a secret that was written one level too high
         return text
     as_written = node.as_written
     if kind == "string_type" and as_written is not None:
@@ -125,7 +125,7 @@ def _shown(value: Any) -> str:
 
 
 def similar(word: str, known: Iterable[str]) -> str | None:
-    """The one that was probably meant. Only the first few hundred are looked at: comparing takes its time."""
+    """The known word that was probably meant. Only the first few hundred are compared, because comparing is slow."""
     close = difflib.get_close_matches(word[:_COMPARED_MOST], islice(known, _COMPARED_MOST), n=1)
     return close[0] if close else None
 

@@ -1,4 +1,4 @@
-"""Which files make the configuration. Decides the search order; reads nothing."""
+"""Finds the files of the configuration, in search order. It reads none of them."""
 
 import os
 import pwd
@@ -24,7 +24,7 @@ class Group:
 
 
 def search(environ: Mapping[str, str], system: Path = SYSTEM) -> list[Path]:
-    """Where to look when no path is given: the first of these that is there."""
+    """The paths to read when none is given: the first of the usual places that exists."""
     if environ.get("POLLER_CONFIG"):
         return [Path(environ["POLLER_CONFIG"])]
     if LOCAL.exists():
@@ -42,8 +42,8 @@ def _system(system: Path) -> tuple[Path, Path]:
 
 
 def distrust(path: Path, remedy: str) -> str | None:
-    """Why a file that nobody named is not to be read: somebody else may have put it there for whoever comes along, and
-    it may send secrets to places of its own.
+    """The reason not to read a file that the user did not name. Another user may have placed it there, and its
+    endpoints could receive secrets.
     """
     try:
         link, file = path.lstat(), path.stat()
@@ -65,7 +65,7 @@ def _name_of(user: int) -> str:
 
 
 def expand(paths: list[Path]) -> tuple[list[Group], list[str]]:
-    """The files behind the paths, and what is wrong with the paths."""
+    """The files of the paths, and the problems of the paths."""
     groups: list[Group] = []
     problems: list[str] = []
     seen: dict[Path, Path] = {}
@@ -84,7 +84,7 @@ def expand(paths: list[Path]) -> tuple[list[Group], list[str]]:
 
 
 def real(path: Path) -> Path:
-    """What links lead to. Unlike `Path.resolve`, links in a circle raise nothing: reading them says so."""
+    """The target of links. Unlike `Path.resolve` it does not raise for circular links: reading them reports it."""
     return Path(os.path.realpath(path))
 
 
@@ -97,5 +97,5 @@ def _group(path: Path) -> Group:
 
 
 def _counts(entry: Path) -> bool:
-    """ConfigMap volumes hold `..data` and `..2026_…` beside the links that count."""
+    """Whether an entry is read. ConfigMap volumes hold `..data` and `..2026_…` beside the links that are."""
     return not entry.name.startswith(".") and entry.suffix.lower() in SUFFIXES and not entry.is_dir()

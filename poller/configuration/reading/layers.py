@@ -1,7 +1,6 @@
 """Settings from outside the files: environment variables, `.env`, a directory of secrets.
 
-Reading a variable's name and value is pydantic-settings' work. Each is read alone, so that it keeps its name
-as its place.
+pydantic-settings reads names and values of variables. Each variable is read alone, so that a problem can name it.
 """
 
 from collections.abc import Mapping
@@ -32,7 +31,7 @@ class _Variable(EnvSettingsSource):
 
 
 class Layers:
-    """Trees of settings, lowest precedence first; `warnings` name variables that look like ours and are not."""
+    """Gives trees of settings, lowest precedence first. `warnings` name variables with our prefix and no setting."""
 
     def __init__(self, settings: type[BaseSettings]) -> None:
         self.settings = settings
@@ -86,7 +85,7 @@ class Layers:
             return {}
 
     def _secrets(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """One file per variable, named like it; its last line end is not part of the value."""
+        """One file for each variable, with its name. The last line end is not part of the value."""
         given = environ.get("POLLER_SECRETS_DIR") or environ.get("CREDENTIALS_DIRECTORY")
         if not given:
             return {}

@@ -1,4 +1,4 @@
-"""Reads regular files only: a pipe or a device in their place would keep its reader waiting for ever."""
+"""Reads regular files only: reading a pipe or a device could block for ever."""
 
 import errno
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 
 
 def read_bytes(path: Path) -> bytes:
-    """What the file holds. Raises OSError, also where it is no regular file."""
-    # opening a pipe would wait for whoever writes to it
+    """The content of the file. Raises OSError, also if it is no regular file."""
+    # opening a pipe would block until another process writes to it
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         mode = os.fstat(file).st_mode

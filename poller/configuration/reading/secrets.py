@@ -1,4 +1,4 @@
-"""Secret: a text that may live outside the configuration, read anew each time it is needed and never shown."""
+"""Secret: a text that may be stored outside the configuration. It is read at each use, and never shown."""
 
 import os
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ Kind = Literal["text", "env", "file"]
 class Secret:
     """Text written out, or `{env: NAME}`, or `{file: PATH}`.
 
-    Two secrets are equal when they name the same place, whatever is stored there: a rotated value is no change of
-    the configuration, `read` brings the new one.
+    Two secrets are equal if they name the same place, regardless of the value stored there. A rotated value is no
+    change of the configuration: `read` returns the new one.
     """
 
     __slots__ = ("_environ", "_where", "kind")
@@ -32,8 +32,8 @@ class Secret:
         return cls("text", value)
 
     def read(self) -> str:
-        """The value as of now. Raises ConfigurationError naming what is missing. A file's last line end is not part
-        of it.
+        """The current value. Raises ConfigurationError naming the missing variable or file. A file's last line end is
+        not part of the value.
         """
         if self.kind == "text":
             return self._where
@@ -66,9 +66,9 @@ def _secret(value: object) -> object:
         return value
     if isinstance(value, str):
         return Secret.text(value)
-    # not `must`, which would repeat the value: a number, it may be the secret all the same
+    # a text that begins with `must` would repeat the value, and a number may be the secret
     raise ValueError("is no secret: it must be text (a number in quotes), {env: NAME} or {file: PATH}")
 
 
 SecretText = Annotated[InstanceOf[Secret], BeforeValidator(_secret), WithJsonSchema({"type": "string"})]
-"""A model's field that stays a Secret."""
+"""The type of a model's field that stays a Secret."""

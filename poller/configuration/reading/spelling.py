@@ -1,4 +1,4 @@
-"""From the user's spelling to ours: PascalCase to snake_case, `{env: NAME}` and `{file: PATH}` to their values.
+"""Normalizes a tree: PascalCase keys become snake_case, `{env: NAME}` and `{file: PATH}` become their values.
 
 Knows no key by itself: which keys are names, data or secrets is handed in.
 """
@@ -12,7 +12,7 @@ from poller.configuration.reading.tree import Node, joined
 from poller.values.errors import ConfigurationError
 
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?\.(?:inf|nan)", re.IGNORECASE)
-"""As YAML 1.1, YAML 1.2 and JSON read it alike. Infinity is for the key to refuse."""
+"""Numbers that YAML 1.1, YAML 1.2 and JSON read alike. The model of the key refuses infinity."""
 _PASCAL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -47,7 +47,7 @@ class Keys:
 
 
 class Speller:
-    """Turns one document's tree; `problems` gathers what went wrong on the way."""
+    """Normalizes the tree of one document; `problems` collects the errors."""
 
     def __init__(self, environ: Mapping[str, str], keys: Keys) -> None:
         self.environ = environ
@@ -55,7 +55,7 @@ class Speller:
         self.problems: list[str] = []
 
     def spell(self, node: Node, path: tuple[str, ...] = (), written: str = "") -> Node:
-        """`path` in our spelling decides, `written` in the user's is what problems name."""
+        """`path` holds normalized keys; `written` is the path as the user wrote it, for problems."""
         here = path[-1] if path else ""
         if here in self.known.opaque:
             return node
@@ -77,7 +77,7 @@ class Speller:
         return replace(node, value=self.keys(node, path, written))
 
     def number(self, node: Node, written: str) -> Node:
-        """Numbers count as everybody reads them: YAML 1.1 takes `010` for 8, and `1:30` for 90."""
+        """Refuses numbers that YAML 1.1 reads otherwise than people do: `010` as 8, `1:30` as 90."""
         if node.written is None or isinstance(node.value, bool) or not isinstance(node.value, int | float):
             return node
         if _NUMBER.fullmatch(node.written):

@@ -1,6 +1,6 @@
-"""What was written, as a tree in which every value knows where it stands, so that a problem found late can name it.
+"""The configuration as a tree in which every value has its place, so that a problem found late can name it.
 
-Decides how two trees are laid over each other. Refuses to know what any key means.
+Merges trees. It does not know the keys.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ class Origin:
     label: str
     """A file as the user named it, or `environment variable NAME`, or `command line`."""
     directory: Path
-    """What relative paths in it are relative to."""
+    """The directory to which relative paths refer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Node:
     origin: Origin
     line: int | None = None
     key: str = ""
-    """The key it stands under, as the user spelled it."""
+    """The key of the value, as the user spelled it."""
     hidden: bool = False
-    """The value is a secret's and must not be shown."""
+    """The value comes from a secret and must not be shown."""
     written: str | None = None
-    """A scalar's text, where it stands without quotes: YAML may read another value from it than JSON would."""
+    """The text of an unquoted scalar, from which YAML may read another value than JSON would."""
     broken: bool = False
-    """A problem with it was reported already; what follows from it is noise."""
+    """A problem of the value is reported already; further problems would only follow from it."""
 
     @property
     def as_written(self) -> str | None:
