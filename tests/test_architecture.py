@@ -123,6 +123,19 @@ STANDARD_ONLY = ("poller.policy", "poller.values.record", "poller.values.errors"
 PURE_CALLS = {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "perf_counter", "monotonic", "urandom"}
 """Calls that ask a clock or chance, by the end of their dotted name; policy is told both."""
 
+KINDS = ("poller/sources", "poller/destinations")
+"""Packages with a folder and a row for each kind."""
+BY_NAME = {
+    "poller/aws/lean.py",  # the service that names its errors by the codes of its former protocol
+    "poller/aws/transports.py",  # the services whose calls go through a transport
+    "poller/aws/endpoints.py",  # the names that requests are signed for
+    "poller/configuration/model/aws.py",  # the services whose endpoints can be set
+    "poller/configuration/model/settings.py",  # the schemes of the URL of the state
+    "poller/demo/shop.py",  # the endpoints of the local AWS
+    "poller/demo/function/count.py",  # a user's function, which looks into events
+}
+"""Files that name services, not kinds of source or destination, although the words are the same."""
+
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 50
 LONGER: dict[str, str] = {}
@@ -241,6 +254,25 @@ def test_every_import_is_allowed():
 )
 def test_the_rules_catch_what_they_should(module, imported, allowed):
     assert (not list(breaches(ROOT / module, [(imported, 1)]))) is allowed
+
+
+def test_nothing_outside_a_kind_s_folder_asks_for_the_kind_by_name():
+    """Not by a text, nor by an import: others ask the rows of the table. So a new kind is a folder and a line there."""
+    folders = {module_of(path) for place in KINDS for path in (ROOT / place).glob("*/__init__.py")} - SHARED
+    words = {folder.rpartition(".")[2] for folder in folders}
+    found = []
+    for path in SOURCES:
+        module, name = module_of(path), str(path.relative_to(ROOT))
+        if module in TABLES or any(within(module, folder) for folder in folders):
+            continue
+        allowed = {each for each in IMPORTS[rule_for(module)] if any(within(each, folder) for folder in folders)}
+        if name not in BY_NAME:
+            texts = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Constant))
+            found += [f"{name}:{node.lineno}: {node.value!r}" for node in texts if node.value in words]
+        for imported, line in imports_of(path):
+            if any(within(imported, one) for one in folders) and not any(within(imported, one) for one in allowed):
+                found.append(f"{name}:{line}: {imported}")
+    assert not found, "\n".join(found)
 
 
 def exists(dotted: str) -> bool:
