@@ -1,4 +1,4 @@
-"""The calls to the stream of one DynamoDB table. Retries beyond the transport's are the caller's."""
+"""The calls to the stream of one DynamoDB table. The caller does any retry beyond the transport's."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +77,7 @@ class DynamoDBStreamApi:
             if not last:
                 return found
             request["ExclusiveStartShardId"] = last
-            # ten such calls a second are all an account has
+            # the account's limit is ten such calls a second
             await asyncio.sleep(BETWEEN_PAGES)
 
     async def iterator(self, shard_id: str, position: Position) -> str:
@@ -99,7 +99,7 @@ class DynamoDBStreamApi:
         event.complete(items)
 
     def bound(self, items: Sequence[Any]) -> int:
-        # images nest, so nothing is cheaper than writing them
+        # images nest, so no bound is cheaper than encoding them
         return len(codec.dumps(items)) + self.record_overhead * len(items)
 
     def taken_apart(self, items: Sequence[Any]) -> Sequence[Any]:
@@ -135,6 +135,6 @@ class DynamoDBStreamApi:
 
 def _shard(described: Mapping[str, Any]) -> Shard:
     parent = described.get("ParentShardId")
-    # without the range it is not said to have ended
+    # a shard without the range is not known to have ended
     closed = bool((described.get("SequenceNumberRange") or {}).get("EndingSequenceNumber"))
     return Shard(described["ShardId"], (parent,) if parent else (), closed)

@@ -1,6 +1,6 @@
-"""What the function sees of a table's stream: the event Lambda would deliver, and what is told of a batch given up.
+"""The event of a table's stream as Lambda would deliver it, and the batch information of an invocation record.
 
-The part under `dynamodb` is handed on as it came: typed values, base64 and timestamps are in the event's form already.
+The part under `dynamodb` is passed on unchanged: typed values, base64 and timestamps already have the event's form.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -67,11 +67,11 @@ def complete(items: Sequence[Any]) -> None:
 
 
 UNCHANGED = frozenset({"dynamodb", "eventName", "eventID"})
-"""What stands in a raw record as it does in the event."""
+"""Members that are the same in a raw record and in the event."""
 
 
 def judge(criteria: Filter, arn: str, region: str) -> Callable[[Mapping[str, Any]], Verdict]:
-    """Makes what says of a raw record whether it passes. Patterns see the whole record of the event."""
+    """Makes the function that matches raw records. Patterns see the whole record of the event."""
     match = criteria.match
     if criteria.top_level_keys <= UNCHANGED:
         return match
@@ -98,7 +98,7 @@ def _of_somebody(item: Mapping[str, Any], arn: str, region: str) -> dict[str, An
 
 
 def key_of(item: Mapping[str, Any]) -> str:
-    """The changed item's key in one text, whatever order its attributes came in."""
+    """The changed item's key as text, independent of the order of its attributes."""
     keys = item["dynamodb"].get("Keys")
     if not keys:
         number: str = item["dynamodb"]["SequenceNumber"]

@@ -1,4 +1,4 @@
-"""The calls to one Kinesis stream, with shared throughput. Retries beyond the transport's are the caller's."""
+"""The calls to one Kinesis stream, with shared throughput. The caller does any retry beyond the transport's."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ ITERATOR = _operation("GetShardIterator", 15.0)
 RECORDS = _operation("GetRecords", 30.0)
 
 SHARDS_PER_PAGE = 1000
-"""The service's own default, named so that every compatible service pages alike."""
+"""The service's default, sent explicitly so that compatible services use the same page size."""
 OF_STREAM: Meanings = {MISSING: StreamGone}
 # an iterator the service does not know is as useless as one that is too old, and a new one puts both right
 OF_READ: Meanings = {"ExpiredIteratorException": IteratorExpired, "InvalidArgumentException": IteratorExpired}
@@ -65,7 +65,7 @@ class KinesisApi:
         with expecting(DESCRIBE):
             summary = answer.members["StreamDescriptionSummary"]
             active = summary["StreamStatus"] != "DELETING"
-            # compatible services may leave it out
+            # compatible services may leave this member out
             hours = summary.get("RetentionPeriodHours")
             retention = None if hours is None else 3600.0 * hours
             return StreamFacts(str(summary["StreamCreationTimestamp"]), active, answer.date, retention)
@@ -154,7 +154,7 @@ def _shard(described: Mapping[str, Any]) -> Shard:
 
 
 def children_in(members: Mapping[str, Any]) -> tuple[Shard, ...]:
-    """The shards that follow the one that ended, as a page names them."""
+    """The child shards that the last page of a shard names."""
     return tuple(_child(child) for child in members.get("ChildShards") or ())
 
 

@@ -1,6 +1,6 @@
-"""What the function sees of a Kinesis stream: the event Lambda would deliver, and what is told of a batch given up.
+"""The event of a Kinesis stream as Lambda would deliver it, and the batch information of an invocation record.
 
-Timestamps stay the numbers they came as, and `Data` stays base64: it is what the event wants.
+Timestamps stay the received numbers, and `Data` stays base64, as the event has it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ def complete(items: Sequence[Any]) -> None:
 
 
 def bound(items: Sequence[Any]) -> int:
-    """What data and keys of raw records come to in an event at the most, in bytes."""
+    """Most bytes that the data and keys of raw records take in an event."""
     try:
         return _bound(items)
     except KeyError:
@@ -91,8 +91,8 @@ def encoder(arn: str, region: str, invoke_identity_arn: str, shard_id: str) -> C
 def judge(
     criteria: Filter, arn: str, region: str, invoke_identity_arn: str, shard_id: str
 ) -> Callable[[Mapping[str, Any]], Verdict]:
-    """Makes what says of a raw record whether it passes. Patterns see the members of `kinesis` at the top, and the data
-    decoded.
+    """Makes the function that matches raw records. Patterns see the members of `kinesis` at the top level, and decoded
+    data.
     """
     match, needs_payload = criteria.match, criteria.needs_payload
     decode = codec.base64_decoder()

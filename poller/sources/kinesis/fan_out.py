@@ -18,7 +18,7 @@ SUBSCRIBE = Operation(
     "kinesis", "SubscribeToShard", "Kinesis_20131202.SubscribeToShard", AWS_JSON_1_1, timeout=30.0, resend=False
 )
 SUBSCRIBED = "subscribed"
-"""Stands for the iterator of a page: what is pushed goes on by itself."""
+"""Stands for the next iterator of a page: a subscription continues by itself."""
 _ADVICE = {
     MISSING: "register the consumer (RegisterStreamConsumer), and write its ARN, which ends in its creation time",
     IN_USE: "another program subscribes with this consumer, or it is not ACTIVE; register one for each mapping",
@@ -44,7 +44,7 @@ class FanOut:
         try:
             events = await self._transport.subscribe(SUBSCRIBE, codec.dumps(request))
         except ServiceError as error:
-            # the stream, the shard or the consumer: only the listing tells which is gone
+            # the stream, the shard or the consumer is gone; only the listing tells which
             if error.code == MISSING and all(shard.id != shard_id for shard in await self._api.shards()):
                 raise ShardGone(str(error)) from error
             raise _advised(error) from error

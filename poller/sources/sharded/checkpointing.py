@@ -1,4 +1,4 @@
-"""Stores one shard's progress whenever it changed, one write after the other, and again until it is stored."""
+"""Stores one shard's progress after each change, one write at a time, and retries until it is stored."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from poller.values.errors import StateError
 
 
 class Checkpointing:
-    """What changes while a write is under way goes into the next one, as it is then."""
+    """Changes during a write go into the next one together."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Checkpointing:
         show: Callable[[Reason | None], None],
         stored: Callable[[ShardProgress], None],
     ) -> None:
-        """`stored` hears of everything that became durable."""
+        """`stored` is called with progress that became durable."""
         self.wakeup = Wakeup()
         """Notified when progress became durable or could not; the partition notifies it at a soft stop."""
         self._stream = stream
@@ -44,14 +44,14 @@ class Checkpointing:
         self._task: asyncio.Task[None] | None = None
 
     def changed(self) -> int:
-        """Store what there is, soon; the number of this change."""
+        """Store the present progress soon. Returns the number of this change."""
         self._changes += 1
         if not self._stopped and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._write())
         return self._changes
 
     async def durable(self, change: int) -> Unsettled | None:
-        """Return None when a change is stored, or at a soft stop; else why the last try failed, after each."""
+        """Return None when a change is stored, or at a soft stop; else the reason after each failed try."""
         failed = self._failed
         while self._durable < change and not (self._stopped or self._stop.soft):
             if self._failed is not failed and self._failed is not None:
@@ -60,19 +60,19 @@ class Checkpointing:
         return None
 
     async def finish(self) -> None:
-        """Store how things stand now, and return when that is durable."""
+        """Store the present progress, and return when it is durable."""
         self.changed()
         assert self._task is not None
         await self._task
 
     def stop(self) -> None:
-        """Write nothing any more."""
+        """Start no more writes, and cancel the running one."""
         if self._task is not None:
             self._task.cancel()
         self._stopped = True
 
     async def abandon(self) -> None:
-        """End the write that is under way."""
+        """Stop, and wait until the running write has ended."""
         self.stop()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

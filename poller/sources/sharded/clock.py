@@ -1,32 +1,32 @@
-"""The service's clock, as far as its answers tell. Ages are judged by it: ours may be wrong by days.
+"""Estimates the service's clock from its answers. Ages of records need it: the local clock may be wrong by days.
 
-Two clocks of the service meet here: the one that dates its answers, and the one by which records arrive. A proxy may
-date the answers, or a service write its local time; then a record that has just arrived seems hours old. So the dates
-are held against what is read: a record that is read so many seconds behind the tip arrived that long ago. Where nothing
-tells that, and the dates disagree with our own clock as well, a record is taken to be no older than it must be.
+The service has two clocks: one dates its answers, the other dates the arrival of records. They may disagree: a proxy
+may date the answers, or a service may send its local time, and then a new record seems hours old. So the dates are
+compared with the records: a record that is read N seconds behind the tip arrived N seconds ago. Where the distance to
+the tip is not known and the dates disagree with the local clock, the lowest possible age is used.
 """
 
 from math import inf
 
 TRUNCATED = 2.0
-"""Seconds: a Date header leaves out the fraction and is as old as its answer was on its way. A moment that seems
-earlier by more than this says that the service's clock was set back."""
+"""Seconds by which a Date header may lag: it has no fraction and is as old as the transfer of its answer. A larger step
+back means that the service's clock was set back."""
 APART = 300.0
-"""Seconds by which the service's dates and our own clock may differ and still bear each other out."""
+"""Most seconds by which the service's dates and the local clock may differ and still agree."""
 
 
 class ServiceClock:
-    """One stream's service, seen through the dates of its answers."""
+    """The clock of the service of one stream."""
 
     def __init__(self) -> None:
         self._ahead: float | None = None
-        """The service's dates, of the loop's clock."""
+        """Offset of the service's dates from the loop's clock."""
         self._proved = inf
-        """What the clock of arrivals is ahead of the loop's at the most; infinite while nothing tells."""
+        """Largest possible offset of the arrival clock from the loop's; infinite while it is not known."""
         self._least = -inf
-        """What it is ahead at the least, since records do not arrive before their time."""
+        """Smallest possible offset, because no record is read before it arrives."""
         self._dates_differ = False
-        """Whether the dates disagree with our own clock."""
+        """Whether the dates disagree with the local clock."""
 
     def observe(self, date: float | None, now: float) -> None:
         """An answer of this date arrived at `now`, the loop's time."""
@@ -38,7 +38,7 @@ class ServiceClock:
 
     def arrived(self, arrival: float, now: float, within: float | None, wall: float) -> None:
         """A record was read at `now` that arrived at `arrival` (epoch seconds), at most `within` seconds before; None
-        where that is not known. `wall` is our own clock.
+        where that is not known. `wall` is the local clock.
         """
         if within is not None:
             self._proved = arrival + within + TRUNCATED - now
@@ -50,7 +50,7 @@ class ServiceClock:
         return None if self._ahead is None else now + min(self._ahead, self._proved)
 
     def judging(self, now: float) -> float | None:
-        """The same for what ends a record or a window: where the time is in doubt, the earliest that it can be."""
+        """The same for expiry and the ends of windows: where the clocks disagree, the earliest possible time."""
         if self._ahead is None:
             return None
         if self._proved == inf and self._dates_differ:

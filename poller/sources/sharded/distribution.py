@@ -1,8 +1,8 @@
-"""Deals what is read to the lanes: by a stable hash of each record's key, and nothing a lane has settled before.
+"""Distributes the records of a page to the lanes, by a stable hash of each record's key.
 
-Read again is what lies behind the lane that is furthest back; what the others settled in an earlier life, what was
-created before the mapping's start, what does not match the filter criteria, and what comes after the record at which
-keys are dealt anew, is nobody's.
+After a restart, reading starts at the lane that is furthest behind. No lane gets a record that it settled in an earlier
+run, that was created before the mapping's start, that does not match the filter criteria, or that follows the record at
+which the keys are distributed to a different number of lanes.
 """
 
 import asyncio
@@ -21,27 +21,27 @@ from poller.values.errors import UnreadableRecord
 from poller.values.record import Record
 
 DISORDER = 60.0
-"""Seconds within which creation times need not rise. Beyond them no record is older than the start any more."""
+"""Seconds by which creation times may be out of order. This long after the start, no later record is older than it."""
 
 
 INNER_BYTES = 512
-"""Bytes that a record taken out of an aggregate takes here beside its data, measured: a page of tiny ones is large."""
+"""Memory of a record from an aggregate beside its data (measured). It matters for pages of many small records."""
 
 
 @dataclass(slots=True)
 class _Split:
-    """What one page comes to, before any of it is counted or dealt."""
+    """The records of one page, before any of them is counted or given to a lane."""
 
     first: str
     """Sequence number of the page's first record."""
     read_to: str | None
-    """Position of the last record that is dealt or passed over."""
+    """Position of the last record that is given to a lane or skipped."""
     share: int
-    """Bytes that each record is taken to hold."""
+    """Bytes of memory counted for each record."""
     bound: int
     """As of a `Page`."""
     polled: int = 0
-    """Records that are ours, those that match no filter among them."""
+    """Records to count as polled, including those that match no filter."""
     before_start: int = 0
     past_start: bool = False
     """Whether no later record is older than the mapping's start."""
@@ -53,16 +53,16 @@ class _Split:
 
 
 class Distribution:
-    """Between one shard's reader and its lanes."""
+    """Stands between one shard's reader and its lanes."""
 
     def __init__(
         self, stream: Stream, shard_id: str, progress: ShardProgress, lanes: Sequence[StreamLane], until: str | None
     ) -> None:
-        """`until` is the last record wanted, None for all."""
+        """`until` is the position of the last record to distribute; None for no end."""
         self.read_to = progress.position
-        """Position of the last record dealt to any lane, or passed over."""
+        """Position of the last record given to any lane, or skipped."""
         self.read_from: str | None = None
-        """Sequence number of the first record read, whoever's it was."""
+        """Sequence number of the first record read, for any lane or none."""
         self.skipped = 0
         """Records of the last page that did not match."""
         self._stream = stream
@@ -77,17 +77,17 @@ class Distribution:
 
     @property
     def complete(self) -> bool:
-        """Whether everything wanted was read."""
+        """Whether every record up to `until` was read."""
         return self._until is not None and at_or_below(self._until, self.read_to)
 
     def distribute(self, items: Sequence[Any], size: int) -> int:
-        """The items of the next page, which has so many bytes. Returns the bytes that are held of it now. Raises
-        UnreadableRecord, and has done nothing then.
+        """Distribute the items of the next page, which has `size` bytes. Returns the bytes that are held of it now.
+        Raises UnreadableRecord before anything is changed.
         """
         try:
             split = self._split(items, size)
         except (UnreadableRecord, KeyError, TypeError, AttributeError):
-            # a service may leave members out: what can be done without is, which is asked for only now
+            # a service may leave members out; the slower path that supplies optional ones runs only then
             self._stream.api.complete(items)
             split = self._split(items, size)
         # nothing from here on raises, so that every record is counted once
@@ -110,7 +110,7 @@ class Distribution:
         return split.share * len(split.records)
 
     def _split(self, items: Sequence[Any], size: int) -> _Split:
-        """What is to be dealt of a page. Changes nothing."""
+        """Select the records of a page and their lanes. Changes nothing."""
         api = self._stream.api
         found = api.taken_apart(items)
         share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
@@ -127,8 +127,8 @@ class Distribution:
                 split.not_json = [item for item, one in zip(found, verdicts, strict=True) if one is Verdict.NOT_JSON]
             matching = [item for item, verdict in zip(found, verdicts, strict=True) if verdict is Verdict.MATCH]
             if len(matching) < len(found):
-                # a bound from the whole page would make lanes measure what is well within their limits. The others are
-                # done with: they hold no memory, and no lane knows of them
+                # a bound from the whole page would make lanes measure batches that are well within their limits; the
+                # filtered records hold no memory and reach no lane
                 found, split.bound = matching, api.bound(matching)
         split.records = [Record(item, position(item), None, share) for item in found]
         split.lanes = self._by_lane(split.records)
@@ -150,7 +150,7 @@ class Distribution:
         return wanted
 
     def _note_progress(self, split: _Split) -> None:
-        """Whether records must be looked at one by one on the next page, too."""
+        """Decide whether the records of the next page must be checked one by one, too."""
         if not self._careful:
             return
         if split.past_start:
@@ -184,7 +184,7 @@ class Distribution:
         several = len(self._lanes) > 1
         for lane, own in zip(self._lanes, split.lanes, strict=True):
             if several or self._judge is not None:
-                # before its first record, a lane without any has come as far as the shard was read
+                # a lane without records has progressed as far as the shard was read
                 lane.progress()
             if own:
                 lane.add(own, split.bound)

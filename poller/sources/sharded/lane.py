@@ -1,4 +1,4 @@
-"""One of the strictly sequential paths out of a shard: its share of the keys, in order, one batch at a time."""
+"""A lane of a shard: it delivers its share of the keys in order, one batch at a time."""
 
 import asyncio
 from collections import deque
@@ -20,19 +20,19 @@ from poller.sources.sharded.window_event import added, with_window
 from poller.values.record import EMPTY_PAGE, Page, Record
 
 LOOSE_BOUND = 4 * 1024 * 1024
-"""Bytes of a page's bound up to which it is taken for each of its parts too; above, a part would seem to pass a
-payload limit that it does not, so it is measured."""
+"""Bytes of a page's bound up to which each part of the page has the same bound. Above, parts are measured: they would
+seem to exceed a payload limit that they do not."""
 
 
 class StreamLane:
-    """A lane; `poller.ports.Lane` has the promises."""
+    """Implements `poller.ports.source.Lane`."""
 
     def __init__(
         self, stream: Stream, shard_id: str, reading: Reading, encode: Callable[[Sequence[Record]], bytes]
     ) -> None:
         self.wakeup = Wakeup()
         self.held = 0
-        """Records dealt and not yet settled or released."""
+        """Records received and not yet settled or released."""
         self._stream = stream
         self._shard_id = shard_id
         self._reading = reading
@@ -47,7 +47,7 @@ class StreamLane:
         self._handed_over = self._latest = 0
 
     def resume(self, progress: LaneProgress) -> None:
-        """Before the first record."""
+        """Continue from stored progress; called before the first record."""
         self._mark.position = progress.position
         self._stored = progress.retry
         self._windows = self._windows_of(progress.window)
@@ -61,7 +61,7 @@ class StreamLane:
         return self._reading.failed or (self._reading.over and not self._pages and self._windows.open is None)
 
     def has_settled(self, record: Record) -> bool:
-        """In an earlier life."""
+        """Whether the record was settled in an earlier run."""
         return at_or_below(record.identifier, self._mark.position)
 
     def add(self, records: list[Record], bound: int) -> None:
@@ -86,7 +86,7 @@ class StreamLane:
         return EMPTY_PAGE
 
     def _next(self, limit: int) -> Page | None:
-        """What can be had now: records of one window, or the end of the batch at the end of theirs."""
+        """The next page, if there is one: records of one window, or the end of the batch at the end of its window."""
         if self._pages:
             fitting = self._windows.fitting(self._pages[0].records, limit)
             return self._cut(fitting) if fitting else Page((), 0, ends_batch=True)
@@ -95,7 +95,7 @@ class StreamLane:
         return None
 
     def complete_to(self, instant: float) -> None:
-        """Everything that arrived before this (epoch seconds) was dealt."""
+        """All records that arrived before this (epoch seconds) were added."""
         self._complete_to = max(self._complete_to, instant)
         if self._windows.ends(instant):
             self.wakeup.notify()
@@ -103,7 +103,7 @@ class StreamLane:
     def _cut(self, limit: int) -> Page:
         page = self._pages[0]
         if len(page.records) <= limit:
-            # what is left of a page still has the whole page's bound
+            # the rest of a page still has the bound of the whole page
             part = self._pages.popleft().records
         else:
             part, page.records = page.records[:limit], page.records[limit:]
@@ -128,10 +128,10 @@ class StreamLane:
         self._pages.appendleft(page)
 
     def trace(self, records: Sequence[Record]) -> None:
-        """Streams carry none."""
+        """None: records of a stream have no trace."""
 
     def traceparents(self, records: Sequence[Record]) -> set[str | None]:  # noqa: ARG002  (the port's)
-        """Streams carry none."""
+        """Empty: records of a stream have no trace."""
         return set()
 
     async def unfinished(self) -> StreamDelivery | None:
@@ -160,8 +160,8 @@ class StreamLane:
             return delivery
         if records:
             self._pages.appendleft(Page(records, self._bound(records)))
-        # retention takes the oldest: while the first is there none is gone, though a changed filter may not want them,
-        # or an aggregate is handed over whole now, which may make it another lane's
+        # retention removes the oldest first: while the first record is there, none has expired. A changed filter may
+        # reject records, or an aggregate may be delivered whole now and belong to another lane
         front = next((part.first for part in reversed(stored) if part.count), None)
         begun = self._reading.read_from
         there = front is not None and begun is not None and at_or_below(begun, sequence_number_of(front))
@@ -180,7 +180,7 @@ class StreamLane:
         return None
 
     def delivery(self, records: Sequence[Record]) -> StreamDelivery:
-        """By the mapping's own limits."""
+        """A delivery under the mapping's own limits."""
         self._delivery = self._new_delivery(records)
         stream = self._stream
         if records and (wall := stream.clock.time(asyncio.get_running_loop().time())) is not None:
@@ -216,7 +216,7 @@ class StreamLane:
         self._latest = self._reading.changed()
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:  # noqa: ARG002  (the shard keeps both)
-        """Held no more; they are read again in the next life."""
+        """Hold the records no more; they are read again after the shard is entered again."""
         self._release_bytes(records)
 
     def _release_bytes(self, records: Sequence[Record]) -> None:
@@ -237,14 +237,14 @@ class StreamLane:
         return await self._reading.durable(self._latest)
 
     def give_up(self) -> int:
-        """The shard is left: how many records were held to the last."""
+        """The shard is left. Returns how many records were still held."""
         held, self.held = self.held, 0
         self._reading.release(self._bytes)
         self._bytes = 0
         return held
 
     def progress(self) -> LaneProgress:
-        """What is to be stored."""
+        """The progress to store."""
         if self._stored:
             return LaneProgress(self._mark.position, self._stored, self._windows.progress())
         self._mark.passed(self._reading.read_to)
@@ -253,13 +253,13 @@ class StreamLane:
 
     @property
     def idle(self) -> bool:
-        """Whether it has nothing to finish."""
-        # not what is held: a stop gives that back, and it is unsettled as before
+        """Whether nothing is left to finish."""
+        # held records do not count: a stop releases them, and they stay unsettled
         return not (self._mark.unsettled or self._stored) and self._windows.open is None
 
     @property
     def waits_for_stored(self) -> bool:
-        """Whether the batch of an earlier life is still being gathered again."""
+        """Whether the records of a batch from an earlier run are still being read again."""
         return bool(self._stored)
 
     @property
@@ -273,6 +273,6 @@ class StreamLane:
         return self._mark.unsettled[0] if self._mark.unsettled else None
 
     def trimmed_before(self, sequence_number: str) -> None:
-        """The stream holds nothing older any more."""
+        """The stream holds no records before this one any more."""
         if self._delivery is not None:
             self._delivery.trimmed_before(sequence_number)

@@ -1,7 +1,7 @@
-"""One shard as a partition: entered where its lanes stand, read by one task, left with every lane's progress stored.
+"""One shard as a partition: entered at its lanes' progress, read by one task, left with the progress stored.
 
-A changed parallelization factor would deal keys to other lanes while some are ahead of others. So the lanes it was
-read with go on, to the last record any of them knows of, and the keys are dealt anew from there.
+A changed parallelization factor would give keys to other lanes while some lanes are ahead of others. So the old lanes
+go on to the last record that any of them has received, and the keys are distributed anew from there.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from poller.sources.sharded.trim_horizon import TrimHorizon
 from poller.values.errors import SourceUnavailable, StreamGone
 
 SOFT_STOP, HARD_STOP = 15.0, 2.0
-"""Seconds for storing where the lanes stand, when left and when cancelled. What is not stored is delivered again."""
+"""Seconds to store the lanes' progress, when left and when cancelled. Without it, records are delivered again."""
 
 
 class ShardPartition:
-    """One shard from its start until it is finished; entered again after trouble and with other lanes."""
+    """One shard from its start until it is finished; entered again after an error and with other lanes."""
 
     def __init__(self, stream: Stream, shard: Shard, topology: Topology) -> None:
         self.name = shard.id
@@ -79,7 +79,7 @@ class ShardPartition:
         position = self._progress.position
         if position is None:
             return self._stream.start_of(self._progress)
-        # an aggregate that was left half done is read again, and its first records are passed over
+        # an aggregate that was settled in part is read again, and its settled records are skipped
         kind: PositionKind = "AT_SEQUENCE_NUMBER" if is_inside(position) else "AFTER_SEQUENCE_NUMBER"
         return Position(kind, sequence_number_of(position))
 
@@ -89,7 +89,7 @@ class ShardPartition:
         self._ignore_stop()
         for task in self._tasks:
             task.cancel()
-        # without an await before it: a hard stop may come at any of them
+        # no await before this line: a hard stop may come at any await
         stream.status.account.returned += sum(lane.give_up() for lane in self._lanes)
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -117,11 +117,11 @@ class ShardPartition:
 
     @property
     def fixed_lanes(self) -> int:
-        """The parallelization factor its keys are dealt by."""
+        """The parallelization factor by which its keys are distributed."""
         return len(self._lanes)
 
     def lane(self) -> StreamLane:
-        """Each of them once."""
+        """The next lane that was not returned yet."""
         self._given_out += 1
         return self._lanes[self._given_out - 1]
 
@@ -169,8 +169,8 @@ class ShardPartition:
 
     @property
     def urgent(self) -> bool:
-        """Whether a batch of an earlier life is not all here yet. It stood still with whatever it took to read it then,
-        and settles nothing before: no bound of today may come between.
+        """Whether the records of a batch from an earlier run are not all read yet. The lane settles nothing before they
+        are, so no memory bound may stop their reading.
         """
         return any(lane.waits_for_stored for lane in self._lanes)
 
@@ -197,7 +197,7 @@ class ShardPartition:
         room.note(max(size, page.size), len(page.records))
         room.reserved.became(size)
         if page.records and self._distribution.skipped:
-            # where nothing matches no lane settles anything, and the position is to move on all the same
+            # where no record matches, no lane settles anything; the stored position must advance all the same
             self._checkpointing.changed()
         self._lag.note(page)
         self._note_quiet(page)
@@ -231,7 +231,7 @@ class ShardPartition:
     @property
     def _shown(self) -> PartitionStatus:
         if self.finished:
-            # a shard of the stream that took this one's place may have the same name
+            # a shard of the stream that replaced this one may have the same name
             return PartitionStatus(self.name)
         found = (one for one in reversed(self._stream.status.partitions) if one.id == self.name)
         return next(found, None) or PartitionStatus(self.name)
@@ -244,7 +244,7 @@ class ShardPartition:
     # what the source tells
 
     def poke(self) -> None:
-        """There may be room again."""
+        """There may be memory again."""
         if self.inside:
             self._reader.wakeup.notify()
 
@@ -254,7 +254,7 @@ class ShardPartition:
         self._wake()
 
     def abandon(self) -> None:
-        """There is another stream now: what is stored of this one is nobody's any more."""
+        """Another stream has replaced this one: store no more progress of it."""
         self.finished = True
         if self.inside:
             self._checkpointing.stop()
@@ -274,7 +274,7 @@ class ShardPartition:
         self._wake()
 
     def progress(self) -> ShardProgress:
-        """Where every lane stands now."""
+        """The present progress of every lane."""
         if self._drained and all(lane.idle for lane in self._lanes):
             lanes = tuple(LaneProgress(self._until) for _ in self._lanes)
         else:

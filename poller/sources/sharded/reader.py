@@ -1,9 +1,9 @@
-"""Reads one shard: page after page, asked for or pushed, at the pace the service and the mapping allow.
+"""Reads one shard: page after page, polled or pushed, at the pace the service and the mapping allow.
 
-Where reading goes on is the last record read, never where it once began: an iterator that expired, or a subscription
-that is over, is made anew behind it. Knows nothing of lanes, checkpoints and what becomes of the records.
+Reading continues after the last record read: an expired iterator, or a subscription that has ended, is replaced by one
+that starts there. The reader knows nothing of lanes, checkpoints and the delivery of the records.
 
-    room to hold more? -> pause -> page -> hand it on -> the next, or the shard's end
+    memory for more? -> pause -> page -> pass it on -> the next page, or the shard's end
 """
 
 import asyncio
@@ -33,31 +33,31 @@ from poller.values.errors import (
 )
 
 READ = 20.0
-"""Seconds a read may take, its turn among the mappings that read the shard included, before the stream counts as
-silent."""
+"""Seconds a read may take before the stream counts as silent. They include the wait for the shard's limit, which
+several mappings may share."""
 SHOWN_AFTER = 3
-"""Refusals in a row that are trouble, of those that readers of one shard cost each other now and then: throttled reads,
-and subscriptions that have to wait for the end of another's first seconds."""
+"""Refusals in a row after which they are shown. Single ones are normal where several readers share a shard: throttled
+reads, and subscriptions that must wait for the first seconds of another one to pass."""
 
 
 LISTED_WITHIN = 5.0
-"""Seconds that a shard's end waits for the listing that confirms it."""
+"""Seconds to wait for the listing that confirms a shard's end."""
 
 
 class Pages(Protocol):
-    """How the pages of one shard come."""
+    """A way to get the pages of one shard."""
 
     call: str
-    """The operation, for people."""
+    """The name of the operation, for messages."""
 
     def wait(self, now: float) -> float:
-        """Seconds until the next may be had; `now` is the loop's time."""
+        """Seconds until the next page may be requested; `now` is the loop's time."""
         ...
 
     async def next(self, position: Position) -> ShardPage:
-        """The next page, which begins at `position` if reading has to begin anew.
+        """The next page. A new iterator or subscription starts at `position`.
 
-        Raises IteratorExpired where it has, PositionTrimmed, ShardGone, StreamGone, CallError; NoRoom where it is
+        Raises IteratorExpired, PositionTrimmed, ShardGone, StreamGone, CallError; NoRoom where it is
         larger than reserved.
         """
         ...
@@ -91,14 +91,14 @@ class ShardReader:
         self._gap_since: Position | None = None
         self._last_arrival: float | None = None
         self._at_tip: float | None = None
-        """When the last page was read, if that was at the shard's tip."""
+        """Loop time at which the last page was read, if it was at the shard's tip."""
         self.empty_at: float | None = None
-        """Loop time at which the last page was asked for, if nothing of the shard lies behind it."""
-        self._trouble: Reason | None = None
+        """Loop time at which the last page was requested, if it was at the shard's tip."""
+        self._shown: Reason | None = None
         self._waits_for_memory = False
 
     async def run(self) -> None:
-        """Until the shard's end, a soft stop, or until nothing further is wanted. Raises StreamGone."""
+        """Read until the shard's end, a soft stop, or until no more is wanted. Raises StreamGone."""
         try:
             while await self._may_read():
                 closed, asked_at = self._topology.closed(self._shard.id), asyncio.get_running_loop().time()
@@ -115,7 +115,7 @@ class ShardReader:
                     goes_on = self._reads.take(page)
                 except UnreadableRecord as error:
                     self.room.close()
-                    await self._stand_before(error, page)
+                    await self._stop_before(error, page)
                     continue
                 self._recovered()
                 self._note(page)
@@ -133,12 +133,12 @@ class ShardReader:
             await self._pages.close()
 
     async def _may_read(self) -> bool:
-        """Wait for room and for the pause to be over; False at a soft stop."""
+        """Wait for memory and for the end of the pause; False at a soft stop."""
         time = asyncio.get_running_loop().time
         admission = self._stream.admission
         while not self._reads.stop.soft:
             now = time()
-            # what holds other shards up is no reason for one with nothing in hand to stand still with them
+            # a shard that holds no records is read on, even while other shards of the mapping are blocked
             if self._reads.full or not (admission.lanes(now) or self._reads.empty):
                 self.room.close()
                 await self.wakeup.wait()
@@ -155,7 +155,7 @@ class ShardReader:
 
     def _has_room(self, now: float) -> bool:
         found = self.room.reserve(urgent=self._reads.urgent)
-        if found == self._waits_for_memory and self._trouble is None:
+        if found == self._waits_for_memory and self._shown is None:
             self._reads.show(None if found else Reason(ReasonCode.MEMORY, since=now))
         self._waits_for_memory = not found
         return found
@@ -166,7 +166,7 @@ class ShardReader:
         try:
             page = await self._pages.next(self._next)
         except IteratorExpired:
-            # one is made anew at once; a service that refuses that as well is asked ever less often
+            # a new iterator is requested at once; a service that refuses it too is called ever less often
             self._pause_after(self._failures)
             return None
         except NoRoom as error:
@@ -185,15 +185,15 @@ class ShardReader:
 
     def _recovered(self) -> None:
         self._failures = 0
-        if self._trouble is not None:
-            self._trouble = None
+        if self._shown is not None:
+            self._shown = None
             self._reads.show(None)
 
     async def _has_ended(self, page: ShardPage, closed: bool) -> bool:
-        """Whether a page that came without an iterator is the shard's last. Services answer so of open shards, too.
+        """Whether a page without a next iterator is the shard's last. Services send such pages for open shards, too.
 
-        It is where the listing says that the shard has ended, and the service either names the shards that follow or,
-        asked anew from behind the last record, has nothing. `closed` is what the listing said before the read.
+        It is the last if the listing says that the shard has ended, and the service either names the child shards or
+        has no more records after the last one on a new iterator. `closed` is the listing's word before the read.
         """
         if not closed:
             await self._topology.look(self._shard.id, LISTED_WITHIN if page.children else 0.0)
@@ -202,7 +202,7 @@ class ShardReader:
         return closed and page.begins and not page.records
 
     def _note(self, page: ShardPage) -> None:
-        """Move on behind a page."""
+        """Continue after this page."""
         stream = self._stream
         if page.records:
             last = page.records[-1]
@@ -215,7 +215,7 @@ class ShardReader:
             self._next = Position("AFTER_SEQUENCE_NUMBER", page.continuation)
 
     def _check_clock(self, page: ShardPage) -> None:
-        """Against what a page says of its distance to the tip. At the tip, records came since the page before."""
+        """Compare arrival times with the page's distance to the tip. At the tip, records came since the last page."""
         now, behind = asyncio.get_running_loop().time(), page.behind_seconds
         if page.records and self._last_arrival is not None:
             since = None if self._at_tip is None or behind is None else now - self._at_tip
@@ -223,14 +223,14 @@ class ShardReader:
         self._at_tip = now if behind == 0 else None
 
     def _begins_at(self, continuation: str) -> bool:
-        """Whether the record that reading is to begin at has not come yet, and would be passed over behind this."""
+        """Whether the record to start at has not been read yet, and would be skipped by starting after this one."""
         begin = self._next
         if begin.kind != "AT_SEQUENCE_NUMBER" or begin.sequence_number is None:
             return False
         return at_or_below(continuation, begin.sequence_number)
 
-    async def _stand_before(self, error: UnreadableRecord, page: ShardPage) -> None:
-        """What comes before the record is delivered. Past it the shard is not read: nothing would remember it."""
+    async def _stop_before(self, error: UnreadableRecord, page: ShardPage) -> None:
+        """Deliver the records before the unreadable one. The shard is not read past it: that record would be lost."""
         await self._pages.close()
         page.records = page.records[: error.index]
         if page.records:
@@ -287,9 +287,9 @@ class ShardReader:
         return max(self._not_before - now, self._pages.wait(now))
 
     def _show(self, code: ReasonCode, text: str, now: float, delay: float) -> None:
-        since = self._trouble.since if self._trouble is not None and self._trouble.code is code else now
-        self._trouble = Reason(code, text, since=since, next_try=now + delay)
-        self._reads.show(self._trouble)
+        since = self._shown.since if self._shown is not None and self._shown.code is code else now
+        self._shown = Reason(code, text, since=since, next_try=now + delay)
+        self._reads.show(self._shown)
 
     def _pause_after(self, failures: int) -> None:
         self._failures += 1

@@ -24,7 +24,7 @@ class ShardedSource:
         self._topology = Topology(stream)
         self._running: dict[str, ShardPartition] = {}
         self._abandoned: list[ShardPartition] = []
-        """Shards of a stream whose place another one took, until what they were doing has ended."""
+        """Shards of a stream that was replaced, until their tasks have ended."""
 
     async def partitions(self) -> AsyncIterator[Partition]:
         """Each shard when it may run."""
@@ -54,7 +54,7 @@ class ShardedSource:
         return sum(partition.held for partition in (*self._running.values(), *self._abandoned))
 
     def _lag(self) -> Lag:
-        """The age of the oldest record is the lag, though nothing may be happening."""
+        """The lag is the age of the oldest record, even while nothing is read."""
         ages = [age for partition in self._running.values() if (age := partition.behind()) is not None]
         seconds, retention = max(ages, default=None), self.stream.retention
         expires = max(0.0, retention - seconds) if seconds and retention is not None else None
@@ -79,7 +79,7 @@ class ShardedSource:
             partition.poke()
 
     async def _open(self, facts: StreamFacts) -> bool:
-        """See that this is the stream our positions are of, and that there are some. Says whether shards may start."""
+        """Load the stored positions, and check that they belong to this stream. Returns whether shards may start."""
         stream = self.stream
         try:
             if not stream.progress.epoch and not await self._load(facts):
@@ -131,7 +131,7 @@ class ShardedSource:
         return None
 
     async def _begin(self, facts: StreamFacts, latest: bool) -> StreamProgress:
-        """Where a mapping starts, stored before the first read.
+        """Store where a mapping starts, before the first read.
 
         The shards were listed before the instant was taken: one that was closed then holds nothing younger, and one
         that is not among them is read from its beginning.
@@ -145,12 +145,12 @@ class ShardedSource:
         await stream.store.begin(stream.uuid, progress)
         await stream.tips.close()
         if latest:
-            # only now: whoever begins anew from here on has the instant
+            # only now: reading that has to start again from here on has the instant
             await stream.tips.take(self._topology.shards.values(), stream.api, stream.subscriptions, stream.log)
         return progress
 
     def _replacement(self, facts: StreamFacts) -> tuple[ReasonCode, str] | None:
-        """Why what is stored is no position in this stream: it belongs to one ARN and one creation. None: it is one."""
+        """Why the stored positions are not of this stream: another ARN, or another creation time. None if they are."""
         stream, stored = self.stream, self.stream.progress
         if not is_of(stored.event_source_arn, stream.api.arn):
             text = f"{stream.arn} is read now, and the position stored is one in {stored.event_source_arn}"
@@ -161,7 +161,7 @@ class ShardedSource:
         return None
 
     async def _replaced(self, facts: StreamFacts, code: ReasonCode, text: str) -> bool:
-        """Every position is one of another stream, or of one that is gone. Says whether this one may be read."""
+        """Every stored position is of another stream. Returns whether this one may be read."""
         stream, choice = self.stream, self.stream.options.on_stream_recreated
         if choice == "stop":
             advice = f"or give it up by `poller state forget {stream.name}`"
@@ -172,7 +172,7 @@ class ShardedSource:
             stream.log.each("stream_changed", text=told)
         else:
             stream.log.each("stream_recreated", text=told)
-        # first: what they store from now on would be taken for positions in the new stream
+        # first, because progress that they store later would be taken for positions in the new stream
         self._abandon_all()
         stream.progress = await self._begin(facts, choice == "latest")
         return True

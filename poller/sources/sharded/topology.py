@@ -1,6 +1,6 @@
-"""Which shards a stream has: listed once for all, refreshed now and then, and at once when one of them ends.
+"""The shards of a stream: listed for the whole mapping, listed again every minute, and at once when a shard ends.
 
-Also watches that it is still the same stream, for a new one of the same name makes every stored position meaningless.
+Also checks that it is still the same stream: a new one of the same name makes every stored position meaningless.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from poller.sources.sharded.wakeup import Wakeup
 from poller.values.errors import CallError, SourceUnavailable, StreamGone
 
 REFRESH = 60.0
-"""Seconds between two listings, give or take a quarter: shards may come without our reading to an end."""
+"""Seconds between two listings, plus or minus a quarter: shards may appear before a shard is read to its end."""
 LISTING = 30.0
-"""Seconds a listing may take, of many pages perhaps, before the stream counts as silent."""
+"""Seconds a listing of all pages may take before the stream counts as silent."""
 SOON = Backoff(first=1.0, cap=REFRESH)
-"""Between listings while a shard has ended and its children are not listed yet."""
+"""Delay between listings while a shard has ended and its children are not listed yet."""
 
 
 class Topology:
-    """The listing, and what was learnt beside it."""
+    """The listed shards, and those that a shard's end has named."""
 
     def __init__(self, stream: Stream) -> None:
         self.wakeup = Wakeup()
@@ -36,9 +36,9 @@ class Topology:
         self._due = 0.0
         self._failures = 0
         self._childless: set[str] = set()
-        """Ended, and no child of theirs is listed."""
+        """Shards that have ended and have no listed child."""
         self._unclear: set[str] = set()
-        """Came without an iterator, and are not listed as ended."""
+        """Shards that gave no iterator and are not listed as ended."""
         self._listed = Wakeup()
         """Notified after every listing."""
         self._listings = 0
@@ -46,11 +46,11 @@ class Topology:
         self._holes: list[tuple[int, int]] = []
 
     def startable(self, running: set[str]) -> list[Shard]:
-        """What may be read now and is not."""
+        """Shards that may be read now and are not yet."""
         return may_start(list(self.shards.values()), self._finished(), running)
 
     def waiting(self, running: Collection[str]) -> list[PartitionStatus]:
-        """What may not be read yet, each with the parents it waits for."""
+        """Shards that may not be read yet, each with the parents it waits for."""
         finished = self._finished()
         return [
             PartitionStatus(
@@ -84,8 +84,8 @@ class Topology:
         return listed is None or listed.closed
 
     async def look(self, shard_id: str, seconds: float) -> None:
-        """A shard gave no iterator although it is not listed as ended: list at once, and ever more seldom while that
-        stays so. Waits so long for the listing.
+        """A shard gave no iterator although it is not listed as ended: list at once, then ever less often while that
+        is so. Waits for the listing, at most `seconds`.
         """
         if shard_id not in self._unclear:
             self._unclear.add(shard_id)
@@ -105,7 +105,7 @@ class Topology:
         self.wakeup.notify()
 
     async def check(self) -> None:
-        """Before a shard is entered. Raises SourceUnavailable."""
+        """Check before a shard is entered that it may be read. Raises SourceUnavailable."""
         if self._stream.refused is not None:
             raise self._stream.refused
         if self._must_recheck:
@@ -122,7 +122,7 @@ class Topology:
                 self.silence.answered(time())
 
     async def refreshed(self) -> StreamFacts | None:
-        """Wait until a listing is due or something else happens; the stream's facts after a listing, else None."""
+        """Wait until a listing is due or the wakeup is notified. Returns the facts after a listing, else None."""
         now = asyncio.get_running_loop().time()
         if now < self._due:
             await self.wakeup.wait(self._due - now)
@@ -131,7 +131,7 @@ class Topology:
         return await self._list()
 
     async def _list(self) -> StreamFacts | None:
-        """List all shards; None when that failed, which is shown and tried again when due."""
+        """List all shards; None after a failure, which is shown; the listing is retried when due."""
         stream, loop = self._stream, asyncio.get_running_loop()
         self.silence.asked(loop.time())
         try:

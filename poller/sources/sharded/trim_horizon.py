@@ -1,4 +1,4 @@
-"""Whether the stream still holds what a lane keeps trying in vain. Only the source tells that a record has expired."""
+"""Checks whether the stream still holds the records that a lane retries: only the source knows that they expired."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,13 +10,13 @@ from poller.sources.sharded.stream import Stream
 from poller.values.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone, UnreadableRecord
 
 SHORTEST_RETENTION = 24 * 3600.0
-"""Seconds. No stream of either service holds its records for less, so younger ones are not worth asking about."""
+"""Shortest retention of a stream of either service, in seconds: younger records need no check."""
 INTERVAL = 600.0
-"""Seconds between two questions."""
+"""Seconds between two checks."""
 
 
 class TrimHorizon:
-    """The beginning of what one shard still holds."""
+    """The first record that one shard still holds."""
 
     def __init__(
         self, stream: Stream, shard: Shard, lanes: Sequence[StreamLane], closed: Callable[[str], bool]
@@ -28,7 +28,7 @@ class TrimHorizon:
         self._closed = closed
 
     async def watch(self) -> None:
-        """Notify lanes with old records where the shard begins now, for ever."""
+        """Tell lanes with old records where the shard begins now. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             if not any(self._is_old(lane) for lane in self._lanes):
@@ -36,7 +36,7 @@ class TrimHorizon:
             try:
                 begins = await self._begins()
             except (CallError, IteratorExpired, PositionTrimmed, StreamGone, UnreadableRecord):
-                # the reader meets the same trouble, and says so
+                # the reader gets the same error, and shows it
                 continue
             if begins is not None:
                 for lane in self._lanes:
@@ -48,9 +48,9 @@ class TrimHorizon:
         return now is not None and oldest is not None and self._stream.arrival(oldest) < now - SHORTEST_RETENTION
 
     async def _begins(self) -> str | None:
-        """Sequence number of the first record the shard holds; None if that is not known."""
+        """Sequence number of the first record in the shard; None if it is not known."""
         api = self._stream.api
-        # every shard may ask at once, and one record may be large
+        # all shards may check at once, and one record may be large
         room = self._stream.admission.memory.reservation(patient=True)
         try:
             iterator = await api.iterator(self._shard.id, Position("TRIM_HORIZON"))
