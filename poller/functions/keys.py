@@ -23,8 +23,8 @@ EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 MOST_PER_SECOND = 100_000
 
-TYPE = "which kind of function it is"
-TIMEOUT = "after which an invocation has failed"
+TYPE = "the type of the function"
+TIMEOUT = "seconds after which an invocation has failed"
 
 
 class WrittenFunction(Written):
@@ -42,16 +42,16 @@ class WrittenFunction(Written):
         default=None,
         gt=0,
         le=MOST_PER_SECOND,
-        description="most invocations begun in a second, for all mappings together",
+        description="most invocations started in a second, for all mappings together",
     )
     invoke_identity_arn: FilledText | None = Field(
         default=None,
-        description="the role that Kinesis events name",
+        description="the role ARN in `invokeIdentityArn` of Kinesis events",
         json_schema_extra=shown_default("`aws.role_arn`, else `arn:aws:iam::ACCOUNT:role/poller`"),
     )
     function_arn: FilledText | None = Field(
         default=None,
-        description="the function's ARN where one is told of it: on-failure records, `iam-policy`",
+        description="the function's ARN in invocation records and in `iam-policy`",
         json_schema_extra=shown_default("`arn:aws:lambda:REGION:ACCOUNT:function:KEY`"),
     )
 

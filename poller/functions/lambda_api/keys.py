@@ -28,10 +28,10 @@ from poller.values.arns import parse_function_name
 
 class WrittenLambda(WrittenFunction):
     type: Literal["lambda"] = Field(description=TYPE)
-    function_name: FilledText = Field(description="name, partial ARN or ARN, each with an optional version or alias")
+    function_name: FilledText = Field(description="a name, partial ARN or ARN, each with an optional version or alias")
     endpoint_url: Endpoint | None = Field(default=None, description="an endpoint that speaks the Lambda API")
     invocation_type: InvocationType = Field(
-        default="RequestResponse", description="`Event` hands the batch over to Lambda's own queue: 202 settles it"
+        default="RequestResponse", description="`Event` gives the batch to Lambda's own queue: status 202 settles it"
     )
     log_type: LogType = Field(
         default="None",
@@ -39,7 +39,7 @@ class WrittenLambda(WrittenFunction):
     )
     rie: bool | None = Field(
         default=None,
-        description="the Runtime Interface Emulator answers, whose errors come as status 200",
+        description=("the endpoint is the Runtime Interface Emulator, which reports errors with status 200"),
         json_schema_extra=shown_default("`true` for a function called `function` with an `endpoint_url`"),
     )
     timeout_seconds: Seconds | None = Field(

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from poller.configuration.model.fields import FilledText, Seconds, Whole, shown_default, text
+from poller.configuration.model.fields import FilledText, Seconds, Whole, same_fields, shown_default, text
 from poller.configuration.model.functions import BOOTSTRAP, FunctionConfig, RuntimeConfig
 from poller.configuration.model.settings import LISTEN_PATTERN, is_listen_address, is_private
 from poller.configuration.reading.explain import Report
@@ -44,56 +44,59 @@ def _listen(value: str) -> str:
 class WrittenRuntime(WrittenFunction):
     type: Literal["runtime"] = Field(description=TYPE)
     handler: FilledText | None = Field(
-        default=None, description="of Python code: `module.function`; beside a `command` only told to it, in `_HANDLER`"
+        default=None, description="the handler of Python code, `module.function`; a `command` gets it in `_HANDLER`"
     )
     command: list[FilledText] = Field(
         default_factory=list,
         description=(
-            "a program that speaks Lambda's Runtime API, started once per worker; by default `bootstrap` in "
-            "`code`, or the client that runs a Python `handler`"
+            "a program that speaks Lambda's Runtime API, started once per worker; by default "
+            "`bootstrap` in `code`, or the client that runs a Python `handler`"
         ),
     )
-    code: FilledText | None = Field(default=None, description="the directory it runs in; relative to this file")
+    code: FilledText | None = Field(
+        default=None, description="the working directory of the workers; relative to this file"
+    )
     environment: dict[FilledText, SecretText] = Field(
-        default_factory=dict, description="of the workers; values may be secrets"
+        default_factory=dict, description="environment variables of the workers; values may be secrets"
     )
     runtime_listen: Annotated[str, AfterValidator(_listen), text(LISTEN_PATTERN)] | None = Field(
-        default=None, description="`HOST:PORT` where workers that somebody else starts ask for events"
+        default=None, description="`HOST:PORT` of the Runtime API for workers that poller does not start"
     )
     allow_unauthenticated: bool = Field(
-        default=False, description="lets `runtime_listen` be reached from other machines: whoever does gets events"
+        default=False,
+        description=("allows a `runtime_listen` that other machines can reach; any of them can then take events"),
     )
     minimum_workers: Whole | None = Field(
         default=None,
         ge=0,
-        description="kept ready, whatever there is to do; one is started at 0 too, to know that it can",
+        description="workers that are always kept; at 0 one is started too, to see that it starts",
         json_schema_extra=shown_default("1, or less where `concurrency` is"),
     )
     idle_timeout_seconds: Seconds | None = Field(
         default=None,
         gt=0,
         le=HELD_MOST_SECONDS,
-        description="after which a worker beyond those that has no work is ended; by default none is",
+        description=(
+            "seconds without work after which a worker beyond `minimum_workers` is stopped; by default none is"
+        ),
     )
     user: FilledText | None = Field(
         default=None,
         description=(
-            "as whom workers run, with all groups of that user; needs a daemon that is root or has "
-            "CAP_SETUID, CAP_SETGID and CAP_KILL. By default as the daemon"
+            "the user that runs the workers, with all groups of that user; needs a daemon that is root or has "
+            "CAP_SETUID, CAP_SETGID and CAP_KILL. By default the daemon's own user"
         ),
     )
     reload_on_change: bool = Field(
-        default=False, description="starts workers anew when a file of `code` has changed, each after its invocation"
+        default=False, description="restarts workers when a file of `code` has changed, each after its invocation"
     )
     init_timeout_seconds: Seconds = Field(
         default=INIT_SECONDS,
         gt=0,
         le=HELD_MOST_SECONDS,
-        description="after which a worker that does not ask for events has failed to start",
+        description="seconds after which a worker that has not asked for events has failed to start",
     )
-    memory_size: Whole = Field(
-        default=128, ge=128, le=10_240, description="MB, as the function is told; nobody enforces it"
-    )
+    memory_size: Whole = Field(default=128, ge=128, le=10_240, description="MB, as told to the function; not enforced")
     timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=HELD_MOST_SECONDS, description=TIMEOUT)
 
 
@@ -115,20 +118,7 @@ def read(entry: Entry) -> FunctionConfig:
         report.say(f"is more than concurrency, {concurrency}, which is the most workers", "minimum_workers")
     return FunctionConfig(
         **entry.common,
-        runtime=RuntimeConfig(
-            handler=model.handler,
-            command=tuple(model.command),
-            code=code,
-            environment=model.environment,
-            runtime_listen=model.runtime_listen,
-            allow_unauthenticated=model.allow_unauthenticated,
-            minimum_workers=minimum,
-            idle_timeout_seconds=model.idle_timeout_seconds,
-            user=model.user,
-            reload_on_change=model.reload_on_change,
-            init_timeout_seconds=model.init_timeout_seconds,
-            memory_size=model.memory_size,
-        ),
+        runtime=RuntimeConfig(**{**same_fields(model, RuntimeConfig), "code": code, "minimum_workers": minimum}),
     )
 
 

@@ -29,7 +29,7 @@ def _state_machine(value: str) -> str:
 class WrittenStepFunctions(WrittenFunction):
     type: Literal["step_functions"] = Field(description=TYPE)
     state_machine_arn: Annotated[str, AfterValidator(_state_machine), text(f"^{_STATE_MACHINE.pattern}$")] = Field(
-        description="an Express workflow, with an optional version or alias"
+        description="the ARN of an Express workflow, with an optional version or alias"
     )
     endpoint_url: Endpoint | None = Field(default=None, description="an endpoint that speaks the Step Functions API")
     timeout_seconds: Seconds = Field(default=WORKFLOW_MOST_SECONDS, gt=0, le=WORKFLOW_MOST_SECONDS, description=TIMEOUT)

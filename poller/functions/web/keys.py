@@ -8,7 +8,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
-from poller.configuration.model.fields import Also, FilledText, Seconds, WebAddress, Written, shown_default, text
+from poller.configuration.model.fields import (
+    Also,
+    FilledText,
+    Seconds,
+    WebAddress,
+    Written,
+    same_fields,
+    shown_default,
+    text,
+)
 from poller.configuration.model.functions import (
     SYNCHRONOUS_PAYLOAD_BYTES,
     BasicAuth,
@@ -32,10 +41,10 @@ from poller.functions.keys import (
     read_path,
 )
 
-HEADERS = "sent with each request; values may be secrets, read again when the service answers 401 or 403"
+HEADERS = "headers of each request; values may be secrets, which are read again when the service answers 401 or 403"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING = frozenset({"connection", "content-length", "transfer-encoding", "host"})
-"""Headers that say how the request is framed and where it goes, which is not the user's to say."""
+"""Headers that frame and route the request; the connection sets them."""
 _URL_REGION = re.compile(r".+\.lambda-url\.([a-z0-9-]+)\.on\.aws(?:\.[a-z.]+)?")
 _TLS_FILES = ("client_certificate", "client_key", "ca_bundle")
 
@@ -59,7 +68,7 @@ HeaderName = Annotated[str, AfterValidator(_header_name), text(f"^{_HEADER_NAME.
 
 class WrittenFunctionUrl(WrittenFunction):
     type: Literal["function_url"] = Field(description=TYPE)
-    url: WebAddress = Field(description="of the function: `https://ID.lambda-url.REGION.on.aws/`")
+    url: WebAddress = Field(description="the function URL: `https://ID.lambda-url.REGION.on.aws/`")
     auth: Annotated[Literal["AWS_IAM", "NONE"], BeforeValidator(_auth), Also(enum=["aws_iam", "none"])] = Field(
         default="AWS_IAM", description="`AWS_IAM` signs each request"
     )
@@ -69,50 +78,52 @@ class WrittenFunctionUrl(WrittenFunction):
 
 
 class WrittenBasicAuth(Written):
-    username: SecretText = Field(description="the user's name")
-    password: SecretText = Field(description="the user's password")
+    username: SecretText = Field(description="the user name")
+    password: SecretText = Field(description="the password")
 
 
 class WrittenHmac(Written):
-    secret: SecretText = Field(description="key of the HMAC of `SECONDS.BODY`")
-    header: HeaderName = Field(default="X-Signature", description="header that holds it, hexadecimal")
+    secret: SecretText = Field(description="the key of the HMAC of `SECONDS.BODY`")
+    header: HeaderName = Field(default="X-Signature", description="the header of the signature, in hexadecimal digits")
     timestamp_header: HeaderName = Field(
-        default="X-Signature-Timestamp", description="header that holds the seconds since the epoch"
+        default="X-Signature-Timestamp", description="the header of the time, in seconds since the epoch"
     )
-    algorithm: Digest = Field(default="sha256", description="of the HMAC")
+    algorithm: Digest = Field(default="sha256", description="the hash function of the HMAC")
 
 
 class WrittenSigV4(Written):
-    service: FilledText = Field(description="as it stands in a signature's scope, such as `execute-api`")
+    service: FilledText = Field(description="the service in the signature's scope, such as `execute-api`")
     region: FilledText | None = Field(
-        default=None, description="to sign for", json_schema_extra=shown_default("`aws.region`")
+        default=None, description="the region in the signature's scope", json_schema_extra=shown_default("`aws.region`")
     )
 
 
 class WrittenHttp(WrittenFunction):
     type: Literal["http"] = Field(description=TYPE)
-    url: WebAddress = Field(description="where the event is posted; redirects are not followed")
+    url: WebAddress = Field(description="the URL to which events are posted; redirects are not followed")
     headers: dict[FilledText, SecretText] = Field(default_factory=dict, description=HEADERS)
     bearer_token: SecretText | None = Field(default=None, description="sent as `Authorization: Bearer …`")
     basic_auth: WrittenBasicAuth | None = Field(default=None, description="sent as `Authorization: Basic …`")
     hmac: WrittenHmac | None = Field(
-        default=None, description="signs each body, so that the service can tell who sent it"
+        default=None, description="signs each body, so that the service can verify the sender"
     )
-    sigv4: WrittenSigV4 | None = Field(default=None, description="signs each request as AWS services ask for")
-    client_certificate: FilledText | None = Field(default=None, description="PEM file that the service is shown")
+    sigv4: WrittenSigV4 | None = Field(default=None, description="signs each request by AWS Signature Version 4")
+    client_certificate: FilledText | None = Field(default=None, description="PEM file of the client certificate")
     client_key: FilledText | None = Field(
-        default=None, description="PEM file of its key, where the certificate's does not hold it"
+        default=None, description="PEM file of its private key, where the certificate's file does not hold it"
     )
     ca_bundle: FilledText | None = Field(
         default=None,
         description=(
-            "PEM file of the authorities to trust for this service, in place of the machine's; "
-            "certificates are always verified"
+            "PEM file of the certificate authorities to trust for this service, instead of the "
+            "machine's; certificates are always verified"
         ),
     )
     timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=HELD_MOST_SECONDS, description=TIMEOUT)
     max_payload_bytes: Size = Field(
-        default=SYNCHRONOUS_PAYLOAD_BYTES, ge=1, description="largest event the service takes; what is larger is split"
+        default=SYNCHRONOUS_PAYLOAD_BYTES,
+        ge=1,
+        description="the largest event that the service accepts; a larger batch is split",
     )
     aws: AwsSettings = Field(default=AwsSettings(), description=AWS_OVER)
 
@@ -159,15 +170,15 @@ def read_http(entry: Entry) -> FunctionConfig:
     return FunctionConfig(
         **{**entry.common, "payload_limit": model.max_payload_bytes},
         web=WebConfig(
-            url=model.url,
-            headers=model.headers,
-            bearer_token=model.bearer_token,
-            basic_auth=BasicAuth(**dict(model.basic_auth)) if model.basic_auth else None,
-            hmac=HmacSignature(**dict(model.hmac)) if model.hmac else None,
-            sigv4=_sigv4(model, merged, report),
-            client_certificate=certificate,
-            client_key=private_key,
-            ca_bundle=bundle,
+            **{
+                **same_fields(model, WebConfig),
+                "basic_auth": BasicAuth(**dict(model.basic_auth)) if model.basic_auth else None,
+                "hmac": HmacSignature(**dict(model.hmac)) if model.hmac else None,
+                "sigv4": _sigv4(model, merged, report),
+                "client_certificate": certificate,
+                "client_key": private_key,
+                "ca_bundle": bundle,
+            }
         ),
         aws=merged,
     )
