@@ -8,7 +8,7 @@ from typing import Any
 from poller.configuration import Configuration, FunctionConfig
 from poller.configuration import load as load_files
 from poller.configuration.given import LABEL, read_given, with_mapping
-from poller.functions.callable import Callable
+from poller.functions.callable import CALLABLE, Callable
 from poller.values.errors import ConfigurationError
 
 Parameters = Mapping[str, Any]
@@ -46,7 +46,9 @@ def configure(
 
 def with_given(present: Configuration, parameters: Parameters, *, replacing: str = "") -> Configuration:
     """The configuration with one more mapping, or another in the place of `replacing`. Raises ConfigurationError."""
-    callables = {key: present.functions[key] for key in present.declared if present.functions[key].type == "callable"}
+    callables = {
+        key: present.functions[key] for key in present.declared if isinstance(present.functions[key].settings, Callable)
+    }
     named = _named(parameters, callables, set(present.functions))
     return with_mapping(present, named, callables, replacing=replacing)
 
@@ -79,13 +81,9 @@ def _settings(function: Any) -> Callable:
 
 def _config(key: str, function: Any) -> FunctionConfig:
     settings = _settings(function)
-    try:
-        hash(settings)
-    except TypeError as error:
-        raise ConfigurationError([f"{LABEL}: function {key}: its handler must be hashable: {error}"]) from error
     return FunctionConfig(
         key=key,
-        type="callable",
+        type=CALLABLE.name,
         settings=settings,
         timeout_seconds=settings.timeout_seconds,
         concurrency=settings.concurrency,

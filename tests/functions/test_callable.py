@@ -284,3 +284,15 @@ async def test_a_mapping_delivers_to_a_callable_and_settles_what_it_took():
     assert len(arns) == 1
     assert arns.pop().endswith(":function:orders")
     assert house.queue("m").counts() == (0, 0, 0)
+
+
+def test_a_handler_object_that_has_no_hash_can_be_configured():
+    class Handler:
+        __hash__ = None
+
+        def __call__(self, _event, _context):
+            """Does nothing."""
+
+    handler = Handler()
+    config = FunctionConfig(key="orders", type="callable", settings=Callable(handler))
+    assert {config: 1}[FunctionConfig(key="orders", type="callable", settings=Callable(handler))] == 1
