@@ -85,7 +85,7 @@ def test_what_it_calls_not_supported_yet_is_refused(tmp_path):
         load([path], environ={})
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "deploy/README.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "deploy/README.md", "docs/glossary.md"]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).exists()])

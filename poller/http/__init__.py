@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 client for services we know: POST, keep-alive, bounded, one classified error per failed exchange.
+"""A small HTTP/1.1 client for known services: POST, keep-alive, bounded, one classified error per failed exchange.
 
 It exists because the general clients cost several times the rest of the data plane together. It decides how bytes
 are framed and when a connection may be used again; it knows nothing of AWS, retries or redirects. Where a proxy

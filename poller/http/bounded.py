@@ -1,4 +1,4 @@
-"""One exchange through aiohttp by the rules of our own client: one answer, of bounded size, within bounded time.
+"""One exchange through aiohttp by the rules of our own client: a single answer with bounded size and time.
 
 For what our own client does not do: proxies, and the SDK's clients. aiohttp by itself would follow a redirect, and so
 send a POST twice; it bounds each single read but not the whole answer, and no size.
@@ -15,7 +15,7 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for a free connection, or for a new one with its proxy and TLS handshake."""
 
 BEFORE_THE_REQUEST = (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.ConnectionTimeoutError)
-"""What aiohttp raises only while nothing of the request was written; its other errors may come later."""
+"""Errors that aiohttp raises only before it writes the request; its other errors may come later."""
 
 
 async def bounded(
@@ -36,7 +36,7 @@ async def bounded(
         total=CONNECT_TIMEOUT + timeout, connect=CONNECT_TIMEOUT, sock_connect=CONNECT_TIMEOUT, sock_read=timeout
     )
     body = bytearray()
-    # raw bytes would be written at once and, from 1 MiB on, warned of
+    # aiohttp would write raw bytes at once and, from 1 MiB on, log a warning
     sending = session.request(method, data=io.BytesIO(data), timeout=limits, allow_redirects=False, **arguments)  # type: ignore[arg-type]
     async with sending as response:
         async for chunk in response.content.iter_any():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PARSE_ERRORS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
-"""Raised for bytes that are not an HTTP/1.1 message, and for a change of the protocol."""
+"""Errors for bytes that are not an HTTP/1.1 message, and for a change of the protocol."""
 
 REFUSED_US = frozenset(
     {
@@ -34,34 +34,34 @@ REFUSED_US = frozenset(
         "TLSV1_ALERT_UNKNOWN_CA",
     }
 )
-"""Why a server ends the handshake that is over for us: it looks at our certificate last. A request that is on its way
-by then is not read."""
+"""TLS alerts of a server that refuses our certificate after the handshake has ended for us. It does not read a request
+that was sent by then."""
 MAX_HEAD_BYTES = 64 * 1024
-"""Of all headers of an answer, and of what else frames it. Servers commonly stop at 8 to 16 KiB."""
+"""Maximum of bytes of an answer's headers and other framing. Servers commonly allow 8 to 16 KiB."""
 MAX_FRAMING_PER_BYTE = 8
-"""A chunk of one byte is framed by five; a server that needs more than this for each byte is playing."""
+"""More framing than this per byte of the body is treated as abuse. A chunk of one byte has five bytes of framing."""
 LARGE_REQUEST = 64 * 1024
-"""From here on a request may still lie in our buffer when an early answer arrives. One sent by then is not asked."""
+"""Bytes. Only above this size may a request still be in our write buffer when an early answer arrives."""
 
 
 class Owner(Protocol):
-    """The pool, as a connection sees it."""
+    """The part of the pool that a connection uses."""
 
     def opened(self, connection: "Connection") -> None:
-        """Connected, and the handshake done where there is one."""
+        """The connection is connected, and its TLS handshake is done if it has one."""
 
     def released(self, connection: "Connection") -> None:
         """The exchange ended well and the connection may serve the next."""
 
     def closed(self, connection: "Connection") -> None:
-        """Not usable any more. Told once."""
+        """The connection is not usable any more. Called once."""
 
     def gone(self, connection: "Connection") -> None:
-        """Its transport is closed. Told once, last."""
+        """The connection's transport is closed. Called once, last."""
 
 
 class Connection(asyncio.Protocol):
-    """Made by `create_connection`; owned by one pool."""
+    """One connection. `create_connection` makes it, and one pool owns it."""
 
     __slots__ = (
         "_body",
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def _may_go_on(self, body: int) -> bool:
-        """With an answer that is larger than what it has room for until now."""
+        """Ask for room for an answer that is larger than its room so far."""
         if self._room is None or body > self._limit:
             self.fail(f"the answer's body is larger than {self._limit} bytes")
             return False
@@ -189,7 +189,7 @@ class Connection(asyncio.Protocol):
             why = f"the connection was lost: {exc or 'closed'}"
             self.fail(NotSent(why) if handshake else why)
         self._close()
-        # each holds the other; without this they wait for the garbage collector
+        # breaks a reference cycle, which would wait for the garbage collector
         del self._parser
         self._owner.gone(self)
 
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         if self._complete:
-            # what follows a complete answer in one read makes both of them suspect
+            # bytes behind a complete answer in the same read make both suspect
             self._wrong = "more than one answer to one request"
 
     def on_headers_complete(self) -> None:
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
     def exchange(
         self, request: bytes, deadline: float, max_reply_bytes: int, room: Room | None = None
     ) -> asyncio.Future[Reply]:
-        """Write. The future ends in an answer of any status, AnswerLost, or NoRoom by the word of `room`."""
+        """Write a request. The future ends with an answer of any status, with AnswerLost, or with `room`'s NoRoom."""
         self.deadline = deadline
         self._most = self._limit = max_reply_bytes
         self._room = room
@@ -232,21 +232,21 @@ class Connection(asyncio.Protocol):
         return future
 
     def stale(self) -> bool:
-        """Whether something can be read though nothing was asked: the other side has closed, or is out of step."""
+        """Whether bytes can be read without a request: the other side has closed, or is out of step."""
         probe = select.poll()
         assert self.transport is not None
         probe.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(probe.poll(0))
 
     def fail(self, why: str | CallError) -> None:
-        """End the exchange in an error, AnswerLost unless it is another, and the connection with it."""
+        """End the exchange with an error, by default AnswerLost, and close the connection."""
         future, self.future = self.future, None
         self.abort()
         if future is not None and not future.done():
             future.set_exception(AnswerLost(why) if isinstance(why, str) else why)
 
     def abort(self) -> None:
-        """Close now, whatever is going on."""
+        """Close the connection now, even during an exchange."""
         self.future = None
         self._close()
         assert self.transport is not None

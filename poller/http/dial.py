@@ -1,4 +1,4 @@
-"""From an origin to a connected socket: resolve, then race the addresses."""
+"""Connects a socket to an origin: resolves the name, then races the addresses."""
 
 import socket
 
@@ -9,7 +9,7 @@ from poller.http.reply import Origin
 from poller.http.sockets import new_socket
 
 NEXT_ADDRESS_AFTER = 0.25
-"""Seconds until the next address is tried beside the first: RFC 8305's recommendation."""
+"""Seconds until the next address is tried in parallel: RFC 8305's recommendation."""
 
 
 async def dial(origin: Origin) -> socket.socket:
@@ -19,7 +19,7 @@ async def dial(origin: Origin) -> socket.socket:
     packets would use up the whole time for connecting.
     """
     try:
-        # an address needs no thread to be resolved in
+        # an IP address needs no resolver thread
         found = socket.getaddrinfo(
             origin.host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
         )
@@ -30,7 +30,7 @@ async def dial(origin: Origin) -> socket.socket:
             found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER, socket_factory=new_socket
         )
     except RuntimeError as error:
-        # how uvloop reports some failures of sock_connect
+        # uvloop raises this for some failures of sock_connect
         raise OSError(str(error)) from error
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connected

@@ -1,4 +1,4 @@
-"""One exchange over HTTP/2: the frames and their meaning are h2's, the windows ours."""
+"""One exchange over HTTP/2: h2 handles the frames, this module the flow-control windows."""
 
 from collections import deque
 
@@ -19,13 +19,13 @@ from poller.http.reply import Headers, Origin
 from poller.values.errors import AnswerLost
 
 WINDOW = 1024 * 1024
-"""Bytes the server may send ahead of what was taken: half of what a shard brings in a second."""
+"""Bytes that the server may send ahead of the reader: half of a shard's output per second."""
 FIRST_WINDOW = 65_535
-"""Of a connection, until it is widened; RFC 9113, 6.9.2."""
+"""Initial window of a connection in bytes; RFC 9113, 6.9.2."""
 
 
 class Http2Exchange:
-    """The only stream of its connection."""
+    """An exchange as the only stream of its connection."""
 
     def __init__(self, origin: Origin) -> None:
         self.status = 0
@@ -37,7 +37,7 @@ class Http2Exchange:
         self._stream = 0
 
     def begin(self, request: bytes) -> bytes:
-        """`request` is one of HTTP/1.1, as it was signed: its host is the authority."""
+        """`request` is the signed HTTP/1.1 request; its host becomes the authority."""
         head, _, body = request.partition(b"\r\n\r\n")
         line, *lines = head.decode("latin-1").split("\r\n")
         method, path, _ = line.split(" ", 2)
@@ -50,12 +50,12 @@ class Http2Exchange:
         self._stream = connection.get_next_available_stream_id()
         pseudo = [(":method", method), (":scheme", self._origin.scheme), (":authority", host), (":path", path)]
         connection.send_headers(self._stream, [*pseudo, *headers.items()])
-        # a request for a subscription fits into any window a server begins with
+        # a subscription's request fits into every initial window of a server
         connection.send_data(self._stream, body, end_stream=True)
         return connection.data_to_send()
 
     def feed(self, data: bytes) -> bytes:
-        """Received; what to write in reply."""
+        """Feed received bytes. Returns the bytes to write in reply."""
         try:
             for event in self._connection.receive_data(data):
                 self._note(event)
@@ -81,7 +81,7 @@ class Http2Exchange:
                 pass
 
     def take(self) -> tuple[bytes, bytes]:
-        """Body received and not taken yet, and the window that is opened for it."""
+        """Take the received body. Returns it with the bytes to write, which widen the window."""
         taken = b"".join([event.data or b"" for event in self._body])
         if self._body and not self.complete:
             length = sum(event.flow_controlled_length or 0 for event in self._body)

@@ -1,4 +1,4 @@
-"""Names to addresses, so that a name whose server does not answer delays no other.
+"""Resolves names to addresses, so that a name whose server does not answer delays no other name.
 
 The system's resolver blocks its thread, for up to half a minute where a name server is silent, and cannot be stopped.
 So each lookup has a daemon thread of its own, outside of asyncio's shared pool. A name is looked up once at a time, and
@@ -18,48 +18,48 @@ from typing import Any, NamedTuple
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 KEPT_SECONDS = 5.0
-"""How long an answer serves again, good or bad: long enough for all connections of a burst, and shorter than any
+"""Seconds that an answer, good or bad, is cached: long enough for all connections of a burst, and shorter than any
 service keeps its addresses."""
 SLOW_SECONDS = 2.0
-"""A lookup that takes longer waits for a name server that is out of order."""
+"""Seconds. A lookup that takes longer waits for a broken name server, and counts as slow."""
 MOST_AT_ONCE = 64
-"""Lookups under way that have not taken long yet, and as many of names known for failing or taking long."""
+"""Maximum of running lookups that are not slow yet, and the same again for names known to fail or be slow."""
 MOST_THREADS = 512
-"""Where hundreds of names stop answering at once, each has a thread until its first lookup is over."""
+"""Maximum of threads: if hundreds of names stop answering at once, each needs one until its first lookup ends."""
 MOST_KEPT = 1024
 
 Addresses = list[tuple[Any, ...]]
-"""As `socket.getaddrinfo` gives them."""
+"""Addresses in the form of `socket.getaddrinfo`."""
 
 
 class _Lookup(NamedTuple):
     host: str
     port: int
     slow: bool
-    """Whether the host is known for failing or taking long."""
+    """Whether the host is known to fail or to be slow."""
     future: "Future[Addresses]"
 
 
 class Names:
-    """May be used by several event loops, from any thread."""
+    """A resolver that several event loops and threads may share."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[tuple[str, int], tuple[float, Future[Addresses]]] = {}
-        """Until when each is good: an answer, a failure, or a lookup under way."""
+        """Expiry of each answer, failure or running lookup."""
         self._slow: set[str] = set()
         self._waiting: dict[bool, deque[_Lookup]] = {False: deque(), True: deque()}
         self._running: dict[_Lookup, float] = {}
-        """Since when."""
+        """Start time of each lookup."""
 
     async def addresses(self, host: str, port: int) -> Addresses:
-        """Raises OSError. A caller that is cancelled leaves the lookup to the next who asks."""
+        """Resolve a name. Raises OSError. The lookup of a cancelled caller continues for the next caller."""
         future = self._ask_for(host, port)
         waiting = asyncio.wrap_future(future)
         try:
             while not (await asyncio.wait([waiting], timeout=SLOW_SECONDS))[0]:
-                # some of those under way may count as slow by now, and make room
+                # some running lookups may count as slow by now, and so make room
                 with self._lock:
                     self._start()
             return list(waiting.result())
@@ -76,7 +76,7 @@ class Names:
                 self._known = {key: known for key, known in self._known.items() if now < known[0]}
                 self._slow &= {host for host, _ in self._known}
             future = Future()
-            # so that no caller who is cancelled cancels it for the others
+            # so that the cancellation of one caller does not cancel it for the others
             future.set_running_or_notify_cancel()
             self._known[host, port] = float("inf"), future
             slow = host in self._slow
@@ -118,16 +118,16 @@ class Names:
 
 
 NAMES = Names()
-"""The process's own."""
+"""The process's resolver."""
 
 
 class Resolver(AbstractResolver):
-    """The same for aiohttp, whose own one asks in asyncio's shared pool."""
+    """The resolver for aiohttp, whose own one uses asyncio's shared thread pool."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Raises OSError."""
+        """Resolve for aiohttp. Raises OSError."""
         return [
             ResolveResult(
                 hostname=host,
@@ -142,10 +142,10 @@ class Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to close."""
 
 
 def _host(address: tuple[Any, ...]) -> str:
-    """A link-local address of IPv6 with its interface."""
+    """An IPv6 link-local address with its interface."""
     scope = address[3] if len(address) > 3 else 0
     return f"{address[0]}%{scope}" if scope else str(address[0])

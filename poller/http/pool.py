@@ -1,4 +1,4 @@
-"""Connections to one origin: bounded, reused, and each exchange within its time.
+"""Pools the connections to one origin: bounded, reused, and each exchange has a deadline.
 
 Every time limit of the pool hangs on one timer set to the earliest deadline of any connection or waiter, because a
 timer per exchange costs as much as the exchange. An exchange ends in a reply of any status, in NotSent (nothing of it
@@ -16,19 +16,19 @@ from poller.http.room import Room
 from poller.values.errors import NotSent
 
 IDLE_SECONDS = 55.0
-"""AWS front ends and load balancers close after 60 seconds of silence; we want to be first."""
+"""Seconds after which an idle connection is closed, before AWS front ends and load balancers do at 60 s."""
 PROBE_AFTER_SECONDS = 1.0
-"""A connection idle for longer is asked whether it still stands before a request is trusted to it."""
+"""Seconds. A connection that was idle for longer is checked before its next request."""
 
 
 class _Waiter(asyncio.Future["Connection | None"]):
-    """Woken with a connection of its own, or with None: room to open one."""
+    """A waiting exchange. It is woken with a connection, or with None: then it may open one."""
 
     deadline = 0.0
 
 
 class HttpPool:
-    """Opened inside a running loop, on first use; `close` before the loop ends."""
+    """A pool. It opens connections inside a running loop, on first use; `close` it before the loop ends."""
 
     def __init__(
         self,
@@ -86,11 +86,13 @@ class HttpPool:
                 connection.abort()
 
     def use(self, tls: ssl.SSLContext) -> None:
-        """For new connections from now on."""
+        """Change the TLS settings of new connections."""
         self._tls = tls
 
     async def close(self) -> None:
-        """Exchanges under way end in AnswerLost, waiting ones in NotSent. Returns when every transport is closed."""
+        """Close: running exchanges end with AnswerLost, waiting ones with NotSent. Returns when every transport is
+        closed.
+        """
         self._closing = True
         for waiter in self._waiters:
             if not waiter.done():
@@ -108,7 +110,7 @@ class HttpPool:
 
     @property
     def connections(self) -> int:
-        """Open ones, busy or idle."""
+        """Number of open connections, busy or idle."""
         return len(self._open)
 
     # a connection for the next exchange
@@ -144,7 +146,7 @@ class HttpPool:
         try:
             return await waiter
         except asyncio.CancelledError:
-            # woken and cancelled in one turn: what it was given is the next one's
+            # woken and cancelled in the same turn: the next exchange gets its connection
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 connection = waiter.result()
                 if connection is not None and connection.usable:
@@ -183,7 +185,7 @@ class HttpPool:
                 self._check_drained()
             elif self._closing or not done:
                 connection.abort()
-                # uvloop never tells a connection that its making was cancelled in the last moment
+                # uvloop does not report to a connection that its creation was cancelled at the last moment
                 self.gone(connection)
         return connection
 
@@ -193,7 +195,7 @@ class HttpPool:
         self._open.add(connection)
 
     def released(self, connection: Connection) -> None:
-        """Hand it to the longest waiting, else keep it."""
+        """Give it to the exchange that has waited longest, else keep it."""
         connection.idle_since = self._time()
         connection.deadline = connection.idle_since + self._idle_seconds
         if connection.deadline < self._due:
@@ -206,7 +208,7 @@ class HttpPool:
         self._idle.append(connection)
 
     def closed(self, connection: Connection) -> None:
-        """Its place is free, though the transport may need a moment more."""
+        """Free its place, though its transport may close a moment later."""
         connection.deadline = float("inf")
         if connection in self._idle:
             self._idle.remove(connection)
@@ -239,7 +241,7 @@ class HttpPool:
         self._timer = self._loop.call_at(deadline, self._sweep)
 
     def _sweep(self) -> None:
-        """End what is overdue; set the timer for what comes next."""
+        """End overdue exchanges and idle connections, and set the timer for the next one."""
         now = self._time()
         for connection in [connection for connection in self._open if connection.deadline <= now]:
             if connection.future is not None:

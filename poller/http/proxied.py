@@ -16,10 +16,10 @@ CONNECTIONS = 1000
 
 
 class ProxiedPool:
-    """Takes the place of an `HttpPool`. Opened inside a running loop; `close` before the loop ends."""
+    """Replaces an `HttpPool`. Opened inside a running loop; `close` it before the loop ends."""
 
     def __init__(self, origin: Origin, proxy: str, tls: ssl.SSLContext | None = None) -> None:
-        """`proxy` is its URL, with user and password where it wants them."""
+        """`proxy` is the proxy's URL, with user and password if it needs them."""
         if urlsplit(proxy).scheme not in DEFAULT_PORTS:
             raise ConfigurationError([f"the proxy for {origin} has to be an http:// or https:// URL"])
         self._origin = origin
@@ -32,7 +32,7 @@ class ProxiedPool:
         )
 
     async def exchange(self, request: bytes, timeout: float, max_reply_bytes: int) -> Reply:  # noqa: ASYNC109
-        """`request` is the one an `HttpPool` would write."""
+        """Send `request`, in the form that an `HttpPool` writes."""
         if self._session.closed:
             raise NotSent(f"the client for {self._origin} was closed")
         head, _, body = request.partition(b"\r\n\r\n")
@@ -60,9 +60,9 @@ class ProxiedPool:
         return Reply(response.status, headers, answer)
 
     def use(self, tls: ssl.SSLContext) -> None:
-        """For new connections from now on."""
+        """Change the TLS settings of new connections."""
         self._tls = tls
 
     async def close(self) -> None:
-        """Exchanges under way end in AnswerLost."""
+        """Close: running exchanges end with AnswerLost."""
         await self._session.close()

@@ -1,4 +1,4 @@
-"""The values of an exchange: where it goes and what came back."""
+"""The values of an exchange: its origin and its reply."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Default = TypeVar("Default")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _NAMES: dict[bytes, str] = {}
-"""Header names as servers spell them, to lower case. Servers send the same few dozen for ever."""
+"""Cache of header names in lower case. Servers always send the same few dozen names."""
 _MOST_NAMES = 1024
-"""So that a server which invents names cannot grow the table without end."""
+"""Maximum of cached names, in case a server invents names without end."""
 
 
 class Origin(NamedTuple):
-    """Scheme, host and port: what a pool of connections goes to."""
+    """Scheme, host and port: the target of a pool of connections."""
 
     scheme: str
     host: str
@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "Origin":
-        """Raise ConfigurationError for what is no http(s) URL."""
+        """Parse an http(s) URL. Raises ConfigurationError for any other text."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -42,7 +42,7 @@ class Origin(NamedTuple):
 
     @property
     def host_header(self) -> str:
-        """As the Host header and a signature name it: the port only where it is not the scheme's own."""
+        """The value of the Host header, also for signatures: with the port only if it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -51,7 +51,7 @@ class Origin(NamedTuple):
 
 
 class Headers(Mapping[str, str]):
-    """Names in lower case, values as Latin-1 text. Built from the received bytes when first asked: most never are."""
+    """Headers: lower-case names, values as Latin-1 text. Parsed at the first access, because most are never read."""
 
     __slots__ = ("_raw", "_values")
 
@@ -82,7 +82,7 @@ class Headers(Mapping[str, str]):
     @overload
     def get(self, name: str, default: Default) -> str | Default: ...
     def get(self, name: str, default: object = None) -> object:
-        """Without the KeyError of the inherited one: the headers asked for most are those that are not there."""
+        """Like the inherited method, but without its KeyError, because most requested headers are absent."""
         values = self._values
         value = (self._build() if values is None else values).get(name)
         return default if value is None else value.strip(b" \t").decode("latin-1")
@@ -100,7 +100,7 @@ class Headers(Mapping[str, str]):
 
 @dataclass(slots=True)
 class Reply:
-    """A completely received answer."""
+    """A complete answer."""
 
     status: int
     headers: Mapping[str, str]

@@ -9,7 +9,7 @@ class Room(Protocol):
     """Bytes reserved for one answer."""
 
     size: int
-    """Bytes that may come without a question."""
+    """Bytes that may arrive without calling `grow`."""
 
     def grow(self, size: int, go_on: Callable[[], None]) -> bool:
         """The answer has at least `size` bytes, more than there is room for. True: read on. False: read nothing more
@@ -19,7 +19,7 @@ class Room(Protocol):
 
 
 async def fit(room: Room, size: int) -> None:
-    """Return when there is room for so many bytes. Raises NoRoom."""
+    """Wait for room for `size` bytes. Raises NoRoom."""
     if size <= room.size:
         return
     grown = asyncio.get_running_loop().create_future()

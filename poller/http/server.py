@@ -1,4 +1,4 @@
-"""The server's side of HTTP/1.1, small: one request at a time on a connection, an answer whenever somebody gives it.
+"""A small HTTP/1.1 server: one request at a time on a connection, and an answer at any later time.
 
 aiohttp's low-level server cannot stand in for it: it drops trailers, in which a runtime says that a streamed response
 broke off, and such a response would count as a success. The two requests of an invocation also cost 24 us of CPU here
@@ -19,17 +19,17 @@ from poller.http.connection import PARSE_ERRORS
 from poller.http.reply import Headers
 
 MAX_HEAD_BYTES = 2 * 1024 * 1024
-"""Of everything that is not body. Runtimes of Lambda put the cause of an error into a header of up to 1 MiB."""
+"""Maximum of bytes outside the body. Lambda runtimes send the cause of an error in a header of up to 1 MiB."""
 MAX_FRAMING_PER_BYTE = 8
 """A chunk of one byte is framed by five."""
 MAX_CONNECTIONS = 1024
-"""At one time, so that a client which leaks them takes what is its own, and not all that this process may open."""
+"""Maximum of open connections, so that a client that leaks them cannot use up the process's file descriptors."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request:
-    """One request, and the one answer it gets."""
+    """One request, and its answer."""
 
     __slots__ = ("_connection", "body", "complete", "headers", "method", "on_lost", "oversized", "target")
 
@@ -37,41 +37,41 @@ class Request:
         self._connection: ServerConnection | None = connection
         self.method = method
         self.target = target
-        """Path and query as they came."""
+        """Path and query as received."""
         self.headers = headers
-        """Trailers among them."""
+        """Headers, including trailers."""
         self.body = body
         self.oversized = False
-        """The body was larger than the server takes, and was not kept."""
+        """Whether the body was larger than the limit, and was dropped."""
         self.complete = True
-        """False: the connection ended within the body. There is nobody left to answer."""
+        """False if the connection ended within the body; then there is no client to answer."""
         self.on_lost: Callable[[], None] | None = None
-        """Called when the client has gone without waiting for its answer."""
+        """Called when the client has disconnected before its answer."""
 
     @property
     def gone(self) -> bool:
-        """Whether nobody waits for an answer any more. Asks the socket, since the loop may not have heard of it yet."""
+        """Whether the client has disconnected. Checks the socket, because the loop may not know yet."""
         return self._connection is None or self._connection.stale()
 
     def answer(self, status: int, body: bytes = b"", headers: str = "") -> None:
-        """Answer, once. `headers`: whole lines. Somebody who has gone is answered into the void."""
+        """Answer, once. `headers` are whole lines. An answer to a disconnected client is dropped."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.answer(status, body, headers)
 
     def lost(self) -> None:
-        """For the connection: its client has gone."""
+        """Called by the connection: the client has disconnected."""
         self._connection = None
         if self.on_lost is not None:
             self.on_lost()
 
 
 Handler = Callable[[Request], None]
-"""Takes a request and answers it, now or later. Told of one whose body was cut, too."""
+"""Handles a request, now or later; also called for a request with a truncated body."""
 
 
 class ServerConnection(asyncio.Protocol):
-    """Made by the server for each client."""
+    """One client's connection."""
 
     def __init__(self, server: "HttpServer") -> None:
         self._server = server
@@ -112,7 +112,7 @@ class ServerConnection(asyncio.Protocol):
         if self._wrong or self._received - self._size > MAX_HEAD_BYTES + self._size * MAX_FRAMING_PER_BYTE:
             self._refuse()
         elif self._received and self._timer is None:
-            # most requests come in one piece and need none
+            # most requests arrive in one piece and need no timer
             self._timer = asyncio.get_running_loop().call_later(self._server.patience, self.abort)
 
     def connection_lost(self, _exc: Exception | None) -> None:
@@ -127,13 +127,13 @@ class ServerConnection(asyncio.Protocol):
             cut.complete = False
             cut.lost()
             self._server.handler(cut)
-        # each holds the other; without this they wait for the garbage collector
+        # breaks a reference cycle, which would wait for the garbage collector
         self._parser = None
 
     # the parser calls these
 
     def on_message_begin(self) -> None:
-        # a second request before the answer to the first: no client we serve does that
+        # a second request before the first answer: no supported client does that
         self._wrong = self._wrong or self._request is not None
         self._started = False
 
@@ -149,7 +149,7 @@ class ServerConnection(asyncio.Protocol):
     def on_body(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size > self._server.max_body:
-            # read to its end all the same: a client that is cut while it sends never hears why
+            # still read to its end: a client that is cut off while it sends never receives the reason
             self._oversized = True
             self._body.clear()
         else:
@@ -186,7 +186,7 @@ class ServerConnection(asyncio.Protocol):
             self._transport.close()
 
     def stale(self) -> bool:
-        """Whether something can be read though an answer is due: the other side has closed, or is out of step."""
+        """Whether bytes can be read before the answer: the other side has closed, or is out of step."""
         if self._transport is None:
             return True
         probe = select.poll()
@@ -194,7 +194,7 @@ class ServerConnection(asyncio.Protocol):
         return bool(probe.poll(0))
 
     def abort(self) -> None:
-        """Close now."""
+        """Close the connection now."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -206,7 +206,7 @@ class ServerConnection(asyncio.Protocol):
 
 
 class HttpServer:
-    """Listens on one address."""
+    """A server that listens on one address."""
 
     def __init__(self, handler: Handler, max_body: int, patience: float) -> None:
         """`max_body`: most bytes of a request's body that are kept. `patience`: most seconds from a request's first
@@ -218,10 +218,10 @@ class HttpServer:
         self._connections: set[ServerConnection] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
-        """Where it listens."""
+        """The address it listens on."""
 
     async def listen(self, host: str, port: int) -> None:
-        """Raises OSError. Port 0: any free one."""
+        """Start to listen. Raises OSError. Port 0 takes any free port."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: ServerConnection(self), host, port)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -235,7 +235,7 @@ class HttpServer:
         self._connections.discard(connection)
 
     async def close(self) -> None:
-        """Stop listening, and close what is open."""
+        """Stop listening, and close all connections."""
         server, self._server = self._server, None
         for connection in list(self._connections):
             connection.abort()

@@ -1,4 +1,4 @@
-"""One exchange whose answer keeps coming: over HTTP/2 where the server offers it in the TLS handshake, else HTTP/1.1.
+"""One exchange with a streamed answer: over HTTP/2 if the server offers it in the TLS handshake, else HTTP/1.1.
 
 Nothing is read from the connection but what is asked for, so that a server which sends more than its client takes has
 to wait: by HTTP/2's windows, which are opened only for what was taken, and by TCP's. A connection serves one exchange
@@ -19,32 +19,34 @@ from poller.http.reply import Headers, Origin
 from poller.values.errors import AnswerLost, NotSent
 
 READ_BYTES = 64 * 1024
-"""Asked of the connection at a time; twice as much is held before the other side is made to wait."""
+"""Bytes per read; the other side has to wait once twice as many are buffered."""
 
 
 class Exchange(Protocol):
-    """Bytes of one answer, in either protocol. What is malformed raises AnswerLost."""
+    """The exchange of one answer, in either protocol. Malformed bytes raise AnswerLost."""
 
     status: int
     headers: Headers
     complete: bool
-    """Whether the head is here, and no body will follow what was taken."""
+    """Whether the head has arrived and no more body will follow."""
 
     def begin(self, request: bytes) -> bytes:
-        """What to write first."""
+        """The bytes to write first."""
         ...
 
     def feed(self, data: bytes) -> bytes:
-        """Received; what to write in reply."""
+        """Feed received bytes. Returns the bytes to write in reply."""
         ...
 
     def take(self) -> tuple[bytes, bytes]:
-        """Body received and not taken yet, and what to write for having taken it."""
+        """Take the received body. Returns it with the bytes to write in reply."""
         ...
 
 
 class Http1Exchange:
-    """Chunked or by length. A body that only the end of the connection ends is taken for one that broke off."""
+    """An exchange over HTTP/1.1, chunked or by length. A body that only the connection's end ends counts as
+    truncated.
+    """
 
     on_header: Callable[[bytes, bytes], None]
     on_body: Callable[[bytes], None]
@@ -65,7 +67,6 @@ class Http1Exchange:
         return request
 
     def feed(self, data: bytes) -> bytes:
-        """See `Exchange.feed`."""
         try:
             self._parser.feed_data(data)
         except PARSE_ERRORS as error:
@@ -73,15 +74,14 @@ class Http1Exchange:
         return b""
 
     def take(self) -> tuple[bytes, bytes]:
-        """See `Exchange.take`."""
         taken = b"".join(self._body)
         self._body.clear()
         return taken, b""
 
-    # what the parser tells
+    # callbacks of the parser
 
     def on_message_begin(self) -> None:
-        """Nothing is known yet."""
+        """A message begins."""
 
     def _note_header(self, name: bytes, value: bytes) -> None:
         self._head_bytes += len(name) + len(value)
@@ -90,16 +90,16 @@ class Http1Exchange:
         self._raw[name] = value
 
     def on_headers_complete(self) -> None:
-        """The status is known from here on."""
+        """The headers are complete, and the status is known."""
         self.status, self.headers = self._parser.get_status_code(), Headers(self._raw)
 
     def on_message_complete(self) -> None:
-        """Nothing follows."""
+        """The message is complete."""
         self.complete = True
 
 
 class Streamed:
-    """An answer that is being received."""
+    """A streamed answer."""
 
     def __init__(self, exchange: Exchange, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.http2 = not isinstance(exchange, Http1Exchange)
@@ -109,12 +109,12 @@ class Streamed:
 
     @property
     def status(self) -> int:
-        """Of HTTP."""
+        """The HTTP status."""
         return self._exchange.status
 
     @property
     def headers(self) -> Headers:
-        """Names in lower case."""
+        """Headers with lower-case names."""
         return self._exchange.headers
 
     async def send(self, request: bytes) -> None:
@@ -134,7 +134,7 @@ class Streamed:
             await self._receive()
 
     async def body(self, most: int) -> bytes:
-        """All that is left, at most so many bytes."""
+        """Read the rest of the body, up to `most` bytes."""
         found = b""
         while len(found) < most and (chunk := await self.chunk()):
             found += chunk
@@ -153,12 +153,12 @@ class Streamed:
             raise AnswerLost(f"the connection broke within the answer: {error}") from error
 
     def close(self) -> None:
-        """At once: what was not received is nobody's."""
+        """Close at once, and drop the rest of the answer."""
         self._writer.transport.abort()
 
 
 async def connect(origin: Origin, tls: ssl.SSLContext | None, connect_timeout: float) -> Streamed:
-    """Connected, nothing sent yet. Raises NotSent.
+    """Connect, without sending anything yet. Raises NotSent.
 
     `tls` is for this connection alone: which protocols it offers is set here.
     """
@@ -175,7 +175,7 @@ async def connect(origin: Origin, tls: ssl.SSLContext | None, connect_timeout: f
         raise NotSent(f"no connection to {origin}: {why}") from error
     secured = writer.get_extra_info("ssl_object")
     if secured is not None and secured.selected_alpn_protocol() == "h2":
-        # imported here: only who is pushed records needs it
+        # imported here, because only enhanced fan-out needs it
         from poller.http.http2 import Http2Exchange  # noqa: PLC0415
 
         return Streamed(Http2Exchange(origin), reader, writer)

@@ -1,4 +1,4 @@
-"""Verified TLS. Which authorities are trusted is decided here; that names and dates are checked is not up to anyone."""
+"""Verified TLS. This module chooses the trusted authorities; names and dates are always checked."""
 
 import ssl
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class TlsFiles:
     private_key: str | None = None
 
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
-        """Changes with the certificate's files. Raises OSError."""
+        """A value that changes with the certificate's files. Raises OSError."""
         own = (self.certificate, self.private_key)
         found = [Path(file).stat() for file in own if file is not None]
         return tuple((one.st_mtime_ns, one.st_size, one.st_ino) for one in found)
 
     def load_into(self, context: ssl.SSLContext) -> bool:
-        """Present the certificate as it is on disk now, on new connections. Whether it could be read."""
+        """Read the client certificate from disk again, for new connections. Returns whether it could be read."""
         assert self.certificate is not None
         try:
             # the password keeps OpenSSL from asking for one on the terminal
@@ -33,7 +33,7 @@ class TlsFiles:
 
 
 def tls_context(files: TlsFiles | str | None = None) -> ssl.SSLContext:
-    """Trust the authorities of the bundle alone (also given as a path), else the system's, else certifi's.
+    """Create a context that trusts only the bundle's authorities, else the system's, else certifi's.
 
     Raises ConfigurationError where a file cannot be used.
     """
@@ -56,20 +56,22 @@ def _trusting(ca_bundle: str | None) -> ssl.SSLContext:
             if not _has_authorities(context):
                 context.load_verify_locations(_packaged_bundle())
     except (OSError, ValueError) as error:
-        # ssl.SSLError is an OSError: a file that holds no certificate
+        # ssl.SSLError is an OSError: the file contains no certificate
         raise ConfigurationError([f"the CA bundle {ca_bundle!r} cannot be used: {error}"]) from None
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def _has_authorities(context: ssl.SSLContext) -> bool:
-    """A directory's certificates are read when needed, so that they do not show in the context."""
+    """Whether any authority is trusted. A directory's certificates are read on demand, and the context does not count
+    them.
+    """
     directory = ssl.get_default_verify_paths().capath
     return context.cert_store_stats()["x509_ca"] > 0 or (bool(directory) and any(Path(directory).glob("*.0")))
 
 
 def _packaged_bundle() -> str:
-    """For machines without a store of their own."""
+    """Path of certifi's authorities, for machines without their own store."""
     try:
         import certifi  # noqa: PLC0415 - only where needed, and it may be missing
     except ImportError:

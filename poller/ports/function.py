@@ -1,4 +1,4 @@
-"""The target of a mapping: invoked once per call, never retried by itself."""
+"""Functions: the targets of mappings, invoked once per call and never retried by themselves."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,11 +10,11 @@ class Function(Protocol):
     """A target that is invoked synchronously, once per call."""
 
     name: str
-    """As the configuration names it."""
+    """The function's name in the configuration."""
     payload_limit: int
-    """Most bytes of one event."""
+    """Maximum of bytes of one event."""
     timeout: float
-    """Seconds after which an invocation has failed. The outcome is given within it, give or take the connect."""
+    """Seconds after which an invocation has failed. The outcome is returned within them, plus the time of a connect."""
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """Invoke once and say what happened; never retry, never raise for what a function or a network can do.
@@ -24,11 +24,11 @@ class Function(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Secrets may have changed: read them anew before the next invocation."""
+        """Secrets may have changed: read them again before the next invocation."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections and processes."""
+        """Close connections and end processes."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Where the records of a mapping come from: source, partitions, lanes, and what a lane asks of its mapping.
+"""Sources of records: source, partition and lane, and the admission that a source asks before it receives.
 
 A mapping reads one source; a source has partitions, the unit of restart; a partition has lanes, each strictly
 sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two batches in one lane.
@@ -17,23 +17,25 @@ from poller.values.record import Page, Record
 
 
 class Unsettled(NamedTuple):
-    """Why a lane still waits for what it handed over: a try failed; the next one is at the loop's time `again_at`."""
+    """Why a lane still waits for a batch it handed over: a try failed; the next one is at the loop's time
+    `again_at`.
+    """
 
     text: str
     again_at: float
 
 
 class Admission(Protocol):
-    """Whether a mapping may receive now, as its source asks before each receive."""
+    """Decides whether a mapping may receive now. Its source asks before each receive."""
 
     @property
     def stopping(self) -> bool:
-        """Whether a soft stop was asked for."""
+        """Whether a soft stop was requested."""
         ...
 
     @property
     def memory(self) -> MemoryBound:
-        """The mapping's own."""
+        """The mapping's bound on bytes in flight."""
         ...
 
     def partition_stop(self) -> Stop:
@@ -41,7 +43,7 @@ class Admission(Protocol):
         ...
 
     def connect(self, poke: Callable[[], None]) -> None:
-        """`poke` is called at a soft stop and whenever `lanes` may answer more than before."""
+        """Call `poke` at a soft stop and whenever `lanes` may answer more than before."""
         ...
 
     def lanes(self, now: float) -> int:
@@ -54,18 +56,18 @@ class Admission(Protocol):
 
 
 class Delivery(Protocol):
-    """The delivery of one batch: asked for the next step, told the outcome of each invocation."""
+    """The delivery of one batch. The lane asks it for the next step, and reports the outcome of each invocation."""
 
     failure: str | None
     """Why the last invocation failed as a whole; None when it did not."""
     failed: int
-    """Records the last invocation failed."""
+    """Number of records that the last invocation failed."""
     gap: bool
     """Whether a record was settled although an earlier one of its group failed."""
 
     @property
     def tried(self) -> str:
-        """How far the trying has come, for a person: attempts and limit, and what of the batch it is about."""
+        """Text for people: number of attempts and their limit, and the part of the batch they concern."""
         ...
 
     def next_step(self, now: float) -> Step | None:
@@ -73,15 +75,15 @@ class Delivery(Protocol):
         ...
 
     def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
-        """The outcome of the invocation that `next_step` asked for."""
+        """Report the outcome of the invocation that `next_step` asked for."""
         ...
 
     def accepted(self) -> None:
-        """What the last Discard gave up is done with."""
+        """The records of the last Discard are done: the destination accepted, or there is none."""
         ...
 
     def remaining(self) -> list[Record]:
-        """What has not left yet, for a stop that cannot wait."""
+        """The records that have not left yet, for a stop that cannot wait."""
         ...
 
 
@@ -90,11 +92,11 @@ class Lane(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will ever be received any more."""
+        """Whether nothing more will ever be received."""
         ...
 
     async def unfinished(self) -> Delivery | None:
-        """What an earlier life of this lane left in the middle, to be delivered before anything else. Asked once."""
+        """The unfinished delivery of a previous run of this lane, to be finished first. Called once."""
         ...
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
@@ -110,11 +112,11 @@ class Lane(Protocol):
         ...
 
     def encode(self, records: Sequence[Record]) -> bytes:
-        """The event the function sees. Without records it is one that sums up what was settled."""
+        """The event for the function. Without records it is the event that closes a tumbling window."""
         ...
 
     def trace(self, records: Sequence[Record]) -> str | None:
-        """The trace this batch belongs to, as an X-Amzn-Trace-Id header has it; None for none, or for several."""
+        """The trace of this batch as the value of an X-Amzn-Trace-Id header; None for none, or for several."""
         ...
 
     def traceparents(self, records: Sequence[Record]) -> set[str | None]:
@@ -122,11 +124,11 @@ class Lane(Protocol):
         ...
 
     def delivery(self, records: Sequence[Record]) -> Delivery:
-        """The rules this batch is delivered by. The lane may look at it as long as it lasts."""
+        """A new delivery of this batch, which the lane may inspect while it lasts."""
         ...
 
     def keep(self) -> None:
-        """Write down how far the delivery has come, for it will wait now. Hands over and returns."""
+        """Store the retry state of the delivery, which is about to wait. Hands over and returns."""
         ...
 
     async def notify(self, discarded: Discarded) -> bool:
@@ -134,11 +136,11 @@ class Lane(Protocol):
         ...
 
     def settle(self, records: Sequence[Record]) -> None:
-        """Done with for good. Hands over and returns."""
+        """Settle records: they are done for good. Hands over and returns."""
         ...
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:
-        """Back to the source: after a failed invocation, or without one. Hands over and returns."""
+        """Release records to the source, after a failed invocation or without one. Hands over and returns."""
         ...
 
     async def ready(self) -> Unsettled | None:
@@ -160,10 +162,10 @@ class Partition(Protocol):
 
     name: str
     stop: Stop
-    """Its own: whatever the partition and its lanes do ends with it."""
+    """The partition's own stop: all work of the partition and its lanes ends with it."""
 
     def behind(self) -> float | None:
-        """Seconds it is behind its source, as far as it knows."""
+        """Seconds it is behind its source; None if it does not know."""
         ...
 
     def silent_since(self, now: float) -> float | None:
@@ -172,16 +174,16 @@ class Partition(Protocol):
 
     @property
     def fixed_lanes(self) -> int | None:
-        """How many lanes it has; None where the mapping's pace says so."""
+        """Number of lanes; None if the mapping's pace decides."""
         ...
 
     @property
     def finished(self) -> bool:
-        """Whether there will never be anything to read any more: it is left for good."""
+        """Whether there will never be anything to read any more, so that the partition is removed."""
         ...
 
     async def __aenter__(self) -> Self:
-        """Raises SourceUnavailable."""
+        """Reach the source. Raises SourceUnavailable."""
         ...
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
@@ -189,7 +191,7 @@ class Partition(Protocol):
         ...
 
     def lane(self) -> Lane:
-        """One more lane."""
+        """A new lane."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Where positions live that outlast the process."""
+"""The store of positions, retry states and pauses."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -7,14 +7,14 @@ from poller.policy.progress import Paused, ShardProgress, StreamProgress
 
 
 class StateStore(Protocol):
-    """Positions that outlive the process, by mapping. A call that raises StateError left what was stored before."""
+    """Stores positions beyond the process's life, by mapping. A call that raises StateError has changed nothing."""
 
     async def load(self, uuid: str) -> StreamProgress | None:
-        """Everything stored of a mapping; None for a new one."""
+        """Load everything stored of a mapping; None for a new one."""
         ...
 
     async def begin(self, uuid: str, progress: StreamProgress) -> None:
-        """Store this in place of everything that was stored of the mapping."""
+        """Replace everything that was stored of the mapping."""
         ...
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
@@ -28,11 +28,11 @@ class StateStore(Protocol):
         ...
 
     async def stored(self) -> dict[str, tuple[str, str]]:
-        """Name and event source ARN of every mapping something is stored of, by uuid."""
+        """Name and event source ARN of every mapping in the store, by uuid."""
         ...
 
     async def forget(self, uuid: str) -> None:
-        """Give a mapping's position up."""
+        """Delete a mapping's position."""
         ...
 
     async def paused(self) -> dict[str, Paused]:
@@ -40,11 +40,11 @@ class StateStore(Protocol):
         ...
 
     async def pause(self, uuid: str, paused: Paused) -> None:
-        """Remember that a mapping is paused, whether or not anything else is stored of it."""
+        """Store that a mapping is paused, whether or not anything else is stored of it."""
         ...
 
     async def resume(self, uuid: str) -> None:
-        """Remember that it is not, or no longer."""
+        """Store that a mapping is not paused."""
         ...
 
     def trouble(self) -> str | None:

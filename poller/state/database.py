@@ -15,7 +15,7 @@ COLUMNS = {
     "lanes": ("uuid", "shard", "lane", "position", "retry", "window"),
     "paused": ("uuid", "since", "name"),
 }
-"""Of each table, beside the checksum of their values."""
+"""Columns of each table, without the checksum of their values."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS mappings (
     uuid TEXT PRIMARY KEY, name TEXT NOT NULL, event_source_arn TEXT NOT NULL, epoch TEXT NOT NULL, start REAL,
@@ -35,14 +35,14 @@ CREATE TABLE IF NOT EXISTS paused (
 ) STRICT, WITHOUT ROWID;
 """
 ADDED = {"lanes": ("window",), "paused": ("name",)}
-"""Columns that came with a later schema. The checksum came last, so that it covers them."""
+"""Columns of a later schema. The checksum was added last, so that it covers them."""
 TABLES = ("lanes", "shards", "mappings")
-"""Which hold a position; that a mapping is paused outlives its position."""
+"""The tables of positions. A mapping's pause is kept after its position is deleted."""
 BUSY_SECONDS = 5.0
-"""How long a statement waits for another process that reads the file, such as a backup."""
+"""Seconds that a statement waits for another process that reads the file, such as a backup."""
 
 Change = tuple[str, str, ShardProgress]
-"""Mapping, shard, and where it stands."""
+"""Mapping, shard and progress."""
 
 
 class Database:
@@ -71,7 +71,9 @@ class Database:
             raise self._trouble(error) from error
 
     def _add_columns(self) -> None:
-        """What tables of an older schema lack. All at once: a row without a checksum is a damaged one afterwards."""
+        """Add the columns that an older schema lacks, all at once: later, a row without a checksum counts as
+        damaged.
+        """
         database = self._database
         database.execute("BEGIN IMMEDIATE")
         for table, columns in COLUMNS.items():
@@ -89,7 +91,7 @@ class Database:
         return {name for _, name, *_ in self._database.execute(f"PRAGMA table_info({table})")}
 
     def _verify(self) -> None:
-        """Every row is as it was written and can be read. One of an older schema is read by the daemon alone."""
+        """Check that every row is intact. Only the daemon reads the rows of an older schema."""
         for table, columns in COLUMNS.items():
             if "checksum" not in self._columns_of(table):
                 raise self._trouble("it was written by an older poller; let this version's daemon start once")
@@ -105,7 +107,7 @@ class Database:
         )
 
     def load(self, uuid: str) -> StreamProgress | None:
-        """Everything stored of a mapping."""
+        """Load everything stored of a mapping."""
         try:
             row = self._database.execute(
                 "SELECT name, event_source_arn, epoch, start FROM mappings WHERE uuid = ?", (uuid,)
@@ -124,7 +126,7 @@ class Database:
             raise self._trouble(error) from error
 
     def begin(self, uuid: str, progress: StreamProgress) -> None:
-        """In place of everything stored of the mapping."""
+        """Replace everything stored of the mapping."""
         start = None if progress.start is None else float(progress.start)
         row = _row(uuid, progress.name, progress.event_source_arn, progress.epoch, start)
         changes = [(uuid, shard_id, shard) for shard_id, shard in progress.shards.items()]
@@ -132,7 +134,7 @@ class Database:
         self._transaction([*_deletes(uuid), (_insert("mappings"), [row]), *self._statements(changes)])
 
     def save(self, changes: Collection[Change]) -> None:
-        """All of them in one transaction."""
+        """Save all of them in one transaction."""
         self._transaction(self._statements(changes))
         self._written.update(((uuid, shard_id), progress) for uuid, shard_id, progress in changes)
 
@@ -155,7 +157,7 @@ class Database:
         ]
 
     def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
-        """Shards of one mapping."""
+        """Delete shards of one mapping."""
         rows = [(uuid, shard_id) for shard_id in shard_ids]
         for row in rows:
             self._written.pop(row, None)
@@ -167,7 +169,7 @@ class Database:
         )
 
     def stored(self) -> dict[str, tuple[str, str]]:
-        """Name and ARN by uuid."""
+        """Name and ARN of each stored mapping, by uuid."""
         try:
             rows = self._database.execute("SELECT uuid, name, event_source_arn FROM mappings ORDER BY name").fetchall()
         except sqlite3.Error as error:
@@ -175,12 +177,12 @@ class Database:
         return {uuid: (name, arn) for uuid, name, arn in rows}
 
     def forget(self, uuid: str) -> None:
-        """Everything of a mapping."""
+        """Delete everything of a mapping."""
         self._forget_written(uuid)
         self._transaction(_deletes(uuid))
 
     def paused(self) -> dict[str, Paused]:
-        """By uuid."""
+        """The paused mappings, by uuid."""
         try:
             rows = self._database.execute("SELECT uuid, since, name FROM paused").fetchall()
         except sqlite3.Error as error:
@@ -188,11 +190,11 @@ class Database:
         return {uuid: Paused(since, name) for uuid, since, name in rows}
 
     def pause(self, uuid: str, paused: Paused) -> None:
-        """Remember it."""
+        """Store that a mapping is paused."""
         self._transaction([(_insert("paused"), [_row(uuid, float(paused.since), paused.name)])])
 
     def resume(self, uuid: str) -> None:
-        """Forget that it is paused."""
+        """Delete that a mapping is paused."""
         self._transaction([("DELETE FROM paused WHERE uuid = ?", [(uuid,)])])
 
     def _forget_written(self, uuid: str) -> None:
@@ -207,13 +209,13 @@ class Database:
                 database.executemany(statement, rows)
             database.execute("COMMIT")
         except sqlite3.Error as error:
-            # what SQLite rolled back by itself is no longer open
+            # SQLite may have rolled the transaction back by itself
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise self._trouble(error) from error
 
     def close(self) -> None:
-        """Folds what was written into the file."""
+        """Close the file, which merges the write-ahead log into it."""
         self._database.close()
 
 
@@ -228,7 +230,7 @@ def _row(*values: str | float | None) -> tuple[str | int | float | None, ...]:
 @cache
 def _insert(table: str) -> str:
     columns = (*COLUMNS[table], "checksum")
-    # by name, since an older schema's tables have theirs in another order
+    # by name, because the columns of an older schema have another order
     return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from poller.values.errors import EnvironmentProblem, StateError
 
 OWNER_ONLY = 0o600
-"""Positions name message ids and say what functions answered: nobody else's business."""
+"""Mode of the files: only their owner may read them, because positions contain message ids and answers of functions."""
 
 
 class StateLock:
-    """Holds the locks of one state file, which end with the process, however it ends."""
+    """The locks of one state file, which end with the process, however it ends."""
 
     def __init__(self, path: Path) -> None:
-        """Raises EnvironmentProblem when another daemon holds them, or when they cannot be made."""
+        """Take the locks. Raises EnvironmentProblem if another daemon holds them, or if they cannot be created."""
         self._path = path
         self._open: dict[Path, int] = {}
         self._are: dict[Path, tuple[int, int]] = {}
@@ -64,7 +64,7 @@ class StateLock:
             os.fchmod(file, OWNER_ONLY)
 
     def keep(self, path: Path) -> None:
-        """Watch one more file, which is there by now."""
+        """Watch one more file, which exists by now."""
         self._open[path] = file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         found = os.fstat(file)
         self._are[path] = found.st_dev, found.st_ino
@@ -73,7 +73,7 @@ class StateLock:
         """Raise StateError once one of the files was removed or replaced."""
         for path, is_open in self._are.items():
             try:
-                # before each write: pathlib's would cost more than the comparison
+                # called before each write: pathlib would cost more than the comparison
                 found = os.stat(path)  # noqa: PTH116
             except FileNotFoundError:
                 found = None
@@ -86,7 +86,7 @@ class StateLock:
                 )
 
     def release(self) -> None:
-        """Give the locks back. Only after SQLite has closed its files: closing ours ends SQLite's own locks on them."""
+        """Release the locks. Only after SQLite has closed its files: closing ours ends SQLite's own locks on them."""
         while self._open:
             os.close(self._open.popitem()[1])
 

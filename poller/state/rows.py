@@ -1,4 +1,4 @@
-"""How progress is written into rows and read out of them. Knows the schema's columns, not the database."""
+"""Converts progress to rows and back. It knows the schema's columns, not the database."""
 
 import zlib
 from collections.abc import Iterable
@@ -18,18 +18,18 @@ LaneRow = tuple[str, int, str | None, str | None, str | None]
 
 _OUTCOMES: dict[str, type[Succeeded] | type[Failed]] = {"succeeded": Succeeded, "failed": Failed}
 NONSENSE = (ValueError, KeyError, TypeError, AttributeError)
-"""What reading a row raises that makes no sense."""
+"""Exceptions that reading a damaged row raises."""
 MOST_DETAIL = 2000
-"""Characters of an error's text that are worth storing."""
+"""Maximum of characters stored of an error's text."""
 
 
 def checksum(*values: str | float | None) -> int:
-    """Of one row's values as SQLite gives them back: a flipped bit must not pass for a position."""
+    """Checksum of a row's values as SQLite returns them: a flipped bit must not become a position."""
     return zlib.crc32(repr(values).encode("utf-8", "surrogatepass"))
 
 
 def retry_text(parts: Iterable[PartState]) -> str | None:
-    """JSON of a retry state, None for none."""
+    """The JSON of a retry state; None for an empty one."""
     rows = [_part_row(part) for part in parts]
     return codec.dumps(rows).decode() if rows else None
 
@@ -38,18 +38,18 @@ def _part_row(part: PartState) -> dict[str, Any]:
     row = {name: value for name, value in asdict(part).items() if value is not None and name != "outcome"}
     match part.outcome:
         case Succeeded(_, request_id, executed_version):
-            # the answer itself was read, and is nobody's business any more
+            # the answer's body was evaluated already, and is not needed any more
             row["outcome"] = {"kind": "succeeded", "request_id": request_id, "executed_version": executed_version}
         case Failed():
             outcome = asdict(part.outcome)
-            # what the function logged was shown when it failed
+            # the function's log was shown when it failed
             del outcome["logs"]
             row["outcome"] = {**outcome, "kind": "failed", "detail": part.outcome.detail[:MOST_DETAIL]}
     return row
 
 
 def retry_of(text: str | None) -> tuple[PartState, ...]:
-    """Raises one of `NONSENSE` for what is none."""
+    """Parse a stored retry state. Raises one of `NONSENSE` if it is damaged."""
     return tuple(_part(row) for row in codec.loads(text.encode())) if text else ()
 
 
@@ -59,7 +59,7 @@ def _part(row: dict[str, Any]) -> PartState:
 
 
 def window_text(progress: WindowProgress) -> str | None:
-    """JSON of a lane's windows, None for none."""
+    """The JSON of a lane's windows; None if it has none."""
     if progress == NO_WINDOW:
         return None
     window = progress.open
@@ -68,7 +68,7 @@ def window_text(progress: WindowProgress) -> str | None:
 
 
 def window_of(text: str | None) -> WindowProgress:
-    """Raises as `retry_of` does."""
+    """Parse a lane's stored windows. Raises as `retry_of` does."""
     if text is None:
         return NO_WINDOW
     row = codec.loads(text.encode())
@@ -77,7 +77,7 @@ def window_of(text: str | None) -> WindowProgress:
 
 
 def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> dict[str, ShardProgress]:
-    """`lane_rows` in the order of their numbers. Raises as `retry_of` does."""
+    """Parse `lane_rows`, which are in the order of the lanes' numbers. Raises as `retry_of` does."""
     lanes: dict[str, list[LaneProgress]] = {}
     for shard_id, _, position, retry, window in lane_rows:
         lanes.setdefault(shard_id, []).append(LaneProgress(position, retry_of(retry), window_of(window)))

@@ -19,17 +19,17 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 APPLICATION_ID = 0x706F6C6C
-"""Marks the file as ours for whoever looks at it: "poll" in ASCII."""
+"""SQLite's application id of the file, to recognise it: "poll" in ASCII."""
 SCHEMA_VERSION = 4
 ANSWER_SECONDS = 10.0
-"""For one call to the disk: above SQLite's own wait for another process (`BUSY_SECONDS`), and far above what a healthy
-disk takes."""
+"""Deadline of one call to the disk, in seconds: above SQLite's own wait for another process (`BUSY_SECONDS`), and far
+above the time of a healthy disk."""
 CLOSE_SECONDS = 3.0
-"""At the exit, for what is still being written."""
+"""Seconds at the exit for running writes."""
 NETWORK_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "lustre", "nfs", "nfs4", "smb3"}
 )
-"""Whose locks do not hold between machines, or which lose what was synchronised."""
+"""File systems whose locks do not hold between machines, or which lose synchronised data."""
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -53,69 +53,58 @@ class SqliteState:
             raise EnvironmentProblem(str(error)) from error
 
     async def load(self, uuid: str) -> StreamProgress | None:
-        """See `StateStore`."""
         return await self._run(self._database.load, uuid)
 
     async def begin(self, uuid: str, progress: StreamProgress) -> None:
-        """See `StateStore`."""
-        # what still waits to be written is of before
+        # pending writes are of the progress before
         self._waiting = {key: shard for key, shard in self._waiting.items() if key[0] != uuid}
         await self._write(self._database.begin, uuid, progress)
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
-        """See `StateStore`."""
         self._waiting[uuid, shard_id] = progress
         if self._committed is None:
             self._committed = asyncio.ensure_future(self._commit())
-        # a caller that is cancelled leaves the commit of all others alone
+        # the cancellation of one caller must not cancel the commit of the others
         await asyncio.shield(self._committed)
 
     async def _commit(self) -> None:
-        """Let everything of this turn of the loop, and of the transaction before, come together."""
+        """Commit everything handed over in this turn of the loop, and during the previous transaction, together."""
         await asyncio.sleep(0)
         try:
             await self._run(lambda: None)
         finally:
-            # also where the disk hangs: the callers learn of it and hand over again what is true by then
+            # also if the disk hangs: the callers get the error and hand over their progress again
             changes = [(uuid, shard_id, progress) for (uuid, shard_id), progress in self._waiting.items()]
             self._waiting, self._committed = {}, None
         await self._write(self._database.save, changes)
 
     async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
-        """See `StateStore`."""
         await self._write(self._database.drop, uuid, shard_ids)
 
     async def stored(self) -> dict[str, tuple[str, str]]:
-        """See `StateStore`."""
         return await self._run(self._database.stored)
 
     async def forget(self, uuid: str) -> None:
-        """See `StateStore`."""
         await self._write(self._database.forget, uuid)
 
     async def paused(self) -> dict[str, Paused]:
-        """See `StateStore`."""
         return await self._run(self._database.paused)
 
     async def pause(self, uuid: str, paused: Paused) -> None:
-        """See `StateStore`."""
         await self._write(self._database.pause, uuid, paused)
 
     async def resume(self, uuid: str) -> None:
-        """See `StateStore`."""
         await self._write(self._database.resume, uuid)
 
     def forget_now(self, uuid: str) -> None:
-        """Give up everything stored of a mapping, for a command, which has no event loop."""
+        """Delete everything stored of a mapping, for a command, which has no event loop."""
         self._database.forget(uuid)
         self._database.resume(uuid)
 
     def trouble(self) -> str | None:
-        """See `StateStore`."""
         return self._calls.trouble() or self._trouble
 
     async def look(self) -> None:
-        """See `StateStore`."""
         try:
             await self._run(self._lock.check)
         except StateError as error:

@@ -21,8 +21,8 @@ class PollerError(Exception):
 
 
 class ConfigurationError(PollerError):
-    """What the user wrote cannot be run. `problems` holds one readable line each, and there may be very many: `shown`
-    is what to tell. The command ends with 2.
+    """The configuration is refused. `problems` has one readable line for each problem, perhaps very many; `shown` has
+    the lines to print. The command exits with 2.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -34,7 +34,7 @@ class ConfigurationError(PollerError):
 
 
 class EnvironmentProblem(PollerError):
-    """The machine does not give what the daemon needs: port taken, state locked or corrupt. Exit code 69."""
+    """The machine prevents the daemon from running: port taken, state locked or corrupt. Exit code 69."""
 
 
 class Overdue(PollerError):
@@ -42,7 +42,7 @@ class Overdue(PollerError):
 
 
 class CallError(PollerError):
-    """A call brought no good answer. Which of those below it was decides what may be done next."""
+    """A call failed. Its subclass decides whether the call may be sent again."""
 
 
 class NotSent(CallError):
@@ -50,7 +50,7 @@ class NotSent(CallError):
 
 
 class NoCredentials(NotSent):
-    """There is nothing to sign with: missing, expired and not renewable, or the provider failed."""
+    """There are no credentials to sign with: missing, expired and not renewable, or the provider failed."""
 
 
 class AnswerLost(CallError):
@@ -60,7 +60,7 @@ class AnswerLost(CallError):
 
 
 class NoRoom(CallError):
-    """The answer has `size` bytes, more than there is room for now, and was given up. Ask again with that much room."""
+    """The answer was dropped: it has `size` bytes, more than there is room for now. Ask again with that much room."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"no room for an answer of {size} bytes")
@@ -78,7 +78,7 @@ class ServiceError(CallError):
     def __init__(
         self, status: int, code: str, message: str = "", *, retry_after: float | None = None, body: bytes = b""
     ) -> None:
-        # behind an empty line a service repeats the request that was not signed right, session token and all
+        # after an empty line a service repeats the wrongly signed request, including the session token
         said = message.partition("\n\n")[0]
         super().__init__(f"{code} ({status}): {said}" if said else f"{code} ({status})")
         self.status = status
@@ -89,7 +89,7 @@ class ServiceError(CallError):
 
 
 class SourceUnavailable(PollerError):
-    """A source cannot be read now. `code` is the typed reason shown in status, `text` says what and what to do."""
+    """A source cannot be read now. `code` is the typed reason shown in status, `text` says why and what to do."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -98,11 +98,11 @@ class SourceUnavailable(PollerError):
 
 
 class CutByStop(PollerError):
-    """A soft stop came, and the seconds it leaves to what is under way are over."""
+    """A soft stop came, and the seconds that it leaves to running work are over."""
 
 
 class UnknownMapping(PollerError):
-    """Somebody asks for a mapping that is not configured."""
+    """A request names a mapping that is not configured."""
 
 
 class NotSettled(PollerError):
@@ -110,7 +110,7 @@ class NotSettled(PollerError):
 
 
 class UnknownFunction(PollerError):
-    """Somebody asks for a function that is not used, or that has no workers of ours."""
+    """A request names a function that is not used, or that has no workers of poller."""
 
 
 class StateError(PollerError):
@@ -118,15 +118,15 @@ class StateError(PollerError):
 
 
 class IteratorExpired(PollerError):
-    """A shard iterator is too old to read on with, or a subscription is over: get a new one behind what was read."""
+    """A shard iterator is too old, or a subscription ended: get a new one behind the last record that was read."""
 
 
 class PositionTrimmed(PollerError):
-    """The position is older than anything the stream still holds: what lay between is gone."""
+    """The position is older than everything the stream still holds: the records between were trimmed."""
 
 
 class ShardGone(PollerError):
-    """The shard is no longer there, though its stream is: it was trimmed whole, with nothing left to read."""
+    """The shard no longer exists, though its stream does: all its records were trimmed."""
 
 
 class UnreadableRecord(PollerError):
@@ -141,4 +141,4 @@ class UnreadableRecord(PollerError):
 
 
 class StreamGone(PollerError):
-    """There is no such stream, or no longer."""
+    """The stream does not exist, or no longer."""
