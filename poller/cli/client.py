@@ -82,13 +82,13 @@ class Client:
         return answer
 
     def steer(self, mapping: str, action: str) -> dict[str, Any]:
-        """Have a mapping paused or resumed (`action`); returns its name, state and reason as they are then. Raises
+        """Pause or resume a mapping (`action`); returns its name, state and reason afterwards. Raises
         NoAnswer, also when the daemon will not, and ConfigurationError when the token is refused.
         """
         return self._post(f"/mappings/{quote(mapping, safe='')}/{action}")
 
     def reload(self) -> dict[str, Any]:
-        """Have the configuration read anew; returns the names of what that added, changed and removed. Raises as
+        """Reload the configuration; returns the names of mappings that were added, changed and removed. Raises as
         `steer` does, and ReloadRefused.
         """
         self._connection.timeout = RELOAD_TIMEOUT
@@ -110,7 +110,7 @@ class Client:
         return answer
 
     def restart_function(self, name: str) -> None:
-        """Have a function's workers started anew. Raises as `steer` does."""
+        """Restart a function's workers. Raises as `steer` does."""
         self._post(f"/functions/{quote(name, safe='')}/restart")
 
     def _check_token(self, code: int) -> None:
@@ -140,7 +140,7 @@ def _connection(address: str) -> http.client.HTTPConnection:
 
 
 def address_of(api: ApiSettings) -> str:
-    """Notify where a daemon with these settings is found from this machine. Raises ConfigurationError."""
+    """The address of a daemon with these settings, as seen from this machine. Raises ConfigurationError."""
     if api.socket is not None:
         return f"unix:{api.socket}"
     if api.port == 0:

@@ -174,7 +174,7 @@ def why(
 
 @app.command(epilog=examples("pause orders"))
 def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
-    """Let a mapping rest until it is resumed.
+    """Pause a mapping until it is resumed.
 
     What it has in work is finished first. It rests over restarts too.
     """
@@ -183,7 +183,7 @@ def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
 
 @app.command(epilog=examples("resume orders"))
 def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
-    """Let a paused mapping go on."""
+    """Resume a paused mapping."""
     _steer(client(api, config), name, "resume")
 
 
@@ -193,7 +193,7 @@ def restart_function(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Start a function's workers anew.
+    """Restart a function's workers.
 
     Each when it has finished what it does: after the function's code has changed.
     """
@@ -203,7 +203,7 @@ def restart_function(
 
 @app.command(epilog=examples("reload"))
 def reload(api: Api = None, config: ConfigPaths = None) -> None:
-    """Have a running daemon read its configuration anew.
+    """Make a running daemon read its configuration again.
 
     Says what that changes; exits 1, with the report, if it is refused.
     """
@@ -229,7 +229,7 @@ def health(api: Api = None, config: ConfigPaths = None) -> None:
 
 
 def _fail(code: int, *lines: str) -> int:
-    # by the log's way, since a reader that stands still must not keep a daemon from its end
+    # through the log, because a blocked reader of stderr must not prevent the daemon's end
     telemetry.flush()
     out = LogWriter(sys.stderr)
     for line in lines:

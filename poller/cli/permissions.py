@@ -1,4 +1,4 @@
-"""Which permissions a configuration needs: the actions the daemon calls, on exact ARNs, for each who calls them.
+"""Computes the permissions that a configuration needs: actions on exact ARNs, for each principal.
 
 Knows IAM's names of actions and how each resource is written in a policy. Reads the configuration alone; asks nobody.
 What the configuration does not name is not in it: `kms:Decrypt` on a customer's key that encrypts a source.
@@ -13,10 +13,10 @@ from poller.sources.kinds import KINDS
 from poller.values.permissions import Condition, Grant
 
 DEFAULT = "default"
-"""Who is found by the SDK's own chain."""
+"""The principal of the SDK's own chain."""
 
 Grants = Iterator[tuple[str, Grant]]
-"""With the principal that needs each."""
+"""Permissions with the principal that needs each."""
 
 
 def policies(configuration: Configuration) -> dict[str, dict[str, object]]:
@@ -29,7 +29,7 @@ def policies(configuration: Configuration) -> dict[str, dict[str, object]]:
 
 
 def principal_of(aws: AwsSettings) -> str:
-    """Whose policy has to allow what is called with these settings."""
+    """The principal whose policy has to allow the calls with these settings."""
     return aws.role_arn or _caller(aws)
 
 
@@ -54,7 +54,7 @@ def _caller(aws: AwsSettings) -> str:
 
 
 def remarks(configuration: Configuration) -> list[str]:
-    """What a person has to see to: what is wider than it could be, and what is missing."""
+    """Notes for the user: statements that are wider than necessary, and permissions that are missing."""
     functions = (mapping.function for mapping in configuration.mappings)
     return sorted({remark for one in functions for remark in FUNCTION_TYPES[one.type].remarks(one)})
 

@@ -1,4 +1,4 @@
-"""`poller state`: what is stored of mappings, removed ones too, and giving it up."""
+"""`poller state`: lists the stored positions of mappings, removed ones too, and deletes them."""
 
 import sqlite3
 from contextlib import closing
@@ -20,11 +20,11 @@ app = typer.Typer(help="What is stored: positions, and what is paused.", no_args
 
 @app.command("list", epilog=examples("state list", "state list --config poller.yaml"))
 def show(config: ConfigPaths = None) -> None:
-    """Show every mapping that something is stored of.
+    """List every mapping in the store.
 
     Also while a daemon runs.
     """
-    # heavy, and the daemon's command line imports this module
+    # imported here, because it is large and the daemon's command line imports this module
     from poller.cli.output import console, table  # noqa: PLC0415
 
     stored, paused = _stored(loaded(config).settings.state_path)
@@ -57,7 +57,7 @@ def forget(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")],
     config: ConfigPaths = None,
 ) -> None:
-    """Give up what is stored of a mapping.
+    """Delete the stored position of a mapping.
 
     Its position, and that it is paused: it begins at its starting position. No daemon may be running.
     """

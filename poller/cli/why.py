@@ -1,4 +1,4 @@
-"""`poller why`: where each mapping stands, since when, the next try, and what a person can do about it.
+"""`poller why`: explains why each mapping waits, since when, when the next try is, and what to do.
 
 The daemon gives typed reasons; here they become sentences, and the advice that belongs to each code.
 """
@@ -14,9 +14,9 @@ from poller.support.printable import say
 
 Json = dict[str, Any]
 SHOWN = 20
-"""Partitions told of one by one; the rest is counted."""
+"""Maximum of partitions listed one by one; the rest is counted."""
 QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "stopped"})
-"""Codes of a partition that goes its way."""
+"""Codes of a partition that works normally."""
 
 
 def show(client: Client, mapping: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Which of the optional accelerators are at work: chosen by what is installed, never by a setting."""
+"""The optional accelerators (uvloop, orjson, pybase64): used if they are installed, never by a setting."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -12,7 +12,7 @@ from poller.support.codec import ORJSON
 T = TypeVar("T")
 
 LEFTOVER_SECONDS = 1.0
-"""For tasks that are still there at the end; the watcher of files needs most of it."""
+"""Seconds for tasks that still run at the end; the file watcher needs most of it."""
 
 loop_factory: Callable[[], asyncio.AbstractEventLoop]
 try:

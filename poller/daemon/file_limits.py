@@ -1,9 +1,9 @@
-"""How many files and sockets this process may have open: as many as the machine allows, within reason."""
+"""Raises the limit of open files and sockets to the machine's hard limit, within reason."""
 
 import resource
 
 ENOUGH = 65_536
-"""Two thousand mappings with thirty connections each. Some systems allow a billion, which is no plan but an absence."""
+"""Two thousand mappings with thirty connections each. Some systems allow a billion, which means no limit at all."""
 
 
 def raise_limit() -> int:

@@ -1,4 +1,4 @@
-"""What the service manager is told: systemd's notification protocol (sd_notify), without its library.
+"""Notifies the service manager: systemd's protocol (sd_notify), without its library.
 
 Decides what is said and when the watchdog is fed: while the test behind `/healthz` passes. The daemon knows when it is
 ready. Without a NOTIFY_SOCKET everything here does nothing. Own code, since the protocol is a line in a datagram, and
@@ -22,12 +22,12 @@ from poller.support.printable import printable
 from poller.values.errors import capped
 
 LOOK = 10.0
-"""Seconds between two looks at what the status line says, where no watchdog wants more."""
+"""Seconds between two updates of the status line, if no watchdog needs more."""
 SEND_SECONDS = 0.25
-"""How long a full queue of the service manager may hold us up; far from what makes the loop's lag unhealthy."""
+"""Seconds that a full queue of the service manager may block the loop; far below the limit of its lag."""
 TROUBLED = (MappingState.PROBLEM, MappingState.DEGRADED)
 NAMED = 20
-"""Mappings in trouble that the status line names."""
+"""Maximum of mappings with a problem that the status line names."""
 UNHEALTHY_LOOKS = 8
 """Looks in half a watchdog's time while unhealthy: what is over in time must not cost the process its life."""
 
@@ -57,7 +57,7 @@ class Notifier:
 
     @property
     def active(self) -> bool:
-        """Whether anybody is told."""
+        """Whether there is a service manager."""
         return bool(self._address)
 
     def ready(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Reloads: the configuration is read anew when somebody asks for it or its files change, one reload after the other.
+"""Reloads the configuration on request or when its files change, one reload after the other.
 
 A refused configuration changes nothing. One that cannot be read in time, since its file system hangs, is refused too,
 and read again once that answers.
@@ -27,7 +27,7 @@ built into every part."""
 
 
 def files() -> Blocking:
-    """What reads the configuration's files."""
+    """Reads the configuration's files."""
     return Blocking("the files of the configuration", READ_SECONDS, spare=SPARE_READERS)
 
 

@@ -1,9 +1,9 @@
-"""Signals, heard from the process's first moment to its last: a storm of them ends nothing early and kills nothing.
+"""Handles signals from the start of the process to its end: even a burst of them ends nothing early.
 
     begin       SIGTERM and SIGINT end the process at once, quietly, with 0: it holds nothing yet. SIGHUP is remembered.
-    listen      the event loop is told of each of them
-    ignore      the daemon is on its way out already
-    restore     for every command but the daemon's: as they were
+    listen      the event loop handles each of them
+    ignore      the daemon is already stopping
+    restore     for all commands except the daemon: the handlers as before
 
 Handlers of our own instead of the event loop's, which gives signals back to their deadly defaults when it is closed.
 """
@@ -17,13 +17,13 @@ from types import FrameType
 STOPS = (signal.SIGTERM, signal.SIGINT)
 _before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
 _reloads: list[int] = []
-"""SIGHUPs that nobody has heard yet."""
+"""SIGHUPs that are not handled yet."""
 
 
 def begin() -> None:
-    """Until somebody listens. Python's own start, before this, cannot be helped."""
+    """Install the first handlers. Signals during Python's own start, before this, cannot be handled."""
     for number in STOPS:
-        # not by an exception, which would come up in the middle of an import and might be swallowed or printed there
+        # not by an exception, which would be raised inside an import and might be swallowed or printed there
         _before[number] = signal.signal(number, lambda *_: os._exit(0))
     _before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda number, _: _reloads.append(number))
 
@@ -38,7 +38,7 @@ def restore() -> None:
 
 
 def listen(stop: Callable[[signal.Signals], None], reload: Callable[[], None]) -> None:
-    """From now on the running event loop calls these."""
+    """Call these functions from the running event loop from now on."""
     loop = asyncio.get_running_loop()
     for number in STOPS:
         signal.signal(number, lambda number, _: loop.call_soon_threadsafe(stop, signal.Signals(number)))
@@ -49,6 +49,6 @@ def listen(stop: Callable[[signal.Signals], None], reload: Callable[[], None]) -
 
 
 def ignore() -> None:
-    """From now on nothing is heard."""
+    """Ignore all signals from now on."""
     for number in (*STOPS, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -208,7 +208,7 @@ def event_line(event: dict[str, object]) -> Text:
 
 
 def plain(picture: Picture) -> str:
-    """Notify the same in one line, for where there is no terminal."""
+    """Print the same in one line, for where there is no terminal."""
     depth = picture.depth
     return (
         f"{picture.elapsed:5.1f} s  {picture.phase}: {picture.produced:,} produced, {picture.shipped:,} delivered, "

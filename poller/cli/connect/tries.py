@@ -1,4 +1,4 @@
-"""What was found out about one target by calling it, and how each refusal is told to a person."""
+"""Collects the results of calls to one target, and turns each refusal into text for people."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 _WORDS = {"source_missing": "missing", "access_denied": "refused"}
 ANSWERED = (IteratorExpired, PositionTrimmed, ShardGone)
-"""Raised where the call was allowed, and what it asked about has moved on."""
+"""Errors that prove the call was allowed: only its subject no longer exists."""
 _KMS = "KMS"
 FORBIDDEN = frozenset({"403", "Forbidden"})
 """What S3 answers to HEAD, which has no body to say more."""
@@ -32,10 +32,10 @@ ELSEWHERE = frozenset({"301", "PermanentRedirect"})
 
 @dataclass(slots=True)
 class Tries:
-    """Collects what calls to one target came to."""
+    """The results of calls to one target."""
 
     principal: str
-    """Whose policy has to allow them."""
+    """The principal whose policy has to allow them."""
     answer: str = "ok"
     """In a word: ok, refused, missing, unreachable, credentials, throttled, error."""
     told: list[str] = field(default_factory=list)
@@ -43,9 +43,9 @@ class Tries:
     missing: list[str] = field(default_factory=list)
     """IAM actions that were refused."""
     untried: list[str] = field(default_factory=list)
-    """What could not be tried, and why."""
+    """Checks that could not be made, and why."""
     done: list[str] = field(default_factory=list)
-    """What was done that is more than to look."""
+    """Actions that did more than read."""
     hopeless: bool = False
     """Whether further calls would only meet the same trouble."""
 

@@ -1,4 +1,4 @@
-"""Healthy and ready: what an orchestrator may act on.
+"""Decides /healthz and /readyz, on which an orchestrator acts.
 
 Unhealthy means that a restart could help: the loop hangs, a task died, a lane is stuck in one step, a disk does not
 answer, the state file was taken away. Waiting with a typed reason is healthy, so the outage of a function or source
@@ -19,7 +19,7 @@ LOOP_LAG_LIMIT = 5.0
 READY_WITHIN = 10.0
 """Seconds after start by which the daemon is ready, whatever its sources say."""
 WATCH_INTERVAL = 2.0
-"""Seconds between two looks at the loop; each costs idle CPU."""
+"""Seconds between two measurements of the loop's lag; each costs idle CPU."""
 LOOKS_PER_SAMPLE = 10
 """After so many of them the lag of every mapping is noted."""
 
@@ -45,7 +45,7 @@ def problems(status: DaemonStatus, now: float) -> list[str]:
 
 
 def is_ready(status: DaemonStatus, now: float) -> bool:
-    """Whether every enabled mapping has reached its source or says why it cannot, or was given long enough to."""
+    """Whether every enabled mapping has reached its source or says why it cannot, or the start was 10 s ago."""
     return now - status.started >= READY_WITHIN or all(map(_has_answered, status.mappings))
 
 

@@ -1,4 +1,4 @@
-"""One mapping's trouble never hides another's: what is asked of a mapping for status, metrics and health is asked here.
+"""Isolates mappings from each other: an error in one mapping's status hides no other mapping.
 
 A mapping answers such questions with the code of its source, which reads what a service sent. An error there is a bug,
 and belongs to that mapping alone: the others are shown, and the daemon stays as healthy as it is.
@@ -21,13 +21,13 @@ LOOK_SECONDS = 2.5
 
 
 class Isolation:
-    """Asks mappings, and logs each mapping's errors of this kind now and then."""
+    """Calls the status functions of mappings, and logs each mapping's errors, rate-limited."""
 
     def __init__(self) -> None:
         self._logs: dict[str, RateLimitedLog] = {}
 
     def ask(self, mapping: MappingStatus, question: Callable[[], T], otherwise: Callable[[str], T]) -> T:
-        """The answer, or what `otherwise` makes of the error's text."""
+        """The answer, or `otherwise` called with the error's text."""
         answers: list[T] = []
         with self._only(mapping) as failed:
             answers.append(question())
@@ -35,7 +35,7 @@ class Isolation:
 
     @contextmanager
     def _only(self, mapping: MappingStatus) -> Iterator[list[str]]:
-        """Whatever goes wrong within is this mapping's; the list holds it afterwards."""
+        """A block of code for one mapping. It catches every error; afterwards the list has its text."""
         failed: list[str] = []
         try:
             yield failed

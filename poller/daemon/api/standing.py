@@ -1,4 +1,4 @@
-"""Where a mapping stands: the one reason and state, out of those of its partitions and lanes."""
+"""Derives the shown state and reason of a mapping from those of its partitions and lanes."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -86,7 +86,7 @@ DEGRADED = frozenset(
         ReasonCode.FUNCTION_FAILING,
     }
 )
-"""Reasons for which a mapping that runs is degraded: its source is read, and less than there is gets through."""
+"""Reasons for which a running mapping is degraded: its source is read, but the function or destination holds it up."""
 
 
 def state_of(mapping: MappingStatus, reason: Reason | None) -> MappingState:
@@ -148,7 +148,7 @@ def _most_telling(reasons: Iterable[Reason | None]) -> Reason | None:
 
 
 def lane_reason(lane: LaneStatus, now: float) -> Reason:
-    """Why a lane stands where it stands."""
+    """The reason of a lane."""
     text = lane.text
     if lane.code is ReasonCode.WINDOW and lane.until is not None and not text:
         text = f"a batch is open for {now - lane.since:.0f} of {lane.until - lane.since:.0f} s"
@@ -156,5 +156,5 @@ def lane_reason(lane: LaneStatus, now: float) -> Reason:
 
 
 def reason_text(reason: Reason) -> str:
-    """In a sentence."""
+    """The reason as a sentence."""
     return reason.text or TEXTS[reason.code]

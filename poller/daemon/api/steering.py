@@ -1,4 +1,4 @@
-"""The requests that change something: pause and resume a mapping, start a function's workers anew.
+"""Requests that change something: pause and resume a mapping, restart a function's workers.
 
 Decides who may: beyond the token, nobody whose request a foreign web page could have made a browser send. Such a
 request has an Origin, or a content type that needs no leave, or a host name that was made to point here.
@@ -23,18 +23,18 @@ JSON = "application/json"
 
 
 class Mappings(Protocol):
-    """What is steered."""
+    """The steered part of the engine."""
 
     async def pause(self, name: str) -> MappingStatus:
         """Stop it softly until it is resumed, also over restarts. Raises UnknownMapping and StateError."""
         ...
 
     async def resume(self, name: str) -> MappingStatus:
-        """Let it run again. Raises UnknownMapping and StateError."""
+        """Resume it. Raises UnknownMapping and StateError."""
         ...
 
     def restart_function(self, name: str) -> None:
-        """Begin to start the workers of a function anew. Raises UnknownFunction."""
+        """Begin to restart the workers of a function. Raises UnknownFunction."""
         ...
 
 
