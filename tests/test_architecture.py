@@ -129,7 +129,7 @@ BY_NAME = {
     "poller/aws/lean.py",  # the service that names its errors by the codes of its former protocol
     "poller/aws/transports.py",  # the services whose calls go through a transport
     "poller/aws/endpoints.py",  # the names that requests are signed for
-    "poller/configuration/model/aws.py",  # the services whose endpoints can be set
+    "poller/configuration/model/aws.py",  # the names that other tools give to services
     "poller/configuration/model/settings.py",  # the schemes of the URL of the state
     "poller/demo/shop.py",  # the endpoints of the local AWS
     "poller/demo/function/count.py",  # a user's function, which looks into events

@@ -86,6 +86,8 @@ class SourceKind:
 
     arn_service: str
     """The service part of its ARNs."""
+    service: str
+    """The SDK's name of the service that is called."""
     read_arn: Callable[[Arn], EventSource]
     """Raises ValueError with the reason, which follows the key of the ARN in a sentence."""
 

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from poller.configuration.model.fields import Endpoint, FilledText, Written
 from poller.configuration.reading.explain import similar
 from poller.configuration.reading.tree import Node
+from poller.destinations import kinds as destinations
+from poller.sources import kinds as sources
 
 
 class ServiceSettings(Written):
@@ -18,7 +20,9 @@ class ServiceSettings(Written):
 
 AWS_OVER = "how to reach AWS for this entry: the same keys as `aws` at the top, and each overrides the one there"
 
-SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions", "sns", "s3", "sts")
+_SOURCES = tuple(kind.service for kind in sources.KINDS.values())
+_DESTINATIONS = tuple(service for service in destinations.KINDS if service not in _SOURCES)
+SERVICES = (*_SOURCES, "lambda", "stepfunctions", *_DESTINATIONS, "sts")
 """The services that are called, by the SDK's names."""
 _MEANT = {
     "dynamodb": "dynamodbstreams (the table itself is not called)",

@@ -1,7 +1,7 @@
 """DynamoDB streams as a source: their row, and all that only they know."""
 
 from poller.sources.dynamodb.members import MEMBERS, split
-from poller.sources.dynamodb.parameters import INSTEAD, OWN, TAKES, TITLE, cross_check, grants, read_arn
+from poller.sources.dynamodb.parameters import INSTEAD, OWN, SERVICE, TAKES, TITLE, cross_check, grants, read_arn
 from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
 from poller.sources.sharded.parameters import lanes
 
@@ -18,6 +18,7 @@ DYNAMODB_KIND = SourceKind(
     plural="DynamoDB streams",
     column="DynamoDB",
     arn_service="dynamodb",
+    service=SERVICE,
     read_arn=read_arn,
     takes=TAKES,
     own=OWN,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.sources.kind import Finding
 
+SERVICE = "dynamodbstreams"
+"""The SDK's name of it."""
 TITLE = "a DynamoDB stream"
 TAKES = sharded.TAKES
 OWN = sharded.OWN
@@ -30,7 +32,7 @@ def read_arn(arn: Arn) -> EventSource:
         raise ValueError(
             "is the ARN of a table; write that of its stream, which ends in /stream/LABEL (the table's LatestStreamArn)"
         )
-    return event_source(arn, kind="dynamodb", service="dynamodbstreams")
+    return event_source(arn, kind="dynamodb", service=SERVICE)
 
 
 def grants(source: EventSource) -> Iterator[Grant]:

@@ -2,7 +2,17 @@
 
 from poller.sources.kind import Shared, SourceBuilder, SourceKind
 from poller.sources.kinesis.members import MEMBERS, split
-from poller.sources.kinesis.parameters import INSTEAD, OWN, TAKES, TITLE, cross_check, cross_check_aws, grants, read_arn
+from poller.sources.kinesis.parameters import (
+    INSTEAD,
+    OWN,
+    SERVICE,
+    TAKES,
+    TITLE,
+    cross_check,
+    cross_check_aws,
+    grants,
+    read_arn,
+)
 from poller.sources.sharded.parameters import lanes
 
 
@@ -18,6 +28,7 @@ KINESIS_KIND = SourceKind(
     plural="Kinesis streams",
     column="Kinesis",
     arn_service="kinesis",
+    service=SERVICE,
     read_arn=read_arn,
     takes=TAKES,
     own=OWN,

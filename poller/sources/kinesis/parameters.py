@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.sources.kind import Finding
 
+SERVICE = "kinesis"
+"""The SDK's name of it."""
 TITLE = "a Kinesis stream"
 TAKES = sharded.TAKES | {"starting_position_timestamp"}
 OWN = sharded.OWN | {"deaggregate"}
@@ -38,7 +40,7 @@ def read_arn(arn: Arn) -> EventSource:
             )
     elif not _STREAM.fullmatch(arn.resource):
         raise ValueError("does not end in stream/NAME")
-    return event_source(arn, kind="kinesis", service="kinesis")
+    return event_source(arn, kind="kinesis", service=SERVICE)
 
 
 def grants(source: EventSource) -> Iterator[Grant]:

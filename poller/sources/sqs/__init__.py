@@ -2,7 +2,7 @@
 
 from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
 from poller.sources.sqs.members import MEMBERS, split
-from poller.sources.sqs.parameters import INSTEAD, OWN, TAKES, cross_check, grants, lanes, read_arn
+from poller.sources.sqs.parameters import INSTEAD, OWN, SERVICE, TAKES, cross_check, grants, lanes, read_arn
 
 
 def _builder(_shared: Shared) -> SourceBuilder:
@@ -17,6 +17,7 @@ SQS_KIND = SourceKind(
     plural="SQS queues",
     column="SQS",
     arn_service="sqs",
+    service=SERVICE,
     read_arn=read_arn,
     takes=TAKES,
     own=OWN,

@@ -17,7 +17,7 @@ from poller.values.arns import EventSource
 from poller.values.queues import queue_url
 
 NO_MESSAGES_HANDLE = "poller-check"
-"""A receipt handle that no message has, so that what is done by it is done to nothing."""
+"""A receipt handle of no message: a call with it changes nothing."""
 
 
 class QueueBuilder:
@@ -25,7 +25,7 @@ class QueueBuilder:
 
     def __init__(self) -> None:
         self.undeleted: dict[str, OrderedDict[str, bool]] = {}
-        """By the mapping's uuid: messages that are done with, and not to be delivered by its next run either."""
+        """By the mapping's uuid: messages that were delivered but not deleted; its next run deletes them."""
 
     async def source(self, mapping: EventSourceMapping, run: Run) -> SqsSource:
         """The source of one mapping. Makes no call."""

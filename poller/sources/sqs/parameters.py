@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.sources.kind import Finding
 
+SERVICE = "sqs"
+"""The SDK's name of it."""
 FIFO_MOST = 10
 """Messages of one batch from a FIFO queue."""
 UNWINDOWED_MOST = 10
@@ -68,7 +70,7 @@ def read_arn(arn: Arn) -> EventSource:
     """Raises ValueError."""
     if not _QUEUE.fullmatch(arn.resource):
         raise ValueError("does not end in a queue's name (letters, digits, - and _, at most 80)")
-    return event_source(arn, kind="sqs", service="sqs", fifo=arn.resource.endswith(".fifo"))
+    return event_source(arn, kind="sqs", service=SERVICE, fifo=arn.resource.endswith(".fifo"))
 
 
 def grants(source: EventSource) -> Iterator[Grant]:
