@@ -173,7 +173,8 @@ class Mappings:
     def _log_waits(self) -> None:
         """Say what the soft stop waits for, of a few mappings in words."""
         now = asyncio.get_running_loop().time()
-        waits = {status.name: found.text for status in self._status.mappings if (found := status.waits(now))}
+        running = [(status.name, status.run) for status in self._status.mappings if status.run is not None]
+        waits = {name: found.text for name, run in running if (found := run.waits(now))}
         if waits:
             shown = dict(islice(waits.items(), MOST_SHOWN))
             text = "what is under way may end; Ctrl-C again stops now"

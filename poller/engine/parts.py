@@ -26,6 +26,7 @@ from poller.ports.store import StateStore
 from poller.runtime.admission import Admission
 from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
+from poller.runtime.running import Running
 from poller.runtime.stop import Stop
 from poller.sources.kind import Run, Shared, SourceBuilder
 from poller.sources.kinds import KINDS
@@ -45,6 +46,8 @@ class Wired:
     mapping: EventSourceMapping
     source: Source
     context: LaneContext
+    running: Running
+    """As the status asks them."""
     borrowed: AsyncExitStack
     """What others may use as well."""
 
@@ -89,14 +92,17 @@ class Wiring:
         async with self._building, AsyncExitStack() as borrowed:
             transports = self._transports.borrow()
             borrowed.push_async_callback(transports.close)
-            status.credentials_end_in = credentials_end_in(await transports.get(mapping.aws, mapping.region))
+            credentials = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = RateLimitedLog(log)
             context = await self._context(mapping, status, stop, rare)
             borrowed.push_async_callback(self._functions.release, mapping)
             # a run that never begins must not go on listening to what it shares
             borrowed.callback(context.admission.close)
             source = await self._source(mapping, context, transports)
-            wired = Wired(mapping, source, context, borrowed.pop_all())
+            running = Running(source, context.admission, credentials)
+            if isinstance(context.function, Troubled):
+                running.function_trouble = context.function.trouble
+            wired = Wired(mapping, source, context, running, borrowed.pop_all())
         if self._traces is not None:
             system, name = KINDS[mapping.source.kind].messaging_system, mapping.source.name
             wired.source = self._traces.source(source, mapping=mapping.name, system=system, name=name)
@@ -111,8 +117,6 @@ class Wiring:
         pace = Pace(start, most, steady=kind.steady)
         own = Memory(mapping.max_bytes_in_flight, self._memory)
         function = await self._functions.take(mapping)
-        if isinstance(function, Troubled):
-            status.function_trouble = function.trouble
         return LaneContext(
             function=function,
             slots=self._functions.slots(mapping.function),

@@ -178,7 +178,7 @@ class MappingRunner:
             async with asyncio.timeout(None) as bound:
                 ignore = stop.listen(lambda: bound.reschedule(time() + most))
                 try:
-                    await run_mapping(wired.source, wired.context, log)
+                    await run_mapping(wired.source, wired.context, log, wired.running)
                 finally:
                     ignore()
         except TimeoutError:

@@ -64,7 +64,7 @@ class Tracing:
             "messaging.destination.name": name,
             "poller.mapping": mapping,
         }
-        return _Source(source, _Spans(self._tracer, f"process {name}", attributes))
+        return cast("Source", _Source(source, _Spans(self._tracer, f"process {name}", attributes)))
 
     def function(self, function: Function) -> Function:
         """The function with a span around each invocation."""
@@ -114,13 +114,13 @@ class _Around:
         return getattr(self._wrapped, name)
 
 
-class _Source:
+class _Source(_Around):
     def __init__(self, source: Source, spans: "_Spans") -> None:
-        self._source = source
+        super().__init__(source)
         self._spans = spans
 
     async def partitions(self) -> AsyncIterator[Partition]:
-        async for partition in self._source.partitions():
+        async for partition in self._wrapped.partitions():
             yield cast("Partition", _Partition(partition, self._spans))
 
 

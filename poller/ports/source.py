@@ -11,6 +11,7 @@ from poller.policy.backoff import Chance
 from poller.policy.delivery import Step
 from poller.policy.invocation_record import Discarded
 from poller.policy.response import Outcome
+from poller.ports.status import RunningSource
 from poller.runtime.reservation import MemoryBound
 from poller.runtime.stop import Stop
 from poller.values.record import Page, Record
@@ -195,7 +196,7 @@ class Partition(Protocol):
         ...
 
 
-class Source(Protocol):
+class Source(RunningSource, Protocol):
     """Where the records of one mapping come from."""
 
     def partitions(self) -> AsyncIterator[Partition]:

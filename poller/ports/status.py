@@ -7,8 +7,9 @@ Times named `now`, `since`, `until` and `deadline` are the event loop's `time()`
 time.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from poller.policy.trend import Trend
 from poller.policy.windows import Window
@@ -26,6 +27,8 @@ __all__ = [
     "PartitionStatus",
     "Reason",
     "ReasonCode",
+    "RunningParts",
+    "RunningSource",
 ]
 
 
@@ -86,10 +89,6 @@ class LaneStatus:
         self.trouble = None
 
 
-def _nothing() -> int:
-    return 0
-
-
 def _unknown() -> None:
     return None
 
@@ -133,15 +132,44 @@ class Lag:
     """Loop time at which the source was last asked and had nothing that was not received; None when it had."""
 
 
-def _as_it_is(_now: float) -> None:
-    return None
+class RunningSource(Protocol):
+    """The source of a mapping's present run, as the status asks it. Times are the loop's."""
+
+    def in_flight(self) -> int:
+        """Records received and not yet ended."""
+        ...
+
+    def lag(self) -> Lag:
+        """How far it is behind, measured now."""
+        ...
+
+    async def look(self, max_age: float) -> None:
+        """Ask the service what only it knows of the lag, unless that is known for less than `max_age` seconds."""
+        ...
+
+    def silent_since(self, now: float) -> float | None:
+        """As of a partition, for what is asked of the source as a whole."""
+        ...
+
+    def waits(self, now: float) -> Reason | None:
+        """What it waits for `now` while no lane has anything to do, or at a soft stop."""
+        ...
 
 
-_nothing_more = _as_it_is
+class RunningParts(RunningSource, Protocol):
+    """The parts of a mapping's present run together."""
 
+    def standstill(self, now: float, shown: Reason | None) -> Reason | None:
+        """Why nothing may be received `now`; `shown` itself where it says so already."""
+        ...
 
-async def _nothing_to_ask(_max_age: float) -> None:
-    pass
+    def credentials_end_in(self) -> float | None:
+        """Less than so many seconds are left to credentials that could not be renewed; None while all is well."""
+        ...
+
+    def function_trouble(self) -> Reason | None:
+        """Why the function cannot be started."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +197,8 @@ class MappingStatus:
     trouble: Reason | None = None
     """Of the source as a whole, beside those of its partitions."""
     account: Account = field(default_factory=Account)
-    in_flight: Callable[[], int] = _nothing
-    """Records received and not yet ended; asked when somebody looks."""
+    run: RunningParts | None = None
+    """The parts that run now; None while nothing runs."""
     partitions: list[PartitionStatus] = field(default_factory=list)
     waiting: Sequence[PartitionStatus] = ()
     """Partitions that may not run yet, each with its reason."""
@@ -182,32 +210,31 @@ class MappingStatus:
     last_success: float | None = None
     """When an invocation last succeeded; the loop's time."""
     last_failure: LastFailure | None = None
-    lag: Callable[[], Lag] = Lag
-    """Measured when somebody looks."""
-    look: Callable[[float], Awaitable[None]] = _nothing_to_ask
-    """Asks the source what only it knows of the lag, unless that is known for less than so many seconds. Called when
-    somebody looks."""
-    silent_since: Callable[[float], float | None] = _answered
-    """As of a partition, for what is asked of the source as a whole."""
-    waits: Callable[[float], Reason | None] = _nothing_more
-    """What the source waits for `now` while no lane has anything to do, or at a soft stop."""
-    refresh: Callable[[float], None] = _as_it_is
-    """Brings the reason up to date, given the loop's time."""
     trend: Trend = field(default_factory=Trend)
     """Whether the lag shrinks, and how fast."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    credentials_end_in: Callable[[], float | None] = _unknown
-    """Less than so many seconds are left to credentials that could not be renewed; None while all is well with them."""
-    function_trouble: Callable[[], Reason | None] = _unknown
-    """Why the function cannot be started; asked when somebody looks."""
     _passed: int = 0
     _filtered_before: int = 0
+
+    def in_flight(self) -> int:
+        """Records received and not yet ended."""
+        return 0 if self.run is None else self.run.in_flight()
+
+    def lag(self) -> Lag:
+        """How far the mapping is behind its source, measured now."""
+        return Lag() if self.run is None else self.run.lag()
+
+    async def look(self, max_age: float) -> None:
+        """See `RunningSource.look`. Called when somebody looks at the status."""
+        if self.run is not None:
+            await self.run.look(max_age)
 
     def sample(self, now: float) -> None:
         """Now and then, and when somebody looks, for what only time tells: whether the lag shrinks, whether a filter
         passes anything, whether the reason still stands.
         """
-        self.refresh(now)
+        if self.run is not None and self.state is MappingState.RUNNING:
+            self.reason = self.run.standstill(now, self.reason)
         lag = self.lag()
         self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
@@ -223,9 +250,7 @@ class MappingStatus:
     def rest(self, state: MappingState, reason: Reason | None) -> None:
         """Nothing runs: of the run that ended only positions are still shown."""
         self.state, self.reason, self.trouble = state, reason, None
-        self.in_flight, self.lag, self.look, self.waiting = _nothing, Lag, _nothing_to_ask, ()
-        self.refresh, self.credentials_end_in, self.function_trouble = _as_it_is, _unknown, _unknown
-        self.silent_since, self.waits = _answered, _nothing_more
+        self.run, self.waiting = None, ()
         for partition in self.partitions:
             partition.reason, partition.behind, partition.silent_since = None, _unknown, _answered
             partition.lanes.clear()

@@ -42,10 +42,8 @@ class Admission:
         self._waiting_for_slot = 0
         self._resume: asyncio.TimerHandle | None = None
         self._failing_since: float | None = None
-        self._shown: ReasonCode | None = None
         self._ignore_circuit = self.breaker.listen(self._circuit_changed)
         memory.on_waiting = self._show_now
-        status.refresh = self._refresh
 
     def connect(self, poke: Callable[[], None]) -> None:
         """Call `poke` whenever `lanes` may answer more than before."""
@@ -69,7 +67,8 @@ class Admission:
     def lanes(self, now: float) -> int:
         """How many lanes may hold a batch now; 0 while nothing may be received."""
         closed = self._closed(now)
-        if closed is not self._shown:
+        shown = self._status.reason
+        if closed is not (None if shown is None else shown.code):
             self._show(closed, now)
         if closed and closed is not ReasonCode.MEMORY:
             return 0
@@ -83,11 +82,12 @@ class Admission:
         lanes = [lane for partition in self._status.partitions for lane in partition.lanes]
         return sum(lane.code in (ReasonCode.INVOKING, ReasonCode.SETTLING) for lane in lanes)
 
-    def _refresh(self, now: float) -> None:
-        """Update the shown reason: the source may not have asked for long, and its own problems may be over."""
-        closed, shown = self._closed(now), self._status.reason
-        if closed is not (None if shown is None else shown.code):
-            self._show(closed, now)
+    def standstill(self, now: float, shown: Reason | None) -> Reason | None:
+        """See `RunningParts`: the source may not have asked for long, and its own problems may be over."""
+        closed = self._closed(now)
+        if closed is (None if shown is None else shown.code):
+            return shown
+        return None if closed is None else self._reason(closed, now)
 
     def _closed(self, now: float) -> ReasonCode | None:
         if self.stop.soft:
@@ -96,16 +96,13 @@ class Admission:
             return ReasonCode.CIRCUIT_OPEN
         if self._waiting_for_slot:
             return ReasonCode.WAITING_FOR_SLOT
-        if pause := self.pace.resumes_in(now):
-            if self._resume is None:
-                self._resume = asyncio.get_running_loop().call_later(pause, self._resumed)
+        if self.pace.resumes_in(now):
             return ReasonCode.FUNCTION_FAILING
         # each read waits for memory by itself
         return ReasonCode.MEMORY if self.memory.waiting else None
 
     def _show(self, closed: ReasonCode | None, now: float) -> None:
         """Show why nothing is received as the mapping's reason, unless it has a worse one."""
-        self._shown = closed
         if self._status.state is MappingState.RUNNING:
             self._status.reason = None if closed is None else self._reason(closed, now)
 
@@ -129,9 +126,16 @@ class Admission:
         self._show_now()
         self._poke()
 
+    def _resume_later(self, now: float) -> None:
+        """Poke the source when the pause is over."""
+        if self._resume is None and (pause := self.pace.resumes_in(now)):
+            self._resume = asyncio.get_running_loop().call_later(pause, self._resumed)
+
     def _resumed(self) -> None:
         self._resume = None
         self._poke()
+        # a failure since may have made it longer
+        self._resume_later(asyncio.get_running_loop().time())
 
     def busy(self, now: float) -> None:
         """Every lane has a batch and the source has more."""
@@ -150,6 +154,7 @@ class Admission:
         if self._failing_since is None:
             self._failing_since = now
         self.pace.failed(now, self._chance)
+        self._resume_later(now)
 
     def waits_for_slot(self, waits: bool) -> None:
         """A lane begins or ends waiting for its function's slot. Meanwhile nothing is received."""

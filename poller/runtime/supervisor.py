@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from poller.policy.backoff import SOURCE
 from poller.ports.source import Partition, Source
-from poller.ports.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
+from poller.ports.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode, RunningParts
 from poller.runtime.context import LaneContext
 from poller.runtime.lanes import Lanes
 from poller.values.errors import CutByStop, SourceUnavailable
@@ -28,9 +28,12 @@ SETTLED_IN = 60.0
 """Seconds a partition has to run before its next error counts as the first one again."""
 
 
-async def run_mapping(source: Source, context: LaneContext, log: FilteringBoundLogger) -> None:
-    """Run every partition of a source until a soft stop; a hard stop is a cancellation."""
+async def run_mapping(
+    source: Source, context: LaneContext, log: FilteringBoundLogger, running: RunningParts | None = None
+) -> None:
+    """Run every partition of a source until a soft stop; a hard stop is a cancellation. The status asks `running`."""
     status = context.status
+    status.run = running
 
     def stopping() -> None:
         status.state, status.reason = MappingState.STOPPING, Reason(ReasonCode.STOPPING)

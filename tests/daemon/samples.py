@@ -5,11 +5,46 @@ import json
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.report import rendered
 from poller.ports.daemon_status import DaemonStatus, Reloaded
-from poller.ports.status import LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
+from poller.ports.status import Lag, LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 from poller.values.errors import StateError, UnknownFunction, UnknownMapping
 
 STARTED_AT = 1_767_225_600.0
 """2026-01-01T00:00:00Z, at loop time 100."""
+
+
+QUESTIONS = ("in_flight", "lag", "look", "silent_since", "waits", "credentials_end_in", "function_trouble")
+
+
+class Running:
+    """The parts of a run that answer as they are told to, else that all is well."""
+
+    def __init__(self, **answers) -> None:
+        for question, answer in answers.items():
+            setattr(self, question, answer)
+
+    def in_flight(self) -> int:
+        return 0
+
+    def lag(self) -> Lag:
+        return Lag()
+
+    async def look(self, _max_age) -> None:
+        return None
+
+    def standstill(self, _now, shown):
+        return shown
+
+    def silent_since(self, _now) -> None:
+        return None
+
+    def waits(self, _now) -> None:
+        return None
+
+    def credentials_end_in(self) -> None:
+        return None
+
+    def function_trouble(self) -> None:
+        return None
 
 
 def a_mapping(name: str = "orders", **values) -> MappingStatus:
@@ -21,7 +56,8 @@ def a_mapping(name: str = "orders", **values) -> MappingStatus:
         "reached": True,
         **values,
     }
-    return MappingStatus(name, **values)
+    run = Running(**{question: values.pop(question) for question in QUESTIONS if question in values})
+    return MappingStatus(name, run=run, **values)
 
 
 def a_daemon(*mappings: MappingStatus, **values) -> DaemonStatus:

@@ -15,7 +15,7 @@ async def test_a_stop_of_idle_mappings_says_until_when_it_waits_and_how_to_stop_
         house.mappings.stop()
         [line] = [line for line in log if line["event"] == "stopping"]
         reasons = {name: mapping_reason(house.of(name), loop_time()) for name in "ab"}
-        assert line["waits_for"] == {name: house.of(name).waits(loop_time()).text for name in "ab"}
+        assert line["waits_for"] == {name: house.of(name).run.waits(loop_time()).text for name in "ab"}
         assert all("1 long poll returns by" in text for text in line["waits_for"].values())
         assert line["text"].endswith("Ctrl-C again stops now")
         for reason in reasons.values():

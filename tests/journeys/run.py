@@ -40,7 +40,7 @@ class Run:
         wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)  # type: ignore[arg-type]
         self.memory = wired.context.admission.memory
         self.built(wired)
-        await run_mapping(wired.source, wired.context, self.log)  # type: ignore[arg-type]
+        await run_mapping(wired.source, wired.context, self.log, wired.running)  # type: ignore[arg-type]
 
     def watch(self) -> None:
         """After each turn of the loop."""

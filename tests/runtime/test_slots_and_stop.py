@@ -6,9 +6,10 @@ import random
 import pytest
 
 from poller.policy.pace import Pace
-from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.ports.status import Lag, MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
+from poller.runtime.running import Running
 from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
 from tests.runtime.harness import half
@@ -107,6 +108,11 @@ async def test_waiting_ends_with_the_time_or_with_the_stop():
     assert asyncio.get_running_loop().time() == 6
 
 
+class NoSource:
+    def lag(self):
+        return Lag()
+
+
 class Parts:
     def __init__(self, *, memory=100):
         self.stop = Stop()
@@ -114,6 +120,7 @@ class Parts:
         self.memory = Memory(memory)
         self.status = MappingStatus("m", "u", "arn", "f", state=MappingState.RUNNING)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
+        self.status.run = Running(NoSource(), self.admission)
         self.pokes = 0
         self.admission.connect(self.poked)
 

@@ -29,7 +29,7 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
         if drained is None or drained > expires:
             text += ", sooner than it is delivered at the present pace"
         found.append(("data_expires", text))
-    left = mapping.credentials_end_in()
+    left = None if mapping.run is None else mapping.run.credentials_end_in()
     if left is not None:
         text = f"the AWS credentials expire in less than {span(left)}, and renewing them has failed so far"
         found.append(("credentials_expire", text))

@@ -101,7 +101,8 @@ def state_of(mapping: MappingStatus, reason: Reason | None) -> MappingState:
 
 def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     """Take the mapping's own reason, else that of its most telling partition."""
-    trouble = mapping.function_trouble() if mapping.state is MappingState.RUNNING else None
+    run = mapping.run
+    trouble = run.function_trouble() if run is not None and mapping.state is MappingState.RUNNING else None
     if trouble is not None:
         # before what follows from it: nothing to read, an open circuit, a batch that is held
         return trouble
@@ -112,16 +113,17 @@ def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     if mapping.state is MappingState.DISABLED:
         return Reason(ReasonCode.DISABLED)
     reasons = [partition_reason(partition, now) for partition in mapping.partitions]
-    reason = _most_telling([_silence(mapping.silent_since(now), now), *reasons])
-    if reason is not None and reason.code is ReasonCode.NO_DATA:
-        return mapping.waits(now) or reason
+    silence = None if run is None else _silence(run.silent_since(now), now)
+    reason = _most_telling([silence, *reasons])
+    if run is not None and reason is not None and reason.code is ReasonCode.NO_DATA:
+        return run.waits(now) or reason
     return reason
 
 
 def _stopping(mapping: MappingStatus, now: float) -> Reason:
     """A stop says what it waits for."""
     reason = mapping.reason or Reason(ReasonCode.STOPPING)
-    if (waits := mapping.waits(now)) is None:
+    if mapping.run is None or (waits := mapping.run.waits(now)) is None:
         return reason
     why = f"; {reason.text}" if reason.text else ""
     return replace(reason, text=f"stopping: {waits.text}{why}", until=waits.until)

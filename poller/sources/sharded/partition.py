@@ -176,13 +176,14 @@ class ShardPartition:
 
     @property
     def full(self) -> bool:
-        if not self._at_read_ahead or self.urgent:
-            return False
+        return self._at_read_ahead and not self.urgent
+
+    def wait_for_room(self) -> None:
+        """Show which lane a full shard waits for, until it is read on."""
         self._waits_for_room = True
         slowest = max(range(len(self._lanes)), key=lambda number: self._lanes[number].held)
         text = f"lane {slowest} is the slowest; the shard is read on when it has settled more"
         self.show(Reason(ReasonCode.READ_AHEAD, text, since=asyncio.get_running_loop().time()))
-        return True
 
     @property
     def _at_read_ahead(self) -> bool:
@@ -282,11 +283,9 @@ class ShardPartition:
         return ShardProgress(lanes, self._progress.initial)
 
     def behind(self) -> float | None:
-        """See `Partition.behind`."""
         return self._lag.seconds(self._lanes, self._reader.silence) if self._lanes else None
 
     def silent_since(self, now: float) -> float | None:
-        """See `Partition.silent_since`."""
         return self._reader.silence.since(now) if self._lanes else None
 
     @property

@@ -139,8 +139,11 @@ class ShardReader:
         while not self._reads.stop.soft:
             now = time()
             # a shard that holds no records is read on, even while other shards of the mapping are blocked
-            if self._reads.full or not (admission.lanes(now) or self._reads.empty):
+            full = self._reads.full
+            if full or not (admission.lanes(now) or self._reads.empty):
                 self.room.close()
+                if full:
+                    self._reads.wait_for_room()
                 await self.wakeup.wait()
                 continue
             left = max(self._not_before - now, self._pages.wait(now))

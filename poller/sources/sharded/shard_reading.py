@@ -58,6 +58,10 @@ class Reads(Protocol):
         """Whether so much is held that reading must wait."""
         ...
 
+    def wait_for_room(self) -> None:
+        """It waits for that now."""
+        ...
+
     @property
     def empty(self) -> bool:
         """Whether nothing is held."""

@@ -22,6 +22,7 @@ class ShardedSource:
         self.stream = stream
         self._mappings = mappings
         self._topology = Topology(stream)
+        self.silent_since = self._topology.silence.since
         self._running: dict[str, ShardPartition] = {}
         self._abandoned: list[ShardPartition] = []
         """Shards of a stream that was replaced, until their tasks have ended."""
@@ -30,8 +31,6 @@ class ShardedSource:
         """Each shard when it may run."""
         stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
-        stream.status.in_flight = self._in_flight
-        stream.status.lag, stream.status.silent_since = self._lag, topology.silence.since
         opened = False
         while not stream.admission.stopping:
             if stream.refused is not None:
@@ -50,10 +49,11 @@ class ShardedSource:
                 yield partition
         await stream.tips.close()
 
-    def _in_flight(self) -> int:
+    def in_flight(self) -> int:
+        """See `RunningSource`."""
         return sum(partition.held for partition in (*self._running.values(), *self._abandoned))
 
-    def _lag(self) -> Lag:
+    def lag(self) -> Lag:
         """The lag is the age of the oldest record, even while nothing is read."""
         ages = [age for partition in self._running.values() if (age := partition.behind()) is not None]
         seconds, retention = max(ages, default=None), self.stream.retention
@@ -72,6 +72,13 @@ class ShardedSource:
         if self.stream.status.waiting or None in asked:
             return None
         return min(filter(None, asked), default=None)
+
+    async def look(self, max_age: float) -> None:
+        """See `RunningSource`. What is known of a stream comes with its records."""
+
+    def waits(self, _now: float) -> Reason | None:
+        """See `RunningSource`. The partitions say what each waits for."""
+        return None
 
     def _poke(self) -> None:
         self._topology.wakeup.notify()

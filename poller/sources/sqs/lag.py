@@ -33,6 +33,15 @@ class QueueLag:
         """Use these from now on: the partition was entered again."""
         self._holding, self._polls = holding, polls
 
+    @property
+    def watching(self) -> bool:
+        """Whether the partition was entered."""
+        return self._holding is not None
+
+    def in_flight(self) -> int:
+        """Messages in hand."""
+        return 0 if self._holding is None else len(self._holding.by_id)
+
     async def look(self, max_age: float) -> None:
         """Ask the queue for its depth, if the last answer is older than `max_age` seconds."""
         now = asyncio.get_running_loop().time()

@@ -57,6 +57,8 @@ class SqsSource:
 
     def __init__(self, partition: "SqsPartition") -> None:
         self._partition = partition
+        self.in_flight, self.lag, self.look = partition.in_flight, partition.lag, partition.look
+        self.silent_since, self.waits = partition.silent_since, partition.waits
 
     async def partitions(self) -> AsyncIterator[Partition]:
         """The queue."""
@@ -103,7 +105,7 @@ class SqsPartition:
         self._intake = Intake(status.account, log, fifo=name.fifo)
         self._lag = QueueLag(self._queue, wall)
         self.behind, self.silent_since = self._lag.seconds, self._queue.silence.since
-        status.lag, status.look = self._lag.lag, self._lag.look
+        self.in_flight, self.lag, self.look = self._lag.in_flight, self._lag.lag, self._lag.look
         self._wall = wall
 
     async def __aenter__(self) -> Self:
@@ -142,7 +144,6 @@ class SqsPartition:
         )
         self._lag.watch(self._holding, self._polls)
         self._refresh: asyncio.Task[None] | None = None
-        self._status.in_flight, self._status.waits = lambda: len(self._holding.by_id), self._waits
         self._admission.connect(self._on_change)
         return self
 
@@ -195,7 +196,9 @@ class SqsPartition:
     def _bug(self, error: BaseException) -> None:
         self._receiving.fail(error)
 
-    def _waits(self, now: float) -> Reason | None:
+    def waits(self, now: float) -> Reason | None:
+        if not self._lag.watching:
+            return None
         to_clock = clock(self._wall, now)
         if self._admission.stopping:
             return last_polls(self._polls, to_clock)

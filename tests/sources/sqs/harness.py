@@ -9,6 +9,7 @@ from poller.policy.pace import Pace
 from poller.ports.status import MappingState, MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
+from poller.runtime.running import Running
 from poller.runtime.stop import Stop
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
@@ -78,6 +79,7 @@ class Harness:
             wall=lambda: EPOCH + asyncio.get_running_loop().time(),
             filtering=self._filtering(patterns, criteria) if patterns or criteria else None,
         )
+        self.status.run = Running(self.partition, self.admission)
 
     def _filtering(self, patterns, criteria):
         send_to = None if self.target is None else Queue(self._name_of(self.target), self.transport)
