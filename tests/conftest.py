@@ -101,8 +101,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
-    # the fixtures' names of `pyfuncitem.funcargs` hold the autouse ones too, which the function does not take
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    # `pyfuncitem.funcargs` holds the autouse fixtures too, which the function does not take
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
     run(pyfuncitem.obj(**arguments), loop_factory=factory)
     return True
 

@@ -63,7 +63,7 @@ class House(Poller):
         return self.aws.queues.get(name) or self.aws.queue(name, visibility_timeout=30)
 
     def mapping(self, name, *, queue=None, uuid=None, function="fn", stream=None, **parameters):
-        if function not in self.aws._lambda.functions:
+        if function not in self.aws.functions:
             self.aws.function(function)
         of_function = {
             key.removeprefix("function_"): parameters.pop(key)
@@ -98,7 +98,7 @@ class House(Poller):
 
     def invoked(self, function="fn"):
         """Bodies by message, in the order of the invocations."""
-        return self.aws._lambda.functions[function].invocations
+        return self.aws.functions[function].invocations
 
     async def end(self):
         await self.stop()

@@ -41,8 +41,8 @@ async def watched(*mappings, house):
 OUTAGES = {
     "it cannot be reached": lambda house: house.aws.faults.always("Invoke", NOT_SENT),
     "answers are lost": lambda house: house.aws.faults.always("Invoke", LOST_AFTER),
-    "it is throttled": lambda house: setattr(house.aws._lambda.functions["fn"], "concurrency", 0),
-    "it fails": lambda house: setattr(house.aws._lambda.functions["fn"], "handler", lambda _: function_error()),
+    "it is throttled": lambda house: setattr(house.aws.functions["fn"], "concurrency", 0),
+    "it fails": lambda house: setattr(house.aws.functions["fn"], "handler", lambda _: function_error()),
     "it may not be invoked": lambda house: house.aws.faults.always(
         "Invoke", ServiceError(403, "AccessDeniedException", "not yours")
     ),
@@ -71,8 +71,8 @@ async def test_an_hours_outage_of_the_function_is_told_and_never_makes_us_unheal
         assert unhealthy == []
         assert health.is_ready(house.status, loop_time())
         house.aws.faults.clear()
-        house.aws._lambda.functions["fn"].handler = lambda _: None
-        house.aws._lambda.functions["fn"].concurrency = None
+        house.aws.functions["fn"].handler = lambda _: None
+        house.aws.functions["fn"].concurrency = None
         await asyncio.sleep(HOUR / 6)
         assert (house.queue("a").messages, house.aws.streams.ledger.lost()) == ({}, set())
         assert unhealthy == []

@@ -35,7 +35,7 @@ async def test_a_paused_mapping_gives_back_what_it_has_and_receives_nothing_unti
 async def test_the_invocation_that_runs_is_finished_and_settled():
     house = House()
     async with living(house.mapping("a"), house=house):
-        house.aws._lambda.functions["fn"].delay = 10.0
+        house.aws.functions["fn"].delay = 10.0
         house.queue("a").send("1")
         await asyncio.sleep(1)
         await house.mappings.pause("a")

@@ -106,7 +106,7 @@ async def test_the_invocation_that_runs_is_finished_first():
     house = House()
     a = house.mapping("a")
     async with living(a, house=house):
-        house.aws._lambda.functions["fn"].delay = 25.0
+        house.aws.functions["fn"].delay = 25.0
         house.queue("a").send("1")
         await asyncio.sleep(1)
         house.mappings.apply([replace(a, batch_size=1)])
@@ -164,7 +164,7 @@ async def test_a_concurrency_that_was_lowered_holds_at_once_though_the_old_invoc
     house = House()
     a, b = (house.mapping(name, function_concurrency=4, batch_size=1) for name in "ab")
     async with living(a, b, house=house):
-        house.aws._lambda.functions["fn"].delay = 10.0
+        house.aws.functions["fn"].delay = 10.0
         for number in range(20):
             house.queue("a").send(str(number))
             house.queue("b").send(str(number))
@@ -205,7 +205,7 @@ async def test_a_lower_limit_of_retries_frees_a_stuck_shard_in_seconds():
     stream = house.aws.stream("s")
     a = house.mapping("a", stream=stream, batch_size=1, starting_position="TRIM_HORIZON")
     async with living(a, house=house):
-        house.aws._lambda.functions["fn"].handler = lambda event: (
+        house.aws.functions["fn"].handler = lambda event: (
             function_error() if event["Records"][0]["kinesis"]["partitionKey"] == "poison" else None
         )
         stream.put("poison", "1")
@@ -227,7 +227,7 @@ async def test_retries_go_on_counting_where_they_were():
     stream = house.aws.stream("s")
     a = house.mapping("a", stream=stream, maximum_retry_attempts=6, starting_position="TRIM_HORIZON")
     async with living(a, house=house):
-        house.aws._lambda.functions["fn"].handler = lambda _: function_error()
+        house.aws.functions["fn"].handler = lambda _: function_error()
         stream.put("poison", "1")
         await asyncio.sleep(6)
         for number in range(3):

@@ -39,7 +39,7 @@ class Story:
         self.elsewhere = self.house.queue("elsewhere.fifo" if self.fifo else "elsewhere")
         self.unwanted = set()
         self.mappings = [self.some(name) for name in self.names]
-        self.function = self.house.aws._lambda.functions["fn"]
+        self.function = self.house.aws.functions["fn"]
         self.function.reports_failures = False
         self.function.delay = pick([0, 0.2, 7])
 

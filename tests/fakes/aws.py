@@ -64,6 +64,11 @@ class FakeAws:
         self._sqs = FakeSqs(self.queues, self.faults)
         self._lambda = FakeLambda()
 
+    @property
+    def functions(self) -> dict[str, LambdaFunction]:
+        """By name."""
+        return self._lambda.functions
+
     def queue(
         self,
         name: str,

@@ -80,6 +80,10 @@ class LambdaFunction:
         """What the next invocations do instead of the handler; None lets the handler answer."""
         self._steps.extend(steps)
 
+    def forget_script(self) -> None:
+        """From now on the handler answers."""
+        self._steps.clear()
+
     async def invoke(self, event: bytes) -> tuple[Answer, frozenset[str]]:
         """The answer, and the message ids it proves. A caller that gives up ends the handler."""
         step = self._steps.popleft() if self._steps else None

@@ -223,7 +223,18 @@ class FakeQueue:
         self._order.remove(message)
         message.moved = True
         self.ledger[message.message_id].in_queue = target.name
-        target._put(replace(message, moved_from=self.arn, moved=False, handle=None, sequence=next(target._numbers)))
+        target.receive_dead_letter(message, self.arn)
+
+    def receive_dead_letter(self, message: Message, source_arn: str) -> None:
+        """Take over a message that was received too often from the queue with that ARN."""
+        self._put(replace(message, moved_from=source_arn, moved=False, handle=None, sequence=next(self._numbers)))
+
+    def show_again(self, message_id: str) -> None:
+        """End a message's visibility timeout now, as a standard queue may deliver one twice."""
+        message = self.messages[message_id]
+        message.visible_at = 0.0
+        self._order.add(message)
+        self._wake()
 
     def _replay(self, attempt_id: str) -> list[tuple[Message, str]]:
         attempt = self._attempts.get(attempt_id)

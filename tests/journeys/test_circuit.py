@@ -220,7 +220,7 @@ async def test_errors_of_the_function_never_open_it():
         await asyncio.sleep(1)
         shown.add(life.status.reason and life.status.reason.code)
     assert shown == {None, "function_failing"}
-    world.function._steps.clear()
+    world.function.forget_script()
     await world.until_empty(within=600)
     await life.end()
     world.check()

@@ -135,7 +135,7 @@ def test_a_function_that_fails_is_not_asked_again_and_again(step):
         # a hundred messages in tens, at most once per visibility timeout
         assert len(world.function.invocations.all) <= 10 * (OUTAGE / 30 + 1)
         assert all(len(entry.receives) <= OUTAGE / 30 + 1 for entry in world.aws.ledger.entries.values())
-        world.function._steps.clear()
+        world.function.forget_script()
         await world.until_empty(within=600)
         await life.end()
         world.check()

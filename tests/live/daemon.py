@@ -1,5 +1,6 @@
 """The real daemon as a child process: its configuration, signals, log, HTTP and memory, as a person would see them."""
 
+import functools
 import http.client
 import json
 import os
@@ -63,7 +64,6 @@ class Daemon:
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        self._address = ""
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -87,10 +87,14 @@ class Daemon:
         assert line is not None, f"{event} {fields} was not logged:\n{''.join(self.lines[-30:])}"
         return line
 
+    @functools.cached_property
+    def address(self) -> str:
+        """Where its API listens, once it does."""
+        found: str = self.wait_for_log("api_listening")["address"]
+        return found
+
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
-        if not self._address:
-            self._address = self.wait_for_log("api_listening")["address"]
-        place = urlsplit(self._address)
+        place = urlsplit(self.address)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=20)
         try:
             connection.request("GET", path, headers=dict(headers or {}))

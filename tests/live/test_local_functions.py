@@ -37,7 +37,7 @@ def send(account, body):
 
 def asked(account, daemon, *arguments):
     """What a client's command says."""
-    process = command(account.folder, ENVIRONMENT, *arguments, "--config", account.config, "--api", daemon._address)
+    process = command(account.folder, ENVIRONMENT, *arguments, "--config", account.config, "--api", daemon.address)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 

@@ -103,7 +103,7 @@ async def test_reloads_under_load_lose_nothing_and_deliver_nothing_twice(tmp_pat
     """Of a queue and of a stream; by the signal and by the file; parameters, lanes, removal and return."""
     async with an_account(tmp_path) as account:
         aws, ended = account.aws, asyncio.Event()
-        aws._lambda.functions["fn"].delay = 0.01
+        aws.functions["fn"].delay = 0.01
 
         async def feed():
             number = 0
@@ -170,7 +170,7 @@ def test_a_bad_file_changes_nothing_and_is_told_as_check_tells_it(account):
         send(account, "1")
         delivered(daemon, 1)
         assert daemon.healthy()
-        ask = ("reload", "--config", account.folder / "none.yaml", "--api", daemon._address)
+        ask = ("reload", "--config", account.folder / "none.yaml", "--api", daemon.address)
         (account.folder / "none.yaml").write_text("{}")
         reload = command(account.folder, ENVIRONMENT, *ask)
         _, told = reload.communicate(timeout=60)
@@ -284,7 +284,7 @@ def sigcgt(pid):
 
 def post(daemon, path):
     daemon.get("/healthz")
-    place = urlsplit(daemon._address)
+    place = urlsplit(daemon.address)
     connection = http.client.HTTPConnection(place.hostname, place.port, timeout=20)
     try:
         connection.request("POST", path, body="{}", headers={"Content-Type": "application/json"})
@@ -307,7 +307,7 @@ def test_a_pause_outlives_a_crash_and_ends_by_command(account):
         receives = account.aws.calls["ReceiveMessage"]
         assert daemon.get("/readyz")[0] == 200, "it is where it is meant to be"
         resumed = command(
-            account.folder, ENVIRONMENT, "resume", "q", "--config", account.config, "--api", daemon._address
+            account.folder, ENVIRONMENT, "resume", "q", "--config", account.config, "--api", daemon.address
         )
         out, err = resumed.communicate(timeout=60)
         assert (resumed.returncode, err) == (0, "")

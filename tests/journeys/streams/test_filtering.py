@@ -23,7 +23,7 @@ def filtered_world(wanted: Callable[[int], bool], *, table: bool = False, **sett
 def is_at_the_tip(world: StreamWorld) -> bool:
     """Whether a restart would read nothing again."""
     last = max(int(number) for number in world.ledger.entries)
-    progress = world.store._mappings["u"]
+    progress = world.store.progress
     return any(int(shard.position or 0) >= last for shard in progress.shards.values())
 
 

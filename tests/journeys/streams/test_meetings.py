@@ -105,7 +105,7 @@ async def test_what_is_settled_while_a_recreated_stream_is_begun_is_no_position_
     world.store.begin = begin_slowly
     world.stream = world.aws.stream("s")
     first = world.put("k", 1)
-    world.store._checked.clear()
+    world.store.begin_again()
     await world.until(lambda: life.log.named("stream_recreated"))
     await asyncio.sleep(1)
     assert (await world.store.load("u")).shards == {}

@@ -162,7 +162,7 @@ async def test_a_recreated_stream_of_the_same_name_is_skipped_without_a_word(cho
     world.stream = world.aws.stream("s")
     before = fill(world, 10)
     await asyncio.sleep(10)
-    world.store._checked.clear()
+    world.store.begin_again()
     life = StreamLife(world, mapping)
     if choice == "latest":
         world.before_start.update(before)

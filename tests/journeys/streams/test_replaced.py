@@ -39,7 +39,7 @@ async def test_a_mapping_whose_arn_is_another_streams_passes_over_what_that_one_
     first, world.stream = world.stream, other
     before = world.put("k", 1)
     await asyncio.sleep(5)
-    world.store._checked.clear()
+    world.store.begin_again()
     if choice == "latest":
         world.before_start.add(before)
     life = StreamLife(world, to(mapping, other.arn))
@@ -85,7 +85,7 @@ async def test_a_batch_of_a_stream_that_is_gone_is_invoked_for_ever(destination)
     life = StreamLife(world, mapping)
     await asyncio.sleep(20)
     world.stream = world.aws.stream("s")
-    world.store._checked.clear()
+    world.store.begin_again()
     await world.until(lambda: life.log.named("stream_recreated"), within=300)
     invoked = len(world.ledger[gone].invoked)
     new = world.put("k", 1)

@@ -55,7 +55,7 @@ class WindowJourney(Journey):
 
 
 def _open_windows(world: StreamWorld) -> list[Any]:
-    shards = world.store._mappings["u"].shards.values()
+    shards = world.store.progress.shards.values()
     return [lane.window.open for shard in shards for lane in shard.lanes if lane.window.open is not None]
 
 
@@ -240,7 +240,7 @@ async def test_the_open_window_of_a_mapping_that_has_none_any_more_is_closed_bef
     await life.end()
     [closing] = function.closings
     assert (len(closing.seen), closing.succeeded) == (10, True)
-    assert len(world.store._mappings["u"].shards["shardId-000000000000"].lanes) == 3
+    assert len(world.store.progress.shards["shardId-000000000000"].lanes) == 3
     world.check()
 
 

@@ -14,7 +14,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.engine.parts import Wired, Wiring
 from poller.policy.invocation_record import Discarded
-from poller.policy.progress import ShardProgress
+from poller.policy.progress import ShardProgress, StreamProgress
 from poller.ports.status import MappingStatus
 from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
@@ -39,6 +39,15 @@ class WatchedStore(MemoryStore):
         self._world = world
         self._checked: dict[str, str] = {}
         self.fault: Exception | None = None
+
+    @property
+    def progress(self) -> StreamProgress:
+        """What is stored of the mapping."""
+        return self._mappings["u"]
+
+    def begin_again(self) -> None:
+        """From now on positions may be stored that were passed before."""
+        self._checked.clear()
 
     def break_down(self) -> None:
         """Until `fault` is taken away again."""

@@ -112,9 +112,7 @@ async def test_what_could_not_be_deleted_is_not_delivered_when_it_is_received_ag
         harness.aws.faults.always(DELETE, LOST_BEFORE)
         await asyncio.sleep(60)
         assert harness.aws.ledger[message].receives == [0.0], "kept invisible meanwhile"
-        harness.queue.messages[message].visible_at = 0.0
-        harness.queue._order.add(harness.queue.messages[message])
-        harness.queue._wake()
+        harness.queue.show_again(message)
         await asyncio.sleep(1)
         assert len(harness.aws.ledger[message].receives) == 2
         assert (harness.account.polled, harness.account.filtered) == (2, 2)

@@ -123,9 +123,7 @@ async def test_sent_on_and_not_deleted_it_is_not_sent_again_when_it_is_received_
     async with Polling(harness):
         await asyncio.sleep(10)
         assert arrived(harness) == [OTHER]
-        harness.queue.messages[message].visible_at = 0.0
-        harness.queue._order.add(harness.queue.messages[message])
-        harness.queue._wake()
+        harness.queue.show_again(message)
         await asyncio.sleep(1)
         assert len(harness.aws.ledger[message].receives) == 2
         harness.aws.faults.clear()

@@ -368,9 +368,7 @@ async def test_a_message_received_again_while_held_goes_no_further_and_leaves_it
     async with harness.partition as partition:
         one, two = partition.lane(), partition.lane()
         records = await take(one)
-        harness.queue.messages[message].visible_at = 0.0
-        harness.queue._order.add(harness.queue.messages[message])
-        harness.queue._wake()
+        harness.queue.show_again(message)
         waiting = asyncio.create_task(take(two))
         await asyncio.sleep(5)
         assert len(harness.aws.ledger[message].receives) == 2

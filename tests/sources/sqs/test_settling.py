@@ -169,9 +169,7 @@ async def test_what_was_delivered_and_not_deleted_is_deleted_when_received_again
         harness.aws.faults.script_entries(DELETE, "InternalError")
         harness.settle(lane, await take(lane))
         await asyncio.sleep(0.03)
-        shown = harness.queue.messages[message]
-        shown.visible_at = 0.0
-        harness.queue._order.add(shown)
+        harness.queue.show_again(message)
         waiting = asyncio.create_task(take(lane))
         await asyncio.sleep(5)
         assert not waiting.done()
