@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from poller.functions.runtime_api.shared import SharedRuntimeFunction
 from poller.ports.function import Function
@@ -59,7 +60,8 @@ class Waited:
     async def open(self, *behaviours: Does, timeout: float = 20.0) -> AsyncIterator[tuple[Function, Counterpart]]:  # noqa: ASYNC109
         counterpart = Counterpart(list(behaviours))
         limit = GONE_AFTER if set(CUTS) & set(behaviours) else timeout
-        shared = SharedRuntimeFunction(settings(command=(), timeout=limit), Log())
+        log: Any = Log()
+        shared = SharedRuntimeFunction(settings(command=(), timeout=limit), log)
         shared._patience = PATIENCE
         await shared.open("127.0.0.1", 0)
 

@@ -1,6 +1,7 @@
 """Status values as a running daemon would have them."""
 
 import json
+from typing import Any
 
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.report import rendered
@@ -83,7 +84,7 @@ class Reloading:
     """Reloads that end as they are told to."""
 
     def __init__(self, reloaded: Reloaded | None = None) -> None:
-        self.by = []
+        self.by: list[Any] = []
         self._reloaded = reloaded or Reloaded()
 
     async def reload(self, by: str) -> Reloaded:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 from structlog.testing import capture_logs
 
@@ -28,7 +29,8 @@ class LocalTransports(Transports):
     """The real lending, of transports to the fake AWS."""
 
     def __init__(self, aws):
-        super().__init__(EventLog())
+        log: Any = EventLog()
+        super().__init__(log)
         self._aws = aws
         self.open = set()
         self.opened = []

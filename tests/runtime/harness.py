@@ -3,6 +3,7 @@
 import asyncio
 import json
 from math import inf
+from typing import Any, cast
 
 from poller.policy.batching import BatchLimits
 from poller.policy.delivery import Delivery, RetryPolicy
@@ -101,12 +102,12 @@ class FakeLane:
 class Runtime:
     def __init__(self, *script, otherwise=None, limits=None, policy=None, slots=None, lanes=5, **function):
         self.stop = Stop()
-        self.log = EventLog()
+        self.log = cast("Any", EventLog())
         self.status = MappingStatus("m", "u", "arn", "f")
         self.pace = Pace(lanes, 100)
         self.memory = Memory(1 << 20)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
-        self.function = ScriptedFunction(*script, otherwise=otherwise, **function)
+        self.function = cast("Any", ScriptedFunction(*script, otherwise=otherwise, **function))
         self.policy = policy or RetryPolicy()
         self.context = LaneContext(
             function=self.function,

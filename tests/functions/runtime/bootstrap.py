@@ -57,7 +57,7 @@ def sleeping(event):
     """A child process, which `leaves` the session, or without the worker's environment as well."""
     leaves = event.get("leaves")
     command = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)"]
-    environment = {} if leaves in ("without its environment", "altogether") else None
+    environment: dict[str, str] | None = {} if leaves in ("without its environment", "altogether") else None
     if leaves == "altogether":
         # its parent ends at once
         starting = f"import subprocess; print(subprocess.Popen({command}, stdout=2, start_new_session=True).pid)"

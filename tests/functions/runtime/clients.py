@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from typing import Any
 
 from poller.functions.runtime_api.shared import SharedRuntimeFunction
 from tests.functions.runtime.workers import Log, function, settings
@@ -118,7 +119,7 @@ class Shared:
 @contextlib.asynccontextmanager
 async def shared(**changed):
     async with contextlib.AsyncExitStack() as stack:
-        log = Log()
+        log: Any = Log()
         function = SharedRuntimeFunction(settings(command=(), **changed), log)
         await function.open("127.0.0.1", 0)
         stack.push_async_callback(function.close)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from poller.functions.runtime_api.guarding import Guard
 from poller.functions.runtime_api.pool import RuntimeFunction
@@ -45,21 +46,19 @@ class Log:
 
 def settings(**changed):
     environment = changed.pop("environment", {})
-    return RuntimeSettings(
-        **{
-            "name": "f",
-            "function_arn": ARN,
-            "region": "eu-west-1",
-            "timeout": PATIENCE,
-            "init_timeout": PATIENCE,
-            "payload_limit": 6_291_456,
-            "concurrency": 1,
-            "minimum_workers": 0,
-            "command": (sys.executable, "-I", "-S", str(BOOTSTRAP)),
-            "environment": lambda: environment,
-        }
-        | changed
-    )
+    known: dict[str, Any] = {
+        "name": "f",
+        "function_arn": ARN,
+        "region": "eu-west-1",
+        "timeout": PATIENCE,
+        "init_timeout": PATIENCE,
+        "payload_limit": 6_291_456,
+        "concurrency": 1,
+        "minimum_workers": 0,
+        "command": (sys.executable, "-I", "-S", str(BOOTSTRAP)),
+        "environment": lambda: environment,
+    }
+    return RuntimeSettings(**known | changed)
 
 
 @contextlib.asynccontextmanager

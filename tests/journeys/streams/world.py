@@ -134,7 +134,7 @@ class StreamWorld:
             timeout_seconds=30,
             concurrency=function_concurrency,
         )
-        values = {
+        values: dict[str, Any] = {
             "name": "m",
             "uuid": "u",
             "event_source_arn": self.stream.arn,

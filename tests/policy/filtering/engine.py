@@ -6,6 +6,7 @@ array; a field that must be missing has no leaf that would still agree with the 
 """
 
 import itertools
+from typing import Any
 
 from poller.policy.filtering.compile import read_pattern
 from poller.policy.filtering.values import ValueTable
@@ -36,7 +37,7 @@ def agree(one, other):
 
 
 def matches(pattern, event):
-    by_path = {}
+    by_path: dict[Any, Any] = {}
     for path, value, membership in leaves(event):
         by_path.setdefault(path, []).append((value, membership))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from math import inf
+from typing import Any, cast
 
 from poller.policy.delivery import RetryPolicy
 from poller.policy.filtering import compile_filters
@@ -60,7 +61,7 @@ class Harness:
         self.aws = aws or FakeAws()
         self.queue = self.aws.queues.get(name) or self.aws.queue(name, **queue)
         self.transport = RecordingTransport(self.aws)
-        self.log = EventLog()
+        self.log = cast("Any", EventLog())
         self.stop = Stop()
         self.status = MappingStatus("m", "u", self.queue.arn, "f", state=MappingState.RUNNING)
         self.pace = Pace(lanes, most)
