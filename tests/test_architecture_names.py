@@ -41,7 +41,7 @@ def type_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
             inner = part.elts if isinstance(part, (ast.Tuple, ast.List, ast.Set)) else [part]
             for each in inner:
                 if isinstance(each, ast.Constant) and each.value in FUNCTION_TYPES:
-                    yield each.value, each.lineno
+                    yield str(each.value), each.lineno
 
 
 def test_nothing_outside_its_folder_asks_for_a_function_type_by_name():

@@ -288,7 +288,7 @@ async def test_a_mapping_delivers_to_a_callable_and_settles_what_it_took():
 
 def test_a_handler_object_that_has_no_hash_can_be_configured():
     class Handler:
-        __hash__ = None
+        __hash__ = None  # type: ignore[assignment]
 
         def __call__(self, _event, _context):
             """Does nothing."""
