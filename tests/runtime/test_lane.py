@@ -178,7 +178,7 @@ async def test_a_split_lowers_no_pace():
     assert runtime.log.events == []
 
 
-async def test_a_window_gathers_and_what_finds_no_place_is_put_back():
+async def test_a_window_gathers_and_what_finds_no_place_is_unread():
     runtime = Runtime(limits=BatchLimits(5, window=10, shortest_wait=1))
     lane = FakeLane(records(3), records(3, start=3), stop=runtime.stop)
     await run_for(30, lane, runtime)

@@ -112,7 +112,7 @@ class ShardReader:
                     self.room.close()
                     continue
                 try:
-                    goes_on = self._reads.take(page)
+                    more_wanted = self._reads.take(page)
                 except UnreadableRecord as error:
                     self.room.close()
                     await self._stop_before(error, page)
@@ -121,10 +121,10 @@ class ShardReader:
                 self._note(page)
                 at_tip = not page.records if page.behind_seconds is None else page.behind_seconds == 0
                 self.empty_at = asked_at if at_tip else None
-                if not goes_on:
+                if not more_wanted:
                     return
                 if page.next_iterator is not None:
-                    self._topology.goes_on(self._shard.id)
+                    self._topology.has_more(self._shard.id)
                 elif await self._has_ended(page, closed):
                     self._reads.end(page.children)
                     return
@@ -199,7 +199,7 @@ class ShardReader:
         has no more records after the last one on a new iterator. `closed` is the listing's word before the read.
         """
         if not closed:
-            await self._topology.look(self._shard.id, LISTED_WITHIN if page.children else 0.0)
+            await self._topology.confirm_end(self._shard.id, LISTED_WITHIN if page.children else 0.0)
         if page.children:
             return self._topology.closed(self._shard.id)
         return closed and page.begins and not page.records

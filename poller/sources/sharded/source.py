@@ -174,11 +174,11 @@ class ShardedSource:
             advice = f"or give it up by `poller state forget {stream.name}`"
             self._refuse(code, f"{text}: set on_stream_recreated to trim_horizon or latest, {advice}")
             return False
-        told = f"{text}; the stream is read from {choice.upper()}"
+        text = f"{text}; the stream is read from {choice.upper()}"
         if code is ReasonCode.STREAM_CHANGED:
-            stream.log.each("stream_changed", text=told)
+            stream.log.each("stream_changed", text=text)
         else:
-            stream.log.each("stream_recreated", text=told)
+            stream.log.each("stream_recreated", text=text)
         # first, because progress that they store later would be taken for positions in the new stream
         self._abandon_all()
         stream.progress = await self._begin(facts, choice == "latest")

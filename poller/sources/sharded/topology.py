@@ -83,7 +83,7 @@ class Topology:
         listed = self.shards.get(shard_id)
         return listed is None or listed.closed
 
-    async def look(self, shard_id: str, seconds: float) -> None:
+    async def confirm_end(self, shard_id: str, seconds: float) -> None:
         """A shard gave no iterator although it is not listed as ended: list at once, then ever less often while that
         is so. Waits for the listing, at most `seconds`.
         """
@@ -94,7 +94,7 @@ class Topology:
             self.wakeup.notify()
         await self._listed.wait(seconds)
 
-    def goes_on(self, shard_id: str) -> None:
+    def has_more(self, shard_id: str) -> None:
         """A shard gave an iterator."""
         self._unclear.discard(shard_id)
 

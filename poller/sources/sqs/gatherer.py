@@ -28,7 +28,7 @@ class Gatherer(Generic[Entry]):
         bug: Callable[[BaseException], None],
         linger: float = LINGER,
     ) -> None:
-        """`bug` is told of an error that `send` should never raise."""
+        """`bug` is called with an error that `send` should never raise."""
         self.linger = linger
         self._loop = asyncio.get_running_loop()
         self._send = send

@@ -45,7 +45,7 @@ class Holding:
     def __init__(
         self, queue: Queue, visibility: Visibility, release: Callable[[int], None], chance: Chance, log: RateLimitedLog
     ) -> None:
-        """`release` is told the bytes of a receive once none of its messages is held any more."""
+        """`release` is called with the bytes of a receive once none of its messages is held any more."""
         self.visibility = visibility
         self._loop = asyncio.get_running_loop()
         self._queue = queue

@@ -168,7 +168,7 @@ def entry_of(message: Message, *, fifo: bool) -> dict[str, Any]:
 
 
 def judge(criteria: Filter, name: QueueName) -> Callable[[Mapping[str, Any]], Verdict]:
-    """Makes what says of a raw message whether it passes, preparing no more of it than the patterns look at."""
+    """Makes the function that matches raw messages. It prepares only the parts that the patterns need."""
     arn, region, match = name.arn, name.region, criteria.match
     if criteria.needs_view:
         return lambda message: match(event_of(message, arn, region), message["Body"])

@@ -66,7 +66,7 @@ class SqsSource:
 
 
 class SqsPartition:
-    """One queue while it is polled. Entered again after trouble, it starts anew: what was held comes back by itself."""
+    """One queue while it is polled. It starts anew when entered again: held messages become visible by themselves."""
 
     fixed_lanes = None
     finished = False

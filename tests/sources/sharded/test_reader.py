@@ -11,9 +11,9 @@ from poller.sources.sharded.tips import Tips
 from tests.sources.sharded.test_subscribed import Scripted
 
 
-def page(*numbers, continuation, goes_on=True):
+def page(*numbers, continuation, has_more=True):
     items = [{"SequenceNumber": number} for number in numbers]
-    return ShardPage(items, "subscribed" if goes_on else None, 10, 0.0, continuation=continuation)
+    return ShardPage(items, "subscribed" if has_more else None, 10, 0.0, continuation=continuation)
 
 
 async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_ends_before_it_came():
@@ -25,7 +25,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         (6, None),
         (0, page(continuation="9")),
         (6, None),
-        (0, page(continuation=None, goes_on=False)),
+        (0, page(continuation=None, has_more=False)),
     )
     stream = SimpleNamespace(
         subscriptions=subscriptions,
@@ -50,7 +50,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         stop=Stop(), full=False, empty=True, urgent=False, take=take, show=lambda _: None, end=ended.append
     )
     begin = Position("AT_SEQUENCE_NUMBER", "7")
-    topology = SimpleNamespace(closed=lambda _: True, goes_on=lambda _: None)
+    topology = SimpleNamespace(closed=lambda _: True, has_more=lambda _: None)
     reader = ShardReader(stream, Shard("shard"), begin, reads, topology)
     await reader.run()
     assert [position for _, position in subscriptions.opened] == [
