@@ -1,5 +1,6 @@
 """What `deploy/README.md` says about the installation is done as it stands there, in a folder of the test's own."""
 
+import json
 import re
 import shutil
 
@@ -26,3 +27,5 @@ def test_a_wheel_installs_with_the_hashed_requirements_and_its_command_works(tmp
     assert "clicks" in done.stdout
     checked = run(tmp_path / "opt/bin/pip", "check")
     assert checked.returncode == 0, checked.stdout
+    printed = run(tmp_path / "opt/bin/poller", "schema")
+    assert json.loads(printed.stdout)["$schema"] == "https://json-schema.org/draft/2020-12/schema", printed.stderr

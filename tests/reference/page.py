@@ -17,31 +17,31 @@ HEAD = """# Configuration
 
 <!-- Written by `python -m tests.reference` from the models that read the configuration; a test holds it to them. -->
 
-Every key there is. [poller.yaml](poller.yaml) shows them in use, the files beside it are complete small examples;
-`poller check` says all that is wrong with a file in one report, with line and key. Nothing is accepted and then ignored.
+This page lists every key. [poller.yaml](poller.yaml) shows them in use, and the files beside it are complete small
+examples. `poller check` reports all problems of a file at once, with line and key. No key is accepted and then ignored.
 
 - **Files** are YAML, TOML or JSON. `--config` takes a file or a directory and may be repeated; without it
-  `$POLLER_CONFIG`, or `./poller.yaml`, or `/etc/poller/poller.yaml` and `/etc/poller/conf.d/` are read. Of a directory
-  all `*.yaml`, `*.yml`, `*.toml` and `*.json` count; the same setting, function or mapping twice in it is an error.
-  `./poller.yaml` and `./.env` are refused where another user than you or root owns them, or everybody may write to them.
-- **An empty configuration**, without any mapping, is refused by `run`, `check` and a reload, unless `--allow-empty` says
-  that it is meant.
-- **Numbers** are written in digits. What YAML reads otherwise than people do is refused, with what was meant: `010`
-  (8), `1:30` (90), `1_000`; and `no`, `on`, `yes` where text is meant.
+  `$POLLER_CONFIG`, or `./poller.yaml`, or `/etc/poller/poller.yaml` and `/etc/poller/conf.d/` are read. In a directory,
+  all `*.yaml`, `*.yml`, `*.toml` and `*.json` files are read; the same setting, function or mapping twice is an error.
+  `./poller.yaml` and `./.env` are refused if a user other than you or root owns them, or if everybody may write to them.
+- **An empty configuration**, without any mapping, is refused by `run`, `check` and a reload unless you pass
+  `--allow-empty`.
+- **Numbers** are written in digits. Values that YAML reads otherwise than people do are refused, and the report names
+  the value to write: `010` (8), `1:30` (90), `1_000`; and `no`, `on`, `yes` in place of text.
 - **Precedence** of the process's settings: command line, environment, `.env`, directory of secrets
   (`$POLLER_SECRETS_DIR` or `$CREDENTIALS_DIRECTORY`), later file, earlier file, default. A variable is `POLLER_` and the
   key, with `__` between levels: `POLLER_API__LISTEN`.
-- **Spelling**: snake_case, or PascalCase as AWS writes it (`BatchSize`), not both of one key.
-- **Secrets**: any text may be `{env: NAME}` or `{file: PATH}`. What is called *secret* below is read again when it is
-  needed, and never shown. Relative paths are relative to the file they stand in.
+- **Spelling**: snake_case, or PascalCase as AWS writes it (`BatchSize`), but not both for one key.
+- **Secrets**: any text may be `{env: NAME}` or `{file: PATH}`. Values of type *secret* below are read again at each use,
+  and never shown. Relative paths are relative to the file in which they stand.
 - **Editors** complete and check a file by its JSON Schema. `poller schema --output poller.schema.json` writes it; editors
   with the YAML language server (VS Code, Neovim, Helix, Emacs) find it by the file's first line,
   `# yaml-language-server: $schema=poller.schema.json`. The schema checks each key for itself; `poller check` also checks
   keys against each other.
 - **Sizes** are bytes, or have a unit: B, kB, KiB, MB, MiB, GB, GiB.
 """
-FUNCTIONS = """`functions.NAME`, where NAME is what a mapping's `function_name` says. A Lambda function needs an entry only
-to change a default. Every type has:
+FUNCTIONS = """`functions.NAME`, where NAME is the `function_name` of a mapping. A Lambda function needs an entry only to change a
+default. Every type has:
 """
 COLUMNS = "| key | type | default | description |\n|---|---|---|---|"
 COLUMNS_OF_MAPPINGS = "| key | for | type | default | description |\n|---|---|---|---|---|"
