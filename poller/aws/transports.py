@@ -56,7 +56,7 @@ class Transports:
         if proxied:
             self._log.info("transport_chosen", transport="aiobotocore", because="a proxy applies", services=proxied)
         # imported here, because the lean transport does not need the SDK's clients in memory
-        from poller.aws.reference import ReferenceTransport  # noqa: PLC0415
+        from poller.aws.sdk_transport import ReferenceTransport  # noqa: PLC0415
 
         return ReferenceTransport(partial(open_session, aws, region), region, aws.for_service)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, MutableMapping
 
 from poller.daemon.api import health
 from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.standing import mapping_reason, state_of
+from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.status import MappingState, MappingStatus, Reason
 from poller.support import telemetry

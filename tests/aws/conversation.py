@@ -16,7 +16,7 @@ from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.port import Operation, Transport
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from poller.values.errors import CallError, ServiceError
 from tests.aws.service import Keys
 from tests.http.scripted import Peer, serving

@@ -18,7 +18,7 @@ from poller.aws.chain import open_session
 from poller.aws.cold import ColdCalls
 from poller.aws.credentials import LONGEST_LOAD, PATIENCE, CredentialSource
 from poller.aws.lean import build_lean_transport
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
 from tests.aws.recorded import RECEIVE, body_for
 from tests.aws.settings import Settings

@@ -13,7 +13,7 @@ from aiobotocore.session import AioSession
 from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from poller.aws.signer import Credentials
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.sources.kinesis.api import KinesisApi

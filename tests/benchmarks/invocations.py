@@ -17,7 +17,7 @@ from poller.aws.credentials import CredentialSource
 from poller.aws.endpoints import Endpoint
 from poller.aws.lean import LeanTransport
 from poller.aws.port import Transport
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from poller.daemon import accelerators
 from poller.functions.lambda_api.function import LambdaFunction
 from poller.functions.step_functions.function import StepFunctionsFunction

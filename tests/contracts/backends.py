@@ -9,7 +9,7 @@ from aiobotocore.session import AioSession
 from botocore.loaders import create_loader
 
 from poller.aws.port import Transport
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from tests.fakes.aws import FakeAws
 from tests.fakes.message import wire_attributes
 from tests.fakes.operations import call_sqs

@@ -10,7 +10,7 @@ from botocore.exceptions import CredentialRetrievalError
 from poller.aws.chain import open_session
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation, Transport
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from poller.values.errors import NoCredentials, NotSent
 from tests.aws.conversation import EITHER, NewTransport, Replay, conversation, reference, result_of, says, told
 from tests.aws.recorded import INVOKE, READ_OR_INVOKE, RECEIVE, body_for, chunked, raw

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from poller.daemon.api.standing import mapping_reason
+from poller.daemon.api.shown_reasons import mapping_reason
 from poller.policy.windows import Window
 from poller.ports.daemon_status import ConfigurationStatus
 from poller.ports.status import Account, Lag, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from poller.daemon.api import health
-from poller.daemon.api.standing import mapping_reason
+from poller.daemon.api.shown_reasons import mapping_reason
 from poller.ports.status import MappingState
 from poller.values.errors import ServiceError
 from tests.engine.house import House, living

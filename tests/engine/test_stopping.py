@@ -2,7 +2,7 @@
 
 import asyncio
 
-from poller.daemon.api.standing import mapping_reason
+from poller.daemon.api.shown_reasons import mapping_reason
 from tests.engine.house import House, living
 from tests.fakes.queue import loop_time
 

@@ -16,7 +16,7 @@ from poller.aws.cold import ColdCalls
 from poller.aws.credentials import CredentialSource
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation
-from poller.aws.reference import ReferenceTransport
+from poller.aws.sdk_transport import ReferenceTransport
 from poller.functions.web.http import HttpFunction
 from poller.functions.web.requests import PlainRequests
 from poller.values.errors import CallError

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from poller.daemon.api.standing import mapping_reason
+from poller.daemon.api.shown_reasons import mapping_reason
 from tests.fakes.faults import HANG, NOT_SENT, refused
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_peers import KINDS, fill

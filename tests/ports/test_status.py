@@ -2,7 +2,7 @@
 
 import pytest
 
-from poller.daemon.api import standing
+from poller.daemon.api import shown_reasons
 from poller.ports.status import Account, LaneStatus, ReasonCode
 from poller.values.histogram import DURATION_BOUNDS, Histogram
 
@@ -58,4 +58,4 @@ def test_the_same_step_again_keeps_its_beginning_and_renews_its_deadline():
 
 
 def test_every_reason_has_a_sentence_and_a_rank():
-    assert set(standing.TEXTS) == set(standing.MOST_TELLING_FIRST) == set(ReasonCode)
+    assert set(shown_reasons.TEXTS) == set(shown_reasons.MOST_TELLING_FIRST) == set(ReasonCode)

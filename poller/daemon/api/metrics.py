@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 
 from poller.daemon.api.exposition import Family, Writer, labelled
 from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.standing import mapping_reason, state_of
+from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.status import Account, Lag, MappingState, MappingStatus
 from poller.values.histogram import Histogram

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from poller.daemon.api import health
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.notes import notes
-from poller.daemon.api.standing import lane_reason, mapping_reason, partition_reason, reason_text, state_of
+from poller.daemon.api.shown_reasons import lane_reason, mapping_reason, partition_reason, reason_text, state_of
 from poller.policy.windows import Window
 from poller.ports.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.ports.status import Account, LastFailure, MappingStatus, PartitionStatus, Reason

@@ -1,6 +1,6 @@
 """The HTTP server, over TCP or a Unix socket: where it listens, and how its parts are put together.
 
-`pages` and `steering` answer requests, `access` says whose, `door` how many.
+`pages` and `steering` answer requests, `access` decides whose, `connections` how many.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api.access import checked
-from poller.daemon.api.door import LINGER_SECONDS, REQUEST_SECONDS, Door
+from poller.daemon.api.connections import LINGER_SECONDS, REQUEST_SECONDS, Connections
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.pages import Pages
 from poller.daemon.api.steering import Mappings, Reloads, Steering
@@ -48,21 +48,21 @@ async def serve(
 
     `wall` tells the seconds since the epoch. Raises EnvironmentProblem when the address cannot be listened on.
     """
-    door, isolation = Door(), Isolation()
-    application = web.Application(middlewares=[_plain_errors, checked(api), door.admit])
+    connections, isolation = Connections(), Isolation()
+    application = web.Application(middlewares=[_plain_errors, checked(api), connections.admit])
     Pages(status, wall, isolation).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
     runner = web.AppRunner(
         application,
         access_log=None,
-        logger=door.logger,
+        logger=connections.logger,
         keepalive_timeout=REQUEST_SECONDS,
         lingering_time=LINGER_SECONDS,
         shutdown_timeout=SHUTDOWN_SECONDS,
     )
     await runner.setup()
     assert runner.server is not None
-    connection = partial(door.connection, runner.server)
+    connection = partial(connections.connection, runner.server)
     try:
         listener, address = await _listen(connection, api)
         try:

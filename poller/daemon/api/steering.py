@@ -14,7 +14,7 @@ from aiohttp import web
 
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api.access import knows_host, unknown_host
-from poller.daemon.api.standing import mapping_reason, reason_text, state_of
+from poller.daemon.api.shown_reasons import mapping_reason, reason_text, state_of
 from poller.ports.daemon_status import Reloaded
 from poller.ports.status import MappingStatus
 from poller.values.errors import StateError, UnknownFunction, UnknownMapping

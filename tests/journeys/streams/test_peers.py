@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from poller.daemon.api.standing import mapping_reason, state_of
+from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.policy.progress import StreamProgress
 from tests.fakes.faults import HANG, refused
 from tests.fakes.lambda_service import Hang, function_error

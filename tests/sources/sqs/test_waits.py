@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from poller.daemon.api.standing import mapping_reason, state_of
+from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.ports.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 from poller.sources.sqs.source import SqsOptions
 from tests.sources.sqs.harness import RECEIVE, Harness, take

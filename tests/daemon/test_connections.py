@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from poller.configuration import ApiSettings, Secret
-from poller.daemon.api import door
+from poller.daemon.api import connections
 from poller.daemon.api.server import serve
 from tests.daemon.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping
 
@@ -58,7 +58,7 @@ async def test_a_thousand_connections_of_one_byte_leave_room_for_the_next_reques
             writer.write(HEALTH)
             assert await answer(reader) == (200, '{"status": "healthy"}')
             closed = sum(reader.at_eof() or reader.exception() is not None for reader in idle)
-            assert closed >= 1000 - door.MOST_CONNECTIONS
+            assert closed >= 1000 - connections.MOST_CONNECTIONS
     crowded = [line for line in log if line["event"] == "api_crowded"]
     assert len(crowded) == 1
     assert len(log) < 5
@@ -74,7 +74,7 @@ async def test_a_request_that_is_being_answered_is_not_cut_for_newcomers():
         other, ask = await connect()
         ask.write(HEALTH)
         await answer(other)
-        for _ in range(2 * door.MOST_CONNECTIONS):
+        for _ in range(2 * connections.MOST_CONNECTIONS):
             _, idle = await connect()
             idle.write(b"G")
         writer.write(b"}")
@@ -112,7 +112,7 @@ async def test_requests_that_are_none_cost_one_line_in_the_log(sent):
     lines = [line for line in log if line["event"] == "api_request_malformed"]
     assert len(lines) == 1
     assert "exc_info" not in lines[0]
-    assert len(lines[0]["problem"]) <= door.SHOWN
+    assert len(lines[0]["problem"]) <= connections.SHOWN
     assert len(log) == 1
 
 

@@ -26,7 +26,7 @@ SHOWN = 200
 """Characters of what is wrong with a request."""
 
 
-class Door:
+class Connections:
     """Counts connections and answers for requests that never become one."""
 
     def __init__(self) -> None:
