@@ -82,6 +82,10 @@ class Harness:
         )
         self.status.run = Running(self.partition, self.admission)
 
+    def deletes(self) -> list[int]:
+        """How many messages each call deleted."""
+        return [len(call.entries) for call in self.transport.of(DELETE)]
+
     def _filtering(self, patterns, criteria):
         send_to = None if self.target is None else Queue(self._name_of(self.target), self.transport)
         return SqsFiltering(criteria or compile_filters(patterns, SQS_RECORDS), send_to)
