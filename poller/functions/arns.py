@@ -1,4 +1,4 @@
-"""The ARN of a function, for everybody who names one: events, on-failure records, the policy."""
+"""The ARN of a function: one rule for events, invocation records, permissions and the function's own context."""
 
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,15 @@ if TYPE_CHECKING:
 
 
 def arn_of(mapping: "EventSourceMapping") -> str:
-    """As Lambda would name the mapping's function, qualifier included."""
+    """The ARN by which Lambda would name the mapping's function, qualifier included."""
     return function_arn(mapping.function, mapping.region, mapping.source.account)
 
 
 def function_arn(function: FunctionConfig, region: str, account: str) -> str:
-    """As configured; else of what is called, where it is called. `region` and `account` are the mapping's own, for what
-    the function's name and settings leave open. A bare name is looked up in the account of whoever calls.
+    """The configured ARN; else one made of the name that is called, in the region and the account where it is called.
+
+    `region` and `account` are the mapping's; they stand in for what the function's name and settings leave open. Lambda
+    looks a bare name up in the caller's account.
     """
     if function.function_arn is not None:
         return function.function_arn
@@ -30,5 +32,5 @@ def function_arn(function: FunctionConfig, region: str, account: str) -> str:
 
 
 def account_of_role(role_arn: str | None) -> str | None:
-    """Whose account a role belongs to."""
+    """The account of a role; None without one."""
     return role_arn.split(":")[4] if role_arn is not None and role_arn.count(":") >= 5 else None

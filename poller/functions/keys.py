@@ -1,4 +1,4 @@
-"""What the keys of all types of functions have in common: the keys of every type, limits, and how an entry is read."""
+"""Shared by the keys of all function types: the keys that every type has, limits, and the entry to read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,12 @@ from poller.configuration.reading.tree import Node
 LAMBDA_MOST_SECONDS = 900
 """The longest a Lambda function can run."""
 LOCAL_SECONDS = 30
+"""The default timeout of functions that Lambda does not run."""
 HELD_MOST_SECONDS = 42_300
-"""As long as a batch can be held."""
+"""The longest time for which a batch can be held."""
 HTTP_CONCURRENCY = 10
 RUNTIME_CONCURRENCY = 1
-"""One worker, as long as no more are asked for."""
+"""One worker by default."""
 EMULATOR_CONCURRENCY = 1
 """The emulator runs one invocation at a time."""
 MOST_PER_SECOND = 100_000

@@ -10,7 +10,7 @@ SECONDS = 15.0
 
 
 async def connect(url: str, files: TlsFiles | None = None) -> None:
-    """Open a connection as the daemon would, TLS verified, and close it again. Raises NotSent."""
+    """Open a connection as the daemon does, with TLS verified, and close it. Raises NotSent."""
     origin = Origin.of(url)
     tls = tls_context(files) if origin.scheme == "https" else None
     try:
@@ -22,7 +22,7 @@ async def connect(url: str, files: TlsFiles | None = None) -> None:
     except TimeoutError:
         raise NotSent(f"{origin}: no connection within {SECONDS:g} s") from None
     except OSError as error:
-        # of TLS too, whose own words are the best there are
+        # TLS errors arrive here too, and their own text explains them best
         raise NotSent(f"{origin}: {error.strerror or error}") from error
     writer.close()
     try:

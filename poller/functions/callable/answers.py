@@ -1,4 +1,4 @@
-"""What a handler returned or raised, as Lambda's runtime for Python puts it: JSON, or an error with its stack trace."""
+"""Outcomes of a handler's result or error, worded as Lambda's runtime for Python words them."""
 
 import asyncio
 import decimal
@@ -13,7 +13,7 @@ from poller.functions import function_errors
 from poller.policy.response import Outcome, Succeeded
 
 _OURS = str(Path(__file__).parent.parent.parent)
-"""Frames of this package are not the user's: they are cut off the beginning of a stack trace."""
+"""Frames of this package are cut off the beginning of a stack trace: they are not the user's."""
 
 
 def _number(value: object) -> object:
@@ -53,7 +53,7 @@ def outcome_of_error(request_id: str, error: BaseException) -> Outcome:
 
 
 def cancelled(request_id: str) -> Outcome:
-    """The handler cancelled itself, which nobody asked for."""
+    """The handler cancelled itself: neither a deadline nor a stop did."""
     return function_errors.failed(request_id, asyncio.CancelledError.__name__, "the handler cancelled its own task")
 
 
@@ -61,7 +61,7 @@ def _text(error: BaseException) -> str:
     try:
         return str(error)
     except (TypeError, ValueError, AttributeError, LookupError, RecursionError):
-        # an error of the user's own, which cannot even be printed
+        # an error class of the user may fail to print itself
         return ""
 
 

@@ -87,7 +87,7 @@ class CallableFunction:
     def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            # asked for, or asyncio reports that of a handler whose time was over already
+            # otherwise asyncio reports the error of a handler whose deadline had passed
             task.exception()
 
     async def _in_thread(self, threads: Threads, event: bytes, trace: str | None) -> Outcome:
@@ -111,7 +111,7 @@ class CallableFunction:
         """Nothing: the program has its own secrets."""
 
     async def close(self) -> None:
-        """Cancel the handlers that still run on the loop, and wait for them a little; a thread ends by itself."""
+        """Cancel the handlers that still run on the loop, and wait at most `CLOSE_SECONDS`. A thread ends by itself."""
         if self._threads is not None:
             self._threads.close()
         for task in self._tasks:

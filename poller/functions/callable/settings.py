@@ -1,4 +1,4 @@
-"""What a program says about its own function."""
+"""The settings of a Python callable, given by the program that embeds the engine."""
 
 import collections.abc
 from dataclasses import dataclass, field

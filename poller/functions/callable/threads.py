@@ -47,7 +47,7 @@ class Threads:
             self._free(thread)
 
         def tell(_future: "Future[Any]") -> None:
-            # the loop may be closed by then: nobody waits any more
+            # the loop may be closed by now, and then nothing waits for the result
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(end)
 

@@ -1,4 +1,4 @@
-"""Whether a function that runs here could be started, without starting it: what of it this machine lacks."""
+"""Checks whether this machine has all that a local function needs to start. Starts nothing."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ MISSING = "missing"
 
 
 def look_at_runtime(function: FunctionConfig, tries: Tries) -> None:
-    """Note in `tries` what was found."""
+    """Note the findings in `tries`."""
     runtime = function.runtime
     assert runtime is not None
     if runtime.runtime_listen is not None:
@@ -40,7 +40,7 @@ def look_at_runtime(function: FunctionConfig, tries: Tries) -> None:
 
 
 def _runs(program: str, code: Path, environment: Mapping[str, str]) -> bool:
-    """A path is one from where the worker runs, and a name is found by the worker's PATH."""
+    """A path is relative to the worker's directory; a plain name is searched in the worker's PATH."""
     if os.sep in program:
         program = str(code / program)
     return shutil.which(program, path=environment.get("PATH")) is not None
@@ -55,10 +55,10 @@ def _look_for_handler(runtime: RuntimeConfig, handler: str, environment: Mapping
 
 
 def _there(module: str, places: list[str]) -> bool:
-    """Without importing any of it, which would run it."""
+    """Search without an import, which would run the module."""
     first, _, rest = module.partition(".")
     found = PathFinder.find_spec(first, places)
     if found is None or not rest:
         return found is not None
-    # a part of a package is looked for by its last name alone
+    # the finder takes the last name of a submodule alone
     return _there(rest, list(found.submodule_search_locations or ()))

@@ -1,4 +1,4 @@
-"""What a request to a function behind a URL is authorized by: headers, a signature, the certificates of TLS."""
+"""How requests to a function behind a URL are authorized: by headers, a signature or a client certificate."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ def requests_of(config: FunctionConfig, web: WebConfig) -> Requests:
 
 
 def _headers(web: WebConfig) -> Mapping[str, str]:
-    """Every header that is the same for each request, secrets as they are now."""
+    """The headers that every request has. Reads the secrets."""
     headers = {name: value.read() for name, value in web.headers.items()}
     if web.bearer_token is not None:
         headers["Authorization"] = f"Bearer {web.bearer_token.read()}"
@@ -39,7 +39,7 @@ def _headers(web: WebConfig) -> Mapping[str, str]:
 
 
 def tls_files(config: FunctionConfig) -> TlsFiles:
-    """As the HTTP client takes them. An AWS service is trusted as everywhere else: by AWS_CA_BUNDLE or the profile.
+    """The files that TLS needs. For an AWS service, AWS_CA_BUNDLE or the profile names the trusted authorities.
 
     Raises NoCredentials for a profile that does not exist.
     """

@@ -21,22 +21,22 @@ def grants(function: FunctionConfig, region: str, account: str) -> Iterator[Gran
         yield from _function_url(function, sigv4.region or region, account)
     elif sigv4.service == "execute-api":
         host = urlsplit(function.url or "").hostname or ""
-        # behind a domain of one's own any API may be
+        # a custom domain does not tell which API it serves
         api = host.partition(".")[0] if ".execute-api." in host else "*"
         region = sigv4.region or region
-        # a path names a stage or leaves it out, which only the API knows
+        # only the API knows whether the path begins with a stage
         yield Grant(
             "Apis", ("execute-api:Invoke",), f"arn:{partition_of(region)}:execute-api:{region}:{account}:{api}/*/POST/*"
         )
 
 
 def _function_url(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]:
-    # a URL does not tell whose it is
+    # a function URL does not name its function
     arn = function.function_arn or f"arn:{partition_of(region)}:lambda:{region}:{account}:function:*"
     yield Grant(
         "FunctionUrls", ("lambda:InvokeFunctionUrl",), arn, ("StringEquals", "lambda:FunctionUrlAuthType", "AWS_IAM")
     )
-    # asked for beside the other one since October 2025
+    # Lambda requires this action as well since October 2025
     yield Grant("FunctionUrls", ("lambda:InvokeFunction",), arn, ("Bool", "lambda:InvokedViaFunctionUrl", "true"))
 
 
