@@ -238,7 +238,7 @@ class MappingRunner:
         if not self.mapping.enabled:
             self.status.rest(MappingState.DISABLED, Reason(ReasonCode.DISABLED))
         elif self._paused_since is not None:
-            text = f"paused; `poller resume {self.mapping.name}` lets it go on"
+            text = f"paused; `poller resume {self.mapping.name}` resumes it"
             self.status.rest(MappingState.PAUSED, Reason(ReasonCode.PAUSED, text, since=self._paused_since))
 
     def _describe(self) -> None:

@@ -1,4 +1,4 @@
-"""What the daemon knows about itself: plain values the hot path writes and the control plane reads.
+"""The status of mappings: plain values that the hot path writes and the control plane reads.
 
 Written by lane, source and supervisor with attribute assignments only; nothing here renders, logs, locks or awaits. All
 of it lives on one event loop, so a reader between two awaits sees a consistent account.
@@ -43,16 +43,16 @@ class Reason:
     code: ReasonCode
     text: str = ""
     since: float | None = None
-    """When it began; of trouble, the first failure, however often it was tried again since."""
+    """When it began; for failures, the time of the first one, however many retries followed."""
     until: float | None = None
-    """When it is over by itself; None when nobody knows."""
+    """When it ends by itself; None if that is not known."""
     next_try: float | None = None
-    """When it is tried again; None when it is not, or not known."""
+    """When the next try is; None if there is none, or it is not known."""
 
 
 @dataclass(slots=True, eq=False)
 class LaneStatus:
-    """The step a lane is in. Every await of a lane is announced with `enter`, so that a stuck one shows."""
+    """The current step of a lane. A lane calls `enter` before every await, so that a stuck one is detected."""
 
     code: ReasonCode = ReasonCode.STARTING
     text: str = ""
@@ -63,7 +63,7 @@ class LaneStatus:
     """Time by which this very step must be over, or the daemon counts as unhealthy. None: it may last for ever, e.g. a
     queue without messages or a function that is throttled."""
     trouble: tuple[ReasonCode, float] | None = None
-    """What the present batch has been waiting for, and since when."""
+    """The reason for which the present batch waits, and since when."""
 
     def enter(
         self, code: ReasonCode, now: float, until: float | None = None, deadline: float | None = None, text: str = ""
@@ -85,7 +85,7 @@ class LaneStatus:
         self.until, self.next_try, self.deadline = None, next_try, None
 
     def batch_over(self) -> None:
-        """The batch is done with, and with it what was in its way."""
+        """The batch is done, and so is its reason to wait."""
         self.trouble = None
 
 
@@ -99,7 +99,7 @@ def _answered(_now: float) -> None:
 
 @dataclass(slots=True, eq=False)
 class PartitionStatus:
-    """One partition. Without a reason of its own, that of its most telling lane stands."""
+    """The status of one partition. Without its own reason, that of its most telling lane is shown."""
 
     id: str
     position: str | None = None
@@ -110,7 +110,7 @@ class PartitionStatus:
     behind: Callable[[], float | None] = _unknown
     """Seconds this partition is behind its source."""
     silent_since: Callable[[float], float | None] = _answered
-    """Since when (loop time) the source has owed an answer that is overdue `now`; None while it answers in time."""
+    """Loop time since which an answer of the source is overdue `now`; None while it answers in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,11 @@ class Lag:
     """Waiting at the source and not received yet."""
     seconds: float | None = None
     expires_in_seconds: float | None = None
-    """Until the oldest record not yet settled is gone from the source."""
+    """Seconds until the oldest record not yet settled expires at the source."""
     iterator_age: float | None = None
     """Seconds, streams only: age of the last record of the last batch."""
     hidden: int | None = None
-    """Queues only: messages received by somebody and not deleted."""
+    """Queues only: messages that any consumer has received and not deleted."""
     retention: float | None = None
     """Seconds the source keeps a record."""
     empty_at: float | None = None
@@ -180,7 +180,7 @@ class LastFailure:
     text: str
     request_id: str | None = None
     logs: str | None = None
-    """The end of the function's log, where it gives one."""
+    """The end of the function's log, if it returns one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -195,7 +195,7 @@ class MappingStatus:
     reason: Reason | None = None
     """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""
     trouble: Reason | None = None
-    """Of the source as a whole, beside those of its partitions."""
+    """The reason of the source as a whole, beside those of its partitions."""
     account: Account = field(default_factory=Account)
     run: RunningParts | None = None
     """The parts that run now; None while nothing runs."""
@@ -211,7 +211,7 @@ class MappingStatus:
     """When an invocation last succeeded; the loop's time."""
     last_failure: LastFailure | None = None
     trend: Trend = field(default_factory=Trend)
-    """Whether the lag shrinks, and how fast."""
+    """The trend of the lag."""
     tags: Mapping[str, str] = field(default_factory=dict)
     _passed: int = 0
     _filtered_before: int = 0
@@ -248,7 +248,7 @@ class MappingStatus:
         return self.account.filtered - self._filtered_before
 
     def rest(self, state: MappingState, reason: Reason | None) -> None:
-        """Nothing runs: of the run that ended only positions are still shown."""
+        """The run has ended: keep only its positions."""
         self.state, self.reason, self.trouble = state, reason, None
         self.run, self.waiting = None, ()
         for partition in self.partitions:
@@ -256,7 +256,7 @@ class MappingStatus:
             partition.lanes.clear()
 
     def show_troubles(self) -> None:
-        """Running while neither the source nor one of its partitions is in trouble, else a problem: the first one."""
+        """Set the state to running, or to problem with the first reason of the source or a partition."""
         troubles = [self.trouble] if self.trouble is not None else []
         reasons = [partition.reason for partition in self.partitions]
         troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]

@@ -24,10 +24,10 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
     expires = lag.expires_in_seconds
     soon = EXPIRY_SOON if lag.retention is None else min(EXPIRY_SOON, lag.retention / 4)
     if expires is not None and expires < soon:
-        text = f"the oldest record not yet delivered is gone from the source in {span(expires)}"
+        text = f"the oldest record not yet delivered expires at the source in {span(expires)}"
         drained = mapping.trend.drained_in
         if drained is None or drained > expires:
-            text += ", sooner than it is delivered at the present pace"
+            text += ", before it is delivered at the present rate"
         found.append(("data_expires", text))
     left = None if mapping.run is None else mapping.run.credentials_end_in()
     if left is not None:
