@@ -256,7 +256,7 @@ def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
     assert reason.startswith("  retry 7 of 20, 3 records from sequence number 49: boom (since ")
     assert "maximum_retry_attempts" in advice
     assert behind == "  behind: 5 min, expires in 83 min"
-    assert "is gone from the source in 83 min, sooner than" in note
+    assert "expires at the source in 83 min, before" in note
     assert first.startswith("  shard-0: retry 7 of 20")
     assert second == "  shard-3: waits for the end of shard-0"
     assert rest == "  and 2 no_data"
