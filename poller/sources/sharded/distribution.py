@@ -185,6 +185,6 @@ class Distribution:
         for lane, own in zip(self._lanes, split.lanes, strict=True):
             if several or self._judge is not None:
                 # a lane without records has progressed as far as the shard was read
-                lane.progress()
+                lane.catch_up()
             if own:
                 lane.add(own, split.bound)

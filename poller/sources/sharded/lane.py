@@ -245,11 +245,14 @@ class StreamLane:
 
     def progress(self) -> LaneProgress:
         """The progress to store."""
-        if self._stored:
-            return LaneProgress(self._mark.position, self._stored, self._windows.progress())
-        self._mark.passed(self._reading.read_to)
-        retry = self._delivery.snapshot() if self._delivery else ()
+        self.catch_up()
+        retry = self._stored or (self._delivery.snapshot() if self._delivery else ())
         return LaneProgress(self._mark.position, retry, self._windows.progress())
+
+    def catch_up(self) -> None:
+        """Progress as far as the shard was read, once the lane's own records are settled."""
+        if not self._stored:
+            self._mark.passed(self._reading.read_to)
 
     @property
     def idle(self) -> bool:
