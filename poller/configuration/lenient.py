@@ -60,4 +60,5 @@ def _settings(api: Node | None, *, lost: bool) -> ApiSettings | None:
         if any(detail["loc"] == ("listen",) for detail in error.errors()):
             return None
         # the token is the problem; the daemon's answer tells whether one is required
-        return ApiSettings.model_construct(**{**ApiSettings().model_dump(), **usable, "token": None})
+        without = {key: value for key, value in usable.items() if key != "token"}
+        return ApiSettings.model_construct(**{**ApiSettings().model_dump(), **without})

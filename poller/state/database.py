@@ -83,7 +83,7 @@ class Database:
                     database.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
             if "checksum" not in there:
                 database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
-                rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()  # noqa: S608
+                rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()  # noqa: S608 - our own names
                 database.executemany(_insert(table), [_row(*values) for values in rows])
         database.execute("COMMIT")
 
@@ -95,7 +95,8 @@ class Database:
         for table, columns in COLUMNS.items():
             if "checksum" not in self._columns_of(table):
                 raise self._trouble("it was written by an older poller; let this version's daemon start once")
-            for *values, written in self._database.execute(f"SELECT {', '.join(columns)}, checksum FROM {table}"):  # noqa: S608
+            statement = f"SELECT {', '.join(columns)}, checksum FROM {table}"  # noqa: S608 - our own names
+            for *values, written in self._database.execute(statement):
                 if checksum(*values) != written:
                     raise self._trouble(f"a row of {table} is damaged ({values[0]})")
         for uuid in self.stored():
