@@ -38,8 +38,10 @@ class Polls:
         self._longest = longest
         self._freed_in = freed_in
         self._stopped = False
-        self._due: dict[asyncio.Timeout, float] = {}
-        """Of each running receive, the loop's time at which its wait is over."""
+        self._due: dict[asyncio.Task[Any], float] = {}
+        """By the task of each running receive, the loop's time at which its wait is over."""
+        self._cut: set[asyncio.Task[Any]] = set()
+        """Tasks whose receive a soft stop has cut."""
         self._lost: deque[str] = deque()
         """Attempt ids of FIFO receives whose answers were lost; the next receives repeat them."""
 
@@ -56,20 +58,26 @@ class Polls:
         begun = loop.time()
         messages: list[dict[str, Any]] = []
         size = 0
+        task = asyncio.current_task()
+        assert task is not None
+        self._due[task] = begun + seconds
         try:
-            async with asyncio.timeout(None) as limit:
-                self._due[limit] = begun + seconds
-                try:
-                    body = self._queue.receive_body(turn.most, seconds, attempt)
-                    messages, size = await self._queue.receive(body, turn.room)
-                finally:
-                    del self._due[limit]
+            body = self._queue.receive_body(turn.most, seconds, attempt)
+            try:
+                messages, size = await self._queue.receive(body, turn.room)
+            finally:
+                del self._due[task]
             turn.room.became(size)
             backoff.recovered()
             self.quiet = not messages
             if not messages:
                 await backoff.after_nothing(loop.time() - begun)
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if task not in self._cut:
+                raise
+            self._cut.discard(task)
+            if task.uncancel():
+                raise
             self.quiet = False
         except CallError as error:
             self.quiet = False
@@ -92,8 +100,14 @@ class Polls:
             return
         self._stopped = True
         self._backoff.end()
-        for limit, due in self._due.items():
-            limit.reschedule(max(due, self._loop.time()) + LATE)
+        for task, due in self._due.items():
+            self._loop.call_at(max(due, self._loop.time()) + LATE, self._cut_late, task)
+
+    def _cut_late(self, task: asyncio.Task[Any]) -> None:
+        """End a receive that has not returned in time. A timer of each receive would cost every receive."""
+        if task in self._due:
+            self._cut.add(task)
+            task.cancel()
 
     def under_way(self) -> tuple[int, float]:
         """How many receives wait for their answers, and the loop's time by which all should have them."""

@@ -17,9 +17,9 @@ FORGET = 0.8
 """Factor by which the largest average decays with each receive."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
-    """Permission for one receive."""
+    """Permission for one receive. Not frozen: one is made for each receive, and freezing triples its cost."""
 
     most: int
     """Messages."""

@@ -41,23 +41,18 @@ class Handover:
         """`filtered`: the batch was rejected by the filter criteria, not delivered to the function."""
         self.filtered = filtered
         self.remaining = remaining
-        """Messages that are neither deleted nor given up."""
+        """Messages that are neither deleted nor given up; counted down where they are, which is every message."""
         self._failed: Unsettled | None = None
         self._seen: Unsettled | None = None
         self._changed: asyncio.Future[None] | None = None
 
-    def done(self) -> None:
-        """One message is deleted or given up."""
-        self.remaining -= 1
-        if not self.remaining:
-            self._wake()
-
     def failed(self, unsettled: Unsettled) -> None:
         """A try failed; there will be another one."""
         self._failed = unsettled
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Something has changed: no message remains, or a try failed."""
         if self._changed is not None and not self._changed.done():
             self._changed.set_result(None)
 
@@ -238,7 +233,9 @@ class Settling:
     def _end(self, entries: Sequence[_Entry]) -> None:
         self._holding.forget([record for record, _ in entries])
         for _, handover in entries:
-            handover.done()
+            handover.remaining -= 1
+            if not handover.remaining:
+                handover.wake()
             if handover.filtered:
                 self._backlog.done(1)
 
