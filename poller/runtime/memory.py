@@ -11,7 +11,7 @@ rebuilt, or an answer that already arrives and cannot be requested again, becaus
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from poller.values.errors import NoRoom
 
@@ -34,13 +34,8 @@ class Memory:
         self.within = within
         self.queue: deque[Reservation] = deque()
         self.turns: Turns = Turns() if within is None else within.turns
-
-    def levels(self) -> Iterator["Memory"]:
-        """Itself, then the bounds around it."""
-        level: Memory | None = self
-        while level is not None:
-            yield level
-            level = level.within
+        self.levels: tuple[Memory, ...] = (self,) if within is None else (self, *within.levels)
+        """First itself, then those around it."""
 
     def reservation(self, *, patient: bool = False) -> "Reservation":
         """A reservation for one reader, which reuses it. An answer that is larger than its reservation waits for room
@@ -50,7 +45,7 @@ class Memory:
 
     def count(self, size: int) -> None:
         """Change the held bytes, without serving the queue."""
-        for level in self.levels():
+        for level in self.levels:
             level.held += size
 
     def hold(self, size: int) -> None:
@@ -69,12 +64,12 @@ class Memory:
 
     def fits(self, size: int, own: int = 0) -> bool:
         """Whether `size` more bytes fit this bound and those around it; `own` are the bytes the reader already has."""
-        return all(level.held + size <= level.limit or level.held == own for level in self.levels())
+        return all(level.held + size <= level.limit or level.held == own for level in self.levels)
 
     @property
     def smallest(self) -> int:
         """The smallest of its own bound and those around it."""
-        return min(level.limit for level in self.levels())
+        return min(level.limit for level in self.levels)
 
     def full_for(self, reservation: "Reservation") -> bool:
         """Whether this bound alone stops the first reservation in its queue."""
@@ -82,7 +77,7 @@ class Memory:
 
     def exceeded(self) -> bool:
         """Whether this bound, or one around it, is exceeded."""
-        return any(level.held > level.limit for level in self.levels())
+        return any(level.held > level.limit for level in self.levels)
 
 
 class Reservation:
