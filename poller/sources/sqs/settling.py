@@ -163,13 +163,15 @@ class Settling:
         try:
             await self._keep_trying(left)
         finally:
-            self._failing.discard(id(left))
-            if not self._failing:
-                self._report_call(None, DELETE_ACTION, 0.0)
-            # the partition ends before these are deleted; if it is entered again, they are not delivered again
-            for entry in left:
-                self._remember(entry)
-            self._end(left)
+            if id(left) in self._failing:
+                self._failing.discard(id(left))
+                if not self._failing:
+                    self._report_call(None, DELETE_ACTION, 0.0)
+            if left:
+                # the partition ends before these are deleted; if it is entered again, they are not delivered again
+                for entry in left:
+                    self._remember(entry)
+                self._end(left)
 
     async def _keep_trying(self, left: list[_Entry]) -> None:
         """Removes from `left` the entries that are deleted or given up."""
