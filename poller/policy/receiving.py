@@ -33,11 +33,6 @@ class ReceiveConcurrency:
     """Time of the next receive, after one that brought few messages."""
 
     @property
-    def busy(self) -> int:
-        """Lanes with a full batch."""
-        return self.lanes - self.free
-
-    @property
     def wants_more(self) -> bool:
         """Whether one more receive is worth it, pauses and the pace apart."""
         return self.running < self.wanted and self.capacity > self.asked
@@ -57,7 +52,7 @@ class ReceiveConcurrency:
 
         `limit` is what its lane can take, `allowed` how many lanes may hold a batch.
         """
-        free = allowed - self.busy
+        free = allowed - self.lanes + self.free
         if self.running >= free:
             return 0
         # a FIFO page goes to one lane whole, so that a group never spreads over two
@@ -93,7 +88,7 @@ class ReceiveConcurrency:
 
         Returns whether as many lanes have a batch as may have one, so that another lane may be worth it.
         """
-        if waiting and allowed > self.busy:
+        if waiting and allowed > self.lanes - self.free:
             self.wanted += 1
             return False
         return allowed > 0

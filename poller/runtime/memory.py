@@ -43,19 +43,18 @@ class Memory:
         """
         return Reservation(self, self.turns, patient=patient)
 
-    def count(self, size: int) -> None:
-        """Change the held bytes, without serving the queue."""
+    def hold(self, size: int) -> None:
+        """Count `size` more bytes as in flight."""
         for level in self.levels:
             level.held += size
 
-    def hold(self, size: int) -> None:
-        """Count `size` more bytes as in flight."""
-        self.count(size)
-
     def release(self, size: int) -> None:
         """Release `size` bytes, and serve the queue."""
-        self.count(-size)
-        self.turns.serve()
+        for level in self.levels:
+            level.held -= size
+        turns = self.turns
+        if turns.any or turns.exception is not None:
+            turns.serve()
 
     def resize(self, limit: int) -> None:
         """Change the bound, and serve the queue."""
@@ -114,9 +113,7 @@ class Reservation:
             return False
         self.leave_queue()
         self.urgent = urgent
-        self._wanted, self._call = wanted, call
-        if not self._turns.any and self.grant(self.wanted):
-            self._wanted = None
+        if not self._turns.any and self.grant(min(wanted(), self._memory.smallest)):
             return True
         self._wait(wanted, call)
         self._turns.serve(but=self)
@@ -136,7 +133,8 @@ class Reservation:
 
     def became(self, size: int) -> None:
         """The read is over; `size` bytes of it stay held until they are released."""
-        self.leave_queue()
+        if self._wanted is not None:
+            self.leave_queue()
         reserved, self.size = self.size, 0
         self._memory.release(reserved - size)
 
@@ -159,7 +157,7 @@ class Reservation:
                 return False
             turns.exception = self
         self.size += size
-        memory.count(size)
+        memory.hold(size)
         return True
 
     @property
@@ -197,16 +195,14 @@ class Turns:
     def __init__(self) -> None:
         self.exception: Reservation | None = None
         """The reservation that exceeded the bound, until its bytes are released or no bound is exceeded."""
+        self.any = False
+        """Whether any reservation waits."""
         self._urgent: dict[Reservation, None] = {}
         self._mappings: dict[Memory, None] = {}
         """Mappings with queued reservations, in the order of their turns."""
 
-    @property
-    def any(self) -> bool:
-        """Whether any reservation waits."""
-        return bool(self._urgent or self._mappings)
-
     def enter(self, reservation: Reservation, memory: Memory) -> None:
+        self.any = True
         memory.waiting += 1
         if memory.waiting == 1:
             memory.on_waiting()
@@ -222,10 +218,11 @@ class Turns:
             memory.on_waiting()
         if reservation in self._urgent:
             del self._urgent[reservation]
-            return
-        memory.queue.remove(reservation)
-        if not memory.queue:
-            del self._mappings[memory]
+        else:
+            memory.queue.remove(reservation)
+            if not memory.queue:
+                del self._mappings[memory]
+        self.any = bool(self._urgent or self._mappings)
 
     def serve(self, but: Reservation | None = None) -> None:
         """Grant all reservations that fit, and call their readers, except `but`, which is asking right now."""

@@ -31,7 +31,7 @@ def test_nothing_is_asked_for_beyond_what_the_free_lanes_can_take():
     assert not receives.wants_more
     receives.ended(10)
     receives.lane_is_busy(10)
-    assert (receives.wants_more, receives.free, receives.capacity, receives.busy) == (False, 0, 0, 1)
+    assert (receives.wants_more, receives.free, receives.capacity, receives.lanes - receives.free) == (False, 0, 0, 1)
 
 
 @pytest.mark.parametrize(
