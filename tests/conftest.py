@@ -29,6 +29,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 REAL_TIME = {"live", "real_time"}
 """Markers of tests that need real sockets, and so a real loop."""
+SLOW_SECONDS = 3600
+"""How long a test marked `slow` may take before it counts as hanging; the others' limit stands in `pyproject.toml`."""
 INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "XDG_")
 
 # no test depends on how fast the machine is: a slow one must not turn a promise into a failure
@@ -70,6 +72,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     xdist hands out as many consecutive tests to each worker, and lets those who are done take from the ends of others.
     """
+    for item in items:
+        if "slow" in item.keywords and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers == 1:
         return

@@ -20,6 +20,9 @@ SPIN_LIMIT = 100_000
 TURN_LIMIT = 1_000_000
 """Turns of one loop after which a test is held to wait for what never comes, while something else goes on for ever."""
 
+THREAD_SECONDS = 60
+"""Real seconds for which a test may wait for a thread of the loop's executor."""
+
 
 class Deadlock(RuntimeError):
     """Everything waits, and nothing that is scheduled can end it."""
@@ -62,7 +65,9 @@ class _AdvancingSelector(selectors.DefaultSelector):
         if ready or (timeout is not None and timeout <= 0):
             return ready
         if self.loop.threads_running:
-            return super().select(None)
+            if ready := super().select(THREAD_SECONDS):
+                return ready
+            raise Deadlock(f"a thread has not ended for {THREAD_SECONDS} s; {self.loop.describe_tasks()}")
         if timeout is None:
             raise Deadlock(f"at {self.loop.time():.3f} s nothing is scheduled; {self.loop.describe_tasks()}")
         self.turns = 0
