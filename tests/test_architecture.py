@@ -142,8 +142,8 @@ LONGER: dict[str, str] = {}
 """Files, or `file:function`, that may be longer, each with its reason: tables of data, not code."""
 
 BROAD_EXCEPTS = {
-    # around a partition: one mapping's trouble never touches another's; and around a source's search for partitions, whose
-    # trouble would otherwise cancel those that run
+    # around a partition: one mapping's problem never touches another's; and around a source's search for partitions, whose
+    # problem would otherwise cancel those that run
     "poller/runtime/supervisor.py": 2,
     "poller/support/blocking.py": 1,  # swallows nothing: the caller of a blocking call gets its error, whatever it is
     # around calls of the SDK, in which providers, processes and parsers run that raise whatever they like: KeyError for a

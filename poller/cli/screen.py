@@ -1,4 +1,4 @@
-"""The status as it fits a terminal: mappings in trouble first, a line for each, and below it what is wrong with it."""
+"""The status as it fits a terminal: mappings with a problem first, a line for each, with what is wrong below."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ Line = tuple[str, str]
 """Its text, and the state it shows; empty where it shows none."""
 STATES = ("problem", "degraded", "stopping", "starting", "running", "paused", "disabled", "stopped")
 """What to look at first."""
-TROUBLED = frozenset({"problem", "degraded"})
+NEED_ATTENTION = frozenset({"problem", "degraded"})
 LOOKS_BACK = 10.0
 """Seconds over which rates and latencies are taken."""
 REFUSED_LINES = 3
@@ -131,10 +131,10 @@ def _details(mapping: Json, width: int, most: int | None) -> Iterator[str]:
     """What is wrong with a mapping, each thing on at most so many lines."""
     reason, failure = mapping["reason"], mapping["last_failure"]
     said = []
-    if mapping["state"] in TROUBLED and reason is not None:
+    if mapping["state"] in NEED_ATTENTION and reason is not None:
         # the times first, since the end may be cut
         said.append(f"{times(reason).strip(' ()') or reason['code']}: {reason['text']}")
-    if mapping["state"] in TROUBLED and failure is not None and failure["text"] not in "".join(said):
+    if mapping["state"] in NEED_ATTENTION and failure is not None and failure["text"] not in "".join(said):
         said.append(f"last error, {clock(failure['at'])}: {failure['text']}")
     said += [f"note: {note['text']}" for note in mapping["notes"]]
     if mapping["unaccounted"]:

@@ -31,7 +31,7 @@ AGAIN_AFTER_HANGING = 60.0
 """Seconds until the next try after the files could not be read in time."""
 CONFIG_MAP_LINK = "..data"
 
-Trouble = Callable[[str], None]
+OnProblem = Callable[[str], None]
 
 
 class Reader:
@@ -95,7 +95,7 @@ class Reader:
         return content.hexdigest()
 
 
-async def watch(reader: Reader, changed: Callable[[], None], cannot: Trouble) -> None:
+async def watch(reader: Reader, changed: Callable[[], None], cannot: OnProblem) -> None:
     """Call `changed` when the content differs from what was read last, until cancelled. `cannot` gets each reason
     why the watcher fails; until it works again, the content is compared at each try.
     """

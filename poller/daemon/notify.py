@@ -25,7 +25,7 @@ LOOK = 10.0
 """Seconds between two updates of the status line, if no watchdog needs more."""
 SEND_SECONDS = 0.25
 """Seconds that a full queue of the service manager may block the loop; far below the limit of its lag."""
-TROUBLED = (MappingState.PROBLEM, MappingState.DEGRADED)
+NEED_ATTENTION = (MappingState.PROBLEM, MappingState.DEGRADED)
 NAMED = 20
 """Maximum of mappings with a problem that the status line names."""
 UNHEALTHY_LOOKS = 8
@@ -126,7 +126,7 @@ async def report(status: DaemonStatus, notifier: Notifier) -> None:
 
 
 def summary(status: DaemonStatus, now: float) -> str:
-    """Say in one line how the mappings are, troubles by name: `2 mappings: 1 running, 1 problem (a: error)`. `now` is
+    """Say in one line how the mappings are, problems by name: `2 mappings: 1 running, 1 problem (a: error)`. `now` is
     the loop's time.
     """
     isolation = Isolation()
@@ -135,9 +135,11 @@ def summary(status: DaemonStatus, now: float) -> str:
     word = "mapping" if len(stands) == 1 else "mappings"
     parts = ", ".join(f"{counted[state]} {state}" for state in MappingState if counted[state])
     text = f"{len(stands)} {word}: {parts}" if parts else "no mappings"
-    troubled = [f"{mapping.name}: {reason.code}" for mapping, state, reason in stands if state in TROUBLED and reason]
-    if troubled:
-        text += f" ({', '.join(capped(troubled, NAMED))})"
+    named = [
+        f"{mapping.name}: {reason.code}" for mapping, state, reason in stands if state in NEED_ATTENTION and reason
+    ]
+    if named:
+        text += f" ({', '.join(capped(named, NAMED))})"
     if status.configuration is not None and status.configuration.problems:
         text += f"; the changed configuration is refused: {status.configuration.problems[0]}"
     return text

@@ -95,7 +95,7 @@ class Daemon:
         stack.push_async_callback(poller.close)
         # every mapping is known before the first question about readiness can be answered
         await poller.open()
-        self._status.steps = [*self._status.steps, self._files.trouble]
+        self._status.steps = [*self._status.steps, self._files.problem]
         address = await stack.enter_async_context(serve(self._status, settings.api, poller.mappings, self._reloads))
         self._announce(address)
         poller.start()

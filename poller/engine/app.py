@@ -82,7 +82,7 @@ class Poller:
         settings = self._configuration.settings
         self.status.started = asyncio.get_running_loop().time()
         self.store = self._given_store or self._opened_store()
-        self.status.steps = [self.store.trouble]
+        self.status.steps = [self.store.problem]
         self._stack.push_async_callback(self.transports.close)
         self.status.aws_requests = self.transports.requests
         configured: set[str] = set()

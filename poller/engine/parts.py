@@ -19,7 +19,7 @@ from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.policy.pace import Pace
 from poller.ports.destination import Destination
-from poller.ports.function import Troubled
+from poller.ports.function import ReportsProblem
 from poller.ports.source import Source
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
@@ -100,8 +100,8 @@ class Wiring:
             borrowed.callback(context.admission.close)
             source = await self._source(mapping, context, transports)
             running = Running(source, context.admission, credentials)
-            if isinstance(context.function, Troubled):
-                running.function_trouble = context.function.trouble
+            if isinstance(context.function, ReportsProblem):
+                running.function_problem = context.function.problem
             wired = Wired(mapping, source, context, running, borrowed.pop_all())
         if self._traces is not None:
             system, name = KINDS[mapping.source.kind].messaging_system, mapping.source.name

@@ -42,9 +42,9 @@ class Restartable(Protocol):
 
 
 @runtime_checkable
-class Troubled(Protocol):
+class ReportsProblem(Protocol):
     """A function that may be unable to start, which shows before any event was handed to it."""
 
-    def trouble(self) -> Reason | None:
+    def problem(self) -> Reason | None:
         """Why it cannot start; None while it can."""
         ...

@@ -25,6 +25,6 @@ class Tries(Protocol):
         """Find out whether the target exists, by an `action` that its use does not need."""
         ...
 
-    def trouble(self, code: str, said: str) -> None:
+    def blocked(self, code: str, said: str) -> None:
         """Note a problem that makes every further call pointless."""
         ...

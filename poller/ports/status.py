@@ -17,7 +17,7 @@ from poller.ports.reasons import MappingState, ReasonCode
 from poller.values.account import Account
 
 __all__ = [
-    "NO_TROUBLE",
+    "NO_PROBLEM",
     "Account",
     "Lag",
     "LaneStatus",
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-NO_TROUBLE = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})
+NO_PROBLEM = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})
 """Reasons a partition may have although all is well with its source."""
 
 
@@ -62,7 +62,7 @@ class LaneStatus:
     deadline: float | None = None
     """Time by which this very step must be over, or the daemon counts as unhealthy. None: it may last for ever, e.g. a
     queue without messages or a function that is throttled."""
-    trouble: tuple[ReasonCode, float] | None = None
+    waiting_for: tuple[ReasonCode, float] | None = None
     """The reason for which the present batch waits, and since when."""
 
     def enter(
@@ -79,14 +79,14 @@ class LaneStatus:
 
     def wait(self, code: ReasonCode, now: float, next_try: float, text: str) -> None:
         """Wait for another try of the present batch. `since` is the first failure of that kind, until `batch_over`."""
-        if self.trouble is None or self.trouble[0] is not code:
-            self.trouble = (code, now)
-        self.code, self.text, self.since = code, text, self.trouble[1]
+        if self.waiting_for is None or self.waiting_for[0] is not code:
+            self.waiting_for = (code, now)
+        self.code, self.text, self.since = code, text, self.waiting_for[1]
         self.until, self.next_try, self.deadline = None, next_try, None
 
     def batch_over(self) -> None:
         """The batch is done, and so is its reason to wait."""
-        self.trouble = None
+        self.waiting_for = None
 
 
 def _unknown() -> None:
@@ -167,7 +167,7 @@ class RunningParts(RunningSource, Protocol):
         """Less than so many seconds are left to credentials that could not be renewed; None while all is well."""
         ...
 
-    def function_trouble(self) -> Reason | None:
+    def function_problem(self) -> Reason | None:
         """Why the function cannot be started."""
         ...
 
@@ -194,7 +194,7 @@ class MappingStatus:
     state: MappingState = MappingState.STARTING
     reason: Reason | None = None
     """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""
-    trouble: Reason | None = None
+    source_problem: Reason | None = None
     """The reason of the source as a whole, beside those of its partitions."""
     account: Account = field(default_factory=Account)
     run: RunningParts | None = None
@@ -249,16 +249,16 @@ class MappingStatus:
 
     def rest(self, state: MappingState, reason: Reason | None) -> None:
         """The run has ended: keep only its positions."""
-        self.state, self.reason, self.trouble = state, reason, None
+        self.state, self.reason, self.source_problem = state, reason, None
         self.run, self.waiting = None, ()
         for partition in self.partitions:
             partition.reason, partition.behind, partition.silent_since = None, _unknown, _answered
             partition.lanes.clear()
 
-    def show_troubles(self) -> None:
+    def show_problems(self) -> None:
         """Set the state to running, or to problem with the first reason of the source or a partition."""
-        troubles = [self.trouble] if self.trouble is not None else []
+        problems = [self.source_problem] if self.source_problem is not None else []
         reasons = [partition.reason for partition in self.partitions]
-        troubles += [reason for reason in reasons if reason is not None and reason.code not in NO_TROUBLE]
-        self.state = MappingState.PROBLEM if troubles else MappingState.RUNNING
-        self.reason = troubles[0] if troubles else None
+        problems += [reason for reason in reasons if reason is not None and reason.code not in NO_PROBLEM]
+        self.state = MappingState.PROBLEM if problems else MappingState.RUNNING
+        self.reason = problems[0] if problems else None

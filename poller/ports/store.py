@@ -47,10 +47,10 @@ class StateStore(Protocol):
         """Store that a mapping is not paused."""
         ...
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """Why a restart of the daemon could help: the store hangs, or it was taken away. None while all is well."""
         ...
 
     async def look(self) -> None:
-        """Look whether the store is still there, for `trouble`."""
+        """Look whether the store is still there, for `problem`."""
         ...

@@ -18,7 +18,7 @@ class Running:
     source: RunningSource
     admission: Admission
     credentials_end_in: Callable[[], float | None] = _unknown
-    function_trouble: Callable[[], Reason | None] = _unknown
+    function_problem: Callable[[], Reason | None] = _unknown
 
     def in_flight(self) -> int:
         return self.source.in_flight()

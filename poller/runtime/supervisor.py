@@ -60,11 +60,11 @@ async def _partitions(source: Source, context: LaneContext, log: FilteringBoundL
         except Exception as error:
             failures += 1
             now, delay = asyncio.get_running_loop().time(), SOURCE.delay(failures, context.chance)
-            status.trouble = Reason(*_reason_of(error), since=now, next_try=now + delay)
-            status.show_troubles()
+            status.source_problem = Reason(*_reason_of(error), since=now, next_try=now + delay)
+            status.show_problems()
             log.exception("source_failed", next_in=round(delay, 1))
             await stop.wait(delay)
-            status.trouble, found = None, source.partitions()
+            status.source_problem, found = None, source.partitions()
             continue
         if partition is None:
             return
@@ -91,7 +91,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     context = replace(context, stop=stop, partition=partition.name)
     shown = PartitionStatus(id=partition.name, behind=partition.behind, silent_since=partition.silent_since)
     status.partitions.append(shown)
-    failures, trouble = 0, None
+    failures, problem = 0, None
     while not stop.soft and not partition.finished:
         entered = time()
         try:
@@ -100,7 +100,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
                     await stack.enter_async_context(partition)
                 entered = time()
                 shown.reason, status.reached = None, True
-                status.show_troubles()
+                status.show_problems()
                 log.info("source_reached", partition=partition.name)
                 await Lanes(partition, context, shown, partial(_lane_failed, shown, status)).run()
             continue
@@ -114,26 +114,26 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
                 log.exception("partition_failed", partition=partition.name)
         now = time()
         if now - entered > SETTLED_IN:
-            failures, trouble = 0, None
+            failures, problem = 0, None
         failures += 1
         delay = SOURCE.delay(failures, context.chance)
         status.reached = True
-        before = shown.reason or trouble
+        before = shown.reason or problem
         since = before.since if before is not None and before.code is code else now
-        shown.reason = trouble = Reason(code, text, since=since, next_try=now + delay)
-        status.show_troubles()
+        shown.reason = problem = Reason(code, text, since=since, next_try=now + delay)
+        status.show_problems()
         await stop.wait(delay)
     stop.close()
     if partition.finished:
         status.partitions.remove(shown)
         if not context.admission.stopping:
-            status.show_troubles()
+            status.show_problems()
 
 
 def _lane_failed(shown: PartitionStatus, status: MappingStatus, error: BaseException) -> None:
     """Show the error while the other lanes finish."""
     shown.reason = Reason(*_reason_of(error), since=asyncio.get_running_loop().time())
-    status.show_troubles()
+    status.show_problems()
 
 
 def _reason_of(error: BaseException) -> tuple[ReasonCode, str]:

@@ -68,7 +68,7 @@ class Database:
                 self._add_columns()
             self._verify()
         except (sqlite3.Error, *NONSENSE) as error:
-            raise self._trouble(error) from error
+            raise self._state_error(error) from error
 
     def _add_columns(self) -> None:
         """Add the columns that an older schema lacks, all at once: later, a row without a checksum counts as
@@ -94,15 +94,15 @@ class Database:
         """Check that every row is intact. Only the daemon reads the rows of an older schema."""
         for table, columns in COLUMNS.items():
             if "checksum" not in self._columns_of(table):
-                raise self._trouble("it was written by an older poller; let this version's daemon start once")
+                raise self._state_error("it was written by an older poller; let this version's daemon start once")
             statement = f"SELECT {', '.join(columns)}, checksum FROM {table}"  # noqa: S608 - our own names
             for *values, written in self._database.execute(statement):
                 if checksum(*values) != written:
-                    raise self._trouble(f"a row of {table} is damaged ({values[0]})")
+                    raise self._state_error(f"a row of {table} is damaged ({values[0]})")
         for uuid in self.stored():
             self.load(uuid)
 
-    def _trouble(self, error: Exception | str) -> StateError:
+    def _state_error(self, error: Exception | str) -> StateError:
         return StateError(
             f"the state file {self._path} cannot be used: {error}; make room or restore the file. No position has moved"
         )
@@ -124,7 +124,7 @@ class Database:
             name, arn, epoch, start = row
             return StreamProgress(name, arn, epoch, start, shards_of(shards, lanes))
         except (sqlite3.Error, *NONSENSE) as error:
-            raise self._trouble(error) from error
+            raise self._state_error(error) from error
 
     def begin(self, uuid: str, progress: StreamProgress) -> None:
         """Replace everything stored of the mapping."""
@@ -174,7 +174,7 @@ class Database:
         try:
             rows = self._database.execute("SELECT uuid, name, event_source_arn FROM mappings ORDER BY name").fetchall()
         except sqlite3.Error as error:
-            raise self._trouble(error) from error
+            raise self._state_error(error) from error
         return {uuid: (name, arn) for uuid, name, arn in rows}
 
     def forget(self, uuid: str) -> None:
@@ -187,7 +187,7 @@ class Database:
         try:
             rows = self._database.execute("SELECT uuid, since, name FROM paused").fetchall()
         except sqlite3.Error as error:
-            raise self._trouble(error) from error
+            raise self._state_error(error) from error
         return {uuid: Paused(since, name) for uuid, since, name in rows}
 
     def pause(self, uuid: str, paused: Paused) -> None:
@@ -213,7 +213,7 @@ class Database:
             # SQLite may have rolled the transaction back by itself
             if database.in_transaction:
                 database.execute("ROLLBACK")
-            raise self._trouble(error) from error
+            raise self._state_error(error) from error
 
     def close(self) -> None:
         """Close the file, which merges the write-ahead log into it."""

@@ -42,7 +42,7 @@ class MemoryStore:
     async def resume(self, uuid: str) -> None:
         self._paused.pop(uuid, None)
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         return None
 
     async def look(self) -> None:

@@ -44,7 +44,7 @@ class SqliteState:
 
     def __init__(self, path: Path) -> None:
         self._calls = Blocking(f"the state file {path}", ANSWER_SECONDS)
-        self._trouble: str | None = None
+        self._problem: str | None = None
         self._waiting: dict[tuple[str, str], ShardProgress] = {}
         self._committed: asyncio.Future[None] | None = None
         try:
@@ -101,18 +101,18 @@ class SqliteState:
         self._database.forget(uuid)
         self._database.resume(uuid)
 
-    def trouble(self) -> str | None:
-        return self._calls.trouble() or self._trouble
+    def problem(self) -> str | None:
+        return self._calls.problem() or self._problem
 
     async def look(self) -> None:
         try:
             await self._run(self._lock.check)
         except StateError as error:
-            if self._trouble is None:
+            if self._problem is None:
                 telemetry.logger().error("state_not_usable", text=str(error))
-            self._trouble = str(error)
+            self._problem = str(error)
         else:
-            self._trouble = None
+            self._problem = None
 
     async def _write(self, call: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
         def checked() -> None:

@@ -65,7 +65,7 @@ class Blocking:
         """Whether a call runs."""
         return self._thread.busy_seconds > 0
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What `hung` means, for a person."""
         hung = self.hung
         return None if hung is None else f"{self.what}: no answer for {hung:.0f} s"

@@ -14,10 +14,10 @@ pytestmark = pytest.mark.real_time
 
 
 @pytest.mark.parametrize(
-    "trouble", [refusal("InternalFailure", 500), answer(503), refusal("ThrottlingException"), None, b"garbage\r\n\r\n"]
+    "problem", [refusal("InternalFailure", 500), answer(503), refusal("ThrottlingException"), None, b"garbage\r\n\r\n"]
 )
-async def test_what_may_do_better_is_sent_again_with_growing_pauses(trouble: bytes | None) -> None:
-    service = Service(trouble, trouble, GOOD)
+async def test_what_may_do_better_is_sent_again_with_growing_pauses(problem: bytes | None) -> None:
+    service = Service(problem, problem, GOOD)
     async with calling(service) as calls:
         assert (await calls.call(RECEIVE, b"{}")).body == b'{"good": true}'
     assert len(service.requests) == 3
@@ -33,7 +33,7 @@ async def test_after_three_attempts_the_last_error_is_raised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "error"),
+    ("problem", "error"),
     [
         (answer(500), ServiceError),
         (answer(503), ServiceError),
@@ -45,8 +45,8 @@ async def test_after_three_attempts_the_last_error_is_raised() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" * 2, AnswerLost),
     ],
 )
-async def test_an_invoke_is_never_sent_twice(trouble: bytes | None, error: type[Exception]) -> None:
-    service = Service(trouble)
+async def test_an_invoke_is_never_sent_twice(problem: bytes | None, error: type[Exception]) -> None:
+    service = Service(problem)
     async with calling(service, keys=Keys("OLD", "NEW")) as calls:
         with pytest.raises(error):
             await calls.call(INVOKE, b"{}")

@@ -159,7 +159,7 @@ def _unaccounted(case: Case, program: Client) -> dict[str, int]:
 def _watched(program: Client, *, active: bool) -> Iterator[None]:
     """Scrapes `/metrics` and reads `/status` every second meanwhile, as a monitoring system and a person do."""
     ended = threading.Event()
-    troubles: list[OSError] = []
+    problems: list[OSError] = []
 
     def watch() -> None:
         try:
@@ -167,7 +167,7 @@ def _watched(program: Client, *, active: bool) -> Iterator[None]:
                 program.read("/metrics")
                 program.read("/status")
         except OSError as error:
-            troubles.append(error)
+            problems.append(error)
 
     thread = threading.Thread(target=watch, name="watcher")
     if active:
@@ -178,5 +178,5 @@ def _watched(program: Client, *, active: bool) -> Iterator[None]:
         ended.set()
         if active:
             thread.join()
-    if troubles:
-        raise MeasurementError(f"its /metrics or /status could not be read: {troubles[0]}")
+    if problems:
+        raise MeasurementError(f"its /metrics or /status could not be read: {problems[0]}")

@@ -48,7 +48,7 @@ def test_the_fourth_mapping_is_seen_beside_three_with_reasons_over_nine_lines():
     assert text[-1].startswith("quiet ")
 
 
-def test_trouble_comes_first():
+def test_problems_come_first():
     degraded = with_lanes(a_lane(ReasonCode.CIRCUIT_OPEN), name="degraded", uuid="d")
     text = shown(
         named("a"), a_mapping("b", uuid="b", state=MappingState.PAUSED), degraded, failing("broken", "no route")
@@ -58,7 +58,7 @@ def test_trouble_comes_first():
     assert "1 problem, 1 degraded, 1 running, 1 paused" in text[0]
 
 
-def test_a_mapping_in_trouble_says_why_since_when_and_its_last_error():
+def test_a_mapping_with_a_problem_says_why_since_when_and_its_last_error():
     mapping = with_lanes(
         a_lane(ReasonCode.RETRY, text="retry 7 of 20", since=110.0, next_try=130.0),
         last_failure=LastFailure(115.0, "function_error: KeyError: x"),

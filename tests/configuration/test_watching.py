@@ -47,9 +47,9 @@ class Looking(Reader):
 async def watched(*paths):
     """Waits for the next change, and reads; says which mappings there are then."""
     reader = Looking(list(paths), {})
-    changed, troubles = asyncio.Event(), []
+    changed, problems = asyncio.Event(), []
     read = reader.read()
-    task = asyncio.create_task(watch(reader, changed.set, troubles.append))
+    task = asyncio.create_task(watch(reader, changed.set, problems.append))
 
     async def next_change():
         async with asyncio.timeout(PATIENCE):
@@ -58,7 +58,7 @@ async def watched(*paths):
         changed.clear()
         return names
 
-    next_change.changed, next_change.troubles, next_change.reader = changed, troubles, reader
+    next_change.changed, next_change.problems, next_change.reader = changed, problems, reader
     try:
         assert [mapping.name for mapping in read.mappings] == ["a"]
         yield next_change
@@ -202,18 +202,18 @@ async def test_a_file_system_that_answers_with_errors_is_a_refusal_and_is_looked
     file = tmp_path / "poller.yaml"
     file.write_text(text("a"))
     broken = tmp_path / ("x" * 300)
-    reader, troubles = Reader([broken / "poller.yaml"], {}), []
+    reader, problems = Reader([broken / "poller.yaml"], {}), []
     with pytest.raises(ConfigurationError, match="name too long"):
         reader.read()
     assert not reader.has_changed()
     told = asyncio.Event()
-    task = asyncio.create_task(watch(reader, told.set, lambda why: (troubles.append(why), told.set())))
+    task = asyncio.create_task(watch(reader, told.set, lambda why: (problems.append(why), told.set())))
     async with asyncio.timeout(PATIENCE):
         await told.wait()
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    assert "name too long" in troubles[0]
+    assert "name too long" in problems[0]
 
 
 @pytest.mark.parametrize("emptied", ["", "event_source_mappings: []\n", None])

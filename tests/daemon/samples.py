@@ -13,7 +13,7 @@ STARTED_AT = 1_767_225_600.0
 """2026-01-01T00:00:00Z, at loop time 100."""
 
 
-QUESTIONS = ("in_flight", "lag", "look", "silent_since", "waits", "credentials_end_in", "function_trouble")
+QUESTIONS = ("in_flight", "lag", "look", "silent_since", "waits", "credentials_end_in", "function_problem")
 
 
 class Running:
@@ -44,7 +44,7 @@ class Running:
     def credentials_end_in(self) -> None:
         return None
 
-    def function_trouble(self) -> None:
+    def function_problem(self) -> None:
         return None
 
 

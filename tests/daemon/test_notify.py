@@ -173,7 +173,7 @@ async def test_what_is_over_in_time_costs_the_process_nothing(manager):
         assert manager.heard() == ["WATCHDOG=1", "STATUS=1 mapping: 1 running"]
 
 
-def test_the_summary_names_what_is_in_trouble():
+def test_the_summary_names_mappings_with_a_problem():
     status = a_daemon(
         a_mapping("a"),
         a_mapping("b"),

@@ -54,7 +54,7 @@ class Journey:
             if self.chance.random() < 0.2:
                 await asyncio.sleep(self.chance.uniform(0, 10))
 
-    async def trouble(self, life: Life) -> Life:
+    async def incident(self, life: Life) -> Life:
         """One thing that goes wrong for a while, or ends this life and begins the next."""
         faults, pick = self.world.aws.faults, self.chance.choice
         kind = pick(
@@ -88,7 +88,7 @@ class Journey:
         for _ in range(self.chance.randint(2, 6)):
             self.at_random()
             await asyncio.sleep(self.chance.uniform(0, 40))
-            life = await self.trouble(life)
+            life = await self.incident(life)
         await sending
         await self.world.until_empty(within=4 * 3600)
         await asyncio.sleep(30)

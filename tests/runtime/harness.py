@@ -148,9 +148,9 @@ class FakePartition:
 
     async def __aenter__(self):
         self.entered.append(asyncio.get_running_loop().time())
-        trouble = self._entering.pop(0) if self._entering else None
-        if trouble is not None:
-            raise trouble
+        problem = self._entering.pop(0) if self._entering else None
+        if problem is not None:
+            raise problem
         return self
 
     async def __aexit__(self, kind, *rest):

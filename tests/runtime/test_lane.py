@@ -100,7 +100,7 @@ async def test_a_batch_that_is_tried_again_waits_since_its_first_failure():
         ("throttled", 0.0, 90.0),
         ("function_unavailable", 90.0, 120.0),
     ]
-    assert (status.code, status.next_try, status.trouble) == ("no_data", None, None)
+    assert (status.code, status.next_try, status.waiting_for) == ("no_data", None, None)
     runtime.stop.request()
     await task
 

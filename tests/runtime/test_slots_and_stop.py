@@ -188,7 +188,7 @@ async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_no
     parts.memory.release(50)
     assert looked_at() is None
     parts.admission.waits_for_slot(waits=True)
-    parts.status.reason = None  # as a source leaves it whose own trouble is over
+    parts.status.reason = None  # as a source leaves it whose own problem is over
     assert looked_at() == "waiting_for_slot"
     parts.status.state, parts.status.reason = MappingState.PROBLEM, Reason(ReasonCode.ACCESS_DENIED)
     assert looked_at() == "access_denied"

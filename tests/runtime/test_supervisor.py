@@ -1,4 +1,4 @@
-"""One mapping from start to stop: trouble ends a partition, is told, and is tried again; nothing else is touched."""
+"""One mapping from start to stop: a problem ends a partition, is told, and is tried again; nothing else is touched."""
 
 import asyncio
 
@@ -148,7 +148,7 @@ async def test_an_error_while_partitions_are_looked_for_ends_none_that_runs():
     await stop(task, runtime)
 
 
-async def test_after_a_good_while_trouble_counts_as_the_first_again():
+async def test_after_a_good_while_a_problem_counts_as_the_first_again():
     runtime = Runtime(lanes=1)
 
     class Later(FakeLane):

@@ -223,7 +223,7 @@ async def test_nothing_is_acknowledged_once_the_file_was_taken_away(tmp_path, go
     path = tmp_path / "state.db"
     store = await filled(path)
     await store.look()
-    assert store.trouble() is None
+    assert store.problem() is None
     content = (tmp_path / gone).read_bytes()
     (tmp_path / gone).rename(tmp_path / "away")
     if replaced:
@@ -239,10 +239,10 @@ async def test_nothing_is_acknowledged_once_the_file_was_taken_away(tmp_path, go
         with pytest.raises(StateError, match="removed or replaced"):
             await write
     await store.look()
-    assert f"{gone} was removed or replaced" in store.trouble()
+    assert f"{gone} was removed or replaced" in store.problem()
     (tmp_path / "away").replace(tmp_path / gone)
     await store.look()
-    assert store.trouble() is None
+    assert store.problem() is None
     await store.save("u", "a", SECOND)
     store.close()
 
@@ -273,10 +273,10 @@ async def test_a_disk_that_hangs_is_a_typed_error_shows_and_ends_nothing(tmp_pat
             await store.save("u", "a", SECOND)
     with pytest.raises(StateError, match="no answer within"):
         await store.pause("u", Paused(12.5))
-    assert "no answer for" in store.trouble()
+    assert "no answer for" in store.problem()
     disk.set()
     await store.save("u", "b", SECOND)
-    assert store.trouble() is None
+    assert store.problem() is None
     assert (await store.load("u")).shards == {"a": SECOND, "b": SECOND}
     assert await store.paused() == {}
     store.close()

@@ -47,14 +47,14 @@ async def test_a_call_that_hangs_is_given_up_and_one_behind_it_never_begins(gate
     with pytest.raises(Overdue, match="a disk: no answer within"):
         await calls.run(gate.wait)
     assert calls.busy
-    assert "a disk: no answer for" in calls.trouble()
+    assert "a disk: no answer for" in calls.problem()
     for late in (calls.run(begun.append, 1), asyncio.to_thread(calls.run_now, begun.append, 2)):
         with pytest.raises(Overdue):
             await late
     gate.set()
     await calls.run(begun.append, 3)
     assert begun == [3]
-    assert calls.trouble() is None
+    assert calls.problem() is None
 
 
 async def test_an_error_of_the_call_that_is_a_timeout_is_no_missed_deadline():
@@ -71,16 +71,16 @@ async def test_spare_threads_take_the_place_of_those_that_hang_and_then_it_shows
     for _ in range(2):
         with pytest.raises(Overdue):
             await calls.run(gate.wait)
-        assert calls.trouble() is None
+        assert calls.problem() is None
         assert await calls.run(divmod, 7, 2) == (3, 1)
     with pytest.raises(Overdue):
         await calls.run(gate.wait)
-    assert "a mount: no answer for" in calls.trouble()
+    assert "a mount: no answer for" in calls.problem()
     with pytest.raises(Overdue):
         await calls.run(divmod, 7, 2)
     gate.set()
     assert await calls.run(divmod, 7, 2) == (3, 1)
-    assert calls.trouble() is None
+    assert calls.problem() is None
 
 
 HANGS = """

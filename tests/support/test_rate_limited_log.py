@@ -28,7 +28,7 @@ async def test_a_condition_that_repeats_has_its_first_line_at_once_and_one_every
     assert sum(fields.get("repeated", 1) for _, fields in lines) == 250
 
 
-async def test_one_shards_trouble_does_not_hide_anothers():
+async def test_one_shards_problem_does_not_hide_anothers():
     log, lines = made()
     for shard in ("a", "b", "c"):
         log.repeating("call_failed", now(), partition=shard, text=f"{shard} is throttled")

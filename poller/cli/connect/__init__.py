@@ -84,7 +84,7 @@ async def _reach(target: Target, room: asyncio.Semaphore) -> None:
             async with asyncio.timeout(SECONDS):
                 await target.reach(target.tries)
         except TimeoutError:
-            target.tries.trouble("unreachable", f"no answer within {SECONDS:g} s")
+            target.tries.blocked("unreachable", f"no answer within {SECONDS:g} s")
 
 
 def _targets(configuration: Configuration, transports: Transports, reach: Reach) -> Iterator[Target]:

@@ -35,7 +35,7 @@ async def try_function(function: FunctionConfig, region: str, transports: Transp
     try:
         called = await builder.build(function, Place(region, function.function_arn or "", transports))
     except ConfigurationError as error:
-        tries.trouble("error", str(error))
+        tries.blocked("error", str(error))
         return
     try:
         outcome = await called.invoke(TEST_EVENT)
@@ -45,4 +45,4 @@ async def try_function(function: FunctionConfig, region: str, transports: Transp
     tries.done.append(f"invoked once with {TEST_EVENT.decode()}")
     if not isinstance(outcome, Succeeded):
         code = outcome.error if isinstance(outcome, Failed) else getattr(outcome, "code", "too large")
-        tries.trouble("failed", f"the function did not succeed: {', '.join(filter(None, (code, outcome.detail)))}")
+        tries.blocked("failed", f"the function did not succeed: {', '.join(filter(None, (code, outcome.detail)))}")

@@ -47,10 +47,10 @@ class Tries:
     done: list[str] = field(default_factory=list)
     """Actions that did more than read."""
     hopeless: bool = False
-    """Whether further calls would only meet the same trouble."""
+    """Whether further calls would only meet the same problem."""
 
     async def attempt(self, action: str, call: Callable[[], Awaitable[Result]]) -> Result | None:
-        """The answer, or None with the trouble noted under `action`, IAM's name of what is called.
+        """The answer, or None with the problem noted under `action`, IAM's name of what is called.
 
         Does not call where earlier calls have shown that it would be in vain.
         """
@@ -61,9 +61,9 @@ class Tries:
         except ANSWERED:
             return None
         except StreamGone as error:
-            self.trouble("source_missing", with_advice(str(error), "call.source_missing"))
+            self.blocked("source_missing", with_advice(str(error), "call.source_missing"))
         except ConfigurationError as error:
-            self.trouble("error", str(error))
+            self.blocked("error", str(error))
         except CallError as error:
             self.refused(action, error)
         return None
@@ -77,7 +77,7 @@ class Tries:
             if code in DENIED or code in FORBIDDEN:
                 self.untried.append(f"whether it is there ({action} is not allowed, and need not be)")
             elif code in ABSENT:
-                self.trouble("source_missing", with_advice(f"{action}: {error}", "call.source_missing"))
+                self.blocked("source_missing", with_advice(f"{action}: {error}", "call.source_missing"))
             elif code not in ELSEWHERE:
                 self.refused(action, error)
 
@@ -88,7 +88,7 @@ class Tries:
             self.lack("sts:AssumeRole", f"{error}")
             self.hopeless = True
         elif code != "access_denied":
-            self.trouble(code, with_advice(f"{action}: {error}", cause_of(error)))
+            self.blocked(code, with_advice(f"{action}: {error}", cause_of(error)))
         elif isinstance(error, ServiceError) and _KMS in error.code:
             self.lack("kms:Decrypt", f"{action}: {error}")
         else:
@@ -102,7 +102,7 @@ class Tries:
             if said:
                 self.told.append(said)
 
-    def trouble(self, code: str, said: str) -> None:
+    def blocked(self, code: str, said: str) -> None:
         """Note what stands in the way of every call."""
         self.hopeless = True
         self.answer = _WORDS.get(code, code)

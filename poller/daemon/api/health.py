@@ -29,7 +29,7 @@ _AT_REST = frozenset({MappingState.DISABLED, MappingState.PAUSED, MappingState.S
 def problems(status: DaemonStatus, now: float) -> list[str]:
     """Why the daemon is unhealthy; empty when it is healthy. `now` is the loop's time."""
     found = [f"task {name} died" for name in status.died]
-    found += [trouble for step in status.steps if (trouble := step()) is not None]
+    found += [problem for step in status.steps if (problem := step()) is not None]
     lag = _loop_lag(status, now)
     if lag > LOOP_LAG_LIMIT:
         found.append(f"the event loop lags {lag:.1f} s")

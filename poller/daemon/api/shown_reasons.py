@@ -102,10 +102,10 @@ def state_of(mapping: MappingStatus, reason: Reason | None) -> MappingState:
 def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     """Take the mapping's own reason, else that of its most telling partition."""
     run = mapping.run
-    trouble = run.function_trouble() if run is not None and mapping.state is MappingState.RUNNING else None
-    if trouble is not None:
+    problem = run.function_problem() if run is not None and mapping.state is MappingState.RUNNING else None
+    if problem is not None:
         # before what follows from it: nothing to read, an open circuit, a batch that is held
-        return trouble
+        return problem
     if mapping.state is MappingState.STOPPING:
         return _stopping(mapping, now)
     if mapping.reason is not None:
@@ -130,7 +130,7 @@ def _stopping(mapping: MappingStatus, now: float) -> Reason:
 
 
 def partition_reason(partition: PartitionStatus, now: float) -> Reason | None:
-    """Take the partition's own reason, else that of its most telling lane: trouble first, then work, then quiet. A
+    """Take the partition's own reason, else that of its most telling lane: problems first, then work, then quiet. A
     source that owes an answer is no quiet one.
     """
     if partition.reason is not None:

@@ -86,7 +86,7 @@ class RuntimeFunction:
         self._owed = max(self._settings.minimum_workers, 1) - len(self._workers)
         self._start_owed()
 
-    def trouble(self) -> Reason | None:
+    def problem(self) -> Reason | None:
         """Why it cannot be started, while no worker is there that was."""
         return self._starts.reason if self._workers <= self._starting else None
 

@@ -27,12 +27,12 @@ def look_at_runtime(function: FunctionConfig, tries: Tries) -> None:
         environment = {name: value.read() for name, value in runtime.environment.items()}
         program = command_of(function.key, runtime)[0]
     except ConfigurationError as error:
-        tries.trouble("error", f"environment: {error}")
+        tries.blocked("error", f"environment: {error}")
     except EnvironmentProblem as error:
-        tries.trouble(MISSING, str(error))
+        tries.blocked(MISSING, str(error))
     else:
         if not _runs(program, runtime.code, environment):
-            tries.trouble(MISSING, f"command: there is no program {program!r}; install it, or give its whole path")
+            tries.blocked(MISSING, f"command: there is no program {program!r}; install it, or give its whole path")
         elif not runtime.command and runtime.handler is not None:
             _look_for_handler(runtime, runtime.handler, environment, tries)
     if tries.ok:
@@ -51,7 +51,7 @@ def _look_for_handler(runtime: RuntimeConfig, handler: str, environment: Mapping
     added = environment.get("PYTHONPATH", "").split(os.pathsep)
     places = [str(runtime.code), *filter(None, added), *filter(None, sys.path)]
     if not _there(module, places):
-        tries.trouble(MISSING, f"handler: {handler!r} needs a module {module}, and there is none in {runtime.code}")
+        tries.blocked(MISSING, f"handler: {handler!r} needs a module {module}, and there is none in {runtime.code}")
 
 
 def _there(module: str, places: list[str]) -> bool:

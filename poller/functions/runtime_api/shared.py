@@ -20,7 +20,7 @@ from poller.values.errors import EnvironmentProblem
 WAIT_SECONDS = 5.0
 """For a runtime to ask: between two invocations a moment, after a restart of its container some seconds."""
 MISSING_SECONDS = 10.0
-"""After which nobody asking is trouble: what a container takes to be started again."""
+"""After which it is a problem that nobody asks: what a container takes to be started again."""
 AGAIN_SECONDS = 1.0
 """Until a batch for which none asked is offered again: who waits is us, so there is nobody to spare."""
 
@@ -42,7 +42,7 @@ class SharedRuntimeFunction:
         """Who asked first is served first."""
         self._waiting: deque[asyncio.Future[Request]] = deque()
         self._invocations: dict[str, Invocation] = {}
-        self._trouble = ""
+        self._problem = ""
         self._seen = self._loop.time()
         """When a runtime was last heard of."""
         self.address = ""
@@ -77,10 +77,10 @@ class SharedRuntimeFunction:
             timer.cancel()
             self._invocations.pop(invocation.request_id, None)
 
-    def trouble(self) -> Reason | None:
+    def problem(self) -> Reason | None:
         """That no runtime asks, or what the last one said that could not start."""
         idle = self._runtimes or self._invocations
-        if idle or (not self._trouble and self._loop.time() - self._seen < MISSING_SECONDS):
+        if idle or (not self._problem and self._loop.time() - self._seen < MISSING_SECONDS):
             return None
         text = f"function {self.name} cannot start: {self._why_none()}"
         return Reason(ReasonCode.FUNCTION_NOT_STARTED, text, since=self._seen)
@@ -112,7 +112,7 @@ class SharedRuntimeFunction:
             busy = len(self._invocations)
             return f"no runtime was free in time, with {busy} at work; start more, or set concurrency to what there are"
         why = f"no runtime asks {self.address} for invocations; set AWS_LAMBDA_RUNTIME_API to it there"
-        return f"{why}: {self._trouble}" if self._trouble else why
+        return f"{why}: {self._problem}" if self._problem else why
 
     def _too_late(self, invocation: Invocation) -> None:
         self._invocations.pop(invocation.request_id, None)
@@ -123,7 +123,7 @@ class SharedRuntimeFunction:
 
     def waits(self, request: Request) -> str | None:
         """See `Desk.waits`."""
-        self._trouble, self._seen = "", self._loop.time()
+        self._problem, self._seen = "", self._loop.time()
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -150,6 +150,6 @@ class SharedRuntimeFunction:
 
     def init_failed(self, error_type: str, message: str) -> bool:
         """See `Desk.init_failed`. Whose init it was cannot be told: it is believed."""
-        self._trouble = f"{error_type}: {message}"
-        self._log.warning("worker_not_started", why=self._trouble)
+        self._problem = f"{error_type}: {message}"
+        self._log.warning("worker_not_started", why=self._problem)
         return True

@@ -90,7 +90,7 @@ class StreamBuilder:
         actions = self._actions
         facts = await tries.attempt(actions.describe, api.facts)
         if facts is not None and not facts.active:
-            tries.trouble("error", "the stream is disabled or being deleted")
+            tries.blocked("error", "the stream is disabled or being deleted")
         shards = await tries.attempt(actions.list_shards, api.shards)
         # LATEST is no place in a closed shard, for services that look closely
         shard = next((shard for shard in shards or () if not shard.closed), None)

@@ -227,7 +227,7 @@ class ShardPartition:
         if shown.reason is not reason:
             shown.reason = reason
             if not self.stop.soft:
-                status.show_troubles()
+                status.show_problems()
 
     @property
     def _shown(self) -> PartitionStatus:

@@ -106,14 +106,14 @@ class ShardedSource:
         status.reached = True
         self.stream.retention = facts.retention
         if facts.active:
-            status.trouble = None
-        elif status.trouble is None or status.trouble.code is not ReasonCode.STREAM_DISABLED:
+            status.source_problem = None
+        elif status.source_problem is None or status.source_problem.code is not ReasonCode.STREAM_DISABLED:
             text = f"{self.stream.arn} is disabled or being deleted; what it still holds is read"
             now = asyncio.get_running_loop().time()
-            status.trouble = Reason(ReasonCode.STREAM_DISABLED, text, since=now)
+            status.source_problem = Reason(ReasonCode.STREAM_DISABLED, text, since=now)
             self.stream.log.repeating("source_unavailable", now, code=ReasonCode.STREAM_DISABLED.value, text=text)
         if not self.stream.admission.stopping:
-            status.show_troubles()
+            status.show_problems()
 
     async def _load(self, facts: StreamFacts) -> bool:
         stream = self.stream

@@ -173,9 +173,13 @@ class Topology:
         status, now = self._stream.status, asyncio.get_running_loop().time()
         delay = SOURCE.delay(self._failures, self._stream.chance)
         self._due = now + delay
-        since = status.trouble.since if status.trouble is not None and status.trouble.code is code else now
-        status.trouble, status.reached = Reason(code, text, since=since, next_try=self._due), True
-        status.show_troubles()
+        since = (
+            status.source_problem.since
+            if status.source_problem is not None and status.source_problem.code is code
+            else now
+        )
+        status.source_problem, status.reached = Reason(code, text, since=since, next_try=self._due), True
+        status.show_problems()
         self._stream.log.repeating("source_unavailable", now, code=code.value, text=text)
 
     def _log_holes(self, shards: list[Shard]) -> None:

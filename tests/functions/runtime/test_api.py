@@ -282,19 +282,19 @@ async def test_a_taken_port_is_said():
 
 async def test_that_no_runtime_asks_is_shown_though_there_is_nothing_to_do(monkeypatch):
     async with shared() as serving:
-        assert serving.function.trouble() is None, "it has just begun to listen"
+        assert serving.function.problem() is None, "it has just begun to listen"
         monkeypatch.setattr(module, "MISSING_SECONDS", 0.0)
-        trouble = serving.function.trouble()
-        assert trouble.code is ReasonCode.FUNCTION_NOT_STARTED
-        assert trouble.text.startswith(f"function f cannot start: no runtime asks {serving.function.address} for")
+        problem = serving.function.problem()
+        assert problem.code is ReasonCode.FUNCTION_NOT_STARTED
+        assert problem.text.startswith(f"function f cannot start: no runtime asks {serving.function.address} for")
         client = await serving.client()
         asking = asyncio.create_task(client.next())
         await serving.asked(1)
-        assert serving.function.trouble() is None
+        assert serving.function.problem() is None
         outcome = serving.invoke(EVENT)
         request_id = (await asking).headers["lambda-runtime-aws-request-id"]
-        assert serving.function.trouble() is None, "it is at work"
+        assert serving.function.problem() is None, "it is at work"
         monkeypatch.undo()
         await client.respond(request_id)
         await outcome
-        assert serving.function.trouble() is None, "it asks again in a moment"
+        assert serving.function.problem() is None, "it asks again in a moment"

@@ -93,13 +93,13 @@ async def test_all_that_are_kept_start_though_nobody_waits_for_them(monkeypatch)
 async def test_a_function_that_cannot_start_says_so_though_nobody_invokes_it():
     log = Log()
     async with function(log, environment={"INIT": "error"}) as running:
-        assert running.trouble() is None
+        assert running.problem() is None
         running.start()
         await log.until(lambda: len(log.of("worker_not_started")) == 2)
-        trouble = running.trouble()
-    assert trouble.code is ReasonCode.FUNCTION_NOT_STARTED
-    assert trouble.text == ("function f cannot start: Runtime.ImportModuleError: No module named 'app' (2 attempts)")
-    assert trouble.since < trouble.next_try
+        problem = running.problem()
+    assert problem.code is ReasonCode.FUNCTION_NOT_STARTED
+    assert problem.text == ("function f cannot start: Runtime.ImportModuleError: No module named 'app' (2 attempts)")
+    assert problem.since < problem.next_try
 
 
 async def test_once_it_can_start_it_shows_though_nobody_invokes_it(tmp_path):
@@ -108,7 +108,7 @@ async def test_once_it_can_start_it_shows_though_nobody_invokes_it(tmp_path):
         running.start()
         await log.until(lambda: len(log.of("worker_started")) == 2)
         assert isinstance(await running.invoke(event("echo")), Succeeded)
-        assert running.trouble() is None
+        assert running.problem() is None
 
 
 async def test_with_no_worker_to_be_kept_one_is_started_all_the_same_to_know_that_it_can():

@@ -1,4 +1,4 @@
-"""Enhanced fan-out: renewed every five minutes, across reshards, crashes and trouble, and nothing is lost or doubled."""
+"""Enhanced fan-out: renewed every five minutes, across reshards, crashes and outages, and nothing is lost or doubled."""
 
 import asyncio
 import random
@@ -123,7 +123,7 @@ async def test_crashes_around_the_renewal_lose_nothing(life_seconds):
     assert life.account.unaccounted(life.status.in_flight()) == 0
 
 
-async def test_a_restart_within_five_seconds_waits_for_its_turn_and_shows_no_trouble():
+async def test_a_restart_within_five_seconds_waits_for_its_turn_and_shows_no_problem():
     world = FanOutWorld()
     life = StreamLife(world, world.mapping())
     await asyncio.sleep(1)
@@ -361,8 +361,8 @@ async def test_journeys_with_a_consumer(special_seed):
     for _ in range(10):
         await journey.produce()
         world.aws.faults.at_random("SubscribeToShard", chance.choice([0, 0.5]), NOT_SENT, LOST_AFTER, INTERNAL, HANG)
-        trouble = ["crash", "stop", "reload", "reshard", "outage", "taken_over", "broken"]
-        await getattr(journey, chance.choice(trouble))()
+        incidents = ["crash", "stop", "reload", "reshard", "outage", "taken_over", "broken"]
+        await getattr(journey, chance.choice(incidents))()
         world.aws.faults.clear()
     world.fan_out.faults.clear()
     await world.until_done()

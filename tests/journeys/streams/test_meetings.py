@@ -66,8 +66,8 @@ async def test_a_position_left_by_a_removed_mapping_is_found_also_by_a_consumer_
     await life.end()
     life = StreamLife(world, world.mapping(name="n", uuid="v"))
     await asyncio.sleep(20)
-    assert life.status.trouble is not None
-    assert life.status.trouble.code is ReasonCode.POSITION_LEFT
+    assert life.status.source_problem is not None
+    assert life.status.source_problem.code is ReasonCode.POSITION_LEFT
     await life.end()
 
 

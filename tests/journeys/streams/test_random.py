@@ -108,7 +108,7 @@ class Journey:
             bisect_batch_on_function_error=pick([True, False]),
         )
 
-    async def trouble(self, life: StreamLife) -> StreamLife:
+    async def incident(self, life: StreamLife) -> StreamLife:
         faults, pick = self.world.aws.faults, self.chance.choice
         kind = pick(["outage", "throttled", "denied", "state", "crash", "soft", "hard", "reload", "reload", "quiet"])
         match kind:
@@ -141,7 +141,7 @@ class Journey:
             for operation in READS:
                 self.world.aws.faults.at_random(operation, self.chance.choice([0, 0.03, 0.2]), *FAULTS)
             await asyncio.sleep(self.chance.uniform(0, self.seconds / 8))
-            life = await self.trouble(life)
+            life = await self.incident(life)
         await asyncio.gather(*work)
         await self.world.until_done(within=DAY / 2)
         await self.world.until(lambda: life.status.in_flight() == 0)

@@ -1,4 +1,4 @@
-"""The real daemon in trouble: it says what is wrong, goes on with the rest, and recovers when that is over."""
+"""The real daemon with a problem: it says what is wrong, goes on with the rest, and recovers when that is over."""
 
 import json
 import socket
