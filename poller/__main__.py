@@ -9,7 +9,7 @@ def main() -> NoReturn:
     """Run the command line."""
     signals.begin()
     from poller.cli.main import main as command  # noqa: PLC0415
-    from poller.daemon.stopping import leave  # noqa: PLC0415
+    from poller.daemon.process_stop import leave  # noqa: PLC0415
 
     try:
         command()

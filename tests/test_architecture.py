@@ -55,7 +55,7 @@ IMPORTS: dict[str, set[str]] = {
     # tools that know nothing of event source mappings
     "poller.support": {"poller.values.errors", "poller.policy"},
     # making it happen, without knowing where records come from or go
-    "poller.runtime.reservation": {"poller.http.room"},
+    "poller.runtime.reservation": {"poller.http.reserved_bytes"},
     "poller.runtime": VALUES | SUPPORT | {"poller.ports", "poller.policy"},
     # adapters
     "poller.sources": ADAPTER,
@@ -80,13 +80,13 @@ IMPORTS: dict[str, set[str]] = {
     "poller.daemon.api": SUPPORT | VALUES | {"poller.configuration", "poller.policy", "poller.ports"},
     "poller.daemon.file_limits": set(),
     "poller.daemon.signals": set(),
-    "poller.daemon.stopping": SUPPORT,
+    "poller.daemon.process_stop": SUPPORT,
     "poller.daemon": EVERYTHING,
     "poller.cli": EVERYTHING,
     "poller.demo": EVERYTHING,
     # for the tests of those who write functions
     "poller.testing": ENGINE | {"poller.engine"},
-    "poller.__main__": {"poller.cli.main", "poller.daemon.stopping", "poller.daemon.signals"},
+    "poller.__main__": {"poller.cli.main", "poller.daemon.process_stop", "poller.daemon.signals"},
     "poller": set(),
 }
 
@@ -248,7 +248,7 @@ def test_every_import_is_allowed():
         ("poller/aws/new.py", "poller.sources.sqs.source", False),
         ("poller/configuration/new.py", "poller.runtime.lane", False),
         ("poller/configuration/reading/new.py", "poller.configuration.model.settings", False),
-        ("poller/engine/new.py", "poller.daemon.stopping", False),
+        ("poller/engine/new.py", "poller.daemon.process_stop", False),
         ("poller/daemon/run.py", "poller.sources.sqs.source", True),
     ],
 )

@@ -8,8 +8,8 @@ import struct
 from botocore.eventstream import EventStreamBuffer, EventStreamMessage, ParserError
 
 from poller.aws.answers import timestamp
-from poller.aws.port import Operation, Room
-from poller.http.room import fit
+from poller.aws.port import Operation, ReservedBytes
+from poller.http.reserved_bytes import fit
 from poller.http.streamed import Streamed
 from poller.support.codec import loads
 from poller.values.errors import AnswerLost, ServiceError
@@ -38,7 +38,7 @@ class EventStreamAnswer:
         self._frames = EventStreamBuffer()
         self._received = bytearray()
 
-    async def event(self, room: Room | None = None) -> bytes | None:
+    async def event(self, room: ReservedBytes | None = None) -> bytes | None:
         while True:
             message = self._framed()
             if message is None:
@@ -48,7 +48,7 @@ class EventStreamAnswer:
                 payload: bytes = message.payload
                 return payload
 
-    async def _receive(self, room: Room | None) -> bool:
+    async def _receive(self, room: ReservedBytes | None) -> bool:
         """Pass one whole frame to the SDK's parser; False at the end of the answer."""
         received = self._received
         while (length := _frame_length(received)) is None or len(received) < length:

@@ -15,7 +15,7 @@ from poller.aws.chain import AwsSettings, ca_bundle_of, open_session
 from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import Endpoint, resolve_endpoint
 from poller.aws.event_stream import EventStreamAnswer
-from poller.aws.port import EventStream, Operation, Reply, Room, Transport
+from poller.aws.port import EventStream, Operation, Reply, ReservedBytes, Transport
 from poller.aws.retry import MAX_ATTEMPTS, QUOTA, RetryQuota, backoff, is_retryable
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.aws.signer import Credentials, Signer
@@ -100,7 +100,7 @@ class LeanTransport:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         limit = operation.timeout if timeout is None else timeout
         attempts: _Attempts | None = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from poller.http.reply import Reply
-from poller.http.room import Room
+from poller.http.reserved_bytes import ReservedBytes
 
-__all__ = ["AWS_JSON_1_0", "AWS_JSON_1_1", "Operation", "Reply", "Room", "Transport"]
+__all__ = ["AWS_JSON_1_0", "AWS_JSON_1_1", "Operation", "Reply", "ReservedBytes", "Transport"]
 
 AWS_JSON_1_0 = "application/x-amz-json-1.0"
 AWS_JSON_1_1 = "application/x-amz-json-1.1"
@@ -48,7 +48,7 @@ class EventStream(Protocol):
     date: float | None
     """The service's clock when the answer began, epoch seconds."""
 
-    async def event(self, room: Room | None = None) -> bytes | None:
+    async def event(self, room: ReservedBytes | None = None) -> bytes | None:
         """The payload of the next event; None if the service ended the stream. Raises ServiceError for an exception
         that the service sends instead, AnswerLost where the stream breaks. A cancelled call leaves a stream that can
         only be closed. With `room`, no more of the event is read than it has room for; after NoRoom the same event
@@ -71,7 +71,7 @@ class Transport(Protocol):
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         """Call the operation and return its 2xx answer. `trace` becomes the X-Amzn-Trace-Id header, which is not
         signed. With `room`, no more of the answer is read than it has room for; NoRoom is raised where it says so.

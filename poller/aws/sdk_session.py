@@ -9,7 +9,7 @@ from aiobotocore.httpsession import AIOHTTPSession
 
 from poller.http.bounded import bounded
 from poller.http.names import Resolver
-from poller.http.room import Room
+from poller.http.reserved_bytes import ReservedBytes
 from poller.http.sockets import new_socket
 from poller.values.errors import NotSent
 
@@ -23,7 +23,7 @@ class Limits(NamedTuple):
     max_reply_bytes: int
     trace: str | None = None
     """The X-Amzn-Trace-Id header. It is set here, because the SDK reads it only from the environment."""
-    room: Room | None = None
+    room: ReservedBytes | None = None
 
 
 limits: ContextVar[Limits] = ContextVar("limits")

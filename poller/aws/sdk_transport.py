@@ -20,7 +20,7 @@ from aiobotocore.session import AioSession
 from poller.aws.chain import lend_credentials
 from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import configured_endpoint
-from poller.aws.port import EventStream, Operation, Reply, Room
+from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
 from poller.aws.retry import MAX_ATTEMPTS
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.aws.sdk_session import BoundedSession, Limits, limits
@@ -65,7 +65,7 @@ class ReferenceTransport:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         seconds = operation.timeout if timeout is None else timeout
         limits.set(Limits(seconds, operation.max_reply_bytes, trace, room))

@@ -12,7 +12,7 @@ from poller.aws.chain import AwsSettings as CredentialSettings
 from poller.aws.chain import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
-from poller.aws.port import EventStream, Operation, Reply, Room, Transport
+from poller.aws.port import EventStream, Operation, Reply, ReservedBytes, Transport
 from poller.aws.proxies import any_proxy, proxy_for
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
@@ -139,7 +139,7 @@ class Counted:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         try:
             reply = await self._transport.call(operation, body, timeout, trace=trace, room=room)

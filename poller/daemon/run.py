@@ -18,11 +18,11 @@ from poller.configuration.watching import Reader, watch
 from poller.daemon import accelerators, file_limits, notify, reload, signals
 from poller.daemon.api import health
 from poller.daemon.api.server import serve
+from poller.daemon.process_stop import AFTER_GRACE_SECONDS, LastResort
 from poller.daemon.reload import Reloads
-from poller.daemon.stopping import AFTER_GRACE_SECONDS, LastResort
 from poller.engine.app import Poller
+from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.mappings import account_of
-from poller.engine.stopping import CLOSE_SECONDS, within
 from poller.ports.daemon_status import Changes, ConfigurationStatus
 from poller.ports.store import StateStore
 from poller.runtime.stop import Stop

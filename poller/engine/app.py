@@ -11,10 +11,10 @@ from poller import __version__
 from poller.aws.transports import Transports
 from poller.configuration import Configuration
 from poller.configuration.given import without_mapping
+from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.embedding import with_given
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Wiring, traces_of
-from poller.engine.stopping import CLOSE_SECONDS, end_mappings, within
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus

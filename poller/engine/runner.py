@@ -16,8 +16,8 @@ from collections.abc import Callable
 from structlog.typing import FilteringBoundLogger
 
 from poller.configuration import EventSourceMapping
+from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.parts import Wired, Wiring
-from poller.engine.stopping import CLOSE_SECONDS, within
 from poller.policy.backoff import SOURCE
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop

@@ -8,7 +8,7 @@ import io
 
 import aiohttp
 
-from poller.http.room import Room, fit
+from poller.http.reserved_bytes import ReservedBytes, fit
 from poller.values.errors import AnswerLost
 
 CONNECT_TIMEOUT = 10.0
@@ -25,7 +25,7 @@ async def bounded(
     data: bytes,
     timeout: float,  # noqa: ASYNC109 - the answer's, not this coroutine's
     max_reply_bytes: int,
-    room: Room | None = None,
+    room: ReservedBytes | None = None,
     **arguments: object,
 ) -> tuple[aiohttp.ClientResponse, bytes]:
     """The response and its whole body. The service may be silent for `timeout` seconds; connecting comes on top.

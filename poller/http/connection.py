@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import httptools
 
 from poller.http.reply import Headers, Reply
-from poller.http.room import Room
+from poller.http.reserved_bytes import ReservedBytes
 from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
         self._reset()
         self._large = False
         self._most = self._limit = 0
-        self._room: Room | None = None
+        self._room: ReservedBytes | None = None
         self._parser = httptools.HttpResponseParser(self)
 
     def _reset(self) -> None:
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
     # the pool calls these
 
     def exchange(
-        self, request: bytes, deadline: float, max_reply_bytes: int, room: Room | None = None
+        self, request: bytes, deadline: float, max_reply_bytes: int, room: ReservedBytes | None = None
     ) -> asyncio.Future[Reply]:
         """Write a request. The future ends with an answer of any status, with AnswerLost, or with `room`'s NoRoom."""
         self.deadline = deadline

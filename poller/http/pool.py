@@ -12,7 +12,7 @@ from collections import deque
 from poller.http.connection import Connection
 from poller.http.dial import dial
 from poller.http.reply import Origin, Reply
-from poller.http.room import Room
+from poller.http.reserved_bytes import ReservedBytes
 from poller.values.errors import NotSent
 
 IDLE_SECONDS = 55.0
@@ -64,7 +64,7 @@ class HttpPool:
         request: bytes,
         timeout: float,  # noqa: ASYNC109
         max_reply_bytes: int,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         """`timeout`: seconds from the first byte written to the last one read. Cancelling closes the connection.
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from poller.policy.backoff import RETRY, Chance
-from poller.policy.delivery import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
+from poller.policy.delivery_steps import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
 from poller.policy.parts import Part, PartState, rebuilt
 from poller.policy.positions import place, sequence_number_of
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers

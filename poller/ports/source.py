@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from poller.policy.backoff import Chance
-from poller.policy.delivery import Step
+from poller.policy.delivery_steps import Step
 from poller.policy.invocation_record import Discarded
 from poller.policy.response import Outcome
 from poller.ports.status import RunningSource
@@ -169,7 +169,7 @@ class Partition(Protocol):
         """Seconds it is behind its source; None if it does not know."""
         ...
 
-    def silent_since(self, now: float) -> float | None:
+    def unanswered_since(self, now: float) -> float | None:
         """Since when the source owes an answer that is overdue `now`, in the loop's time; else None."""
         ...
 

@@ -109,7 +109,7 @@ class PartitionStatus:
     lanes: list[LaneStatus] = field(default_factory=list)
     behind: Callable[[], float | None] = _unknown
     """Seconds this partition is behind its source."""
-    silent_since: Callable[[float], float | None] = _answered
+    unanswered_since: Callable[[float], float | None] = _answered
     """Loop time since which an answer of the source is overdue `now`; None while it answers in time."""
 
 
@@ -147,7 +147,7 @@ class RunningSource(Protocol):
         """Ask the service what only it knows of the lag, unless that is known for less than `max_age` seconds."""
         ...
 
-    def silent_since(self, now: float) -> float | None:
+    def unanswered_since(self, now: float) -> float | None:
         """As of a partition, for what is asked of the source as a whole."""
         ...
 
@@ -252,7 +252,7 @@ class MappingStatus:
         self.state, self.reason, self.source_problem = state, reason, None
         self.run, self.waiting = None, ()
         for partition in self.partitions:
-            partition.reason, partition.behind, partition.silent_since = None, _unknown, _answered
+            partition.reason, partition.behind, partition.unanswered_since = None, _unknown, _answered
             partition.lanes.clear()
 
     def show_problems(self) -> None:

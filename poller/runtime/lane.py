@@ -11,7 +11,7 @@ from typing import Any
 from poller.policy.advice import cause_of_failure, with_advice
 from poller.policy.backoff import RETRY
 from poller.policy.batching import BatchBuffer
-from poller.policy.delivery import Discard, Expire, Invoke, Return, Settle, Wait
+from poller.policy.delivery_steps import Discard, Expire, Invoke, Return, Settle, Wait
 from poller.policy.invocation_record import Discarded
 from poller.policy.response import NotInvoked
 from poller.ports.source import Delivery, Lane

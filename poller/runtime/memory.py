@@ -83,7 +83,7 @@ class Memory:
 
 
 class Reservation:
-    """The bytes of one read, from before it begins until its records are counted. A `poller.http.Room`."""
+    """The bytes of one read, from before it begins until its records are counted. A `poller.http.ReservedBytes`."""
 
     __slots__ = ("_call", "_memory", "_patient", "_turns", "_wanted", "size", "urgent")
 
@@ -120,7 +120,7 @@ class Reservation:
         return self.size > 0
 
     def grow(self, size: int, go_on: Callable[[], None]) -> bool:
-        """See `poller.http.Room`."""
+        """See `poller.http.ReservedBytes`."""
         self.leave_queue()
         self.urgent = self.urgent or self._patient
         if self.grant(size - self.size):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from poller.http.room import Room
+from poller.http.reserved_bytes import ReservedBytes
 
 
-class Reservation(Room, Protocol):
+class Reservation(ReservedBytes, Protocol):
     """The bytes of one read, counted as in flight from before it begins."""
 
     def ask(self, wanted: Callable[[], int], call: Callable[[], None], *, urgent: bool = False) -> bool:

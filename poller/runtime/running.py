@@ -29,8 +29,8 @@ class Running:
     async def look(self, max_age: float) -> None:
         await self.source.look(max_age)
 
-    def silent_since(self, now: float) -> float | None:
-        return self.source.silent_since(now)
+    def unanswered_since(self, now: float) -> float | None:
+        return self.source.unanswered_since(now)
 
     def waits(self, now: float) -> Reason | None:
         return self.source.waits(now)

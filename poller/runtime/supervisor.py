@@ -89,7 +89,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     time = asyncio.get_running_loop().time
     status, stop = context.status, partition.stop
     context = replace(context, stop=stop, partition=partition.name)
-    shown = PartitionStatus(id=partition.name, behind=partition.behind, silent_since=partition.silent_since)
+    shown = PartitionStatus(id=partition.name, behind=partition.behind, unanswered_since=partition.unanswered_since)
     status.partitions.append(shown)
     failures, problem = 0, None
     while not stop.soft and not partition.finished:

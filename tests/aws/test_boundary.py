@@ -15,9 +15,9 @@ from aiobotocore.credentials import AioCredentials, AioRefreshableCredentials
 from aiobotocore.endpoint import AioEndpoint
 
 from poller.aws.chain import open_session
-from poller.aws.cold import ColdCalls
 from poller.aws.credentials import LONGEST_LOAD, PATIENCE, CredentialSource
 from poller.aws.lean import build_lean_transport
+from poller.aws.sdk_calls import SdkCalls
 from poller.aws.sdk_transport import ReferenceTransport
 from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
 from tests.aws.recorded import RECEIVE, body_for
@@ -228,7 +228,7 @@ async def test_a_rare_call_answered_by_something_else_is_a_value_for_its_caller(
 
     service, method, arguments = CALLS[call]
     async with serving(endpoint) as server:
-        calls = ColdCalls(Settings(endpoint_url=str(server.origin)), REGION)
+        calls = SdkCalls(Settings(endpoint_url=str(server.origin)), REGION)
         for kind, (status, content_type, body) in ANSWERS.items():
             head = b"HTTP/1.1 %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n" % (status, content_type, len(body))
             current = head + body
@@ -245,7 +245,7 @@ async def test_a_rare_call_answered_by_something_else_is_a_value_for_its_caller(
 @pytest.mark.real_time
 @pytest.mark.usefixtures("credentials")
 async def test_a_call_that_cannot_be_made_is_a_value_for_its_caller() -> None:
-    calls = ColdCalls(Settings(endpoint_url="http://127.0.0.1:1"), REGION)
+    calls = SdkCalls(Settings(endpoint_url="http://127.0.0.1:1"), REGION)
     for arguments in ({}, {"TopicArn": 5}, {"TopicArn": "t", "Message": "m", "Odd": "o"}):
         with pytest.raises(NotSent):
             await calls.call("sns", "publish", **arguments)
@@ -253,7 +253,7 @@ async def test_a_call_that_cannot_be_made_is_a_value_for_its_caller() -> None:
 
 @pytest.mark.real_time
 @pytest.mark.usefixtures("no_pauses")
-@pytest.mark.parametrize("which", range(3), ids=["lean", "aiobotocore", "cold"])
+@pytest.mark.parametrize("which", range(3), ids=["lean", "aiobotocore", "sdk"])
 async def test_keys_replaced_in_the_shared_credentials_file_are_used_once_the_old_ones_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, which: int
 ) -> None:
@@ -316,7 +316,7 @@ Call = Callable[[], Awaitable[object]]
 
 
 class _transports:  # noqa: N801 - used as a function
-    """A receive through either transport, and a cold call."""
+    """A receive through either transport, and a call of the SDK."""
 
     def __init__(self, endpoint_url: str) -> None:
         self._settings = Settings(endpoint_url=endpoint_url)
@@ -325,12 +325,12 @@ class _transports:  # noqa: N801 - used as a function
         settings = self._settings
         self._lean = await build_lean_transport(settings, REGION)
         self._reference = ReferenceTransport(partial(open_session, settings, REGION), REGION, settings.for_service)
-        cold = ColdCalls(settings, REGION)
+        sdk = SdkCalls(settings, REGION)
         service, method, arguments = CALLS["sns"]
         return [
             partial(self._lean.call, RECEIVE, body_for(RECEIVE)),
             partial(self._reference.call, RECEIVE, body_for(RECEIVE)),
-            partial(cold.call, service, method, **arguments),
+            partial(sdk.call, service, method, **arguments),
         ]
 
     async def __aexit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ STARTED_AT = 1_767_225_600.0
 """2026-01-01T00:00:00Z, at loop time 100."""
 
 
-QUESTIONS = ("in_flight", "lag", "look", "silent_since", "waits", "credentials_end_in", "function_problem")
+QUESTIONS = ("in_flight", "lag", "look", "unanswered_since", "waits", "credentials_end_in", "function_problem")
 
 
 class Running:
@@ -35,7 +35,7 @@ class Running:
     def standstill(self, _now, shown):
         return shown
 
-    def silent_since(self, _now) -> None:
+    def unanswered_since(self, _now) -> None:
         return None
 
     def waits(self, _now) -> None:

@@ -116,8 +116,8 @@ def test_a_try_that_is_due_has_no_next_one():
 def test_a_source_that_owes_an_answer_is_no_idle_one():
     """A stopped process behind the endpoint takes connections and answers nothing, and used to read as no data."""
     lanes = [a_lane(ReasonCode.NO_DATA)]
-    of_partition = a_mapping(partitions=[PartitionStatus("0", lanes=lanes, silent_since=lambda _now: 80.0)])
-    of_listing = a_mapping("clicks", state=MappingState.STARTING, silent_since=lambda _now: 80.0)
+    of_partition = a_mapping(partitions=[PartitionStatus("0", lanes=lanes, unanswered_since=lambda _now: 80.0)])
+    of_listing = a_mapping("clicks", state=MappingState.STARTING, unanswered_since=lambda _now: 80.0)
     shown = render(a_daemon(of_partition, of_listing), 120.0, STARTED_AT + 20)["mappings"]
     assert [mapping["reason"]["text"] for mapping in shown] == ["no answer from the source for 40 s"] * 2
     assert [mapping["reason"]["code"] for mapping in shown] == ["unreachable"] * 2

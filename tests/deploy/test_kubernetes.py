@@ -9,7 +9,7 @@ import yaml
 
 from poller.cli.main import main
 from poller.configuration import load
-from poller.engine.stopping import HARD_STOP_SECONDS
+from poller.engine.bounded_stop import HARD_STOP_SECONDS
 from tests.deploy.tools import DEPLOY
 
 FOLDER = DEPLOY / "kubernetes"

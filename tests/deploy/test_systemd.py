@@ -7,7 +7,7 @@ import pytest
 
 from poller.cli.main import BAD_INPUT
 from poller.configuration import Settings
-from poller.engine.stopping import HARD_STOP_SECONDS
+from poller.engine.bounded_stop import HARD_STOP_SECONDS
 from tests.deploy.tools import DEPLOY, program, run
 
 UNITS = ["poller.service", "poller@.service"]

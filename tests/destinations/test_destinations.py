@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from poller.aws.cold import ColdCalls
 from poller.aws.error_reasons import code_of
+from poller.aws.sdk_calls import SdkCalls
 from poller.destinations.s3.destination import S3Destination, object_key
 from poller.destinations.sns.destination import SnsDestination
 from poller.destinations.sqs.destination import SqsDestination
@@ -23,8 +23,8 @@ NOW = 1767227886.999
 GIVEN = {"batch_event": EVENT.encode(), "shard_id": "shardId-1", "now": NOW}
 
 
-def cold(account):
-    return ColdCalls(Settings(endpoint_url=account.url), account.region)
+def sdk_calls(account):
+    return SdkCalls(Settings(endpoint_url=account.url), account.region)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_an_object_s_key_tells_mapping_shard_and_instant():
 @pytest.mark.live
 async def test_a_bucket_gets_the_record_with_the_event_as_text(signed):
     signed.client("s3").create_bucket(Bucket="failed", CreateBucketConfiguration={"LocationConstraint": signed.region})
-    destination = S3Destination("arn:aws:s3:::failed", cold(signed), "uuid")
+    destination = S3Destination("arn:aws:s3:::failed", sdk_calls(signed), "uuid")
     await asyncio.gather(destination.send(RECORD, **GIVEN), destination.send(RECORD, **GIVEN))
     objects = signed.client("s3").list_objects_v2(Bucket="failed")["Contents"]
     assert len(objects) == 2, "each send is an object of its own"
@@ -78,7 +78,7 @@ async def test_a_topic_gets_the_record_as_its_message(signed):
     signed.client("sns").subscribe(
         TopicArn=topic, Protocol="sqs", Endpoint=signed.queue_arn("of-topic"), Attributes=raw
     )
-    await SnsDestination(topic, cold(signed)).send(RECORD, **GIVEN)
+    await SnsDestination(topic, sdk_calls(signed)).send(RECORD, **GIVEN)
     [message] = signed.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=10)["Messages"]
     assert message["Body"] == TEXT
 
@@ -86,7 +86,7 @@ async def test_a_topic_gets_the_record_as_its_message(signed):
 @pytest.mark.live
 async def test_a_bucket_that_is_not_there_is_missing(signed):
     with pytest.raises(CallError) as caught:
-        await S3Destination("arn:aws:s3:::none", cold(signed), "uuid").send(RECORD, **GIVEN)
+        await S3Destination("arn:aws:s3:::none", sdk_calls(signed), "uuid").send(RECORD, **GIVEN)
     assert code_of(caught.value) == "source_missing"
 
 
@@ -94,12 +94,12 @@ async def test_a_bucket_that_is_not_there_is_missing(signed):
 async def test_a_topic_that_is_not_there_is_missing(signed):
     arn = f"arn:aws:sns:{signed.region}:{signed.account}:none"
     with pytest.raises(CallError) as caught:
-        await SnsDestination(arn, cold(signed)).send(RECORD, **GIVEN)
+        await SnsDestination(arn, sdk_calls(signed)).send(RECORD, **GIVEN)
     assert code_of(caught.value) == "source_missing"
 
 
 @pytest.mark.real_time
 async def test_a_service_that_cannot_be_reached_was_not_sent_anything(credentials):
-    calls = ColdCalls(Settings(endpoint_url="http://127.0.0.1:9"), "eu-west-1")
+    calls = SdkCalls(Settings(endpoint_url="http://127.0.0.1:9"), "eu-west-1")
     with pytest.raises(NotSent):
         await SnsDestination("arn:aws:sns:eu-west-1:123456789012:t", calls).send(RECORD, **GIVEN)

@@ -8,8 +8,8 @@ import pytest
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig, WebConfig
 from poller.configuration.reading.secrets import Secret
+from poller.engine.bounded_stop import CLOSE_SECONDS
 from poller.engine.runner import SOFT_STOP_SECONDS
-from poller.engine.stopping import CLOSE_SECONDS
 from poller.policy.progress import StreamProgress
 from poller.ports.status import ReasonCode
 from tests.engine.house import SOFT_STOP, House, living

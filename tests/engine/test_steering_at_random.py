@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from poller.sources.sqs.room import MARGIN, SMALLEST
+from poller.sources.sqs.receive_memory import MARGIN, SMALLEST
 from poller.values.errors import UnknownMapping
 from tests.engine.house import SOFT_STOP, House, living
 from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED

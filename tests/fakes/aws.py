@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 
-from poller.aws.port import EventStream, Operation, Reply, Room
-from poller.http.room import fit
+from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
+from poller.http.reserved_bytes import fit
 from poller.values.errors import AnswerLost, NotSent
 from tests.fakes.faults import FaultPlan, Way
 from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
@@ -127,7 +127,7 @@ class FakeAws:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         self.calls[operation.name] += 1
         if self.closed:

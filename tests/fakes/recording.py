@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from poller.aws.port import EventStream, Operation, Reply, Room, Transport
+from poller.aws.port import EventStream, Operation, Reply, ReservedBytes, Transport
 from tests.fakes.queue import loop_time
 
 
@@ -35,7 +35,7 @@ class RecordingTransport:
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         self.requests.append(Request(loop_time(), operation.name, json.loads(body)))
         try:

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from poller.aws.chain import open_session
-from poller.aws.cold import ColdCalls
 from poller.aws.credentials import CredentialSource
 from poller.aws.lean import build_lean_transport
 from poller.aws.port import Operation
+from poller.aws.sdk_calls import SdkCalls
 from poller.aws.sdk_transport import ReferenceTransport
 from poller.functions.web.http import HttpFunction
 from poller.functions.web.requests import PlainRequests
@@ -56,8 +56,8 @@ async def reference(url: str) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def cold(url: str) -> AsyncIterator[Any]:
-    yield partial(ColdCalls(Settings(endpoint_url=url), REGION).call, "sns", "publish", TopicArn="t", Message="m")
+async def sdk_calls(url: str) -> AsyncIterator[Any]:
+    yield partial(SdkCalls(Settings(endpoint_url=url), REGION).call, "sns", "publish", TopicArn="t", Message="m")
 
 
 @asynccontextmanager
@@ -82,7 +82,7 @@ async def proxied(url: str) -> AsyncIterator[Any]:
         yield call
 
 
-OPENED: list[Callable[[str], Any]] = [lean, fan_out, reference, cold, sts, http, proxied]
+OPENED: list[Callable[[str], Any]] = [lean, fan_out, reference, sdk_calls, sts, http, proxied]
 
 
 @pytest.mark.parametrize("opened", OPENED, ids=lambda opened: opened.__name__)

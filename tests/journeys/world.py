@@ -9,7 +9,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from poller.aws.port import Operation, Reply, Room
+from poller.aws.port import Operation, Reply, ReservedBytes
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
 from poller.engine.parts import Wiring
@@ -203,7 +203,7 @@ class Life(Run):
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         self.world.calls[int(loop_time())] += 1
         if self.dead:

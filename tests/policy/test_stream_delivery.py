@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.policy.delivery import Discard, Expire, Invoke, Settle, Wait
+from poller.policy.delivery_steps import Discard, Expire, Invoke, Settle, Wait
 from poller.policy.parts import PartState
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.policy.stream_delivery import StreamDelivery, StreamPolicy

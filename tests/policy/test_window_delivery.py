@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.policy.delivery import Discard, Invoke, Settle, Wait
+from poller.policy.delivery_steps import Discard, Invoke, Settle, Wait
 from poller.policy.response import Succeeded
 from poller.policy.windows import STATE_LIMIT, TumblingWindows, Window, WindowProgress
 from tests.policy.test_stream_delivery import BISECT, PARTIAL, THROTTLED, TOO_LARGE, WALL, arrival, batch, broken

@@ -6,8 +6,8 @@ from math import inf
 from typing import Any, cast
 
 from poller.policy.batching import BatchLimits
-from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.pace import Pace
+from poller.policy.queue_delivery import QueueDelivery, RetryPolicy
 from poller.ports.status import MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.context import LaneContext
@@ -78,7 +78,7 @@ class FakeLane:
 
     def delivery(self, found):
         self.batches.append([one.identifier for one in found])
-        return Delivery(found, self.policy, self._hold)
+        return QueueDelivery(found, self.policy, self._hold)
 
     def keep(self):
         return None
@@ -135,7 +135,7 @@ class FakePartition:
     def behind(self):
         return None
 
-    def silent_since(self, now):
+    def unanswered_since(self, now):
         return None
 
     def __init__(self, runtime, *lanes, entering=()):

@@ -7,7 +7,7 @@ import pytest
 
 from poller.policy.advice import with_advice
 from poller.policy.batching import BatchLimits
-from poller.policy.delivery import RetryPolicy
+from poller.policy.queue_delivery import RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.ports.source import Unsettled
 from poller.ports.status import LaneStatus

@@ -87,7 +87,7 @@ HANGS = """
 import asyncio, threading
 from poller.daemon import accelerators
 from poller.support.blocking import Blocking
-from poller.daemon.stopping import leave
+from poller.daemon.process_stop import leave
 from poller.values.errors import Overdue
 
 async def main():

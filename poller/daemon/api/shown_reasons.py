@@ -113,8 +113,8 @@ def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     if mapping.state is MappingState.DISABLED:
         return Reason(ReasonCode.DISABLED)
     reasons = [partition_reason(partition, now) for partition in mapping.partitions]
-    silence = None if run is None else _silence(run.silent_since(now), now)
-    reason = _most_telling([silence, *reasons])
+    unanswered = None if run is None else _unanswered(run.unanswered_since(now), now)
+    reason = _most_telling([unanswered, *reasons])
     if run is not None and reason is not None and reason.code is ReasonCode.NO_DATA:
         return run.waits(now) or reason
     return reason
@@ -136,10 +136,10 @@ def partition_reason(partition: PartitionStatus, now: float) -> Reason | None:
     if partition.reason is not None:
         return partition.reason
     lanes = [lane_reason(lane, now) for lane in partition.lanes]
-    return _most_telling([_silence(partition.silent_since(now), now), *lanes])
+    return _most_telling([_unanswered(partition.unanswered_since(now), now), *lanes])
 
 
-def _silence(since: float | None, now: float) -> Reason | None:
+def _unanswered(since: float | None, now: float) -> Reason | None:
     if since is None:
         return None
     return Reason(ReasonCode.UNREACHABLE, f"no answer from the source for {now - since:.0f} s", since=since)

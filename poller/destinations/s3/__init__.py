@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 async def _build(mapping: "EventSourceMapping", arn: str, _transports: "Borrowed | Transports") -> "Destination":
     """The bucket is called in the source's region; S3 refuses the call where the bucket is elsewhere."""
-    from poller.aws.cold import ColdCalls  # noqa: PLC0415  (most mappings have no destination)
+    from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415  (most mappings have no destination)
     from poller.destinations.s3.destination import S3Destination  # noqa: PLC0415
 
-    return S3Destination(arn, ColdCalls(mapping.aws, mapping.source.region), mapping.uuid)
+    return S3Destination(arn, SdkCalls(mapping.aws, mapping.source.region), mapping.uuid)
 
 
 async def _look(mapping: "EventSourceMapping", arn: str, _transports: "Transports") -> None:
-    from poller.aws.cold import ColdCalls  # noqa: PLC0415  (most mappings have no destination)
+    from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415  (most mappings have no destination)
     from poller.destinations.s3.look import look  # noqa: PLC0415
 
-    await look(ColdCalls(mapping.aws, mapping.source.region), arn)
+    await look(SdkCalls(mapping.aws, mapping.source.region), arn)
 
 
 def _objects(mapping: "EventSourceMapping", arn: str) -> str:

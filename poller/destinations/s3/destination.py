@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from poller.aws.cold import ColdCalls
+from poller.aws.sdk_calls import SdkCalls
 from poller.support import codec
 
 CONTENT_TYPE = "application/octet-stream"
@@ -14,7 +14,7 @@ CONTENT_TYPE = "application/octet-stream"
 class S3Destination:
     """A bucket. Each send is an object of its own."""
 
-    def __init__(self, arn: str, calls: ColdCalls, mapping_uuid: str) -> None:
+    def __init__(self, arn: str, calls: SdkCalls, mapping_uuid: str) -> None:
         self.name = arn
         self._bucket = arn.rpartition(":")[2]
         self._calls = calls

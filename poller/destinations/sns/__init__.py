@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 async def _build(mapping: "EventSourceMapping", arn: str, _transports: "Borrowed | Transports") -> "Destination":
     """The topic is called in its own region."""
-    from poller.aws.cold import ColdCalls  # noqa: PLC0415  (most mappings have no destination)
+    from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415  (most mappings have no destination)
     from poller.destinations.sns.destination import SnsDestination  # noqa: PLC0415
 
-    return SnsDestination(arn, ColdCalls(mapping.aws, arn.split(":")[3]))
+    return SnsDestination(arn, SdkCalls(mapping.aws, arn.split(":")[3]))
 
 
 async def _look(mapping: "EventSourceMapping", arn: str, _transports: "Transports") -> None:
-    from poller.aws.cold import ColdCalls  # noqa: PLC0415  (most mappings have no destination)
+    from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415  (most mappings have no destination)
     from poller.destinations.sns.look import look  # noqa: PLC0415
 
-    await look(ColdCalls(mapping.aws, arn.split(":")[3]), arn)
+    await look(SdkCalls(mapping.aws, arn.split(":")[3]), arn)
 
 
 SNS_KIND = DestinationKind(

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from poller.aws.cold import ColdCalls
+from poller.aws.sdk_calls import SdkCalls
 from poller.support import codec
 
 
 class SnsDestination:
     """A standard topic."""
 
-    def __init__(self, arn: str, calls: ColdCalls) -> None:
+    def __init__(self, arn: str, calls: SdkCalls) -> None:
         self.name = arn
         self._calls = calls
 

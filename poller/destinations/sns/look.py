@@ -1,8 +1,8 @@
 """Looks whether a topic exists, for `poller check --connect`; sending needs no permission for it."""
 
-from poller.aws.cold import ColdCalls
+from poller.aws.sdk_calls import SdkCalls
 
 
-async def look(calls: ColdCalls, arn: str) -> None:
+async def look(calls: SdkCalls, arn: str) -> None:
     """Raises CallError."""
     await calls.call("sns", "get_topic_attributes", TopicArn=arn)

@@ -1,6 +1,6 @@
 """Reaching an Express workflow by describing it."""
 
-from poller.aws.cold import ColdCalls
+from poller.aws.sdk_calls import SdkCalls
 from poller.aws.transports import Transports
 from poller.configuration.model.functions import FunctionConfig
 from poller.ports.reach import Tries
@@ -9,7 +9,7 @@ from poller.ports.reach import Tries
 async def reach(function: FunctionConfig, region: str, _transports: Transports, tries: Tries) -> None:
     """Note the answers in `tries`."""
     arn = function.state_machine_arn
-    calls = ColdCalls(function.aws, function.region or region)
+    calls = SdkCalls(function.aws, function.region or region)
     tries.untried.append("states:StartSyncExecution (it would run the workflow)")
     await tries.ask(
         "states:DescribeStateMachine",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
-from poller.aws.port import AWS_JSON_1_0, Operation, Room, Transport
+from poller.aws.port import AWS_JSON_1_0, Operation, ReservedBytes, Transport
 from poller.policy.filtering import Filter, Verdict
 from poller.sources.dynamodb import event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
@@ -87,7 +87,7 @@ class DynamoDBStreamApi:
             request["SequenceNumber"] = position.sequence_number
         return await new_iterator(self._transport, ITERATOR, request, OF_POSITION, self.shards)
 
-    async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
+    async def page(self, iterator: str, limit: int, room: ReservedBytes | None = None) -> ShardPage:
         request = {"ShardIterator": iterator, "Limit": limit}
         answer = await read(self._transport, RECORDS, request, OF_READ, self.facts, room=room)
         with expecting(RECORDS):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from poller.aws.port import AWS_JSON_1_1, Operation, Room, Transport
+from poller.aws.port import AWS_JSON_1_1, Operation, ReservedBytes, Transport
 from poller.policy.filtering import Filter, Verdict
 from poller.sources.kinesis import aggregates, event
 from poller.sources.sharded.api import Position, Shard, ShardPage, StreamFacts
@@ -91,7 +91,7 @@ class KinesisApi:
             request["Timestamp"] = position.timestamp
         return await new_iterator(self._transport, ITERATOR, request, {}, self.shards)
 
-    async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
+    async def page(self, iterator: str, limit: int, room: ReservedBytes | None = None) -> ShardPage:
         request = {"ShardIterator": iterator, "Limit": limit}
         answer = await read(self._transport, RECORDS, request, OF_READ, self.facts, room=room)
         with expecting(RECORDS):

@@ -6,7 +6,7 @@ of the throughput that readers share.
 
 from typing import Any
 
-from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, Room, Transport
+from poller.aws.port import AWS_JSON_1_1, EventStream, Operation, ReservedBytes, Transport
 from poller.sources.kinesis.api import KinesisApi, children_in
 from poller.sources.sharded.api import Position, ShardPage
 from poller.sources.sharded.calls import MISSING, expecting, listed
@@ -58,7 +58,7 @@ class ShardSubscription:
         self.date = events.date
         self._events = events
 
-    async def page(self, room: Room | None = None) -> ShardPage | None:
+    async def page(self, room: ReservedBytes | None = None) -> ShardPage | None:
         """See `Subscription.page`."""
         try:
             event = await self._events.event(room)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from poller.aws.port import Room
+from poller.aws.port import ReservedBytes
 from poller.policy.filtering import Filter, Verdict
 from poller.values.record import Record
 
@@ -80,7 +80,7 @@ class Subscription(Protocol):
     date: float | None
     """The service's time at its start, epoch seconds."""
 
-    async def page(self, room: Room | None = None) -> ShardPage | None:
+    async def page(self, room: ReservedBytes | None = None) -> ShardPage | None:
         """Wait for the next page; None once the service has ended the subscription. Raises CallError; after NoRoom
         the same page can be requested again.
         """
@@ -132,7 +132,7 @@ class ShardApi(Protocol):
         """A new shard iterator."""
         ...
 
-    async def page(self, iterator: str, limit: int, room: Room | None = None) -> ShardPage:
+    async def page(self, iterator: str, limit: int, room: ReservedBytes | None = None) -> ShardPage:
         """One read. `limit` is at most `most_records`. With `room` it raises NoRoom as well."""
         ...
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from poller.aws.answers import timestamp
-from poller.aws.port import Operation, Room, Transport
+from poller.aws.port import Operation, ReservedBytes, Transport
 from poller.sources.sharded.api import Shard, StreamFacts
 from poller.support import codec
 from poller.values.errors import AnswerLost, IteratorExpired, PollerError, ServiceError, ShardGone
@@ -33,7 +33,7 @@ async def ask(
     operation: Operation,
     request: Mapping[str, Any],
     meanings: Meanings,
-    room: Room | None = None,
+    room: ReservedBytes | None = None,
 ) -> Answer:
     """Make the call. Raises CallError, or the exception that `meanings` has for the error code."""
     try:
@@ -77,7 +77,7 @@ async def read(
     meanings: Meanings,
     facts: Callable[[], Awaitable[StreamFacts]],
     *,
-    room: Room | None = None,
+    room: ReservedBytes | None = None,
 ) -> Answer:
     """Read one page. `facts` raises StreamGone if the stream is missing."""
     try:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from poller.policy.silence import Silence
+from poller.policy.unanswered import UnansweredCalls
 from poller.sources.sharded.api import ShardPage
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
@@ -24,7 +24,7 @@ class ShardLag:
         """A page was read."""
         self._reported, self._reported_at = page.behind_seconds, asyncio.get_running_loop().time()
 
-    def seconds(self, lanes: Sequence[StreamLane], silence: Silence) -> float | None:
+    def seconds(self, lanes: Sequence[StreamLane], unanswered: UnansweredCalls) -> float | None:
         """The age of the oldest held record, else the lag of the last page. None where it is not known: the last page
         is too old, or an answer is overdue.
         """
@@ -34,5 +34,5 @@ class ShardLag:
         if oldest and now is not None:
             return max(0.0, now - min(oldest))
         lasts = PAGE_LASTS + 2 * stream.options.idle_poll_interval
-        known = loop_time - self._reported_at < lasts and silence.since(loop_time) is None
+        known = loop_time - self._reported_at < lasts and unanswered.since(loop_time) is None
         return self._reported if known else None

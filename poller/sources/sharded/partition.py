@@ -283,10 +283,10 @@ class ShardPartition:
         return ShardProgress(lanes, self._progress.initial)
 
     def behind(self) -> float | None:
-        return self._lag.seconds(self._lanes, self._reader.silence) if self._lanes else None
+        return self._lag.seconds(self._lanes, self._reader.unanswered) if self._lanes else None
 
-    def silent_since(self, now: float) -> float | None:
-        return self._reader.silence.since(now) if self._lanes else None
+    def unanswered_since(self, now: float) -> float | None:
+        return self._reader.unanswered.since(now) if self._lanes else None
 
     @property
     def empty_at(self) -> float | None:

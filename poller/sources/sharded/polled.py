@@ -3,7 +3,7 @@
 import asyncio
 
 from poller.sources.sharded.api import Position, Shard, ShardPage
-from poller.sources.sharded.room import PageRoom
+from poller.sources.sharded.page_memory import PageMemory
 from poller.sources.sharded.stream import Stream
 from poller.values.errors import IteratorExpired, NoRoom, PositionTrimmed, ShardGone
 
@@ -22,7 +22,7 @@ class PolledPages:
 
     call = "GetRecords"
 
-    def __init__(self, stream: Stream, shard: Shard, room: PageRoom) -> None:
+    def __init__(self, stream: Stream, shard: Shard, room: PageMemory) -> None:
         self._stream = stream
         self._room = room
         self._shard = shard

@@ -12,11 +12,11 @@ from typing import Protocol
 from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
-from poller.policy.silence import Silence
+from poller.policy.unanswered import UnansweredCalls
 from poller.ports.status import Reason, ReasonCode
 from poller.sources.sharded.api import Position, Shard, ShardPage
+from poller.sources.sharded.page_memory import PageMemory
 from poller.sources.sharded.polled import PolledPages
-from poller.sources.sharded.room import PageRoom
 from poller.sources.sharded.shard_reading import Reads
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.subscribed import IN_USE, SubscribedPages
@@ -73,14 +73,14 @@ class ShardReader:
     def __init__(self, stream: Stream, shard: Shard, begin: Position, reads: Reads, topology: Topology) -> None:
         self.wakeup = Wakeup()
         """The partition notifies it when there may be room, and at a soft stop."""
-        self.silence = Silence(READ)
+        self.unanswered = UnansweredCalls(READ)
         self._stream = stream
         self._shard = shard
         self._next = begin
         self._reads = reads
         self._topology = topology
         subscriptions = stream.subscriptions
-        self.room = PageRoom(stream, self.wakeup.notify, pushed=subscriptions is not None)
+        self.room = PageMemory(stream, self.wakeup.notify, pushed=subscriptions is not None)
         self._pages: Pages
         if subscriptions is None:
             self._pages = PolledPages(stream, shard, self.room)
@@ -165,7 +165,7 @@ class ShardReader:
 
     async def _read(self) -> ShardPage | None:
         time = asyncio.get_running_loop().time
-        self.silence.asked(time())
+        self.unanswered.asked(time())
         try:
             page = await self._pages.next(self._next)
         except IteratorExpired:
@@ -182,7 +182,7 @@ class ShardReader:
             self._show_failure(error)
             return None
         finally:
-            self.silence.answered(time())
+            self.unanswered.answered(time())
         self._stream.clock.observe(page.date, time())
         return page
 

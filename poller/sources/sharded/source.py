@@ -22,7 +22,7 @@ class ShardedSource:
         self.stream = stream
         self._mappings = mappings
         self._topology = Topology(stream)
-        self.silent_since = self._topology.silence.since
+        self.unanswered_since = self._topology.unanswered.since
         self._running: dict[str, ShardPartition] = {}
         self._abandoned: list[ShardPartition] = []
         """Shards of a stream that was replaced, until their tasks have ended."""

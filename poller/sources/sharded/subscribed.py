@@ -7,7 +7,7 @@ nor duplicate. A page is read from the connection only when it is requested; unt
 import asyncio
 
 from poller.sources.sharded.api import Position, Shard, ShardPage, Subscription, Subscriptions
-from poller.sources.sharded.room import PageRoom
+from poller.sources.sharded.page_memory import PageMemory
 from poller.sources.sharded.stream import Stream
 from poller.values.errors import AnswerLost, IteratorExpired, NoRoom, ServiceError
 
@@ -27,7 +27,7 @@ class SubscribedPages:
 
     call = "SubscribeToShard"
 
-    def __init__(self, stream: Stream, shard: Shard, subscriptions: Subscriptions, room: PageRoom) -> None:
+    def __init__(self, stream: Stream, shard: Shard, subscriptions: Subscriptions, room: PageMemory) -> None:
         self._stream = stream
         self._shard = shard
         self._subscriptions = subscriptions

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SOURCE, Backoff
 from poller.policy.shards import holes, may_start, waits_for
-from poller.policy.silence import Silence
+from poller.policy.unanswered import UnansweredCalls
 from poller.ports.status import PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import Shard, StreamFacts
 from poller.sources.sharded.stream import Stream
@@ -31,7 +31,7 @@ class Topology:
         self.wakeup = Wakeup()
         """Notified when a shard may start, and when the listing is due at once."""
         self.shards: dict[str, Shard] = {}
-        self.silence = Silence(LISTING)
+        self.unanswered = UnansweredCalls(LISTING)
         self._stream = stream
         self._due = 0.0
         self._failures = 0
@@ -110,7 +110,7 @@ class Topology:
             raise self._stream.refused
         if self._must_recheck:
             time = asyncio.get_running_loop().time
-            self.silence.asked(time())
+            self.unanswered.asked(time())
             try:
                 await self._stream.api.facts()
             except StreamGone as error:
@@ -119,7 +119,7 @@ class Topology:
                 what = text_of(error, "describing the stream", self._stream.arn)
                 raise SourceUnavailable(code_of(error), what) from error
             finally:
-                self.silence.answered(time())
+                self.unanswered.answered(time())
 
     async def refreshed(self) -> StreamFacts | None:
         """Wait until a listing is due or the wakeup is notified. Returns the facts after a listing, else None."""
@@ -133,7 +133,7 @@ class Topology:
     async def _list(self) -> StreamFacts | None:
         """List all shards; None after a failure, which is shown; the listing is retried when due."""
         stream, loop = self._stream, asyncio.get_running_loop()
-        self.silence.asked(loop.time())
+        self.unanswered.asked(loop.time())
         try:
             shards = await stream.api.shards()
             facts = await stream.api.facts()
@@ -141,7 +141,7 @@ class Topology:
             self._show_failure(error)
             return None
         finally:
-            self.silence.answered(loop.time())
+            self.unanswered.answered(loop.time())
         self._failures = 0
         now = loop.time()
         stream.clock.observe(facts.date, now)

@@ -5,7 +5,7 @@ from typing import cast
 
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.policy.delivery import RetryPolicy
+from poller.policy.queue_delivery import RetryPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run
 from poller.sources.sqs.parameters import read_queue

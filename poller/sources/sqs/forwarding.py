@@ -12,10 +12,10 @@ from typing import Any
 from poller.policy.backoff import SETTLE, Chance
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
-from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.message import entry_of
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue
 from poller.sources.sqs.settling import ReportCall, Settling
+from poller.sources.sqs.visibility_extender import VisibilityExtender
 from poller.support import codec
 from poller.values.errors import CallError
 from poller.values.record import Record
@@ -31,7 +31,7 @@ class Forwarding:
     def __init__(
         self,
         target: Queue,
-        holding: Holding,
+        extender: VisibilityExtender,
         settling: Settling,
         backlog: Backlog,
         report_call: ReportCall,
@@ -40,7 +40,7 @@ class Forwarding:
         chance: Chance,
     ) -> None:
         self._target = target
-        self._holding = holding
+        self._extender = extender
         self._settling = settling
         self._backlog = backlog
         self._report_call = report_call
@@ -61,7 +61,7 @@ class Forwarding:
         try:
             while not self._stopped.is_set():
                 now = asyncio.get_running_loop().time()
-                self._release([record for record in records if self._holding.hold_until([record]) <= now])
+                self._release([record for record in records if self._extender.hold_until([record]) <= now])
                 records = [record for record in records if record in self._left]
                 if not records:
                     return

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from poller.ports.status import Lag
-from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.message import sent_at
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import Depth, Queue
+from poller.sources.sqs.visibility_extender import VisibilityExtender
 from poller.values.errors import CallError
 
 DEPTH_LASTS = 150.0
@@ -26,21 +26,21 @@ class QueueLag:
         self._wall = wall
         self._depth = Depth(None, None)
         self._asked_at = float("-inf")
-        self._holding: Holding | None = None
+        self._extender: VisibilityExtender | None = None
         self._polls: Polls | None = None
 
-    def watch(self, holding: Holding, polls: Polls) -> None:
+    def watch(self, extender: VisibilityExtender, polls: Polls) -> None:
         """Use these from now on: the partition was entered again."""
-        self._holding, self._polls = holding, polls
+        self._extender, self._polls = extender, polls
 
     @property
     def watching(self) -> bool:
         """Whether the partition was entered."""
-        return self._holding is not None
+        return self._extender is not None
 
     def in_flight(self) -> int:
         """Messages in hand."""
-        return 0 if self._holding is None else len(self._holding.by_id)
+        return 0 if self._extender is None else len(self._extender.by_id)
 
     async def look(self, max_age: float) -> None:
         """Ask the queue for its depth, if the last answer is older than `max_age` seconds."""
@@ -57,14 +57,14 @@ class QueueLag:
 
     def seconds(self) -> float | None:
         """Age of the oldest held message that has a send time; 0 when the last receive found nothing."""
-        if self._holding is None or self._polls is None:
+        if self._extender is None or self._polls is None:
             return None
-        held = self._holding.by_id.values()
+        held = self._extender.by_id.values()
         if held:
             oldest = min(filter(None, (sent_at(record.item) for record in held)), default=None)
             return None if oldest is None else max(0.0, self._wall() - oldest)
         # while an answer is overdue, the queue may hold any number of messages
-        silent = self._queue.silence.since(asyncio.get_running_loop().time()) is not None
+        silent = self._queue.unanswered.since(asyncio.get_running_loop().time()) is not None
         return 0.0 if self._polls.quiet and not silent else None
 
     def lag(self) -> Lag:

@@ -3,14 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from poller.policy.delivery import Delivery, RetryPolicy
 from poller.policy.invocation_record import Discarded
+from poller.policy.queue_delivery import QueueDelivery, RetryPolicy
 from poller.ports.source import Unsettled
 from poller.sources.sqs.event import trace_of
-from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.message import traceparent_of
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Handover, Settling
+from poller.sources.sqs.visibility_extender import VisibilityExtender
 from poller.values.record import EMPTY_PAGE, Page, Record
 
 
@@ -22,7 +22,7 @@ class SqsLane:
     def __init__(
         self,
         receiving: Receiving,
-        holding: Holding,
+        extender: VisibilityExtender,
         settling: Settling,
         encode: Callable[[Sequence[Record]], bytes],
         policy: RetryPolicy,
@@ -34,7 +34,7 @@ class SqsLane:
         self._policy = policy
         self._receiving = receiving
         self._settling = settling
-        self._holding = holding
+        self._extender = extender
         self._handovers: deque[Handover] = deque()
         self.kept: Page = EMPTY_PAGE
         """FIFO: messages that found no place in the last batch. Their groups must not reach another lane meanwhile."""
@@ -64,9 +64,9 @@ class SqsLane:
     async def unfinished(self) -> None:
         """None: the queue has every message that was not deleted."""
 
-    def delivery(self, records: Sequence[Record]) -> Delivery:
+    def delivery(self, records: Sequence[Record]) -> QueueDelivery:
         """A delivery that lasts as long as the messages can be kept invisible."""
-        return Delivery(records, self._policy, self._holding.hold_until(records))
+        return QueueDelivery(records, self._policy, self._extender.hold_until(records))
 
     def keep(self) -> None:
         """Nothing to store: the queue has every message."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from poller.sources.sqs.queue import LONG_POLL, Queue
 from poller.sources.sqs.receive_backoff import ReceiveBackoff
-from poller.sources.sqs.room import Turn
+from poller.sources.sqs.receive_memory import Turn
 from poller.values.errors import AnswerLost, CallError
 
 SHORTEST = 1

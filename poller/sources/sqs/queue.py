@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from poller.aws.port import Operation, Reply, Room, Transport
-from poller.policy.silence import Silence
+from poller.aws.port import Operation, Reply, ReservedBytes, Transport
+from poller.policy.unanswered import UnansweredCalls
 from poller.support import codec
 from poller.values.errors import AnswerLost, CallError, ServiceError
 
@@ -96,7 +96,7 @@ class Queue:
 
     def __init__(self, name: QueueName, transport: Transport) -> None:
         self.name = name
-        self.silence = Silence(LONG_POLL + NETWORK)
+        self.unanswered = UnansweredCalls(LONG_POLL + NETWORK)
         """Whether the calls that read the queue are answered in time."""
         self._transport = transport
         self._receives: dict[tuple[int, int], bytes] = {}
@@ -133,7 +133,7 @@ class Queue:
             return codec.dumps(request)
         return self._receives.setdefault((most, wait), codec.dumps(request))
 
-    async def receive(self, body: bytes, room: Room | None = None) -> tuple[list[dict[str, Any]], int]:
+    async def receive(self, body: bytes, room: ReservedBytes | None = None) -> tuple[list[dict[str, Any]], int]:
         """The messages and the length of the answer in bytes."""
         reply = await self._answer(RECEIVE, body, room)
         if len(reply.body) < 20:  # `{}` or `{"Messages":[]}`
@@ -178,14 +178,14 @@ class Queue:
     def _question(self, *attributes: str) -> bytes:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
 
-    async def _answer(self, operation: Operation, body: bytes, room: Room | None = None) -> Reply:
-        """The answer to a call that reads the queue; `silence` watches that it comes in time."""
+    async def _answer(self, operation: Operation, body: bytes, room: ReservedBytes | None = None) -> Reply:
+        """The answer to a call that reads the queue; `unanswered` watches that it comes in time."""
         time = asyncio.get_running_loop().time
-        self.silence.asked(time())
+        self.unanswered.asked(time())
         try:
             return await self._transport.call(operation, body, room=room)
         finally:
-            self.silence.answered(time())
+            self.unanswered.answered(time())
 
     async def _batch(self, operation: Operation, entries: list[dict[str, Any]]) -> list[Refused]:
         reply = await self._transport.call(operation, codec.dumps({"QueueUrl": self.name.url, "Entries": entries}))

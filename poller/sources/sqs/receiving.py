@@ -18,7 +18,7 @@ from poller.sources.sqs.event import bound_of, bound_of_some
 from poller.sources.sqs.message import Message
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import MOST_PER_CALL, QueueName
-from poller.sources.sqs.room import ReceiveRoom, Turn
+from poller.sources.sqs.receive_memory import ReceiveMemory, Turn
 from poller.sources.sqs.waiters import Waiter, cut, dismiss, distribute, give
 from poller.values.record import EMPTY_PAGE, Page, Record
 
@@ -51,7 +51,7 @@ class Receiving:
         self._admit = admit
         self._on_last_receive = on_last_receive
         self._blocked = blocked
-        self._memory = ReceiveRoom(admission.memory, self.pump)
+        self._memory = ReceiveMemory(admission.memory, self.pump)
         self._waiters: deque[Waiter] = deque()
         self._ready: deque[Page] = deque()
         self._concurrency = ReceiveConcurrency(name.fifo)

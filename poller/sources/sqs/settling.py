@@ -12,10 +12,10 @@ from poller.ports.source import Unsettled
 from poller.ports.status import Account
 from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.gatherer import LINGER, Gatherer
-from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.message import receipts_of
 from poller.sources.sqs.queue import Queue, Refused
+from poller.sources.sqs.visibility_extender import VisibilityExtender
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import CallError
 from poller.values.record import Record
@@ -83,7 +83,7 @@ class Settling:
     def __init__(
         self,
         queue: Queue,
-        holding: Holding,
+        extender: VisibilityExtender,
         account: Account,
         report_call: ReportCall,
         *,
@@ -97,7 +97,7 @@ class Settling:
         deleted, with True for filtered ones; it outlives this object. `backlog` counts the filtered ones.
         """
         self._queue = queue
-        self._holding = holding
+        self._extender = extender
         self.account = account
         self._chance = chance
         self._log = log
@@ -116,7 +116,7 @@ class Settling:
 
     def delete(self, records: Sequence[Record], *, filtered: bool = False) -> Handover:
         """Delete for good. Visibility is kept until the answer."""
-        self._holding.settling(records)
+        self._extender.settling(records)
         handover = Handover(len(records), filtered=filtered)
         self._deletes.add([(record, handover) for record in records])
         return handover
@@ -124,12 +124,12 @@ class Settling:
     def release(self, records: Sequence[Record], *, failed: bool) -> None:
         """Make messages visible again: at once, or, after a failure, when they should be."""
         if self._deferred is not None and not failed:
-            self._holding.settling(records)
+            self._extender.settling(records)
             self._deferred += records
             return
         now = asyncio.get_running_loop().time()
-        visibility = self._holding.visibility
-        self._holding.settling(records)
+        visibility = self._extender.visibility
+        self._extender.settling(records)
         changes = []
         for record in records:
             hold = record.handle
@@ -140,7 +140,7 @@ class Settling:
                 self.invisible.add(1, hold.visible_at if delay is None else now + delay, now)
         # together, because without lingering each would be a separate call
         self._changes.add(changes)
-        self._holding.forget(records)
+        self._extender.forget(records)
 
     def defer_releases(self) -> None:
         """At a stop: messages that would become visible at once stay invisible until `release_deferred`.
@@ -233,7 +233,7 @@ class Settling:
         self._end(entries)
 
     def _end(self, entries: Sequence[_Entry]) -> None:
-        self._holding.forget([record for record, _ in entries])
+        self._extender.forget([record for record, _ in entries])
         for _, handover in entries:
             handover.remaining -= 1
             if not handover.remaining:

@@ -12,7 +12,7 @@ from typing import Self
 from poller.aws.error_reasons import code_of, text_of
 from poller.aws.port import Transport
 from poller.policy.backoff import Chance
-from poller.policy.delivery import RetryPolicy
+from poller.policy.queue_delivery import RetryPolicy
 from poller.policy.visibility import LONGEST_HOLD, Visibility
 from poller.ports.source import Admission, Partition
 from poller.ports.status import MappingStatus, Reason
@@ -20,7 +20,6 @@ from poller.sources.sqs.backlog import Backlog
 from poller.sources.sqs.call_failures import CallFailures
 from poller.sources.sqs.event import encoder
 from poller.sources.sqs.forwarding import Forwarding
-from poller.sources.sqs.holding import Holding
 from poller.sources.sqs.intake import Intake
 from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
@@ -31,6 +30,7 @@ from poller.sources.sqs.receive_backoff import ReceiveBackoff
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
+from poller.sources.sqs.visibility_extender import VisibilityExtender
 from poller.sources.sqs.waits import awaiting_visibility, clock, last_polls
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import CallError, SourceUnavailable
@@ -58,7 +58,7 @@ class SqsSource:
     def __init__(self, partition: "SqsPartition") -> None:
         self._partition = partition
         self.in_flight, self.lag, self.look = partition.in_flight, partition.lag, partition.look
-        self.silent_since, self.waits = partition.silent_since, partition.waits
+        self.unanswered_since, self.waits = partition.unanswered_since, partition.waits
 
     async def partitions(self) -> AsyncIterator[Partition]:
         """The queue."""
@@ -104,7 +104,7 @@ class SqsPartition:
         self._undeleted: OrderedDict[str, bool] = OrderedDict() if undeleted is None else undeleted
         self._intake = Intake(status.account, log, fifo=name.fifo)
         self._lag = QueueLag(self._queue, wall)
-        self.behind, self.silent_since = self._lag.seconds, self._queue.silence.since
+        self.behind, self.unanswered_since = self._lag.seconds, self._queue.unanswered.since
         self.in_flight, self.lag, self.look = self._lag.in_flight, self._lag.lag, self._lag.look
         self._wall = wall
 
@@ -114,11 +114,11 @@ class SqsPartition:
         self._lanes: list[SqsLane] = []
         visibility = await self._read_visibility()
         memory = self._admission.memory
-        self._holding = Holding(self._queue, visibility, memory.release, self._chance, self._log)
+        self._extender = VisibilityExtender(self._queue, visibility, memory.release, self._chance, self._log)
         backlog = Backlog(self._on_change)
         self._settling = Settling(
             self._queue,
-            self._holding,
+            self._extender,
             self._status.account,
             self._call_failures.report,
             bug=self._bug,
@@ -142,7 +142,7 @@ class SqsPartition:
             on_last_receive=self._settling.release_deferred,
             blocked=backlog.full,
         )
-        self._lag.watch(self._holding, self._polls)
+        self._lag.watch(self._extender, self._polls)
         self._refresh: asyncio.Task[None] | None = None
         self._admission.connect(self._on_change)
         return self
@@ -165,7 +165,7 @@ class SqsPartition:
             except TimeoutError:
                 self._log.each("settling_cut_off")
             await self._settling.abandon()
-            self._status.account.returned += await self._holding.close()
+            self._status.account.returned += await self._extender.close()
             if self._refresh is not None:
                 self._refresh.cancel()
 
@@ -173,7 +173,7 @@ class SqsPartition:
         """One more lane on this queue."""
         self._receiving.add_lane()
         fifo = self._queue_name.fifo
-        lane = SqsLane(self._receiving, self._holding, self._settling, self._encode, self._policy, fifo=fifo)
+        lane = SqsLane(self._receiving, self._extender, self._settling, self._encode, self._policy, fifo=fifo)
         self._lanes.append(lane)
         return lane
 
@@ -183,7 +183,7 @@ class SqsPartition:
         if filtering is not None and filtering.send_to is not None:
             forwarding = Forwarding(
                 filtering.send_to,
-                self._holding,
+                self._extender,
                 self._settling,
                 backlog,
                 partial(self._call_failures.report, resource=filtering.send_to.name.arn),
@@ -206,7 +206,7 @@ class SqsPartition:
 
     def _freed_in(self) -> float:
         """Seconds until a message group may become free; infinite while none is blocked by this mapping."""
-        if not self._holding.empty:
+        if not self._extender.empty:
             return 0.0
         now = self._time()
         invisible = self._settling.invisible.messages(now)
@@ -236,7 +236,7 @@ class SqsPartition:
 
     async def _refresh_visibility(self) -> None:
         try:
-            self._holding.visibility = await self._read_visibility()
+            self._extender.visibility = await self._read_visibility()
         except SourceUnavailable as unavailable:
             # receives report the error too; the attributes read last are still the best guess
             now = self._read_at = asyncio.get_running_loop().time()
@@ -250,14 +250,14 @@ class SqsPartition:
         identifiers = identifiers_of(messages)
         if (
             len(identifiers) < len(messages)
-            or not self._holding.by_id.keys().isdisjoint(identifiers)
+            or not self._extender.by_id.keys().isdisjoint(identifiers)
             or not self._undeleted.keys().isdisjoint(identifiers)
         ):
             messages = self._without_known(messages)
         if not messages:
             self._admission.memory.release(size)
             return ()
-        take = self._without_overlap if self._queue_name.fifo else self._holding.take
+        take = self._without_overlap if self._queue_name.fifo else self._extender.take
         return self._skipping.matching(take(messages, size))
 
     def _without_known(self, messages: list[Message]) -> list[Message]:
@@ -266,7 +266,7 @@ class SqsPartition:
         account = self._status.account
         for message in messages:
             identifier = identifier_of(message)
-            held = self._holding.by_id.get(identifier)
+            held = self._extender.by_id.get(identifier)
             known = fresh.get(identifier) if held is None else held.item
             if known is not None:
                 # Its visibility ended although it is held, or it came twice in one receive. A delete needs the newest
@@ -274,7 +274,7 @@ class SqsPartition:
                 renew_receipt(known, message)
                 account.returned += 1
             elif (filtered := self._undeleted.get(identifier)) is not None:
-                again = self._holding.take([message], 0)
+                again = self._extender.take([message], 0)
                 if filtered:
                     self._skipping.delete_again(again)
                 else:
@@ -286,8 +286,8 @@ class SqsPartition:
 
     def _without_overlap(self, messages: list[Message], size: int) -> Sequence[Record]:
         """FIFO: messages of a group wait while a lane holds others of the same group, as they would at the service."""
-        busy = {record.key for record in self._holding.by_id.values()}
-        records = self._holding.take(messages, size, keyed=True)
+        busy = {record.key for record in self._extender.by_id.values()}
+        records = self._extender.take(messages, size, keyed=True)
         overlapping = [record for record in records if record.key in busy]
         if not overlapping:
             return records

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from poller.sources.sqs.room import Turn
+from poller.sources.sqs.receive_memory import Turn
 from poller.values.record import EMPTY_PAGE, Page
 
 

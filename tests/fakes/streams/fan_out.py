@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from poller.http.room import Room, fit
+from poller.http.reserved_bytes import ReservedBytes, fit
 from poller.values.errors import CallError
 from tests.fakes.streams.kinesis import FakeKinesis, KinesisStream, child_shards
 from tests.fakes.streams.refusal import refusal
@@ -131,7 +131,7 @@ class FakeSubscription:
         self._over = False
         self._pending: bytes | None = None
 
-    async def event(self, room: Room | None = None) -> bytes | None:
+    async def event(self, room: ReservedBytes | None = None) -> bytes | None:
         if self._pending is None:
             self._pending = await self._next()
         if self._pending is not None and room is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from poller.aws.port import EventStream, Operation, Reply, Room
+from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.engine.parts import Wired, Wiring
@@ -198,7 +198,7 @@ class StreamLife(Run):
         timeout: float | None = None,  # noqa: ASYNC109
         *,
         trace: str | None = None,
-        room: Room | None = None,
+        room: ReservedBytes | None = None,
     ) -> Reply:
         if self.dead:
             await asyncio.get_running_loop().create_future()
@@ -238,7 +238,7 @@ class LivingStream:
         self._life = life
         self._events = events
 
-    async def event(self, room: Room | None = None) -> bytes | None:
+    async def event(self, room: ReservedBytes | None = None) -> bytes | None:
         return await self._events.event(room)
 
     async def close(self) -> None:

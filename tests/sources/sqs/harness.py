@@ -4,9 +4,9 @@ import asyncio
 from math import inf
 from typing import Any, cast
 
-from poller.policy.delivery import RetryPolicy
 from poller.policy.filtering import compile_filters
 from poller.policy.pace import Pace
+from poller.policy.queue_delivery import RetryPolicy
 from poller.ports.status import MappingState, MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory

@@ -115,7 +115,7 @@ async def test_a_queue_that_owes_an_answer_is_not_taken_for_an_empty_one():
         assert harness.status.lag().seconds == 0.0
         harness.aws.faults.script(RECEIVE, HANG)
         await asyncio.sleep(42)
-        assert partition.silent_since(asyncio.get_running_loop().time()) == pytest.approx(40.0)
+        assert partition.unanswered_since(asyncio.get_running_loop().time()) == pytest.approx(40.0)
         assert harness.status.lag().seconds is None
         harness.stop.request()
         await waiting

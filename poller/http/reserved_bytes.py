@@ -1,11 +1,11 @@
-"""Room for an answer: its bytes are counted before they are read, so that many answers at once fit into memory."""
+"""The bytes of an answer are counted before they are read, so that many answers at once fit into memory."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 
-class Room(Protocol):
+class ReservedBytes(Protocol):
     """Bytes reserved for one answer."""
 
     size: int
@@ -18,7 +18,7 @@ class Room(Protocol):
         ...
 
 
-async def fit(room: Room, size: int) -> None:
+async def fit(room: ReservedBytes, size: int) -> None:
     """Wait for room for `size` bytes. Raises NoRoom."""
     if size <= room.size:
         return

@@ -1,4 +1,4 @@
-"""Rare calls, outside the data plane: any operation of any service, by a client of the SDK."""
+"""Calls outside the data plane: any operation of any service, by a client of the SDK."""
 
 import time
 from functools import partial
@@ -20,7 +20,7 @@ CONFIG = AioConfig(
 CONFIG_OF_ENDPOINT = CONFIG.merge(AioConfig(s3={"addressing_style": "path"}))
 
 
-class ColdCalls:
+class SdkCalls:
     """Keeps a session, which caches the services' models; each call has its own client, so nothing stays open."""
 
     def __init__(self, aws: AwsSettings, region: str) -> None:

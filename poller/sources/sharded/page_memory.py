@@ -17,7 +17,7 @@ FORGET = 0.8
 """Factor by which the largest size decays with each page."""
 
 
-class PageRoom:
+class PageMemory:
     """Memory for one page of one shard at a time."""
 
     def __init__(self, stream: Stream, call: Callable[[], None], *, pushed: bool) -> None:

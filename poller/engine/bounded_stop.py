@@ -1,6 +1,6 @@
 """The bounded steps of a stop: the soft stop of all mappings, the hard stop, and closing their parts.
 
-`daemon.stopping` has the whole order, with the steps of the process around these.
+`daemon.process_stop` has the whole order, with the steps of the process around these.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ class Hold:
         self.retries = 0
 
 
-class Holding:
+class VisibilityExtender:
     """All holds of a mapping, with one timer at the earliest renewal."""
 
     def __init__(

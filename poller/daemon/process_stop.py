@@ -13,8 +13,8 @@
 After the grace period (`shutdown_grace_seconds`, 25) that is 17 seconds at most, within the `TimeoutStopSec` of 45 that
 `deploy/` sets. Where the event loop hangs after it heard the signal, no step can begin: `LastResort` ends the process.
 
-The steps up to closing are those of `Poller` (`engine.stopping` has their bounds). One mapping's soft stop for a reload
-or a pause has no grace period and a bound of its own: see `MappingRunner`.
+The steps up to closing are those of `Poller` (`engine.bounded_stop` has their bounds). One mapping's soft stop for a
+reload or a pause has no grace period and a bound of its own: see `MappingRunner`.
 """
 
 import os

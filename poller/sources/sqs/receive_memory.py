@@ -26,7 +26,7 @@ class Turn:
     room: Reservation
 
 
-class ReceiveRoom:
+class ReceiveMemory:
     """Reserves memory for each receive; each receive has its own reservation."""
 
     def __init__(self, memory: MemoryBound, pump: Callable[[], None]) -> None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.backoff import RETRY
-from poller.policy.delivery import Delivery, Invoke, RetryPolicy, Return, Settle, Wait
+from poller.policy.delivery_steps import Invoke, Return, Settle, Wait
+from poller.policy.queue_delivery import QueueDelivery, RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from tests.policy.samples import identifiers, record, records
 
@@ -32,7 +33,7 @@ def grouped(text):
 
 def story(batch, *outcomes, policy=PARTIAL, now=0.0):
     """The steps of a delivery in words, the outcomes given to its invocations in turn."""
-    delivery = Delivery(batch, policy, HOLD)
+    delivery = QueueDelivery(batch, policy, HOLD)
     answers = list(outcomes)
     steps = []
     while (step := delivery.next_step(now)) is not None:
@@ -100,7 +101,7 @@ def test_a_batch_held_as_long_as_it_may_be_goes_back_uninvoked():
 
 @pytest.mark.parametrize(("refusals", "text"), [(1, "refused once, 1 record"), (3, "refused 3 times, 1 record")])
 def test_a_batch_that_waits_tells_how_often_it_was_refused(refusals, text):
-    delivery = Delivery(records(1), PARTIAL, HOLD)
+    delivery = QueueDelivery(records(1), PARTIAL, HOLD)
     for _ in range(refusals):
         while not isinstance(delivery.next_step(0.0), Invoke):
             pass
@@ -130,7 +131,7 @@ def test_too_large_a_batch_is_halved_until_it_fits_and_order_is_kept():
 
 def test_a_single_record_that_is_too_large_has_failed():
     alone = records(1)
-    delivery = Delivery(alone, PARTIAL, HOLD)
+    delivery = QueueDelivery(alone, PARTIAL, HOLD)
     delivery.next_step(0)
     delivery.report(TooLarge("7 MB"), 0, half)
     assert delivery.next_step(0) == Return(alone, failed=True)
@@ -164,14 +165,14 @@ def test_a_partial_response_of_groups(policy, outcome, ends):
     ],
 )
 def test_a_gap_is_noticed_where_an_unnamed_record_follows_a_failed_one_of_its_group(policy, named, gap):
-    delivery = Delivery(grouped("a1 b1 a2"), policy, HOLD)
+    delivery = QueueDelivery(grouped("a1 b1 a2"), policy, HOLD)
     delivery.next_step(0)
     delivery.report(naming(*named), 0, half)
     assert delivery.gap is gap
 
 
 def test_without_groups_there_is_no_gap():
-    delivery = Delivery(records(3), PARTIAL, HOLD)
+    delivery = QueueDelivery(records(3), PARTIAL, HOLD)
     delivery.next_step(0)
     delivery.report(naming("0"), 0, half)
     assert not delivery.gap
@@ -205,14 +206,14 @@ def test_records_without_a_group_stop_nothing_in_later_parts():
     ],
 )
 def test_the_last_whole_failure_is_told(outcome, failure):
-    delivery = Delivery(records(2), PARTIAL, HOLD)
+    delivery = QueueDelivery(records(2), PARTIAL, HOLD)
     delivery.next_step(0)
     delivery.report(outcome, 0, half)
     assert delivery.failure == failure
 
 
 def test_a_split_after_a_failed_part_is_no_failure_of_its_own():
-    delivery = Delivery(records(6), PARTIAL, HOLD)
+    delivery = QueueDelivery(records(6), PARTIAL, HOLD)
     for outcome in (TooLarge(), Failed("Unhandled")):
         assert isinstance(delivery.next_step(0), Invoke)
         delivery.report(outcome, 0, half)
@@ -223,7 +224,7 @@ def test_a_split_after_a_failed_part_is_no_failure_of_its_own():
 
 
 def test_a_stop_gets_everything_that_has_not_left():
-    delivery = Delivery(grouped("a1 a2 a3 a4"), PARTIAL, HOLD)
+    delivery = QueueDelivery(grouped("a1 a2 a3 a4"), PARTIAL, HOLD)
     assert identifiers(delivery.remaining()) == ["a1", "a2", "a3", "a4"]
     delivery.next_step(0)
     delivery.report(TooLarge(), 0, half)
@@ -232,7 +233,7 @@ def test_a_stop_gets_everything_that_has_not_left():
     delivery.report(naming("a2"), 0, half)
     assert delivery.next_step(0) is not None, "a1 is settled and has left"
     assert sorted(identifiers(delivery.remaining())) == ["a2", "a3", "a4"]
-    delivery = Delivery(records(1), PARTIAL, HOLD)
+    delivery = QueueDelivery(records(1), PARTIAL, HOLD)
     delivery.next_step(0)
     delivery.report(THROTTLED, 0, half)
     assert identifiers(delivery.remaining()) == ["0"]
@@ -262,7 +263,7 @@ def outcome_of(kind, part, drawn):
 @given(groups, st.booleans(), st.booleans(), st.lists(kinds, max_size=40), st.randoms(use_true_random=False))
 def test_every_record_leaves_exactly_once_and_nothing_overtakes_its_group(keys, fifo, stopping, plan, drawn):
     batch = [record(index, key if fifo else None) for index, key in enumerate(keys)]
-    delivery = Delivery(batch, STOPPING if stopping else PARTIAL, HOLD)
+    delivery = QueueDelivery(batch, STOPPING if stopping else PARTIAL, HOLD)
     now, left, invoked_once, stopped = 0.0, [], [], set()
     for kind in [*plan, *["ok"] * 40]:
         assert sorted(identifiers(left) + identifiers(delivery.remaining())) == sorted(identifiers(batch))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poller.policy.backoff import RETRY, TIMERS_EARLY, Chance
-from poller.policy.invocation_record import Discarded
+from poller.policy.delivery_steps import Invoke, Return, Settle, Step, Wait, counted, refused
 from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.values.record import Record
 
@@ -22,66 +22,7 @@ class RetryPolicy:
     """Whether a failed message keeps back the rest of its group, so that nothing overtakes it."""
 
 
-@dataclass(slots=True)
-class Invoke:
-    """Invoke the function with these records, in this order."""
-
-    records: Sequence[Record]
-
-
-@dataclass(slots=True)
-class Wait:
-    """Wait for `seconds` and hold the batch."""
-
-    seconds: float
-    outcome: NotInvoked | None
-    """The refusal that causes the wait; None between two attempts."""
-
-
-@dataclass(slots=True)
-class Settle:
-    """Settle these records: they are done for good."""
-
-    records: Sequence[Record]
-
-
-@dataclass(slots=True)
-class Discard:
-    """Discard records at a limit the user set: notify the on-failure destination until it accepts."""
-
-    discarded: Discarded
-
-
-@dataclass(slots=True)
-class Expire:
-    """Settle records that the source's own retention ended, without notifying a destination."""
-
-    records: Sequence[Record]
-
-
-@dataclass(slots=True)
-class Return:
-    """Release records to the source, which keeps failed records itself."""
-
-    records: Sequence[Record]
-    failed: bool
-    """Whether the function was invoked with them. Records that were not may be received again at once."""
-
-
-Step = Invoke | Wait | Settle | Discard | Expire | Return
-
-
-def refused(times: int) -> str:
-    """Text for people."""
-    return "refused once" if times == 1 else f"refused {times} times"
-
-
-def counted(records: Sequence[Record]) -> str:
-    """Text for people."""
-    return "1 record" if len(records) == 1 else f"{len(records)} records"
-
-
-class Delivery:
+class QueueDelivery:
     """The delivery of one batch whose source holds the failed records (SQS: visibility timeout and redrive)."""
 
     __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failed", "failure", "gap", "hold_until")

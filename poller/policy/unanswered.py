@@ -1,7 +1,7 @@
-"""Measures how long a source has not answered, to tell a source that hangs from one without data."""
+"""Counts how long a source has owed an answer, to tell a source that hangs from one without data."""
 
 
-class Silence:
+class UnansweredCalls:
     """Counts the running calls to a source. Times are the loop's."""
 
     __slots__ = ("_calls", "_patience", "_since")
