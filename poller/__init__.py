@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from poller.engine.embedding import load as load
     from poller.ports.status import MappingStatus as MappingStatus
     from poller.ports.store import StateStore as StateStore
-    from poller.state.memory import MemoryStore as MemoryStore
-    from poller.state.sqlite import SqliteState as SqliteState
+    from poller.state.memory.store import MemoryStore as MemoryStore
+    from poller.state.sqlite.store import SqliteState as SqliteState
     from poller.values.errors import ConfigurationError as ConfigurationError
     from poller.values.errors import EnvironmentProblem as EnvironmentProblem
     from poller.values.errors import NotSettled as NotSettled
@@ -31,11 +31,11 @@ _PLACES = {
     "ConfigurationError": "poller.values.errors",
     "EnvironmentProblem": "poller.values.errors",
     "MappingStatus": "poller.ports.status",
-    "MemoryStore": "poller.state.memory",
+    "MemoryStore": "poller.state.memory.store",
     "NotSettled": "poller.values.errors",
     "Poller": "poller.engine.app",
     "PollerError": "poller.values.errors",
-    "SqliteState": "poller.state.sqlite",
+    "SqliteState": "poller.state.sqlite.store",
     "StateError": "poller.values.errors",
     "StateStore": "poller.ports.store",
     "UnknownMapping": "poller.values.errors",

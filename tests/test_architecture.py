@@ -33,11 +33,14 @@ ADAPTER = (
     }
 )
 """What sources, functions, destinations and state stores may know: never the runtime's rest, never each other."""
+UNSTORED = {"poller.state.memory.store"}
+"""The store of what is given none: engines of tests, and commands that run nothing."""
 ENGINE = {
     f"poller.{name}" for name in ("aws", "configuration", "destinations", "functions", "http", "policy", "ports")
 } | {f"poller.{name}" for name in ("runtime", "sources", "state", "support", "values")}
+ENGINE |= UNSTORED
 """Everything but the process around it: neither the daemon nor the command line."""
-OF_MAPPINGS = re.compile(r"poller\.(?:sources|destinations)\.[a-z0-9]+(?:\.(?:parameters|members|building))?")
+OF_MAPPINGS = re.compile(r"poller\.(?:sources|destinations|state)\.[a-z0-9]+(?:\.(?:parameters|members|building))?")
 """The rows of kinds and what reads mappings for them; these modules may know `MAPPINGS`, the rest of a kind plain values."""
 MAPPINGS = {"poller.configuration.model"}
 EVERYTHING = {"poller"}
@@ -69,7 +72,13 @@ IMPORTS: dict[str, set[str]] = {
     "poller.configuration.reading": SUPPORT | VALUES,
     "poller.configuration": SUPPORT
     | VALUES
-    | {"poller.policy", "poller.sources.kind", "poller.sources.kinds", "poller.destinations.kinds"}
+    | {
+        "poller.policy",
+        "poller.sources.kind",
+        "poller.sources.kinds",
+        "poller.destinations.kinds",
+        "poller.state.kinds",
+    }
     # the rows of the function types say which keys there are, and how they are read
     | ROWS
     # ranges and defaults, of keys that one kind takes
@@ -82,20 +91,23 @@ IMPORTS: dict[str, set[str]] = {
     "poller.daemon.signals": set(),
     "poller.daemon.process_stop": SUPPORT,
     "poller.daemon": EVERYTHING,
-    "poller.cli": EVERYTHING,
+    "poller.cli": EVERYTHING | UNSTORED,
     "poller.demo": EVERYTHING,
     # for the tests of those who write functions
     "poller.testing": ENGINE | {"poller.engine"},
     "poller.__main__": {"poller.cli.main", "poller.daemon.process_stop", "poller.daemon.signals"},
-    "poller": set(),
+    # the stores that programs may pass by themselves
+    "poller": UNSTORED | {"poller.state.sqlite.store"},
 }
 
-SEPARATE = ("poller.sources.", "poller.destinations.", "poller.functions.")
-"""Packages whose members may not import each other: no source, destination or function type knows another."""
+SEPARATE = ("poller.sources.", "poller.destinations.", "poller.state.", "poller.functions.")
+"""Packages whose members may not import each other: no source, destination, store or function type knows another."""
 SHARED = {
     "poller.sources.sharded",  # what Kinesis and DynamoDB streams have in common
     "poller.sources.kind",  # the form of a row
     "poller.destinations.kind",
+    "poller.state.kind",
+    "poller.state.rows",  # how progress is written, whatever the store
     "poller.functions.type",
     "poller.functions.keys",  # the keys of every type, and limits that several have
     "poller.functions.arns",  # one rule for the ARN of a function, whatever its type
@@ -104,7 +116,13 @@ SHARED = {
     "poller.functions.reachable",  # opening a connection: to an emulator, and to the origin of a URL
 }
 """Members that the others may import."""
-TABLES = {"poller.sources.kinds", "poller.destinations.kinds", "poller.functions.types", "poller.functions"}
+TABLES = {
+    "poller.sources.kinds",
+    "poller.destinations.kinds",
+    "poller.state.kinds",
+    "poller.functions.types",
+    "poller.functions",
+}
 """Members that import all others: the tables of rows, and what `poller.functions` exports."""
 
 FORBIDDEN: dict[str, set[str]] = {
@@ -123,7 +141,7 @@ STANDARD_ONLY = ("poller.policy", "poller.values.record", "poller.values.errors"
 PURE_CALLS = {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "perf_counter", "monotonic", "urandom"}
 """Calls that ask a clock or chance, by the end of their dotted name; policy is told both."""
 
-KINDS = ("poller/sources", "poller/destinations")
+KINDS = ("poller/sources", "poller/destinations", "poller/state")
 """Packages with a folder and a row for each kind."""
 BY_NAME = {
     "poller/aws/lean.py",  # the service that names its errors by the codes of its former protocol
@@ -131,6 +149,8 @@ BY_NAME = {
     "poller/aws/endpoints.py",  # the names that requests are signed for
     "poller/configuration/model/aws.py",  # the names that other tools give to services
     "poller/configuration/model/settings.py",  # the schemes of the URL of the state
+    "poller/policy/advice.py",  # what is in short supply
+    "poller/ports/reasons.py",
     "poller/demo/shop.py",  # the endpoints of the local AWS
     "poller/demo/function/count.py",  # a user's function, which looks into events
 }

@@ -1,19 +1,15 @@
 """`poller state`: lists the stored positions of mappings, removed ones too, and deletes them."""
 
-import sqlite3
-from contextlib import closing
+import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from poller.cli.configured import ConfigPaths, examples, loaded
-from poller.policy.progress import Paused, StreamProgress
-from poller.state.database import Database
-from poller.state.sqlite import SqliteState, check
+from poller.policy.progress import Paused
+from poller.state.kinds import kind_of
 from poller.support.printable import say
-from poller.values.errors import EnvironmentProblem, StateError
 
 app = typer.Typer(help="What is stored: positions, and what is paused.", no_args_is_help=True)
 
@@ -27,7 +23,9 @@ def show(config: ConfigPaths = None) -> None:
     # imported here, because it is large and the daemon's command line imports this module
     from poller.cli.output import console, table  # noqa: PLC0415
 
-    stored, paused = _stored(loaded(config).settings.state_path)
+    settings = loaded(config).settings
+    found = asyncio.run(kind_of(settings.state).contents(settings))
+    stored, paused = found.progress, dict(found.paused)
     if not stored and not paused:
         say("no position is stored")
         return
@@ -61,36 +59,20 @@ def forget(
 
     Its position, and that it is paused: it begins at its starting position. No daemon may be running.
     """
-    path = loaded(config).settings.state_path
-    stored, paused = _stored(path)
+    settings = loaded(config).settings
+    kind = kind_of(settings.state)
+    contents = asyncio.run(kind.contents(settings))
+    stored, paused = contents.progress, contents.paused
     names = {uuid: row.name for uuid, row in paused.items()} | {uuid: row.name for uuid, row in stored.items()}
     found = [uuid for uuid, known in names.items() if name in (uuid, known)]
-    if path is None or not found:
+    if not found:
         say(f"nothing is stored of {name!r}")
         raise typer.Exit(1)
     if len(found) > 1:
         say(f"several mappings were called {name!r}; name one by its uuid: {', '.join(found)}")
         raise typer.Exit(1)
     (uuid,) = found
-    with closing(SqliteState(path)) as state:
-        try:
-            state.forget_now(uuid)
-        except StateError as error:
-            raise EnvironmentProblem(str(error)) from error
+    asyncio.run(kind.forget(settings, uuid))
     given_up = [what for what, rows in (("the position", stored), ("the pause", paused)) if uuid in rows]
     verb = "is" if len(given_up) == 1 else "are"
     say(f"{' and '.join(given_up)} of {names[uuid] or 'the mapping'} ({uuid}) {verb} given up")
-
-
-def _stored(path: Path | None) -> tuple[dict[str, StreamProgress], dict[str, Paused]]:
-    """Everything in the file, which may be in use. Raises EnvironmentProblem."""
-    if path is None or not path.exists():
-        return {}, {}
-    try:
-        check(path, claim=False)
-        with closing(Database(path, writable=False)) as database:
-            found = {uuid: database.load(uuid) for uuid in database.stored()}
-            paused = database.paused()
-    except (StateError, sqlite3.Error) as error:
-        raise EnvironmentProblem(str(error)) from error
-    return {uuid: progress for uuid, progress in found.items() if progress is not None}, paused

@@ -12,7 +12,7 @@ from poller.configuration.model.keys import keys
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
 from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
-from poller.configuration.model.settings import Settings, default_state
+from poller.configuration.model.settings import Settings, absolute_address, default_state
 from poller.configuration.reading.documents import read_document
 from poller.configuration.reading.explain import Report, unknown_key
 from poller.configuration.reading.files import LOCAL, Group, distrust, expand, nothing_found, search
@@ -20,6 +20,7 @@ from poller.configuration.reading.layers import Layers
 from poller.configuration.reading.spelling import Speller
 from poller.configuration.reading.tree import Node, Origin, clashes, find, grow, overlay
 from poller.configuration.warnings import taken_for_lambda, warnings_of
+from poller.state.kinds import absolute
 from poller.values.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
@@ -223,12 +224,10 @@ def _documents(groups: Groups) -> list[Node]:
 
 def _with_absolute_paths(settings: Node) -> Node:
     """Resolves relative paths here, because they are relative to their file, and only the tree knows that file."""
-    for location, prefix in ((("state",), "sqlite:///"), (("api", "listen"), "unix:")):
+    for location, resolve in ((("state",), absolute), (("api", "listen"), absolute_address)):
         node, _ = find(settings, location)
-        if isinstance(node.value, str) and node.value.startswith(prefix) and len(node.value) > len(prefix):
-            settings = _replaced(
-                settings, location, prefix + str(node.origin.directory / node.value.removeprefix(prefix))
-            )
+        if isinstance(node.value, str):
+            settings = _replaced(settings, location, resolve(node.value, node.origin.directory))
     return settings
 
 

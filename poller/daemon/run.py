@@ -24,10 +24,7 @@ from poller.engine.app import Poller
 from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.mappings import account_of
 from poller.ports.daemon_status import Changes, ConfigurationStatus
-from poller.ports.store import StateStore
 from poller.runtime.stop import Stop
-from poller.state.memory import MemoryStore
-from poller.state.sqlite import SqliteState
 from poller.support import telemetry
 from poller.support.blocking import Blocking
 from poller.values.errors import LOGGED_MOST, EnvironmentProblem, Overdue, capped
@@ -47,24 +44,19 @@ def run(reader: Reader) -> int:
         raise EnvironmentProblem(f"{error}; does their file system hang?") from error
     settings = configuration.settings
     telemetry.configure(settings.log.level, settings.log.format)
-    state = SqliteState(settings.state_path) if settings.state_path is not None else None
-    try:
-        return accelerators.run(Daemon(configuration, reader, files, state or MemoryStore()).run())
-    finally:
-        if state is not None:
-            state.close()
+    return accelerators.run(Daemon(configuration, reader, files).run())
 
 
 class Daemon:
     """The process, from start to exit."""
 
-    def __init__(self, configuration: Configuration, reader: Reader, files: Blocking, store: StateStore) -> None:
+    def __init__(self, configuration: Configuration, reader: Reader, files: Blocking) -> None:
         """`files` reads with `reader`."""
         self._configuration = configuration
         self._reader = reader
         self._files = files
         self._log = telemetry.logger()
-        self._poller = Poller(configuration, store=store)
+        self._poller = Poller(configuration)
         self._status = self._poller.status
         self._notifier = notify.Notifier.of(os.environ)
         self._hard = asyncio.Event()

@@ -20,8 +20,7 @@ from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
-from poller.state.memory import MemoryStore
-from poller.state.sqlite import SqliteState
+from poller.state.kinds import kind_of
 from poller.support import telemetry
 from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
 
@@ -81,7 +80,10 @@ class Poller:
         """Know every mapping and whether it is paused; nothing runs yet. Raises EnvironmentProblem."""
         settings = self._configuration.settings
         self.status.started = asyncio.get_running_loop().time()
-        self.store = self._given_store or self._opened_store()
+        opened = self._given_store
+        if opened is None:
+            opened = await self._stack.enter_async_context(kind_of(settings.state).open(settings))
+        self.store = opened
         self.status.steps = [self.store.problem]
         self._stack.push_async_callback(self.transports.close)
         self.status.aws_requests = self.transports.requests
@@ -102,14 +104,6 @@ class Poller:
             await self.mappings.load(self._configuration.mappings)
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
-
-    def _opened_store(self) -> StateStore:
-        path = self._configuration.settings.state_path
-        if path is None:
-            return MemoryStore()
-        state = SqliteState(path)
-        self._stack.callback(state.close)
-        return state
 
     def start(self) -> None:
         """Let the mappings run."""

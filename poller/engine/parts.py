@@ -31,7 +31,7 @@ from poller.runtime.stop import Stop
 from poller.sources.kind import Run, Shared, SourceBuilder
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.limits import ReadLimits
-from poller.state.memory import MemoryStore
+from poller.state.memory.store import MemoryStore
 from poller.support.rate_limited_log import RateLimitedLog
 
 if TYPE_CHECKING:

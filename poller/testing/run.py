@@ -13,7 +13,7 @@ from poller.engine.app import Poller
 from poller.engine.embedding import configure
 from poller.functions.callable import Callable as Function
 from poller.functions.callable import Handler
-from poller.state.memory import MemoryStore
+from poller.state.memory.store import MemoryStore
 
 SECONDS = 30.0
 """For one run: a few batches, and a retry or two."""

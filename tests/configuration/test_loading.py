@@ -239,7 +239,7 @@ def test_relative_paths_are_relative_to_their_file(bench):
     bench.write("d/token", "abc\n")
     bench.write("d/a.yaml", "state: sqlite:///state.db\napi: {listen: 'unix:api.sock', token: {file: token}}\n")
     settings = bench.load("d/a.yaml").settings
-    assert settings.state_path == bench.directory / "d/state.db"
+    assert settings.state == f"sqlite:///{bench.directory}/d/state.db"
     assert settings.api.socket == bench.directory / "d/api.sock"
     assert settings.api.token is not None
     assert settings.api.token.read() == "abc"
@@ -260,10 +260,13 @@ def test_state_defaults_to_the_unit_s_directory_then_the_user_s(bench, environ, 
     assert bench.text("").settings.state == state
 
 
-@pytest.mark.parametrize("state", ["dynamodb://table", "postgresql://host/db"])
-def test_later_state_is_refused_as_not_supported_yet(bench, state):
-    [problem] = bench.problems_of(f"state: {state}")
-    assert "poller.yaml:1: state: is not supported yet" in problem
+@pytest.mark.parametrize(
+    "state", ["memory", "memory:x", "sqlite:", "sqlite:///", "sqlite://host/path", "redis://x", ""]
+)
+def test_a_state_that_is_no_store_is_refused(bench, state):
+    [problem] = bench.problems_of(f"state: '{state}'")
+    assert problem.startswith("poller.yaml:1: state: ")
+    assert "must be sqlite:////absolute/path, sqlite:///relative/path or memory:" in problem
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:8642", "[::1]:1", "127.8.8.8:80", "unix:/run/x.sock"])

@@ -15,7 +15,7 @@ from poller.configuration.model.settings import Settings
 from poller.engine.app import Poller
 from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
-from poller.state.memory import MemoryStore
+from poller.state.memory.store import MemoryStore
 from tests.fakes.aws import FakeAws
 from tests.fakes.queue import loop_time
 from tests.fakes.recording import EventLog, RecordingTransport

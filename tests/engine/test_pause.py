@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from poller.ports.status import ReasonCode
-from poller.state.memory import MemoryStore
+from poller.state.memory.store import MemoryStore
 from poller.values.errors import StateError, UnknownMapping
 from tests.engine.house import SOFT_STOP, House, living
 from tests.fakes.queue import loop_time

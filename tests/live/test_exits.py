@@ -60,7 +60,7 @@ sys.meta_path.insert(0, Watch())
 
 @pytest.mark.parametrize(
     ("name", "number"),
-    [("poller.cli.main", "SIGINT"), ("pydantic", "SIGTERM"), ("sqlite3", "SIGINT"), ("uvloop", "SIGTERM")],
+    [("poller.cli.main", "SIGINT"), ("pydantic", "SIGTERM"), ("poller.engine.app", "SIGINT"), ("uvloop", "SIGTERM")],
 )
 def test_a_signal_in_the_first_tenths_of_a_second_ends_quietly_with_0(tmp_path, name, number):
     environment = start_hook(tmp_path, TERMINATED_WHILE_IT_IMPORTS.format(name=name, signal=number))

@@ -7,7 +7,7 @@ import pytest
 from poller.cli.main import main
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
-from poller.state.sqlite import SqliteState
+from poller.state.sqlite.store import SqliteState
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.windows import Window, WindowProgress
-from poller.state.sqlite import SCHEMA_VERSION, SqliteState
+from poller.state.sqlite.store import SCHEMA_VERSION, SqliteState
 from poller.values.errors import EnvironmentProblem, StateError
 
 FIRST, SECOND = ShardProgress((LaneProgress("1"),)), ShardProgress((LaneProgress("2"),))
@@ -133,7 +133,7 @@ async def test_a_full_disk_fails_the_write_and_keeps_what_was_stored(tmp_path):
 
 
 async def test_a_file_another_process_writes_to_fails_the_write_and_keeps_what_was_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr("poller.state.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("poller.state.sqlite.database.BUSY_SECONDS", 0.01)
     path = tmp_path / "state.db"
     store = await filled(path)
     other = sqlite3.connect(path)
@@ -263,7 +263,7 @@ def test_a_state_file_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path):
 @pytest.mark.real_time
 async def test_a_disk_that_hangs_is_a_typed_error_shows_and_ends_nothing(tmp_path, monkeypatch):
     """Every save and pause gives up at its deadline; the one that hangs goes through once the disk is back."""
-    monkeypatch.setattr("poller.state.sqlite.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("poller.state.sqlite.store.ANSWER_SECONDS", 0.2)
     store = await filled(tmp_path / "state.db")
     disk = threading.Event()
     real = store._database.save

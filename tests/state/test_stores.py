@@ -8,8 +8,8 @@ from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.response import Failed, Succeeded
 from poller.policy.windows import Window, WindowProgress
-from poller.state.memory import MemoryStore
-from poller.state.sqlite import SqliteState
+from poller.state.memory.store import MemoryStore
+from poller.state.sqlite.store import SqliteState
 
 PARTS = (
     PartState(3, "7", "9"),

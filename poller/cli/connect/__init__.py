@@ -26,7 +26,7 @@ from poller.configuration import Configuration
 from poller.sources.kind import Shared
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.limits import ReadLimits
-from poller.state.memory import MemoryStore
+from poller.state.memory.store import MemoryStore
 from poller.support.printable import say
 
 AT_ONCE = 50

@@ -13,6 +13,7 @@ from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.fields import Also, Seconds, Written, shown_default, text
 from poller.configuration.model.sizes import Size
 from poller.configuration.reading.secrets import Secret, SecretText
+from poller.state import kinds
 from poller.support.extras import how_to_install, is_installed
 
 MIB = 1024 * 1024
@@ -41,6 +42,12 @@ def is_listen_address(value: str) -> bool:
     host, _, port = value.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     return bool(host) and port.isdecimal() and int(port) <= 65535 and (":" not in host or bracketed)
+
+
+def absolute_address(listen: str, directory: Path) -> str:
+    """The same address with a socket's relative path resolved against `directory`."""
+    kind, _, path = listen.partition(":")
+    return f"unix:{directory / path}" if kind == "unix" and path else listen
 
 
 class ApiSettings(Written):
@@ -144,10 +151,10 @@ class Settings(BaseSettings):
     aws: AwsSettings = Field(
         default=AwsSettings(), description="how to reach AWS; the SDK's own chain decides what is not set"
     )
-    state: Annotated[str, text("^(memory:|sqlite:///.+)$")] = Field(
+    state: Annotated[str, text(kinds.PATTERN)] = Field(
         examples=["sqlite:////var/lib/poller/state.db", "memory:"],
         default_factory=lambda: default_state(os.environ),
-        description=("the store of stream positions: `sqlite:////absolute`, `sqlite:///relative` or `memory:`"),
+        description=f"the store of stream positions: {kinds.forms('`')}",
         json_schema_extra=shown_default("`$STATE_DIRECTORY/state.db`, else `~/.local/state/poller/state.db`"),
     )
     """The path is absolute once loaded."""
@@ -169,16 +176,7 @@ class Settings(BaseSettings):
     @field_validator("state")
     @classmethod
     def _state(cls, value: str) -> str:
-        if value == "memory:" or (value.startswith("sqlite:///") and value.rstrip("/") != "sqlite:"):
-            return value
-        if value.partition(":")[0] in ("dynamodb", "postgresql"):
-            raise ValueError("is not supported yet; use sqlite:////absolute/path or memory:")
-        raise ValueError("must be sqlite:////absolute/path, sqlite:///relative/path or memory:")
-
-    @property
-    def state_path(self) -> Path | None:
-        """The SQLite file, or None for `memory:`."""
-        return Path(self.state.removeprefix("sqlite:///")) if self.state != "memory:" else None
+        return kinds.checked(value)
 
     @classmethod
     def settings_customise_sources(

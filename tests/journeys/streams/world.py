@@ -20,7 +20,7 @@ from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Notify
-from poller.state.memory import MemoryStore
+from poller.state.memory.store import MemoryStore
 from poller.values.errors import StateError
 from tests.fakes.aws import FakeAws
 from tests.fakes.queue import loop_time

@@ -5,12 +5,12 @@ import sqlite3
 from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple
+from typing import Self, TypeVar, TypeVarTuple
 
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
-from poller.state.database import Database
-from poller.state.lock import StateLock
 from poller.state.rows import NONSENSE
+from poller.state.sqlite.database import Database
+from poller.state.sqlite.lock import StateLock
 from poller.support import telemetry
 from poller.support.blocking import Blocking
 from poller.values.errors import EnvironmentProblem, Overdue, StateError
@@ -51,6 +51,12 @@ class SqliteState:
             self._lock, self._database = self._calls.run_now(_opened, path)
         except (StateError, Overdue) as error:
             raise EnvironmentProblem(str(error)) from error
+
+    @classmethod
+    async def opened(cls, path: Path) -> Self:
+        """Open the file off the event loop, which handles signals meanwhile. Raises EnvironmentProblem."""
+        # the constructor has a deadline of its own
+        return await Blocking(f"opening the state file {path}", 2 * ANSWER_SECONDS).run(cls, path)
 
     async def load(self, uuid: str) -> StreamProgress | None:
         return await self._run(self._database.load, uuid)
@@ -95,11 +101,6 @@ class SqliteState:
 
     async def resume(self, uuid: str) -> None:
         await self._write(self._database.resume, uuid)
-
-    def forget_now(self, uuid: str) -> None:
-        """Delete everything stored of a mapping, for a command, which has no event loop."""
-        self._database.forget(uuid)
-        self._database.resume(uuid)
 
     def problem(self) -> str | None:
         return self._calls.problem() or self._problem

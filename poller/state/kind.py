@@ -1,0 +1,57 @@
+"""StoreKind: everything the program asks about a kind of store. Each kind's folder gives one row of it.
+
+A new kind is a folder with its row, and a line in `poller.state.kinds`. The configuration imports the rows, so the
+module of a row imports values only; its functions import the modules that open a store.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from poller.configuration.model.settings import Settings
+    from poller.policy.progress import Paused, StreamProgress
+    from poller.ports.store import StateStore
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Everything in a store, for commands."""
+
+    progress: Mapping[str, "StreamProgress"] = field(default_factory=dict)
+    """By uuid of the mapping."""
+    paused: Mapping[str, "Paused"] = field(default_factory=dict)
+    """The paused mappings by uuid, those without a position included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreKind:
+    """One kind of store."""
+
+    scheme: str
+    """The URLs of the kind begin with it and a colon."""
+    forms: tuple[str, ...]
+    """How its URLs are written, for messages and for the reference."""
+    pattern: str
+    """Its URLs, for the JSON Schema: a regular expression without anchors."""
+    check: Callable[[str], bool]
+    """Whether a URL of this scheme is one of `forms`. Raises ValueError for a more precise reason, which follows the
+    key in a sentence.
+    """
+    absolute: Callable[[str, Path], str]
+    """The URL with a path that is relative to a directory made absolute."""
+    open: Callable[["Settings"], AbstractAsyncContextManager["StateStore"]]
+    """Opens the store for a daemon's life. Raises EnvironmentProblem where that is not possible."""
+    contents: Callable[["Settings"], Coroutine[Any, Any, Contents]]
+    """Reads everything, also while daemons use the store. Raises EnvironmentProblem."""
+    forget: Callable[["Settings", str], Coroutine[Any, Any, None]]
+    """Deletes the position and the pause of a mapping, by uuid. Raises EnvironmentProblem where a daemon could still
+    write them.
+    """
+
+
+def as_it_is(url: str, _directory: Path) -> str:
+    """For kinds whose URLs hold no path of a file."""
+    return url

@@ -1,0 +1,39 @@
+"""The table of store kinds. A new kind is one folder and one line here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from poller.state.kind import StoreKind
+from poller.state.memory import MEMORY_KIND
+from poller.state.sqlite import SQLITE_KIND
+
+KINDS: Mapping[str, StoreKind] = {kind.scheme: kind for kind in (SQLITE_KIND, MEMORY_KIND)}
+"""By scheme."""
+
+PATTERN = f"^({'|'.join(kind.pattern for kind in KINDS.values())})$"
+"""Every URL of a store, for the JSON Schema."""
+
+
+def forms(quote: str = "") -> str:
+    """How the URL of a store is written, for a sentence."""
+    *first, last = (f"{quote}{form}{quote}" for kind in KINDS.values() for form in kind.forms)
+    return f"{', '.join(first)} or {last}"
+
+
+def kind_of(url: str) -> StoreKind:
+    """The kind of a store that the configuration has checked."""
+    return KINDS[url.partition(":")[0]]
+
+
+def checked(url: str) -> str:
+    """The URL. Raises ValueError where it names no store."""
+    kind = KINDS.get(url.partition(":")[0])
+    if kind is None or not kind.check(url):
+        raise ValueError(f"must be {forms()}")
+    return url
+
+
+def absolute(url: str, directory: Path) -> str:
+    """The URL with a relative path resolved against `directory`; unchanged where it names no store."""
+    kind = KINDS.get(url.partition(":")[0])
+    return url if kind is None or not kind.check(url) else kind.absolute(url, directory)
