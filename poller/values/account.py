@@ -36,6 +36,8 @@ class Account:
     """Records in invocations that failed, those named by a partial batch response included."""
     filtered_not_json: int = 0
     """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
+    not_unwrapped: int = 0
+    """Of those returned, messages that hold no event of the service that `unwrap` names."""
     deleted: int = 0
     """Records whose delete the source confirmed."""
     delete_failed: int = 0
@@ -81,6 +83,7 @@ class Account:
             "invoked": self.invoked,
             "failed_invoke": self.failed_invoke,
             "filtered_not_json": self.filtered_not_json,
+            "not_unwrapped": self.not_unwrapped,
             "deleted": self.deleted,
             "delete_failed": self.delete_failed,
         }

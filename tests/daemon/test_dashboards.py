@@ -95,7 +95,14 @@ def test_every_alert_says_what_happened_and_what_to_do():
 
 def test_every_counter_of_lost_or_given_up_records_has_an_alert():
     text = " ".join(rule["expr"] for rule in RULES)
-    for word in ("expired", "dropped", "on_failure_destination_delivered", "filtered_not_json", "delete_failed"):
+    for word in (
+        "expired",
+        "dropped",
+        "on_failure_destination_delivered",
+        "filtered_not_json",
+        "not_unwrapped",
+        "delete_failed",
+    ):
         assert f"poller_{word}_events_total" in text
 
 

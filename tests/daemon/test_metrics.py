@@ -41,6 +41,7 @@ COUNTERS = {
     "before_start": "poller_before_start_events_total",
     "destination": "poller_on_failure_destination_delivered_events_total",
     "filtered_not_json": "poller_filtered_not_json_events_total",
+    "not_unwrapped": "poller_not_unwrapped_events_total",
     "deleted": "poller_deleted_events_total",
     "delete_failed": "poller_delete_failed_events_total",
 }

@@ -53,6 +53,7 @@ def test_the_whole_shape():
                     "invoked": 9,
                     "failed_invoke": 1,
                     "filtered_not_json": 0,
+                    "not_unwrapped": 0,
                     "deleted": 8,
                     "delete_failed": 0,
                 },

@@ -1,6 +1,7 @@
 """A program that embeds the engine: its configuration, its mappings while they run, and what it waits for."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -52,6 +53,22 @@ async def test_a_mapping_given_as_keyword_arguments_calls_the_programs_own_funct
         assert shop.orders.counts() == (0, 0, 0)
     assert status.account.delivered == status.account.deleted == 2
     assert status.state == "stopped"
+
+
+async def test_a_function_of_a_direct_trigger_runs_behind_a_queue_unchanged():
+    shop, events = Shop(), []
+
+    def on_upload(event, _context):
+        events.append(event["Records"][0]["s3"]["object"]["key"])
+
+    async with shop.poller as running:
+        status = await running.add(event_source_arn=ORDERS, function_name=on_upload, unwrap="s3")
+        for key in "abc":
+            record = {"eventSource": "aws:s3", "s3": {"object": {"key": key}}}
+            shop.orders.send(json.dumps({"Records": [record]}))
+        await running.settled("orders-on_upload")
+    assert sorted(events) == ["a", "b", "c"]
+    assert (status.account.delivered, status.account.deleted, status.account.not_unwrapped) == (3, 3, 0)
 
 
 async def test_settled_waits_for_a_message_that_is_invoked_hidden_or_comes_back():

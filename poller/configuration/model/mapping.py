@@ -12,7 +12,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import MIB
 from poller.policy.filtering import Filter, Loads, compile_filters
 from poller.sources.kinds import KINDS
-from poller.sources.sqs.parameters import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS
+from poller.sources.sqs.parameters import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS, Unwrap
 from poller.values.arns import EventSource
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
@@ -76,6 +76,8 @@ class EventSourceMapping:
     """Patterns as JSON text; none lets everything pass."""
     on_no_match: str | None = None
     """Our addition: ARN of the queue that gets the messages no pattern matches; None deletes them."""
+    unwrap: Unwrap | None = None
+    """Our addition: the service whose event each message carries, or `auto`; None hands messages over as they are."""
     fifo_stop_at_first_failure: bool = False
     """Our addition: a partial response keeps the rest of the failed message's group."""
     max_bytes_in_flight: int = 64 * MIB

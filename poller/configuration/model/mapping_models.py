@@ -22,6 +22,7 @@ from poller.sources.sqs.parameters import (
     MOST_HOLD_SECONDS,
     MOST_LANES,
     START_LANES,
+    Unwrap,
 )
 
 
@@ -240,6 +241,13 @@ class WrittenMapping(Written):
         default=None,
         description="what to do with a message that matches no filter: `delete`, or the key below",
         json_schema_extra=shown_default("`delete`"),
+    )
+    unwrap: Unwrap | None = Field(
+        default=None,
+        description=(
+            "each message carries an event of this service, and the function gets that event; `auto` for whichever of "
+            "them. Makes `batch_size` 1"
+        ),
     )
     max_bytes_in_flight: Size = Field(
         default=64 * MIB,

@@ -145,7 +145,8 @@ def _resolved(
         "source": source,
         "function": function,
         "aws": written.aws.merged_over(aws),
-        "batch_size": written.batch_size or KINDS[source.kind].batch_size,
+        # a service whose events are unwrapped invokes a function for one event
+        "batch_size": written.batch_size or (1 if written.unwrap else KINDS[source.kind].batch_size),
         "starting_position": written.starting_position or "TRIM_HORIZON",
         "scaling_config": ScalingConfig(**_given(scaling)) if scaling else None,
         "provisioned_poller_config": ProvisionedPollerConfig(**_given(pollers)) if pollers else None,

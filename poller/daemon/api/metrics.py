@@ -29,6 +29,7 @@ _EVENTS = {
     "invoked": "Records handed to the function, retries included",
     "failed_invoke": "Records in failed invocations",
     "filtered_not_json": "Of the filtered, records rejected only because their payload is not JSON",
+    "not_unwrapped": "Of the returned, messages that hold no event of the service that unwrap names",
     "deleted": "Records whose delete the source confirmed",
     "delete_failed": "Records in failed delete attempts",
 }

@@ -8,10 +8,12 @@ from poller.configuration.model.mapping import EventSourceMapping
 from poller.policy.queue_delivery import RetryPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run
+from poller.sources.sqs.envelopes import opener
+from poller.sources.sqs.options import SqsOptions
 from poller.sources.sqs.parameters import read_queue
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
-from poller.sources.sqs.source import SqsOptions, SqsPartition, SqsSource
+from poller.sources.sqs.source import SqsPartition, SqsSource
 from poller.support import codec
 from poller.values.arns import EventSource
 from poller.values.queues import queue_url
@@ -35,7 +37,10 @@ class QueueBuilder:
             admission=run.admission,
             status=run.status,
             options=SqsOptions(
-                mapping.maximum_hold_seconds, mapping.failure_visibility_timeout_seconds, mapping.receive_wait_seconds
+                mapping.maximum_hold_seconds,
+                mapping.failure_visibility_timeout_seconds,
+                mapping.receive_wait_seconds,
+                None if mapping.unwrap is None else opener(mapping.unwrap, run.function_arn),
             ),
             policy=RetryPolicy(mapping.report_batch_item_failures, mapping.fifo_stop_at_first_failure),
             chance=run.chance,

@@ -129,6 +129,11 @@ def body_of(message: Message) -> str:
     return body
 
 
+def set_body(message: Message, body: str) -> None:
+    """Put another payload in its place; id, receipt handle and attributes stay."""
+    message["Body"] = body
+
+
 def trace_header_of(message: Message) -> Any:
     """What AWSTraceHeader says; None where the message has none."""
     attributes = message.get("Attributes")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from poller.values.arns import Arn, EventSource, event_source, instead_of_url, split_arn
 from poller.values.permissions import Grant
@@ -30,6 +30,11 @@ MOST_HOLD_SECONDS = 42_300
 LONGEST_RECEIVE_WAIT = 20
 """Seconds: the longest long poll of SQS."""
 
+ANY_ENVELOPE = "auto"
+"""Value of `unwrap`: each message is opened as what it is."""
+Unwrap = Literal["auto", "sns", "s3", "eventbridge", "ses", "cloudwatch_logs", "codecommit", "cloudformation", "config"]
+"""The values of `unwrap`."""
+
 TAKES = frozenset(
     {
         "filter_criteria",
@@ -46,6 +51,7 @@ OWN = frozenset(
         "failure_visibility_timeout_seconds",
         "fifo_stop_at_first_failure",
         "on_no_match",
+        "unwrap",
     }
 )
 INSTEAD = {
@@ -93,6 +99,7 @@ def cross_check(written: "WrittenMapping", source: EventSource) -> Iterator["Fin
     yield from _batching(written, source)
     yield from _pollers(written)
     yield from _no_match(written, source)
+    yield from _unwrap(written)
     if written.fifo_stop_at_first_failure and not source.fifo:
         yield ("fifo_stop_at_first_failure",), "is for FIFO queues only; remove it"
     if written.fifo_stop_at_first_failure and not written.function_response_types:
@@ -131,6 +138,21 @@ def _pollers(written: "WrittenMapping") -> Iterator["Finding"]:
         yield (
             (at,),
             "cannot stand beside scaling_config.maximum_concurrency; limit by maximum_pollers and remove the other",
+        )
+
+
+def _unwrap(written: "WrittenMapping") -> Iterator["Finding"]:
+    if written.unwrap is None:
+        return
+    if written.batch_size not in (None, 1):
+        yield (
+            ("batch_size",),
+            "must be 1 with unwrap: the services whose events are unwrapped invoke a function for one event; remove it",
+        )
+    if written.function_response_types:
+        yield (
+            ("function_response_types",),
+            "is for a function that gets a batch of messages; with unwrap it gets one event. Remove one of the two",
         )
 
 

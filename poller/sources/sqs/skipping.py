@@ -61,19 +61,16 @@ class Skipping:
                 skipped.append(record)
                 if verdict is Verdict.NOT_JSON:
                     self._note(record)
-        self._backlog.add(len(skipped))
         if self._forwarding is None:
-            self._delete(skipped)
+            self.delete(skipped)
         else:
+            self._backlog.add(len(skipped))
             self._forwarding.add(skipped)
         return matching
 
-    def delete_again(self, records: Sequence[Record]) -> None:
-        """Delete messages again that did not match before, and whose delete failed."""
+    def delete(self, records: Sequence[Record]) -> None:
+        """Delete messages that the function does not get, also again, where an earlier delete failed."""
         self._backlog.add(len(records))
-        self._delete(records)
-
-    def _delete(self, records: Sequence[Record]) -> None:
         self._account.filtered += len(records)
         self._settling.delete(records, filtered=True)
 

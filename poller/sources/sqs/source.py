@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Self
@@ -13,7 +12,7 @@ from poller.aws.error_reasons import code_of, text_of
 from poller.aws.port import Transport
 from poller.policy.backoff import Chance
 from poller.policy.queue_delivery import RetryPolicy
-from poller.policy.visibility import LONGEST_HOLD, Visibility
+from poller.policy.visibility import Visibility
 from poller.ports.source import Admission, Partition
 from poller.ports.status import MappingStatus, Reason
 from poller.sources.sqs.backlog import Backlog
@@ -24,12 +23,14 @@ from poller.sources.sqs.intake import Intake
 from poller.sources.sqs.lag import QueueLag
 from poller.sources.sqs.lane import SqsLane
 from poller.sources.sqs.message import Message, identifier_of, identifiers_of, judge, renew_receipt
+from poller.sources.sqs.options import SqsOptions
 from poller.sources.sqs.polls import Polls
-from poller.sources.sqs.queue import LONG_POLL, Queue, QueueName
+from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.receive_backoff import ReceiveBackoff
 from poller.sources.sqs.receiving import Receiving
 from poller.sources.sqs.settling import Settling
 from poller.sources.sqs.skipping import Skipping, SqsFiltering
+from poller.sources.sqs.unwrapping import Unwrapping, event_in
 from poller.sources.sqs.visibility_extender import VisibilityExtender
 from poller.sources.sqs.waits import awaiting_visibility, clock, last_polls
 from poller.support.rate_limited_log import RateLimitedLog
@@ -40,16 +41,6 @@ ATTRIBUTES_LAST = 15 * 60.0
 """Seconds after which the queue's attributes are read again."""
 HARD_STOP = 2.0
 """Seconds for handed-over deletes and releases after a cancellation."""
-
-
-@dataclass(frozen=True, slots=True)
-class SqsOptions:
-    """A mapping's options for its queue, beyond AWS's own parameters."""
-
-    maximum_hold_seconds: float = LONGEST_HOLD
-    failure_visibility_timeout_seconds: float | None = None
-    receive_wait_seconds: int = LONG_POLL
-    """The longest WaitTimeSeconds of a receive."""
 
 
 class SqsSource:
@@ -99,7 +90,7 @@ class SqsPartition:
         self._policy = policy
         self._chance = chance
         self._log = log
-        self._encode = encoder(name)
+        self._encode = encoder(name) if options.unwrap is None else event_in
         self._filtering = filtering
         self._undeleted: OrderedDict[str, bool] = OrderedDict() if undeleted is None else undeleted
         self._intake = Intake(status.account, log, fifo=name.fifo)
@@ -128,6 +119,11 @@ class SqsPartition:
             log=self._log,
         )
         self._skipping = self._made_skipping(backlog)
+        self._unwrapping: Unwrapping | None = None
+        if self._options.unwrap is not None:
+            self._unwrapping = Unwrapping(
+                self._options.unwrap, self._settling, self._skipping.delete, self._status, self._log
+            )
         self._polls = Polls(
             self._queue,
             ReceiveBackoff(self._call_failures.report, self._chance),
@@ -258,7 +254,8 @@ class SqsPartition:
             self._admission.memory.release(size)
             return ()
         take = self._without_overlap if self._queue_name.fifo else self._extender.take
-        return self._skipping.matching(take(messages, size))
+        records = self._skipping.matching(take(messages, size))
+        return records if self._unwrapping is None else self._unwrapping.events(records)
 
     def _without_known(self, messages: list[Message]) -> list[Message]:
         """Remove messages that are held already, or settled and not yet deleted."""
@@ -276,7 +273,7 @@ class SqsPartition:
             elif (filtered := self._undeleted.get(identifier)) is not None:
                 again = self._extender.take([message], 0)
                 if filtered:
-                    self._skipping.delete_again(again)
+                    self._skipping.delete(again)
                 else:
                     self._settling.delete(again)
                     account.delivered += 1

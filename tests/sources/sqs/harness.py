@@ -12,9 +12,10 @@ from poller.runtime.admission import Admission
 from poller.runtime.memory import Memory
 from poller.runtime.running import Running
 from poller.runtime.stop import Stop
+from poller.sources.sqs.options import SqsOptions
 from poller.sources.sqs.queue import Queue, QueueName
 from poller.sources.sqs.skipping import SqsFiltering
-from poller.sources.sqs.source import SqsOptions, SqsPartition
+from poller.sources.sqs.source import SqsPartition
 from poller.support.rate_limited_log import RateLimitedLog
 from tests.fakes.aws import FakeAws
 from tests.fakes.recording import EventLog, RecordingTransport

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from poller.sources.sqs import backlog
-from poller.sources.sqs.source import SqsOptions
+from poller.sources.sqs.options import SqsOptions
 from tests.fakes.faults import ACCESS_DENIED, HANG, LOST_AFTER, LOST_BEFORE
 from tests.sources.sqs.harness import DELETE, RECEIVE, SEND, Harness, take
 

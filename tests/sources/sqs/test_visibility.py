@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from poller.policy.visibility import LONGEST_HOLD, SERVICE_HOLD
-from poller.sources.sqs.source import SqsOptions
+from poller.sources.sqs.options import SqsOptions
 from tests.fakes.faults import LOST_BEFORE
 from tests.sources.sqs.harness import ATTRIBUTES, CHANGE, DELETE, RECEIVE, Harness, take
 

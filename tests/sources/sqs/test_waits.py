@@ -5,7 +5,7 @@ import time
 
 from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.ports.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
-from poller.sources.sqs.source import SqsOptions
+from poller.sources.sqs.options import SqsOptions
 from tests.sources.sqs.harness import RECEIVE, Harness, take
 from tests.virtual_time import EPOCH
 
