@@ -48,8 +48,7 @@ class Watermark(Generic[Entry]):
         if sequence_number is None:
             return
         if not self.unsettled:
-            if not at_or_below(sequence_number, self.position):
-                self.position = sequence_number
+            self.position = self.reached(sequence_number)
             return
         last = self.unsettled[-1].identifier
         if last == sequence_number or at_or_below(sequence_number, last):
@@ -57,6 +56,12 @@ class Watermark(Generic[Entry]):
         if self._passed and self._passed[-1][0] == last:
             self._passed.pop()
         self._passed.append((last, sequence_number))
+
+    def reached(self, sequence_number: str | None) -> str | None:
+        """The position if the shard was read up to here: there, once nothing is unsettled."""
+        if self.unsettled or sequence_number is None or at_or_below(sequence_number, self.position):
+            return self.position
+        return sequence_number
 
     def settle(self, records: Sequence[Entry]) -> None:
         """Settle records, in any order. Each of them must have been dealt before, and is settled only once."""

@@ -43,7 +43,7 @@ class Admission:
         self._resume: asyncio.TimerHandle | None = None
         self._failing_since: float | None = None
         self._ignore_circuit = self.breaker.listen(self._circuit_changed)
-        memory.on_waiting = self._show_now
+        memory.on_waiting = self._show
 
     def connect(self, poke: Callable[[], None]) -> None:
         """Call `poke` whenever `lanes` may answer more than before."""
@@ -67,9 +67,6 @@ class Admission:
     def lanes(self, now: float) -> int:
         """How many lanes may hold a batch now; 0 while nothing may be received."""
         closed = self._closed(now)
-        shown = self._status.reason
-        if closed is not (None if shown is None else shown.code):
-            self._show(closed, now)
         if closed and closed is not ReasonCode.MEMORY:
             return 0
         # for a probe one batch is enough
@@ -101,11 +98,6 @@ class Admission:
         # each read waits for memory by itself
         return ReasonCode.MEMORY if self.memory.waiting else None
 
-    def _show(self, closed: ReasonCode | None, now: float) -> None:
-        """Show why nothing is received as the mapping's reason, unless it has a worse one."""
-        if self._status.state is MappingState.RUNNING:
-            self._status.reason = None if closed is None else self._reason(closed, now)
-
     def _reason(self, closed: ReasonCode, now: float) -> Reason:
         if closed is ReasonCode.CIRCUIT_OPEN:
             breaker = self.breaker
@@ -118,12 +110,15 @@ class Admission:
             return Reason(closed, advised, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
         return Reason(closed, since=now)
 
-    def _show_now(self) -> None:
-        now = asyncio.get_running_loop().time()
-        self._show(self._closed(now), now)
+    def _show(self) -> None:
+        """Show why nothing is received as the mapping's reason, unless it has a worse one."""
+        if self._status.state is MappingState.RUNNING:
+            now = asyncio.get_running_loop().time()
+            closed = self._closed(now)
+            self._status.reason = None if closed is None else self._reason(closed, now)
 
     def _circuit_changed(self) -> None:
-        self._show_now()
+        self._show()
         self._poke()
 
     def _resume_later(self, now: float) -> None:
@@ -133,6 +128,7 @@ class Admission:
 
     def _resumed(self) -> None:
         self._resume = None
+        self._show()
         self._poke()
         # a failure since may have made it longer
         self._resume_later(asyncio.get_running_loop().time())
@@ -146,20 +142,26 @@ class Admission:
 
     def succeeded(self) -> None:
         """A batch succeeded."""
-        self._failing_since = None
         self.pace.succeeded()
+        if self._failing_since is not None:
+            self._failing_since = None
+            self._show()
 
     def failed(self, now: float) -> None:
         """A batch failed or was refused, and the pace should go down."""
         if self._failing_since is None:
             self._failing_since = now
         self.pace.failed(now, self._chance)
+        self._show()
         self._resume_later(now)
 
     def waits_for_slot(self, waits: bool) -> None:
         """A lane begins or ends waiting for its function's slot. Meanwhile nothing is received."""
         self._waiting_for_slot += 1 if waits else -1
-        if not waits and not self._waiting_for_slot:
+        if self._waiting_for_slot == int(waits):
+            # the first begins to wait, or the last has ended
+            self._show()
+        if not self._waiting_for_slot:
             self._poke()
 
     def close(self) -> None:

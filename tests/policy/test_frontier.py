@@ -39,6 +39,16 @@ def test_a_lane_with_nothing_in_hand_follows_what_the_shard_was_read_to():
     assert mark.position == "10"
 
 
+def test_asking_how_far_a_lane_has_come_moves_nothing():
+    mark, dealt = Watermark("5"), records(1)
+    assert [mark.reached(place) for place in ("9", "4", None)] == ["9", "5", "5"]
+    assert mark.position == "5"
+    mark.deal(dealt)
+    assert mark.reached("99") == "5"
+    mark.settle(dealt)
+    assert (mark.position, mark.reached("99")) == ("8", "99")
+
+
 def test_a_lane_with_something_in_hand_does_once_that_is_settled():
     mark, dealt = Watermark("5"), records(1)
     mark.deal(dealt)

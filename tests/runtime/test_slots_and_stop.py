@@ -114,9 +114,9 @@ class NoSource:
 
 
 class Parts:
-    def __init__(self, *, memory=100):
+    def __init__(self, *, memory=100, start=4):
         self.stop = Stop()
-        self.pace = Pace(4, 8)
+        self.pace = Pace(start, 8)
         self.memory = Memory(memory)
         self.status = MappingStatus("m", "u", "arn", "f", state=MappingState.RUNNING)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
@@ -163,11 +163,19 @@ async def test_a_waiting_lane_closes_and_its_end_pokes():
     parts = Parts()
     parts.admission.waits_for_slot(waits=True)
     parts.admission.waits_for_slot(waits=True)
-    assert (parts.lanes(), parts.reason) == (0, "waiting_for_slot")
+    assert (parts.reason, parts.lanes()) == ("waiting_for_slot", 0)
     parts.admission.waits_for_slot(waits=False)
     assert (parts.lanes(), parts.pokes) == (0, 0)
     parts.admission.waits_for_slot(waits=False)
-    assert (parts.lanes(), parts.pokes) == (4, 1)
+    assert (parts.reason, parts.lanes(), parts.pokes) == (None, 4, 1)
+
+
+async def test_a_success_ends_the_pause_and_its_reason():
+    parts = Parts(start=1)
+    parts.admission.failed(asyncio.get_running_loop().time())
+    assert parts.reason == "function_failing"
+    parts.admission.succeeded()
+    assert (parts.reason, parts.lanes()) == (None, 1)
 
 
 async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_not_ask():

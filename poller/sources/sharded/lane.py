@@ -245,9 +245,9 @@ class StreamLane:
 
     def progress(self) -> LaneProgress:
         """The progress to store."""
-        self.catch_up()
+        position = self._mark.position if self._stored else self._mark.reached(self._reading.read_to)
         retry = self._stored or (self._delivery.snapshot() if self._delivery else ())
-        return LaneProgress(self._mark.position, retry, self._windows.progress())
+        return LaneProgress(position, retry, self._windows.progress())
 
     def catch_up(self) -> None:
         """Progress as far as the shard was read, once the lane's own records are settled."""
