@@ -49,6 +49,8 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 KINESIS_LOCAL = "kinesis-local@0.6.2"
+INSTALL_SECONDS = 180
+"""How long a package client may take before the tests that want the package are skipped."""
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +61,11 @@ def kinesis_local_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         pytest.skip("npm and node are not installed: install Node.js for the tests that need kinesis-local")
     folder = tmp_path_factory.mktemp("kinesis-local")
     install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder), KINESIS_LOCAL]
-    installed = subprocess.run(install, capture_output=True, text=True, check=False)
-    if installed.returncode:
-        pytest.skip(f"npm could not install {KINESIS_LOCAL}; is its registry reachable? {installed.stderr[-200:]}")
+    try:
+        subprocess.run(install, capture_output=True, text=True, check=True, timeout=INSTALL_SECONDS)
+    except subprocess.SubprocessError as error:
+        told = (error.stderr or "")[-200:] if isinstance(error, subprocess.CalledProcessError) else str(error)
+        pytest.skip(f"npm could not install {KINESIS_LOCAL}; is its registry reachable? {told}")
     ports = free_port(), free_port()
     environment = {
         "BIND_ADDRESS": "127.0.0.1",
