@@ -81,6 +81,14 @@ class StreamProgress:
     shards: dict[str, ShardProgress] = field(default_factory=dict)
 
 
+def replaces(instead_of: StreamProgress | None, stands: StreamProgress) -> bool:
+    """Whether what stands in a store is the progress to give up: of that ARN and that stream."""
+    return instead_of is not None and (stands.event_source_arn, stands.epoch) == (
+        instead_of.event_source_arn,
+        instead_of.epoch,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Paused:
     """The stored pause of a mapping."""

@@ -6,20 +6,23 @@ from typing import Protocol
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 
 
-class StateStore(Protocol):
-    """Stores positions beyond the process's life, by mapping. A call that raises StateError has changed nothing."""
+class Positions(Protocol):
+    """What every store does, whether one daemon uses it or several. A call that raises StateError has changed nothing,
+    or its answer was lost; each of these calls may be made again.
+    """
 
     async def load(self, uuid: str) -> StreamProgress | None:
         """Load everything stored of a mapping; None for a new one."""
         ...
 
-    async def begin(self, uuid: str, progress: StreamProgress) -> None:
-        """Replace everything that was stored of the mapping."""
-        ...
+    async def open(
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+    ) -> StreamProgress:
+        """Store `first` where nothing is stored of the mapping, and return what is stored afterwards. So the starting
+        position is resolved once, however many daemons ask.
 
-    async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
-        """Store one shard. Returns when it is durable; calls made together are written together, and of several for
-        one shard the last counts.
+        `instead_of` gives up what is stored of another stream: everything stored of the mapping is replaced by `first`
+        while the stored `event_source_arn` and `epoch` are still those of `instead_of`.
         """
         ...
 
@@ -53,4 +56,14 @@ class StateStore(Protocol):
 
     async def look(self) -> None:
         """Look whether the store is still there, for `problem`."""
+        ...
+
+
+class StateStore(Positions, Protocol):
+    """Stores positions beyond the process's life, by mapping, as one daemon sees it."""
+
+    async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
+        """Store one shard. Returns when it is durable; calls made together are written together, and of several for
+        one shard the last counts. Raises LeaseLost where another daemon may hold the shard by now: nothing was stored.
+        """
         ...

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
     from poller.policy.progress import Paused, StreamProgress
+    from poller.ports.fleet import FleetStore
     from poller.ports.store import StateStore
 
 
@@ -49,6 +50,10 @@ class StoreKind:
     forget: Callable[["Settings", str], Coroutine[Any, Any, None]]
     """Deletes the position and the pause of a mapping, by uuid. Raises EnvironmentProblem where a daemon could still
     write them.
+    """
+    join: Callable[["Settings"], AbstractAsyncContextManager["FleetStore"]] | None = None
+    """Opens the store for one daemon of a fleet; None for a kind that is one daemon's. A kind that is always shared
+    gives it, and an `open` that is never called.
     """
 
 

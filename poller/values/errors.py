@@ -117,6 +117,10 @@ class StateError(PollerError):
     """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
 
 
+class LeaseLost(PollerError):
+    """Another daemon may hold the shard by now. What was to be stored of it was not, and nothing more may start."""
+
+
 class IteratorExpired(PollerError):
     """A shard iterator is too old, or a subscription ended: get a new one behind the last record that was read."""
 

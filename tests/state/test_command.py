@@ -33,7 +33,7 @@ def stored(tmp_path, **names):
                 "a": ShardProgress((LaneProgress("1", (PartState(1, "2", "2", 1),)),)),
                 "b": ShardProgress(finished=True),
             }
-            await store.begin(uuid, StreamProgress(name, "arn:of:the:stream", "epoch", None, shards))
+            await store.open(uuid, StreamProgress(name, "arn:of:the:stream", "epoch", None, shards))
 
     asyncio.run(fill())
     return store

@@ -19,7 +19,7 @@ FIRST, SECOND = ShardProgress((LaneProgress("1"),)), ShardProgress((LaneProgress
 
 async def filled(path):
     store = SqliteState(path)
-    await store.begin("u", StreamProgress("orders", "arn", "epoch", None, {"a": FIRST}))
+    await store.open("u", StreamProgress("orders", "arn", "epoch", None, {"a": FIRST}))
     return store
 
 
@@ -234,7 +234,7 @@ async def test_nothing_is_acknowledged_once_the_file_was_taken_away(tmp_path, go
         store.resume("u"),
         store.forget("u"),
         store.drop("u", ["a"]),
-        store.begin("u", StreamProgress("orders", "arn", "epoch", None, {})),
+        store.open("u", StreamProgress("orders", "arn", "epoch", None, {})),
     ):
         with pytest.raises(StateError, match="removed or replaced"):
             await write

@@ -54,7 +54,7 @@ async def test_nothing_is_known_of_a_new_mapping(opened):
 async def test_what_was_stored_is_read_again_by_the_next_process(opened):
     store = opened()
     first = ShardProgress((LaneProgress("4", PARTS), LaneProgress(None)), initial=True)
-    await store.begin("u", progress(a=first, b=ShardProgress(finished=True)))
+    await store.open("u", progress(a=first, b=ShardProgress(finished=True)))
     assert await opened().load("u") == progress(a=first, b=ShardProgress(finished=True))
 
 
@@ -63,7 +63,7 @@ async def test_window_and_carried_state_are_stored_with_the_position(opened):
     open_window = Window(60, 120, '{"é":1}'.encode(), 7, terminated_early=True)
     windows = (WindowProgress(open_window, 60), WindowProgress(None, 60), WindowProgress())
     shard = ShardProgress(tuple(LaneProgress("4", PARTS, window) for window in windows))
-    await store.begin("u", progress(a=shard))
+    await store.open("u", progress(a=shard))
     store = opened()
     assert (await store.load("u")).shards == {"a": shard}
     moved = ShardProgress((LaneProgress("5", (), WindowProgress(None, 120)), *shard.lanes[1:]))
@@ -73,7 +73,7 @@ async def test_window_and_carried_state_are_stored_with_the_position(opened):
 
 async def test_a_shard_is_stored_as_a_whole(opened):
     store = opened()
-    await store.begin("u", progress())
+    await store.open("u", progress())
     await store.save("u", "a", lanes("1", "2", "3", retry=PARTS))
     await store.save("u", "a", lanes("5", "2", "3"))
     await store.save("u", "b", lanes("1"))
@@ -83,7 +83,7 @@ async def test_a_shard_is_stored_as_a_whole(opened):
 
 async def test_calls_made_together_are_written_together_and_the_last_counts(opened):
     store = opened()
-    await store.begin("u", progress())
+    await store.open("u", progress())
     shards = [f"s{number}" for number in range(50)]
     await asyncio.gather(*(store.save("u", shard, lanes(str(turn))) for turn in range(5) for shard in shards))
     assert (await opened().load("u")).shards == {shard: lanes("4") for shard in shards}
@@ -91,17 +91,36 @@ async def test_calls_made_together_are_written_together_and_the_last_counts(open
 
 async def test_beginning_anew_forgets_everything_before(opened):
     store = opened()
-    await store.begin("u", progress(a=lanes("1")))
-    await asyncio.gather(
-        store.save("u", "a", lanes("2")), store.begin("u", progress(b=lanes(None))), return_exceptions=True
-    )
+    await store.open("u", progress(a=lanes("1")))
+    anew = store.open("u", progress(b=lanes(None)), instead_of=progress())
+    await asyncio.gather(store.save("u", "a", lanes("2")), anew, return_exceptions=True)
     assert (await opened().load("u")).shards == {"b": lanes(None)}
+
+
+async def test_the_first_to_open_a_mapping_decides_where_it_starts(opened):
+    store = opened()
+    first = progress(a=ShardProgress(initial=True))
+    assert await store.open("u", first) == first
+    second = StreamProgress("orders", "arn:stream", "epoch", 99.0, {"b": lanes("7")})
+    assert await store.open("u", second) == first
+    assert await opened().load("u") == first
+
+
+async def test_a_stream_is_given_up_once_for_the_one_that_replaced_it(opened):
+    store = opened()
+    old = await store.open("u", progress(a=lanes("1")))
+    new = StreamProgress("orders", "arn:stream", "another epoch", None, {})
+    assert await store.open("u", new, instead_of=old) == new
+    await store.save("u", "b", lanes("2"))
+    again = StreamProgress("orders", "arn:stream", "another epoch", 5.0, {})
+    assert await store.open("u", again, instead_of=old) == await opened().load("u")
+    assert (await opened().load("u")).shards == {"b": lanes("2")}
 
 
 async def test_dropped_shards_and_forgotten_mappings_are_gone_and_no_others(opened):
     store = opened()
-    await store.begin("u", progress(a=lanes("1"), b=lanes("2")))
-    await store.begin("w", progress(a=lanes("3")))
+    await store.open("u", progress(a=lanes("1"), b=lanes("2")))
+    await store.open("w", progress(a=lanes("3")))
     await store.drop("u", {"a"})
     assert await store.stored() == {"u": ("orders", "arn:stream"), "w": ("orders", "arn:stream")}
     await store.forget("w")
@@ -112,8 +131,8 @@ async def test_dropped_shards_and_forgotten_mappings_are_gone_and_no_others(open
 
 async def test_a_shard_stored_again_after_it_was_forgotten_is_whole(opened):
     store = opened()
-    await store.begin("u", progress(a=lanes("1", "1")))
-    await store.begin("u", progress())
+    await store.open("u", progress(a=lanes("1", "1")))
+    await store.open("u", progress(), instead_of=progress())
     await store.save("u", "a", lanes("1", "1"))
     assert (await opened().load("u")).shards == {"a": lanes("1", "1")}
 
@@ -122,7 +141,7 @@ async def test_pauses_are_remembered_apart_from_positions(opened):
     store = opened()
     await store.pause("u", Paused(12.5, "orders"))
     await store.pause("of a queue", Paused(13.0))
-    await store.begin("u", progress(a=lanes("1")))
+    await store.open("u", progress(a=lanes("1")))
     await store.forget("u")
     store = opened()
     assert await store.paused() == {"u": Paused(12.5, "orders"), "of a queue": Paused(13.0)}

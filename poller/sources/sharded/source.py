@@ -123,7 +123,7 @@ class ShardedSource:
             if left is not None:
                 self._refuse(ReasonCode.POSITION_LEFT, left)
                 return False
-            progress = await self._begin(facts, stream.options.starting_position == "LATEST")
+            progress = await self._begin(facts, stream.options.starting_position == "LATEST", None)
         stream.progress = progress
         return True
 
@@ -137,8 +137,8 @@ class ShardedSource:
                 )
         return None
 
-    async def _begin(self, facts: StreamFacts, latest: bool) -> StreamProgress:
-        """Store where a mapping starts, before the first read.
+    async def _begin(self, facts: StreamFacts, latest: bool, instead_of: StreamProgress | None) -> StreamProgress:
+        """Store where a mapping starts, before the first read, unless another daemon has. Returns what is stored.
 
         The shards were listed before the instant was taken: one that was closed then holds nothing younger, and one
         that is not among them is read from its beginning.
@@ -149,7 +149,7 @@ class ShardedSource:
         if latest:
             for shard in self._topology.shards.values():
                 progress.shards[shard.id] = ShardProgress(initial=True, finished=shard.closed)
-        await stream.store.begin(stream.uuid, progress)
+        progress = await stream.store.open(stream.uuid, progress, instead_of=instead_of)
         await stream.tips.close()
         if latest:
             # only now: reading that has to start again from here on has the instant
@@ -181,7 +181,7 @@ class ShardedSource:
             stream.log.each("stream_recreated", text=text)
         # first, because progress that they store later would be taken for positions in the new stream
         self._abandon_all()
-        stream.progress = await self._begin(facts, choice == "latest")
+        stream.progress = await self._begin(facts, choice == "latest", stream.progress)
         return True
 
     def _refuse(self, code: ReasonCode, text: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from copy import deepcopy
 
-from poller.policy.progress import Paused, ShardProgress, StreamProgress
+from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 
 
 class MemoryStore:
@@ -16,8 +16,13 @@ class MemoryStore:
     async def load(self, uuid: str) -> StreamProgress | None:
         return deepcopy(self._mappings.get(uuid))
 
-    async def begin(self, uuid: str, progress: StreamProgress) -> None:
-        self._mappings[uuid] = deepcopy(progress)
+    async def open(
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+    ) -> StreamProgress:
+        stands = self._mappings.get(uuid)
+        if stands is None or replaces(instead_of, stands):
+            stands = self._mappings[uuid] = deepcopy(first)
+        return deepcopy(stands)
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
         if uuid in self._mappings:

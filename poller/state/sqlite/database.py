@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from poller.policy.progress import Paused, ShardProgress, StreamProgress
+from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 from poller.state.rows import NONSENSE, LaneRow, ShardRow, checksum, retry_text, shards_of, window_text
 from poller.values.errors import StateError
 
@@ -126,8 +126,15 @@ class Database:
         except (sqlite3.Error, *NONSENSE) as error:
             raise self._state_error(error) from error
 
-    def begin(self, uuid: str, progress: StreamProgress) -> None:
-        """Replace everything stored of the mapping."""
+    def open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
+        """Store the first progress of a mapping, or give up another stream's. Returns what is stored."""
+        stands = self.load(uuid)
+        if stands is not None and not replaces(instead_of, stands):
+            return stands
+        self._replace(uuid, first)
+        return self.load(uuid) or first
+
+    def _replace(self, uuid: str, progress: StreamProgress) -> None:
         start = None if progress.start is None else float(progress.start)
         row = _row(uuid, progress.name, progress.event_source_arn, progress.epoch, start)
         changes = [(uuid, shard_id, shard) for shard_id, shard in progress.shards.items()]

@@ -61,10 +61,12 @@ class SqliteState:
     async def load(self, uuid: str) -> StreamProgress | None:
         return await self._run(self._database.load, uuid)
 
-    async def begin(self, uuid: str, progress: StreamProgress) -> None:
+    async def open(
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+    ) -> StreamProgress:
         # pending writes are of the progress before
         self._waiting = {key: shard for key, shard in self._waiting.items() if key[0] != uuid}
-        await self._write(self._database.begin, uuid, progress)
+        return await self._write(self._database.open, uuid, first, instead_of)
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
         self._waiting[uuid, shard_id] = progress
@@ -115,12 +117,12 @@ class SqliteState:
         else:
             self._problem = None
 
-    async def _write(self, call: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
-        def checked() -> None:
+    async def _write(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
+        def checked() -> Result:
             self._lock.check()
-            call(*arguments)
+            return call(*arguments)
 
-        await self._run(checked)
+        return await self._run(checked)
 
     async def _run(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         try:

@@ -184,7 +184,7 @@ async def test_a_recreated_stream_of_the_same_name_is_skipped_without_a_word(cho
 async def test_a_removed_mappings_position_is_silently_passed_over():
     """A new mapping on that stream is not started before somebody decides."""
     world = StreamWorld()
-    await world.store.begin("old", StreamProgress("orders", world.stream.arn, "1"))
+    await world.store.open("old", StreamProgress("orders", world.stream.arn, "1"))
     life = StreamLife(world, world.mapping())
     await asyncio.sleep(20)
     reason = life.status.reason
