@@ -199,7 +199,7 @@ class MemoryFleet:
         self._rows.paused.pop(uuid, None)
         self._rows.changed()
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         return None
 
     async def look(self) -> None:
