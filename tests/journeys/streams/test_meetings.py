@@ -92,17 +92,18 @@ async def test_what_is_settled_while_a_recreated_stream_is_begun_is_no_position_
     """Both have a shard of the same name; the first is still busy when the other is found."""
     world = StreamWorld()
     world.function.delay = 2.0
-    begin = world.store.begin
+    open_store = world.store.open
 
-    async def begin_slowly(uuid, progress):
-        await begin(uuid, progress)
+    async def open_slowly(uuid, first, *, instead_of=None):
+        stands = await open_store(uuid, first, instead_of=instead_of)
         await asyncio.sleep(5)
+        return stands
 
     life = StreamLife(world, world.mapping(on_stream_recreated="trim_horizon", batch_size=1))
     for number in range(100):
         world.put("k", number)
     await asyncio.sleep(30)
-    world.store.begin = begin_slowly
+    world.store.open = open_slowly
     world.stream = world.aws.stream("s")
     first = world.put("k", 1)
     world.store.begin_again()
