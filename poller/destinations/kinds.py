@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 
+from poller.destinations.eventbridge import EVENTBRIDGE_KIND
 from poller.destinations.kind import DestinationKind
 from poller.destinations.s3 import S3_KIND
 from poller.destinations.sns import SNS_KIND
 from poller.destinations.sqs import SQS_KIND
 from poller.values.arns import instead_of_url
 
-KINDS: Mapping[str, DestinationKind] = {kind.arn_service: kind for kind in (SQS_KIND, SNS_KIND, S3_KIND)}
+KINDS: Mapping[str, DestinationKind] = {
+    kind.arn_service: kind for kind in (SQS_KIND, SNS_KIND, S3_KIND, EVENTBRIDGE_KIND)
+}
 """By the service part of the ARN."""
 
 

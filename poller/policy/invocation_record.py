@@ -64,6 +64,12 @@ def invocation_record(
     return record
 
 
+def succeeded(record: dict[str, Any]) -> bool:
+    """Whether a record is that of a success, which only asynchronous invocations have."""
+    condition: str = record["requestContext"]["condition"]
+    return condition == "Success"
+
+
 def _response_context(outcome: Outcome | None) -> dict[str, Any] | None:
     match outcome:
         case Succeeded(executed_version=version):

@@ -104,6 +104,7 @@ def test_every_action_that_the_code_can_call_is_allowed_and_no_other(tmp_path):
         stream(**telling(f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed")),
         stream(name="b", function_name="b", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
         stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
+        stream(name="d", function_name="d", **telling(f"arn:aws:events:eu-west-1:{ACCOUNT}:event-bus/failed")),
         stream(name="p", function_name="p", event_source_arn=CONSUMER),
         {"name": "t", "event_source_arn": table, "function_name": "flow", "starting_position": "LATEST"},
         functions={"flow": {"type": "step_functions", "state_machine_arn": STATE_MACHINE}},

@@ -85,6 +85,7 @@ def test_text_that_yaml_reads_as_something_else_is_shown_as_it_was_written(bench
         ("dynamodb", "dynamodbstreams (the table itself is not called)"),
         ("dynamodb-streams", "dynamodbstreams"),
         ("states", "stepfunctions"),
+        ("eventbridge", "events"),
         ("SQS", "sqs"),
         ("kineses", "kinesis"),
         ("ec2", None),

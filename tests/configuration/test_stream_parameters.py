@@ -189,8 +189,15 @@ def test_a_table_s_stream_has_no_positions_by_time(bench):
     assert any("starting_position_timestamp: is not supported for a DynamoDB stream" in one for one in problems)
 
 
-@pytest.mark.parametrize("destination", ["arn:aws:sqs:eu-west-1:123456789012:q", "arn:aws:s3:::failed.records"])
-def test_a_destination_is_a_queue_a_topic_or_a_bucket(bench, destination):
+@pytest.mark.parametrize(
+    "destination",
+    [
+        "arn:aws:sqs:eu-west-1:123456789012:q",
+        "arn:aws:s3:::failed.records",
+        "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+    ],
+)
+def test_a_destination_is_a_queue_a_topic_a_bucket_or_an_event_bus(bench, destination):
     config = {"on_failure": {"destination": destination}}
     [mapping] = bench.text(mapping_text(destination_config=config)).mappings
     assert mapping.on_failure_destination == destination

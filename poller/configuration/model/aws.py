@@ -31,6 +31,7 @@ _MEANT = {
     "states": "stepfunctions",
     "step_functions": "stepfunctions",
     "sfn": "stepfunctions",
+    "eventbridge": "events",
 }
 """Other names of the services, from ARNs, permissions and other tools."""
 

@@ -101,7 +101,7 @@ class WrittenOnFailure(Written):
     destination: FilledText = Field(
         examples=["arn:aws:sqs:eu-west-1:123456789012:failed"],
         max_length=350,
-        description="ARN of a standard SQS queue, a standard SNS topic or an S3 bucket",
+        description="ARN of a standard SQS queue, a standard SNS topic, an S3 bucket or an EventBridge event bus",
     )
 
 
