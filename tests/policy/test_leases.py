@@ -28,7 +28,7 @@ def counts(owners: dict[str, str | None], live: tuple[str, ...]) -> list[int]:
 
 def every_state(members: str, shards: str) -> list[tuple[tuple[str, ...], dict[str, str | None]]]:
     """Every set of live members with every assignment of the shards, to members that are gone too."""
-    states = []
+    states: list[tuple[tuple[str, ...], dict[str, str | None]]] = []
     for number in range(1, len(members) + 1):
         for live in itertools.combinations(members, number):
             owned = itertools.product([None, *members], repeat=len(shards))
