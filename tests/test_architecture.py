@@ -87,6 +87,10 @@ IMPORTS: dict[str, set[str]] = {
     "poller.engine": ENGINE,
     # the process around the engine, and what it shows
     "poller.daemon.api": SUPPORT | VALUES | {"poller.configuration", "poller.policy", "poller.ports"},
+    # the requests of SDKs, which sign
+    "poller.daemon.api.lambda_api": SUPPORT
+    | VALUES
+    | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api", "poller.aws.verification"},
     "poller.daemon.file_limits": set(),
     "poller.daemon.signals": set(),
     "poller.daemon.process_stop": SUPPORT,

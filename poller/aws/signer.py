@@ -133,7 +133,7 @@ class Signer:
         names = ";".join(name for name, _ in headers)
         path, _, query = target.partition("?")
         canonical_headers = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in headers)
-        canonical = f"POST\n{_canonical_path(path)}\n{_canonical_query(query)}\n{canonical_headers}\n{names}\n"
+        canonical = f"POST\n{canonical_path(path)}\n{_canonical_query(query)}\n{canonical_headers}\n{names}\n"
         wire = (
             f"POST {target} HTTP/1.1\r\n"
             + "".join(f"{name}: {value}\r\n" for name, value in headers)
@@ -145,7 +145,7 @@ class Signer:
         return prepared
 
 
-def _canonical_path(path: str) -> str:
+def canonical_path(path: str) -> str:
     """The path as sent, without empty and dot segments, percent-encoded again (as all services but S3 require)."""
     segments: list[str] = []
     for segment in path.split("/"):

@@ -5,12 +5,13 @@ from poller.configuration.load import Configuration, Need, load, schema_text
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
-from poller.configuration.model.settings import ApiSettings, LogSettings, Settings
+from poller.configuration.model.settings import ApiCredential, ApiSettings, LogSettings, Scope, Settings
 from poller.configuration.reading.secrets import Secret
 from poller.sources.kinds import parse_source
 from poller.values.arns import EventSource
 
 __all__ = [
+    "ApiCredential",
     "ApiSettings",
     "AwsSettings",
     "Configuration",
@@ -21,6 +22,7 @@ __all__ = [
     "Need",
     "ProvisionedPollerConfig",
     "ScalingConfig",
+    "Scope",
     "Secret",
     "Settings",
     "default_uuid",

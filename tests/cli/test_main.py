@@ -62,7 +62,7 @@ def a_running_daemon(tmp_path, *mappings, token=None, reloaded=None, **values):
     async def run():
         status = a_daemon(*mappings, started=loop.time(), **values)
         async with serve(
-            status, ApiSettings.model_validate(settings), Steered(status), Reloading(reloaded), lambda: STARTED_AT
+            status, ApiSettings.model_validate(settings), Steered(status), Reloading(reloaded), wall=lambda: STARTED_AT
         ):
             listening.set()
             await end.wait()

@@ -12,6 +12,7 @@ def test_names_data_and_secrets_are_told_apart_by_the_types_of_the_fields():
         secrets=frozenset(
             {
                 ("api", "token"),
+                ("credentials", "secret_access_key"),
                 ("basic_auth", "username"),
                 ("basic_auth", "password"),
                 ("hmac", "secret"),

@@ -23,7 +23,7 @@ async def listening(tmp_path=None):
     status = a_daemon(a_mapping(), started=asyncio.get_running_loop().time())
     opened = []
     async with serve(
-        status, ApiSettings(listen=listen, token=TOKEN), Steered(status), Reloading(), lambda: STARTED_AT
+        status, ApiSettings(listen=listen, token=TOKEN), Steered(status), Reloading(), wall=lambda: STARTED_AT
     ) as address:
 
         async def connect():

@@ -28,7 +28,9 @@ async def serving():
         )
     )
     async with (
-        serve(status, ApiSettings(listen="127.0.0.1:0"), Steered(status), Reloading(), lambda: STARTED_AT) as address,
+        serve(
+            status, ApiSettings(listen="127.0.0.1:0"), Steered(status), Reloading(), wall=lambda: STARTED_AT
+        ) as address,
         aiohttp.ClientSession(address) as session,
     ):
 

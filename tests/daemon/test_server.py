@@ -27,11 +27,13 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None):
+async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None, operations=(), **settings):
     """A function that asks the server: path and headers in; status, headers and text out."""
-    api = ApiSettings(listen=listen, token=token)
+    api = ApiSettings(listen=listen, token=token, **settings)
     status = status or a_daemon(started=now())
-    async with serve(status, api, Steered(status), Reloading(reloaded), lambda: STARTED_AT) as address:
+    async with serve(
+        status, api, Steered(status), Reloading(reloaded), wall=lambda: STARTED_AT, operations=operations
+    ) as address:
         path = api.socket and str(api.socket)
         connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
         async with aiohttp.ClientSession("http://localhost" if path else address, connector=connector) as session:

@@ -2,11 +2,12 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from poller.configuration.model.aws import AwsSettings
@@ -20,6 +21,8 @@ MIB = 1024 * 1024
 LEAST_BYTES_IN_FLIGHT = MIB
 """One SQS message of the largest size must fit."""
 MOST_GRACE_SECONDS = 3600
+SHORTEST_SECRET = 16
+"""Characters of a secret access key; AWS's have 40."""
 
 
 def is_private(listen: str) -> bool:
@@ -31,6 +34,12 @@ def is_private(listen: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _access_key_id(value: str) -> str:
+    if re.fullmatch(r"\w{1,128}", value, re.ASCII) is None:
+        raise ValueError("must be 1 to 128 letters, digits and _")
+    return value
 
 
 LISTEN_PATTERN = r"^(\[[^\]]+\]|[^:\s]+):\d{1,5}$"
@@ -50,6 +59,31 @@ def absolute_address(listen: str, directory: Path) -> str:
     return f"unix:{directory / path}" if kind == "unix" and path else listen
 
 
+Scope = Literal["read", "steer", "invoke"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+class ApiCredential(Written):
+    access_key_id: Annotated[str, AfterValidator(_access_key_id), text(r"^\w{1,128}$")] = Field(
+        examples=["AKIAPOLLER"],
+        description="the id by which a client names it",
+    )
+    secret_access_key: SecretText = Field(description="the key with which a client signs; best as `{file: PATH}`")
+    scopes: list[Scope] = Field(
+        default=[*SCOPES],
+        min_length=1,
+        description="what it allows: `read` looks, `steer` changes mappings, `invoke` invokes functions",
+    )
+
+    @field_validator("secret_access_key")
+    @classmethod
+    def _secret(cls, value: Secret) -> Secret:
+        if len(value.read()) < SHORTEST_SECRET:
+            # a text that begins with `must` would repeat the value
+            raise ValueError(f"is too short: a secret needs {SHORTEST_SECRET} characters or more")
+        return value
+
+
 class ApiSettings(Written):
     listen: Annotated[str, text(rf"{LISTEN_PATTERN}|^unix:.+$")] = Field(
         examples=["127.0.0.1:8642", "unix:/run/poller/api.sock"],
@@ -64,6 +98,29 @@ class ApiSettings(Written):
             "where other machines can reach `listen`"
         ),
     )
+
+    token_scopes: list[Scope] = Field(
+        default=[*SCOPES],
+        min_length=1,
+        description="what the bearer token allows in Lambda's API",
+        json_schema_extra=shown_default("all of them"),
+    )
+    credentials: list[ApiCredential] = Field(
+        default=[],
+        description=(
+            "the credentials for clients of Lambda's API to sign with: "
+            "`{access_key_id, secret_access_key, scopes}`, where `scopes` are all of `read` (look), `steer` (change "
+            "mappings) and `invoke` unless it says fewer"
+        ),
+        json_schema_extra=shown_default("none"),
+    )
+
+    @field_validator("credentials")
+    @classmethod
+    def _credentials(cls, value: list[ApiCredential]) -> list[ApiCredential]:
+        if len({one.access_key_id for one in value}) < len(value):
+            raise ValueError("names one access_key_id twice; remove one")
+        return value
 
     @field_validator("listen")
     @classmethod

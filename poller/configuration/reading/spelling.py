@@ -43,7 +43,9 @@ class Keys:
         return self.named | self.data
 
     def is_secret(self, path: tuple[str, ...]) -> bool:
-        return path[-2:] in self.secrets or path[-1:] in self.secrets or bool(self.secret_data & {*path[-2:-1]})
+        """`path` as of `Speller.spell`; the items of a list have no names of their own."""
+        named = tuple(step for step in path if step)
+        return named[-2:] in self.secrets or named[-1:] in self.secrets or bool(self.secret_data & {*named[-2:-1]})
 
 
 class Speller:

@@ -25,6 +25,13 @@ LINGER_SECONDS = 1.0
 SHOWN = 200
 """Characters of what is wrong with a request."""
 
+_BOUND = web.RequestKey("bound", asyncio.Timeout)
+
+
+def allow_seconds(request: web.Request, seconds: float) -> None:
+    """Give this request so much time from now on, instead of `ANSWER_SECONDS`."""
+    request[_BOUND].reschedule(asyncio.get_running_loop().time() + seconds)
+
 
 class Connections:
     """Counts connections and answers for requests that never become one."""
@@ -42,7 +49,8 @@ class Connections:
         connection = request.protocol
         self._answering.add(connection)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS) as bound:
+                request[_BOUND] = bound
                 return await handler(request)
         except TimeoutError:
             return web.json_response(

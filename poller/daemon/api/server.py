@@ -9,7 +9,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api.access import checked
 from poller.daemon.api.connections import LINGER_SECONDS, REQUEST_SECONDS, Connections
 from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.lambda_api.front import Front
+from poller.daemon.api.lambda_api.operation import Operation
 from poller.daemon.api.pages import Pages
 from poller.daemon.api.steering import Mappings, Reloads, Steering
 from poller.ports.daemon_status import DaemonStatus
@@ -42,16 +44,20 @@ async def serve(
     api: ApiSettings,
     mappings: Mappings,
     reloads: Reloads,
+    *,
     wall: Callable[[], float] = time.time,
+    operations: Sequence[Operation] = (),
 ) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
-    `wall` tells the seconds since the epoch. Raises EnvironmentProblem when the address cannot be listened on.
+    `wall` tells the seconds since the epoch; `operations` are those of Lambda's API. Raises EnvironmentProblem when the
+    address cannot be listened on.
     """
     connections, isolation = Connections(), Isolation()
     application = web.Application(middlewares=[_plain_errors, checked(api), connections.admit])
     Pages(status, wall, isolation).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
+    Front(operations, api, wall).add_to(application)
     runner = web.AppRunner(
         application,
         access_log=None,
