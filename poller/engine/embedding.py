@@ -47,7 +47,7 @@ def configure(
 def with_given(present: Configuration, parameters: Parameters, *, replacing: str = "") -> Configuration:
     """The configuration with one more mapping, or another in the place of `replacing`. Raises ConfigurationError."""
     callables = {
-        key: present.functions[key] for key in present.declared if isinstance(present.functions[key].settings, Callable)
+        key: present.functions[key] for key in present.declared if isinstance(present.functions[key].options, Callable)
     }
     named = _named(parameters, callables, set(present.functions))
     return with_mapping(present, named, callables, replacing=replacing)
@@ -62,7 +62,7 @@ def _named(parameters: Parameters, callables: dict[str, FunctionConfig], taken: 
         return dict(parameters)
     settings = _settings(function)
     for key, config in callables.items():
-        if config.settings == settings:
+        if config.options == settings:
             return {**parameters, FUNCTION_NAME: key}
     name = getattr(settings.handler, "__name__", type(settings.handler).__name__)
     base = name if name.isidentifier() else "handler"
@@ -84,7 +84,7 @@ def _config(key: str, function: Any) -> FunctionConfig:
     return FunctionConfig(
         key=key,
         type=CALLABLE.name,
-        settings=settings,
+        options=settings,
         timeout_seconds=settings.timeout_seconds,
         concurrency=settings.concurrency,
         payload_limit=settings.max_payload_bytes,

@@ -27,7 +27,7 @@ def function_arn(function: FunctionConfig, region: str, account: str) -> str:
         name = written.name
         region = written.region or function.region or region
         account = written.account or account_of_role(function.aws.role_arn) or account
-    qualifier = f":{function.qualifier}" if function.qualifier else ""
+    qualifier = f":{written.qualifier}" if written is not None and written.qualifier else ""
     return f"arn:{partition_of(region)}:lambda:{region}:{account}:function:{name}{qualifier}"
 
 

@@ -12,7 +12,8 @@ from poller.aws.port import Operation
 from poller.cli.main import main
 from poller.cli.permissions import policies, remarks
 from poller.configuration import FunctionConfig, load
-from poller.configuration.model.functions import SigV4, WebConfig
+from poller.functions.step_functions.options import WorkflowOptions
+from poller.functions.web.options import SigV4, WebOptions
 
 ROOT = Path(__file__).parents[2]
 ACCOUNT = "123456789012"
@@ -177,9 +178,9 @@ def with_function(tmp_path, **keys):
 
 
 def test_a_signed_function_url_needs_both_actions_and_only_that_way(tmp_path):
-    web = WebConfig(url="https://abc.lambda-url.us-east-1.on.aws/", sigv4=SigV4(service="lambda", region="us-east-1"))
+    web = WebOptions(url="https://abc.lambda-url.us-east-1.on.aws/", sigv4=SigV4(service="lambda", region="us-east-1"))
     arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:thumbnails:live"
-    statements, said = with_function(tmp_path, type="function_url", web=web, function_arn=arn)
+    statements, said = with_function(tmp_path, type="function_url", options=web, function_arn=arn)
     assert [(one["Sid"], one["Action"], one["Resource"], one["Condition"]) for one in statements] == [
         ("FunctionUrls", ["lambda:InvokeFunction"], [arn], {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}),
         (
@@ -190,28 +191,30 @@ def test_a_signed_function_url_needs_both_actions_and_only_that_way(tmp_path):
         ),
     ]
     assert said == []
-    statements, said = with_function(tmp_path, type="function_url", web=web)
+    statements, said = with_function(tmp_path, type="function_url", options=web)
     assert statements[0]["Resource"] == [f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:*"]
     assert "set function_arn" in said[0]
 
 
 def test_signed_requests_to_an_api_need_that_api(tmp_path):
     signed = SigV4(service="execute-api", region="us-east-1")
-    web = WebConfig(url="https://a1b2c3.execute-api.us-east-1.amazonaws.com/prod/hook", sigv4=signed)
-    statements, said = with_function(tmp_path, type="http", web=web)
+    web = WebOptions(url="https://a1b2c3.execute-api.us-east-1.amazonaws.com/prod/hook", sigv4=signed)
+    statements, said = with_function(tmp_path, type="http", options=web)
     assert [(one["Action"], one["Resource"]) for one in statements] == [
         (["execute-api:Invoke"], [f"arn:aws:execute-api:us-east-1:{ACCOUNT}:a1b2c3/*/POST/*"])
     ]
     assert said == []
-    other = WebConfig(url="https://lattice.internal/", sigv4=SigV4(service="vpc-lattice-svcs", region="us-east-1"))
-    statements, said = with_function(tmp_path, type="http", web=other)
+    other = WebOptions(url="https://lattice.internal/", sigv4=SigV4(service="vpc-lattice-svcs", region="us-east-1"))
+    statements, said = with_function(tmp_path, type="http", options=other)
     assert statements == []
     assert "signed for vpc-lattice-svcs" in said[0]
 
 
 def test_a_state_machine_is_named_with_its_qualifier_apart(tmp_path):
     arn = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
-    statements, _ = with_function(tmp_path, type="step_functions", state_machine_arn=arn + ":live")
+    statements, _ = with_function(
+        tmp_path, type="step_functions", options=WorkflowOptions(state_machine_arn=arn + ":live")
+    )
     assert [(one["Action"], one["Resource"], one["Condition"]) for one in statements] == [
         (
             ["states:StartSyncExecution"],
@@ -219,7 +222,7 @@ def test_a_state_machine_is_named_with_its_qualifier_apart(tmp_path):
             {"ForAnyValue:StringEquals": {"states:StateMachineQualifier": "live"}},
         )
     ]
-    statements, _ = with_function(tmp_path, type="step_functions", state_machine_arn=arn)
+    statements, _ = with_function(tmp_path, type="step_functions", options=WorkflowOptions(state_machine_arn=arn))
     assert "Condition" not in statements[0]
 
 

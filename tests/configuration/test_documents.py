@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from poller.configuration.model.sizes import parse_size
 from poller.configuration.reading.documents import FastLoader
+from poller.functions.runtime_api.options import RuntimeOptions
+from poller.functions.web.options import WebOptions
 from poller.values.errors import ConfigurationError
 
 EXAMPLES = Path(__file__).parents[2] / "config"
@@ -98,7 +100,7 @@ def test_aliases_of_aliases_do_not_eat_the_memory(bench):
 
 def test_a_large_file_without_aliases_is_read(bench):
     text = f"functions: {{f: {{type: runtime, code: ., command: [{', '.join(['x'] * 200_001)}]}}}}"
-    assert len(bench.text(text).functions["f"].runtime.command) == 200_001
+    assert len(RuntimeOptions.of(bench.text(text).functions["f"]).command) == 200_001
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ functions:
   d: {<<: *b, url: "http://d/"}
 """
     functions = bench.text(text).functions
-    assert [(functions[key].url, functions[key].concurrency) for key in "abcd"] == [
+    assert [(WebOptions.of(functions[key]).url, functions[key].concurrency) for key in "abcd"] == [
         ("http://a/", 3),
         ("http://b/", 3),
         ("http://b/", 3),

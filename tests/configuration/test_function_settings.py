@@ -3,6 +3,8 @@
 import pytest
 
 from poller.configuration import AwsSettings, FunctionConfig
+from poller.functions.lambda_api.options import LambdaOptions
+from poller.functions.web.options import SigV4, WebOptions
 from poller.values.arns import parse_function_name
 
 MIB = 1024 * 1024
@@ -35,7 +37,8 @@ def functions_text(entry: str, key: str = "fn") -> str:
 )
 def test_defaults_follow_the_type(bench, entry, expected):
     function = bench.text(functions_text(entry)).functions["fn"]
-    assert (function.timeout_seconds, function.concurrency, function.rie, function.payload_limit) == expected
+    rie = isinstance(function.options, LambdaOptions) and function.options.rie
+    assert (function.timeout_seconds, function.concurrency, rie, function.payload_limit) == expected
 
 
 @pytest.mark.parametrize(
@@ -134,7 +137,7 @@ def test_a_function_s_key_must_do_as_a_name(bench):
 def test_header_names_are_data_and_their_values_secrets_or_text(bench):
     bench.environ["KEY"] = "s3cret"
     text = functions_text("{type: http, url: 'http://x/', headers: {BatchSize: a, env: b, X-Key: {env: KEY}}}")
-    headers = bench.text(text).functions["fn"].web.headers
+    headers = WebOptions.of(bench.text(text).functions["fn"]).headers
     assert {name: value.read() for name, value in headers.items()} == {"BatchSize": "a", "env": "b", "X-Key": "s3cret"}
     assert "s3cret" not in repr(headers)
 
@@ -188,7 +191,7 @@ functions:
 )
 def test_the_region_is_the_arn_s_and_with_an_endpoint_the_configured_one(aws, region):
     name = "arn:aws:lambda:eu-west-1:123456789012:function:fn"
-    assert FunctionConfig(key="k", type="lambda", function_name=name, aws=aws).region == region
+    assert FunctionConfig(key="k", type="lambda", options=LambdaOptions(function_name=name), aws=aws).region == region
 
 
 def test_equal_aws_settings_share_a_key_however_they_came_about():
@@ -233,12 +236,12 @@ event_source_mappings:
 def test_a_function_url_is_signed_for_its_own_region_unless_it_wants_no_signature(bench):
     url = "https://abc.lambda-url.eu-west-3.on.aws/"
     signed = bench.text(functions_text(f"{{type: function_url, url: '{url}'}}")).functions["fn"]
-    assert (signed.web.sigv4.service, signed.web.sigv4.region) == ("lambda", "eu-west-3")
+    assert WebOptions.of(signed).sigv4 == SigV4(service="lambda", region="eu-west-3")
     assert (signed.timeout_seconds, signed.concurrency, signed.payload_limit) == (900, None, 6 * MIB)
     open_to_all = bench.text(functions_text(f"{{type: function_url, url: '{url}', auth: none}}")).functions["fn"]
-    assert open_to_all.web.sigv4 is None
+    assert WebOptions.of(open_to_all).sigv4 is None
     elsewhere = "aws: {region: eu-west-1}\n" + functions_text("{type: function_url, url: 'https://own.example/'}")
-    assert bench.text(elsewhere).functions["fn"].web.sigv4.region == "eu-west-1"
+    assert WebOptions.of(bench.text(elsewhere).functions["fn"]).sigv4 == SigV4(service="lambda", region="eu-west-1")
 
 
 def test_what_proves_who_we_are_stays_a_secret_that_is_read_anew_and_paths_are_those_of_the_file(bench):
@@ -252,11 +255,13 @@ functions:
 """
     functions = bench.text(text, "conf/poller.yaml").functions
     bench.environ |= {"TOKEN": "new", "PASS": "new", "SHARED": "new"}
-    assert functions["a"].web.bearer_token.read() == "new"
-    assert functions["b"].web.basic_auth.password.read() == "new"
-    assert functions["c"].web.hmac.secret.read() == "new"
+    a, b, c = (WebOptions.of(functions[key]) for key in "abc")
+    assert a.bearer_token is not None
+    assert b.basic_auth is not None
+    assert c.hmac is not None
+    assert [secret.read() for secret in (a.bearer_token, b.basic_auth.password, c.hmac.secret)] == ["new"] * 3
     assert "new" not in repr(functions)
-    assert functions["a"].web.ca_bundle == bench.directory / "conf/ca.pem"
+    assert a.ca_bundle == bench.directory / "conf/ca.pem"
 
 
 def test_a_window_needs_the_answer_too(bench):

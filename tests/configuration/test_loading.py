@@ -8,6 +8,8 @@ import pytest
 
 from poller.configuration import Secret
 from poller.configuration.reading import files
+from poller.functions.web.options import WebOptions
+from poller.values.arns import FunctionName
 from poller.values.errors import ConfigurationError
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
@@ -219,13 +221,13 @@ def test_functions_and_mappings_of_all_files_belong_together(bench):
     bench.write("a.yaml", one_mapping(function="f"))
     bench.write("b.yaml", "functions: {f: {type: http, url: 'http://x/'}}")
     [mapping] = bench.load("a.yaml", "b.yaml").mappings
-    assert mapping.function.url == "http://x/"
+    assert WebOptions.of(mapping.function).url == "http://x/"
 
 
 def test_a_key_of_functions_comes_before_a_lambda_name(bench):
     functions = "functions: {thumbnails: {type: lambda, function_name: 'thumbnails:live'}}\n"
     [mapping] = bench.text(functions + one_mapping(function="thumbnails")).mappings
-    assert (mapping.function.function_name, mapping.function.qualifier) == ("thumbnails", "live")
+    assert mapping.function.name == FunctionName("thumbnails:live", "thumbnails", "live")
     assert mapping.name == "orders-thumbnails"
 
 

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+from poller.functions.runtime_api.options import RuntimeOptions
+
 MAPPING = """\
 event_source_mappings: [{event_source_arn: "arn:aws:sqs:eu-west-1:123456789012:orders", function_name: fn}]
 """
@@ -29,20 +31,20 @@ def bootstrap(code, mode):
 
 def test_a_handler_runs_in_its_directory_with_one_worker_unless_told_otherwise(bench, code):
     function = bench.text(text("{type: runtime, handler: app.handler, code: ./app}")).functions["fn"]
-    runtime = function.runtime
+    runtime = RuntimeOptions.of(function)
     assert (runtime.handler, runtime.command, runtime.code) == ("app.handler", (), code)
     assert (function.concurrency, runtime.minimum_workers, function.timeout_seconds) == (1, 1, 30)
 
 
 def test_a_directory_with_a_bootstrap_needs_nothing_else(bench, code):
     bootstrap(code, 0o755)
-    runtime = bench.text(text("{type: runtime, code: ./app, minimum_workers: 0}")).functions["fn"].runtime
+    runtime = RuntimeOptions.of(bench.text(text("{type: runtime, code: ./app, minimum_workers: 0}")).functions["fn"])
     assert (runtime.handler, runtime.command, runtime.minimum_workers) == (None, (), 0)
 
 
 def test_a_command_may_be_told_a_handler_of_any_form(bench, code):
     entry = "{type: runtime, code: ./app, command: [node, run.js], handler: index.mjs}"
-    assert bench.text(text(entry)).functions["fn"].runtime.handler == "index.mjs"
+    assert RuntimeOptions.of(bench.text(text(entry)).functions["fn"]).handler == "index.mjs"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_a_bootstrap_that_may_not_be_executed_is_refused(bench, code):
 def test_other_machines_may_ask_where_that_is_allowed(bench):
     entry = "{type: runtime, runtime_listen: '0.0.0.0:9001', allow_unauthenticated: true, concurrency: 8}"
     function = bench.text(text(entry)).functions["fn"]
-    assert (function.runtime.runtime_listen, function.concurrency) == ("0.0.0.0:9001", 8)
+    assert (RuntimeOptions.of(function).runtime_listen, function.concurrency) == ("0.0.0.0:9001", 8)
 
 
 def test_python_code_is_refused_where_what_runs_it_is_not_installed_and_the_rest_is_not(bench, code, monkeypatch):

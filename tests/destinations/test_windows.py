@@ -7,6 +7,7 @@ import pytest
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.functions.arns import arn_of
+from poller.functions.lambda_api.options import LambdaOptions
 from poller.policy.invocation_record import Discarded
 from poller.policy.windows import Window
 from poller.sources.kinds import parse_source
@@ -28,7 +29,7 @@ class Destination:
 
 @pytest.mark.parametrize("records", [[], [Record(ITEM, "7")]], ids=["closing", "batch"])
 async def test_the_event_of_a_batch_given_up_has_the_members_of_its_window(records):
-    function = FunctionConfig(key="f", type="lambda", function_name="f", timeout_seconds=30, concurrency=None)
+    function = FunctionConfig(key="f", type="lambda", options=LambdaOptions(function_name="f"), timeout_seconds=30)
     mapping = EventSourceMapping(
         name="m", uuid="u", event_source_arn=STREAM, source=parse_source(STREAM), function=function
     )

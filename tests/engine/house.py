@@ -13,6 +13,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
 from poller.configuration.model.settings import Settings
 from poller.engine.app import Poller
+from poller.functions.lambda_api.options import LambdaOptions
 from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory.store import MemoryStore
@@ -75,7 +76,7 @@ class House(Poller):
         target = FunctionConfig(
             key=function,
             type="lambda",
-            function_name=function,
+            options=LambdaOptions(function_name=function),
             aws=parameters.get("aws", AwsSettings()),
             **{"timeout_seconds": 30, **of_function},
         )

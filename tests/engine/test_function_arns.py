@@ -12,7 +12,7 @@ from poller.aws.endpoints import resolve_endpoint
 from poller.cli.permissions import policies
 from poller.configuration import AwsSettings, Configuration, load
 from poller.functions.arns import arn_of
-from poller.functions.runtime_api.building import _settings
+from poller.functions.runtime_api.building import settings_of
 from poller.functions.type import Place
 from poller.policy.invocation_record import Discarded
 from poller.sources.kinesis.api import KinesisApi
@@ -87,9 +87,8 @@ async def test_the_record_the_policy_and_the_call_name_the_same_function(
 def test_a_function_that_runs_here_is_told_the_same_arn(tmp_path: Path) -> None:
     function = {"type": "runtime", "runtime_listen": "127.0.0.1:0"}
     [mapping] = configured(tmp_path, function, {"role_arn": ROLE}, "us-east-1").mappings
-    assert mapping.function.runtime is not None
     place = Place(mapping.region, arn_of(mapping), LocalTransports(FakeAws()))
-    told = _settings(mapping.function, mapping.function.runtime, place).function_arn
+    told = settings_of(mapping.function, place).function_arn
     assert told == f"arn:aws:lambda:us-east-1:{OURS}:function:key"
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from poller.configuration.model.aws import AwsSettings
-from poller.configuration.model.functions import FunctionConfig, WebConfig
+from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.reading.secrets import Secret
 from poller.engine.bounded_stop import CLOSE_SECONDS
 from poller.engine.runner import SOFT_STOP_SECONDS
+from poller.functions.web.options import WebOptions
 from poller.policy.progress import StreamProgress
 from poller.ports.status import ReasonCode
 from tests.engine.house import SOFT_STOP, House, living
@@ -294,9 +295,9 @@ async def test_what_this_machine_lacks_is_told_and_tried_again_and_stops_nobody_
     """Here a secret that is not there yet."""
     house = House()
     secret = tmp_path / "secret"
-    web = WebConfig(url="http://127.0.0.1:1/", headers={"X-Token": Secret("file", str(secret))})
+    web = WebOptions(url="http://127.0.0.1:1/", headers={"X-Token": Secret("file", str(secret))})
     a, b = house.mapping("a"), house.mapping("b")
-    a = replace(a, function=FunctionConfig(key="web", type="http", web=web))
+    a = replace(a, function=FunctionConfig(key="web", type="http", options=web))
     async with living(a, b, house=house):
         assert house.states() == {"a": "problem", "b": "running"}
         assert f"the file {secret} cannot be read" in house.of("a").reason.text

@@ -278,7 +278,7 @@ async def test_a_mapping_delivers_to_a_callable_and_settles_what_it_took():
         arns.add(context.invoked_function_arn)
 
     settings = Callable(handler)
-    own = FunctionConfig(key="orders", type="callable", settings=settings)
+    own = FunctionConfig(key="orders", type="callable", options=settings)
     mapping = replace(house.mapping("m"), function=own)
     for number in range(5):
         house.queue("m").send(str(number))
@@ -298,5 +298,5 @@ def test_a_handler_object_that_has_no_hash_can_be_configured():
             """Does nothing."""
 
     handler = Handler()
-    config = FunctionConfig(key="orders", type="callable", settings=Callable(handler))
-    assert {config: 1}[FunctionConfig(key="orders", type="callable", settings=Callable(handler))] == 1
+    config = FunctionConfig(key="orders", type="callable", options=Callable(handler))
+    assert {config: 1}[FunctionConfig(key="orders", type="callable", options=Callable(handler))] == 1

@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from poller.configuration import FunctionConfig
-from poller.configuration.model.functions import WebConfig
 from poller.functions.web.building import web_function
 from poller.functions.web.http import HttpFunction
+from poller.functions.web.options import WebOptions
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.values.errors import ConfigurationError
 from tests.aws.service import answer
@@ -205,7 +205,9 @@ async def test_the_environment_decides_and_the_log_says_so(
     async with serving(recorder) as server, serving(proxy) as place:
         monkeypatch.setenv("http_proxy", str(place.origin))
         monkeypatch.setenv("NO_PROXY", no_proxy)
-        config = FunctionConfig(key="audit", type="http", web=WebConfig(url=f"{server.origin}/"), timeout_seconds=5)
+        config = FunctionConfig(
+            key="audit", type="http", options=WebOptions(url=f"{server.origin}/"), timeout_seconds=5
+        )
         with capture_logs() as logged:
             function = web_function(config)
         assert await function.invoke(EVENT) == Succeeded(b"ok")

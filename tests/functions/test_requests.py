@@ -15,10 +15,10 @@ from botocore.credentials import ReadOnlyCredentials
 
 from poller.aws.credentials import CredentialSource
 from poller.configuration import FunctionConfig
-from poller.configuration.model.functions import BasicAuth, HmacSignature, SigV4, WebConfig
 from poller.configuration.reading.secrets import Secret
 from poller.functions.web.building import web_function
 from poller.functions.web.http import HttpFunction
+from poller.functions.web.options import BasicAuth, HmacSignature, SigV4, WebOptions
 from poller.functions.web.requests import Hmac, PlainRequests, SignedRequests
 from poller.http import Reply, TlsFiles
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
@@ -69,8 +69,8 @@ async def test_the_authorization_header_is_as_configured(more, expected):
         await peer.send(OK)
 
     async with serving(script) as server:
-        web = WebConfig(url=f"{server.origin}/", **more)
-        function = web_function(FunctionConfig(key="f", type="http", web=web))
+        web = WebOptions(url=f"{server.origin}/", **more)
+        function = web_function(FunctionConfig(key="f", type="http", options=web))
         assert await function.invoke(EVENT) == Succeeded(b"ok")
         await function.close()
     assert headers_of(seen[0])["authorization"] == expected
@@ -87,8 +87,8 @@ async def test_an_hmac_that_is_configured_is_sent():
         own = HmacSignature(
             secret=Secret.text("s"), header="X-Hub-Signature", timestamp_header="X-Time", algorithm="sha512"
         )
-        web = WebConfig(url=f"{server.origin}/", hmac=own)
-        function = web_function(FunctionConfig(key="f", type="http", web=web))
+        web = WebOptions(url=f"{server.origin}/", hmac=own)
+        function = web_function(FunctionConfig(key="f", type="http", options=web))
         await function.invoke(EVENT)
         await function.close()
     sent = headers_of(seen[0])
@@ -193,8 +193,8 @@ async def test_a_function_url_is_trusted_by_the_bundle_that_is_set_for_aws_and_o
     async with serving(always_ok, certificate="valid") as server:
         found = []
         for kind, signature in (("function_url", None), ("http", SigV4(service="lambda", region="r")), ("http", None)):
-            web = WebConfig(url=f"{server.origin}/", sigv4=signature)
-            config = FunctionConfig(key="f", type=kind, web=web, timeout_seconds=5, concurrency=1)
+            web = WebOptions(url=f"{server.origin}/", sigv4=signature)
+            config = FunctionConfig(key="f", type=kind, options=web, timeout_seconds=5, concurrency=1)
             function = web_function(config)
             found.append(await function.invoke(EVENT))
             await function.close()

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from poller.configuration.model.functions import FunctionConfig
+from poller.functions.callable import Callable
 from poller.functions.types import FUNCTION_TYPES, IMPLIED, MODELS
 
 HEAVY = ("aiobotocore", "botocore", "aiohttp", "httptools", "awslambdaric")
@@ -38,8 +39,11 @@ def test_the_rows_are_imported_in_any_order_and_without_the_data_plane(first):
 
 
 def test_two_callables_are_two_functions_and_one_under_two_names_is_one():
-    one, other = (FunctionConfig(key=key, type="callable", settings=settings) for key, settings in (("a", 1), ("b", 2)))
-    same = FunctionConfig(key="c", type="callable", settings=1)
+    one, other = (
+        FunctionConfig(key=key, type="callable", options=Callable(handler))
+        for key, handler in (("a", print), ("b", repr))
+    )
+    same = FunctionConfig(key="c", type="callable", options=Callable(print))
     assert not one.same_target(other)
     assert one.same_target(same)
     assert set(one.likely_targets) & set(same.likely_targets)

@@ -123,6 +123,6 @@ def test_a_journey(seed, fifo):
 def test_the_function_is_the_one_the_mapping_names():
     async def names():
         world = World()
-        assert world.mapping().function.function_name == FUNCTION == world.function.name
+        assert world.mapping().function.key == FUNCTION == world.function.name
 
     run(names(), loop_factory=WatchedLoop)

@@ -13,6 +13,7 @@ from poller.aws.port import Operation, Reply, ReservedBytes
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
 from poller.engine.parts import Wiring
+from poller.functions.lambda_api.options import LambdaOptions
 from poller.ports.status import MappingStatus
 from poller.sources.kinds import parse_source
 from tests.fakes.aws import FakeAws
@@ -121,7 +122,11 @@ class World:
         timeout = parameters.pop("function_timeout", 30)
         lanes = parameters.pop("lanes", 5)
         function = FunctionConfig(
-            key=FUNCTION, type="lambda", function_name=FUNCTION, timeout_seconds=timeout, concurrency=concurrency
+            key=FUNCTION,
+            type="lambda",
+            options=LambdaOptions(function_name=FUNCTION),
+            timeout_seconds=timeout,
+            concurrency=concurrency,
         )
         return EventSourceMapping(
             name="m",

@@ -27,7 +27,7 @@ def cross_check_aws(source: EventSource, aws: AwsSettings) -> Iterator[Finding]:
 
 def cross_check_function(written: WrittenMapping, function: FunctionConfig) -> Iterator[Finding]:
     """What a mapping asks of a function that it cannot do."""
-    if function.invocation_type != "Event":
+    if function.options.answers:
         return
     reads = "reads the function's answer, and {} is invoked with invocation_type Event, whose answer never comes; "
     if written.function_response_types:

@@ -163,7 +163,7 @@ def _short_name(function: FunctionConfig, functions: Functions) -> str:
     name = None if function.key in functions.declared else function.name
     if name is None:
         return function.key
-    return f"{name.name}-{function.qualifier}" if function.qualifier else name.name
+    return f"{name.name}-{name.qualifier}" if name.qualifier else name.name
 
 
 def _given(model: Written) -> dict[str, int]:

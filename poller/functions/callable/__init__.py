@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from poller.functions.callable.function import CallableFunction
-from poller.functions.callable.settings import CONCURRENCY, PAYLOAD_BYTES, Callable, Handler
+from poller.functions.callable.settings import CONCURRENCY, Callable, Handler
 from poller.functions.type import FunctionBuilder, FunctionType
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ CALLABLE = FunctionType(
     title="a Python callable",
     keys=None,
     concurrency=CONCURRENCY,
-    payload_limit=PAYLOAD_BYTES,
     builder=_builder,
     reach=_reach,
     runs_here=True,

@@ -12,10 +12,8 @@ class CallableBuilder:
 
     async def build(self, config: FunctionConfig, place: Place) -> CallableFunction:
         """See `FunctionBuilder.build`."""
-        assert isinstance(config.settings, Callable)
-        return CallableFunction(
-            config.key, config.settings, function_arn=place.function_arn, log=telemetry.logger(function=config.key)
-        )
+        log = telemetry.logger(function=config.key)
+        return CallableFunction(config.key, Callable.of(config), function_arn=place.function_arn, log=log)
 
     def close(self) -> None:
         """Nothing is shared."""

@@ -4,10 +4,10 @@ import collections.abc
 from dataclasses import dataclass, field
 from typing import Any
 
+from poller.configuration.model.functions import SYNCHRONOUS_PAYLOAD_BYTES, FunctionOptions
+
 SECONDS = 30.0
 CONCURRENCY = 10
-PAYLOAD_BYTES = 6 * 1024 * 1024
-"""Lambda's limit for the payload of a synchronous invocation."""
 MEMORY_MB = 128
 """Lambda's default."""
 
@@ -16,7 +16,7 @@ Handler = collections.abc.Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Callable:
+class Callable(FunctionOptions):
     """A function that is a Python callable. `context` has the members of Lambda's context object."""
 
     handler: Handler = field(hash=False)
@@ -25,7 +25,7 @@ class Callable:
     `concurrency` until the handler returns."""
     concurrency: int = CONCURRENCY
     """Most invocations at once, for all mappings together, and most threads of a plain handler."""
-    max_payload_bytes: int = PAYLOAD_BYTES
+    max_payload_bytes: int = SYNCHRONOUS_PAYLOAD_BYTES
     """Most bytes of one event."""
     memory_size: int = MEMORY_MB
     """MB that the context object reports. Nothing enforces it."""
@@ -37,3 +37,8 @@ class Callable:
         for name in ("timeout_seconds", "concurrency", "max_payload_bytes"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: is {getattr(self, name)}; it must be more than 0")
+
+    @property
+    def target(self) -> "Callable":
+        """See `FunctionOptions.target`."""
+        return self

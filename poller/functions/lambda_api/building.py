@@ -2,6 +2,7 @@
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.lambda_api.function import LambdaFunction
+from poller.functions.lambda_api.options import LambdaOptions
 from poller.functions.type import Place
 
 
@@ -10,17 +11,17 @@ class LambdaBuilder:
 
     async def build(self, config: FunctionConfig, place: Place) -> LambdaFunction:
         """In the mapping's region, unless the configuration names another: Lambda itself knows no other."""
-        assert config.function_name is not None
+        options = LambdaOptions.of(config)
         return LambdaFunction(
             config.key,
             await place.transports.get(config.aws, config.region or place.region),
-            function_name=config.function_name,
-            qualifier=config.qualifier,
+            function_name=options.name.unqualified,
+            qualifier=options.name.qualifier,
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
-            rie=config.rie,
-            invocation_type=config.invocation_type,
-            log_type=config.log_type,
+            rie=options.rie,
+            invocation_type=options.invocation_type,
+            log_type=options.log_type,
         )
 
     def close(self) -> None:

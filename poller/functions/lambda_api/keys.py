@@ -6,13 +6,7 @@ from pydantic import Field
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.fields import Endpoint, FilledText, Seconds, shown_default
-from poller.configuration.model.functions import (
-    EMULATOR_NAME,
-    EVENT_PAYLOAD_BYTES,
-    FunctionConfig,
-    InvocationType,
-    LogType,
-)
+from poller.configuration.model.functions import FunctionConfig
 from poller.functions.keys import (
     EMULATOR_CONCURRENCY,
     LAMBDA_MOST_SECONDS,
@@ -23,7 +17,13 @@ from poller.functions.keys import (
     WrittenFunction,
     with_endpoint,
 )
+from poller.functions.lambda_api.options import InvocationType, LambdaOptions, LogType
 from poller.values.arns import parse_function_name
+
+EMULATOR_NAME = "function"
+"""What the Runtime Interface Emulator calls the one function it runs."""
+EVENT_PAYLOAD_BYTES = 1024 * 1024
+"""Lambda's limit for what is handed over to its own queue: 1 MB."""
 
 
 class WrittenLambda(WrittenFunction):
@@ -79,10 +79,11 @@ def read(entry: Entry) -> FunctionConfig | None:
     given["concurrency"] = model.concurrency or (EMULATOR_CONCURRENCY if rie else None)
     return FunctionConfig(
         **given,
-        function_name=name.unqualified,
-        qualifier=name.qualifier,
-        invocation_type=model.invocation_type,
-        log_type=model.log_type,
-        rie=rie,
+        options=LambdaOptions(
+            function_name=model.function_name,
+            invocation_type=model.invocation_type,
+            log_type=model.log_type,
+            rie=rie,
+        ),
         aws=merged,
     )

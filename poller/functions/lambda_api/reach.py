@@ -5,6 +5,7 @@ from functools import partial
 from poller.aws.transports import Transports
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.lambda_api.function import invoke_operation
+from poller.functions.lambda_api.options import LambdaOptions
 from poller.functions.reachable import SECONDS, connect
 from poller.ports.reach import Tries
 
@@ -14,14 +15,13 @@ DRY_RUN = (("x-amz-invocation-type", "DryRun"),)
 
 async def reach(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
     """Note the answers in `tries`."""
-    endpoint_url = function.endpoint_url
-    if function.rie:
+    options, endpoint_url = LambdaOptions.of(function), function.endpoint_url
+    if options.rie:
         # it runs whatever it is sent
         assert endpoint_url is not None
         await tries.attempt("connect", partial(connect, endpoint_url))
         tries.untried.append("the function itself (the emulator would run it)")
         return
-    assert function.function_name is not None
     transport = await transports.get(function.aws, function.region or region)
-    operation = invoke_operation(function.function_name, function.qualifier, SECONDS, headers=DRY_RUN)
+    operation = invoke_operation(options.name.unqualified, options.name.qualifier, SECONDS, headers=DRY_RUN)
     await tries.attempt("lambda:InvokeFunction", partial(transport.call, operation, b"{}"))

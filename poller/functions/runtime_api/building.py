@@ -2,10 +2,11 @@
 
 import importlib.util
 
-from poller.configuration.model.functions import BOOTSTRAP, FunctionConfig, RuntimeConfig
+from poller.configuration.model.functions import FunctionConfig
 from poller.functions.runtime_api import kernel
 from poller.functions.runtime_api.allowance import for_all_workers
 from poller.functions.runtime_api.guarding import Guard
+from poller.functions.runtime_api.options import BOOTSTRAP, RuntimeOptions
 from poller.functions.runtime_api.pool import RuntimeFunction
 from poller.functions.runtime_api.process import interpreter_command
 from poller.functions.runtime_api.settings import RuntimeSettings
@@ -27,10 +28,9 @@ class Runtimes:
 
     async def build(self, config: FunctionConfig, place: Place) -> RuntimeFunction | SharedRuntimeFunction:
         """Raises EnvironmentProblem for what this machine does not have."""
-        runtime = config.runtime
-        assert runtime is not None
+        runtime = RuntimeOptions.of(config)
         self._guard.adopting |= kernel.prepare()
-        settings = _settings(config, runtime, place)
+        settings = settings_of(config, place)
         log = telemetry.logger(function=config.key)
         if runtime.runtime_listen is not None:
             shared = SharedRuntimeFunction(settings, log)
@@ -46,7 +46,9 @@ class Runtimes:
         self._guard.close()
 
 
-def _settings(config: FunctionConfig, runtime: RuntimeConfig, place: Place) -> RuntimeSettings:
+def settings_of(config: FunctionConfig, place: Place) -> RuntimeSettings:
+    """Raises EnvironmentProblem for what this machine does not have."""
+    runtime = RuntimeOptions.of(config)
     return RuntimeSettings(
         name=config.key,
         function_arn=place.function_arn,
@@ -54,20 +56,12 @@ def _settings(config: FunctionConfig, runtime: RuntimeConfig, place: Place) -> R
         timeout=config.timeout_seconds,
         payload_limit=config.payload_limit,
         concurrency=config.concurrency or 1,
+        options=runtime,
         command=() if runtime.runtime_listen else command_of(config.key, runtime),
-        code=runtime.code,
-        handler=runtime.handler or "",
-        environment=lambda: {name: value.read() for name, value in runtime.environment.items()},
-        memory_size=runtime.memory_size,
-        init_timeout=runtime.init_timeout_seconds,
-        minimum_workers=runtime.minimum_workers,
-        idle_timeout=runtime.idle_timeout_seconds,
-        user=runtime.user,
-        reload_on_change=runtime.reload_on_change,
     )
 
 
-def command_of(key: str, runtime: RuntimeConfig) -> tuple[str, ...]:
+def command_of(key: str, runtime: RuntimeOptions) -> tuple[str, ...]:
     """What is run for a worker. Raises EnvironmentProblem where this machine does not have it."""
     if runtime.command:
         return runtime.command

@@ -9,15 +9,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from poller.configuration.model.fields import FilledText, Seconds, Whole, same_fields, shown_default, text
-from poller.configuration.model.functions import BOOTSTRAP, FunctionConfig, RuntimeConfig
+from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import LISTEN_PATTERN, is_listen_address, is_private
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.secrets import SecretText
 from poller.functions.keys import HELD_MOST_SECONDS, LOCAL_SECONDS, TIMEOUT, TYPE, Entry, WrittenFunction, read_path
+from poller.functions.runtime_api.options import BOOTSTRAP, INIT_SECONDS, MEMORY_MB, RuntimeOptions
 from poller.support.extras import how_to_install, is_installed
 
-INIT_SECONDS = 10
-"""Lambda's own limit for the initialization of a function."""
 _HANDLER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\.[A-Za-z_][A-Za-z0-9_]*")
 _OF_STARTED = frozenset(
     {
@@ -96,7 +95,9 @@ class WrittenRuntime(WrittenFunction):
         le=HELD_MOST_SECONDS,
         description="seconds after which a worker that has not asked for events has failed to start",
     )
-    memory_size: Whole = Field(default=128, ge=128, le=10_240, description="MB, as told to the function; not enforced")
+    memory_size: Whole = Field(
+        default=MEMORY_MB, ge=MEMORY_MB, le=10_240, description="MB, as told to the function; not enforced"
+    )
     timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=HELD_MOST_SECONDS, description=TIMEOUT)
 
 
@@ -118,7 +119,7 @@ def read(entry: Entry) -> FunctionConfig:
         report.say(f"is more than concurrency, {concurrency}, which is the most workers", "minimum_workers")
     return FunctionConfig(
         **entry.common,
-        runtime=RuntimeConfig(**{**same_fields(model, RuntimeConfig), "code": code, "minimum_workers": minimum}),
+        options=RuntimeOptions(**{**same_fields(model, RuntimeOptions), "code": code, "minimum_workers": minimum}),
     )
 
 

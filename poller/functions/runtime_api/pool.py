@@ -49,9 +49,9 @@ class RuntimeFunction:
         self._output = output or for_all_workers()
         self.name = settings.name
         self.payload_limit = settings.payload_limit
-        self._patience = settings.init_timeout + KILL_SECONDS
+        self._patience = settings.options.init_timeout_seconds + KILL_SECONDS
         self.timeout = self._patience + settings.timeout + KILL_SECONDS
-        self._settings = settings
+        self._settings, self._options = settings, settings.options
         self._guard = guard
         self._log = log
         self._starts = Starts(settings.name, chance)
@@ -69,7 +69,7 @@ class RuntimeFunction:
         self._closed = False
         self._environment: Mapping[str, str] | None = None
         """As the newest worker was given it."""
-        self._code = CodeWatch(settings.code, lambda: self.restart("code"), log)
+        self._code = CodeWatch(settings.options.code, lambda: self.restart("code"), log)
         self._outdated: set[Worker] = set()
         """Workers of older code or environment, which stop when they are through with what they do."""
 
@@ -78,12 +78,12 @@ class RuntimeFunction:
         once.
         """
         self._code.look()
-        if self._settings.reload_on_change:
+        if self._options.reload_on_change:
             self._code.watch()
         self._start_kept()
 
     def _start_kept(self) -> None:
-        self._owed = max(self._settings.minimum_workers, 1) - len(self._workers)
+        self._owed = max(self._options.minimum_workers, 1) - len(self._workers)
         self._start_owed()
 
     def problem(self) -> Reason | None:
@@ -268,9 +268,9 @@ class RuntimeFunction:
                 return
         worker.idle_since = self._loop.time()
         self._idle.append(worker)
-        beyond = len(self._workers) > self._settings.minimum_workers
-        if beyond and self._reaper is None and not self._closed and self._settings.idle_timeout is not None:
-            self._reaper = self._loop.call_later(self._settings.idle_timeout, self._reap)
+        beyond = len(self._workers) > self._options.minimum_workers
+        if beyond and self._reaper is None and not self._closed and self._options.idle_timeout_seconds is not None:
+            self._reaper = self._loop.call_later(self._options.idle_timeout_seconds, self._reap)
 
     def away(self, worker: Worker) -> None:
         """See `Owner.away`."""
@@ -288,12 +288,12 @@ class RuntimeFunction:
     def _reap(self) -> None:
         """Stop those that have been idle for long, down to the ones that are kept."""
         self._reaper = None
-        assert self._settings.idle_timeout is not None
-        latest = self._loop.time() - self._settings.idle_timeout
-        while self._idle and len(self._workers) > self._settings.minimum_workers and self._idle[0].idle_since <= latest:
+        assert self._options.idle_timeout_seconds is not None
+        latest = self._loop.time() - self._options.idle_timeout_seconds
+        while self._idle and len(self._workers) > self._options.minimum_workers and self._idle[0].idle_since <= latest:
             worker = self._idle.popleft()
             self._workers.discard(worker)
             self._log.debug("worker_stopped", why="idle", workers=len(self._workers))
             self._spawn(worker.stop(STOP_SECONDS))
-        if self._idle and len(self._workers) > self._settings.minimum_workers and not self._closed:
+        if self._idle and len(self._workers) > self._options.minimum_workers and not self._closed:
             self._reaper = self._loop.call_later(max(self._idle[0].idle_since - latest, 0.1), self._reap)

@@ -78,20 +78,21 @@ def environment_of(settings: RuntimeSettings, port: int, of_user: Mapping[str, s
     """The variables a function finds on Lambda, and the configured ones."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     stream = f"{time.strftime('%Y/%m/%d', time.gmtime())}/[{VERSION}]{uuid.uuid4().hex}"
+    options, handler = settings.options, settings.options.handler or ""
     lambdas = {
         "AWS_LAMBDA_FUNCTION_NAME": settings.name,
         "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_size),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(options.memory_size),
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{settings.name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": stream,
         "AWS_REGION": settings.region,
         "AWS_DEFAULT_REGION": settings.region,
-        "LAMBDA_TASK_ROOT": str(settings.code or Path.cwd()),
+        "LAMBDA_TASK_ROOT": str(options.code or Path.cwd()),
         "TZ": ":UTC",
-        "_HANDLER": settings.handler,
+        "_HANDLER": handler,
     }
-    if settings.command == interpreter_command(settings.handler):
+    if settings.command == interpreter_command(handler):
         # Lambda names only its own runtimes there, not what a command or a bootstrap starts
         lambdas["AWS_EXECUTION_ENV"] = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
     configured = dict(settings.environment())
@@ -117,12 +118,13 @@ class Process:
     @classmethod
     def start(cls, settings: RuntimeSettings, port: int, logs: LogPipe, guard: Guard) -> "Process":
         """Raises StartFailed."""
+        options = settings.options
         mark = f"{MARK}={uuid.uuid4().hex}"
         try:
-            home, identity = identity_of(settings.user)
+            home, identity = identity_of(options.user)
             process = subprocess.Popen(  # noqa: S603  (what the configuration says)
                 settings.command,
-                cwd=settings.code,
+                cwd=options.code,
                 env=environment_of(settings, port, home) | dict([mark.split("=")]),
                 stdin=subprocess.DEVNULL,
                 stdout=logs.inlet,
@@ -133,10 +135,10 @@ class Process:
         except ConfigurationError as error:
             raise StartFailed(f"its environment: {error}") from error
         except (OSError, ValueError) as error:
-            if settings.code is not None and not settings.code.is_dir():
-                raise StartFailed(f"Runtime.InvalidWorkingDir: {settings.code} is no directory") from error
-            if settings.user is not None and isinstance(error, OSError) and error.errno == errno.EPERM:
-                raise StartFailed(NOT_ALLOWED.format(settings.user)) from error
+            if options.code is not None and not options.code.is_dir():
+                raise StartFailed(f"Runtime.InvalidWorkingDir: {options.code} is no directory") from error
+            if options.user is not None and isinstance(error, OSError) and error.errno == errno.EPERM:
+                raise StartFailed(NOT_ALLOWED.format(options.user)) from error
             why = error.strerror if isinstance(error, OSError) else error
             raise StartFailed(f"Runtime.InvalidEntrypoint: {settings.command[0]}: {why}") from error
         return cls(process, guard, mark)

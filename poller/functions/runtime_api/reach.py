@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from poller.configuration.model.functions import FunctionConfig, RuntimeConfig
+from poller.configuration.model.functions import FunctionConfig
 from poller.functions.runtime_api.building import command_of
+from poller.functions.runtime_api.options import RuntimeOptions
 from poller.ports.reach import Tries
 from poller.values.errors import ConfigurationError, EnvironmentProblem
 
@@ -17,8 +18,7 @@ MISSING = "missing"
 
 def look_at_runtime(function: FunctionConfig, tries: Tries) -> None:
     """Note the findings in `tries`."""
-    runtime = function.runtime
-    assert runtime is not None
+    runtime = RuntimeOptions.of(function)
     if runtime.runtime_listen is not None:
         tries.untried.append(f"whether a runtime asks {runtime.runtime_listen} (poller listens there while it runs)")
         return
@@ -46,7 +46,7 @@ def _runs(program: str, code: Path, environment: Mapping[str, str]) -> bool:
     return shutil.which(program, path=environment.get("PATH")) is not None
 
 
-def _look_for_handler(runtime: RuntimeConfig, handler: str, environment: Mapping[str, str], tries: Tries) -> None:
+def _look_for_handler(runtime: RuntimeOptions, handler: str, environment: Mapping[str, str], tries: Tries) -> None:
     module = handler.rpartition(".")[0].replace("/", ".")
     added = environment.get("PYTHONPATH", "").split(os.pathsep)
     places = [str(runtime.code), *filter(None, added), *filter(None, sys.path)]

@@ -97,11 +97,11 @@ class Worker:
         """Return when it asks for its first invocation. Raises StartFailed, with nothing left running."""
         try:
             await self._launch()
-            async with asyncio.timeout(self._settings.init_timeout):
+            async with asyncio.timeout(self._settings.options.init_timeout_seconds):
                 await asyncio.shield(self._ready)
         except TimeoutError:
             await self.stop(TERMINATE_SECONDS)
-            seconds = self._settings.init_timeout
+            seconds = self._settings.options.init_timeout_seconds
             raise StartFailed(
                 f"Runtime.InitTimeout: it did not ask for an invocation within {seconds:g} s of its start"
             ) from None
@@ -237,7 +237,7 @@ class Worker:
         """It has closed the connection it waited on: it is ending, or asks again."""
         self._request = None
         self._owner.away(self)
-        self._limit.begin(self._settings.init_timeout)
+        self._limit.begin(self._settings.options.init_timeout_seconds)
 
     def _too_late(self) -> None:
         """Out of time with an invocation, or in coming back after one."""

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from poller.configuration.model.functions import WORKFLOW_PAYLOAD_BYTES
 from poller.functions.step_functions.grants import grants
-from poller.functions.step_functions.keys import WrittenStepFunctions, read
+from poller.functions.step_functions.keys import WORKFLOW_PAYLOAD_BYTES, WrittenStepFunctions, read
 from poller.functions.type import FileKeys, FunctionBuilder, FunctionType
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.step_functions.function import StepFunctionsFunction
+from poller.functions.step_functions.options import WorkflowOptions
 from poller.functions.type import Place
 
 
@@ -10,11 +11,10 @@ class WorkflowBuilder:
 
     async def build(self, config: FunctionConfig, place: Place) -> StepFunctionsFunction:
         """In the region of the workflow's ARN, unless an endpoint applies."""
-        assert config.state_machine_arn is not None
         return StepFunctionsFunction(
             config.key,
             await place.transports.get(config.aws, config.region or place.region),
-            state_machine_arn=config.state_machine_arn,
+            state_machine_arn=WorkflowOptions.of(config).state_machine_arn,
             timeout=config.timeout_seconds,
             payload_limit=config.payload_limit,
         )

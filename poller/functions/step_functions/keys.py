@@ -9,7 +9,10 @@ from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.fields import Endpoint, Seconds, text
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.keys import TIMEOUT, TYPE, Entry, WrittenFunction, with_endpoint
+from poller.functions.step_functions.options import WorkflowOptions
 
+WORKFLOW_PAYLOAD_BYTES = 262_144
+"""Step Functions' limit for the input of an execution, 256 KiB of UTF-8."""
 WORKFLOW_MOST_SECONDS = 300
 """The longest an Express workflow can run: five minutes."""
 _STATE_MACHINE = re.compile(
@@ -41,6 +44,6 @@ def read(entry: Entry) -> FunctionConfig:
     model: WrittenStepFunctions = entry.model
     return FunctionConfig(
         **entry.common,
-        state_machine_arn=model.state_machine_arn,
+        options=WorkflowOptions(state_machine_arn=model.state_machine_arn),
         aws=with_endpoint("stepfunctions", model.endpoint_url, model.aws, entry.aws),
     )

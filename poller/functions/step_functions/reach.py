@@ -3,12 +3,13 @@
 from poller.aws.sdk_calls import SdkCalls
 from poller.aws.transports import Transports
 from poller.configuration.model.functions import FunctionConfig
+from poller.functions.step_functions.options import WorkflowOptions
 from poller.ports.reach import Tries
 
 
 async def reach(function: FunctionConfig, region: str, _transports: Transports, tries: Tries) -> None:
     """Note the answers in `tries`."""
-    arn = function.state_machine_arn
+    arn = WorkflowOptions.of(function).state_machine_arn
     calls = SdkCalls(function.aws, function.region or region)
     tries.untried.append("states:StartSyncExecution (it would run the workflow)")
     await tries.ask(

@@ -8,12 +8,13 @@ from functools import partial
 from poller.aws.chain import ca_bundle_of, open_session
 from poller.aws.credentials import CredentialSource
 from poller.aws.sdk_errors import as_no_credentials, sdk_errors
-from poller.configuration.model.functions import FunctionConfig, WebConfig
+from poller.configuration.model.functions import FunctionConfig
+from poller.functions.web.options import WebOptions
 from poller.functions.web.requests import Hmac, PlainRequests, Requests, SignedRequests
 from poller.http import TlsFiles
 
 
-def requests_of(config: FunctionConfig, web: WebConfig) -> Requests:
+def requests_of(config: FunctionConfig, web: WebOptions) -> Requests:
     headers = partial(_headers, web)
     if web.sigv4 is not None:
         service, region = web.sigv4.service, web.sigv4.region
@@ -27,7 +28,7 @@ def requests_of(config: FunctionConfig, web: WebConfig) -> Requests:
     return PlainRequests(config.key, web.url, headers, signature)
 
 
-def _headers(web: WebConfig) -> Mapping[str, str]:
+def _headers(web: WebOptions) -> Mapping[str, str]:
     """The headers that every request has. Reads the secrets."""
     headers = {name: value.read() for name, value in web.headers.items()}
     if web.bearer_token is not None:
@@ -43,8 +44,7 @@ def tls_files(config: FunctionConfig) -> TlsFiles:
 
     Raises NoCredentials for a profile that does not exist.
     """
-    web = config.web
-    assert web is not None
+    web = WebOptions.of(config)
     bundle = str(web.ca_bundle) if web.ca_bundle else None
     if bundle is None and is_aws(config):
         with sdk_errors(as_no_credentials):
@@ -55,4 +55,4 @@ def tls_files(config: FunctionConfig) -> TlsFiles:
 
 def is_aws(config: FunctionConfig) -> bool:
     """Whether an AWS service stands in front of the function behind a URL."""
-    return config.type == "function_url" or (config.web is not None and config.web.sigv4 is not None)
+    return config.type == "function_url" or WebOptions.of(config).sigv4 is not None

@@ -5,6 +5,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.functions.type import Place
 from poller.functions.web.authorization import is_aws, requests_of, tls_files
 from poller.functions.web.http import HttpFunction
+from poller.functions.web.options import WebOptions
 from poller.support import telemetry
 
 
@@ -21,8 +22,7 @@ class WebBuilder:
 
 def web_function(config: FunctionConfig) -> HttpFunction:
     """Call it inside the running loop."""
-    web = config.web
-    assert web is not None
+    web = WebOptions.of(config)
     proxy = proxy_for(web.url)
     if proxy is not None:
         telemetry.logger().info("transport_chosen", function=config.key, transport="aiohttp", because="a proxy applies")

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.arns import account_of_role
+from poller.functions.web.options import WebOptions
 from poller.values.partitions import partition_of
 from poller.values.permissions import Grant
 
@@ -13,14 +14,15 @@ _SIGNED_FOR = frozenset({"lambda", "execute-api"})
 
 
 def grants(function: FunctionConfig, region: str, account: str) -> Iterator[Grant]:
-    sigv4 = function.web.sigv4 if function.web else None
+    options = WebOptions.of(function)
+    sigv4 = options.sigv4
     if sigv4 is None:
         return
     account = account_of_role(function.aws.role_arn) or account
     if sigv4.service == "lambda":
         yield from _function_url(function, sigv4.region or region, account)
     elif sigv4.service == "execute-api":
-        host = urlsplit(function.url or "").hostname or ""
+        host = urlsplit(options.url).hostname or ""
         # a custom domain does not tell which API it serves
         api = host.partition(".")[0] if ".execute-api." in host else "*"
         region = sigv4.region or region
@@ -42,7 +44,7 @@ def _function_url(function: FunctionConfig, region: str, account: str) -> Iterat
 
 def remarks(function: FunctionConfig) -> Iterator[str]:
     """What is wider than it could be, and what is missing."""
-    sigv4 = function.web.sigv4 if function.web else None
+    sigv4 = WebOptions.of(function).sigv4
     if sigv4 is None:
         return
     if sigv4.service == "lambda" and function.function_arn is None:

@@ -18,15 +18,7 @@ from poller.configuration.model.fields import (
     shown_default,
     text,
 )
-from poller.configuration.model.functions import (
-    SYNCHRONOUS_PAYLOAD_BYTES,
-    BasicAuth,
-    Digest,
-    FunctionConfig,
-    HmacSignature,
-    SigV4,
-    WebConfig,
-)
+from poller.configuration.model.functions import SYNCHRONOUS_PAYLOAD_BYTES, FunctionConfig
 from poller.configuration.model.sizes import Size
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.secrets import Secret, SecretText
@@ -40,6 +32,7 @@ from poller.functions.keys import (
     WrittenFunction,
     read_path,
 )
+from poller.functions.web.options import BasicAuth, Digest, HmacSignature, SigV4, WebOptions
 
 HEADERS = "headers of each request; values may be secrets, which are read again when the service answers 401 or 403"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -141,7 +134,8 @@ def read_function_url(entry: Entry) -> FunctionConfig:
             report.say("names no region to sign for; set aws.region, or auth: none", "url")
         sigv4 = SigV4(service="lambda", region=region or "")
     _check_headers(model.headers, report, {"authorization"} if sigv4 else set())
-    return FunctionConfig(**entry.common, web=WebConfig(url=model.url, headers=model.headers, sigv4=sigv4), aws=merged)
+    options = WebOptions(url=model.url, headers=model.headers, sigv4=sigv4)
+    return FunctionConfig(**entry.common, options=options, aws=merged)
 
 
 def read_http(entry: Entry) -> FunctionConfig:
@@ -169,9 +163,9 @@ def read_http(entry: Entry) -> FunctionConfig:
         report.say("needs client_certificate", "client_key")
     return FunctionConfig(
         **{**entry.common, "payload_limit": model.max_payload_bytes},
-        web=WebConfig(
+        options=WebOptions(
             **{
-                **same_fields(model, WebConfig),
+                **same_fields(model, WebOptions),
                 "basic_auth": BasicAuth(**dict(model.basic_auth)) if model.basic_auth else None,
                 "hmac": HmacSignature(**dict(model.hmac)) if model.hmac else None,
                 "sigv4": _sigv4(model, merged, report),

@@ -5,16 +5,16 @@ from poller.aws.transports import Transports
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.reachable import connect
 from poller.functions.web.authorization import tls_files
+from poller.functions.web.options import WebOptions
 from poller.ports.reach import Tries
 
 
 async def reach(function: FunctionConfig, _region: str, _transports: Transports, tries: Tries) -> None:
     """Note the answers in `tries`."""
-    assert function.url is not None
-    if proxy_for(function.url):
+    url = WebOptions.of(function).url
+    if proxy_for(url):
         tries.untried.append("the connection (it goes through a proxy)")
         return
-    url = function.url
 
     async def connecting() -> None:
         await connect(url, tls_files(function))

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real_time
         ({"environment": {"INIT": "exit"}}, "Runtime.ExitError: Runtime exited with error: exit status 3"),
         ({"environment": {"INIT": "error"}}, "Runtime.ImportModuleError: No module named 'app'"),
         (
-            {"environment": {"INIT": "hang"}, "init_timeout": 0.3},
+            {"environment": {"INIT": "hang"}, "init_timeout_seconds": 0.3},
             "Runtime.InitTimeout: it did not ask for an invocation within 0.3 s of its start",
         ),
         ({"command": ("/no/such/program",)}, "Runtime.InvalidEntrypoint: /no/such/program: No such file or directory"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from poller.configuration.reading.secrets import Secret
 from poller.policy.response import Failed, NotInvoked, Succeeded
 from tests.functions.runtime.workers import ARN, Log, alive, event, function, invoked
 
@@ -70,7 +71,7 @@ async def test_workers_stay_and_only_as_many_start_as_are_needed():
 
 
 async def test_a_secret_that_changed_reaches_the_function_by_another_worker_and_only_then():
-    environment = {"TOKEN": "first"}
+    environment = {"TOKEN": Secret("env", "TOKEN_OF_TEST", values := {"TOKEN_OF_TEST": "first"})}
     async with function(Log(), environment=environment) as running:
         found = await invoked(running, "environment")
         pid = await invoked(running, "pid")
@@ -80,7 +81,7 @@ async def test_a_secret_that_changed_reaches_the_function_by_another_worker_and_
             await asyncio.sleep(0.01)
         busy = asyncio.create_task(invoked(running, "pid"))
         await asyncio.sleep(0)
-        environment["TOKEN"] = "second"
+        values["TOKEN_OF_TEST"] = "second"
         running.refresh()
         assert await busy == pid, "what runs is finished"
         assert (await invoked(running, "environment"))["TOKEN"] == "second"
@@ -239,7 +240,7 @@ async def test_no_worker_in_time_was_not_invoked(tmp_path):
 
 async def test_idle_workers_are_stopped_down_to_those_that_are_kept(tmp_path):
     log = Log()
-    async with function(log, concurrency=3, minimum_workers=1, idle_timeout=0.2) as running:
+    async with function(log, concurrency=3, minimum_workers=1, idle_timeout_seconds=0.2) as running:
         running.start()
         meeting = (invoked(running, "meet", folder=str(tmp_path), expected=3) for _ in range(3))
         await asyncio.gather(*meeting)

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from poller.configuration.reading.secrets import Secret
 from poller.functions.runtime_api.guarding import Guard
+from poller.functions.runtime_api.options import RuntimeOptions
 from poller.functions.runtime_api.pool import RuntimeFunction
 from poller.functions.runtime_api.settings import RuntimeSettings
 
@@ -45,20 +47,24 @@ class Log:
 
 
 def settings(**changed):
-    environment = changed.pop("environment", {})
+    """Of options and of what every type has, told apart by their names."""
+    environment = {
+        name: value if isinstance(value, Secret) else Secret.text(value)
+        for name, value in changed.pop("environment", {}).items()
+    }
     known: dict[str, Any] = {
         "name": "f",
         "function_arn": ARN,
         "region": "eu-west-1",
         "timeout": PATIENCE,
-        "init_timeout": PATIENCE,
         "payload_limit": 6_291_456,
         "concurrency": 1,
-        "minimum_workers": 0,
         "command": (sys.executable, "-I", "-S", str(BOOTSTRAP)),
-        "environment": lambda: environment,
     }
-    return RuntimeSettings(**known | changed)
+    of_options: dict[str, Any] = {"init_timeout_seconds": PATIENCE, "minimum_workers": 0, "environment": environment}
+    for name, value in changed.items():
+        (known if name in known else of_options)[name] = value
+    return RuntimeSettings(options=RuntimeOptions(**of_options), **known)
 
 
 @contextlib.asynccontextmanager

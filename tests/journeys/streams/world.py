@@ -13,6 +13,7 @@ from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.engine.parts import Wired, Wiring
+from poller.functions.lambda_api.options import LambdaOptions
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.ports.status import MappingStatus
@@ -130,7 +131,7 @@ class StreamWorld:
         function = FunctionConfig(
             key=FUNCTION,
             type="lambda",
-            function_name=FUNCTION,
+            options=LambdaOptions(function_name=FUNCTION),
             timeout_seconds=30,
             concurrency=function_concurrency,
         )
