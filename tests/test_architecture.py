@@ -95,6 +95,9 @@ IMPORTS: dict[str, set[str]] = {
     "poller.daemon.signals": set(),
     "poller.daemon.process_stop": SUPPORT,
     "poller.daemon": EVERYTHING,
+    "poller.importers": SUPPORT
+    | VALUES
+    | {"poller.configuration", "poller.sources.kinds", "poller.destinations.kinds", "poller.aws"},
     "poller.cli": EVERYTHING | UNSTORED,
     "poller.demo": EVERYTHING,
     # for the tests of those who write functions
@@ -155,6 +158,7 @@ BY_NAME = {
     "poller/configuration/model/settings.py",  # the schemes of the URL of the state
     "poller/policy/advice.py",  # what is in short supply
     "poller/ports/reasons.py",
+    "poller/importers/serverless/importer.py",  # what the Serverless Framework calls its events
     "poller/demo/shop.py",  # the endpoints of the local AWS
     "poller/demo/function/count.py",  # a user's function, which looks into events
 }

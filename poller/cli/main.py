@@ -15,6 +15,7 @@ from poller import __version__
 from poller.cli.client import Client, NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.cli.filter import app as filter_commands
+from poller.cli.importing import app as import_commands
 from poller.cli.state import app as state_commands
 from poller.configuration import Need
 from poller.daemon import signals
@@ -37,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(filter_commands, name="filter")
+app.add_typer(import_commands, name="import")
 app.add_typer(state_commands, name="state")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]

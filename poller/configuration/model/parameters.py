@@ -34,6 +34,9 @@ REFUSED: Mapping[str, str] = {
 }
 """AWS parameters that no source takes, with the reason."""
 
+OF_BROKERS = frozenset(parameter for parameter, reason in REFUSED.items() if reason == _KAFKA)
+"""AWS parameters by which a mapping shows that its source is Kafka or a message broker."""
+
 AWS_PARAMETERS = COMMON.union(OF_LATER, REFUSED, *(kind.takes for kind in KINDS.values()))
 """Every parameter of CreateEventSourceMapping."""
 OWN = frozenset().union(*(kind.own for kind in KINDS.values()))

@@ -21,7 +21,7 @@ MOST_ALIASED = 200_000
 
 _CORE = "tag:yaml.org,2002:"
 _TAGS = frozenset(_CORE + name for name in ("null", "bool", "int", "float", "str", "timestamp", "map", "seq"))
-_CLOUDFORMATION_TAG = re.compile(
+CLOUDFORMATION_TAG = re.compile(
     r"!(And|Base64|Cidr|Condition|Equals|FindInMap|GetAZs|GetAtt|If|ImportValue|Join|Not|Or|Ref|Select|Split|Sub|Transform)"
 )
 
@@ -52,7 +52,7 @@ class UnreadableError(Exception):
 def read_document(path: Path) -> tuple[Node, list[str]]:
     """The tree of a file and its problems; an empty tree for an unusable file."""
     origin = Origin(str(path), path.absolute().parent)
-    reader = _Reader(origin)
+    reader = DocumentReader(origin)
     try:
         root = reader.read(path)
     except UnreadableError as error:
@@ -73,12 +73,14 @@ def read_block(path: Path, key: str) -> Node | None:
         if not starts or path.suffix.lower() not in (".yaml", ".yml"):
             return None if any(key in line.lower() for line in lines) else Node({}, origin)
         below = takewhile(lambda line: line[0].isspace() or line.startswith("#"), lines[starts[0] + 1 :])
-        return _Reader(origin).from_yaml("".join([lines[starts[0]], *below]))
+        return DocumentReader(origin).from_yaml("".join([lines[starts[0]], *below]))
     except (UnreadableError, RecursionError):
         return None
 
 
-class _Reader:
+class DocumentReader:
+    """Builds the tree of one file; `problems` collects what is wrong with single values. Raises UnreadableError."""
+
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
         self.problems: list[str] = []
@@ -91,11 +93,13 @@ class _Reader:
     def read(self, path: Path) -> Node:
         if path.suffix.lower() not in SUFFIXES:
             raise UnreadableError(f"is not named {', '.join('*' + suffix for suffix in SUFFIXES)}; rename it")
-        text = _text(path)
+        return self.parsed(_text(path), path.suffix.lower())
+
+    def parsed(self, text: str, suffix: str) -> Node:
         try:
-            if path.suffix.lower() == ".toml":
+            if suffix == ".toml":
                 root = grow(_toml(text), self.origin)
-            elif path.suffix.lower() == ".json":
+            elif suffix == ".json":
                 root = self.from_json(text)
             else:
                 root = self.from_yaml(text)
@@ -149,8 +153,7 @@ class _Reader:
         if any(node is parent for parent in self.entered):
             raise UnreadableError("holds an alias of something that contains it", _line(node))
         if node.tag not in _TAGS:
-            self.refuse_tag(node, path)
-            return Node(None, self.origin, line or _line(node), key, broken=True)
+            return self.tagged(node, path, key, line or _line(node))
         self.entered.append(node)
         value: Any
         broken = False
@@ -205,8 +208,9 @@ class _Reader:
             self.say(node, path, f"{node.value!r} is not a valid {node.tag.removeprefix(_CORE)}; put text in quotes")
             return None
 
-    def refuse_tag(self, node: yaml.Node, path: str) -> None:
-        if _CLOUDFORMATION_TAG.fullmatch(node.tag):
+    def tagged(self, node: yaml.Node, path: str, key: str, line: int) -> Node:
+        """The value of a node with a tag that is not YAML's own."""
+        if CLOUDFORMATION_TAG.fullmatch(node.tag):
             self.say(
                 node,
                 path,
@@ -216,6 +220,7 @@ class _Reader:
             self.say(
                 node, path, f"the YAML tag {node.tag.replace(_CORE, '!!')} is not supported; write the plain value"
             )
+        return Node(None, self.origin, line, key, broken=True)
 
     def say(self, node: yaml.Node, path: str, text: str) -> None:
         where = f"{self.origin.label}:{_line(node)}: "

@@ -1,0 +1,1 @@
+"""Templates of CloudFormation and of the Serverless Application Model."""

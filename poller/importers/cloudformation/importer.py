@@ -1,0 +1,71 @@
+"""`poller import cloudformation` and `poller import sam`: the mappings of a template."""
+
+from pathlib import Path
+from typing import Any
+
+from poller.configuration.reading.tree import Node
+from poller.importers.cloudformation import events
+from poller.importers.cloudformation.conditions import present
+from poller.importers.cloudformation.intrinsics import Resolver
+from poller.importers.cloudformation.resources import Resource
+from poller.importers.cloudformation.tags import TemplateReader
+from poller.importers.draft import Draft, Findings, Remark, reasons_in
+from poller.importers.given import Given, tree_of
+
+MAPPING = "AWS::Lambda::EventSourceMapping"
+FUNCTION = "AWS::Serverless::Function"
+NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
+
+
+def read(path: Path, given: Given) -> Findings:
+    """Both forms may stand in one template. Raises ConfigurationError for a file that is no template."""
+    root, problems = tree_of(path, TemplateReader)
+    return of_template(root, given, problems)
+
+
+def of_template(root: Node, given: Given, problems: list[str], below: str = "") -> Findings:
+    """The mappings of a template; `below` is its address where it is a part of another file."""
+    found = Findings(remarks=[Remark(*problem.split(": ", 1)) for problem in problems])
+    resolver = Resolver(root, given)
+    macros = root.get("Fn::Transform")
+    if macros is not None:
+        found.remarks.append(Remark(macros.place, "Fn::Transform: what the macro adds is not seen"))
+    for name, resource in resolver.resources.items():
+        title = f"{below}Resources.{name}"
+        if name.startswith("Fn::"):
+            found.remarks.append(Remark(resource.node.place, f"{title}: what it expands to is not seen"))
+        elif resource.type in NESTED:
+            text = f"{title}: a nested stack; import its template by itself"
+            found.remarks.append(Remark(resource.node.place, text))
+        elif resource.type == MAPPING:
+            _take(resource, title, resolver, found)
+        elif resource.type == FUNCTION:
+            events.take(resource, root, resolver, found, title=title, run_here=given.run_here)
+    return found
+
+
+def _take(resource: Resource, title: str, resolver: Resolver, found: Findings) -> None:
+    if not present(resource.node, resource.node.place, title, resolver.conditions, found):
+        return
+    parameters = resolver.value(resource.properties)
+    if not isinstance(parameters, dict):
+        found.refuse(resource.node.place, f"{title}: its properties are not known: {'; '.join(reasons_in(parameters))}")
+        return
+    draft = Draft(
+        name=resource.logical_id,
+        place=resource.node.place,
+        title=title,
+        parameters=parameters,
+        places={key: child.place for key, child in resource.properties.value.items()},
+        example_arn=_example(resource.properties, parameters),
+    )
+    found.drafts.append(draft)
+
+
+def _example(properties: Node, parameters: dict[str, Any]) -> str | None:
+    """Streams have a starting position, queues none."""
+    if "StartingPosition" not in parameters:
+        return None
+    written = properties.get("EventSourceArn")
+    of_table = written is not None and "StreamArn" in str(written.plain())
+    return events.EXAMPLES["DynamoDB" if of_table else "Kinesis"]
