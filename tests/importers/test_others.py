@@ -18,7 +18,11 @@ MAPPING = "aws_lambda_event_source_mapping"
 
 def state(*mappings: dict[str, Any]) -> str:
     """As the provider fills attributes in that nobody wrote."""
-    empty: dict[str, Any] = {"batch_size": 10, "bisect_batch_on_function_error": False, "maximum_record_age_in_seconds": 0}
+    empty: dict[str, Any] = {
+        "batch_size": 10,
+        "bisect_batch_on_function_error": False,
+        "maximum_record_age_in_seconds": 0,
+    }
     empty |= {"maximum_retry_attempts": 0, "tumbling_window_in_seconds": 0, "parallelization_factor": 0}
     empty |= {
         "destination_config": [],
