@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from poller.aws.cold import ColdCalls
+from poller.aws.sdk_calls import SdkCalls
 from poller.configuration.model.aws import AwsSettings
 from poller.importers.draft import Draft, Findings, Remark
 from poller.values.errors import CallError, EnvironmentProblem
@@ -26,7 +26,7 @@ MOST_PAGES = 1000
 
 async def read(region: str, aws: AwsSettings, function: str | None) -> Findings:
     """All mappings of the account in one region, or those of one function. Raises EnvironmentProblem."""
-    calls = ColdCalls(aws, region)
+    calls = SdkCalls(aws, region)
     found = Findings()
     more: dict[str, Any] = {} if function is None else {"FunctionName": function}
     for _ in range(MOST_PAGES):
@@ -42,7 +42,7 @@ async def read(region: str, aws: AwsSettings, function: str | None) -> Findings:
     raise EnvironmentProblem(f"Lambda in {region} lists more than {MOST_PAGES} pages of mappings")
 
 
-async def _draft(mapping: dict[str, Any], calls: ColdCalls, found: Findings) -> Draft:
+async def _draft(mapping: dict[str, Any], calls: SdkCalls, found: Findings) -> Draft:
     uuid = str(mapping.get("UUID", ""))
     parameters = {key: _plain(value) for key, value in mapping.items() if key not in SHOWN}
     parameters["uuid"] = parameters.pop("UUID", None)
