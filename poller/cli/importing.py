@@ -25,7 +25,7 @@ app = typer.Typer(help="Take over mappings of other tools.", no_args_is_help=Tru
 INCOMPLETE = 1
 """Something is left to do: a hole, or something that was not taken."""
 
-Template = Annotated[Path, typer.Argument(metavar="TEMPLATE", help="The template, as YAML or JSON.")]
+Template = Annotated[Path, typer.Argument(metavar="TEMPLATE", help="YAML or JSON.")]
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write a new file. Default: standard output.")
 ]
@@ -40,7 +40,7 @@ RunHere = Annotated[
 ]
 
 
-@app.command(epilog=examples("import cloudformation template.yaml --region eu-west-1 --account 123456789012"))
+@app.command(epilog=examples("import cloudformation template.yaml --region eu-west-1"))
 def cloudformation(
     template: Template,
     *,
@@ -76,7 +76,7 @@ def sam(
     _template("sam", template, _given(parameter, region, account, stack, run_here=run_here), output)
 
 
-@app.command(epilog=examples("import serverless serverless.yml --stage prod --account 123456789012"))
+@app.command(epilog=examples("import serverless serverless.yml --stage prod"))
 def serverless(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file serverless.yml.")],
     *,
