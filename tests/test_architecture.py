@@ -98,6 +98,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.importers": SUPPORT
     | VALUES
     | {"poller.configuration", "poller.sources.kinds", "poller.destinations.kinds", "poller.aws"},
+    "poller.dev": EVERYTHING,
     "poller.cli": EVERYTHING | UNSTORED,
     "poller.demo": EVERYTHING,
     # for the tests of those who write functions

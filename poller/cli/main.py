@@ -12,6 +12,7 @@ import structlog
 import typer
 
 from poller import __version__
+from poller.cli import developing
 from poller.cli.client import Client, NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.cli.filter import app as filter_commands
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(filter_commands, name="filter")
 app.add_typer(import_commands, name="import")
+developing.add_to(app)
 app.add_typer(state_commands, name="state")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]

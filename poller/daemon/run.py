@@ -23,6 +23,7 @@ from poller.daemon.reload import Reloads
 from poller.engine.app import Poller
 from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.mappings import account_of
+from poller.engine.parts import Watch
 from poller.ports.daemon_status import Changes, ConfigurationStatus
 from poller.runtime.stop import Stop
 from poller.support import telemetry
@@ -35,8 +36,12 @@ READY_LOOK_SECONDS = 0.1
 """Between two looks at whether the daemon is ready, of which there are at most a hundred."""
 
 
-def run(reader: Reader) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem."""
+def run(reader: Reader, *, watch_events: Watch | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem.
+
+    With `watch_events` a person sits in front of it: every invocation is shown to it, and a stop cuts long polls short
+    where nothing is in work.
+    """
     files = reload.files()
     try:
         configuration = files.run_now(reader.read)
@@ -44,19 +49,22 @@ def run(reader: Reader) -> int:
         raise EnvironmentProblem(f"{error}; does their file system hang?") from error
     settings = configuration.settings
     telemetry.configure(settings.log.level, settings.log.format)
-    return accelerators.run(Daemon(configuration, reader, files).run())
+    return accelerators.run(Daemon(configuration, reader, files, watch_events).run())
 
 
 class Daemon:
     """The process, from start to exit."""
 
-    def __init__(self, configuration: Configuration, reader: Reader, files: Blocking) -> None:
+    def __init__(
+        self, configuration: Configuration, reader: Reader, files: Blocking, watch_events: Watch | None = None
+    ) -> None:
         """`files` reads with `reader`."""
         self._configuration = configuration
         self._reader = reader
         self._files = files
         self._log = telemetry.logger()
-        self._poller = Poller(configuration)
+        self._watched = watch_events is not None
+        self._poller = Poller(configuration, watch=watch_events)
         self._status = self._poller.status
         self._notifier = notify.Notifier.of(os.environ)
         self._hard = asyncio.Event()
@@ -173,7 +181,8 @@ class Daemon:
     # stop
 
     def _stop_signalled(self, number: signal.Signals) -> None:
-        hard = self._stop.soft
+        idle = self._watched and not any(status.in_flight() for status in self._status.mappings)
+        hard = self._stop.soft or idle
         self._log.info("stop_requested", by=number.name, kind="hard" if hard else "soft")
         if hard:
             self._hard.set()

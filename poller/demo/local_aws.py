@@ -3,8 +3,8 @@
 import asyncio
 import importlib.util
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -27,12 +27,20 @@ PAUSE_SECONDS = 0.05
 def require() -> None:
     """Raise EnvironmentProblem when it is not installed."""
     if importlib.util.find_spec("ministack") is None:
-        raise EnvironmentProblem(f"the demo needs a local AWS, which is not installed: {how_to_install('demo')}")
+        raise EnvironmentProblem(f"this needs a local AWS, which is not installed: {how_to_install('demo')}")
 
 
 @asynccontextmanager
 async def started(folder: Path) -> AsyncIterator[str]:
     """Run it until the context ends; gives its endpoint URL. Raises EnvironmentProblem."""
+    with running(folder) as (process, url):
+        await ready(process, url)
+        yield url
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[Child, str]]:
+    """The same, without waiting until it answers."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
@@ -45,11 +53,11 @@ async def started(folder: Path) -> AsyncIterator[str]:
         "STATE_DIR": str(folder / "state"),
     }
     with child([sys.executable, "-m", "ministack"], folder, environment) as process:
-        await _ready(process, url)
-        yield url
+        yield process, url
 
 
-async def _ready(process: Child, url: str) -> None:
+async def ready(process: Child, url: str) -> None:
+    """Return once it answers. Raises EnvironmentProblem."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=START_SECONDS)) as session:
         for _ in range(int(START_SECONDS / PAUSE_SECONDS)):
             try:

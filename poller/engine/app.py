@@ -14,7 +14,7 @@ from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.embedding import with_given
 from poller.engine.mappings import Mappings
-from poller.engine.parts import Wiring, traces_of
+from poller.engine.parts import Watch, Wiring, traces_of
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
@@ -48,9 +48,11 @@ class Poller:
         limits: ReadLimits | None = None,
         chance: Chance = random.random,
         wall: Callable[[], float] = time.time,
+        watch: Watch | None = None,
     ) -> None:
         """Without `store`, the one that the configuration's `state` names is opened by `open` and closed by `close`.
-        `chance` gives numbers from 0 to 1 for jitter, `wall` the seconds since the epoch.
+        `chance` gives numbers from 0 to 1 for jitter, `wall` the seconds since the epoch. `watch`
+        sees every invocation.
         """
         self.status = DaemonStatus(version=__version__, started_at=wall(), started=0.0)
         self._configuration = configuration
@@ -60,6 +62,7 @@ class Poller:
         self._chance = chance
         self._wall = wall
         self._given_store = store
+        self._watch = watch
 
     async def __aenter__(self) -> Self:
         """Raises EnvironmentProblem where the state cannot be opened or read."""
@@ -97,6 +100,7 @@ class Poller:
             traces=await traces_of(settings, self._stack),
             chance=self._chance,
             wall=self._wall,
+            watch=self._watch,
         )
         self._stack.push_async_callback(self.wiring.close)
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall)

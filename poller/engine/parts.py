@@ -19,7 +19,7 @@ from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.policy.pace import Pace
 from poller.ports.destination import Destination
-from poller.ports.function import ReportsProblem
+from poller.ports.function import Function, ReportsProblem
 from poller.ports.source import Source
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
@@ -37,6 +37,10 @@ from poller.support.rate_limited_log import RateLimitedLog
 if TYPE_CHECKING:
     # loaded only where traces are asked for
     from poller.engine.tracing import Tracing
+
+
+Watch = Callable[[Function, EventSourceMapping], Function]
+"""Puts a function in the place of a mapping's own that also shows what passes."""
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class Wiring:
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
         traces: "Tracing | None" = None,
+        watch: Watch | None = None,
         chance: Chance = random.random,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -83,6 +88,7 @@ class Wiring:
         self._functions = Functions(transports, chance)
         self._building = asyncio.Lock()
         self._traces = traces
+        self._watch = watch
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
@@ -103,6 +109,8 @@ class Wiring:
             if isinstance(context.function, ReportsProblem):
                 running.function_problem = context.function.problem
             wired = Wired(mapping, source, context, running, borrowed.pop_all())
+        if self._watch is not None:
+            context.function = self._watch(context.function, mapping)
         if self._traces is not None:
             system, name = KINDS[mapping.source.kind].messaging_system, mapping.source.name
             wired.source = self._traces.source(source, mapping=mapping.name, system=system, name=name)

@@ -4,7 +4,7 @@ A new kind is a folder with its row, and a line in `poller.sources.kinds`. The c
 module of a row imports values and policy only; its functions import the modules that call a service.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from poller.sources.sharded.limits import ReadLimits
     from poller.support.rate_limited_log import RateLimitedLog
 
+Call = Callable[..., Awaitable[dict[str, Any]]]
+"""`call(service, method, **arguments)` of the SDK. Raises CallError."""
 Finding = tuple[tuple[str | int, ...], str]
 """The path of a key below the mapping, and what is wrong with its value."""
 
@@ -125,6 +127,38 @@ class SourceKind:
     builder: Callable[[Shared], SourceBuilder]
     messaging_system: str
     """`messaging.system` of traces, in the words of OpenTelemetry's semantic conventions as far as they have one."""
+    development: Callable[[], "Development"] | None = None
+    """For the tools of developers; None for a kind that cannot be had without an account."""
+
+
+class Development(Protocol):
+    """What a person needs of a kind of source before there is an account: events to look at, something to read."""
+
+    @property
+    def example(self) -> str:
+        """The ARN of a source that there could be."""
+        ...
+
+    @property
+    def named_by(self) -> str:
+        """The item identifier of `record` in a handler's code, in Python."""
+        ...
+
+    def event(self, source: EventSource, payloads: Sequence[str]) -> bytes:
+        """The event of a batch with these payloads, as a function gets it."""
+        ...
+
+    def identifier(self, record: Mapping[str, Any]) -> str:
+        """The item identifier of one record of an event, by which a function reports it. Raises KeyError."""
+        ...
+
+    async def create(self, source: EventSource, call: Call) -> str:
+        """Create the source unless it is there; returns its ARN. Raises CallError."""
+        ...
+
+    async def send(self, source: EventSource, payload: str, call: Call) -> str:
+        """Write one record, and return what names it. Raises CallError, and ValueError for an unfit payload."""
+        ...
 
 
 def no_findings(_source: EventSource, _aws: "AwsSettings") -> Iterator[Finding]:

@@ -131,7 +131,7 @@ async def test_a_local_aws_that_cannot_start_is_quoted(tmp_path):
         child(failing, tmp_path / "aws", {}) as process,
         pytest.raises(EnvironmentProblem, match=r"(?s)cannot start.*ended with 1.*the port is taken"),
     ):
-        await local_aws._ready(process, "http://127.0.0.1:9")
+        await local_aws.ready(process, "http://127.0.0.1:9")
 
 
 def balanced(**changes):

@@ -2,7 +2,7 @@
 
 from poller.sources.dynamodb.members import MEMBERS, split
 from poller.sources.dynamodb.parameters import INSTEAD, OWN, SERVICE, TAKES, TITLE, cross_check, grants, read_arn
-from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
+from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind, no_findings
 from poller.sources.sharded.parameters import lanes
 
 
@@ -10,6 +10,12 @@ def _builder(shared: Shared) -> SourceBuilder:
     from poller.sources.dynamodb.building import builder  # noqa: PLC0415  (the row is imported without the data plane)
 
     return builder(shared)
+
+
+def _development() -> Development:
+    from poller.sources.dynamodb.development import TableDevelopment  # noqa: PLC0415  (only tools for developers need it)
+
+    return TableDevelopment()
 
 
 DYNAMODB_KIND = SourceKind(
@@ -35,5 +41,6 @@ DYNAMODB_KIND = SourceKind(
     competing=False,
     grants=grants,
     builder=_builder,
+    development=_development,
     messaging_system="aws_dynamodb_streams",
 )

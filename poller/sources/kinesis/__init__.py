@@ -1,6 +1,6 @@
 """Kinesis data streams as a source, polled or pushed (enhanced fan-out): their row, and all that only they know."""
 
-from poller.sources.kind import Shared, SourceBuilder, SourceKind
+from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind
 from poller.sources.kinesis.members import MEMBERS, split
 from poller.sources.kinesis.parameters import (
     INSTEAD,
@@ -20,6 +20,12 @@ def _builder(shared: Shared) -> SourceBuilder:
     from poller.sources.kinesis.building import builder  # noqa: PLC0415  (the row is imported without the data plane)
 
     return builder(shared)
+
+
+def _development() -> Development:
+    from poller.sources.kinesis.development import StreamDevelopment  # noqa: PLC0415  (only tools for developers need it)
+
+    return StreamDevelopment()
 
 
 KINESIS_KIND = SourceKind(
@@ -45,5 +51,6 @@ KINESIS_KIND = SourceKind(
     competing=False,
     grants=grants,
     builder=_builder,
+    development=_development,
     messaging_system="aws_kinesis",
 )

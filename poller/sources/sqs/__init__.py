@@ -1,6 +1,6 @@
 """SQS queues as a source: their row, and all that only they know."""
 
-from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
+from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind, no_findings
 from poller.sources.sqs.members import MEMBERS, split
 from poller.sources.sqs.parameters import INSTEAD, OWN, SERVICE, TAKES, cross_check, grants, lanes, read_arn
 
@@ -9,6 +9,12 @@ def _builder(_shared: Shared) -> SourceBuilder:
     from poller.sources.sqs.building import QueueBuilder  # noqa: PLC0415  (the row is imported without the data plane)
 
     return QueueBuilder()
+
+
+def _development() -> Development:
+    from poller.sources.sqs.development import QueueDevelopment  # noqa: PLC0415  (only tools for developers need it)
+
+    return QueueDevelopment()
 
 
 SQS_KIND = SourceKind(
@@ -35,5 +41,6 @@ SQS_KIND = SourceKind(
     competing=True,
     grants=grants,
     builder=_builder,
+    development=_development,
     messaging_system="aws_sqs",
 )

@@ -1,0 +1,220 @@
+"""Commands for people who write functions: `init`, `new`, `events`, `invoke`, `send` and `dev`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from poller.cli.configured import ConfigPaths, examples, loaded
+from poller.configuration import Need
+from poller.sources.kinds import KINDS
+from poller.support.printable import say, say_json
+from poller.values.errors import ConfigurationError, EnvironmentProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from poller.configuration import Configuration, EventSourceMapping
+
+NOT_SO = 1
+EVENT_MOST = 16 * 1024 * 1024
+"""Bytes of an event or payload that is read."""
+_KINDS = ", ".join(name for name, kind in KINDS.items() if kind.development is not None)
+_FIRST = next(iter(KINDS))
+
+new = typer.Typer(help="Write the files of something new.", no_args_is_help=True)
+events = typer.Typer(help="Events as functions get them.", no_args_is_help=True)
+Source = Annotated[str, typer.Option("--source", metavar="KIND", help=f"The kind of source: {_KINDS}.")]
+
+
+@new.callback()
+def _new() -> None:
+    pass
+
+
+@events.callback()
+def _events() -> None:
+    pass
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add all commands of this module."""
+    app.command(epilog=examples("init", "init shop --source sqs --name orders --function ship"))(init)
+    app.command(epilog=examples("dev", "dev --config poller.yaml"))(dev)
+    app.command(epilog=examples("send orders message.json", "send orders -"))(send)
+    app.command(epilog=examples("invoke ship --sample sqs", "invoke ship --event event.json"))(invoke)
+    app.add_typer(new, name="new")
+    app.add_typer(events, name="events")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Default: here.")] = Path(),
+    *,
+    source: Annotated[str | None, typer.Option("--source", metavar="KIND", help=f"One of {_KINDS}.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The name of the mapping and its source.")] = None,
+    function: Annotated[str | None, typer.Option("--function", help="The name of the function.")] = None,
+) -> None:
+    """Write a configuration, a handler and a test to begin with.
+
+    Asks for what no option says, where a person can answer.
+    """
+    from poller.dev import project  # noqa: PLC0415
+
+    source = source or _asked(f"What is read ({_KINDS})", _FIRST)
+    project.development_of(source)
+    name = name or _asked("The name of the mapping and its source", "orders")
+    function = function or _asked("The name of the function", "ship")
+    files = project.project(source, name, function)
+    project.write(folder, files)
+    for path in files:
+        say(f"wrote {folder / path}")
+    say("next: poller dev, and in another terminal: poller send " + name)
+
+
+def _asked(question: str, default: str) -> str:
+    return str(typer.prompt(question, default)) if sys.stdin.isatty() else default
+
+
+@new.command("function", epilog=examples("new function tally --source kinesis"))
+def new_function(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the function.")], source: Source = _FIRST
+) -> None:
+    """Write a handler, a test and a sample event into functions/NAME."""
+    from poller.dev import project  # noqa: PLC0415
+
+    project.development_of(source)
+    files = project.function_files(source, name)
+    project.write(Path(), files)
+    for path in files:
+        say(f"wrote {path}")
+    say(f"add to functions:  {name}: {{type: runtime, handler: app.handler, code: ./functions/{name}}}")
+
+
+@events.command("sample", epilog=examples("events sample sqs", "events sample kinesis --records 3"))
+def sample(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {_KINDS}.")],
+    records: Annotated[int, typer.Option(min=1, max=10_000, help="Number of records.")] = 1,
+) -> None:
+    """Print an event as a function gets it from a kind of source."""
+    import json  # noqa: PLC0415
+
+    from poller.dev import project  # noqa: PLC0415
+
+    project.development_of(kind)
+    say_json(json.loads(project.event_of(kind, records)))
+
+
+def invoke(
+    name: Annotated[str, typer.Argument(metavar="FUNCTION", help="Key of the function, or its Lambda name.")],
+    *,
+    event: Annotated[str | None, typer.Option("--event", metavar="FILE|-", help="The event, as JSON.")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", metavar="KIND", help=f"One of {_KINDS}.")] = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Invoke a function once, and judge its answer.
+
+    As a mapping would. Exit 1 if it would not settle the whole batch.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from poller.dev import invoking, project  # noqa: PLC0415
+    from poller.support import telemetry  # noqa: PLC0415
+
+    if (event is None) == (sample is None):
+        raise ConfigurationError(["give the event by --event FILE, or take one by --sample KIND"])
+    configuration = loaded(config, Need.FILES)
+    telemetry.configure(configuration.settings.log.level, "console")
+    if sample is not None:
+        project.development_of(sample)
+    payload = _read(event).encode() if event is not None else project.event_of(str(sample), 1)
+    outcome, seconds = asyncio.run(invoking.invoke(configuration, name, payload))
+    partial = any(
+        mapping.report_batch_item_failures for mapping in configuration.mappings if mapping.function.key == name
+    )
+    judged = invoking.judge(outcome, payload, partial=partial)
+    telemetry.flush()
+    for line in judged.lines:
+        say(line)
+    say(f"it took {1000 * seconds:,.0f} ms")
+    if not judged.settled:
+        raise typer.Exit(NOT_SO)
+
+
+def send(
+    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Name or uuid of the mapping.")],
+    file: Annotated[str | None, typer.Argument(metavar="FILE|-", help="The payload; default a sample.")] = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Put one message or record into the source of a mapping.
+
+    Into the local AWS of a `poller dev` that runs in this folder, else where the configuration says.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415
+    from poller.dev import local  # noqa: PLC0415
+    from poller.values.errors import CallError  # noqa: PLC0415
+
+    found = _mapping(loaded(config, Need.MAPPINGS), mapping)
+    made = KINDS[found.source.kind].development
+    if made is None:
+        raise ConfigurationError([f"{found.name}: nothing can be sent to {KINDS[found.source.kind].title} from here"])
+    url = None if found.aws.for_service(found.source.service)[0] else local.running()
+    if url is not None:
+        local.become(found.source.account)
+    aws = found.aws if url is None else local.local_settings(url, found)
+    payload = _read(file) if file is not None else '{"order": 1}'
+    try:
+        sent = asyncio.run(_sent(made().send(found.source, payload, SdkCalls(aws, found.region).call)))
+    except ValueError as error:
+        raise ConfigurationError([f"{file or 'the payload'}: {error}"]) from None
+    except CallError as error:
+        raise EnvironmentProblem(f"{found.event_source_arn}: cannot be sent to: {error}") from error
+    say(f"{found.name}: sent {sent}")
+
+
+async def _sent(work: "Awaitable[str]") -> str:
+    return await work
+
+
+def dev(config: ConfigPaths = None) -> None:
+    """Run the daemon beside an editor.
+
+    Starts a local AWS and creates the sources, unless the configuration names an endpoint; reloads handlers when
+    their code changes; shows events as they pass. Needs the extra demo for the local AWS.
+    """
+    from poller.daemon import run as daemon  # noqa: PLC0415
+    from poller.daemon import signals  # noqa: PLC0415
+    from poller.dev import local  # noqa: PLC0415
+    from poller.dev.watching import Watched  # noqa: PLC0415
+
+    configuration = loaded(config, Need.MAPPINGS)
+    signals.restore()
+    try:
+        if local.names_an_endpoint(configuration):
+            raise typer.Exit(daemon.run(local.DevelopmentReader(config, None), watch_events=Watched))
+        with local.local(configuration) as url:
+            say(f"a local AWS runs at {url}; Ctrl-C ends it, with all that is in it", flush=True)
+            raise typer.Exit(daemon.run(local.DevelopmentReader(config, url), watch_events=Watched))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+def _mapping(configuration: "Configuration", name: str) -> "EventSourceMapping":
+    for mapping in configuration.mappings:
+        if name in (mapping.name, mapping.uuid):
+            return mapping
+    known = ", ".join(mapping.name for mapping in configuration.mappings)
+    raise ConfigurationError([f"there is no mapping {name}; the configuration has: {known}"])
+
+
+def _read(file: str) -> str:
+    """The text of a file, or of standard input. Raises ConfigurationError."""
+    from poller.configuration.reading.regular import read_text  # noqa: PLC0415
+
+    try:
+        text = sys.stdin.read(EVENT_MOST) if file == "-" else read_text(Path(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from None
+    return text.removesuffix("\n")
