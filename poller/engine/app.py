@@ -13,6 +13,7 @@ from poller.configuration import Configuration
 from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.embedding import with_given
+from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Watch, Wiring, traces_of
 from poller.policy.backoff import Chance
@@ -104,6 +105,7 @@ class Poller:
         )
         self._stack.push_async_callback(self.wiring.close)
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall)
+        self.invoker = FunctionInvoker(self.wiring, self._configuration)
         try:
             await self.mappings.load(self._configuration.mappings)
         except StateError as error:
@@ -121,6 +123,7 @@ class Poller:
         self._configuration = configuration
         self.wiring.resize(configuration.settings.max_bytes_in_flight)
         self.wiring.refresh()
+        self.invoker.apply(configuration)
         return self.mappings.apply(configuration.mappings)
 
     async def add(self, **parameters: Any) -> MappingStatus:
@@ -185,7 +188,7 @@ class Poller:
         """
         hard = hard or asyncio.Event()
         grace = self._configuration.settings.shutdown_grace_seconds
-        ending = asyncio.ensure_future(end_mappings(self.mappings.stop(), grace, hard))
+        ending = asyncio.ensure_future(end_mappings({*self.mappings.stop(), self.invoker.stop()}, grace, hard))
         try:
             await asyncio.shield(ending)
         except asyncio.CancelledError:

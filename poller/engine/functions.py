@@ -1,8 +1,9 @@
-"""The functions of the running mappings: built for the first mapping that uses one, and closed after the last."""
+"""The functions that are in use: built for the first user of one, a mapping or a caller, and closed after the last."""
 
 import asyncio
 from collections import Counter
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Self, TypeAlias
 
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
@@ -19,44 +20,65 @@ Key: TypeAlias = tuple[FunctionConfig, str]
 """A function and the region it is called from; a function that runs here serves all regions."""
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A function as one of its users calls it."""
+
+    config: FunctionConfig
+    region: str
+    """From which it is called."""
+    arn: str
+
+    @classmethod
+    def by(cls, mapping: EventSourceMapping) -> Self:
+        """As a mapping does."""
+        return cls(mapping.function, mapping.region, arn_of(mapping))
+
+    @property
+    def key(self) -> Key:
+        """Users with the same key share a function."""
+        runs_here = FUNCTION_TYPES[self.config.type].runs_here
+        return self.config, "" if runs_here else self.region
+
+
 class Functions:
-    """Shared by all mappings."""
+    """Shared by all users."""
 
     def __init__(self, transports: Transports, chance: Chance) -> None:
         self._transports = transports
         self._chance = chance
         self._builders: dict[str, FunctionBuilder] = {}
-        """By the type of function, once a mapping has it."""
+        """By the type of function, once one is used."""
         self._built: dict[Key, tuple[Function, Borrowed]] = {}
         self._users: Counter[Key] = Counter()
         self._slots: dict[tuple[str, AwsSettings], Slots] = {}
         self._breakers: dict[Key, Breaker] = {}
 
-    async def take(self, mapping: EventSourceMapping) -> Function:
-        """For one more mapping. Raises EnvironmentProblem and ConfigurationError."""
-        key = _key(mapping)
+    async def take(self, use: Use) -> Function:
+        """For one more user. Raises EnvironmentProblem and ConfigurationError."""
+        key = use.key
         if key not in self._built:
             transports = self._transports.borrow()
-            self._built[key] = await self._build(mapping, transports), transports
+            self._built[key] = await self._build(use, transports), transports
         self._users[key] += 1
         return self._built[key][0]
 
-    async def _build(self, mapping: EventSourceMapping, transports: Borrowed) -> Function:
-        row = FUNCTION_TYPES[mapping.function.type]
+    async def _build(self, use: Use, transports: Borrowed) -> Function:
+        row = FUNCTION_TYPES[use.config.type]
         if row.name not in self._builders:
             self._builders[row.name] = row.builder(self._chance)
-        place = Place(mapping.region, arn_of(mapping), transports)
-        return await self._builders[row.name].build(mapping.function, place)
+        place = Place(use.region, use.arn, transports)
+        return await self._builders[row.name].build(use.config, place)
 
-    async def release(self, mapping: EventSourceMapping) -> None:
-        """One mapping less; the last one closes it."""
-        key = _key(mapping)
+    async def release(self, use: Use) -> None:
+        """One user less; the last one closes it."""
+        key = use.key
         self._users[key] -= 1
         if not self._users[key]:
             del self._users[key]
             self._breakers.pop(key, None)
             function, transports = self._built.pop(key)
-            limit = (mapping.function.key, mapping.function.aws)
+            limit = (use.config.key, use.config.aws)
             if not any((config.key, config.aws) == limit for config, _ in self._users):
                 self._slots.pop(limit, None)
             await function.close()
@@ -72,9 +94,9 @@ class Functions:
         slots.keep_to(config.max_requests_per_second)
         return slots
 
-    def breaker(self, mapping: EventSourceMapping) -> Breaker:
-        """One for all mappings; what is called differently is tried anew."""
-        return self._breakers.setdefault(_key(mapping), Breaker(self._chance))
+    def breaker(self, use: Use) -> Breaker:
+        """One for all users; what is called differently is tried anew."""
+        return self._breakers.setdefault(use.key, Breaker(self._chance))
 
     def restart(self, name: str) -> None:
         """Start the workers of a function that runs here anew. Raises UnknownFunction."""
@@ -100,8 +122,3 @@ class Functions:
         await asyncio.gather(*(function.close() for function in self._functions()))
         for builder in self._builders.values():
             builder.close()
-
-
-def _key(mapping: EventSourceMapping) -> Key:
-    runs_here = FUNCTION_TYPES[mapping.function.type].runs_here
-    return mapping.function, "" if runs_here else mapping.region

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, Settings
 from poller.destinations.kinds import kind_of
-from poller.engine.functions import Functions
+from poller.engine.functions import Functions, Use
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
@@ -24,9 +24,11 @@ from poller.ports.source import Source
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.runtime.admission import Admission
+from poller.runtime.breaker import Breaker
 from poller.runtime.context import LaneContext
 from poller.runtime.memory import Memory
 from poller.runtime.running import Running
+from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
 from poller.sources.kind import Run, Shared, SourceBuilder
 from poller.sources.kinds import KINDS
@@ -58,6 +60,16 @@ class Wired:
     async def close(self) -> None:
         """Let go of what nobody else uses. Before that, the next run of the mapping may have taken it over."""
         await self.borrowed.aclose()
+
+
+@dataclass(slots=True, eq=False)
+class Invocable:
+    """A function with its limits and its circuit, which it shares with the mappings that use it."""
+
+    use: Use
+    function: Function
+    slots: Slots
+    breaker: Breaker
 
 
 class Wiring:
@@ -101,7 +113,7 @@ class Wiring:
             credentials = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = RateLimitedLog(log)
             context = await self._context(mapping, status, stop, rare)
-            borrowed.push_async_callback(self._functions.release, mapping)
+            borrowed.push_async_callback(self._functions.release, Use.by(mapping))
             # a run that never begins must not go on listening to what it shares
             borrowed.callback(context.admission.close)
             source = await self._source(mapping, context, transports)
@@ -124,7 +136,8 @@ class Wiring:
         start, most = mapping.lanes
         pace = Pace(start, most, steady=kind.steady)
         own = Memory(mapping.max_bytes_in_flight, self._memory)
-        function = await self._functions.take(mapping)
+        use = Use.by(mapping)
+        function = await self._functions.take(use)
         return LaneContext(
             function=function,
             slots=self._functions.slots(mapping.function),
@@ -135,12 +148,25 @@ class Wiring:
                 kind.shortest_receive,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, own, status, self.chance, breaker=self._functions.breaker(mapping)),
+            admission=Admission(stop, pace, own, status, self.chance, breaker=self._functions.breaker(use)),
             stop=stop,
             status=status,
             chance=self.chance,
             log=log,
         )
+
+    async def function(self, use: Use) -> Invocable:
+        """A function for calls beside those of mappings, until `release_function`. Raises EnvironmentProblem and
+        ConfigurationError.
+        """
+        async with self._building:
+            function = await self._functions.take(use)
+        return Invocable(use, function, self._functions.slots(use.config), self._functions.breaker(use))
+
+    async def release_function(self, use: Use) -> None:
+        """Nothing is called any more that `function` gave."""
+        async with self._building:
+            await self._functions.release(use)
 
     async def _source(self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed) -> Source:
         kind = KINDS[mapping.source.kind]

@@ -1,6 +1,7 @@
 """Failures of a function that runs here, worded as Lambda words them, and the limits of an answer."""
 
 from poller.policy.response import Failed
+from poller.support import codec
 
 RESPONSE_LIMIT = 6_291_556
 """Bytes of a synchronous answer, as Lambda itself enforces them."""
@@ -15,7 +16,8 @@ def failed(
 ) -> Failed:
     """A failure in Lambda's terms: status 200 and a function error."""
     detail = f"{error_type}: {message}"[:DETAIL] if message else error_type
-    return Failed(error, detail, request_id, VERSION, 200, UNHANDLED, logs)
+    body = codec.dumps({"errorType": error_type, "errorMessage": message})
+    return Failed(error, detail, request_id, VERSION, 200, UNHANDLED, logs, body)
 
 
 def timed_out(request_id: str, seconds: float) -> Failed:

@@ -79,6 +79,8 @@ class FunctionType:
     """The default, in bytes of one event."""
     runs_here: bool = False
     """One function serves the mappings of all regions: its workers are on this machine."""
+    takes_context: bool = False
+    """Whether its functions are told the context of a client that calls them (`ServesClients`)."""
     extra: str | None = None
     """The extra of the package that some of its functions need."""
 

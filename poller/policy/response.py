@@ -6,7 +6,7 @@ other form than a list of known item identifiers fails the whole batch; an answe
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -35,6 +35,8 @@ class Failed:
     """The X-Amz-Function-Error header: `Unhandled`, `Handled`."""
     logs: str | None = None
     """The end of the function's log, if it was requested."""
+    body: bytes = field(default=b"", compare=False, repr=False)
+    """The function's own answer about its error, as JSON; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,25 @@
 """Functions: the targets of mappings, invoked once per call and never retried by themselves."""
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from poller.policy.response import Outcome
 from poller.ports.status import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The caller of one invocation: what it asks for beside the event."""
+
+    context: str | None = None
+    """The client context, JSON text in ASCII without line breaks."""
+    tail: bool = False
+    """Whether the outcome shall have the end of the function's log, also of a success."""
+
+    @property
+    def header(self) -> str:
+        """The line of the Runtime API; empty without a context."""
+        return "" if self.context is None else f"lambda-runtime-client-context: {self.context}\r\n"
 
 
 class Function(Protocol):
@@ -29,6 +45,15 @@ class Function(Protocol):
 
     async def close(self) -> None:
         """Close connections and end processes."""
+        ...
+
+
+@runtime_checkable
+class ServesClients(Protocol):
+    """A function that can pass a client's context on, and tell a client the end of its log."""
+
+    async def invoke_for(self, event: bytes, trace: str | None, client: Client | None) -> Outcome:
+        """As `Function.invoke`, for this client."""
         ...
 
 

@@ -71,6 +71,7 @@ class LambdaFunction:
             reply.status,
             function_error or "Unhandled",
             _logs(reply),
+            reply.body,
         )
 
     def refresh(self) -> None:

@@ -37,5 +37,6 @@ RUNTIME = FunctionType(
     builder=_builder,
     reach=_reach,
     runs_here=True,
+    takes_context=True,
     extra="runtime",
 )

@@ -5,12 +5,13 @@ place here, and SnapStart's restore neither.
 """
 
 import json
+from dataclasses import replace
 from typing import Protocol
 
 from poller.functions.function_errors import RESPONSE_LIMIT
-from poller.functions.runtime_api.invocation import Invocation, error_of
+from poller.functions.runtime_api.invocation import Invocation, error_of, is_error
 from poller.http.server import HttpServer, Request
-from poller.policy.response import Failed, Outcome, Succeeded
+from poller.policy.response import Failed, Succeeded
 
 BASE = "/2018-06-01/"
 NEXT = f"{BASE}runtime/invocation/next"
@@ -37,7 +38,7 @@ class Desk(Protocol):
         """An invocation that was handed out and not answered."""
         ...
 
-    def settle(self, invocation: Invocation, outcome: Outcome) -> None:
+    def settle(self, invocation: Invocation, outcome: Succeeded | Failed) -> None:
         """The runtime has answered."""
         ...
 
@@ -114,7 +115,8 @@ class RuntimeApi:
 
 
 def _error(invocation: Invocation, request: Request) -> Failed:
-    return invocation.failed(*error_of(request.headers.get(ERROR_TYPE), request.body))
+    failed = invocation.failed(*error_of(request.headers.get(ERROR_TYPE), request.body))
+    return replace(failed, body=request.body) if is_error(request.body) else failed
 
 
 def _refuse(request: Request, status: int, error_type: str, message: str) -> None:

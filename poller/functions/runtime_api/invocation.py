@@ -9,6 +9,7 @@ from typing import Any
 from poller.functions import function_errors
 from poller.functions.function_errors import DETAIL
 from poller.policy.response import Failed, Outcome
+from poller.ports.function import Client
 from poller.support import codec
 
 NO_ERROR_TYPE = "Runtime.Unknown"
@@ -24,6 +25,7 @@ class Invocation:
     timeout: float
     trace: str | None
     outcome: asyncio.Future[Outcome]
+    client: Client | None = None
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def headers(self) -> str:
@@ -36,7 +38,12 @@ class Invocation:
             f"lambda-runtime-deadline-ms: {int((now + self.timeout) * 1000)}\r\n"
             f"lambda-runtime-invoked-function-arn: {self.function_arn}\r\n"
             f"lambda-runtime-trace-id: {trace}\r\n"
-        )
+        ) + ("" if self.client is None else self.client.header)
+
+    @property
+    def wants_logs(self) -> bool:
+        """Whether the end of the log is wanted in any case; after a failure it always is."""
+        return self.client is not None and self.client.tail
 
     def settle(self, outcome: Outcome) -> None:
         """Say how it ended, unless that is known or nobody wants to know any more."""
@@ -77,13 +84,23 @@ _SIGNALS = {1: "hangup", 2: "interrupt", 4: "illegal instruction", 6: "aborted",
 
 def error_of(header: str | None, body: bytes) -> tuple[str, str]:
     """Type and message of an error that a runtime posts: of the body where it has them, else of the header."""
+    answer = _error(body)
+    if answer is None:
+        return header or NO_ERROR_TYPE, body[:DETAIL].decode("utf-8", "replace")
+    return str(answer.get("errorType") or header or NO_ERROR_TYPE), str(answer.get("errorMessage") or "")
+
+
+def is_error(body: bytes) -> bool:
+    """Whether it is an error as runtimes post it, fit to be shown to a caller."""
+    return _error(body) is not None
+
+
+def _error(body: bytes) -> dict[str, Any] | None:
     try:
         answer: Any = codec.loads(body)
     except ValueError:
-        answer = None
-    if not isinstance(answer, dict) or not {"errorType", "errorMessage"} & answer.keys():
-        return header or NO_ERROR_TYPE, body[:DETAIL].decode("utf-8", "replace")
-    return str(answer.get("errorType") or header or NO_ERROR_TYPE), str(answer.get("errorMessage") or "")
+        return None
+    return answer if isinstance(answer, dict) and {"errorType", "errorMessage"} & answer.keys() else None
 
 
 def _trace(request_id: str, now: float) -> str:

@@ -22,6 +22,7 @@ from poller.functions.runtime_api.starts import Starts
 from poller.functions.runtime_api.worker import STOP_SECONDS, TERMINATE_SECONDS, Worker
 from poller.policy.backoff import Chance
 from poller.policy.response import NotInvoked, Outcome
+from poller.ports.function import Client
 from poller.ports.status import Reason
 from poller.values.errors import ConfigurationError
 
@@ -92,6 +93,10 @@ class RuntimeFunction:
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
+        return await self.invoke_for(event, trace, None)
+
+    async def invoke_for(self, event: bytes, trace: str | None, client: Client | None) -> Outcome:
+        """See `ServesClients.invoke_for`."""
         while True:
             worker = self._idle.pop() if self._idle else await self._wait_for_worker()
             if isinstance(worker, NotInvoked):
@@ -99,7 +104,8 @@ class RuntimeFunction:
             if worker.asks:
                 break
         settings = self._settings
-        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, self._loop.create_future())
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, outcome, client)
         worker.hand_out(invocation)
         try:
             return await invocation.outcome

@@ -14,6 +14,7 @@ from poller.functions.runtime_api.invocation import Invocation
 from poller.functions.runtime_api.settings import RuntimeSettings
 from poller.http.server import Request
 from poller.policy.response import NotInvoked, Outcome
+from poller.ports.function import Client
 from poller.ports.status import Reason, ReasonCode
 from poller.values.errors import EnvironmentProblem
 
@@ -59,6 +60,10 @@ class SharedRuntimeFunction:
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         """See `Function.invoke`."""
+        return await self.invoke_for(event, trace, None)
+
+    async def invoke_for(self, event: bytes, trace: str | None, client: Client | None) -> Outcome:
+        """See `ServesClients.invoke_for`."""
         while True:
             request = self._runtimes.popleft() if self._runtimes else await self._wait_for_runtime()
             if request is None or not request.gone:
@@ -66,7 +71,8 @@ class SharedRuntimeFunction:
         if request is None:
             return NotInvoked("no_worker", self._why_none(), AGAIN_SECONDS)
         settings = self._settings
-        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, self._loop.create_future())
+        outcome: asyncio.Future[Outcome] = self._loop.create_future()
+        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, outcome, client)
         self._invocations[invocation.request_id] = invocation
         timer = self._loop.call_later(settings.timeout, self._too_late, invocation)
         request.on_lost = None

@@ -23,7 +23,7 @@ from poller.functions.runtime_api.process import Process, StartFailed
 from poller.functions.runtime_api.settings import RuntimeSettings
 from poller.functions.runtime_api.time_limit import TimeLimit
 from poller.http.server import Request
-from poller.policy.response import Failed, Outcome
+from poller.policy.response import Failed, Succeeded
 
 TERMINATE_SECONDS = 0.3
 """From SIGTERM to SIGKILL for a worker whose time is over: its batch waits to be tried again."""
@@ -211,13 +211,13 @@ class Worker:
         current = self._invocation
         return current if current is not None and current.request_id == request_id else None
 
-    def settle(self, invocation: Invocation, outcome: Outcome) -> None:
+    def settle(self, invocation: Invocation, outcome: Succeeded | Failed) -> None:
         """See `Desk.settle`. The time limit stays: it is for the runtime's asking again, too."""
         if self._verdict is not None and isinstance(outcome, Failed):
             # it is being killed, and has failed for that once it is dead
             return
         self._invocation = None
-        if isinstance(outcome, Failed) and self._logs is not None:
+        if (isinstance(outcome, Failed) or invocation.wants_logs) and self._logs is not None:
             self._logs.drain()
             outcome = replace(outcome, logs=self._logs.tail or None)
         invocation.settle(outcome)

@@ -1,0 +1,170 @@
+"""Invokes functions by name, for callers that are no mapping: a caller owns its errors, and repeats what it wants to.
+
+A function that only callers use is built at its first call, and kept until the configuration changes it. Slots and
+circuit are those of the mappings that use the same function.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poller.configuration import Configuration, FunctionConfig
+from poller.engine.functions import Use
+from poller.engine.parts import Invocable, Wiring
+from poller.functions.arns import function_arn
+from poller.functions.types import FUNCTION_TYPES
+from poller.policy.response import NotInvoked, Outcome, TooLarge
+from poller.ports.function import Client, ServesClients
+from poller.ports.invoker import Hosted
+from poller.runtime.slots import Slots
+from poller.runtime.stop import Stop
+from poller.support import telemetry
+from poller.values.errors import ConfigurationError, EnvironmentProblem, UnknownFunction
+
+SLOT_SECONDS = 1.0
+"""For a slot to get free, in the line with the function's mappings. Lambda has no line: it throttles at once."""
+HOME_REGION, HOME_ACCOUNT = "us-east-1", "000000000000"
+"""In the ARN of a function that no mapping uses, where the settings name neither."""
+STOPPING = NotInvoked("stopping", "the daemon stops")
+
+
+@dataclass(slots=True, eq=False)
+class _Taken:
+    invocable: Invocable
+    running: int = 0
+    retired: bool = False
+    """The configuration has another function in its place."""
+
+
+class FunctionInvoker:
+    """Implements `poller.ports.invoker.Invoker`. Used within one running loop."""
+
+    def __init__(self, wiring: Wiring, configuration: Configuration) -> None:
+        self._wiring = wiring
+        self._stop = Stop()
+        self._uses: dict[str, Use] = {}
+        self._taken: dict[str, _Taken] = {}
+        self._taking = asyncio.Lock()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._releases: set[asyncio.Task[None]] = set()
+        self.apply(configuration)
+
+    def apply(self, configuration: Configuration) -> None:
+        """Call the functions of this configuration from now on. Invocations that run are finished."""
+        uses = {key: _use(configuration, configuration.functions[key]) for key in sorted(configuration.declared)}
+        for key, taken in list(self._taken.items()):
+            if key not in uses or uses[key].config != taken.invocable.use.config:
+                del self._taken[key]
+                taken.retired = True
+                self._release_if_idle(taken)
+        self._uses = uses
+
+    def hosted(self) -> Sequence[Hosted]:
+        """See `Invoker.hosted`."""
+        return [_hosted(use) for use in self._uses.values()]
+
+    def find(self, key: str) -> Hosted | None:
+        """See `Invoker.find`."""
+        use = self._uses.get(key)
+        return None if use is None else _hosted(use)
+
+    async def invoke(
+        self, key: str, event: bytes, *, trace: str | None = None, client: Client | None = None
+    ) -> Outcome:
+        """See `Invoker.invoke`."""
+        if self._stop.soft:
+            return STOPPING
+        try:
+            taken = await self._take(key)
+        except (ConfigurationError, EnvironmentProblem) as error:
+            return NotInvoked("not_started", str(error))
+        taken.running += 1
+        self._running += 1
+        self._idle.clear()
+        try:
+            return await self._invoke(taken.invocable, event, trace, client)
+        finally:
+            taken.running -= 1
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+            if taken.retired:
+                self._release_if_idle(taken)
+
+    async def _take(self, key: str) -> _Taken:
+        if (taken := self._taken.get(key)) is not None:
+            return taken
+        async with self._taking:
+            while (taken := self._taken.get(key)) is None:
+                use = self._uses.get(key)
+                if use is None:
+                    raise UnknownFunction(f"there is no function {key}")
+                made = _Taken(await self._wiring.function(use))
+                if self._uses.get(key) is use:
+                    self._taken[key] = made
+                else:
+                    # the configuration changed meanwhile
+                    self._release_if_idle(made)
+            return taken
+
+    async def _invoke(self, invocable: Invocable, event: bytes, trace: str | None, client: Client | None) -> Outcome:
+        function, slots, breaker = invocable.function, invocable.slots, invocable.breaker
+        if len(event) > function.payload_limit:
+            return TooLarge(f"{len(event)} bytes, the function accepts {function.payload_limit}")
+        time = asyncio.get_running_loop().time
+        if breaker.is_open and (refusal := breaker.refusal(time())) is not None:
+            why = breaker.circuit.why
+            return refusal if why is None else NotInvoked(why.code, refusal.detail, refusal.retry_after)
+        if not slots.take_now() and not await self._slot(slots):
+            limit = f"all {slots.limit} invocations of {function.name} that may run at once are running"
+            return STOPPING if self._stop.soft else NotInvoked("throttled", limit)
+        probe, outcome = breaker.begin(), None
+        try:
+            if client is not None and isinstance(function, ServesClients):
+                outcome = await function.invoke_for(event, trace, client)
+            else:
+                outcome = await function.invoke(event, trace)
+        finally:
+            slots.release()
+            if breaker.end(outcome, time(), probe):
+                event_name = "circuit_opened" if breaker.is_open else "circuit_closed"
+                telemetry.logger().warning(event_name, function=function.name)
+        return outcome
+
+    async def _slot(self, slots: Slots) -> bool:
+        try:
+            async with asyncio.timeout(SLOT_SECONDS):
+                return await slots.take(self._stop)
+        except TimeoutError:
+            return False
+
+    def _release_if_idle(self, taken: _Taken) -> None:
+        if not taken.running:
+            release = asyncio.ensure_future(self._wiring.release_function(taken.invocable.use))
+            self._releases.add(release)
+            release.add_done_callback(self._releases.discard)
+
+    def stop(self) -> asyncio.Task[None]:
+        """Begin no invocation any more. The task ends once none runs."""
+        self._stop.request()
+        return asyncio.get_running_loop().create_task(self._ended(), name="invocations")
+
+    async def _ended(self) -> None:
+        await self._idle.wait()
+
+
+def _hosted(use: Use) -> Hosted:
+    config = use.config
+    context = FUNCTION_TYPES[config.type].takes_context
+    return Hosted(config.key, use.arn, config.type, config.timeout_seconds, config.concurrency, context)
+
+
+def _use(configuration: Configuration, config: FunctionConfig) -> Use:
+    """As the first mapping that uses the function calls it, or else as nobody does."""
+    for mapping in configuration.mappings:
+        if mapping.function == config:
+            return Use.by(mapping)
+    region = config.region or configuration.settings.aws.region or HOME_REGION
+    return Use(config, region, function_arn(config, region, HOME_ACCOUNT))

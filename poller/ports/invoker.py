@@ -1,0 +1,41 @@
+"""Invocations by name: what the front doors (Lambda's API, HTTP faces) ask of the functions that are configured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from poller.policy.response import Outcome
+from poller.ports.function import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A function with an entry of its own in the configuration."""
+
+    key: str
+    arn: str
+    type: str
+    """As in the configuration: `runtime`, `http`."""
+    timeout_seconds: float
+    concurrency: int | None
+    """Most invocations at once; None is without limit."""
+    takes_context: bool
+    """Whether a client context reaches it."""
+
+
+class Invoker(Protocol):
+    """The functions of the present configuration."""
+
+    def hosted(self) -> Sequence[Hosted]:
+        """All of them, by name."""
+        ...
+
+    def find(self, key: str) -> Hosted | None:
+        """One of them by its key."""
+        ...
+
+    async def invoke(
+        self, key: str, event: bytes, *, trace: str | None = None, client: Client | None = None
+    ) -> Outcome:
+        """Invoke once, within the function's concurrency, rate and circuit. Raises UnknownFunction."""
+        ...
