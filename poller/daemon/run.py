@@ -17,6 +17,8 @@ from poller.configuration import Configuration
 from poller.configuration.watching import Reader, watch
 from poller.daemon import accelerators, file_limits, notify, reload, signals
 from poller.daemon.api import health
+from poller.daemon.api.lambda_api.functions import FunctionOperations
+from poller.daemon.api.lambda_api.invoke import InvokeOperation
 from poller.daemon.api.server import serve
 from poller.daemon.process_stop import AFTER_GRACE_SECONDS, LastResort
 from poller.daemon.reload import Reloads
@@ -96,7 +98,13 @@ class Daemon:
         # every mapping is known before the first question about readiness can be answered
         await poller.open()
         self._status.steps = [*self._status.steps, self._files.problem]
-        address = await stack.enter_async_context(serve(self._status, settings.api, poller.mappings, self._reloads))
+        operations = [
+            *FunctionOperations(poller.invoker, time.time()).operations(),
+            InvokeOperation(poller.invoker).operation(),
+        ]
+        address = await stack.enter_async_context(
+            serve(self._status, settings.api, poller.mappings, self._reloads, operations=operations)
+        )
         self._announce(address)
         poller.start()
         for name, work in (

@@ -48,6 +48,11 @@ def _dumps(value: Any) -> bytes:
     return _encoder.encode(value).encode("utf-8", "backslashreplace")
 
 
+def ascii_text(value: Any) -> str:
+    """JSON that fits a header: ASCII, without line breaks."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 if ORJSON:
     _fast_loads, _fast_dumps = orjson.loads, orjson.dumps
     fast_loads: Callable[[str | bytes], Any] | None = orjson.loads

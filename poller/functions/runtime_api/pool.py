@@ -48,19 +48,17 @@ class RuntimeFunction:
     ) -> None:
         """Call it inside the running loop. `output` is what the workers of all functions may have logged together."""
         self._output = output or for_all_workers()
-        self.name = settings.name
-        self.payload_limit = settings.payload_limit
+        self.name, self.payload_limit = settings.name, settings.payload_limit
         self._patience = settings.options.init_timeout_seconds + KILL_SECONDS
         self.timeout = self._patience + settings.timeout + KILL_SECONDS
         self._settings, self._options = settings, settings.options
-        self._guard = guard
-        self._log = log
+        self._guard, self._log = guard, log
         self._starts = Starts(settings.name, chance)
         self._loop = asyncio.get_running_loop()
         self._workers: set[Worker] = set()
         self._starting: set[Worker] = set()
         self._owed = 0
-        """Workers that are to be kept, and whose start has to wait for that of others."""
+        """Workers to keep whose start has to wait for that of others."""
         self._idle: deque[Worker] = deque()
         """Who asked last stands last, and gets the next invocation: the others may then be stopped."""
         self._waiting: deque[asyncio.Future[Worker | NotInvoked]] = deque()
@@ -92,11 +90,9 @@ class RuntimeFunction:
         return self._starts.reason if self._workers <= self._starting else None
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
-        """See `Function.invoke`."""
         return await self.invoke_for(event, trace, None)
 
     async def invoke_for(self, event: bytes, trace: str | None, client: Client | None) -> Outcome:
-        """See `ServesClients.invoke_for`."""
         while True:
             worker = self._idle.pop() if self._idle else await self._wait_for_worker()
             if isinstance(worker, NotInvoked):
@@ -114,9 +110,7 @@ class RuntimeFunction:
             raise
 
     def refresh(self) -> None:
-        """See `Function.refresh`. A process keeps the environment and the code it was started with, so others take
-        their places where those have changed.
-        """
+        """A process keeps the environment and code it was started with: others replace it where they changed."""
         if self._workers and self._read_environment() != self._environment:
             self.restart("environment")
         self._code.look()
