@@ -16,6 +16,7 @@ from poller.values.errors import ConfigurationError
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 SET_UP = re.compile(
@@ -52,7 +53,7 @@ def test_ci_finds_the_test_command_and_runs_it():
 def test_its_extras_are_those_a_user_can_want():
     (table,) = re.findall(r"\| extra \| brings \|\n\|---\|---\|\n((?:\|.*\n)+)", README)
     listed = re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
-    for_developers = {"dev", "audit"}
+    for_developers = {"dev", "audit", "docs"}
     assert set(listed) == set(PROJECT["project"]["optional-dependencies"]) - for_developers
 
 
@@ -68,7 +69,7 @@ def test_the_example_configuration_loads(tmp_path):
 def test_its_table_of_commands_is_the_command_line():
     listed = {
         name
-        for row in README.splitlines()
+        for row in COMMANDS.splitlines()
         if row.startswith("| `poller")
         for name in re.findall(r"`poller ([a-z-]+)", row)
     }
@@ -85,21 +86,28 @@ def test_what_it_calls_not_supported_yet_is_refused(tmp_path):
         load([path], environ={})
 
 
-PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "deploy/README.md", "docs/glossary.md"]
+PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "deploy/README.md"]
+PAGES += sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if (ROOT / page).exists()])
+def anchors_of(text):
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_relative_link_leads_somewhere(page):
     path = ROOT / page
-    text = path.read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", text)
-    assert links
-    assert [link for link, _ in links if link and not (path.parent / link).exists()] == []
-    anchors = {
-        re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
-        for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    }
-    assert [anchor for link, anchor in links if not link and anchor[1:] not in anchors] == []
+    broken = []
+    for link, anchor in re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        target = path.parent / link if link else path
+        if not target.exists() or (anchor and anchor[1:] not in anchors_of(target.read_text(encoding="utf-8"))):
+            broken.append(link + anchor)
+    assert broken == []
+
+
+def test_the_landing_page_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_whoever_contributes_runs_the_same_command():

@@ -1,4 +1,4 @@
-"""Writes a run's targets into the README, so that its numbers are measured ones.
+"""Writes a run's targets into the page of numbers, so that its numbers are measured ones.
 
 `python -m tests.benchmarks --json FILE`, then `python -m tests.benchmarks.readme FILE`.
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs/explanation/numbers.md"
 BETWEEN = re.compile(r"(?<=<!-- benchmark -->\n).*(?=<!-- /benchmark -->)", re.DOTALL)
 
 
@@ -43,4 +43,4 @@ def _number(value: float) -> str:
 
 if __name__ == "__main__":
     section = table(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-    README.write_text(BETWEEN.sub(lambda _: section, README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(BETWEEN.sub(lambda _: section, PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,7 +1,10 @@
-"""Writes config/README.md and the package's JSON Schema:  python -m tests.reference."""
+"""Writes config/README.md, pages of docs/reference and the package's JSON Schema:  python -m tests.reference."""
 
 from poller.configuration.model import schema
+from tests.reference.generated import FOLDER, PAGES
 from tests.reference.page import PATH, page
 
 PATH.write_text(page(), encoding="utf-8")
 schema.PATH.write_text(schema.text(), encoding="utf-8")
+for name, made in PAGES.items():
+    (FOLDER / name).write_text(made(), encoding="utf-8")
