@@ -27,7 +27,7 @@ BLOCKS = [
 
 def check_commands(text: str) -> None:
     """Every line that calls poller is one that the command line takes."""
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if "poller" in words[:1]:
             command, rest = COMMAND, words[1:]
