@@ -91,6 +91,9 @@ IMPORTS: dict[str, set[str]] = {
     "poller.daemon.api.lambda_api": SUPPORT
     | VALUES
     | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api", "poller.aws.verification"},
+    "poller.daemon.api.faces": SUPPORT
+    | VALUES
+    | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api"},
     "poller.daemon.file_limits": set(),
     "poller.daemon.signals": set(),
     "poller.daemon.process_stop": SUPPORT,

@@ -17,6 +17,10 @@ ASKED_BY_NAME = {
     "poller/configuration/model/aws.py": {"step_functions"},
     # the service that a request is signed for
     "poller/functions/web/grants.py": {"lambda"},
+    # the services whose events a function may get from HTTP requests, and a member of such an event
+    "poller/daemon/api/faces/payload_v2.py": {"http"},
+    "poller/daemon/api/faces/service.py": {"function_url"},
+    "poller/values/http_face.py": {"function_url"},
     # the extra of the package
     "poller/support/extras.py": {"runtime"},
 }

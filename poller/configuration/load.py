@@ -176,6 +176,7 @@ class Loader:
     def functions(self, groups: Groups, settings: Settings) -> dict[str, FunctionConfig | None]:
         found: dict[str, FunctionConfig | None] = {}
         places: dict[str, str] = {}
+        faces: dict[str, str] = {}
         for root in _documents(groups):
             block = root.get(FUNCTIONS)
             report = Report(root, (FUNCTIONS,), self.problems)
@@ -189,7 +190,11 @@ class Loader:
                     continue
                 places[key] = node.place
                 own = Report(root, (FUNCTIONS, key), self.problems)
-                found[key] = read_function(key, node, settings.aws, own)
+                found[key] = function = read_function(key, node, settings.aws, own)
+                if function is not None and (face := function.http_face) is not None:
+                    if face.path in faces:
+                        own.say(f"is the path of {faces[face.path]} already; choose another", "http_face", "path")
+                    faces.setdefault(face.path, key)
         return found
 
     def mappings(self, groups: Groups, functions: Functions, settings: Settings) -> list[EventSourceMapping]:

@@ -103,7 +103,14 @@ class Daemon:
             InvokeOperation(poller.invoker).operation(),
         ]
         address = await stack.enter_async_context(
-            serve(self._status, settings.api, poller.mappings, self._reloads, operations=operations)
+            serve(
+                self._status,
+                settings.api,
+                poller.mappings,
+                self._reloads,
+                operations=operations,
+                invoker=poller.invoker,
+            )
         )
         self._announce(address)
         poller.start()

@@ -43,6 +43,8 @@ class FunctionInvoker:
         self._wiring = wiring
         self._stop = Stop()
         self._uses: dict[str, Use] = {}
+        self._faces: dict[str, Use] = {}
+        """By the path of the face."""
         self._taken: dict[str, _Taken] = {}
         self._taking = asyncio.Lock()
         self._running = 0
@@ -60,6 +62,7 @@ class FunctionInvoker:
                 taken.retired = True
                 self._release_if_idle(taken)
         self._uses = uses
+        self._faces = {face.path: use for use in uses.values() if (face := use.config.http_face) is not None}
 
     def hosted(self) -> Sequence[Hosted]:
         """See `Invoker.hosted`."""
@@ -69,6 +72,14 @@ class FunctionInvoker:
         """See `Invoker.find`."""
         use = self._uses.get(key)
         return None if use is None else _hosted(use)
+
+    def face(self, path: str) -> Hosted | None:
+        """See `Invoker.face`."""
+        while self._faces and path:
+            if (use := self._faces.get(path)) is not None:
+                return _hosted(use)
+            path = path.rpartition("/")[0]
+        return None
 
     async def invoke(
         self, key: str, event: bytes, *, trace: str | None = None, client: Client | None = None
@@ -158,7 +169,9 @@ class FunctionInvoker:
 def _hosted(use: Use) -> Hosted:
     config = use.config
     context = FUNCTION_TYPES[config.type].takes_context
-    return Hosted(config.key, use.arn, config.type, config.timeout_seconds, config.concurrency, context)
+    return Hosted(
+        config.key, use.arn, config.type, config.timeout_seconds, config.concurrency, context, config.http_face
+    )
 
 
 def _use(configuration: Configuration, config: FunctionConfig) -> Use:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from poller.configuration.model.aws import AwsSettings, ServiceSettings
 from poller.configuration.model.fields import FilledText, Seconds, Whole, Written, shown_default
+from poller.configuration.model.http_face import WrittenFace
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
 
@@ -54,6 +55,9 @@ class WrittenFunction(Written):
         default=None,
         description="the function's ARN in invocation records and in `iam-policy`",
         json_schema_extra=shown_default("`arn:aws:lambda:REGION:ACCOUNT:function:KEY`"),
+    )
+    http_face: WrittenFace | None = Field(
+        default=None, description="a face for plain HTTP requests, on the daemon's listener"
     )
 
 

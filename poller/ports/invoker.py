@@ -6,6 +6,7 @@ from typing import Protocol
 
 from poller.policy.response import Outcome
 from poller.ports.function import Client
+from poller.values.http_face import HttpFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Hosted:
     """Most invocations at once; None is without limit."""
     takes_context: bool
     """Whether a client context reaches it."""
+    face: HttpFace | None = None
 
 
 class Invoker(Protocol):
@@ -32,6 +34,10 @@ class Invoker(Protocol):
 
     def find(self, key: str) -> Hosted | None:
         """One of them by its key."""
+        ...
+
+    def face(self, path: str) -> Hosted | None:
+        """The function whose face has this path, percent-encoded; the longest of several."""
         ...
 
     async def invoke(

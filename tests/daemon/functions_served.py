@@ -39,6 +39,8 @@ def handler(event, context):
         return event["answer"]
     print("seen", json.dumps(event))
     return {"seen": event}
+def echo(event, context):
+    return {"statusCode": 200, "body": json.dumps({"seen": event})}
 """
 NODE = """
 const base = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/`;
@@ -104,7 +106,9 @@ async def served(directory: Path, functions: dict[str, Any], **settings: Any) ->
             InvokeOperation(running.invoker).operation(),
         ]
         api = configuration.settings.api
-        async with serve(running.status, api, running.mappings, Reloading(), operations=operations) as url:
+        async with serve(
+            running.status, api, running.mappings, Reloading(), operations=operations, invoker=running.invoker
+        ) as url:
             found = Served(running, url)
             try:
                 yield found

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from poller.configuration.model.aws import AwsSettings
 from poller.values.arns import FunctionName
+from poller.values.http_face import HttpFace
 
 SYNCHRONOUS_PAYLOAD_BYTES = 6 * 1024 * 1024
 """Lambda's limit for the payload of a synchronous invocation: 6 MB, counted as 6,291,456 bytes."""
@@ -69,6 +70,7 @@ class FunctionConfig:
     """Most bytes of one event."""
     invoke_identity_arn: str | None = None
     function_arn: str | None = None
+    http_face: HttpFace | None = None
     aws: AwsSettings = field(default_factory=AwsSettings)
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.fields import is_name
 from poller.configuration.model.functions import FunctionConfig
+from poller.configuration.model.http_face import read_face
 from poller.configuration.reading.explain import Report, similar
 from poller.configuration.reading.tree import Node
 from poller.functions.keys import Entry
@@ -41,6 +42,7 @@ def _common(row: FunctionType, key: str, model: Any) -> dict[str, Any]:
         "payload_limit": row.payload_limit,
         "invoke_identity_arn": model.invoke_identity_arn,
         "function_arn": model.function_arn,
+        "http_face": read_face(model.http_face),
     }
 
 

@@ -20,12 +20,14 @@ from aiohttp.typedefs import Handler
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api.access import checked
 from poller.daemon.api.connections import LINGER_SECONDS, REQUEST_SECONDS, Connections
+from poller.daemon.api.faces.door import Faces
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.lambda_api.front import Front
 from poller.daemon.api.lambda_api.operation import Operation
 from poller.daemon.api.pages import Pages
 from poller.daemon.api.steering import Mappings, Reloads, Steering
 from poller.ports.daemon_status import DaemonStatus
+from poller.ports.invoker import Invoker
 from poller.values.errors import EnvironmentProblem
 
 SHUTDOWN_SECONDS = 1.0
@@ -47,14 +49,17 @@ async def serve(
     *,
     wall: Callable[[], float] = time.time,
     operations: Sequence[Operation] = (),
+    invoker: Invoker | None = None,
 ) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
-    `wall` tells the seconds since the epoch; `operations` are those of Lambda's API. Raises EnvironmentProblem when the
+    `wall` tells the seconds since the epoch; `operations` are those of Lambda's API, `invoker`
+    has the functions with an HTTP face. Raises EnvironmentProblem when the
     address cannot be listened on.
     """
     connections, isolation = Connections(), Isolation()
-    application = web.Application(middlewares=[_plain_errors, checked(api), connections.admit])
+    faces = [] if invoker is None else [Faces(invoker, api, connections.admit, wall).middleware]
+    application = web.Application(middlewares=[_plain_errors, *faces, checked(api), connections.admit])
     Pages(status, wall, isolation).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
     Front(operations, api, wall).add_to(application)
