@@ -170,7 +170,10 @@ def _show(read: "Callable[[], Findings]", command: str, output: Path | None) -> 
 
     if output is not None and output.exists():
         raise EnvironmentProblem(f"{output} exists already; name another file with --output, or remove it")
-    imported = take(read(), Path.cwd())
+    try:
+        imported = take(read(), Path.cwd())
+    except RecursionError:
+        raise ConfigurationError([f"{command}: the file is nested too deeply"]) from None
     for remark in imported.remarks:
         say(f"{remark.place}: {remark.text}", error=True)
     if imported.entries:

@@ -16,14 +16,18 @@ class Conditions:
         self._named: dict[str, Node] = node.value if node is not None and isinstance(node.value, dict) else {}
         self._value = value
         self._entered: set[str] = set()
+        self._decided: dict[str, Holds] = {}
 
     def holds(self, name: str) -> Holds:
         """The condition of that name."""
+        if name in self._decided:
+            return self._decided[name]
         if name not in self._named or name in self._entered:
             return Hole.of("", f"the condition {name} cannot be decided")
         self._entered.add(name)
         try:
-            return self._test(self._named[name])
+            self._decided[name] = self._test(self._named[name])
+            return self._decided[name]
         finally:
             self._entered.discard(name)
 

@@ -25,6 +25,8 @@ _DYNAMIC = re.compile(r"\{\{resolve:[^}]+\}\}")
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 _MOST_NESTED = 100
 """Functions within functions; references in a circle end here."""
+_MOST_VALUES = 100_000
+"""Values of one template, those within values counted as often as they are needed."""
 
 
 class Resolver:
@@ -34,6 +36,7 @@ class Resolver:
         self._root = root
         self._given = given
         self._depth = 0
+        self._count = 0
         self.conditions = Conditions(root.get("Conditions"), self.value)
         resources = root.get("Resources")
         held = resources.value if resources is not None and isinstance(resources.value, dict) else {}
@@ -55,9 +58,10 @@ class Resolver:
     def value(self, node: Node) -> Any:
         """The plain value, with holes; None for `AWS::NoValue`."""
         self._depth += 1
+        self._count += 1
         try:
-            if self._depth > _MOST_NESTED:
-                return Hole.of("", "functions refer to each other in a circle")
+            if self._depth > _MOST_NESTED or self._count > _MOST_VALUES:
+                return Hole.of("", "functions refer to each other in a circle, or too often")
             return self._value(node)
         finally:
             self._depth -= 1

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _INNERMOST = re.compile(r"\$\{([^${}]+)\}")
 _MOST = 60
 """Replacements in one text, and variables within variables: a circle ends here."""
+_MOST_IN_ALL = 10_000
+"""Variables of one file, those within variables counted as often as they are needed."""
 _MISSING = object()
 _STAGE, _REGION = "dev", "us-east-1"
 """The framework's own defaults."""
@@ -29,6 +31,8 @@ class Variables:
         self._root = root
         self._given = given
         self._depth = 0
+        self._open: set[str] = set()
+        self._replaced = 0
         self._files: dict[Path, Node | None] = {}
 
     @property
@@ -86,6 +90,16 @@ class Variables:
 
     def _variable(self, text: str, node: Node) -> Any:
         """The first of its sources, separated by commas, that has a value."""
+        self._replaced += 1
+        if text in self._open or self._replaced > _MOST_IN_ALL:
+            return Hole.of("", "variables refer to each other in a circle, or are too many")
+        self._open.add(text)
+        try:
+            return self._first(text, node)
+        finally:
+            self._open.discard(text)
+
+    def _first(self, text: str, node: Node) -> Any:
         reasons: list[str] = []
         for source in re.split(r",(?=(?:[^']*'[^']*')*[^']*$)", text):
             found = self._source(source.strip(), node)
