@@ -13,6 +13,8 @@ import pytest
 from poller.cli.main import app
 from poller.configuration import load
 from poller.values.errors import ConfigurationError
+from tests.reference.generated import FOLDER
+from tests.reference.generated import PAGES as GENERATED
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,6 +106,11 @@ def test_every_relative_link_leads_somewhere(page):
         if not target.exists() or (anchor and anchor[1:] not in anchors_of(target.read_text(encoding="utf-8"))):
             broken.append(link + anchor)
     assert broken == []
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_the_pages_of_the_reference_are_those_that_the_program_makes(name: str):
+    assert (FOLDER / name).read_text(encoding="utf-8") == GENERATED[name](), "run: python -m tests.reference"
 
 
 def test_the_landing_page_is_short():

@@ -1,11 +1,8 @@
 """config/README.md says what the models say, no more and no less."""
 
-import pytest
-
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.settings import Settings
 from poller.functions.types import MODELS
-from tests.reference.generated import FOLDER, PAGES
 from tests.reference.page import PATH, page
 from tests.reference.rows import nested_model
 
@@ -24,8 +21,3 @@ def test_every_key_is_described_where_it_is_declared():
 
 def test_the_page_is_the_one_that_is_made_from_the_models():
     assert PATH.read_text(encoding="utf-8") == page(), "run: python -m tests.reference"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_the_pages_of_metrics_and_events_are_those_that_the_program_makes(name: str):
-    assert (FOLDER / name).read_text(encoding="utf-8") == PAGES[name](), "run: python -m tests.reference"

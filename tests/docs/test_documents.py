@@ -37,10 +37,24 @@ def check_commands(text: str) -> None:
 
 
 def check_configuration(text: str, folder: Path) -> None:
-    code = folder / "functions/ship"
-    code.mkdir(parents=True)
+    for code in re.findall(r"code: (\./[\w/-]+)", text):
+        (folder / code).mkdir(parents=True, exist_ok=True)
     (folder / "poller.yaml").write_text(text, encoding="utf-8")
     load([folder / "poller.yaml"], environ={})
+
+
+@pytest.mark.live
+def test_the_example_beside_moto_is_a_test_that_passes(tmp_path: Path):
+    page = (ROOT / "docs/how-to/test-functions.md").read_text(encoding="utf-8")
+    (text,) = [text for language, text in BLOCK.findall(page) if "ThreadedMotoServer" in text]
+    (tmp_path / "test_it.py").write_text(text, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "poller.testing.plugin", "test_it.py"]
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert ended.returncode == 0, ended.stdout
 
 
 @pytest.mark.parametrize(("language", "text"), BLOCKS)
@@ -51,7 +65,7 @@ def test_what_stands_in_a_block_is_valid(language: str, text: str, tmp_path: Pat
         check_configuration(text, tmp_path)
     elif language == "python":
         compile(text, "block", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    else:
+    elif language != "text":
         pytest.fail(f"nobody checks blocks of {language}")
 
 

@@ -1,12 +1,17 @@
-"""Pages of `docs/reference` that are made from the program: metrics, by a scrape, and the log's events."""
+"""Pages of `docs/reference` that are made from the program: metrics, by a scrape, log events, HTTP, options."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
 from prometheus_client.parser import text_string_to_metric_families
 
+from poller.cli.main import app
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.metrics import exposition
+from poller.daemon.api.pages import PAGES as HTTP_PAGES
 from poller.support import telemetry
 from tests.daemon.samples import a_daemon, a_mapping
 
@@ -38,4 +43,33 @@ def events() -> str:
     return "\n".join(["# Log events", "", NOTE, "", head, "", "| event | level | when |", "|---|---|---|", *listed, ""])
 
 
-PAGES = {"metrics.md": metrics, "events.md": events}
+def http() -> str:
+    """Every path that the daemon answers."""
+    rows = [f"| `{method} {path}` | {text} |" for method, path, text in HTTP_PAGES]
+    head = (
+        "On `127.0.0.1:8642` unless `api.listen` says otherwise; `/` answers with this list. "
+        "[Operate](../how-to/operate.md) says who may ask, and what each state means. A request that changes something "
+        "needs the content type `application/json`."
+    )
+    return "\n".join(["# HTTP", "", NOTE, "", head, "", "| request | what |", "|---|---|", *rows, ""])
+
+
+def options() -> str:
+    """What each command says of itself."""
+    parts = ["# Options of each command", "", NOTE, ""]
+    for words, command in _every(typer.main.get_command(app), ("poller",)):
+        context = typer.Context(command, info_name=" ".join(words), terminal_width=80, max_content_width=80)
+        lines = [line.rstrip() for line in command.get_help(context).strip().splitlines()]
+        parts += [f"## {' '.join(words)}", "", "```text", *lines, "```", ""]
+    return "\n".join(parts)
+
+
+def _every(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    below = getattr(command, "commands", {})
+    if not below:
+        yield words, command
+    for name, each in below.items():
+        yield from _every(each, (*words, name))
+
+
+PAGES = {"metrics.md": metrics, "events.md": events, "http.md": http, "options.md": options}
