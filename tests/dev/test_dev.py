@@ -60,6 +60,45 @@ class Developing:
         self.process.stdout.close()
 
 
+TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.md"
+
+
+def steps() -> list[str]:
+    """The commands of the tutorial, but for those that need an account."""
+    local = TUTORIAL.read_text(encoding="utf-8").partition("## 5. With your account")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```$", local, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_tutorial_does_what_it_says(tmp_path: Path):
+    """Every command in its order, as it stands there, each in a shell of its own."""
+    pytest.importorskip("ministack", reason="pip install '.[demo]': it brings the local AWS")
+    pytest.importorskip("awslambdaric", reason="pip install awslambdaric: it runs Python handlers")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    commands = steps()
+    running = commands.index("poller dev")
+    assert commands[0].startswith("poller init")
+    for command in commands[:running]:
+        words = [*POLLER, *command.split()[1:]]
+        ended = subprocess.run(
+            words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
+        )
+        assert ended.returncode == 0, (command, ended.stderr)
+    environment["POLLER_API__LISTEN"] = f"unix:{tmp_path}/api.sock"
+    developing = Developing(tmp_path, environment)
+    try:
+        developing.until(r"\] ready")
+        said = {command: developing.run(*command.split()[1:]) for command in commands[running + 1 :]}
+        developing.until(r"orders -> ship: 1 record, .*succeeded")
+        assert "sent message" in said["poller send orders"]
+        assert "orders" in said["poller status"]
+        assert developing.interrupt() == 0
+    finally:
+        developing.close()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["sqs", "kinesis", "dynamodb"])

@@ -43,6 +43,13 @@ def check_configuration(text: str, folder: Path) -> None:
     load([folder / "poller.yaml"], environ={})
 
 
+def test_the_tests_that_the_comparison_names_exist():
+    page = (ROOT / "docs/comparison.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/.]+)`", page)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.live
 def test_the_example_beside_moto_is_a_test_that_passes(tmp_path: Path):
     page = (ROOT / "docs/how-to/test-functions.md").read_text(encoding="utf-8")
