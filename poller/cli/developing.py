@@ -181,8 +181,8 @@ async def _sent(work: "Awaitable[str]") -> str:
 def dev(config: ConfigPaths = None) -> None:
     """Run the daemon beside an editor.
 
-    Starts a local AWS and creates the sources, unless the configuration names an endpoint; reloads handlers when
-    their code changes; shows events as they pass. Needs the extra demo for the local AWS.
+    Starts a local AWS unless the configuration names an endpoint, and creates the sources where that is on this
+    machine; reloads handlers when their code changes; shows events as they pass. The extra demo brings the AWS.
     """
     from poller.daemon import run as daemon  # noqa: PLC0415
     from poller.daemon import signals  # noqa: PLC0415

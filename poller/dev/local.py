@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from poller.aws.sdk_calls import SdkCalls
 from poller.configuration import AwsSettings, Configuration, EventSourceMapping, FunctionConfig, Need
@@ -80,7 +82,9 @@ class DevelopmentReader(Reader):
     """Reads the user's files, and creates what they name."""
 
     def __init__(self, paths: list[Path] | None, url: str | None) -> None:
-        """`url` is that of the local AWS; None leaves AWS as configured, and creates nothing."""
+        """`url` is that of the local AWS; None leaves AWS as configured, and creates something only where an endpoint
+        is on this machine.
+        """
         super().__init__(paths, os.environ, Need.MAPPINGS)
         self._url = url
         self._created: dict[str, str] = {}
@@ -104,9 +108,9 @@ class DevelopmentReader(Reader):
 
     def _mapping(self, mapping: EventSourceMapping) -> EventSourceMapping:
         mapping = replace(mapping, function=self._function(mapping.function))
-        if self._url is None:
+        aws = mapping.aws if self._url is None else local_settings(self._url, mapping)
+        if not is_local(aws.for_service(mapping.source.service)[0]):
             return mapping
-        aws = local_settings(self._url, mapping)
         arns = [mapping.event_source_arn, mapping.on_failure_destination, mapping.on_no_match]
         for arn in filter(None, arns):
             self._create(arn, aws)
@@ -124,6 +128,15 @@ class DevelopmentReader(Reader):
             return
         self._created[arn] = created(source, aws)
         say(f"created {KINDS[source.kind].title} {source.name}", flush=True)
+
+
+def is_local(endpoint: str | None) -> bool:
+    """Whether an endpoint is on this machine, where nothing costs money and everything can be created."""
+    host = urlsplit(endpoint or "").hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def local_settings(url: str, mapping: EventSourceMapping) -> AwsSettings:

@@ -123,3 +123,28 @@ def test_from_an_empty_folder_to_a_running_handler(tmp_path: Path, kind: str):
         assert not (tmp_path / ".poller/dev.json").exists()
     finally:
         developing.close()
+
+
+@pytest.mark.live
+@pytest.mark.timeout(120)
+def test_a_named_endpoint_on_this_machine_is_used_and_its_queue_created(tmp_path: Path, ministack):
+    pytest.importorskip("awslambdaric", reason="pip install awslambdaric: it runs Python handlers")
+    environment = {**ministack.environment(), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "POLLER_API__LISTEN": f"unix:{tmp_path}/api.sock"}
+    code = tmp_path / "app.py"
+    code.write_text("def handler(event, context):\n    return {}\n")
+    configuration = f"""
+aws: {{region: {ministack.region}, endpoint_url: "{ministack.url}"}}
+functions: {{ship: {{type: runtime, handler: app.handler, code: .}}}}
+event_source_mappings: [{{name: orders, event_source_arn: "{ministack.queue_arn("orders")}", function_name: ship}}]
+"""
+    (tmp_path / "poller.yaml").write_text(configuration)
+    developing = Developing(tmp_path, environment)
+    try:
+        developing.until(r"\] ready")
+        assert not any("a local AWS runs" in line for line in developing.lines)
+        assert "sent message" in developing.run("send", "orders")
+        developing.until(r"orders -> ship: 1 record, .*succeeded")
+        assert developing.interrupt() == 0
+    finally:
+        developing.close()

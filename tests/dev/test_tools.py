@@ -1,6 +1,8 @@
 """What `init`, `new function`, `events sample`, `invoke` and `send` write and say."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -109,3 +111,28 @@ def test_a_function_is_invoked_with_a_sample_and_with_a_file(command: Command, t
     (tmp_path / "functions/ship/app.py").write_text("def handler(event, context):\n    raise KeyError('id')\n")
     code, out, _ = command("invoke", "ship", "--event", "functions/ship/event.json")
     assert (code, out.splitlines()[0]) == (1, "failed: function_error KeyError: 'id'")
+
+
+def test_init_asks_a_person_for_what_no_option_says(tmp_path: Path):
+    ours, theirs = pty.openpty()
+    try:
+        command = [sys.executable, "-m", "poller", "init", "--source", "sqs"]
+        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+        os.write(ours, b"invoices\n\n")
+        ended = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ended.returncode == 0, ended.stderr
+    assert "The name of the function" in ended.stdout
+    assert "name: invoices" in (tmp_path / "poller.yaml").read_text()
+    assert (tmp_path / "functions/ship/app.py").exists()
