@@ -230,8 +230,10 @@ def _documents(groups: Groups) -> list[Node]:
 def _with_absolute_paths(settings: Node) -> Node:
     """Resolves relative paths here, because they are relative to their file, and only the tree knows that file."""
     for location, resolve in ((("state",), absolute), (("api", "listen"), absolute_address)):
-        node, _ = find(settings, location)
-        if isinstance(node.value, str):
+        node: Node | None = settings
+        for key in location:
+            node = None if node is None else node.get(key)
+        if node is not None and isinstance(node.value, str):
             settings = _replaced(settings, location, resolve(node.value, node.origin.directory))
     return settings
 

@@ -65,7 +65,9 @@ def running() -> str | None:
     try:
         note = json.loads(NOTE.read_text(encoding="utf-8"))
         os.kill(int(note["pid"]), 0)
-        return str(note["endpoint_url"])
+        url = str(note["endpoint_url"])
+        # whoever may write here could otherwise have payloads sent elsewhere
+        return url if is_local(url) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -16,7 +16,13 @@ from tests.configuration.schema import errors_of
 ROOT = Path(__file__).parents[2]
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
-EXAMPLES = [path for folder in ("config", "deploy") for path in sorted((ROOT / folder).rglob("*.yaml"))]
+EXAMPLES = [
+    path
+    for folder in ("config", "deploy")
+    for path in sorted((ROOT / folder).rglob("*.yaml"))
+    # templates of Helm are YAML only once they are rendered
+    if path.parent.name != "templates"
+]
 WRITTEN = [
     pytest.param(document, id=f"{path.relative_to(ROOT)}-{index}")
     for path in EXAMPLES
