@@ -42,6 +42,8 @@ def called_by_the_code():
     }
     actions = {action(operation.service, operation.name) for operation in found}
     for path in (ROOT / "poller").rglob("*.py"):
+        if "daemon" in path.parts:
+            continue  # an Operation there is one that the daemon serves
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
@@ -50,7 +52,7 @@ def called_by_the_code():
                 actions.add(action(*texts[:2]))
             if not isinstance(node.func, ast.Attribute):
                 continue
-            looks = path.parent.name == "connect" or path.name in ("look.py", "reach.py")
+            looks = path.parent.name in ("connect", "importers") or path.name in ("look.py", "reach.py")
             if node.func.attr == "call" and len(texts) == 2 and not looks:
                 actions.add(action(texts[0], texts[1].title().replace("_", "")))
             if node.func.attr == "assume_role":
