@@ -47,7 +47,8 @@ class FunctionInvoker:
         """By the path of the face."""
         self._taken: dict[str, _Taken] = {}
         self._taking = asyncio.Lock()
-        self._running = 0
+        self.running = 0
+        """Invocations that run now."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._releases: set[asyncio.Task[None]] = set()
@@ -92,14 +93,14 @@ class FunctionInvoker:
         except (ConfigurationError, EnvironmentProblem) as error:
             return NotInvoked("not_started", str(error))
         taken.running += 1
-        self._running += 1
+        self.running += 1
         self._idle.clear()
         try:
             return await self._invoke(taken.invocable, event, trace, client)
         finally:
             taken.running -= 1
-            self._running -= 1
-            if not self._running:
+            self.running -= 1
+            if not self.running:
                 self._idle.set()
             if taken.retired:
                 self._release_if_idle(taken)

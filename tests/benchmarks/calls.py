@@ -104,14 +104,15 @@ async def cost(call: Call, invocations: int) -> Cost:
     """Of one, when it is warm."""
     for _ in range(max(1, invocations // 10)):
         await call.once()
-    workers, cpu, begun = call.workers(), _cpu(), perf_counter()
+    workers, cpu, begun = call.workers(), cpu_of_this_process(), perf_counter()
     for _ in range(invocations):
         await call.once()
-    seconds, own = perf_counter() - begun, _cpu() - cpu
+    seconds, own = perf_counter() - begun, cpu_of_this_process() - cpu
     each = 1e6 / invocations
     return Cost(own * each, seconds * each, (call.workers() - workers) * each)
 
 
-def _cpu() -> float:
+def cpu_of_this_process() -> float:
+    """CPU seconds so far."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     return own.ru_utime + own.ru_stime

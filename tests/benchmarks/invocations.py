@@ -26,12 +26,15 @@ from poller.functions.web.requests import Hmac, PlainRequests, SignedRequests
 from poller.policy.response import Succeeded
 from poller.ports.function import Function
 from tests.benchmarks.calls import EVENT, SERVER, Call, Cost, bare_post, cost, python_handler, runtime
+from tests.benchmarks.front_door import front_door
 from tests.functions.runtime.workers import BOOTSTRAP
 
 REGION = "eu-west-1"
 MACHINE = f"arn:aws:states:{REGION}:123456789012:stateMachine:m"
 ENDED = r"{\"status\":\"SUCCEEDED\",\"output\":\"null\"}"
 """What Step Functions answers, fit for the server's source."""
+
+FRONT_DOOR = "runtime, by Invoke of Lambda's API"
 
 Build = Callable[[str, Transport], Function]
 
@@ -122,6 +125,7 @@ async def costs(invocations: int) -> dict[str, Cost]:
     for what, opened in ways().items():
         async with opened as call:
             found[what] = await cost(call, invocations)
+    found[FRONT_DOOR] = await front_door(invocations)
     return found
 
 

@@ -68,8 +68,9 @@ const handler = async (event) => {
 class Served:
     """A running engine and its listener."""
 
-    def __init__(self, running: Poller, url: str) -> None:
+    def __init__(self, running: Poller, url: str, path: Path) -> None:
         self.running = running
+        self._path = path
         self.url = url
         session = botocore.session.Session()
         self._client = session.create_client(
@@ -87,6 +88,11 @@ class Served:
         if "Payload" in answer:
             answer["Payload"] = await asyncio.to_thread(answer["Payload"].read)
         return answer
+
+    def apply(self, functions: dict[str, Any]) -> None:
+        """As a reload of the configuration does."""
+        self._path.write_text(json.dumps({"functions": functions, "state": "memory:"}))
+        self.running.apply(load([self._path], environ={}))
 
     def close(self) -> None:
         self._client.close()
@@ -109,7 +115,7 @@ async def served(directory: Path, functions: dict[str, Any], **settings: Any) ->
         async with serve(
             running.status, api, running.mappings, Reloading(), operations=operations, invoker=running.invoker
         ) as url:
-            found = Served(running, url)
+            found = Served(running, url, path)
             try:
                 yield found
             finally:

@@ -98,7 +98,7 @@ class Faces:
         source = request.remote or "127.0.0.1"
         headers = [(name, value) for name, value in request.headers.items()]
         forwarded = ", ".join([value for name, value in headers if name.lower() == "x-forwarded-for"] + [source])
-        port = request.host.rpartition(":")[2] if ":" in request.host else "80"
+        host, port = _host_and_port(request.host)
         own = {"x-forwarded-for": forwarded, "x-forwarded-port": port, "x-forwarded-proto": "http"}
         headers = [(name, value) for name, value in headers if name.lower() not in own]
         if not any(name.lower() == "x-amzn-trace-id" for name, _ in headers):
@@ -111,7 +111,7 @@ class Faces:
             [*headers, *own.items()],
             body,
             source,
-            request.host.rpartition(":")[0] if ":" in request.host else request.host,
+            host,
             request_id,
             self._wall(),
             hosted.arn,
@@ -153,6 +153,12 @@ class Faces:
 
     def _note(self, event: str, hosted: Hosted, problem: str) -> None:
         self._log.repeating(event, asyncio.get_running_loop().time(), function=hosted.key, problem=problem)
+
+
+def _host_and_port(given: str) -> tuple[str, str]:
+    """Of a Host header, which may hold an IPv6 address in brackets."""
+    host, separator, port = given.rpartition(":")
+    return (host, port) if separator and port.isdecimal() else (given, "80")
 
 
 def _problem(outcome: Outcome, service: Service) -> FaceAnswer:
