@@ -16,6 +16,8 @@ bound):
 | api_request_malformed | warning | a request to the HTTP server cannot be understood |
 | api_request_failed | warning | a bug kept a request to the HTTP server from being answered |
 | status_not_told | warning | a bug keeps the status of one mapping from being told; the others are shown |
+| api_secret_unreadable | error | a request to the Lambda API was refused: its secret cannot be read |
+| api_call_overdue | warning | a call to the Lambda API took longer than it may, and was answered with an error |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
 | ready | info | every source was reached, or says why it cannot be |
@@ -62,6 +64,7 @@ bound):
 | gap_in_message_group | warning | a partial response deletes messages behind a failed one of their group |
 | delete_failed | warning | messages that are done with could not be deleted yet |
 | payload_not_json | warning | a payload did not match only because a pattern asks for its fields and it is not JSON |
+| message_not_unwrapped | warning | a message holds no event of the service that unwrap names; released as failed |
 | release_failed | warning | messages could not be made visible again early; their timeout does |
 | extension_failed | warning | the visibility of messages in work could not be extended yet |
 | messages_not_deliverable | warning | a service sent messages without a receipt handle; each is named once |
