@@ -57,10 +57,15 @@ class LogWriter:
         return through.wait(seconds)
 
     def _work(self) -> None:
+        went_through = True
         while True:
             given = self._lines.get()
             if isinstance(given, threading.Event):
-                given.set()
+                # a flush behind the last line would otherwise keep its count for the next line
+                if went_through and self._left_out and self._tell():
+                    self._lines.put(given)
+                else:
+                    given.set()
                 continue
             line, size = given
             went_through = _write(self.stream, line + "\n")
@@ -70,14 +75,16 @@ class LogWriter:
             if went_through and self._left_out:
                 self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self) -> bool:
+        """Hand the count over; False where it was handed over a moment ago and more lines wait."""
         now = time.monotonic()
         if now - self._told < LEFT_OUT_EVERY and not self._lines.empty():
-            return
+            return False
         with self._lock:
             count, self._left_out = self._left_out, 0
         self._told = now
         self._tell_left_out(count)
+        return True
 
 
 def _write(stream: TextIO, text: str) -> bool:
