@@ -18,6 +18,8 @@ bound):
 | status_not_told | warning | a bug keeps the status of one mapping from being told; the others are shown |
 | api_secret_unreadable | error | a request to the Lambda API was refused: its secret cannot be read |
 | api_call_overdue | warning | a call to the Lambda API took longer than it may, and was answered with an error |
+| http_face_answer_malformed | warning | the answer of a function behind an HTTP face does not have the service's form |
+| http_face_not_answered | warning | a function behind an HTTP face failed, or was not invoked |
 | api_token_unreadable | error | a request was refused, since there is nothing to compare its token with |
 | configuration_warning | warning | accepted, but probably not meant |
 | ready | info | every source was reached, or says why it cannot be |

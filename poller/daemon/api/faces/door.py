@@ -137,7 +137,7 @@ class Faces:
 
     async def _invoked(self, asked: FaceRequest, hosted: Hosted, face: HttpFace, service: Service) -> FaceAnswer:
         event = codec.dumps(service.event(asked, face))
-        trace = asked.header("x-amzn-trace-id")
+        trace, now = asked.header("x-amzn-trace-id"), asyncio.get_running_loop().time
         try:
             outcome = await self._invoker.invoke(hosted.key, event, trace=trace)
         except UnknownFunction:
@@ -146,19 +146,28 @@ class Faces:
             if isinstance(outcome, Succeeded):
                 return service.answer(outcome.body, face)
         except Malformed as malformed:
-            self._note("http_face_answer_malformed", hosted, str(malformed))
+            self._log.repeating("http_face_answer_malformed", now(), function=hosted.key, problem=str(malformed))
             return service.failed()
-        self._note("http_face_not_answered", hosted, str(outcome)[:300])
+        self._log.repeating("http_face_not_answered", now(), function=hosted.key, problem=_why(outcome))
         return _problem(outcome, service)
-
-    def _note(self, event: str, hosted: Hosted, problem: str) -> None:
-        self._log.repeating(event, asyncio.get_running_loop().time(), function=hosted.key, problem=problem)
 
 
 def _host_and_port(given: str) -> tuple[str, str]:
     """Of a Host header, which may hold an IPv6 address in brackets."""
     host, separator, port = given.rpartition(":")
     return (host, port) if separator and port.isdecimal() else (given, "80")
+
+
+def _why(outcome: Outcome) -> str:
+    """For the log, without the function's own output."""
+    match outcome:
+        case Failed():
+            return f"{outcome.error}: {outcome.detail}"
+        case NotInvoked():
+            return f"{outcome.code}: {outcome.detail}"
+        case TooLarge():
+            return outcome.detail
+    return ""
 
 
 def _problem(outcome: Outcome, service: Service) -> FaceAnswer:
