@@ -146,7 +146,8 @@ class Counted:
         except CallError as error:
             self._count(operation, _outcome(error))
             raise
-        self._count(operation, "ok")
+        key = operation.service, operation.name, "ok"
+        self._requests[key] = self._requests.get(key, 0) + 1
         return reply
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:

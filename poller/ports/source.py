@@ -4,7 +4,7 @@ A mapping reads one source; a source has partitions, the unit of restart; a part
 sequential: receive, batch, invoke, settle. Concurrency is more lanes, never two batches in one lane.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol, Self
 
 from poller.policy.backoff import Chance
@@ -144,16 +144,17 @@ class Lane(Protocol):
         """Release records to the source, after a failed invocation or without one. Hands over and returns."""
         ...
 
-    async def ready(self) -> Unsettled | None:
-        """Return None when at most one batch handed over by this lane is still being settled.
+    def ready(self) -> Awaitable[Unsettled | None] | None:
+        """Wait until at most one batch handed over by this lane is still being settled; None if that is so already.
 
-        Also returns after each try that failed, and is then called again: no wait is longer than one try.
+        What is awaited ends in None. It ends in a reason after each try that failed, and `ready` is then called again:
+        no wait is longer than one try.
         """
         ...
 
-    async def all_settled(self) -> Unsettled | None:
-        """Return None when everything handed over is settled for good, or at a soft stop before, and as `ready` after
-        each try that failed. An invocation that sums records up may start only then, or its sum could change.
+    def all_settled(self) -> Awaitable[Unsettled | None] | None:
+        """Wait until everything handed over is settled for good, or for a soft stop; as `ready` after each try that
+        failed. An invocation that sums records up may start only then, or its sum could change.
         """
         ...
 

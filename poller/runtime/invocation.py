@@ -86,14 +86,14 @@ async def invoke(
 
 
 async def until_settled(
-    wait: Callable[[], Awaitable[Unsettled | None]], status: LaneStatus, time: Callable[[], float]
+    wait: Callable[[], Awaitable[Unsettled | None] | None], status: LaneStatus, time: Callable[[], float]
 ) -> None:
     """Wait until the lane's handed-over batches are settled. Each try has a deadline; a failed one shows its reason."""
     text, again_at = "", time()
-    while True:
+    while (waiting := wait()) is not None:
         status.enter(ReasonCode.SETTLING, time(), deadline=again_at + SETTLE_SECONDS, text=text)
         status.next_try = again_at if text else None
-        unsettled = await wait()
+        unsettled = await waiting
         if unsettled is None:
             return
         text, again_at = unsettled

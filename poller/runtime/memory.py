@@ -48,6 +48,16 @@ class Memory:
         for level in self.levels:
             level.held += size
 
+    def take(self, size: int) -> bool:
+        """Count `size` more bytes as in flight if they are within this bound and those around it; returns whether."""
+        levels = self.levels
+        for level in levels:
+            if level.held + size > level.limit:
+                return False
+        for level in levels:
+            level.held += size
+        return True
+
     def release(self, size: int) -> None:
         """Release `size` bytes, and serve the queue."""
         for level in self.levels:
@@ -109,12 +119,18 @@ class Reservation:
         """
         if self.size:
             return True
-        if self._wanted is not None and self.urgent == urgent:
-            return False
-        self.leave_queue()
+        if self._wanted is not None:
+            if self.urgent == urgent:
+                return False
+            self.leave_queue()
         self.urgent = urgent
-        if not self._turns.any and self.grant(min(wanted(), self._memory.smallest)):
-            return True
+        if not self._turns.any:
+            size = wanted()
+            if self._memory.take(size):
+                self.size = size
+                return True
+            if self.grant(min(size, self._memory.smallest)):
+                return True
         self._wait(wanted, call)
         self._turns.serve(but=self)
         return self.size > 0

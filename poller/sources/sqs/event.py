@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from poller.sources.sqs.message import event_of, trace_header_of
+from poller.sources.sqs.message import events_of, trace_header_of
 from poller.sources.sqs.queue import QueueName
 from poller.support import codec
 from poller.values.record import Record
@@ -40,6 +40,6 @@ def encoder(name: QueueName) -> Callable[[Sequence[Record]], bytes]:
     arn, region = name.arn, name.region
 
     def encode(records: Sequence[Record]) -> bytes:
-        return codec.dumps({"Records": [event_of(record.item, arn, region) for record in records]})
+        return codec.dumps({"Records": events_of(records, arn, region)})
 
     return encode

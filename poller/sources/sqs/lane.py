@@ -1,7 +1,8 @@
 """A lane of a queue: it receives, delivers and settles one batch after the other."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from poller.policy.invocation_record import Discarded
 from poller.policy.queue_delivery import QueueDelivery, RetryPolicy
@@ -39,12 +40,13 @@ class SqsLane:
         self.kept: Page = EMPTY_PAGE
         """FIFO: messages that found no place in the last batch. Their groups must not reach another lane meanwhile."""
 
-    async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:
+    def receive(self, limit: int, wait: float, *, gathering: bool) -> Coroutine[Any, Any, Page]:
         """The next page; a message of a FIFO queue that found no place in the last batch comes first."""
-        if self.kept.records:
-            kept, self.kept = self.kept, EMPTY_PAGE
-            return kept  # at most a batch, because a FIFO receive asks for no more
-        return await self._receiving.take(limit, wait, gathering=gathering)
+        return self._take_kept() if self.kept.records else self._receiving.take(limit, wait, gathering=gathering)
+
+    async def _take_kept(self) -> Page:
+        kept, self.kept = self.kept, EMPTY_PAGE
+        return kept  # at most a batch, because a FIFO receive asks for no more
 
     def unread(self, page: Page) -> None:
         """The next free lane receives the page first; for FIFO this lane does."""
@@ -89,13 +91,19 @@ class SqsLane:
             self._settling.release(behind, failed=False)
             self._settling.account.returned += len(behind)
 
-    async def all_settled(self) -> None:
+    def all_settled(self) -> None:
         """Never called: no invocation is without messages."""
 
-    async def ready(self) -> Unsettled | None:
+    def ready(self) -> Awaitable[Unsettled | None] | None:
         """See `Lane.ready`."""
         handovers = self._handovers
-        while handovers and (len(handovers) > 1 or not handovers[0].remaining):
+        while handovers and not handovers[0].remaining:
+            handovers.popleft()
+        return self._all_but_one_settled() if len(handovers) > 1 else None
+
+    async def _all_but_one_settled(self) -> Unsettled | None:
+        handovers = self._handovers
+        while len(handovers) > 1:
             if (unsettled := await handovers[0].wait()) is not None:
                 return unsettled
             handovers.popleft()

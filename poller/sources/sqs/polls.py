@@ -7,7 +7,6 @@ one of the receives after which a queue moves it to its dead-letter queue. A pol
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
 from poller.sources.sqs.queue import LONG_POLL, Queue
@@ -32,10 +31,12 @@ class Polls:
         """
         self.quiet = False
         """Whether the last receive found nothing."""
+        self.failing = False
+        """Whether the last receive brought no answer."""
         self._loop = asyncio.get_running_loop()
         self._queue = queue
         self._backoff = backoff
-        self._longest = longest
+        self._longest = max(SHORTEST, longest)
         self._freed_in = freed_in
         self._stopped = False
         self._due: dict[asyncio.Task[Any], float] = {}
@@ -45,30 +46,29 @@ class Polls:
         self._lost: deque[str] = deque()
         """Attempt ids of FIFO receives whose answers were lost; the next receives repeat them."""
 
-    @property
-    def failing(self) -> bool:
-        """Whether the last receive brought no answer."""
-        return self._backoff.failing
-
     async def receive(self, turn: Turn, wait: float) -> tuple[list[dict[str, Any]], int]:
         """One receive and the pause after it. Returns the messages and the bytes of the answer; after an error none."""
-        backoff, loop = self._backoff, self._loop
+        backoff, loop, queue = self._backoff, self._loop, self._queue
         seconds = self._wait(wait)
-        attempt = self._lost.popleft() if self._lost else self._queue.new_attempt()
+        attempt = self._lost.popleft() if self._lost else queue.new_attempt()
         begun = loop.time()
         messages: list[dict[str, Any]] = []
         size = 0
-        task = asyncio.current_task()
+        task = asyncio.current_task(loop)
         assert task is not None
         self._due[task] = begun + seconds
         try:
-            body = self._queue.receive_body(turn.most, seconds, attempt)
+            body = queue.receive_body(turn.most, seconds, attempt)
+            queue.unanswered.asked(begun)
             try:
-                messages, size = await self._queue.receive(body, turn.room)
+                messages, size = await queue.receive(body, turn.room)
             finally:
+                queue.unanswered.answered(loop.time())
                 del self._due[task]
             turn.room.became(size)
-            backoff.recovered()
+            if self.failing:
+                self.failing = False
+                backoff.recovered()
             self.quiet = not messages
             if not messages:
                 await backoff.after_nothing(loop.time() - begun)
@@ -80,7 +80,7 @@ class Polls:
                 raise
             self.quiet = False
         except CallError as error:
-            self.quiet = False
+            self.failing, self.quiet = True, False
             if attempt is not None and isinstance(error, AnswerLost):
                 self._lost.append(attempt)
             turn.room.close()
@@ -88,11 +88,12 @@ class Polls:
         return messages, size
 
     def _wait(self, wait: float) -> int:
-        if self._backoff.failing:
+        if self.failing:
             # a short poll shows sooner that the error is over
             return SHORTEST
-        freed_in = self._freed_in() if self._queue.name.fifo else inf
-        return max(SHORTEST, int(min(wait, self._longest, freed_in)))
+        if self._queue.name.fifo:
+            wait = min(wait, self._freed_in())
+        return self._longest if wait >= self._longest else max(SHORTEST, int(wait))
 
     def stop(self) -> None:
         """A soft stop: pauses end, and running receives end in time. None begins after it."""

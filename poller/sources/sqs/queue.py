@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -25,6 +25,11 @@ MOST_PER_CALL = 10
 def _operation(name: str, timeout: float) -> Operation:
     return Operation("sqs", name, f"AmazonSQS.{name}", timeout=timeout)
 
+
+_IDS = [str(index) for index in range(MOST_PER_CALL)]
+"""The ids of a call's entries."""
+_ALL_DONE = [[{"Id": number} for number in _IDS[:entries]] for entries in range(MOST_PER_CALL + 1)]
+"""What the answer to a batch call commonly says when every entry was successful, by their number."""
 
 # a long poll may use all its twenty seconds before the first byte of its answer
 RECEIVE = _operation("ReceiveMessage", LONG_POLL + 15.0)
@@ -135,7 +140,7 @@ class Queue:
 
     async def receive(self, body: bytes, room: ReservedBytes | None = None) -> tuple[list[dict[str, Any]], int]:
         """The messages and the length of the answer in bytes."""
-        reply = await self._answer(RECEIVE, body, room)
+        reply = await self._transport.call(RECEIVE, body, room=room)
         if len(reply.body) < 20:  # `{}` or `{"Messages":[]}`
             return [], 0
         messages = _parsed(reply.body).get("Messages") or []
@@ -143,27 +148,32 @@ class Queue:
             raise AnswerLost(f"the answer is none to a receive: {reply.body[:80]!r}")
         return messages, len(reply.body)
 
-    async def delete(self, receipt_handles: Sequence[str]) -> list[Refused]:
+    def delete(self, receipt_handles: Sequence[str]) -> Coroutine[Any, Any, list[Refused]]:
         """Delete up to ten; returns what was not deleted."""
-        entries = [{"Id": str(index), "ReceiptHandle": handle} for index, handle in enumerate(receipt_handles)]
-        return await self._batch(DELETE, entries)
+        entries = [{"Id": _IDS[index], "ReceiptHandle": handle} for index, handle in enumerate(receipt_handles)]
+        return self._batch(DELETE, entries)
 
-    async def change_visibility(self, changes: Sequence[tuple[str, int]]) -> list[Refused]:
+    def change_visibility(self, changes: Sequence[tuple[str, int]]) -> Coroutine[Any, Any, list[Refused]]:
         """Set receipt handles' timeouts in seconds from now, up to ten; returns what was not changed."""
         entries = [
-            {"Id": str(index), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+            {"Id": _IDS[index], "ReceiptHandle": handle, "VisibilityTimeout": seconds}
             for index, (handle, seconds) in enumerate(changes)
         ]
-        return await self._batch(CHANGE, entries)
+        return self._batch(CHANGE, entries)
 
-    async def send(self, entries: Sequence[dict[str, Any]]) -> list[Refused]:
+    def send(self, entries: Sequence[dict[str, Any]]) -> Coroutine[Any, Any, list[Refused]]:
         """Put up to ten messages into the queue; returns what it did not take."""
-        return await self._batch(SEND, [{"Id": str(index)} | entry for index, entry in enumerate(entries)])
+        return self._batch(SEND, [{"Id": _IDS[index]} | entry for index, entry in enumerate(entries)])
 
     async def attributes(self) -> QueueAttributes:
         """The queue's present settings. An answer also proves that the queue exists and may be read."""
         body = self._question("VisibilityTimeout", "MessageRetentionPeriod")
-        found = _attributes(await self._answer(ATTRIBUTES, body))
+        time = asyncio.get_running_loop().time
+        self.unanswered.asked(time())
+        try:
+            found = _attributes(await self._transport.call(ATTRIBUTES, body))
+        finally:
+            self.unanswered.answered(time())
         # the service's defaults, for compatible services that leave out settings that were never set
         visibility, retention = _whole(found.get("VisibilityTimeout")), number(found.get("MessageRetentionPeriod"))
         return QueueAttributes(30 if visibility is None else visibility, retention or 4 * 24 * 3600.0)
@@ -177,15 +187,6 @@ class Queue:
 
     def _question(self, *attributes: str) -> bytes:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
-
-    async def _answer(self, operation: Operation, body: bytes, room: ReservedBytes | None = None) -> Reply:
-        """The answer to a call that reads the queue; `unanswered` watches that it comes in time."""
-        time = asyncio.get_running_loop().time
-        self.unanswered.asked(time())
-        try:
-            return await self._transport.call(operation, body, room=room)
-        finally:
-            self.unanswered.answered(time())
 
     async def _batch(self, operation: Operation, entries: list[dict[str, Any]]) -> list[Refused]:
         reply = await self._transport.call(operation, codec.dumps({"QueueUrl": self.name.url, "Entries": entries}))
@@ -216,14 +217,11 @@ def _attributes(reply: Reply) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-_IDS = [{str(index) for index in range(entries)} for entries in range(MOST_PER_CALL + 1)]
-"""The ids of all entries of a call, by their number."""
-
-
 def _refused(answer: dict[str, Any], entries: int) -> list[Refused]:
-    done = {entry["Id"] for entry in answer.get("Successful") or ()}
-    if done == _IDS[entries] and not answer.get("Failed"):
+    successful = answer.get("Successful") or ()
+    if successful == _ALL_DONE[entries] and not answer.get("Failed"):
         return []
+    done = {entry["Id"] for entry in successful}
     refused = [
         Refused(
             int(failure["Id"]), failure.get("Code", ""), bool(failure.get("SenderFault")), failure.get("Message", "")

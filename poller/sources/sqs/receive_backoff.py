@@ -23,20 +23,14 @@ class ReceiveBackoff:
         self._backing_off = False
         self._ended = asyncio.Event()
 
-    @property
-    def failing(self) -> bool:
-        """Whether the last receive brought no answer."""
-        return self._failures > 0
-
     def end(self) -> None:
         """End all waits, now and later."""
         self._ended.set()
 
     def recovered(self) -> None:
-        """A receive succeeded."""
-        if self._failures:
-            self._failures = 0
-            self._report_call(None, RECEIVE_ACTION, 0.0)
+        """A receive succeeded after others had failed."""
+        self._failures = 0
+        self._report_call(None, RECEIVE_ACTION, 0.0)
 
     async def after_error(self, error: CallError) -> None:
         """Wait before the next receive, longer each time. One receiver waits for all; others that fail end at once."""

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
 
 from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SETTLE, Chance
@@ -118,7 +119,7 @@ class Settling:
         """Delete for good. Visibility is kept until the answer."""
         self._extender.settling(records)
         handover = Handover(len(records), filtered=filtered)
-        self._deletes.add([(record, handover) for record in records])
+        self._deletes.add([*zip(records, repeat(handover))])
         return handover
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:
@@ -161,7 +162,9 @@ class Settling:
         """Try until each entry is deleted or refused for good; after a stop was requested, `LAST_TRIES` times."""
         left = list(entries)
         try:
-            await self._keep_trying(left)
+            error = await self._try_to_delete(left)
+            if error is not None:
+                await self._keep_trying(left, error)
         finally:
             if id(left) in self._failing:
                 self._failing.discard(id(left))
@@ -173,10 +176,11 @@ class Settling:
                     self._remember(entry)
                 self._end(left)
 
-    async def _keep_trying(self, left: list[_Entry]) -> None:
-        """Removes from `left` the entries that are deleted or given up."""
+    async def _keep_trying(self, left: list[_Entry], failure: CallError) -> None:
+        """Removes from `left` the entries that are deleted or given up. The first try ended in `failure`."""
         attempt = last = 0
-        while (error := await self._try_to_delete(left)) is not None:
+        error: CallError | None = failure
+        while error is not None:
             attempt += 1
             last += self._stopping.is_set()
             if last == LAST_TRIES:
@@ -189,6 +193,7 @@ class Settling:
                 self._remember(entry)
                 entry[1].failed(unsettled)
             await (asyncio.sleep(delay) if last else self._rest(delay))
+            error = await self._try_to_delete(left)
 
     async def _rest(self, seconds: float) -> None:
         """Wait before the next try; a stop ends the wait."""
@@ -233,13 +238,18 @@ class Settling:
         self._end(entries)
 
     def _end(self, entries: Sequence[_Entry]) -> None:
-        self._extender.forget([record for record, _ in entries])
-        for _, handover in entries:
-            handover.remaining -= 1
+        if not entries:
+            return
+        records, handovers = zip(*entries, strict=True)
+        self._extender.forget(records)
+        # in their order, and few: most calls delete one batch
+        for handover in dict.fromkeys(handovers):
+            ended = handovers.count(handover)
+            handover.remaining -= ended
             if not handover.remaining:
                 handover.wake()
             if handover.filtered:
-                self._backlog.done(1)
+                self._backlog.done(ended)
 
     def _remember(self, entry: _Entry) -> None:
         record, handover = entry

@@ -5,8 +5,9 @@ changes all of them in full calls of ten.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from math import inf
+from operator import attrgetter
 
 from poller.aws.error_reasons import text_of
 from poller.policy.backoff import SETTLE, Chance
@@ -19,6 +20,10 @@ from poller.values.record import Record
 
 CALLS_AT_ONCE = 10
 """Renewal calls that run at the same time."""
+
+
+_hold_of: Callable[[Record], "Hold"] = attrgetter("handle")
+_received: Callable[[Record], float] = attrgetter("handle.received")
 
 
 class Hold:
@@ -88,19 +93,18 @@ class VisibilityExtender:
                 # the message became visible meanwhile and was received again: that record stays in flight
                 by_id[record.identifier] = held
 
-    def forget(self, records: Iterable[Record]) -> None:
+    def forget(self, records: Sequence[Record]) -> None:
         """They are deleted or released, and not held any more."""
-        for record in records:
-            hold: Hold = record.handle
-            messages = hold.messages
-            messages.discard(record)
-            if not messages and hold in self._holds:
+        # few, in their order: most batches are one receive
+        for hold in dict.fromkeys(map(_hold_of, records)):
+            hold.messages.difference_update(records)
+            if not hold.messages and hold in self._holds:
                 del self._holds[hold]
                 self._let_go(hold.size)
 
     def hold_until(self, records: Sequence[Record]) -> float:
         """When the longest held of them has to be released."""
-        return self.visibility.release_at(min(record.handle.received for record in records))
+        return self.visibility.release_at(min(map(_received, records)))
 
     def _renew_due(self) -> None:
         """Start one renewal for all holds that are due, and set the timer for the next."""

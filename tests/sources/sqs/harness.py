@@ -122,3 +122,9 @@ class Harness:
 async def take(lane, limit=10, wait=inf, *, gathering=False):
     """The records of one page."""
     return (await lane.receive(limit, wait, gathering=gathering)).records
+
+
+async def settled(lane):
+    """One wait until the lane may go on; returns the reason of a failed try."""
+    waiting = lane.ready()
+    return None if waiting is None else await waiting

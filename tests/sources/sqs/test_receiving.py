@@ -7,7 +7,7 @@ import pytest
 
 from poller.values.errors import SourceUnavailable
 from tests.fakes.faults import ACCESS_DENIED, LOST_BEFORE, refused
-from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, BrokenFilter, Harness, take
+from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, BrokenFilter, Harness, settled, take
 
 
 async def working(lane, harness, batch=10):
@@ -16,7 +16,7 @@ async def working(lane, harness, batch=10):
         page = await lane.receive(batch, inf, gathering=False)
         if page.records:
             harness.settle(lane, page.records)
-            await lane.ready()
+            await settled(lane)
 
 
 async def test_a_quiet_queue_costs_one_long_poll_at_a_time_however_many_lanes_wait():

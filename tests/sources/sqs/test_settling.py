@@ -7,12 +7,12 @@ import pytest
 from poller.aws.port import Reply
 from poller.sources.sqs import settling
 from tests.fakes.faults import ACCESS_DENIED, LOST_AFTER, LOST_BEFORE
-from tests.sources.sqs.harness import DELETE, Harness, take
+from tests.sources.sqs.harness import DELETE, Harness, settled, take
 
 
 async def all_ready(lane):
     """As the lane's loop waits: try by try."""
-    while await lane.ready():
+    while await settled(lane):
         pass
 
 
@@ -67,7 +67,7 @@ async def test_a_lane_goes_on_with_one_batch_of_deletes_outstanding_and_waits_wi
         harness.aws.faults.always(DELETE, LOST_BEFORE)
         harness.settle(lane, await take(lane, 1))
         async with asyncio.timeout(0.001):
-            await lane.ready()
+            await settled(lane)
         harness.settle(lane, await take(lane, 1))
         ready = asyncio.create_task(all_ready(lane))
         await asyncio.sleep(100)
@@ -87,7 +87,7 @@ async def test_a_lane_that_waits_for_failing_deletes_is_told_of_each_try_and_of_
             harness.settle(lane, await take(lane, 1))
         told = []
         for _ in range(4):
-            unsettled = await lane.ready()
+            unsettled = await settled(lane)
             told.append(unsettled.again_at - asyncio.get_running_loop().time())
             assert "sqs:DeleteMessage" in unsettled.text
             assert "AccessDenied" in unsettled.text

@@ -7,7 +7,7 @@ import pytest
 from poller.policy.visibility import LONGEST_HOLD, SERVICE_HOLD
 from poller.sources.sqs.options import SqsOptions
 from tests.fakes.faults import LOST_BEFORE
-from tests.sources.sqs.harness import ATTRIBUTES, CHANGE, DELETE, RECEIVE, Harness, take
+from tests.sources.sqs.harness import ATTRIBUTES, CHANGE, DELETE, RECEIVE, Harness, settled, take
 
 
 async def settle_all(harness, lane, records):
@@ -225,7 +225,7 @@ async def test_visibility_is_kept_until_the_delete_has_its_answer():
         await asyncio.sleep(120)
         assert harness.queue.counts() == (0, 1, 0)
         harness.aws.faults.clear()
-        await lane.ready()
+        await settled(lane)
     assert len(harness.aws.ledger[message].receives) == 1
     assert harness.aws.ledger.remaining() == set()
 
