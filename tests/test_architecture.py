@@ -90,7 +90,9 @@ IMPORTS: dict[str, set[str]] = {
     # the requests of SDKs, which sign
     "poller.daemon.api.lambda_api": SUPPORT
     | VALUES
-    | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api", "poller.aws.verification"},
+    | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api", "poller.aws.verification"}
+    # which source shows which parameter
+    | {"poller.sources.kinds"},
     "poller.daemon.api.faces": SUPPORT
     | VALUES
     | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api"},

@@ -19,6 +19,7 @@ from poller.daemon import accelerators, file_limits, notify, reload, signals
 from poller.daemon.api import health
 from poller.daemon.api.lambda_api.functions import FunctionOperations
 from poller.daemon.api.lambda_api.invoke import InvokeOperation
+from poller.daemon.api.lambda_api.mappings import MappingOperations
 from poller.daemon.api.server import serve
 from poller.daemon.process_stop import AFTER_GRACE_SECONDS, LastResort
 from poller.daemon.reload import Reloads
@@ -100,6 +101,7 @@ class Daemon:
         self._status.steps = [*self._status.steps, self._files.problem]
         operations = [
             *FunctionOperations(poller.invoker, time.time()).operations(),
+            *MappingOperations(poller.mappings.listed, time.time()).operations(),
             InvokeOperation(poller.invoker).operation(),
         ]
         address = await stack.enter_async_context(

@@ -8,6 +8,7 @@ from itertools import islice
 from poller.configuration import EventSourceMapping
 from poller.engine.parts import Wiring
 from poller.engine.runner import MappingRunner
+from poller.functions.arns import arn_of
 from poller.policy.progress import Paused
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
@@ -149,6 +150,11 @@ class Mappings:
                 runner.resume()
                 telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
             return runner.status
+
+    def listed(self) -> list[tuple[EventSourceMapping, MappingStatus, str]]:
+        """All that are configured, each with its status and the ARN of its function."""
+        runners = [runner for runner in self._runners.values() if not runner.is_removed]
+        return [(runner.mapping, runner.status, arn_of(runner.mapping)) for runner in runners]
 
     def restart_function(self, name: str) -> None:
         """Begin to start the workers of a function anew. Raises UnknownFunction."""

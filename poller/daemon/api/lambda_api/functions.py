@@ -13,6 +13,7 @@ from typing import Any
 from poller.daemon.api.lambda_api.errors import LambdaError
 from poller.daemon.api.lambda_api.named import LATEST, Named, named
 from poller.daemon.api.lambda_api.operation import Answer, Call, Operation
+from poller.daemon.api.lambda_api.paging import marker, marker_of, most_items
 from poller.ports.invoker import Hosted, Invoker
 
 VERSION = "/2015-03-31"
@@ -40,12 +41,12 @@ class FunctionOperations:
 
     async def list(self, call: Call) -> Answer:
         hosted = sorted(self._invoker.hosted(), key=lambda one: one.key)
-        begin = _marker(call)
-        page = [one for one in hosted if one.key > begin][: _most(call) + 1]
-        shown, more = page[: _most(call)], page[_most(call) :]
+        begin = marker(call)
+        page = [one for one in hosted if one.key > begin][: most_items(call, PAGE) + 1]
+        shown, more = page[: most_items(call, PAGE)], page[most_items(call, PAGE) :]
         body: dict[str, Any] = {"Functions": [self._described(one, one.arn) for one in shown]}
         if more:
-            body["NextMarker"] = base64.urlsafe_b64encode(shown[-1].key.encode()).decode()
+            body["NextMarker"] = marker_of(shown[-1].key)
         return Answer(200, body)
 
     async def get(self, call: Call) -> Answer:
@@ -89,18 +90,3 @@ class FunctionOperations:
             "EphemeralStorage": {"Size": 512},
             "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         }
-
-
-def _marker(call: Call) -> str:
-    try:
-        return base64.urlsafe_b64decode(call.query.get("Marker", "")).decode()
-    except ValueError as error:
-        raise LambdaError("InvalidParameterValueException", "Invalid Marker") from error
-
-
-def _most(call: Call) -> int:
-    given = call.query.get("MaxItems", str(PAGE))
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= 10_000:
-        text = f"1 validation error detected: Value '{given[:20]}' at 'maxItems' failed to satisfy constraint: "
-        raise LambdaError("ValidationException", text + "Member must be between 1 and 10000")
-    return min(PAGE, int(given))
