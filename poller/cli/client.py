@@ -74,7 +74,14 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """Ask for the daemon's status. Raises NoAnswer, and ConfigurationError when the token is refused."""
-        code, body = self.get("/status")
+        return self._mappings("/status")
+
+    def failures(self) -> dict[str, Any]:
+        """Ask what functions failed of. Raises as `status` does."""
+        return self._mappings("/failures")
+
+    def _mappings(self, path: str) -> dict[str, Any]:
+        code, body = self.get(path)
         self._check_token(code)
         answer = _json(body)
         if code != HTTPStatus.OK or not isinstance(answer, dict) or "mappings" not in answer:

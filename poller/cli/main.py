@@ -176,6 +176,19 @@ def why(
     command.show(client(api, config), mapping)
 
 
+@app.command(epilog=examples("failures", "failures orders"))
+def failures(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    *,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Show what functions failed of, grouped by cause."""
+    from poller.cli import failures as command  # noqa: PLC0415
+
+    command.show(client(api, config), mapping)
+
+
 @app.command(epilog=examples("pause orders"))
 def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
     """Pause a mapping until it is resumed.

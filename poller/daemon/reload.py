@@ -121,6 +121,7 @@ class Reloads:
             return Reloaded(["the daemon stops, and reads nothing any more"])
         self._present = configuration
         self._shown.loaded_at, self._shown.refused_at, self._shown.problems = time.time(), None, []
+        self._shown.loads += 1
         return Reloaded(changes=changes, warnings=configuration.warnings)
 
     def _refused(self, error: ConfigurationError) -> Reloaded:

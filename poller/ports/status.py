@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from poller.policy.failures import FailureGroups
 from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.ports.reasons import MappingState, ReasonCode
@@ -210,6 +211,8 @@ class MappingStatus:
     last_success: float | None = None
     """When an invocation last succeeded; the loop's time."""
     last_failure: LastFailure | None = None
+    failures: FailureGroups = field(default_factory=FailureGroups)
+    """What the function failed of since the start, by cause. Times are the loop's."""
     trend: Trend = field(default_factory=Trend)
     """The trend of the lag."""
     tags: Mapping[str, str] = field(default_factory=dict)

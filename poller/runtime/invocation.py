@@ -6,6 +6,7 @@ This module never retries: `Delivery` decides what happens to the batch next.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from poller.policy.failures import Failure
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.ports.source import Delivery, Lane, Unsettled
 from poller.ports.status import Account, LaneStatus, LastFailure, ReasonCode
@@ -16,6 +17,8 @@ from poller.values.record import Record
 CONNECT_MARGIN = 30.0
 """Seconds that an invocation may take beyond the function's timeout (name resolution, connect, TLS, a full pool) before
 the lane counts as hung."""
+NAMED = "records were named as failed"
+"""The text of a failure of some records of a batch, which the answer named."""
 SETTLE_SECONDS = 180.0
 """Seconds one try to settle may take before the lane counts as hung: three attempts of a call of 15 s with the pauses
 between them, and a wait for a renewal that is under way."""
@@ -128,6 +131,7 @@ def _report(outcome: Outcome, records: Sequence[Record], delivery: Delivery, con
     elif delivery.failure is not None:
         status.last_result = "PROBLEM: Function call failed"
         status.last_failure = _last_failure(outcome, delivery.failure, now)
+        status.failures.add(_failure(outcome, delivery.failure, records, delivery.failed), context.partition, now)
         if not context.report_batch_item_failures:
             admission.failed(now)
         context.log.repeating(
@@ -141,6 +145,8 @@ def _report(outcome: Outcome, records: Sequence[Record], delivery: Delivery, con
     elif not isinstance(outcome, TooLarge):
         status.last_result, status.last_success = "OK", now
         admission.succeeded()
+        if delivery.failed:
+            status.failures.add(_failure(outcome, NAMED, records, delivery.failed), context.partition, now)
         if delivery.gap and not context.gap_warned:
             context.gap_warned = True
             context.log.repeating(
@@ -149,6 +155,19 @@ def _report(outcome: Outcome, records: Sequence[Record], delivery: Delivery, con
                 text="the function named a failed message but not the later ones of its group, which are deleted as on "
                 "AWS; let it name them too, or set fifo_stop_at_first_failure",
             )
+
+
+def _failure(outcome: Succeeded | Failed | TooLarge, why: str, records: Sequence[Record], failed: int) -> Failure:
+    """The failure as it is grouped by cause; when and where is not told yet."""
+    if isinstance(outcome, Failed):
+        error, text = outcome.error, outcome.detail
+    elif isinstance(outcome, TooLarge):
+        error, text = "PayloadTooLarge", outcome.detail
+    else:
+        error, text = ("BatchItemFailures" if why is NAMED else "InvalidResponse"), why
+    first = records[0].identifier if records else None
+    request_id = None if isinstance(outcome, TooLarge) else outcome.request_id
+    return Failure(error, text, len(records), failed, first, request_id)
 
 
 def _last_failure(outcome: Failed | Succeeded | TooLarge, why: str, now: float) -> LastFailure:

@@ -7,9 +7,11 @@ from http import HTTPStatus
 from aiohttp import web
 
 from poller.daemon.api import health, report
+from poller.daemon.api.failures import failures_json
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.streaming import answer
 from poller.ports.daemon_status import DaemonStatus
+from poller.support import codec
 
 STATUS_AGE = 10.0
 """Seconds for which a source's own numbers, such as the messages in a queue, are good enough for a person."""
@@ -21,6 +23,7 @@ PAGES = (
     ("GET", "/healthz", "200 while no restart could help, else 503; needs no token"),
     ("GET", "/readyz", "200 once every source was reached or it is known why not, else 503; needs no token"),
     ("GET", "/status", "what each mapping does, why, and its counters"),
+    ("GET", "/failures", "what functions failed of, grouped by cause"),
     ("GET", "/metrics", "the same for Prometheus"),
     ("POST", "/mappings/NAME/pause", "let a mapping rest, over restarts too"),
     ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
@@ -43,6 +46,7 @@ class Pages:
             ("/healthz", self.healthz),
             ("/readyz", self.readyz),
             ("/status", self.status),
+            ("/failures", self.failures),
             ("/metrics", self.metrics),
         ):
             application.router.add_get(path, page)
@@ -68,6 +72,11 @@ class Pages:
 
     def _rendered(self) -> Iterator[bytes]:
         return report.rendered(self._status, asyncio.get_running_loop().time, self._wall, self._isolation)
+
+    async def failures(self, _request: web.Request) -> web.Response:
+        now = asyncio.get_running_loop().time()
+        found = failures_json(self._status.mappings, self._status.configuration, now, self._wall())
+        return web.Response(body=codec.dumps(found), content_type="application/json", charset="utf-8")
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         from poller.daemon.api import metrics  # noqa: PLC0415  (memory of those who scrape nothing)

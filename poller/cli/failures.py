@@ -1,0 +1,48 @@
+"""`poller failures`: what functions failed of, grouped by cause, the latest first."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from poller.cli.client import Client, NoAnswer
+from poller.cli.output import clock
+from poller.support.printable import say
+
+Json = dict[str, Any]
+
+
+def show(client: Client, mapping: str | None) -> None:
+    """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
+    mappings = client.failures()["mappings"]
+    if mapping is not None:
+        names = ", ".join(entry["name"] for entry in mappings) or "none"
+        mappings = [entry for entry in mappings if mapping in (entry["name"], entry["uuid"])]
+        if not mappings:
+            raise NoAnswer(f"the poller at {client.address} has no mapping {mapping}; it has: {names}")
+    failed = [entry for entry in mappings if entry["groups"]]
+    if not failed:
+        say("no function has failed since the daemon's start")
+    for number, entry in enumerate(failed):
+        if number:
+            say("")
+        for line in _lines(entry):
+            say(line)
+
+
+def _lines(mapping: Json) -> Iterator[str]:
+    yield f"{mapping['name']} ({mapping['function']})"
+    for group in mapping["groups"]:
+        first, last, smallest = group["first"], group["last"], group["smallest"]
+        times = "once" if group["count"] == 1 else f"{group['count']:,} times"
+        span = clock(first["at"]) if group["count"] == 1 else f"{clock(first['at'])} to {clock(last['at'])}"
+        yield f"  {group['error']}, {times}, {group['records']:,} records, {span}"
+        if group["began"]:
+            yield f"    {group['began']}"
+        if last["text"]:
+            yield f"    {last['text']}"
+        if smallest["first_record"] is not None:
+            records = "1 record" if smallest["records"] == 1 else f"{smallest['records']:,} records from"
+            yield f"    smallest batch that failed: {records} {smallest['first_record']} of {smallest['partition']}"
+        if last["request_id"]:
+            yield f"    last request: {last['request_id']}"
+    if mapping["forgotten"]:
+        yield f"  and {mapping['forgotten']:,} older causes, which are no longer kept"

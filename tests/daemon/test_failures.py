@@ -1,0 +1,69 @@
+"""`GET /failures` and `poller failures`: causes instead of lines."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from poller.cli import failures as command
+from poller.cli.client import Client, NoAnswer
+from poller.configuration import ApiSettings
+from poller.daemon.api.server import serve
+from poller.policy.failures import Failure
+from poller.ports.daemon_status import ConfigurationStatus
+from tests.daemon.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping
+
+pytestmark = pytest.mark.real_time
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def listening(status):
+    """The address of a server with that status."""
+    api = ApiSettings(listen="127.0.0.1:0")
+    async with serve(status, api, Steered(status), Reloading(None), wall=lambda: STARTED_AT) as address:
+        yield address
+
+
+def failing():
+    mapping = a_mapping("orders")
+    for seconds, (text, first) in enumerate([("order 1 is unknown\x1b[2J", "100"), ("order 2 is unknown\x1b[2J", "104")]):
+        failure = Failure("KeyError", text, 10 - 9 * seconds, 10 - 9 * seconds, first, "r-1")
+        mapping.failures.add(failure, "shardId-0", now() + seconds)
+    configuration = ConfigurationStatus(loaded_at=STARTED_AT - 120, loads=41)
+    return a_daemon(mapping, a_mapping("idle", uuid="u2"), started=now(), configuration=configuration)
+
+
+async def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
+    async with listening(failing()) as address:
+        orders, idle = (await asyncio.to_thread(Client(address, None).failures))["mappings"]
+    assert (idle["groups"], orders["forgotten"]) == ([], 0)
+    (group,) = orders["groups"]
+    assert (group["error"], group["template"], group["count"], group["records"]) == (
+        "KeyError",
+        "order # is unknown\x1b[#",
+        2,
+        11,
+    )
+    assert group["began"] == "began 2 minutes after load 41 of the configuration"
+    assert (group["first"]["at"], group["first"]["text"]) == ("2026-01-01T00:00:00.000Z", "order 1 is unknown\x1b[2J")
+    assert (group["smallest"]["records"], group["smallest"]["first_record"]) == (1, "104")
+
+
+async def test_the_command_prints_them_harmlessly_and_knows_the_mappings_by_name(capsys):
+    async with listening(failing()) as address:
+        await asyncio.to_thread(command.show, Client(address, None), "orders")
+        with pytest.raises(NoAnswer, match="it has: orders, idle"):
+            await asyncio.to_thread(command.show, Client(address, None), "order")
+        await asyncio.to_thread(command.show, Client(address, None), "idle")
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert lines[0] == "orders (thumbnails)"
+    assert lines[1].startswith("  KeyError, 2 times, 11 records, ")
+    assert lines[2] == "    began 2 minutes after load 41 of the configuration"
+    assert lines[3].startswith("    order 2 is unknown")
+    assert "\x1b" not in lines[3]
+    assert lines[4] == "    smallest batch that failed: 1 record 104 of shardId-0"
+    assert last == "no function has failed since the daemon's start"
