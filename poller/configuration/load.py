@@ -13,7 +13,7 @@ from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
 from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
 from poller.configuration.model.settings import Settings, absolute_address, default_state
-from poller.configuration.reading.documents import read_document
+from poller.configuration.reading.documents import SCHEMA, read_document
 from poller.configuration.reading.explain import Report, unknown_key
 from poller.configuration.reading.files import LOCAL, Group, distrust, expand, nothing_found, search
 from poller.configuration.reading.layers import Layers
@@ -127,7 +127,7 @@ class Loader:
     def document(self, file: Path) -> Node:
         root, problems = read_document(file)
         self.problems += problems
-        root = self.spelled(root)
+        root = self.spelled(root.without({SCHEMA}))
         for key in root.value:
             if key not in (*SETTINGS, FUNCTIONS, MAPPINGS):
                 Report(root, (), self.problems).say(unknown_key(key, [*SETTINGS, FUNCTIONS, MAPPINGS]), key)

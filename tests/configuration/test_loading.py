@@ -68,6 +68,22 @@ def test_of_a_directory_the_four_kinds_of_file_count_in_name_order(bench):
     assert configuration.settings.log.level == "debug"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"$schema": "poller.schema.json", "log": {"level": "debug"}}'),
+        ("a.yaml", "$schema: poller.schema.json\nlog: {level: debug}\n"),
+        ("a.toml", "'$schema' = 'poller.schema.json'\n[log]\nlevel = 'debug'\n"),
+    ],
+)
+def test_the_key_by_which_editors_find_the_schema_is_ignored_at_the_top_level(bench, name, text):
+    bench.write(name, text)
+    assert bench.load(name).settings.log.level == "debug"
+    bench.write("below.yaml", "log: {$schema: x}\n")
+    with pytest.raises(ConfigurationError, match=r"log\.\$schema"):
+        bench.load("below.yaml")
+
+
 def test_nothing_to_do_is_a_warning(bench):
     (bench.directory / "empty").mkdir()
     assert bench.load("empty").warnings == [

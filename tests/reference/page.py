@@ -36,7 +36,8 @@ examples. `poller check` reports all problems of a file at once, with line and k
   and never shown. Relative paths are relative to the file in which they stand.
 - **Editors** complete and check a file by its JSON Schema. `poller schema --output poller.schema.json` writes it; editors
   with the YAML language server (VS Code, Neovim, Helix, Emacs) find it by the file's first line,
-  `# yaml-language-server: $schema=poller.schema.json`. The schema checks each key for itself; `poller check` also checks
+  `# yaml-language-server: $schema=poller.schema.json`; other editors by a key `$schema` at the top level, which poller
+  ignores. The schema checks each key for itself; `poller check` also checks
   keys against each other.
 - **Sizes** are bytes, or have a unit: B, kB, KiB, MB, MiB, GB, GiB.
 """

@@ -16,6 +16,7 @@ from poller.configuration.model.fields import DEFAULT_TEXT
 from poller.configuration.model.mapping_models import WrittenMapping
 from poller.configuration.model.parameters import not_for
 from poller.configuration.model.settings import Settings
+from poller.configuration.reading.documents import SCHEMA
 from poller.functions.types import MODELS
 from poller.sources.kinds import KINDS
 
@@ -55,6 +56,7 @@ def schema() -> Schema:
     }
     own = {"functions": functions, "event_source_mappings": mappings}
     root["properties"] = {
+        SCHEMA: {"description": "The schema of this file, for editors; not read."},
         **{name: _moved(each) for name, each in root["properties"].items()},
         **{name: each for key, value in own.items() for name, each in _spelled(key, value, "#")},
     }

@@ -16,6 +16,8 @@ from poller.configuration.reading.regular import read_text
 from poller.configuration.reading.tree import Node, Origin, grow, joined
 
 SUFFIXES = (".yaml", ".yml", ".toml", ".json")
+SCHEMA = "$schema"
+"""The key by which editors find the schema of a JSON, YAML or TOML file, at its top level."""
 MOST_ALIASED = 200_000
 """Most values that aliases may add. Far above any real configuration: only aliases of aliases reach it."""
 
