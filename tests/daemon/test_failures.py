@@ -30,7 +30,9 @@ async def listening(status):
 
 def failing():
     mapping = a_mapping("orders")
-    for seconds, (text, first) in enumerate([("order 1 is unknown\x1b[2J", "100"), ("order 2 is unknown\x1b[2J", "104")]):
+    for seconds, (text, first) in enumerate(
+        [("order 1 is unknown\x1b[2J", "100"), ("order 2 is unknown\x1b[2J", "104")]
+    ):
         failure = Failure("KeyError", text, 10 - 9 * seconds, 10 - 9 * seconds, first, "r-1")
         mapping.failures.add(failure, "shardId-0", now() + seconds)
     configuration = ConfigurationStatus(loaded_at=STARTED_AT - 120, loads=41)
