@@ -11,10 +11,10 @@ class ConfigurationStatus:
     """When what runs was read, and what was refused since, with its problems. Seconds since the epoch."""
 
     loaded_at: float
-    loads: int = 1
-    """How often the configuration was taken up, the start included."""
     refused_at: float | None = None
     problems: list[str] = field(default_factory=list)
+    loads: int = 1
+    """How often the configuration was taken up, the start included."""
 
 
 @dataclass(slots=True)

@@ -42,8 +42,8 @@ def _part_row(part: PartState) -> dict[str, Any]:
             row["outcome"] = {"kind": "succeeded", "request_id": request_id, "executed_version": executed_version}
         case Failed():
             outcome = asdict(part.outcome)
-            # the function's log was shown when it failed
-            del outcome["logs"]
+            # the function's log was shown when it failed, and its answer is for the caller of an invocation by name
+            del outcome["logs"], outcome["body"]
             row["outcome"] = {**outcome, "kind": "failed", "detail": part.outcome.detail[:MOST_DETAIL]}
     return row
 

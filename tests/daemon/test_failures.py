@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from poller.cli import failures as command
 from poller.cli.client import Client, NoAnswer
 from poller.configuration import ApiSettings
+from poller.daemon.api.failures import failures_json
 from poller.daemon.api.server import serve
 from poller.policy.failures import Failure
 from poller.ports.daemon_status import ConfigurationStatus
@@ -28,20 +30,21 @@ async def listening(status):
         yield address
 
 
-def failing():
+def failing(now):
     mapping = a_mapping("orders")
     for seconds, (text, first) in enumerate(
         [("order 1 is unknown\x1b[2J", "100"), ("order 2 is unknown\x1b[2J", "104")]
     ):
         failure = Failure("KeyError", text, 10 - 9 * seconds, 10 - 9 * seconds, first, "r-1")
-        mapping.failures.add(failure, "shardId-0", now() + seconds)
-    configuration = ConfigurationStatus(loaded_at=STARTED_AT - 120, loads=41)
-    return a_daemon(mapping, a_mapping("idle", uuid="u2"), started=now(), configuration=configuration)
+        mapping.failures.add(failure, "shardId-0", now + seconds)
+    configuration = ConfigurationStatus(loaded_at=STARTED_AT - 140, loads=41)
+    return a_daemon(mapping, a_mapping("idle", uuid="u2"), started=now, configuration=configuration)
 
 
-async def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
-    async with listening(failing()) as address:
-        orders, idle = (await asyncio.to_thread(Client(address, None).failures))["mappings"]
+def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
+    status = failing(100.0)
+    told: Any = failures_json(status.mappings, status.configuration, 100.0, STARTED_AT)
+    orders, idle = told["mappings"]
     assert (idle["groups"], orders["forgotten"]) == ([], 0)
     (group,) = orders["groups"]
     assert (group["error"], group["template"], group["count"], group["records"]) == (
@@ -56,7 +59,7 @@ async def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
 
 
 async def test_the_command_prints_them_harmlessly_and_knows_the_mappings_by_name(capsys):
-    async with listening(failing()) as address:
+    async with listening(failing(now())) as address:
         await asyncio.to_thread(command.show, Client(address, None), "orders")
         with pytest.raises(NoAnswer, match="it has: orders, idle"):
             await asyncio.to_thread(command.show, Client(address, None), "order")
