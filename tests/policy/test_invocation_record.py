@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from poller.policy.invocation_record import Discarded, invocation_record
+from poller.policy.invocation_record import Discarded, invocation_record, succeeded
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from poller.policy.windows import Window
 
@@ -83,3 +83,8 @@ def test_age_has_no_response_even_after_failed_attempts_and_counts_at_least_one(
         "condition": "RecordAgeExceeded",
         "approximateInvokeCount": 1,
     }
+
+
+@pytest.mark.parametrize(("condition", "expected"), [("Success", True), ("RetryAttemptsExhausted", False)])
+def test_only_the_record_of_an_asynchronous_success_is_that_of_a_success(condition, expected):
+    assert succeeded(record(Succeeded(b"{}"), condition=condition)) is expected

@@ -5,7 +5,7 @@ import pytest
 from poller.policy.invocation_record import iso_milliseconds, iso_seconds
 from poller.policy.pace import Pace
 from poller.policy.parts import PartState
-from poller.policy.progress import LaneProgress, ShardProgress
+from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress, replaces
 from poller.policy.windows import Window, WindowProgress
 
 OPEN = WindowProgress(Window(0, 60))
@@ -68,3 +68,16 @@ def test_a_steady_pace_stays_where_it_is():
 def test_instants_are_written_as_lambda_writes_them():
     assert iso_milliseconds(1767227886.0214) == "2026-01-01T00:38:06.021Z"
     assert iso_seconds(1767227886.9) == "2026-01-01T00:38:06Z"
+
+
+@pytest.mark.parametrize(
+    ("instead_of", "replaced"),
+    [
+        (None, False),
+        (StreamProgress("clicks", "arn", "1"), True),
+        (StreamProgress("clicks", "arn", "2"), False),
+        (StreamProgress("clicks", "other", "1"), False),
+    ],
+)
+def test_only_the_progress_of_the_stream_that_was_told_is_replaced(instead_of, replaced):
+    assert replaces(instead_of, StreamProgress("clicks", "arn", "1")) is replaced
