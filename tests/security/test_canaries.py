@@ -204,6 +204,12 @@ def test_no_secret_is_in_anything_a_running_daemon_says(ministack, echo, environ
         {"functions": {"f": {"type": "runtime", "environment": {"A": CANARIES["environment"], "B": 5, "C=": "x"}}}},
         {"functions": {"f": {"type": "runtime", "environment": CANARIES["environment"]}}},
         {"state": {"env": "HEADER"}},
+        {"state": f"postgres://u:{CANARIES['header-text']}@h/db"},
+        {"state": f"sqlite://u:{CANARIES['header-text']}@h/db"},
+        {"api": {"listen": f"http://u:{CANARIES['header-text']}@h"}},
+        {"aws": {"endpoint_url": f"//u:p@:{CANARIES['header-text']}@h"}},
+        {"functions": {"f": {"type": "http", "url": f"http//u:{CANARIES['header-text']}@h/"}}},
+        {"functions": {"f": {"type": "function_url", "url": f"postgres://{CANARIES['header-text']}@h/"}}},
         {"log": {"level": {"env": "HEADER"}}},
     ],
 )
