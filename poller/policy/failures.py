@@ -16,7 +16,7 @@ SOON = 900.0
 _FOLDED = re.compile(
     r"(?P<kept>\b(?:HTTP|status(?: code)?|code|exit)[ :=]{1,2}\d{1,3}\b)"
     r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-    r"|\w*\d[\w]*(?:[.:-]\w*\d\w*)*"
+    r"|\b\w*\d\w*(?:[.:-]\w*\d\w*)*"
 )
 
 

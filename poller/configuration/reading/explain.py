@@ -1,7 +1,6 @@
 """Turns validation errors into the user's terms: the place and key as written, the problem, and the remedy."""
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -14,8 +13,6 @@ from poller.configuration.reading.tree import Location, Node, find
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_CREDENTIALS = re.compile(r"^(?P<scheme>(?:[\w+.-]*://)?).*:.*@", re.DOTALL)
-"""What stands before the host of a URL, or of what was meant to be one."""
 _NUMBER = "must be a number"
 _WHOLE = "must be a whole number"
 _MAPPING = "must hold keys of its own (`key: value` lines)"
@@ -124,10 +121,18 @@ def _plain(text: str) -> bool:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        # a URL that is refused is as likely as a good one to hold a password
-        value = _CREDENTIALS.sub(r"\g<scheme>***@", value)
+        value = _without_credentials(value)
     shown = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else repr(value)
     return shown if shown is not None and len(shown) <= _SHOWN_MOST else f"{str(shown)[:_SHOWN_MOST]}…"
+
+
+def _without_credentials(text: str) -> str:
+    """Leave out what stands before the host of a URL, or of what was meant to be one: it may hold a password."""
+    before, _, host = text.rpartition("@")
+    if ":" not in before:
+        return text
+    scheme, separator, _ = before.partition("://")
+    return f"{scheme}{separator}***@{host}" if separator else f"***@{host}"
 
 
 def similar(word: str, known: Iterable[str]) -> str | None:
