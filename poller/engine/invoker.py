@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poller.configuration import Configuration, FunctionConfig
+from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.functions import Use
 from poller.engine.parts import Invocable, Wiring
 from poller.functions.arns import function_arn
@@ -154,17 +155,21 @@ class FunctionInvoker:
 
     def _release_if_idle(self, taken: _Taken) -> None:
         if not taken.running:
-            release = asyncio.ensure_future(self._wiring.release_function(taken.invocable.use))
+            use = taken.invocable.use
+            closing = within(CLOSE_SECONDS, f"workers of {use.config.key}", self._wiring.release_function(use))
+            release = asyncio.ensure_future(closing)
             self._releases.add(release)
             release.add_done_callback(self._releases.discard)
 
     def stop(self) -> asyncio.Task[None]:
-        """Begin no invocation any more. The task ends once none runs."""
+        """Begin no invocation any more. The task ends once none runs, and what the configuration replaced is closed."""
         self._stop.request()
         return asyncio.get_running_loop().create_task(self._ended(), name="invocations")
 
     async def _ended(self) -> None:
         await self._idle.wait()
+        if self._releases:
+            await asyncio.wait(self._releases)
 
 
 def _hosted(use: Use) -> Hosted:

@@ -89,6 +89,12 @@ class Served:
             answer["Payload"] = await asyncio.to_thread(answer["Payload"].read)
         return answer
 
+    async def invokes(self) -> None:
+        """Wait until an invocation runs."""
+        async with asyncio.timeout(10):
+            while not self.running.invoker.running:  # noqa: ASYNC110  (nothing tells that a request has arrived)
+                await asyncio.sleep(0.01)
+
     def apply(self, functions: dict[str, Any]) -> None:
         """As a reload of the configuration does."""
         self._path.write_text(json.dumps({"functions": functions, "state": "memory:"}))

@@ -165,12 +165,13 @@ async def test_a_service_that_is_not_there_was_not_invoked(tmp_path):
 
 
 async def test_a_function_that_the_configuration_changes_is_called_as_it_is_now(tmp_path):
-    async with served(tmp_path, {"orders": python(), "gone": python()}) as world:
+    async with served(tmp_path, {"orders": python(concurrency=2), "gone": python()}) as world:
         first = await world.call("invoke", FunctionName="orders", Payload=payload(do="context"))
         assert (await world.call("invoke", FunctionName="gone"))["StatusCode"] == 200
         slow = asyncio.create_task(world.call("invoke", FunctionName="orders", Payload=payload(do="sleep", seconds=1)))
+        await world.invokes()
         arn = "arn:aws:lambda:eu-west-1:123456789012:function:renamed"
-        world.apply({"orders": python(function_arn=arn)})
+        world.apply({"orders": python(function_arn=arn, concurrency=2)})
         second = await world.call("invoke", FunctionName="orders", Payload=payload(do="context"))
         assert json.loads(first["Payload"])["arn"].endswith(":orders")
         assert json.loads(second["Payload"])["arn"] == arn
@@ -182,9 +183,7 @@ async def test_a_stop_lets_an_invocation_finish_and_begins_no_other(tmp_path):
     async with served(tmp_path, {"orders": python(), "other": python()}) as world:
         await world.call("invoke", FunctionName="orders")
         slow = asyncio.create_task(world.call("invoke", FunctionName="orders", Payload=payload(do="sleep", seconds=1)))
-        async with asyncio.timeout(10):
-            while not world.running.invoker.running:  # noqa: ASYNC110  (nothing tells that a request has arrived)
-                await asyncio.sleep(0.01)
+        await world.invokes()
         stopping = asyncio.create_task(world.running.stop())
         code, status, text = await refused(world, "invoke", FunctionName="other")
         assert (code, status) == ("ServiceException", 503)
