@@ -134,6 +134,10 @@ class Daemon:
         assert found is not None
         return int(found[1]) / 1024
 
+    def descriptors(self) -> int:
+        """Open files and sockets."""
+        return sum(1 for _ in Path(f"/proc/{self.process.pid}/fd").iterdir())
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,13 @@ class MixedLoad:
     folder: Path
     seconds: float
     seed: int
+    transport: str = "lean"
     sent: Counter[str] = field(default_factory=Counter)
     order: dict[str, list[str]] = field(default_factory=dict)
     memory: list[float] = field(default_factory=list)
     """MiB of the daemon, every second."""
+    descriptors: list[int] = field(default_factory=list)
+    """Open files and sockets of the daemon, every second."""
 
     def run(self) -> None:
         with Function() as self.function:
@@ -99,7 +103,8 @@ class MixedLoad:
             mappings.append(mapping)
         deploy_forwarder(self.account, "judge", self.function)
         functions = {"posted": {"type": "http", "url": self.function.url, "concurrency": 20}}
-        return configuration(self.folder, *mappings, functions=functions)
+        aws = {"transport": self.transport}
+        return configuration(self.folder, *mappings, functions=functions, aws=aws)
 
     def _environment(self) -> dict[str, str]:
         """No keys but those of a program, whose keys expire all the time."""
@@ -143,6 +148,7 @@ class MixedLoad:
         # a loop that lags may be this machine's doing, anything else is the daemon's
         assert not [problem for problem in unhealthy if "loop lags" not in problem]
         self.memory.append(daemon.memory())
+        self.descriptors.append(daemon.descriptors())
 
     def _drain(self, daemon: Daemon) -> None:
         ledger = self.function.ledger
@@ -159,10 +165,11 @@ class MixedLoad:
         assert not ledger.overlaps
         assert self.log["partition_failed"] == 0
 
-    def grown(self) -> float:
-        """MiB between the second quarter of the time and the last."""
-        quarter = len(self.memory) // 4
-        return statistics.median(self.memory[-quarter:]) - statistics.median(self.memory[quarter : 2 * quarter])
+    @staticmethod
+    def grown(samples: Sequence[float]) -> float:
+        """By how much, between the second quarter of the time and the last."""
+        quarter = len(samples) // 4
+        return statistics.median(samples[-quarter:]) - statistics.median(samples[quarter : 2 * quarter])
 
     def figures(self) -> dict[str, Any]:
         """What to print."""
@@ -177,5 +184,6 @@ class MixedLoad:
             "faults": dict(self.proxy.faults),
             "deletes seen early": len(self.watch.early),
             "memory in MiB": [round(sample, 1) for sample in self.memory[::step]],
+            "descriptors": self.descriptors[::step],
             "log lines": dict(self.log),
         }
