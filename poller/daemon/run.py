@@ -198,11 +198,15 @@ class Daemon:
     # stop
 
     def _stop_signalled(self, number: signal.Signals) -> None:
+        if self._hard.is_set():
+            # nothing is left to ask for: a storm of signals must neither renew the bound nor keep the loop from ending
+            return
         idle = self._watched and not any(status.in_flight() for status in self._status.mappings)
         hard = self._stop.soft or idle
         self._log.info("stop_requested", by=number.name, kind="hard" if hard else "soft")
         if hard:
             self._hard.set()
+            signals.ignore()
         self._stop.request()
         if hard or self._last_resort is None:
             self._bound_the_stop(0.0 if hard else self._configuration.settings.shutdown_grace_seconds)

@@ -1,7 +1,7 @@
 """Handles signals from the start of the process to its end: even a burst of them ends nothing early.
 
     begin       SIGTERM and SIGINT end the process at once, quietly, with 0: it holds nothing yet. SIGHUP is remembered.
-    listen      the event loop handles each of them
+    listen      the event loop handles those that mean something
     ignore      the daemon is already stopping
     restore     for all commands except the daemon: the handlers as before
 
@@ -11,10 +11,13 @@ Handlers of our own instead of the event loop's, which gives signals back to the
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
+MOST_STOPS = 2
+"""Signals to stop that mean something: the soft stop, and the hard one. Further ones are ignored."""
 _before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
 _reloads: list[int] = []
 """SIGHUPs that are not handled yet."""
@@ -38,11 +41,34 @@ def restore() -> None:
 
 
 def listen(stop: Callable[[signal.Signals], None], reload: Callable[[], None]) -> None:
-    """Call these functions from the running event loop from now on."""
+    """Call these functions from the running event loop from now on.
+
+    A storm of signals costs the loop no more than three calls: `MOST_STOPS` of `stop`, and one of `reload` at a time.
+    """
     loop = asyncio.get_running_loop()
+    stops, reloading = 0, False
+
+    def stopped(number: int, _: FrameType | None) -> None:
+        nonlocal stops
+        stops += 1
+        if stops >= MOST_STOPS:
+            ignore()
+        loop.call_soon_threadsafe(stop, signal.Signals(number))
+
+    def reloaded(*_: object) -> None:
+        nonlocal reloading
+        if not reloading:
+            reloading = True
+            loop.call_soon_threadsafe(begin_reload)
+
+    def begin_reload() -> None:
+        nonlocal reloading
+        reloading = False
+        reload()
+
     for number in STOPS:
-        signal.signal(number, lambda number, _: loop.call_soon_threadsafe(stop, signal.Signals(number)))
-    signal.signal(signal.SIGHUP, lambda *_: loop.call_soon_threadsafe(reload))
+        signal.signal(number, stopped)
+    signal.signal(signal.SIGHUP, reloaded)
     if _reloads:
         _reloads.clear()
         reload()
@@ -50,5 +76,12 @@ def listen(stop: Callable[[signal.Signals], None], reload: Callable[[], None]) -
 
 def ignore() -> None:
     """Ignore all signals from now on."""
+    sys.unraisablehook = _unraisable
     for number in (*STOPS, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _unraisable(told: "sys.UnraisableHookArgs") -> None:
+    """Keep quiet about signals that Python had noted before they were ignored: it writes an OSError for each."""
+    if not (isinstance(told.exc_value, OSError) and "ignored due to race condition" in str(told.exc_value)):
+        sys.__unraisablehook__(told)
