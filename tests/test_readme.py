@@ -13,6 +13,7 @@ import pytest
 from poller.cli.main import app
 from poller.configuration import load
 from poller.values.errors import ConfigurationError
+from tests.present import present
 from tests.reference.generated import FOLDER
 from tests.reference.generated import PAGES as GENERATED
 
@@ -39,13 +40,13 @@ def test_what_is_installed_by_them_is_pinned():
         *PROJECT["project"]["dependencies"],
         *functools.reduce(operator.iadd, PROJECT["project"]["optional-dependencies"].values(), []),
     ]
-    names = {re.match(r"[a-zA-Z0-9_-]+", requirement)[0].lower() for requirement in wanted} - {"poller"}
+    names = {present(re.match(r"[a-zA-Z0-9_-]+", requirement))[0].lower() for requirement in wanted} - {"poller"}
     assert sorted(name for name in names if f"\n{name}==" not in pinned) == []
 
 
 def test_ci_finds_the_test_command_and_runs_it():
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    find = re.search(r"^tests=\$\((.*)\)$", script, re.MULTILINE)[1]
+    find = present(re.search(r"^tests=\$\((.*)\)$", script, re.MULTILINE))[1]
     found = subprocess.run(["bash", "-c", find], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     assert found.startswith("python3 -m venv")
     assert found.endswith("-m pytest")
@@ -75,9 +76,10 @@ def test_its_table_of_commands_is_the_command_line():
         if row.startswith("| `poller")
         for name in re.findall(r"`poller ([a-z-]+)", row)
     }
-    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
-    groups = [group.name or group.typer_instance.info.name for group in app.registered_groups]
-    assert sorted(listed) == sorted(commands + groups)
+    commands = [command.name or present(command.callback).__name__ for command in app.registered_commands]
+    groups = [group.name or present(group.typer_instance).info.name for group in app.registered_groups]
+    assert listed == {*commands, *groups}
+    assert len(listed) == len(commands + groups)
 
 
 def test_what_it_calls_not_supported_yet_is_refused(tmp_path):

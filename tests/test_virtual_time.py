@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from tests.virtual_time import EPOCH, Deadlock, HotLoop, LeakedTasks, VirtualClo
 
 
 async def test_a_day_passes_at_once_and_timers_fire_in_order(clock):
-    fired = []
+    fired: list[Any] = []
     loop = asyncio.get_running_loop()
     loop.call_later(86_400, fired.append, "late")
     loop.call_later(1, fired.append, "early")
@@ -44,8 +45,10 @@ def test_a_loop_that_never_waits_raises():
 
 
 def test_a_task_left_running_fails_the_test():
+    tasks = []
+
     async def main():
-        main.task = asyncio.create_task(asyncio.sleep(10))
+        tasks.append(asyncio.create_task(asyncio.sleep(10)))
 
     with pytest.raises(LeakedTasks):
         run(main())

@@ -93,6 +93,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         due = self._scheduled[0].when()  # type: ignore[attr-defined]
         self._now = due if math.isclose(due, self._now + seconds) else self._now + seconds
 
+    @property
+    def timers(self) -> int:
+        """How many are scheduled."""
+        return len(self._scheduled)  # type: ignore[attr-defined]
+
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         future = super().run_in_executor(executor, func, *args)
         self.threads_running += 1

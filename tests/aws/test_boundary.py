@@ -142,6 +142,7 @@ async def test_a_container_s_credential_endpoint_that_answers_something_else_is_
 
 
 async def test_a_provider_that_never_ends_is_a_reason_within_seconds_and_is_asked_again_later() -> None:
+    ended: list[Any]
     begun, ended = [], []
 
     class Hanging:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ async def test_records_cross_the_socket_as_they_are():
     stream = aws.stream("s")
     numbers = [stream.put("key", f"value {n}" * 1000) for n in range(700)]
     async with subscribed(aws, stream) as subscription:
-        found = []
+        found: list[Any] = []
         while len(found) < 700:
             page = await subscription.page()
             found += page.records

@@ -21,7 +21,7 @@ from tests.policy.filtering.kinds import SQS_RECORDS
 try:
     import orjson
 except ImportError:
-    loads: Callable[[str], Any] = json.loads
+    loads: Callable[[str | bytes], Any] = json.loads
 else:
     loads = orjson.loads
 

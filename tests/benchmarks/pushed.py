@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def costs() -> None:
     for size, count in SHAPES:
         packed = [item(aggregate([(f"key-{n % 50}", random.randbytes(size)) for n in range(count)]))] * 20
         name = f"an inner record of {size} bytes, {count} together"
-        say(f"{name:46} {best(lambda packed=packed: records(api, packed), 5) / (20 * count) * 1e6:8.2f} us")
+        say(f"{name:46} {best(partial(records, api, packed), 5) / (20 * count) * 1e6:8.2f} us")
 
 
 def main() -> None:

@@ -6,9 +6,12 @@ import json
 import ssl
 import threading
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import structlog
 
+from poller.aws.transports import Transports
 from poller.cli.connect import reach_all
 from poller.cli.main import main
 from poller.configuration import load
@@ -46,10 +49,11 @@ DENIED = {
 """What is refused, and the permission that is named. GetShardIterator and GetRecords are told apart below."""
 
 
-class Served:
+class Served(Transports):
     """Stands where the daemon has its transports: all lead to one account in memory."""
 
     def __init__(self, aws):
+        super().__init__(structlog.get_logger())
         self.aws = aws
 
     async def get(self, *_):
@@ -237,7 +241,7 @@ def web(url):
 
 @pytest.mark.real_time
 async def test_a_service_is_connected_to_and_sent_nothing(tmp_path):
-    asked = []
+    asked: list[Any] = []
     with web_server(asked.append) as port:
         mapping = {"event_source_arn": QUEUE, "function_name": "web"}
         found = await World(tmp_path).reach(mapping, **web(f"http://127.0.0.1:{port}/"))
@@ -248,7 +252,7 @@ async def test_a_service_is_connected_to_and_sent_nothing(tmp_path):
 
 @pytest.mark.real_time
 async def test_the_emulator_is_connected_to_and_sent_nothing_since_it_would_run_it(tmp_path):
-    asked = []
+    asked: list[Any] = []
     with web_server(asked.append) as port:
         emulated = {"type": "lambda", "function_name": "function", "endpoint_url": f"http://127.0.0.1:{port}"}
         mapping = {"event_source_arn": QUEUE, "function_name": "emulated"}

@@ -6,6 +6,7 @@ import json
 import pkgutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import poller
 from poller.aws.port import Operation
@@ -47,7 +48,7 @@ def called_by_the_code():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
-            texts = [given.value for given in node.args if isinstance(given, ast.Constant)]
+            texts = [str(given.value) for given in node.args if isinstance(given, ast.Constant)]
             if isinstance(node.func, ast.Name) and node.func.id == "Operation" and len(texts) >= 2:
                 actions.add(action(*texts[:2]))
             if not isinstance(node.func, ast.Attribute):
@@ -175,7 +176,7 @@ def with_function(tmp_path, **keys):
     configuration = load([written(tmp_path, queue())], environ={})
     (mapping,) = configuration.mappings
     changed = replace(configuration, mappings=[replace(mapping, function=FunctionConfig(key="f", **keys))])
-    found = policies(changed)["default"]["Statement"]
+    found: Any = policies(changed)["default"]["Statement"]
     return [one for one in found if one["Sid"] != "Queues"], remarks(changed)
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from poller.policy.advice import ADVICE
 from poller.ports.daemon_status import Changes, ConfigurationStatus, Reloaded
 from poller.ports.status import Account, Lag, LaneStatus, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.daemon.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping, with_lanes
+from tests.present import present
 
 CHECKOUT = Path(__file__).parents[2]
 AS_MODULE = [sys.executable, "-m", "poller"]
@@ -326,9 +328,9 @@ def test_watching_goes_on_until_interrupted_and_ends_with_0(tmp_path):
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT
         ) as ended:
-            seen = [json.loads(ended.stdout.readline())["mappings"][0]["name"] for _ in range(2)]
+            seen = [json.loads(present(ended.stdout).readline())["mappings"][0]["name"] for _ in range(2)]
             ended.send_signal(signal.SIGINT)
-            assert (ended.wait(30), ended.stderr.read()) == (0, "")
+            assert (ended.wait(30), present(ended.stderr).read()) == (0, "")
     assert seen == ["orders", "orders"]
 
 
@@ -369,6 +371,7 @@ def test_a_server_that_is_no_poller_is_told_apart(poller, tmp_path):
             listening.set()
             await done.wait()
 
+    address: list[Any]
     listening, address = threading.Event(), []
     thread = threading.Thread(target=lambda: asyncio.run(serve_one(listening, address)))
     thread.start()

@@ -11,6 +11,7 @@ from poller.cli.connect.functions import TEST_EVENT, reach_function, try_functio
 from poller.cli.connect.tries import Tries
 from poller.cli.main import main
 from poller.configuration import load
+from tests.cli.test_connect import Served
 from tests.fakes.aws import FakeAws
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:orders"
@@ -50,26 +51,16 @@ def configured(tmp_path, function):
     return load([file], environ={}).mappings[0].function
 
 
-class Transports:
-    """All lead to one account in memory."""
-
-    def __init__(self, aws):
-        self.aws = aws
-
-    async def get(self, *_):
-        return self.aws
-
-
 @pytest.mark.real_time
 async def test_a_function_behind_a_url_is_run_once_with_an_event_without_records(tmp_path):
     with service(200) as (url, bodies):
         function = configured(tmp_path, {"type": "http", "url": url})
         tries = Tries("default")
-        await reach_function(function, "eu-west-1", Transports(None), tries)
+        await reach_function(function, "eu-west-1", Served(FakeAws()), tries)
         assert bodies == []
         assert tries.lines() == ["not tried: a request (it would run the function)"]
         tries = Tries("default")
-        await try_function(function, "eu-west-1", Transports(None), tries)
+        await try_function(function, "eu-west-1", Served(FakeAws()), tries)
         assert bodies == [TEST_EVENT]
         assert (tries.answer, tries.lines()) == ("ok", ['invoked once with {"Records": []}'])
 
@@ -82,7 +73,7 @@ async def test_a_function_behind_a_url_is_run_once_with_an_event_without_records
 async def test_a_function_that_does_not_succeed_is_told(tmp_path, status, code):
     with service(status) as (url, bodies):
         tries = Tries("default")
-        await try_function(configured(tmp_path, {"type": "http", "url": url}), "eu-west-1", Transports(None), tries)
+        await try_function(configured(tmp_path, {"type": "http", "url": url}), "eu-west-1", Served(FakeAws()), tries)
         assert bodies == [TEST_EVENT]
     assert tries.answer == "failed"
     assert tries.lines() == [f"the function did not succeed: {code}, {{}}", 'invoked once with {"Records": []}']
@@ -92,7 +83,7 @@ async def test_a_function_that_does_not_succeed_is_told(tmp_path, status, code):
 async def test_a_function_that_cannot_be_reached_is_not_run(tmp_path):
     tries = Tries("default")
     function = configured(tmp_path, {"type": "http", "url": "http://127.0.0.1:1/"})
-    await try_function(function, "eu-west-1", Transports(None), tries)
+    await try_function(function, "eu-west-1", Served(FakeAws()), tries)
     assert tries.answer == "unreachable"
     assert tries.done == []
 
@@ -102,7 +93,7 @@ async def test_lambda_is_asked_for_a_dry_run_all_the_same(tmp_path):
     function = aws.function("ship")
     tries = Tries("default")
     await try_function(
-        configured(tmp_path, {"type": "lambda", "function_name": "ship"}), "eu-west-1", Transports(aws), tries
+        configured(tmp_path, {"type": "lambda", "function_name": "ship"}), "eu-west-1", Served(aws), tries
     )
     assert (tries.answer, tries.lines()) == ("ok", [])
     assert function.invocations.all == []

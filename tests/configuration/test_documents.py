@@ -237,11 +237,12 @@ def test_whatever_is_written_loads_or_is_refused_in_whole_lines(bench, tree):
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_fast_parser_and_the_one_that_explains_read_the_same(path):
-    def shape(node: yaml.Node):
+    def shape(node: yaml.Node | None):
         if isinstance(node, yaml.MappingNode):
             return [(shape(key), shape(value)) for key, value in node.value]
         if isinstance(node, yaml.SequenceNode):
             return [shape(item) for item in node.value]
+        assert isinstance(node, yaml.ScalarNode)
         return node.tag, node.value, node.start_mark.line, bool(node.style)
 
     text = path.read_text()

@@ -1,6 +1,7 @@
 """`filter_criteria` and `on_no_match`: every spelling of a pattern, what is refused and where, what is warned of."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -68,7 +69,8 @@ filter_criteria.filters = [{{pattern = {{body = {{n = [1, 2.5, true, "x"]}}}}}}]
 
 
 def test_without_filters_everything_passes(bench):
-    for given in (None, {}, {"filters": []}):
+    givens: tuple[Any, ...] = (None, {}, {"filters": []})
+    for given in givens:
         text = yaml.safe_dump(
             {"event_source_mappings": [{"event_source_arn": QUEUE, "function_name": "f", "filter_criteria": given}]}
         )
@@ -248,7 +250,8 @@ def test_two_mappings_on_one_queue_are_warned_of(bench):
     assert "'orders-two' receives from the same queue as 'orders-one' at poller.yaml:2" in warning
     assert warning.endswith("each message reaches only one of them")
     filtered = {"filter_criteria": {"filters": [{"pattern": PATTERN}]}}
-    for pair in ((filtered, {}), ({}, filtered)):
+    pairs: tuple[Any, ...] = ((filtered, {}), ({}, filtered))
+    for pair in pairs:
         [warning] = bench.text(two(*pair)).warnings
         assert warning.endswith("and what the filters of one reject the other never sees")
     assert bench.text(two({}, {"enabled": False})).warnings == []

@@ -1,6 +1,7 @@
 """Parameters of a mapping: ranges, defaults, cross-checks, refusals, and both spellings."""
 
 import uuid
+from typing import Any
 
 import pytest
 import yaml
@@ -101,7 +102,8 @@ def test_what_a_fifo_queue_does_not_allow_is_refused(bench, parameters, expected
 
 @pytest.mark.parametrize("parameter", sorted({*SQS_KIND.instead, *REFUSED}))
 def test_every_parameter_a_queue_does_not_take_is_refused_with_what_to_do_instead(bench, parameter):
-    [problem] = bench.problems_of(mapping_text(**{parameter: 1}))
+    parameters: dict[str, Any] = {parameter: 1}
+    [problem] = bench.problems_of(mapping_text(**parameters))
     assert f"event_source_mappings[0].{parameter}: is not supported" in problem
     assert (SQS_KIND.instead.get(parameter) or REFUSED[parameter]) in problem
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -33,7 +34,7 @@ WRITTEN = [
     )
     if "event_source_mappings" in document
 ]
-CASES = {
+CASES: dict[str, tuple[list[Any], list[Any]]] = {
     "batch_size": (
         [1, 10_000, "10", None, {"env": "SIZE"}],
         [0, 10_001, 1.5, True, "many", [], {"env": 1}, {"x": "y"}],

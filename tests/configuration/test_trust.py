@@ -8,6 +8,7 @@ import pytest
 from poller.configuration import Need, load, read_api_leniently
 from poller.configuration.watching import Reader
 from poller.values.errors import ConfigurationError
+from tests.present import present
 
 SOMEBODY = 4242
 MAPPING = "event_source_mappings: [{event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: f}]\n"
@@ -63,7 +64,7 @@ def test_no_client_command_sends_a_secret_where_such_a_file_says(bench, make, re
     (bench.directory / "poller.yaml").unlink()
     make(bench.directory / bench.write(".env", SETTING))
     api, problems = read_api_leniently(None, environ=bench.environ)
-    assert api.listen == "127.0.0.1:8642"
+    assert present(api).listen == "127.0.0.1:8642"
     assert reason in problems[0]
 
 

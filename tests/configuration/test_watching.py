@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -47,21 +48,25 @@ class Looking(Reader):
 async def watched(*paths):
     """Waits for the next change, and reads; says which mappings there are then."""
     reader = Looking(list(paths), {})
+    problems: list[Any]
     changed, problems = asyncio.Event(), []
     read = reader.read()
     task = asyncio.create_task(watch(reader, changed.set, problems.append))
 
-    async def next_change():
-        async with asyncio.timeout(PATIENCE):
-            await changed.wait()
-        names = [mapping.name for mapping in reader.read().mappings]
-        changed.clear()
-        return names
+    class NextChange:
+        def __init__(self):
+            self.reader, self.changed, self.problems = reader, changed, problems
 
-    next_change.changed, next_change.problems, next_change.reader = changed, problems, reader
+        async def __call__(self):
+            async with asyncio.timeout(PATIENCE):
+                await changed.wait()
+            names = [mapping.name for mapping in reader.read().mappings]
+            changed.clear()
+            return names
+
     try:
         assert [mapping.name for mapping in read.mappings] == ["a"]
-        yield next_change
+        yield NextChange()
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -207,7 +212,12 @@ async def test_a_file_system_that_answers_with_errors_is_a_refusal_and_is_looked
         reader.read()
     assert not reader.has_changed()
     told = asyncio.Event()
-    task = asyncio.create_task(watch(reader, told.set, lambda why: (problems.append(why), told.set())))
+
+    def refused(why):
+        problems.append(why)
+        told.set()
+
+    task = asyncio.create_task(watch(reader, told.set, refused))
     async with asyncio.timeout(PATIENCE):
         await told.wait()
     task.cancel()

@@ -58,10 +58,16 @@ class Counterpart:
 
 
 class Kind(Protocol):
-    name: str
-    can: frozenset[Does]
-    slow: bool
-    """Whether a thousand invocations take longer than the everyday suite allows."""
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def can(self) -> frozenset[Does]: ...
+
+    @property
+    def slow(self) -> bool:
+        """Whether a thousand invocations take longer than the everyday suite allows."""
+        ...
 
     def open(
         self, *behaviours: Does, timeout: float = 20.0

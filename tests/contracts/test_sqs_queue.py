@@ -5,6 +5,7 @@ Messages are waited for by a long poll, never by sleeping. Where a server is kno
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -47,10 +48,10 @@ async def test_a_message_comes_with_exactly_these_members(backend):
 async def test_attributes_come_only_when_asked_for(backend):
     url = backend.create("q")
     backend.send(url, "m", attributes=ATTRIBUTES)
-    plain = {"MessageSystemAttributeNames": [], "MessageAttributeNames": []}
+    plain: dict[str, Any] = {"MessageSystemAttributeNames": [], "MessageAttributeNames": []}
     [message] = await receive(backend, url, VisibilityTimeout=0, **plain)
     assert message.keys() == {"MessageId", "ReceiptHandle", "MD5OfBody", "Body"}
-    some = {"MessageSystemAttributeNames": ["SentTimestamp"], "MessageAttributeNames": ["kind"]}
+    some: dict[str, Any] = {"MessageSystemAttributeNames": ["SentTimestamp"], "MessageAttributeNames": ["kind"]}
     [message] = await receive(backend, url, **some)
     assert message["Attributes"].keys() == {"SentTimestamp"}
     assert message["MessageAttributes"] == wire_attributes({"kind": "order"})

@@ -7,7 +7,7 @@ subscribes nobody. The fake alone is held to the rest, in journeys.
 import pytest
 
 from poller.sources.kinesis.fan_out import FanOut
-from poller.sources.sharded.api import Position
+from poller.sources.sharded.api import Position, ShardPage
 from poller.values.errors import ServiceError, ShardGone, StreamGone
 from tests.contracts.shards import kinesis, only_shard, promise
 
@@ -17,7 +17,7 @@ SERVERS = ("fake_kinesis", "ministack_kinesis")
 
 async def pushed(subscription, most):
     """Pages until they hold so many records."""
-    pages = []
+    pages: list[ShardPage] = []
     while sum(len(page.records) for page in pages) < most:
         pages.append(await subscription.page())
     return pages

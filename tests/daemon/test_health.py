@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from poller.daemon.api.health import is_ready, problems, watch
 from poller.ports.status import MappingState, Reason, ReasonCode
 from tests.daemon.samples import a_daemon, a_lane, a_mapping, with_lanes
+from tests.virtual_time import VirtualTimeLoop
 
 NOW = 1000.0
 
@@ -84,6 +85,7 @@ async def test_the_watcher_logs_each_change_of_health_once():
 async def test_a_blocked_loop_is_seen_before_and_after_the_watcher_runs():
     status = a_daemon()
     loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
     task = asyncio.create_task(watch(status))
     await asyncio.sleep(1)
     loop.advance(8)

@@ -1,6 +1,7 @@
 """Metrics, whose names dashboards and alerts bind to."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -49,7 +50,8 @@ COUNTERS = {
 
 @pytest.mark.parametrize("counter", COUNTERS)
 def test_each_counter_has_its_name(counter):
-    samples = scrape(a_daemon(a_mapping(account=Account(**{counter: 42}))))
+    counts: dict[str, Any] = {counter: 42}
+    samples = scrape(a_daemon(a_mapping(account=Account(**counts))))
     assert samples[COUNTERS[counter], ORDERS] == 42
     assert samples["poller_polled_events_total", ORDERS] == (42 if counter == "polled" else 0)
 

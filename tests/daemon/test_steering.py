@@ -2,6 +2,7 @@
 
 import json
 import socket
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ async def test_pause_and_resume_answer_with_the_state_that_follows():
     mapping = a_mapping()
     async with serving(a_daemon(mapping)) as ask:
         reason = {"code": "paused", "text": "by a test"}
-        answer = {"name": "orders", "uuid": mapping.uuid, "state": "paused", "reason": reason}
+        answer: dict[str, Any] = {"name": "orders", "uuid": mapping.uuid, "state": "paused", "reason": reason}
         assert await post(ask) == (200, answer)
         assert mapping.state is MappingState.PAUSED
         answer |= {"state": "running", "reason": None}
@@ -107,7 +108,7 @@ async def test_looking_is_no_way_to_steer():
 
 async def test_the_workers_of_a_function_are_started_anew_by_its_name():
     async with serving(a_daemon(a_mapping())) as ask:
-        answer = {"name": "thumbnails", "state": "restarting"}
+        answer: dict[str, Any] = {"name": "thumbnails", "state": "restarting"}
         assert await post(ask, "/functions/thumbnails/restart") == (200, answer)
 
 

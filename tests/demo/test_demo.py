@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -153,7 +154,7 @@ def account(**changes):
 
 def of_clicks(**changes):
     """Three clicks: two delivered, and the poison one told to the destination."""
-    facts = {
+    facts: dict[str, Any] = {
         "name": streams.STREAM,
         "produced": {1, 2, streams.POISON},
         "ledger": Ledger(Counter({1: 1, 2: 1}), Counter({1: 1, streams.POISON: 2}), batches=5, crashed=2),
@@ -290,6 +291,8 @@ def receive(receives):
 @pytest.mark.parametrize("batch_size", [1, 3, 10])
 def test_every_order_fails_twice_at_most_but_one_that_always_does(ledger, batch_size):
     """In whatever company it is received: failed orders are received again in the batches after the next."""
+    receives: Counter[Any]
+    ended: Counter[Any]
     waiting, receives, ended = list(range(1, 201)), Counter(), Counter()
     while waiting:
         batch, waiting = waiting[:batch_size], waiting[batch_size:]

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from poller.cli.main import app, main
 from poller.configuration import load
 from tests.deploy.tools import DEPLOY, ROOT, program, run
+from tests.present import present
 
 CONTAINER = DEPLOY / "container"
 COMPOSE = DEPLOY / "compose"
@@ -33,7 +34,7 @@ def last_stage() -> list[str]:
 
 def pinned(name: str) -> dict[str, Requirement]:
     """Requirements by name; each is a `==` with at least one hash."""
-    found = {}
+    found: dict[str, Requirement] = {}
     for entry in re.split(r"\n(?=\w)", re.sub(r"^#.*\n", "", text(name), flags=re.MULTILINE).strip()):
         requirement, *hashes = re.split(r"\s*\\\n\s+", entry.strip())
         assert hashes, f"{requirement} has no hash"
@@ -69,7 +70,7 @@ def test_what_is_installed_meets_what_the_project_asks_for():
 
 def test_what_is_installed_is_what_was_tested():
     constraints = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
-    tested = {canonicalize_name(name): version for name, version in constraints.items()}
+    tested: dict[str, str] = {canonicalize_name(name): version for name, version in constraints.items()}
     installed = {
         name: str(one.specifier).removeprefix("==")
         for name, one in pinned("requirements.txt").items()
@@ -102,7 +103,7 @@ def test_the_image_needs_no_shell_and_no_root():
 
 
 def test_its_health_check_and_command_are_commands_of_ours():
-    commands = {command.callback.__name__ for command in app.registered_commands}
+    commands = {present(command.callback).__name__ for command in app.registered_commands}
     stage = "\n".join(last_stage())
     (check,) = re.findall(r'^HEALTHCHECK .*CMD \["poller", "(\w+)"\]$', stage, re.MULTILINE)
     (command,) = re.findall(r'^CMD \["(\w+)"\]$', stage, re.MULTILINE)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ RECORD = {"requestContext": {"requestId": "id"}, "version": "1.0", "KinesisBatch
 TEXT = '{"requestContext":{"requestId":"id"},"version":"1.0","KinesisBatchInfo":{"shardId":"ü"}}'
 EVENT = '{"Records":[{"kinesis":{"data":"aGVsbG8=","partitionKey":"é\\""}}]}'
 NOW = 1767227886.999
-GIVEN = {"batch_event": EVENT.encode(), "shard_id": "shardId-1", "now": NOW}
+GIVEN: dict[str, Any] = {"batch_event": EVENT.encode(), "shard_id": "shardId-1", "now": NOW}
 
 
 def sdk_calls(account):

@@ -14,6 +14,7 @@ from poller.sources.kinds import parse_source
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.sharded.notifying import notifier
 from poller.values.record import Record
+from tests.fakes.aws import FakeAws
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
 ITEM = {"SequenceNumber": "7", "PartitionKey": "k", "Data": "eA==", "ApproximateArrivalTimestamp": 1767225601.5}
@@ -33,7 +34,7 @@ async def test_the_event_of_a_batch_given_up_has_the_members_of_its_window(recor
     mapping = EventSourceMapping(
         name="m", uuid="u", event_source_arn=STREAM, source=parse_source(STREAM), function=function
     )
-    api = KinesisApi(None, arn=STREAM, region="eu-west-1", invoke_identity_arn="arn:role")
+    api = KinesisApi(FakeAws(), arn=STREAM, region="eu-west-1", invoke_identity_arn="arn:role")
     destination = Destination()
     discarded = Discarded(records, "RetryAttemptsExhausted", 3, "r", None, OPEN)
     notify = notifier(api, destination, function_arn=arn_of(mapping), event_source_arn=mapping.event_source_arn)

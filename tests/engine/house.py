@@ -26,6 +26,17 @@ SOFT_STOP = 21.0
 """Seconds: a long poll under way may return."""
 
 
+class Lent(RecordingTransport):
+    """One of the transports to the fake AWS, which itself stays open."""
+
+    def __init__(self, aws, closed):
+        super().__init__(aws)
+        self._closed = closed
+
+    async def close(self):
+        self._closed()
+
+
 class LocalTransports(Transports):
     """The real lending, of transports to the fake AWS."""
 
@@ -33,19 +44,15 @@ class LocalTransports(Transports):
         log: Any = EventLog()
         super().__init__(log)
         self._aws = aws
-        self.open = set()
-        self.opened = []
+        self.make = Lent
+        self.open: set[tuple[AwsSettings, str]] = set()
+        self.opened: list[tuple[AwsSettings, str]] = []
 
     async def _build(self, aws, region):
         key = (aws, region)
         self.open.add(key)
         self.opened.append(key)
-
-        class Local(RecordingTransport):
-            async def close(_):  # noqa: N805
-                self.open.remove(key)
-
-        return Local(self._aws)
+        return self.make(self._aws, lambda: self.open.remove(key))
 
 
 class House(Poller):
@@ -54,10 +61,11 @@ class House(Poller):
     def __init__(self, store=None, aws=None):
         self.aws = aws or FakeAws()
         self.aws.latency = 0.01
+        self.local = LocalTransports(self.aws)
         super().__init__(
             Configuration(Settings(state="memory:", max_bytes_in_flight=1 << 30), {}, [], [], []),
             store=store or MemoryStore(),
-            transports=LocalTransports(self.aws),
+            transports=self.local,
             limits=ReadLimits(lambda _: nullcontext()),
             wall=lambda: EPOCH + loop_time(),
         )

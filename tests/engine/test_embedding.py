@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
@@ -95,10 +96,10 @@ async def test_settled_waits_for_a_message_that_is_invoked_hidden_or_comes_back(
 async def test_a_stream_is_settled_at_its_tip(kind):
     shop, seen = Shop(), []
     streams = shop.aws.streams
-    stream = streams.stream("clicks", 2) if kind == "kinesis" else streams.table("clicks", 2)
+    stream: Any = streams.stream("clicks", 2) if kind == "kinesis" else streams.table("clicks", 2)
 
     def put(key):
-        stream.put(key, "data") if kind == "kinesis" else stream.put(key)
+        stream.put(*((key, "data") if kind == "kinesis" else (key,)))
 
     async def handle(event, _context):
         await asyncio.sleep(1)
@@ -146,7 +147,7 @@ async def test_mappings_are_changed_paused_resumed_and_removed_while_they_run():
 async def test_what_cannot_be_run_is_refused_in_words_and_changes_nothing():
     shop = Shop({"name": "m", "event_source_arn": ORDERS, "function_name": print})
     async with shop.poller as running:
-        for parameters, text in [
+        refusals: list[tuple[dict[str, Any], str]] = [
             (
                 {"event_source_arn": ORDERS, "batch_size": 0},
                 "keyword arguments: batch_size: is 0; it must be at least 1",
@@ -154,7 +155,8 @@ async def test_what_cannot_be_run_is_refused_in_words_and_changes_nothing():
             ({"event_source_arn": "orders"}, "keyword arguments: event_source_arn: "),
             ({"event_source_arn": ORDERS, "size": 3}, "keyword arguments: size: "),
             ({"event_source_arn": ORDERS, "name": "other"}, "as the mapping at mapping m does"),
-        ]:
+        ]
+        for parameters, text in refusals:
             with pytest.raises(poller.ConfigurationError) as refused:
                 await running.add(function_name=print, **parameters)
             assert text in str(refused.value)

@@ -13,6 +13,7 @@ from tests.engine.house import House, living
 from tests.fakes.faults import LOST_AFTER, NOT_SENT
 from tests.fakes.lambda_service import function_error
 from tests.fakes.queue import loop_time
+from tests.present import present
 
 HOUR = 3600
 
@@ -67,7 +68,7 @@ async def test_an_hours_outage_of_the_function_is_told_and_never_makes_us_unheal
         for _ in range(60):
             await asyncio.sleep(HOUR / 60)
             # a queue has its messages back meanwhile, and hides them
-            assert mapping_reason(house.of("b"), loop_time()).code not in ("no_data", "starting")
+            assert present(mapping_reason(house.of("b"), loop_time())).code not in ("no_data", "starting")
         assert unhealthy == []
         assert health.is_ready(house.status, loop_time())
         house.aws.faults.clear()
@@ -83,19 +84,18 @@ async def test_a_lane_that_hangs_in_its_step_makes_us_unhealthy_and_is_named():
     house = House()
     never = asyncio.get_running_loop().create_future()
     async with watched(house.mapping("a", function_timeout_seconds=30), house=house) as unhealthy:
-        call = house.aws.call
 
-        async def hanging(operation, body, timeout=None, **more):  # noqa: ASYNC109
+        async def hanging(call, operation, body, timeout=None, **more):  # noqa: ASYNC109
             return await (never if operation.name == "Invoke" else call(operation, body, timeout, **more))
 
-        house.aws.call = hanging
+        house.aws.intercept(hanging)
         house.queue("a").send("1")
         await asyncio.sleep(59)
         assert unhealthy == []
         await asyncio.sleep(60)
         assert "mapping a, partition a, lane 0: invoking is" in unhealthy[0]
         never.set_result(None)
-        house.aws.call = call
+        house.aws.intercept(None)
         house.status.died.clear()
         await asyncio.sleep(60)
 
@@ -107,14 +107,13 @@ async def test_one_source_that_cannot_be_reached_does_not_keep_the_others_from_b
     if state == "missing":
         house.aws.delete_queue("mistyped")
     else:
-        call = house.aws.call
 
-        async def hanging(operation, body, timeout=None, **more):  # noqa: ASYNC109
+        async def hanging(call, operation, body, timeout=None, **more):  # noqa: ASYNC109
             if b"mistyped" in body:
                 await asyncio.sleep(600)
             return await call(operation, body, timeout, **more)
 
-        house.aws.call = hanging
+        house.aws.intercept(hanging)
     async with watched(a, b, house=house) as unhealthy:
         async with asyncio.timeout_at(house.status.started + health.READY_WITHIN + 0.5):
             while not health.is_ready(house.status, loop_time()):  # noqa: ASYNC110 - virtual time

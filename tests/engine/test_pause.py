@@ -10,6 +10,7 @@ from poller.state.memory.store import MemoryStore
 from poller.values.errors import StateError, UnknownMapping
 from tests.engine.house import SOFT_STOP, House, living
 from tests.fakes.queue import loop_time
+from tests.present import present
 
 
 async def test_a_paused_mapping_gives_back_what_it_has_and_receives_nothing_until_resumed():
@@ -147,10 +148,10 @@ async def test_a_mapping_resumed_while_it_is_being_paused_says_that_it_starts_ag
     async with living(house.mapping("a"), house=house):
         await house.mappings.pause("a")
         status = await house.mappings.resume("a")
-        assert (status.state, status.reason.text[:8]) == ("stopping", "resumed:")
-        assert status.reason.text.endswith("then it starts again")
+        assert (status.state, present(status.reason).text[:8]) == ("stopping", "resumed:")
+        assert present(status.reason).text.endswith("then it starts again")
         status = await house.mappings.pause("a")
-        assert status.reason.text.startswith("to be paused")
+        assert present(status.reason).text.startswith("to be paused")
         await asyncio.sleep(SOFT_STOP)
         assert status.state == "paused"
         assert (await house.mappings.resume("a")).state == "starting"

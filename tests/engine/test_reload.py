@@ -13,11 +13,11 @@ from poller.engine.runner import SOFT_STOP_SECONDS
 from poller.functions.web.options import WebOptions
 from poller.policy.progress import StreamProgress
 from poller.ports.status import ReasonCode
-from tests.engine.house import SOFT_STOP, House, living
+from poller.sources.sqs.building import QueueBuilder
+from tests.engine.house import SOFT_STOP, House, Lent, living
 from tests.fakes.faults import LOST_BEFORE
 from tests.fakes.lambda_service import function_error
 from tests.fakes.queue import loop_time
-from tests.fakes.recording import RecordingTransport
 
 
 def changes_of(changes):
@@ -186,18 +186,18 @@ async def test_what_nobody_uses_any_more_is_closed_and_what_is_used_on_stays_ope
     ops, dev = AwsSettings(profile="ops"), AwsSettings(profile="dev")
     a, b = house.mapping("a", aws=ops), house.mapping("b", aws=ops)
     async with living(a, b, house=house):
-        assert house.transports.open == {(ops, "eu-west-1")}
+        assert house.local.open == {(ops, "eu-west-1")}
         house.mappings.apply([replace(a, batch_size=1), b])
         await asyncio.sleep(SOFT_STOP)
-        assert house.transports.opened == [(ops, "eu-west-1")], "a restart opens nothing anew"
+        assert house.local.opened == [(ops, "eu-west-1")], "a restart opens nothing anew"
         c = house.mapping("c", aws=dev)
         house.mappings.apply([b, c])
         await asyncio.sleep(SOFT_STOP)
-        assert house.transports.open == {(ops, "eu-west-1"), (dev, "eu-west-1")}
+        assert house.local.open == {(ops, "eu-west-1"), (dev, "eu-west-1")}
         house.mappings.apply([c])
         await asyncio.sleep(SOFT_STOP)
-        assert house.transports.open == {(dev, "eu-west-1")}
-    assert not house.transports.open
+        assert house.local.open == {(dev, "eu-west-1")}
+    assert not house.local.open
 
 
 async def test_a_lower_limit_of_retries_frees_a_stuck_shard_in_seconds():
@@ -351,12 +351,12 @@ async def test_a_soft_stop_that_would_never_end_ends_by_itself(wish):
     house = House()
     a = house.mapping("a", function_timeout_seconds=30)
     async with living(a, house=house) as log:
-        call, never = house.aws.call, asyncio.get_running_loop().create_future()
+        never = asyncio.get_running_loop().create_future()
 
-        async def hanging(operation, body, timeout=None, **more):  # noqa: ASYNC109
+        async def hanging(call, operation, body, timeout=None, **more):  # noqa: ASYNC109
             return await (never if operation.name == "Invoke" else call(operation, body, timeout, **more))
 
-        house.aws.call = hanging
+        house.aws.intercept(hanging)
         house.queue("a").send("1")
         await asyncio.sleep(5)
         if wish == "pause":
@@ -368,20 +368,17 @@ async def test_a_soft_stop_that_would_never_end_ends_by_itself(wish):
         await asyncio.sleep(15)
         assert house.states() == {"reload": {"a": "running"}, "pause": {"a": "paused"}, "removal": {}}[wish]
         assert [line["mappings"] for line in log if line["event"] == "hard_stop"] == [["a"]]
-        house.aws.call = call
+        house.aws.intercept(None)
 
 
 async def test_connections_that_never_close_keep_no_pause_waiting():
     house = House()
 
-    class Stuck(RecordingTransport):
+    class Stuck(Lent):
         async def close(self):
             await asyncio.get_running_loop().create_future()
 
-    async def build(_aws, _region):
-        return Stuck(house.aws)
-
-    house.transports._build = build
+    house.local.make = Stuck
     async with living(house.mapping("a"), house=house) as log:
         await house.mappings.pause("a")
         await asyncio.sleep(SOFT_STOP + CLOSE_SECONDS)
@@ -395,7 +392,9 @@ async def test_connections_that_never_close_keep_no_pause_waiting():
 async def test_messages_remembered_as_undeleted_are_forgotten_with_their_mapping():
     house = House()
     async with living(house.mapping("a"), house.mapping("b"), house=house):
-        assert set(house.wiring.builders["sqs"].undeleted) == {"uuid of a", "uuid of b"}
+        builder = house.wiring.builders["sqs"]
+        assert isinstance(builder, QueueBuilder)
+        assert set(builder.undeleted) == {"uuid of a", "uuid of b"}
         house.mappings.apply([house.mapping("b")])
         await asyncio.sleep(SOFT_STOP)
-        assert set(house.wiring.builders["sqs"].undeleted) == {"uuid of b"}
+        assert set(builder.undeleted) == {"uuid of b"}

@@ -15,7 +15,7 @@ from tests.fakes.faults import HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT
 from tests.fakes.lambda_service import Hang, throttled
 from tests.fakes.queue import loop_time
 from tests.journeys.world import WatchedLoop, watched_loop
-from tests.virtual_time import run
+from tests.virtual_time import VirtualTimeLoop, run
 
 OPERATIONS = ("ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch", "Invoke", "SendMessageBatch")
 FAULTS = (NOT_SENT, LOST_BEFORE, LOST_AFTER, THROTTLED, INTERNAL, HANG)
@@ -122,7 +122,7 @@ class Story:
         assert (self.house.wiring._memory.held, self.house.wiring._memory.waiting) == (0, 0)
         assert ledger.lost() == self.unwanted
         assert [identifier for identifier in self.unwanted if ledger[identifier].invoked] == []
-        assert self.house.transports.open == set()
+        assert self.house.local.open == set()
         if self.skips != "send":
             return
         sent = [entry for entry in ledger.entries.values() if entry.message_id in self.unwanted]
@@ -172,9 +172,11 @@ async def test_hundreds_of_reloads_while_the_circuit_is_open_leave_nothing_behin
         assert len(functions._built) == len(functions._users) == len(functions._breakers) == 2
         assert sum(len(breaker._listeners) for breaker in functions._breakers.values()) == 2
         assert len(asyncio.all_tasks()) <= tasks
-        assert len(asyncio.get_running_loop()._scheduled) < 100
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        assert loop.timers < 100
         house.aws.faults.clear()
         await asyncio.sleep(120)
         assert not house.queue("a").messages
         assert house.of("a").account.delivered == 50
-    assert not house.transports.open
+    assert not house.local.open

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -15,6 +16,7 @@ from tests.fakes.lambda_service import function_error, throttled
 from tests.journeys.streams.test_peers import fill
 from tests.journeys.streams.world import StreamLife, StreamWorld
 from tests.journeys.world import Life, World
+from tests.present import present
 
 TRACE, SPAN = "5759e988bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
 XRAY = f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={SPAN};Sampled=1"
@@ -34,15 +36,14 @@ class Traced:
     def __init__(self):
         self.world = World()
         self.headers = []
-        self._call = self.world.aws.call
-        self.world.aws.call = self._noting
+        self.world.aws.intercept(self._noting)
         self._exporter = InMemorySpanExporter()
         self._tracing = Tracing(self._exporter)
 
-    async def _noting(self, operation, body, timeout=None, *, trace=None, room=None):  # noqa: ASYNC109 - the port's own
+    async def _noting(self, call, operation, body, timeout=None, *, trace=None, room=None):  # noqa: ASYNC109 - the port's own
         if operation.name == "Invoke":
             self.headers.append(trace)
-        return await self._call(operation, body, timeout, trace=trace, room=room)
+        return await call(operation, body, timeout, trace=trace, room=room)
 
     async def deliver(self, **parameters):
         """Deliver all there is; batches and invocations as spans, in order of their ends."""
@@ -114,10 +115,11 @@ async def test_a_stream_is_traced_too_with_its_retries_in_one_batch():
 
     class TracedLife(StreamLife):
         async def _run(self, mapping):
-            wired = await self.wiring.mapping(mapping, self.status, self.stop, self.log)
+            log: Any = self.log
+            wired = await self.wiring.mapping(mapping, self.status, self.stop, log)
             source = tracing.source(wired.source, mapping="m", system="aws_kinesis", name="s")
             wired.context.function = tracing.function(wired.context.function)
-            await run_mapping(source, wired.context, self.log)
+            await run_mapping(source, wired.context, log)
 
     world.function.script(function_error())
     life = TracedLife(world, world.mapping())
@@ -147,10 +149,10 @@ def test_what_is_no_traceparent_names_no_span(text):
 
 
 def test_a_header_is_read_as_it_is_written():
-    found = parse_xray(XRAY)
+    found = present(parse_xray(XRAY))
     assert as_xray(found) == XRAY
     assert found == parse_w3c(W3C)
-    assert as_xray(parse_xray(XRAY.replace("Sampled=1", "Sampled=0"))).endswith("Sampled=0")
+    assert as_xray(present(parse_xray(XRAY.replace("Sampled=1", "Sampled=0")))).endswith("Sampled=0")
 
 
 def test_without_traces_nothing_of_it_is_loaded():
@@ -173,7 +175,8 @@ def test_traces_without_the_extra_are_refused_with_what_to_do(tmp_path, monkeypa
 async def test_without_traces_nothing_stands_between_source_function_and_lane():
     world = World()
     life = Life(world, world.mapping())
-    wired = await life.wiring.mapping(world.mapping(), life.status, life.stop, life.log)
+    log: Any = life.log
+    wired = await life.wiring.mapping(world.mapping(), life.status, life.stop, log)
     assert (type(wired.source).__module__, type(wired.context.function).__module__) == (
         "poller.sources.sqs.source",
         "poller.functions.lambda_api.function",

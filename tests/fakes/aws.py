@@ -5,7 +5,7 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from email.utils import formatdate
 from typing import Any
 
@@ -20,6 +20,8 @@ from tests.fakes.sqs import FakeSqs
 from tests.fakes.streams import FakeStreams, KinesisStream, StreamLedger, TableStream
 from tests.fakes.streams.account import SERVICES as STREAM_SERVICES
 from tests.fakes.streams.account import virtual_clock
+
+Interceptor = Callable[..., Awaitable[Reply]]
 
 
 class _Ledgers:
@@ -60,6 +62,7 @@ class FakeAws:
         self.running = 0
         """Calls not yet answered."""
         self.closed = False
+        self._interceptor: Interceptor | None = None
         self._seed = seed
         self._sqs = FakeSqs(self.queues, self.faults)
         self._lambda = FakeLambda()
@@ -120,6 +123,10 @@ class FakeAws:
         self._lambda.functions[name] = function
         return function
 
+    def intercept(self, by: Interceptor | None) -> None:
+        """From now on every call is answered by `by`, whose first argument makes the call; None ends this."""
+        self._interceptor = by
+
     async def call(
         self,
         operation: Operation,
@@ -129,6 +136,20 @@ class FakeAws:
         trace: str | None = None,
         room: ReservedBytes | None = None,
     ) -> Reply:
+        if self._interceptor is None:
+            return await self._answered(operation, body, timeout, room=room)
+        return await self._interceptor(self._answered, operation, body, timeout, trace=trace, room=room)
+
+    async def _answered(
+        self,
+        operation: Operation,
+        body: bytes,
+        timeout: float | None = None,  # noqa: ASYNC109
+        *,
+        trace: str | None = None,
+        room: ReservedBytes | None = None,
+    ) -> Reply:
+        del trace
         self.calls[operation.name] += 1
         if self.closed:
             raise NotSent("the transport is closed")

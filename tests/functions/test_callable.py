@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,6 +18,7 @@ from poller.functions.function_errors import RESPONSE_LIMIT
 from poller.policy.response import Failed, NotInvoked, Succeeded
 from poller.support import telemetry
 from tests.engine.house import House, living
+from tests.present import present
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders:live"
 EVENT = b'{"Records": []}'
@@ -94,7 +96,7 @@ async def test_what_a_handler_raises_is_an_error_of_the_function_with_its_stack_
         assert isinstance(outcome, Failed)
         assert (outcome.error, outcome.function_error) == ("function_error", "Unhandled")
         assert outcome.detail == "KeyError: 'customer'"
-        first, second, *stack = outcome.logs.splitlines()
+        first, second, *stack = present(outcome.logs).splitlines()
         assert (first, second) == ("[ERROR] KeyError: 'customer'", "Traceback (most recent call last):")
         assert 'raise KeyError("customer")' in stack[-1]
         assert "poller/functions" not in stack[0], "our own frames are not the user's"
@@ -271,6 +273,7 @@ def test_settings_that_cannot_be_used_are_refused(handler, settings, said):
 
 
 async def test_a_mapping_delivers_to_a_callable_and_settles_what_it_took():
+    bodies: list[Any]
     house, bodies, arns = House(), [], set()
 
     async def handler(event, context):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,7 @@ def recorder(seen, *answers):
 
 
 async def test_the_event_is_posted_with_the_configured_headers():
-    seen = []
+    seen: list[Any] = []
     headers = {"X-Env": "prod", "Content-Type": "application/cloudevents+json"}
     async with (
         serving(recorder(seen)) as server,
@@ -199,6 +200,7 @@ async def test_the_event_is_posted_with_the_configured_headers():
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_secrets_are_read_again_after_the_target_refused_them(status):
+    seen: list[Any]
     secrets, seen = ["old", "new"], []
     async with (
         serving(recorder(seen, OK, response(status))) as server,

@@ -1,6 +1,7 @@
 """Not invoked, failed, succeeded: what each answer of the Invoke API means for a batch."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ class Endpoint:
 
     def __init__(self, answer):
         self.answer = answer
-        self.operation = None
+        self.operation: Any = None
 
     async def call(self, operation, body, timeout=None, *, trace=None, room=None):  # noqa: ASYNC109 - the port's own
         self.operation = operation
@@ -25,6 +26,12 @@ class Endpoint:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    async def subscribe(self, operation, body):
+        raise NotImplementedError
+
+    async def close(self):
+        """It holds nothing."""
 
 
 async def outcome(answer, *, rie=False):
@@ -227,7 +234,9 @@ async def test_the_end_of_the_log_comes_with_the_outcome_where_it_was_asked_for(
             rie=False,
             log_type="Tail",
         )
-        assert (await function.invoke(b"{}")).logs == logs
+        outcome = await function.invoke(b"{}")
+        assert isinstance(outcome, Succeeded | Failed)
+        assert outcome.logs == logs
         assert endpoint.operation.headers == (("x-amz-log-type", "Tail"),)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import h2.config
 import h2.connection
@@ -90,12 +91,12 @@ class Http2Peer:
 
 
 async def test_http2_is_spoken_where_the_handshake_offers_it_with_the_signed_host_as_authority():
-    heard = {}
+    heard: dict[Any, Any] = {}
 
     async def script(peer):
         other = Http2Peer(peer)
         await other.request()
-        heard.update(other.headers, body=other.body)
+        heard.update(other.headers | {"body": other.body})
         await other.answer()
         await other.send(b"one")
         await other.send(b"two")

@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.faults import ACCESS_DENIED, HANG, INTERNAL, LOST_AFTER, LOST_BEFORE, NOT_SENT, THROTTLED, refused
 from tests.fakes.lambda_service import Answer, Hang, function_error
 from tests.journeys.world import Life, WatchedLoop, World
+from tests.present import present
 from tests.virtual_time import run
 
 OUTAGE = 600.0
@@ -219,7 +220,7 @@ def test_credentials_missing_from_the_start_are_told_and_recovered_from():
         world.queue.send("m")
         await asyncio.sleep(OUTAGE)
         assert life.status.state == "problem"
-        assert life.status.reason.code == "credentials"
+        assert present(life.status.reason).code == "credentials"
         assert life.status.reached, "ready, since it says why it cannot read"
         assert sum(world.calls.values()) <= 25
         put_right(world)
@@ -238,7 +239,7 @@ def test_a_queue_deleted_and_made_again_is_polled_again():
         await asyncio.sleep(5)
         queue = world.aws.queues.pop("q")
         await asyncio.sleep(OUTAGE)
-        assert life.status.reason.code == "source_missing"
+        assert present(life.status.reason).code == "source_missing"
         world.aws.queues["q"] = queue
         queue.send("m")
         await world.until_empty(within=61)

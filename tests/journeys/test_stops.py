@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ class Small:
             function_response_types=PARTIAL,
         )
         for number in range(8):
-            world.queue.send(str(number), **({"group": f"g{number % 2}"} if fifo else {}))
+            world.queue.send(str(number), group=f"g{number % 2}" if fifo else None)
 
     async def finish(self):
         """By another life."""
@@ -61,7 +62,7 @@ def turns_of(*, fifo):
         turns.append(watched_loop().turns)
         await life.end()
 
-    turns = []
+    turns: list[Any] = []
     story_of(whole)
     return turns[0]
 
@@ -203,7 +204,7 @@ def test_a_soft_stop_ends_by_itself_though_the_service_does_not_answer(operation
         world.function.delay = 3.0
         life = Life(world, world.mapping(batch_size=1, lanes=2))
         for number in range(8):
-            world.queue.send(str(number), **({"group": f"g{number % 4}"} if fifo else {}))
+            world.queue.send(str(number), group=f"g{number % 4}" if fifo else None)
         await asyncio.sleep(4)
         world.aws.faults.always(operation, HANG)
         await asyncio.sleep(20)

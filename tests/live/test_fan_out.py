@@ -3,6 +3,7 @@ aggregates taken apart there.
 """
 
 from base64 import b64decode
+from typing import Any
 
 import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator
@@ -48,8 +49,8 @@ class Seen:
     """What a function was given, by the function's name."""
 
     def __init__(self, aws, *names):
-        self.texts = {name: [] for name in names}
-        self.events = {name: [] for name in names}
+        self.texts: dict[str, list[Any]] = {name: [] for name in names}
+        self.events: dict[str, list[Any]] = {name: [] for name in names}
         for name in names:
             aws.function(name, lambda event, name=name: self._take(name, event["Records"]))
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def needs(found, what):
 
 
 AWSLAMBDARIC = needs(importlib.util.find_spec("awslambdaric"), "awslambdaric: pip install 'poller[runtime]'")
-LANGUAGES = {
+LANGUAGES: dict[str, tuple[Any, ...]] = {
     "python": ({"handler": "app.handler"}, AWSLAMBDARIC, pytest.mark.slow),
     "node": (
         {"command": ["./bootstrap"], "handler": "index.handler"},

@@ -7,12 +7,14 @@ import re
 import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.fakes.server import real_time_aws, serving
 from tests.live.daemon import command, running, until
+from tests.present import present
 
 pytestmark = pytest.mark.live
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "KEY", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -115,7 +117,7 @@ async def test_reloads_under_load_lose_nothing_and_deliver_nothing_twice(tmp_pat
                 await asyncio.sleep(0.02)
 
         def changes(daemon):
-            steps = (
+            steps: tuple[Any, ...] = (
                 ({"batch_size": 3}, {"batch_size": 7}),
                 ({"batch_size": 10}, {"batch_size": 7, "parallelization_factor": 4}),
                 ({"batch_size": 10}, None),
@@ -187,7 +189,7 @@ def test_a_bad_file_changes_nothing_and_is_told_as_check_tells_it(account):
 
 
 def what_needs_a_restart_is_refused_and_named(account, daemon):
-    changes = (
+    changes: tuple[dict[str, Any], ...] = (
         {"state": "memory:"},
         {"api": {"listen": "127.0.0.1:1"}},
         {"api": {"listen": "127.0.0.1:0", "token": "t"}},
@@ -279,7 +281,7 @@ def test_a_signal_while_it_starts_is_obeyed_once_it_runs(account):
 
 def sigcgt(pid):
     """The signals a process catches, as the kernel tells them."""
-    return int(re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16)
+    return int(present(re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text()))[1], 16)
 
 
 def post(daemon, path):

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,7 +145,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_without_losing_or_re
 async def test_killed_and_stopped_within_tumbling_windows_it_counts_every_record_in_exactly_one(tmp_path):
     aws = real_time_aws()
     stream, ledger = aws.stream("s"), aws.streams.ledger
-    closed = {}
+    closed: dict[str, set[str]] = {}
 
     def count(event):
         if event["isFinalInvokeForWindow"]:
@@ -167,7 +168,7 @@ async def test_killed_and_stopped_within_tumbling_windows_it_counts_every_record
                     await daemon.kill(process)
         stream.split(stream.open_shards()[0])
         async with daemon.running():
-            await watched.until(lambda: sum(map(len, closed.values())) == len(ledger.entries), daemon)
+            await watched.until(lambda: sum(len(seen) for seen in closed.values()) == len(ledger.entries), daemon)
     assert set().union(*closed.values()) == set(ledger.entries)
 
 
@@ -229,7 +230,7 @@ async def test_kinesis_local_splits_and_merges_under_load(tmp_path, kinesis_loca
         for number in range(start, start + 60):
             client.put_record(StreamName=name, PartitionKey=f"key {number % 5}", Data=f"{number:04}".encode())
 
-    handed = []
+    handed: list[Any] = []
     aws = real_time_aws()
     aws.function("fn", lambda event: handed.extend(record["kinesis"] for record in event["Records"]))
     client.create_stream(StreamName=name, ShardCount=1)

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.live
 class Collector(Handler):
     """Takes spans, and answers as a function does."""
 
+    server: "Collecting"
+
     def do_POST(self):  # noqa: N802 - the base class calls it so
         body = self.body()
         with self.server.lock:
@@ -21,10 +23,15 @@ class Collector(Handler):
         self.answer(200)
 
 
+class Collecting(ThreadedServer):
+    def __init__(self):
+        super().__init__(Collector)
+        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+
+
 @pytest.fixture
 def collector():
-    with ThreadedServer(Collector) as server:
-        server.asked = []
+    with Collecting() as server:
         yield server
 
 

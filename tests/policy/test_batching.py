@@ -1,6 +1,7 @@
 """When a batch closes."""
 
 from math import inf
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,11 @@ from hypothesis import strategies as st
 
 from poller.policy.batching import BatchBuffer, BatchLimits
 from tests.policy.samples import exact_bound, identifiers, measure, record, records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poller.values.record import Record
 
 
 def never(_):
@@ -137,11 +143,12 @@ pages = st.lists(st.tuples(st.lists(bodies, max_size=10), st.floats(0, 30), st.i
 @given(pages, st.integers(1, 12), st.integers(200, 3000), st.sampled_from([0.0, 1.0, 7.5]))
 def test_no_batch_passes_its_limits_and_every_record_leaves_once_and_in_order(pages, size, payload, window):
     """Measured by the real encoder; the source's bounds may be as loose as they like."""
+    sent: list[Record]
     now, count, sent, batches = 0.0, 0, [], []
     buffer = BatchBuffer(BatchLimits(size, window, payload), measure, now)
     for page, later, slack in pages:
         now += later
-        found = [record(count + index, body=body) for index, body in enumerate(page)]
+        found: Sequence[Record] = [record(count + index, body=body) for index, body in enumerate(page)]
         count += len(found)
         sent += found
         while found or buffer.closes_in(now) == 0:

@@ -1,5 +1,7 @@
 """The watermark never covers what is not settled, in whatever order things are settled."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +15,10 @@ def records(count):
 
 @given(st.integers(1, 30), st.randoms(use_true_random=False))
 def test_the_watermark_is_the_end_of_the_settled_prefix(count, chance):
+    mark: Watermark[Record]
     mark, dealt = Watermark(None), records(count)
     mark.deal(dealt)
+    settled: set[Any]
     waiting, settled = dealt[:], set()
     while waiting:
         part = chance.sample(waiting, chance.randint(1, len(waiting)))
@@ -30,7 +34,7 @@ def test_the_watermark_is_the_end_of_the_settled_prefix(count, chance):
 
 
 def test_a_lane_with_nothing_in_hand_follows_what_the_shard_was_read_to():
-    mark = Watermark("5")
+    mark: Watermark[Record] = Watermark("5")
     mark.passed("9")
     assert mark.position == "9"
     mark.passed("10")
@@ -40,6 +44,7 @@ def test_a_lane_with_nothing_in_hand_follows_what_the_shard_was_read_to():
 
 
 def test_asking_how_far_a_lane_has_come_moves_nothing():
+    mark: Watermark[Record]
     mark, dealt = Watermark("5"), records(1)
     assert [mark.reached(place) for place in ("9", "4", None)] == ["9", "5", "5"]
     assert mark.position == "5"
@@ -50,6 +55,7 @@ def test_asking_how_far_a_lane_has_come_moves_nothing():
 
 
 def test_a_lane_with_something_in_hand_does_once_that_is_settled():
+    mark: Watermark[Record]
     mark, dealt = Watermark("5"), records(1)
     mark.deal(dealt)
     mark.passed("99")
@@ -62,7 +68,7 @@ def test_a_lane_with_something_in_hand_does_once_that_is_settled():
 
 
 def test_what_was_passed_over_between_two_records_is_behind_the_first_as_soon_as_that_is_settled():
-    mark = Watermark(None)
+    mark: Watermark[Record] = Watermark(None)
     first, second, third = (Record(None, str(number)) for number in (10, 200, 201))
     mark.deal([first])
     mark.passed("150")
@@ -83,6 +89,8 @@ def test_what_was_passed_over_between_two_records_is_behind_the_first_as_soon_as
 )
 def test_passed_over_or_settled_the_position_covers_exactly_what_is_done_with(dealt, chance):
     """Runs of records are dealt or passed over in any order, and settled from the front in parts."""
+    done: set[Any]
+    mark: Watermark[Record]
     mark, number, waiting, done = Watermark(None), 0, [], set()
     for matches, count in dealt:
         run = [Record(None, str(number + index + 1)) for index in range(count)]
@@ -105,7 +113,7 @@ def test_passed_over_or_settled_the_position_covers_exactly_what_is_done_with(de
 
 
 def test_what_is_given_up_takes_what_was_passed_over_behind_it_along():
-    mark = Watermark("5")
+    mark: Watermark[Record] = Watermark("5")
     mark.deal(records(1))
     mark.passed("100")
     mark.give_up()
@@ -114,6 +122,7 @@ def test_what_is_given_up_takes_what_was_passed_over_behind_it_along():
 
 
 def test_giving_up_keeps_the_position_and_tells_how_many_were_in_hand():
+    mark: Watermark[Record]
     mark, dealt = Watermark("5"), records(3)
     mark.deal(dealt)
     mark.settle(dealt[1:2])

@@ -33,7 +33,7 @@ def test_a_record_handed_over_whole_is_not_covered_by_a_place_inside_of_it():
 
 def test_the_watermark_stands_inside_an_aggregate_until_its_last_record_is_settled():
     records = [Record(None, one) for one in ("9", "10:0", "10:1", "10")]
-    mark = Watermark(None)
+    mark: Watermark[Record] = Watermark(None)
     mark.deal(records)
     mark.settle(records[:2])
     assert mark.position == "10:0"

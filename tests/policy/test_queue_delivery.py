@@ -1,6 +1,7 @@
 """What happens to one batch: every record leaves once, settled or returned, whatever the function answers."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from poller.policy.delivery_steps import Invoke, Return, Settle, Wait
 from poller.policy.queue_delivery import QueueDelivery, RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 from tests.policy.samples import identifiers, record, records
+from tests.present import present
 
 PARTIAL = RetryPolicy(report_batch_item_failures=True)
 STOPPING = RetryPolicy(report_batch_item_failures=True, stop_at_first_failure=True)
@@ -42,7 +44,7 @@ def story(batch, *outcomes, policy=PARTIAL, now=0.0):
                 steps.append("invoke " + " ".join(identifiers(part)))
                 delivery.report(answers.pop(0), now, half)
             case Wait(seconds, outcome):
-                steps.append(f"wait {seconds:g} {outcome.code}")
+                steps.append(f"wait {seconds:g} {present(outcome).code}")
                 now += seconds
             case Settle(part):
                 steps.append("settle " + " ".join(identifiers(part)))
@@ -264,6 +266,8 @@ def outcome_of(kind, part, drawn):
 def test_every_record_leaves_exactly_once_and_nothing_overtakes_its_group(keys, fifo, stopping, plan, drawn):
     batch = [record(index, key if fifo else None) for index, key in enumerate(keys)]
     delivery = QueueDelivery(batch, STOPPING if stopping else PARTIAL, HOLD)
+    left: list[Any]
+    stopped: set[Any]
     now, left, invoked_once, stopped = 0.0, [], [], set()
     for kind in [*plan, *["ok"] * 40]:
         assert sorted(identifiers(left) + identifiers(delivery.remaining())) == sorted(identifiers(batch))

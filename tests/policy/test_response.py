@@ -10,7 +10,7 @@ from poller.policy.response import failed_identifiers
 
 BATCH = ("a", "b", "c")
 ALL_FAILED = None
-NONE_FAILED = frozenset()
+NONE_FAILED: frozenset[str] = frozenset()
 
 
 def naming(*entries):

@@ -2,6 +2,7 @@
 
 import json
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -328,6 +329,7 @@ def test_every_record_leaves_once_and_in_order_whatever_the_function_answers(ans
         bisect_batch_on_function_error=bisect,
         report_batch_item_failures=partial,
     )
+    left: list[Any]
     left, now = [], 0.0
     while (step := delivery.next_step(now)) is not None:
         match step:

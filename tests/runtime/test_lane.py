@@ -15,6 +15,7 @@ from poller.runtime.invocation import SETTLE_SECONDS, until_settled
 from poller.runtime.lane import run_lane
 from poller.runtime.slots import Slots
 from poller.values.record import Page
+from tests.present import present
 from tests.runtime.harness import FakeLane, Runtime, records
 
 PARTIAL = RetryPolicy(report_batch_item_failures=True)
@@ -80,7 +81,11 @@ async def test_the_last_failure_is_kept_with_the_function_s_log_and_every_log_is
     runtime = Runtime(Failed("function_error", "KeyError: x", request_id="r-1", logs="END r-1"), Succeeded(logs="fine"))
     await run_for(1, FakeLane(records(2), records(1, start=2), stop=runtime.stop), runtime)
     failure = runtime.status.last_failure
-    assert (failure.text, failure.request_id, failure.logs) == ("function_error: KeyError: x", "r-1", "END r-1")
+    assert (present(failure).text, present(failure).request_id, present(failure).logs) == (
+        "function_error: KeyError: x",
+        "r-1",
+        "END r-1",
+    )
     assert [told["logs"] for told in runtime.log.named("function_logs")] == ["END r-1", "fine"]
 
 
@@ -107,8 +112,12 @@ async def test_a_batch_that_is_tried_again_waits_since_its_first_failure():
 
 async def test_the_trace_of_a_batch_is_handed_to_the_function():
     runtime = Runtime()
-    lane = FakeLane(records(1), stop=runtime.stop)
-    lane.trace = lambda found: f"Root={found[0].identifier}"
+
+    class TracedLane(FakeLane):
+        def trace(self, found):
+            return f"Root={found[0].identifier}"
+
+    lane = TracedLane(records(1), stop=runtime.stop)
     await run_for(1, lane, runtime)
     assert runtime.function.traces == ["Root=0"]
 

@@ -1,6 +1,7 @@
 """The account of bytes in flight: reservations, turns, and the two that may pass a bound."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -166,6 +167,7 @@ def test_in_flight_is_never_above_the_bound_by_more_than_one_page_and_everyone_g
         Reader(chance.choice(mappings), chance.randint(1, 25), patient=chance.random() < 0.3, urgent=seed % 3 == 0)
         for _ in range(30)
     ]
+    held: list[Any]
     held, turns = [], dict.fromkeys(crowd, 0)
     for _ in range(3000):
         reader = chance.choice(crowd)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from poller.runtime.memory import Memory
 from poller.runtime.running import Running
 from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
+from tests.present import present
 from tests.runtime.harness import half
 
 
@@ -23,6 +25,7 @@ async def taking(slots, stop, order, name, hold=1.0):
 
 
 async def test_slots_are_given_first_come_first_served():
+    order: list[str]
     slots, stop, order = Slots(2), Stop(), []
     tasks = []
     for name in range(8):
@@ -34,6 +37,7 @@ async def test_slots_are_given_first_come_first_served():
 
 
 async def test_nobody_overtakes_by_not_waiting():
+    order: list[str]
     slots, stop, order = Slots(1), Stop(), []
     first, second = (asyncio.create_task(taking(slots, stop, order, name)) for name in "ab")
     await asyncio.sleep(0.5)
@@ -63,6 +67,7 @@ async def test_at_a_soft_stop_who_waits_gets_none_and_others_do():
 @pytest.mark.parametrize("seed", range(20))
 async def test_cancellation_and_stops_at_any_moment_leak_no_slot(seed):
     chance = random.Random(seed)
+    order: list[str]
     slots, stops, order = Slots(3), [Stop() for _ in range(4)], []
     tasks = [
         asyncio.create_task(taking(slots, chance.choice(stops), order, number, chance.choice([0.0, 0.5, 1.0])))
@@ -120,7 +125,8 @@ class Parts:
         self.memory = Memory(memory)
         self.status = MappingStatus("m", "u", "arn", "f", state=MappingState.RUNNING)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
-        self.status.run = Running(NoSource(), self.admission)
+        no_source: Any = NoSource()
+        self.status.run = Running(no_source, self.admission)
         self.pokes = 0
         self.admission.connect(self.poked)
 
@@ -153,7 +159,7 @@ async def test_a_failing_function_pauses_receiving_and_the_source_is_poked_when_
         parts.admission.failed(asyncio.get_running_loop().time())
         await asyncio.sleep(1)
     assert (parts.lanes(), parts.reason) == (0, "function_failing")
-    assert parts.status.reason.next_try > asyncio.get_running_loop().time()
+    assert present(present(parts.status.reason).next_try) > asyncio.get_running_loop().time()
     await asyncio.sleep(40)
     assert parts.pokes == 1
     assert (parts.lanes(), parts.reason) == (1, None)
@@ -190,9 +196,9 @@ async def test_somebody_who_looks_sees_what_is_true_now_though_the_source_did_no
     reservation = parts.memory.reservation()
     assert not reservation.ask(lambda: 20, lambda: None)
     assert looked_at() == "memory"
-    since = parts.status.reason.since
+    since = present(parts.status.reason).since
     await asyncio.sleep(5)
-    assert (looked_at(), parts.status.reason.since) == ("memory", since)
+    assert (looked_at(), present(parts.status.reason).since) == ("memory", since)
     parts.memory.release(50)
     assert looked_at() is None
     parts.admission.waits_for_slot(waits=True)
@@ -247,6 +253,7 @@ class Pacer:
 
 
 async def test_each_invocation_waits_for_its_turn_while_it_has_its_slot():
+    order: list[str]
     pacer, stop, order = Pacer(), Stop(), []
     slots = Slots(2, lambda _: pacer)
     slots.keep_to(5)

@@ -1,6 +1,7 @@
 """What every store of positions promises, over all of them."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def lanes(*positions, retry=()):
 def opened(request, tmp_path):
     """Opens the store, each time the same one; a store in memory is one for its life."""
     memory = MemoryStore()
-    stores = []
+    stores: list[Any] = []
 
     def open_store():
         if request.param == "memory":

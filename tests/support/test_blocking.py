@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from poller.ports.daemon_status import ConfigurationStatus
 from poller.support.blocking import Blocking
 from poller.values.errors import Overdue
 from tests.live.daemon import CHECKOUT
+from tests.present import present
 
 pytestmark = pytest.mark.real_time
 
@@ -43,11 +45,12 @@ async def test_results_and_errors_are_those_of_the_call():
 
 
 async def test_a_call_that_hangs_is_given_up_and_one_behind_it_never_begins(gate):
+    begun: list[Any]
     calls, begun = Blocking("a disk", 0.05), []
     with pytest.raises(Overdue, match="a disk: no answer within"):
         await calls.run(gate.wait)
     assert calls.busy
-    assert "a disk: no answer for" in calls.problem()
+    assert "a disk: no answer for" in present(calls.problem())
     for late in (calls.run(begun.append, 1), asyncio.to_thread(calls.run_now, begun.append, 2)):
         with pytest.raises(Overdue):
             await late
@@ -75,7 +78,7 @@ async def test_spare_threads_take_the_place_of_those_that_hang_and_then_it_shows
         assert await calls.run(divmod, 7, 2) == (3, 1)
     with pytest.raises(Overdue):
         await calls.run(gate.wait)
-    assert "a mount: no answer for" in calls.problem()
+    assert "a mount: no answer for" in present(calls.problem())
     with pytest.raises(Overdue):
         await calls.run(divmod, 7, 2)
     gate.set()

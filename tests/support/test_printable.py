@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+from typing import Any
 
 import pytest
 import structlog
@@ -44,6 +45,9 @@ class Answers:
         return json.loads(json.dumps(hostile_status()))
 
 
+ANSWERS: Any = Answers()
+
+
 def assert_harmless(shown: str) -> None:
     assert not FORBIDDEN & set(shown), repr(shown)
     assert not any(line.startswith("forged") for line in shown.splitlines())
@@ -65,7 +69,7 @@ def test_a_text_of_several_lines_keeps_only_its_line_ends():
 @pytest.mark.parametrize("mapping", [None, "6f8a5c8e-0000-4000-8000-000000000001"])
 @pytest.mark.parametrize("as_json", [False, True])
 def test_status_shows_a_hostile_error_text_harmlessly(capsys, mapping, as_json):
-    status.show(Answers(), mapping, as_json=as_json, watch=False)
+    status.show(ANSWERS, mapping, as_json=as_json, watch=False)
     shown = capsys.readouterr().out
     if as_json:
         assert json.loads(shown)["mappings"][0]["function"] == "f" + HOSTILE
@@ -75,7 +79,7 @@ def test_status_shows_a_hostile_error_text_harmlessly(capsys, mapping, as_json):
 
 
 def test_why_shows_a_hostile_error_text_harmlessly(capsys):
-    why.show(Answers(), None)
+    why.show(ANSWERS, None)
     assert_harmless(capsys.readouterr().out)
 
 
@@ -87,7 +91,7 @@ def test_a_table_cell_takes_no_pictures_and_no_colours(capsys):
 
 
 def test_the_demo_shows_a_hostile_error_text_harmlessly():
-    event = {"timestamp": "2026-01-01T00:00:00Z", "event": "function_log" + HOSTILE, "text": HOSTILE}
+    event: dict[str, object] = {"timestamp": "2026-01-01T00:00:00Z", "event": "function_log" + HOSTILE, "text": HOSTILE}
     assert_harmless(event_line(event).plain)
     picture = Picture(1.0, "producing", 10, mapping={"reason": {"text": HOSTILE}})
     assert_harmless(picture.reason)

@@ -1,6 +1,7 @@
 """Few lines for what repeats, and no fact left out."""
 
 import asyncio
+from typing import Any
 
 from poller.support.rate_limited_log import RateLimitedLog
 from tests.fakes.recording import EventLog
@@ -11,7 +12,7 @@ def now():
 
 
 def made():
-    written = EventLog()
+    written: Any = EventLog()
     return RateLimitedLog(written), written.events
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -131,6 +132,7 @@ def test_a_reader_that_stands_still_delays_nobody_and_is_told_what_it_missed(str
         for number in range(5_000):
             log.warning("batch_failed", number=number, text="x" * 100)
         assert not telemetry.flush(0.01)
+        numbers: list[Any]
         numbers, left_out, notices = [], 0, 0
         # the writer may find room more than once, and says each time what was left out until then
         while len(numbers) + left_out < 5_000:

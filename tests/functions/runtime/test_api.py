@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from typing import Any
 
 import pytest
 
@@ -275,7 +276,8 @@ async def test_a_browser_cannot_take_an_event(header):
 
 async def test_a_taken_port_is_said():
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        function = SharedRuntimeFunction(settings(command=()), Log())
+        log: Any = Log()
+        function = SharedRuntimeFunction(settings(command=()), log)
         with pytest.raises(EnvironmentProblem, match=r"cannot listen on 127\.0\.0\.1:"):
             await function.open("127.0.0.1", taken.getsockname()[1])
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import structlog
 
 from poller.aws.transports import Transports
 from poller.configuration import load
@@ -25,7 +26,9 @@ async def example(name):
     """The function of the mapping that is called so, as the daemon would build it."""
     [mapping] = [one for one in load([CONFIG], environ={}).mappings if one.function.key == name]
     runtimes = Runtimes(random.random)
-    function = await runtimes.build(mapping.function, Place(mapping.region, arn_of(mapping), Transports(None)))
+    function = await runtimes.build(
+        mapping.function, Place(mapping.region, arn_of(mapping), Transports(structlog.get_logger()))
+    )
     try:
         yield function
     finally:

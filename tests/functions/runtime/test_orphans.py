@@ -7,11 +7,13 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from poller.functions.runtime_api import cgroups
 from tests.functions.runtime.workers import PATIENCE, alive
+from tests.present import present
 
 CHECKOUT = Path(__file__).parents[3]
 DAEMON = """
@@ -87,7 +89,7 @@ def daemon(do, timeout=PATIENCE):
 
 def told(process, *names):
     """What it says under these names."""
-    found = {}
+    found: dict[Any, Any] = {}
     while not found.keys() >= set(names):
         name, *words = process.stdout.readline().split()
         value = " ".join(words)
@@ -143,7 +145,7 @@ def test_in_a_control_group_of_its_own_a_worker_takes_everything_with_it(end):
             kill(process)
     ended(pids["child"])
     ended(pids["guard"])
-    assert not list(cgroups._own().glob(f"poller-{process.pid}-*")), "none is left"
+    assert not list(present(cgroups._own()).glob(f"poller-{process.pid}-*")), "none is left"
 
 
 @NEEDS_LINUX

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ def piped(together=None):
 async def test_a_step_of_the_loop_logs_a_bounded_part_of_what_was_written():
     heard, pipe = piped()
     os.write(pipe.inlet, FULL)
-    steps = []
+    steps: list[Any] = []
     while sum(steps) < len(FULL) // 2 - heard.omitted and len(steps) < 100_000:
         before = len(heard.lines)
         await asyncio.sleep(0)

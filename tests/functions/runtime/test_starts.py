@@ -9,6 +9,7 @@ from poller.functions.runtime_api import pool
 from poller.policy.response import NotInvoked, Succeeded
 from poller.ports.status import ReasonCode
 from tests.functions.runtime.workers import Log, event, function, invoked
+from tests.present import present
 
 pytestmark = pytest.mark.real_time
 
@@ -35,7 +36,7 @@ async def test_what_cannot_start_was_not_invoked_and_is_tried_again_with_back_of
     for outcome in (*outcomes, again):
         assert isinstance(outcome, NotInvoked)
         assert (outcome.code, outcome.detail) == ("init_failed", why)
-        assert 0 < outcome.retry_after <= 1
+        assert 0 < present(outcome.retry_after) <= 1
     # all of them were told by the one attempt there was
     assert [line["why"] for line in log.of("worker_not_started")] == [why]
 
@@ -52,7 +53,7 @@ async def test_once_it_can_start_it_does(tmp_path):
     async with function(Log(), environment={"INIT": "once", "MARK": str(tmp_path / "mark")}) as running:
         first = await running.invoke(event("echo"))
         assert isinstance(first, NotInvoked)
-        await asyncio.sleep(first.retry_after)
+        await asyncio.sleep(present(first.retry_after))
         assert await invoked(running, "echo") == {"do": "echo"}
 
 
@@ -68,10 +69,10 @@ async def test_of_many_workers_only_some_start_at_one_time(monkeypatch, tmp_path
     most = 0
 
     class Watching(Log):
-        def debug(self, name, **fields):
+        def debug(self, event, **fields):
             nonlocal most
             most = max(most, len(running._starting))
-            super().debug(name, **fields)
+            super().debug(event, **fields)
 
     async with function(Watching(), concurrency=6, minimum_workers=3) as running:
         running.start()

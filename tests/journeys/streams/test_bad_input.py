@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.fakes.faults import refused
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_peers import DENIED, KINDS, fill
 from tests.journeys.streams.world import DAY, StreamLife, StreamWorld
+from tests.present import present
 
 
 @KINDS
@@ -17,8 +19,8 @@ async def test_a_stream_that_is_not_there(table):
     arn = world.stream.arn.replace("/s", "/gone", 1)
     life = StreamLife(world, world.mapping(event_source_arn=arn))
     await asyncio.sleep(30)
-    assert (life.status.state, life.status.reason.code) == ("problem", "source_missing")
-    assert arn in life.status.reason.text
+    assert (life.status.state, present(life.status.reason).code) == ("problem", "source_missing")
+    assert arn in present(life.status.reason).text
     assert life.status.reached
     await life.end()
 
@@ -30,7 +32,7 @@ async def test_a_stream_deleted_while_it_is_read():
     await world.until_done()
     world.aws.streams.delete_stream("s")
     await asyncio.sleep(100)
-    assert (life.status.state, life.status.reason.code) == ("problem", "source_missing")
+    assert (life.status.state, present(life.status.reason).code) == ("problem", "source_missing")
     await life.end()
     assert world.breaches == []
 
@@ -38,10 +40,10 @@ async def test_a_stream_deleted_while_it_is_read():
 async def test_a_disabled_stream_is_read_to_its_end_and_named():
     world = StreamWorld(table=True)
     fill(world, 10)
-    world.stream.disable()
+    world.table_stream.disable()
     life = StreamLife(world, world.mapping())
     await world.until_done(within=60)
-    assert (life.status.state, life.status.reason.code) == ("problem", "stream_disabled")
+    assert (life.status.state, present(life.status.reason).code) == ("problem", "stream_disabled")
     await life.end()
     world.check()
 
@@ -56,7 +58,7 @@ async def test_permission_taken_away_and_given_back(table):
         world.aws.faults.always(operation, DENIED)
     fill(world, 10, start=10)
     await asyncio.sleep(100)
-    assert (life.status.state, life.status.reason.code) == ("problem", "access_denied")
+    assert (life.status.state, present(life.status.reason).code) == ("problem", "access_denied")
     world.aws.faults.clear()
     await world.until_done(within=120)
     await asyncio.sleep(100)
@@ -87,7 +89,7 @@ async def test_retention_shortened_below_our_position_is_logged_as_a_gap():
 async def test_a_record_tried_in_vain_beyond_retention_expires_and_the_shard_goes_on(table):
     world = StreamWorld(table=table)
     # seldom, so that a day is short
-    slowly = {"poll_interval_seconds": 300.0, "idle_poll_interval_seconds": 300.0}
+    slowly: dict[str, Any] = {"poll_interval_seconds": 300.0, "idle_poll_interval_seconds": 300.0}
     poison, *_ = fill(world, 2, keys=1)
     world.function.handler = lambda event: function_error() if poison in str(event) else None
     life = StreamLife(world, world.mapping(batch_size=1, **slowly))
@@ -143,8 +145,8 @@ async def test_a_store_that_fails_stops_the_lane_and_no_position_moves():
     fill(world, 20, keys=1)
     await asyncio.sleep(100)
     assert life.account.delivered < 5
-    assert (life.status.state, life.status.reason.code) == ("problem", "state")
-    assert "disk is full" in life.status.reason.text
+    assert (life.status.state, present(life.status.reason).code) == ("problem", "state")
+    assert "disk is full" in present(life.status.reason).text
     world.store.fault = None
     await world.until_done(within=200)
     await asyncio.sleep(60)
@@ -175,13 +177,13 @@ async def test_read_ahead_is_bounded_and_the_slow_lane_named():
     world = StreamWorld(reads_per_second=None)
     world.function.handler = lambda _: function_error()
     for number in range(80):
-        world.stream.put("k", "x" * 700_000)
+        world.kinesis.put("k", "x" * 700_000)
         await asyncio.sleep(0 * number)
     life = StreamLife(world, world.mapping(max_bytes_in_flight=1 << 30))
     await asyncio.sleep(300)
     assert 20 < life.status.in_flight() <= 32 * 1024 * 1024 // 933_000
-    assert life.status.partitions[0].reason.code == "read_ahead"
-    assert "lane 0" in life.status.partitions[0].reason.text
+    assert present(life.status.partitions[0].reason).code == "read_ahead"
+    assert "lane 0" in present(life.status.partitions[0].reason).text
     await life.end()
     assert life.account.polled == life.account.returned
 
@@ -195,7 +197,7 @@ async def test_shards_that_stand_still_leave_the_others_room():
     )
     life = StreamLife(world, world.mapping(max_bytes_in_flight=4 * 1024 * 1024, batch_size=1))
     for number in range(100):
-        world.stream.put(f"k{number}", "x" * 500_000)
+        world.kinesis.put(f"k{number}", "x" * 500_000)
     await asyncio.sleep(300)
     healthy = [entry for entry in world.ledger.entries.values() if entry.shard not in stuck]
     assert len(healthy) > 10

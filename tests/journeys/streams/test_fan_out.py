@@ -15,6 +15,7 @@ from tests.journeys.run import end
 from tests.journeys.streams.test_windows import WindowJourney
 from tests.journeys.streams.world import StreamLife, StreamWorld
 from tests.journeys.world import WatchedLoop
+from tests.present import present
 from tests.virtual_time import run
 
 READS = ("GetRecords", "GetShardIterator")
@@ -26,7 +27,7 @@ class FanOutWorld(StreamWorld):
         super().__init__(**settings)
         self.number = 0
         self.fan_out = self.aws.streams.fan_out
-        self.consumer = self.fan_out.register(self.stream, "c")
+        self.consumer = self.fan_out.register(self.kinesis, "c")
 
     def mapping(self, **parameters):
         return super().mapping(**{"event_source_arn": self.consumer} | parameters)
@@ -72,7 +73,7 @@ async def test_events_and_failure_records_name_the_consumer():
 
 async def test_aggregates_are_always_taken_apart():
     world = FanOutWorld()
-    world.stream.put_aggregate(["a", "b", "c"])
+    world.kinesis.put_aggregate(["a", "b", "c"])
     life = StreamLife(world, world.mapping(batch_size=2))
     await world.until_done()
     await life.end()
@@ -142,7 +143,7 @@ async def test_a_consumer_in_use_elsewhere_is_told_with_what_to_do():
     life = StreamLife(world, world.mapping())
     await asyncio.sleep(60)
     [partition] = life.status.partitions
-    assert "register one for each mapping" in partition.reason.text
+    assert "register one for each mapping" in present(partition.reason).text
     world.fan_out.consumers[world.consumer].status = "ACTIVE"
     world.fill(3)
     await world.until_done()
@@ -156,8 +157,8 @@ async def test_a_consumer_that_is_gone_is_told_and_taken_up_again_when_it_is_bac
     life = StreamLife(world, world.mapping())
     await asyncio.sleep(20)
     [partition] = life.status.partitions
-    assert partition.reason.code is ReasonCode.SOURCE_MISSING
-    assert "RegisterStreamConsumer" in partition.reason.text
+    assert present(partition.reason).code is ReasonCode.SOURCE_MISSING
+    assert "RegisterStreamConsumer" in present(partition.reason).text
     world.fan_out.consumers[world.consumer] = consumer
     world.fill(3)
     await world.until_done()
@@ -190,11 +191,11 @@ async def test_back_pressure_is_not_reading_and_the_rest_comes_when_there_is_roo
     world.function.concurrency = 0
     mapping = world.mapping(max_bytes_in_flight=20_000)
     for number in range(3000):
-        world.stream.put("k", str(number))
+        world.kinesis.put("k", str(number))
     life = StreamLife(world, mapping)
     await asyncio.sleep(700)
     assert 0 < life.account.polled < 3000
-    assert life.status.partitions[0].reason.code is ReasonCode.READ_AHEAD
+    assert present(life.status.partitions[0].reason).code is ReasonCode.READ_AHEAD
     world.function.concurrency = None
     await world.until_done()
     await life.end()
@@ -253,7 +254,7 @@ async def test_an_endpoint_without_event_streams_says_so():
     world.aws.faults.always("SubscribeToShard", refused(400, "UnknownOperationException", text))
     life = StreamLife(world, world.mapping())
     await asyncio.sleep(10)
-    assert text in life.status.partitions[0].reason.text
+    assert text in present(life.status.partitions[0].reason).text
     await life.end()
 
 
@@ -292,7 +293,7 @@ class PushedWindows(WindowJourney):
 
     def __init__(self, seed):
         super().__init__(seed, table=False)
-        consumer = self.world.aws.streams.fan_out.register(self.world.stream, "c")
+        consumer = self.world.aws.streams.fan_out.register(self.world.kinesis, "c")
         self.mapping = replace(self.mapping, event_source_arn=consumer, source=parse_source(consumer))
 
 
@@ -350,7 +351,7 @@ class Journey:
             self.world.fill(self.chance.randint(0, 12))
             # an aggregate's inner keys keep their order in one shard only
             if len(self.world.stream.shards) == 1:
-                self.world.stream.put_aggregate(self.chance.choices([f"k{n}" for n in range(KEYS)], k=9))
+                self.world.kinesis.put_aggregate(self.chance.choices([f"k{n}" for n in range(KEYS)], k=9))
             await asyncio.sleep(self.chance.uniform(0, 80))
 
 

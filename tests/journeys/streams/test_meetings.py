@@ -7,6 +7,7 @@ from poller.sources.kinds import parse_source
 from tests.fakes.lambda_service import function_error
 from tests.journeys.streams.test_fan_out import FanOutWorld
 from tests.journeys.streams.world import StreamLife, StreamWorld
+from tests.present import present
 
 
 def polled(world, **parameters):
@@ -18,7 +19,7 @@ async def test_a_batch_in_retry_that_is_more_than_may_be_read_ahead_now_is_read_
     """The bound is a share of the mapping's, which a configuration or more shards make smaller."""
     world = FanOutWorld()
     for number in range(6):
-        world.stream.put("k", "x" * 400_000 + str(number))
+        world.kinesis.put("k", "x" * 400_000 + str(number))
     world.function.handler = lambda _: function_error()
     life = StreamLife(world, polled(world, batch_size=6))
     await asyncio.sleep(20)
@@ -33,7 +34,7 @@ async def test_a_batch_in_retry_that_is_more_than_may_be_read_ahead_now_is_read_
 
 async def test_a_retry_inside_an_aggregate_that_is_now_handed_over_whole_has_not_expired():
     world = StreamWorld()
-    world.stream.put_aggregate(["a"] * 10)
+    world.kinesis.put_aggregate(["a"] * 10)
     world.function.script(None)
     world.function.handler = lambda _: function_error()
     life = StreamLife(world, world.mapping(deaggregate=True, batch_size=4))
@@ -49,13 +50,13 @@ async def test_a_retry_inside_an_aggregate_that_is_now_handed_over_whole_has_not
 
 async def test_a_position_moves_behind_an_aggregate_whose_last_records_are_not_wanted():
     world = StreamWorld()
-    numbers = [world.stream.put_aggregate(["a"] * 5) for _ in range(4)]
+    numbers = [world.kinesis.put_aggregate(["a"] * 5) for _ in range(4)]
     criteria = ('{"data": {"inner": [{"numeric": ["<", 3]}]}}',)
     life = StreamLife(world, world.mapping(deaggregate=True, batch_size=2, filter_criteria=criteria))
     await asyncio.sleep(20)
     await life.end()
     assert (life.account.delivered, life.account.filtered) == (12, 8)
-    assert (await world.store.load("u")).shards["shardId-000000000000"].position == numbers[-1]
+    assert (present(await world.store.load("u"))).shards["shardId-000000000000"].position == numbers[-1]
 
 
 async def test_a_position_left_by_a_removed_mapping_is_found_also_by_a_consumer_of_the_stream():
@@ -92,23 +93,16 @@ async def test_what_is_settled_while_a_recreated_stream_is_begun_is_no_position_
     """Both have a shard of the same name; the first is still busy when the other is found."""
     world = StreamWorld()
     world.function.delay = 2.0
-    open_store = world.store.open
-
-    async def open_slowly(uuid, first, *, instead_of=None):
-        stands = await open_store(uuid, first, instead_of=instead_of)
-        await asyncio.sleep(5)
-        return stands
-
     life = StreamLife(world, world.mapping(on_stream_recreated="trim_horizon", batch_size=1))
     for number in range(100):
         world.put("k", number)
     await asyncio.sleep(30)
-    world.store.open = open_slowly
+    world.store.opening_takes = 5.0
     world.stream = world.aws.stream("s")
     first = world.put("k", 1)
     world.store.begin_again()
     await world.until(lambda: life.log.named("stream_recreated"))
     await asyncio.sleep(1)
-    assert (await world.store.load("u")).shards == {}
+    assert (present(await world.store.load("u"))).shards == {}
     await world.until(lambda: first not in world.lost(), within=60)
     await life.end()

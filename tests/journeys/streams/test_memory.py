@@ -9,6 +9,7 @@ from tests.fakes.queue import loop_time
 from tests.journeys.streams.test_fan_out import FanOutWorld
 from tests.journeys.streams.world import StreamLife, StreamWorld
 from tests.journeys.world import Life, WatchedLoop, World
+from tests.present import present
 from tests.virtual_time import run
 
 RECORD = 100_000
@@ -40,7 +41,7 @@ async def large_records(make):
     waiting = [partition.reason for partition in life.status.partitions if partition.reason]
     assert "memory" in {reason.code for reason in waiting}
     life.status.sample(loop_time())
-    assert life.status.reason.code == "memory"
+    assert present(life.status.reason).code == "memory"
     entries = world.ledger.entries.values()
     everyone = {entry.shard for entry in entries}
     await world.until(lambda: {entry.shard for entry in entries if entry.succeeded} == everyone, within=600)

@@ -10,6 +10,7 @@ from poller.policy.progress import StreamProgress
 from tests.fakes.faults import HANG, refused
 from tests.fakes.lambda_service import Hang, function_error
 from tests.journeys.streams.world import StreamLife, StreamWorld
+from tests.present import present
 
 DENIED = refused(400, "AccessDeniedException", "not authorized")
 KINDS = pytest.mark.parametrize("table", [False, True], ids=["kinesis", "dynamodb"])
@@ -170,8 +171,8 @@ async def test_a_recreated_stream_of_the_same_name_is_skipped_without_a_word(cho
     fill(world, 10, start=10)
     if choice == "stop":
         await asyncio.sleep(100)
-        assert life.status.reason.code == "stream_recreated"
-        assert "on_stream_recreated" in life.status.reason.text
+        assert present(life.status.reason).code == "stream_recreated"
+        assert "on_stream_recreated" in present(life.status.reason).text
         assert life.account.polled == 0
     else:
         await world.until_done(within=60)
@@ -188,9 +189,9 @@ async def test_a_removed_mappings_position_is_silently_passed_over():
     life = StreamLife(world, world.mapping())
     await asyncio.sleep(20)
     reason = life.status.reason
-    assert (life.status.state, reason.code) == ("problem", "position_left")
-    assert "uuid: old" in reason.text
-    assert "poller state forget orders" in reason.text
+    assert (life.status.state, present(reason).code) == ("problem", "position_left")
+    assert "uuid: old" in present(reason).text
+    assert "poller state forget orders" in present(reason).text
     assert life.account.polled == 0
     await life.end()
 
@@ -240,7 +241,7 @@ async def test_a_service_that_hangs_reads_as_an_idle_stream(table):
     world.aws.faults.always("GetRecords", HANG)
     await asyncio.sleep(26)
     reason = mapping_reason(life.status, asyncio.get_running_loop().time())
-    assert (reason.code, reason.text[:26]) == ("unreachable", "no answer from the source ")
+    assert (present(reason).code, present(reason).text[:26]) == ("unreachable", "no answer from the source ")
     assert state_of(life.status, reason) == "problem"
     assert life.status.lag().seconds is None
     world.aws.faults.clear()

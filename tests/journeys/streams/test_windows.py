@@ -12,6 +12,7 @@ from tests.journeys.streams.test_peers import KINDS
 from tests.journeys.streams.test_random import Journey
 from tests.journeys.streams.world import StreamLife, StreamWorld
 from tests.journeys.world import WatchedLoop
+from tests.present import present
 from tests.virtual_time import run
 
 MINUTE = 60.0
@@ -202,7 +203,7 @@ async def test_a_large_state_is_counted_into_the_payload_of_every_batch():
     world.function.handler = function
     life = StreamLife(world, windowed(world, tumbling_window_in_seconds=900))
     for number in range(40):
-        world.stream.put("k", "x" * 400_000 + str(number))
+        world.kinesis.put("k", "x" * 400_000 + str(number))
     await world.until_done()
     await life.end()
     sizes = [len(invocation.event) for invocation in world.function.invocations.all]
@@ -251,8 +252,8 @@ async def test_the_open_window_is_in_the_status():
     await put_each(world, 5)
     await asyncio.sleep(5)
     [partition] = life.status.partitions
-    assert partition.window.records == 5
-    assert partition.window.bounds == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:15:00Z"}
+    assert present(partition.window).records == 5
+    assert present(partition.window).bounds == {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:15:00Z"}
     await life.end()
 
 

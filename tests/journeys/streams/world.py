@@ -40,6 +40,8 @@ class WatchedStore(MemoryStore):
         self._world = world
         self._checked: dict[str, str] = {}
         self.fault: Exception | None = None
+        self.opening_takes = 0.0
+        """Seconds that the answer to `open` takes."""
 
     @property
     def progress(self) -> StreamProgress:
@@ -53,6 +55,14 @@ class WatchedStore(MemoryStore):
     def break_down(self) -> None:
         """Until `fault` is taken away again."""
         self.fault = StateError("the disk is full")
+
+    async def open(
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+    ) -> StreamProgress:
+        stands = await super().open(uuid, first, instead_of=instead_of)
+        if self.opening_takes:
+            await asyncio.sleep(self.opening_takes)
+        return stands
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
         await asyncio.sleep(0)
@@ -96,6 +106,16 @@ class StreamWorld:
             loop.watcher = self.watch
 
     @property
+    def kinesis(self) -> KinesisStream:
+        assert isinstance(self.stream, KinesisStream)
+        return self.stream
+
+    @property
+    def table_stream(self) -> TableStream:
+        assert isinstance(self.stream, TableStream)
+        return self.stream
+
+    @property
     def ledger(self) -> Any:
         return self.aws.streams.ledger
 
@@ -112,8 +132,7 @@ class StreamWorld:
         return found
 
     def _write(self, key: str, number: int) -> str | None:
-        assert isinstance(self.stream, TableStream)
-        return self.stream.put(key, n={"N": str(number)}, wanted={"BOOL": self.wanted(number)})
+        return self.table_stream.put(key, n={"N": str(number)}, wanted={"BOOL": self.wanted(number)})
 
     def _data(self, number: int) -> str:
         """Of those not wanted, some are not even JSON."""

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_a_plain_pattern_must_be_json(pattern, where, reason):
 
 
 def test_a_plain_pattern_that_contains_itself_is_refused():
-    endless = {"a": ["x"]}
+    endless: dict[str, Any] = {"a": ["x"]}
     endless["b"] = endless
     with pytest.raises(PatternError, match="4,096"):
         compile_filters([endless], SQS_RECORDS)
@@ -181,7 +182,7 @@ def test_deep_patterns_are_judged_and_deeper_ones_refused():
     assert not criteria.match({}, deep.replace("[1]", "2"))
     with pytest.raises(PatternError, match="nested too deeply"):
         compile_filters(["[" * 4000], SQS_RECORDS)
-    nested = ["x"]
+    nested: Any = ["x"]
     for _ in range(1500):
         nested = {"a": nested}
     with pytest.raises(PatternError, match="nested too deeply"):

@@ -1,6 +1,7 @@
 """What can be matched per source, how the payload is read, and what a format mismatch does."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -173,7 +174,7 @@ def test_values_that_json_does_not_know_are_present_and_equal_nothing():
 
 
 def test_what_the_interpreter_cannot_follow_is_not_json():
-    value = {"b": 1}
+    value: Any = {"b": 1}
     for _ in range(3000):
         value = [1, value]
     mixed = compile_filters([{"a": [1], "a.b": [1]}], DYNAMODB_RECORDS)

@@ -1,6 +1,7 @@
 """Where reading goes on, however the pages come."""
 
 from types import SimpleNamespace
+from typing import Any
 
 from poller.runtime.memory import Memory
 from poller.runtime.stop import Stop
@@ -27,7 +28,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         (6, None),
         (0, page(continuation=None, has_more=False)),
     )
-    stream = SimpleNamespace(
+    stream: Any = SimpleNamespace(
         subscriptions=subscriptions,
         admission=SimpleNamespace(lanes=lambda _: 1, memory=Memory(1 << 20)),
         clock=ServiceClock(),
@@ -40,7 +41,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
             largest_page=1 << 20, sequence_number=lambda item: item["SequenceNumber"], arrival=lambda _: 0.0
         ),
     )
-    ended = []
+    ended: list[Any] = []
 
     def take(_):
         reader.room.reserved.became(0)
@@ -50,7 +51,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         stop=Stop(), full=False, empty=True, urgent=False, take=take, show=lambda _: None, end=ended.append
     )
     begin = Position("AT_SEQUENCE_NUMBER", "7")
-    topology = SimpleNamespace(closed=lambda _: True, has_more=lambda _: None)
+    topology: Any = SimpleNamespace(closed=lambda _: True, has_more=lambda _: None)
     reader = ShardReader(stream, Shard("shard"), begin, reads, topology)
     await reader.run()
     assert [position for _, position in subscriptions.opened] == [

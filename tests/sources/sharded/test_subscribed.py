@@ -2,6 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,9 @@ class Scripted:
 
 def pages_of(*steps):
     subscriptions = Scripted(*steps)
-    stream = SimpleNamespace(clock=ServiceClock(), tips=Tips())
-    return SubscribedPages(stream, Shard("shard"), subscriptions, SimpleNamespace(reserved=None)), subscriptions, stream
+    stream: Any = SimpleNamespace(clock=ServiceClock(), tips=Tips())
+    memory: Any = SimpleNamespace(reserved=None)
+    return SubscribedPages(stream, Shard("shard"), subscriptions, memory), subscriptions, stream
 
 
 def empty(behind=0.0):

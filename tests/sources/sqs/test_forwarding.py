@@ -7,6 +7,7 @@ import pytest
 from poller.sources.sqs import backlog
 from poller.sources.sqs.options import SqsOptions
 from tests.fakes.faults import ACCESS_DENIED, HANG, LOST_AFTER, LOST_BEFORE
+from tests.present import present
 from tests.sources.sqs.harness import DELETE, RECEIVE, SEND, Harness, take
 
 WANTED = [{"body": {"kind": ["order"]}}]
@@ -48,7 +49,7 @@ async def test_what_does_not_match_goes_to_the_other_queue_as_it_is_and_is_delet
         assert (harness.account.filtered, harness.account.filtered_not_json, harness.in_flight) == (2, 1, 1)
         assert set(arrived(harness)) == {OTHER, PLAIN}
         harness.settle(lane, records)
-    sent = next(message for message in harness.target.messages.values() if message.body == OTHER)
+    sent = next(message for message in present(harness.target).messages.values() if message.body == OTHER)
     assert sent.attributes == {
         "team": {"DataType": "String", "StringValue": "shop"},
         "raw": {"DataType": "Binary", "BinaryValue": "AA=="},
@@ -66,7 +67,7 @@ async def test_messages_of_a_fair_queue_keep_their_group():
     harness.queue.send(PLAIN)
     async with Polling(harness):
         await asyncio.sleep(1)
-    assert {message.body: message.group for message in harness.target.messages.values()} == {
+    assert {message.body: message.group for message in present(harness.target).messages.values()} == {
         OTHER: "tenant-1",
         PLAIN: None,
     }
@@ -83,8 +84,8 @@ async def test_a_target_that_does_not_accept_is_tried_for_as_long_as_it_takes(fa
         assert (harness.account.filtered, harness.in_flight) == (0, 1)
         assert not harness.transport.of(DELETE)
         assert harness.status.state == "problem"
-        assert harness.target.arn in harness.status.reason.text
-        assert "sqs:SendMessage" in harness.status.reason.text
+        assert present(harness.target).arn in present(harness.status.reason).text
+        assert "sqs:SendMessage" in present(harness.status.reason).text
         assert len(harness.transport.of(SEND)) < 3600 / 10 + 20
         harness.aws.faults.clear()
         await asyncio.sleep(40)
@@ -140,7 +141,7 @@ async def test_large_messages_share_a_call_only_as_far_as_the_service_takes_them
     harness.queue.send("x" * 250_000)
     async with Polling(harness):
         await asyncio.sleep(60)
-    assert len(harness.target.messages) == 6
+    assert len(present(harness.target).messages) == 6
     assert not harness.log.named("call_failed")
 
 
@@ -160,7 +161,7 @@ async def test_a_target_that_is_down_holds_receiving_up_and_loses_nothing(monkey
         harness.aws.faults.clear()
         await asyncio.sleep(120)
         assert harness.account.filtered == 100
-    assert len(harness.target.messages) == 100
+    assert len(present(harness.target).messages) == 100
     assert harness.memory.held == 0
 
 
@@ -222,7 +223,7 @@ async def test_fifo_groups_reach_a_fifo_target_in_their_order_with_their_ids():
     harness.aws.faults.script(SEND, LOST_AFTER, None, LOST_BEFORE, LOST_AFTER)
     async with Polling(harness):
         await asyncio.sleep(600)
-    messages = list(harness.target.messages.values())
+    messages = list(present(harness.target).messages.values())
     assert len(messages) == 30, "deduplicated by the ids of the originals"
     assert {message.deduplication_id for message in messages} == {f"d{number}" for number in range(30)}
     for group in ("g0", "g1", "g2"):

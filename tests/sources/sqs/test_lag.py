@@ -80,8 +80,14 @@ class Says:
     def __init__(self, answer):
         self._body = codec.dumps(answer)
 
-    async def call(self, _operation, _body, **_):
+    async def call(self, operation, body, timeout=None, *, trace=None, room=None):  # noqa: ASYNC109 - the port's own
         return Reply(200, {}, self._body)
+
+    async def subscribe(self, operation, body):
+        raise NotImplementedError
+
+    async def close(self):
+        """It holds nothing."""
 
 
 @pytest.mark.parametrize(

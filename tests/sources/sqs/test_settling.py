@@ -7,6 +7,7 @@ import pytest
 from poller.aws.port import Reply
 from poller.sources.sqs import settling
 from tests.fakes.faults import ACCESS_DENIED, LOST_AFTER, LOST_BEFORE
+from tests.present import present
 from tests.sources.sqs.harness import DELETE, Harness, settled, take
 
 
@@ -134,8 +135,8 @@ async def test_deletes_that_fail_for_some_messages_stay_a_problem_while_others_g
         for _ in range(2):
             harness.settle(lane, await take(lane))
             await asyncio.sleep(0.05)
-        assert (harness.status.state, harness.status.reason.code) == ("problem", "unreachable")
-        assert "InternalError" in harness.status.reason.text
+        assert (harness.status.state, present(harness.status.reason).code) == ("problem", "unreachable")
+        assert "InternalError" in present(harness.status.reason).text
         await asyncio.sleep(20)
         assert (harness.status.state, harness.status.reason) == ("running", None)
 
@@ -148,7 +149,7 @@ async def test_failing_deletes_are_a_problem_of_the_mapping_until_one_goes_throu
         harness.aws.faults.always(DELETE, ACCESS_DENIED)
         harness.settle(lane, await take(lane))
         await asyncio.sleep(100)
-        assert (harness.status.state, harness.status.reason.code) == ("problem", "access_denied")
+        assert (harness.status.state, present(harness.status.reason).code) == ("problem", "access_denied")
         assert len(harness.transport.of(DELETE)) < 20
         harness.aws.faults.clear()
         await asyncio.sleep(21)
@@ -275,20 +276,19 @@ async def test_a_receipt_that_is_no_longer_good_ends_the_try_and_is_remembered()
 async def test_an_answer_that_makes_no_sense_is_no_delete(garbage):
     harness = Harness()
     harness.send(2)
-    call = harness.aws.call
     left = [garbage]
 
-    async def nothing_done(operation, body, timeout=None, **more):  # noqa: ASYNC109
+    async def nothing_done(call, operation, body, timeout=None, **more):  # noqa: ASYNC109
         if operation.name == DELETE and left:
             return Reply(200, {}, left.pop())
         return await call(operation, body, timeout, **more)
 
-    harness.aws.call = nothing_done
+    harness.aws.intercept(nothing_done)
     async with harness.partition as partition:
         lane = partition.lane()
         harness.settle(lane, await take(lane))
         await asyncio.sleep(0.05)
-        assert (harness.status.state, harness.status.reason.code) == ("problem", "unreachable")
+        assert (harness.status.state, present(harness.status.reason).code) == ("problem", "unreachable")
         await asyncio.sleep(5)
         assert (harness.status.state, harness.status.reason) == ("running", None)
         assert harness.aws.ledger.remaining() == set()
