@@ -74,35 +74,40 @@ class Client:
 
     def status(self) -> dict[str, Any]:
         """Ask for the daemon's status. Raises NoAnswer, and ConfigurationError when the token is refused."""
-        return self._mappings("/status")
+        return self._known("/status", "mappings")
 
     def failures(self) -> dict[str, Any]:
         """Ask what functions failed of. Raises as `status` does."""
-        return self._mappings("/failures")
+        return self._known("/failures", "mappings")
 
-    def _mappings(self, path: str) -> dict[str, Any]:
+    def _known(self, path: str, member: str) -> dict[str, Any]:
         code, body = self.get(path)
         self._check_token(code)
         answer = _json(body)
-        if code != HTTPStatus.OK or not isinstance(answer, dict) or "mappings" not in answer:
+        if code != HTTPStatus.OK or not isinstance(answer, dict) or member not in answer:
             raise NoAnswer(f"{self.address} answers {code}, not the status of a poller; is this its api.listen?")
         return answer
 
-    def steer(self, mapping: str, action: str) -> dict[str, Any]:
-        """Pause or resume a mapping (`action`); returns its name, state and reason afterwards. Raises
+    def order(self, mapping: str, order: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Order something of a mapping; returns its name, state and reason afterwards, and the impact. Raises
         NoAnswer, also when the daemon will not, and ConfigurationError when the token is refused.
         """
-        return self._post(f"/mappings/{quote(mapping, safe='')}/{action}")
+        return self._post(f"/mappings/{quote(mapping, safe='')}/{order}", given)
+
+    def actions(self) -> list[dict[str, Any]]:
+        """Ask for the action log, the latest first. Raises as `status` does."""
+        found: list[dict[str, Any]] = self._known("/actions", "actions")["actions"]
+        return found
 
     def reload(self) -> dict[str, Any]:
         """Reload the configuration; returns the names of mappings that were added, changed and removed. Raises as
-        `steer` does, and ReloadRefused.
+        `order` does, and ReloadRefused.
         """
         self._connection.timeout = RELOAD_TIMEOUT
         return self._post("/reload")
 
-    def _post(self, path: str) -> dict[str, Any]:
-        code, body = self._ask("POST", path, "{}", **{"Content-Type": "application/json"})
+    def _post(self, path: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
+        code, body = self._ask("POST", path, json.dumps(given or {}), **{"Content-Type": "application/json"})
         answer = _json(body)
         if isinstance(answer, dict) and isinstance(problems := answer.get("problems"), list):
             raise ReloadRefused([str(line) for line in problems])
@@ -117,7 +122,7 @@ class Client:
         return answer
 
     def restart_function(self, name: str) -> None:
-        """Restart a function's workers. Raises as `steer` does."""
+        """Restart a function's workers. Raises as `order` does."""
         self._post(f"/functions/{quote(name, safe='')}/restart")
 
     def _check_token(self, code: int) -> None:

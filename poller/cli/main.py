@@ -12,8 +12,8 @@ import structlog
 import typer
 
 from poller import __version__
-from poller.cli import developing
-from poller.cli.client import Client, NoAnswer, ReloadRefused
+from poller.cli import developing, steering
+from poller.cli.client import NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.cli.filter import app as filter_commands
 from poller.cli.importing import app as import_commands
@@ -41,9 +41,8 @@ app = typer.Typer(
 app.add_typer(filter_commands, name="filter")
 app.add_typer(import_commands, name="import")
 developing.add_to(app)
+steering.add_to(app)
 app.add_typer(state_commands, name="state")
-
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -189,21 +188,6 @@ def failures(
     command.show(client(api, config), mapping)
 
 
-@app.command(epilog=examples("pause orders"))
-def pause(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
-    """Pause a mapping until it is resumed.
-
-    What it has in work is finished first. It rests over restarts too.
-    """
-    _steer(client(api, config), name, "pause")
-
-
-@app.command(epilog=examples("resume orders"))
-def resume(name: Name, api: Api = None, config: ConfigPaths = None) -> None:
-    """Resume a paused mapping."""
-    _steer(client(api, config), name, "resume")
-
-
 @app.command("restart-function", epilog=examples("restart-function local"))
 def restart_function(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Key of the function in `functions`.")],
@@ -229,12 +213,6 @@ def reload(api: Api = None, config: ConfigPaths = None) -> None:
         say(f"warning: {warning}", error=True)
     parts = [f"{what} {', '.join(answer[what])}" for what in ("added", "changed", "removed") if answer[what]]
     say(f"reloaded: {'; '.join([*parts, ''])}{answer['unchanged']} unchanged")
-
-
-def _steer(daemon: Client, name: str, action: str) -> None:
-    answer = daemon.steer(name, action)
-    why = f" ({answer['reason']['text']})" if answer["reason"] else ""
-    say(f"{answer['name']}: {answer['state']}{why}")
 
 
 @app.command(epilog=examples("health", "health --api unix:/run/poller/api.sock"))

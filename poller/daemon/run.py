@@ -108,7 +108,7 @@ class Daemon:
             serve(
                 self._status,
                 settings.api,
-                poller.mappings,
+                poller.steering,
                 self._reloads,
                 operations=operations,
                 invoker=poller.invoker,

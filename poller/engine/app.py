@@ -16,6 +16,7 @@ from poller.engine.embedding import with_given
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Watch, Wiring, traces_of
+from poller.engine.steering import Steering
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
@@ -105,6 +106,7 @@ class Poller:
         )
         self._stack.push_async_callback(self.wiring.close)
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall)
+        self.steering = Steering(self.mappings, self.store, self._wall)
         self.invoker = FunctionInvoker(self.wiring, self._configuration)
         try:
             await self.mappings.load(self._configuration.mappings)

@@ -132,8 +132,7 @@ class Mappings:
             if uuid not in self._paused:
                 await self._store.pause(uuid, Paused(self._wall(), runner.mapping.name))
                 self._paused[uuid] = since = asyncio.get_running_loop().time()
-                # it may have been removed meanwhile, and be there again
-                runner = self._runners.get(uuid, runner)
+                runner = self.present(runner)
                 runner.pause(since)
                 telemetry.logger().info("mapping_paused", mapping=runner.mapping.name)
             return runner.status
@@ -146,7 +145,7 @@ class Mappings:
             if uuid in self._paused:
                 await self._store.resume(uuid)
                 del self._paused[uuid]
-                runner = self._runners.get(uuid, runner)
+                runner = self.present(runner)
                 runner.resume()
                 telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
             return runner.status
@@ -168,6 +167,10 @@ class Mappings:
                 return runner
         known = ", ".join(runner.mapping.name for runner in runners) or "none"
         raise UnknownMapping(f"there is no mapping {name}; there are: {known}")
+
+    def present(self, runner: MappingRunner) -> MappingRunner:
+        """The runner of the same mapping now: it may have been removed meanwhile, and be there again."""
+        return self._runners.get(runner.mapping.uuid, runner)
 
     def stop(self) -> set[asyncio.Task[None]]:
         """Ask all of them for the soft stop, and return the tasks that end with it."""

@@ -50,6 +50,10 @@ class Circuit:
         """Whether it is closed, and the last outcome was not a refusal."""
         return self.opened_at is None and not self._refusals
 
+    def hasten(self, now: float) -> None:
+        """The next probe need not wait any longer: a person says that the function is there again."""
+        self.probe_at = min(self.probe_at, now)
+
     def opens_in(self, now: float) -> float:
         """Seconds after which `admits` may answer differently, unless the circuit closes before."""
         return LONGEST if self._probing else max(0.0, self.probe_at - now)

@@ -16,7 +16,9 @@ VERSION = "1.0"
 UNQUALIFIED = "$LATEST"
 """The default version. Targets that are not Lambda functions name no version."""
 
-Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "SkippedByHand", "DroppedByHand"]
+"""The last two are no words of AWS: a person gave the records up. Of what is dropped no destination hears."""
+DROPPED: Condition = "DroppedByHand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def invocation_record(
         }
     }
     # as on AWS, an expired batch has no response, even if it had an attempt
-    if discarded.condition == "RetryAttemptsExhausted":
+    if discarded.condition != "RecordAgeExceeded":
         response = _response_context(discarded.outcome)
         if response is not None:
             record["responseContext"] = response

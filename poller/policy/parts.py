@@ -6,7 +6,7 @@ A part without records is the invocation that closes a tumbling window.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poller.policy.invocation_record import Condition, Discarded
+from poller.policy.invocation_record import DROPPED, Condition, Discarded
 from poller.policy.response import Failed, Outcome, Succeeded
 from poller.policy.windows import Window
 from poller.values.record import Record
@@ -53,6 +53,14 @@ class Part:
             self.outcome if isinstance(self.outcome, Succeeded | Failed) else None,
             self.awaiting,
         )
+
+    def begin_anew(self) -> None:
+        """Forget the failed attempts, also where they were exhausted."""
+        self.attempts, self.awaiting = 0, None
+
+    def give_up(self, *, notify: bool) -> None:
+        """Discard the records because a person says so; the destination hears of it only with `notify`."""
+        self.awaiting = "SkippedByHand" if notify else DROPPED
 
     def discarded(self, condition: Condition, window: Window | None) -> Discarded:
         """The content of the invocation record for the destination."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from poller.policy.backoff import RETRY, TIMERS_EARLY, Chance
 from poller.policy.delivery_steps import Invoke, Return, Settle, Step, Wait, counted, refused
+from poller.policy.parts import Part
 from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.values.record import Record
 
@@ -26,6 +27,7 @@ class QueueDelivery:
     """The delivery of one batch whose source holds the failed records (SQS: visibility timeout and redrive)."""
 
     __slots__ = ("_parts", "_policy", "_refusals", "_steps", "failed", "failure", "gap", "hold_until")
+    discards = False
 
     def __init__(self, records: Sequence[Record], policy: RetryPolicy, hold_until: float) -> None:
         """`hold_until`: the loop's time at which records that could not be invoked are released."""
@@ -117,6 +119,12 @@ class QueueDelivery:
                 self._steps.append(Return(behind, failed=False))
                 self._parts[index] = [record for record in part if record.key not in stopped]
         self._parts = [part for part in self._parts if part]
+
+    def at_hand(self) -> Part:
+        """The records that are tried next. Nothing that is changed of the part has an effect: a queue holds failed
+        messages itself, so they are neither given up nor begun anew here.
+        """
+        return Part(self._parts[-1])
 
     def accepted(self) -> None:
         """Never called: a queue has its own dead-letter queue, so nothing is discarded."""

@@ -57,6 +57,7 @@ class StreamDelivery:
         "failure",
         "gap",
     )
+    discards = True
 
     def __init__(
         self,
@@ -267,6 +268,10 @@ class StreamDelivery:
         """The records that have not left yet, in order, for a stop that cannot wait."""
         settling = [record for step in self._steps if isinstance(step, Settle | Expire) for record in step.records]
         return settling + [record for part in reversed(self._parts) for record in part.records]
+
+    def at_hand(self) -> Part:
+        """The part that is tried next, which a person may give up or begin anew."""
+        return self._parts[-1]
 
     def snapshot(self) -> tuple[PartState, ...]:
         """The stack to store for a restart, front part last; empty for a batch without an attempt."""

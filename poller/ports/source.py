@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, Self
 from poller.policy.backoff import Chance
 from poller.policy.delivery_steps import Step
 from poller.policy.invocation_record import Discarded
+from poller.policy.parts import Part
 from poller.policy.response import Outcome
 from poller.ports.status import RunningSource
 from poller.runtime.reservation import MemoryBound
@@ -66,6 +67,9 @@ class Delivery(Protocol):
     gap: bool
     """Whether a record was settled although an earlier one of its group failed."""
 
+    discards: bool
+    """Whether records that fail can be given up here; a queue holds them itself, and has its own dead-letter queue."""
+
     @property
     def tried(self) -> str:
         """Text for people: number of attempts and their limit, and the part of the batch they concern."""
@@ -77,6 +81,10 @@ class Delivery(Protocol):
 
     def report(self, outcome: Outcome, now: float, chance: Chance) -> None:
         """Report the outcome of the invocation that `next_step` asked for."""
+        ...
+
+    def at_hand(self) -> Part:
+        """The part that is tried next. Asked while the batch waits, and never when every record has left."""
         ...
 
     def accepted(self) -> None:

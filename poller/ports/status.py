@@ -14,6 +14,7 @@ from typing import Protocol
 from poller.policy.failures import FailureGroups
 from poller.policy.trend import Trend
 from poller.policy.windows import Window
+from poller.ports.held import Held
 from poller.ports.reasons import MappingState, ReasonCode
 from poller.values.account import Account
 
@@ -63,6 +64,8 @@ class LaneStatus:
     deadline: float | None = None
     """Time by which this very step must be over, or the daemon counts as unhealthy. None: it may last for ever, e.g. a
     queue without messages or a function that is throttled."""
+    held: Held | None = None
+    """The present batch, while it waits for another try and a person may decide about it."""
     waiting_for: tuple[ReasonCode, float] | None = None
     """The reason for which the present batch waits, and since when."""
 

@@ -1,8 +1,9 @@
-"""The store of positions, retry states and pauses."""
+"""The store of positions, retry states, pauses and actions."""
 
 from collections.abc import Collection
 from typing import Protocol
 
+from poller.policy.actions import Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 
 
@@ -48,6 +49,16 @@ class Positions(Protocol):
 
     async def resume(self, uuid: str) -> None:
         """Store that a mapping is not paused."""
+        ...
+
+    async def note(self, action: Action) -> None:
+        """Store an action of a person, or what became of it: the id tells one from another. The latest `MOST_ACTIONS`
+        are kept.
+        """
+        ...
+
+    async def actions(self) -> list[Action]:
+        """The stored actions, the latest first."""
         ...
 
     def problem(self) -> str | None:

@@ -75,6 +75,13 @@ class Breaker:
             self._changed(now)
         return was_open != self.is_open
 
+    def probe_now(self) -> None:
+        """Let the next probe begin at once, if the circuit is open."""
+        if self.is_open:
+            now = asyncio.get_running_loop().time()
+            self.circuit.hasten(now)
+            self._changed(now)
+
     def _through(self) -> None:
         """The probe has run for so long that it must have reached the function."""
         self.circuit.reached()

@@ -12,12 +12,13 @@ from poller.policy.advice import cause_of_failure, with_advice
 from poller.policy.backoff import RETRY
 from poller.policy.batching import BatchBuffer
 from poller.policy.delivery_steps import Discard, Expire, Invoke, Return, Settle, Wait
-from poller.policy.invocation_record import Discarded
+from poller.policy.invocation_record import DROPPED, Discarded
 from poller.policy.response import NotInvoked
 from poller.ports.source import Delivery, Lane
 from poller.ports.status import LaneStatus, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
+from poller.runtime.holding import holding
 from poller.runtime.invocation import invoke, until_settled
 from poller.values.errors import CallError, CutByStop
 from poller.values.record import Record
@@ -90,9 +91,8 @@ async def _deliver(
                     if await _wait(step, lane, delivery, context, status):
                         return
                 case Discard(discarded):
-                    if not await _discard(lane, discarded, context, status, time):
+                    if not await _discard(lane, discarded, delivery, context, status):
                         return
-                    delivery.accepted()
                 case Settle() | Expire() | Return():
                     _leave(step, lane, context, time())
     finally:
@@ -102,7 +102,7 @@ async def _deliver(
 
 
 async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus) -> bool:
-    """Wait between two attempts; an open circuit decides alone when. Returns whether a soft stop came."""
+    """Wait between two attempts; an open circuit decides alone when, or a person. Returns whether a soft stop came."""
     now, admission = asyncio.get_running_loop().time(), context.admission
     seconds, refusal = step.seconds, step.outcome
     if refusal is not None and refusal.code != CIRCUIT_OPEN and admission.breaker.is_open:
@@ -110,9 +110,14 @@ async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext
     code, text = _why(refusal, delivery)
     status.wait(code, now, now + seconds, text)
     lane.keep()
-    if refusal is None:
-        return await context.stop.wait(seconds)
-    return await admission.breaker.wait(seconds, context.stop)
+    with holding(delivery, context, status) as (held, wait):
+        if refusal is None:
+            await wait.wait(seconds)
+        else:
+            await admission.breaker.wait(seconds, wait)
+    if held.decided:
+        lane.keep()
+    return context.stop.soft
 
 
 def _leave(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
@@ -129,10 +134,13 @@ def _leave(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now
 
 
 async def _discard(
-    lane: Lane, discarded: Discarded, context: LaneContext, status: LaneStatus, time: Callable[[], float]
+    lane: Lane, discarded: Discarded, delivery: Delivery, context: LaneContext, status: LaneStatus
 ) -> bool:
-    """Notify the destination, if there is one, and settle the discarded records; False if a soft stop came before."""
-    failures, notified = 0, None
+    """Notify the destination, if there is one, and settle the discarded records, unless a person decides otherwise
+    about them meanwhile. False if a soft stop came before.
+    """
+    time = asyncio.get_running_loop().time
+    failures, notified = 0, False if discarded.condition == DROPPED else None
     lane.keep()
     while notified is None:
         now = time()
@@ -148,8 +156,12 @@ async def _discard(
             now = time()
             status.wait(ReasonCode.DESTINATION, now, now + delay, str(error))
             context.log.repeating("destination_failed", now, text=str(error), next_in=round(delay, 1))
-            if await context.stop.wait(delay):
+            with holding(delivery, context, status) as (held, wait):
+                await wait.wait(delay)
+            if context.stop.soft:
                 return False
+            if held.part.awaiting != discarded.condition:
+                return True
     account, records = context.status.account, len(discarded.records)
     lane.settle(discarded.records)
     if notified:
@@ -159,6 +171,7 @@ async def _discard(
     window = {} if discarded.window is None else {"window": discarded.window.bounds}
     why: dict[str, Any] = {"condition": discarded.condition, "to_destination": notified, **window}
     context.log.lost("batch_discarded", time(), **_range(discarded.records, context), **why)
+    delivery.accepted()
     return True
 
 

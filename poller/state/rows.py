@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from poller.policy.actions import Action, Stage
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.response import Failed, Succeeded
@@ -74,6 +75,17 @@ def window_of(text: str | None) -> WindowProgress:
     row = codec.loads(text.encode())
     window = row["open"]
     return WindowProgress(window and Window(**window | {"state": window["state"].encode()}), row["closed_to"])
+
+
+def action_text(action: Action) -> str:
+    """The JSON of an action."""
+    return codec.dumps(asdict(action)).decode()
+
+
+def action_of(text: str) -> Action:
+    """Parse a stored action. Raises as `retry_of` does."""
+    row = codec.loads(text.encode())
+    return Action(**row | {"stage": Stage(row["stage"])})
 
 
 def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> dict[str, ShardProgress]:

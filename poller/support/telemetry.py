@@ -26,6 +26,8 @@ bound):
 | mapping_started | info | a mapping begins, or begins again after a change or a pause |
 | mapping_not_started | warning | something this machine lacks keeps a mapping from being built; it is tried again |
 | mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
+| action_done | info | a person's order was carried out; who and why beside it, `id` is that of the action log |
+| action_not_noted | warning | an order was carried out, and the state cannot take that note of it |
 | mapping_still_paused | warning | a mapping that was paused before is configured and rests until it is resumed |
 | mapping_removed | info | one that is no longer configured has ended; its account beside it |
 | reload_requested | info | the configuration is read anew; `by` a signal or a changed file |

@@ -105,6 +105,10 @@ class UnknownMapping(PollerError):
     """A request names a mapping that is not configured."""
 
 
+class NotPossible(PollerError):
+    """What a person ordered cannot be done now. Nothing has changed."""
+
+
 class NotSettled(PollerError):
     """A mapping had records in flight, or its source had more, for longer than the caller waited."""
 

@@ -58,7 +58,7 @@ async def _invoked(directory: Path) -> AsyncIterator[asyncio.subprocess.Process]
     async with Poller(configuration, store=MemoryStore()) as running:
         operations = [InvokeOperation(running.invoker).operation()]
         async with serve(
-            running.status, configuration.settings.api, running.mappings, Reloading(), operations=operations
+            running.status, configuration.settings.api, running.steering, Reloading(), operations=operations
         ) as url:
             host, _, port = url.removeprefix("http://").rpartition(":")
             client = await asyncio.create_subprocess_exec(

@@ -399,8 +399,26 @@ def test_a_port_the_daemon_chose_must_be_named(poller, tmp_path):
 def test_pause_and_resume_say_what_became_of_the_mapping(poller, tmp_path):
     mapping = a_mapping("größer / kleiner")
     with a_running_daemon(tmp_path, mapping, token="s3cret") as config:
-        assert poller("pause", mapping.name, "--config", config) == (0, f"{mapping.name}: paused (by a test)\n", "")
-        assert poller("resume", mapping.uuid, "--config", config) == (0, f"{mapping.name}: running\n", "")
+        assert poller("pause", mapping.name, "--config", config, "--dry-run") == (0, "would: It would pause.\n", "")
+        assert poller("actions", "--config", config) == (0, "nothing was done by hand\n", "")
+        told = f"It did pause.\n{mapping.name}: paused (by a test)\n"
+        assert poller("pause", mapping.name, "--config", config, "--why", "a bad deploy\x1b[2J") == (0, told, "")
+        assert poller("resume", mapping.uuid, "--config", config) == (
+            0,
+            f"It did resume.\n{mapping.name}: running\n",
+            "",
+        )
+        code, out, _ = poller("actions", mapping.name, "--config", config)
+        first, why, effect, second, _ = out.splitlines()
+        assert (code, why, effect) == (0, "  because: a bad deploy\\x1b[2J", "  It did pause.")
+        assert f"{mapping.name}: pause, by " in first
+        assert second.endswith(" over the api")
+        assert poller("actions", mapping.name, "--config", config, "--most", 1)[1].count("by ") == 1
+        assert poller("skip", mapping.name, "--config", config) == (
+            1,
+            "",
+            f"poller: unix:{tmp_path}/api.sock: no batch waits\n",
+        )
 
 
 @pytest.mark.parametrize("command", ["pause", "resume"])

@@ -119,7 +119,7 @@ async def served(directory: Path, functions: dict[str, Any], **settings: Any) ->
         ]
         api = configuration.settings.api
         async with serve(
-            running.status, api, running.mappings, Reloading(), operations=operations, invoker=running.invoker
+            running.status, api, running.steering, Reloading(), operations=operations, invoker=running.invoker
         ) as url:
             found = Served(running, url, path)
             try:

@@ -5,9 +5,11 @@ from typing import Any
 
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.report import rendered
+from poller.policy.actions import Action, Asked, Order, Stage, what_of
 from poller.ports.daemon_status import DaemonStatus, Reloaded
 from poller.ports.status import Lag, LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
-from poller.values.errors import StateError, UnknownFunction, UnknownMapping
+from poller.ports.steering import Acted
+from poller.values.errors import NotPossible, StateError, UnknownFunction, UnknownMapping
 
 STARTED_AT = 1_767_225_600.0
 """2026-01-01T00:00:00Z, at loop time 100."""
@@ -93,24 +95,47 @@ class Reloading:
 
 
 class Steered:
-    """The mappings of a status, as far as the server steers them. One called `full` cannot be remembered."""
+    """The mappings of a status, as far as the server steers them. One called `full` cannot be remembered, and none has
+    a batch that waits.
+    """
 
     def __init__(self, status: DaemonStatus) -> None:
         self._status = status
+        self.log: list[Action] = []
 
-    async def pause(self, name: str) -> MappingStatus:
-        mapping = self._find(name)
-        mapping.state, mapping.reason = MappingState.PAUSED, Reason(ReasonCode.PAUSED, "by a test")
-        return mapping
+    async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
+        mapping, what = self._find(name), what_of(order)
+        if what not in ("pause", "resume"):
+            raise NotPossible("no batch waits")
+        if dry_run:
+            return Acted(mapping, (f"It would {what}.",))
+        if what == "pause":
+            mapping.state, mapping.reason = MappingState.PAUSED, Reason(ReasonCode.PAUSED, "by a test")
+        else:
+            mapping.state, mapping.reason = MappingState.RUNNING, None
+        now = STARTED_AT + len(self.log)
+        self.log.append(
+            Action(
+                f"a{len(self.log)}",
+                now,
+                mapping.uuid,
+                mapping.name,
+                what,
+                f"It did {what}.",
+                asked.who,
+                asked.via,
+                asked.why,
+                Stage.DONE,
+            )
+        )
+        return Acted(mapping, (f"It did {what}.",), None, self.log[-1])
+
+    async def actions(self) -> list[Action]:
+        return [*reversed(self.log)]
 
     def restart_function(self, name: str) -> None:
         if name != "thumbnails":
             raise UnknownFunction(f"there is no function {name} whose workers poller starts; there are: thumbnails")
-
-    async def resume(self, name: str) -> MappingStatus:
-        mapping = self._find(name)
-        mapping.state, mapping.reason = MappingState.RUNNING, None
-        return mapping
 
     def _find(self, name: str) -> MappingStatus:
         if name == "full":

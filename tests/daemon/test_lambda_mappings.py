@@ -56,7 +56,7 @@ async def client(tmp_path, mappings):
             await poller.open()
             operations = MappingOperations(poller.mappings.listed, 1000.5).operations()
             api = configuration.settings.api
-            async with serve(poller.status, api, poller.mappings, Reloading(), operations=operations) as address:
+            async with serve(poller.status, api, poller.steering, Reloading(), operations=operations) as address:
                 made = botocore.session.Session().create_client(
                     "lambda",
                     region_name="eu-west-1",

@@ -25,12 +25,45 @@ async def post(ask, path=PAUSE, data=b"{}", **headers):
 async def test_pause_and_resume_answer_with_the_state_that_follows():
     mapping = a_mapping()
     async with serving(a_daemon(mapping)) as ask:
-        reason = {"code": "paused", "text": "by a test"}
-        answer: dict[str, Any] = {"name": "orders", "uuid": mapping.uuid, "state": "paused", "reason": reason}
+        answer: dict[str, Any] = {
+            "name": "orders",
+            "uuid": mapping.uuid,
+            "state": "paused",
+            "reason": {"code": "paused", "text": "by a test"},
+            "order": "pause",
+            "dry_run": False,
+            "impact": ["It did pause."],
+            "batch": None,
+            "action": "a0",
+        }
         assert await post(ask) == (200, answer)
         assert mapping.state is MappingState.PAUSED
-        answer |= {"state": "running", "reason": None}
+        answer |= {"state": "running", "reason": None, "order": "resume", "impact": ["It did resume."], "action": "a1"}
         assert await post(ask, f"/mappings/{mapping.uuid}/resume") == (200, answer)
+
+
+@pytest.mark.parametrize(("query", "data"), [("?dry_run", b""), ("", b'{"dry_run": true}')])
+async def test_a_preview_says_what_would_happen_and_changes_nothing(query, data):
+    mapping = a_mapping()
+    async with serving(a_daemon(mapping)) as ask:
+        code, answer = await post(ask, PAUSE + query, data)
+        assert (code, answer["dry_run"], answer["impact"], answer["action"]) == (200, True, ["It would pause."], None)
+        assert (mapping.state, json.loads((await ask("/actions"))[2])) == (MappingState.RUNNING, {"actions": []})
+
+
+async def test_the_log_says_who_did_what_and_why():
+    async with serving(a_daemon(a_mapping())) as ask:
+        await post(ask, data=json.dumps({"who": "ann", "why": "a bad deploy"}).encode())
+        await post(ask, "/mappings/orders/resume")
+        resumed, paused = json.loads((await ask("/actions"))[2])["actions"]
+        assert (resumed["order"], resumed["who"], resumed["at"]) == ("resume", "", "2026-01-01T00:00:01.000Z")
+        assert [paused[key] for key in ("who", "via", "why", "stage", "effect")] == [
+            "ann",
+            "api",
+            "a bad deploy",
+            "done",
+            "It did pause.",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -47,8 +80,16 @@ async def test_pause_and_resume_answer_with_the_state_that_follows():
         ({"Content-Type": "text/plain"}, 415, "must be application/json"),
         ({"Content-Type": "application/x-www-form-urlencoded"}, 415, "must be application/json"),
         ({"Content-Type": "application/octet-stream"}, 415, "must be application/json"),
-        ({"data": b'{"for": "1 h"}'}, 400, "the body must be empty or {}"),
-        ({"data": b"[]"}, 400, "the body must be empty or {}"),
+        ({"data": b'{"for": "1 h"}'}, 400, "for: Extra inputs are not permitted; the body is a JSON object with any"),
+        ({"data": b"[]"}, 400, "the body is a JSON object with any of dry_run, who, why"),
+        ({"data": b"{"}, 400, "the body is no JSON"),
+        ({"data": b"[" * 100_000}, 400, "the body is no JSON"),
+        ({"data": b'{"dry_run": 1}'}, 400, "dry_run: Input should be a valid boolean"),
+        ({"data": b'{"who": "%s"}' % (b"x" * 101)}, 400, "who: String should have at most 100 characters"),
+        ({"path": "/mappings/orders/skip", "data": b'{"lane": "0"}'}, 400, "lane: Input should be a valid integer"),
+        ({"path": "/mappings/orders/skip"}, 409, "no batch waits"),
+        ({"path": "/mappings/orders/retry", "data": b'{"drop": true}'}, 400, "drop: Extra inputs are not permitted"),
+        ({"path": "/functions/thumbnails/restart", "data": b"[]"}, 400, "the body must be empty or {}"),
         ({"path": "/mappings/typo/pause"}, 404, "there is no mapping typo; there are: orders"),
         ({"path": "/mappings/full/pause"}, 503, "the disk is full"),
         ({"path": "/functions/typo/restart"}, 404, "there is no function typo"),

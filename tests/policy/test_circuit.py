@@ -45,6 +45,17 @@ def test_it_is_calm_while_it_is_closed_and_nothing_was_refused_since_the_last_su
     assert not opened().calm
 
 
+def test_a_person_may_have_the_next_probe_at_once_but_no_second_one_beside_it():
+    circuit = opened()
+    circuit.hasten(0.2)
+    assert circuit.admits(0.2)
+    probe = circuit.begin()
+    circuit.hasten(0.3)
+    assert not circuit.admits(0.3)
+    circuit.refused(REFUSAL, 0.3, always(1.0), probe)
+    assert not circuit.admits(0.4)
+
+
 def test_while_open_one_probe_at_a_time_is_admitted_when_it_is_due():
     circuit = opened()
     assert (circuit.admits(0.9), circuit.opens_in(0.4)) == (False, pytest.approx(0.6))

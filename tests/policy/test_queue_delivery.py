@@ -293,3 +293,11 @@ def test_every_record_leaves_exactly_once_and_nothing_overtakes_its_group(keys, 
     assert len(left) == len(batch)
     assert set(left) == set(batch)
     assert identifiers(invoked_once) == sorted(identifiers(invoked_once), key=int)
+
+
+def test_a_person_sees_what_is_tried_next_and_changes_nothing_of_it():
+    delivery = QueueDelivery(records(2), RetryPolicy(), 100.0)
+    part = delivery.at_hand()
+    part.give_up(notify=True)
+    assert not delivery.discards
+    assert delivery.next_step(0.0) == Invoke(part.records)

@@ -357,3 +357,40 @@ def test_every_record_leaves_once_and_in_order_whatever_the_function_answers(ans
             case Settle(records):
                 left += records
     assert [record.identifier for record in left] == [str(number) for number in range(95, 95 + count)]
+
+
+def failed_until_one_waits():
+    """All, then the first alone."""
+    delivery = machine(batch("1 2 3"), **BISECT)
+    for _ in range(2):
+        assert isinstance(delivery.next_step(0.0), Invoke)
+        delivery.report(broken(), 0.0, lambda: 0.5)
+        assert isinstance(delivery.next_step(0.0), Wait)
+    return delivery
+
+
+@pytest.mark.parametrize(("notify", "condition"), [(True, "SkippedByHand"), (False, "DroppedByHand")])
+def test_a_person_gives_up_the_part_at_hand_and_the_rest_is_delivered(notify, condition):
+    delivery = failed_until_one_waits()
+    assert words(delivery.at_hand().records) == "1"
+    delivery.at_hand().give_up(notify=notify)
+    assert play(delivery, ok()) == [f"{condition} 1 1", "invoke 2 3", "settle 2 3"]
+
+
+def test_what_a_person_gave_up_stays_so_over_a_restart():
+    delivery = failed_until_one_waits()
+    delivery.at_hand().give_up(notify=True)
+    again = machine(batch("1 2 3"))
+    assert again.restore(delivery.snapshot())
+    assert play(again, ok()) == ["SkippedByHand 1 1", "invoke 2 3", "settle 2 3"]
+
+
+def test_a_part_that_begins_anew_has_all_its_retries_again_even_when_they_were_exhausted():
+    delivery = machine(batch("1 2"), maximum_retry_attempts=0)
+    assert isinstance(delivery.next_step(0.0), Invoke)
+    delivery.report(broken(), 0.0, lambda: 0.5)
+    step = delivery.next_step(0.0)
+    assert isinstance(step, Discard)
+    assert step.discarded.condition == "RetryAttemptsExhausted"
+    delivery.at_hand().begin_anew()
+    assert play(delivery, ok()) == ["invoke 1 2", "settle 1 2"]

@@ -1,10 +1,12 @@
 """What every store of positions promises, over all of them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from poller.policy.actions import MOST_ACTIONS, Action, Stage
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.response import Failed, Succeeded
@@ -151,3 +153,24 @@ async def test_pauses_are_remembered_apart_from_positions(opened):
     await store.resume("never paused")
     await store.pause("of a queue", Paused(14.0))
     assert await opened().paused() == {"of a queue": Paused(14.0)}
+
+
+def an_action(number):
+    return Action(f"a{number}", 12.5 + number, "u", "orders", "skip", "é\ud800", "ann", "page", "why", Stage.BEGUN)
+
+
+async def test_actions_are_kept_with_what_became_of_them_the_latest_first(opened):
+    store = opened()
+    for number in range(3):
+        await store.note(an_action(number))
+    done = replace(an_action(1), stage=Stage.DONE, effect="it is done")
+    await store.note(done)
+    assert await opened().actions() == [an_action(2), done, an_action(0)]
+
+
+async def test_the_oldest_actions_are_forgotten(opened):
+    store = opened()
+    for number in range(MOST_ACTIONS + 2):
+        await store.note(an_action(number))
+    kept = await store.actions()
+    assert (len(kept), kept[0], kept[-1]) == (MOST_ACTIONS, an_action(MOST_ACTIONS + 1), an_action(2))

@@ -25,8 +25,11 @@ PAGES = (
     ("GET", "/status", "what each mapping does, why, and its counters"),
     ("GET", "/failures", "what functions failed of, grouped by cause"),
     ("GET", "/metrics", "the same for Prometheus"),
-    ("POST", "/mappings/NAME/pause", "let a mapping rest, over restarts too"),
+    ("GET", "/actions", "what people did to mappings by hand: who, when, why, and its effect"),
+    ("POST", "/mappings/NAME/pause", "let a mapping rest, over restarts too; `dry_run` previews each order"),
     ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
+    ("POST", "/mappings/NAME/retry", "try batches that wait now, with `reset_attempts` as if they had never failed"),
+    ("POST", "/mappings/NAME/skip", "give up one batch that waits: to its on-failure destination, or with `drop` not"),
     ("POST", "/reload", "read the configuration anew; answers with what that changed, or 422 with what is wrong"),
     ("POST", "/functions/NAME/restart", "start a function's workers anew, each after the invocation it has"),
 )

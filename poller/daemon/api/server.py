@@ -25,9 +25,10 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.lambda_api.front import Front
 from poller.daemon.api.lambda_api.operation import Operation
 from poller.daemon.api.pages import Pages
-from poller.daemon.api.steering import Mappings, Reloads, Steering
+from poller.daemon.api.steering import Reloads, Steering
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.invoker import Invoker
+from poller.ports.steering import Mappings
 from poller.values.errors import EnvironmentProblem
 
 SHUTDOWN_SECONDS = 1.0

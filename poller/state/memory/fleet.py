@@ -5,6 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
 
@@ -18,6 +19,7 @@ class Rows:
     leases: dict[str, dict[str, Lease]] = field(default_factory=dict)
     listings: dict[str, Published] = field(default_factory=dict)
     paused: dict[str, Paused] = field(default_factory=dict)
+    actions: dict[str, Action] = field(default_factory=dict)
     wakes: list[Callable[[], None]] = field(default_factory=list)
     writes: int = 0
     """How many writes changed something."""
@@ -198,6 +200,14 @@ class MemoryFleet:
     async def resume(self, uuid: str) -> None:
         self._rows.paused.pop(uuid, None)
         self._rows.changed()
+
+    async def note(self, action: Action) -> None:
+        self._rows.actions[action.id] = action
+        for surplus in list(self._rows.actions)[:-MOST_ACTIONS]:
+            del self._rows.actions[surplus]
+
+    async def actions(self) -> list[Action]:
+        return [*reversed(self._rows.actions.values())]
 
     def problem(self) -> str | None:
         return None

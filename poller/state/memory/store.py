@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from copy import deepcopy
 
+from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 
 
@@ -12,6 +13,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._mappings: dict[str, StreamProgress] = {}
         self._paused: dict[str, Paused] = {}
+        self._actions: dict[str, Action] = {}
 
     async def load(self, uuid: str) -> StreamProgress | None:
         return deepcopy(self._mappings.get(uuid))
@@ -46,6 +48,14 @@ class MemoryStore:
 
     async def resume(self, uuid: str) -> None:
         self._paused.pop(uuid, None)
+
+    async def note(self, action: Action) -> None:
+        self._actions[action.id] = action
+        for surplus in list(self._actions)[:-MOST_ACTIONS]:
+            del self._actions[surplus]
+
+    async def actions(self) -> list[Action]:
+        return [*reversed(self._actions.values())]
 
     def problem(self) -> str | None:
         return None

@@ -5,8 +5,19 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
-from poller.state.rows import NONSENSE, LaneRow, ShardRow, checksum, retry_text, shards_of, window_text
+from poller.state.rows import (
+    NONSENSE,
+    LaneRow,
+    ShardRow,
+    action_of,
+    action_text,
+    checksum,
+    retry_text,
+    shards_of,
+    window_text,
+)
 from poller.values.errors import StateError
 
 COLUMNS = {
@@ -14,6 +25,7 @@ COLUMNS = {
     "shards": ("uuid", "shard", "initial", "finished"),
     "lanes": ("uuid", "shard", "lane", "position", "retry", "window"),
     "paused": ("uuid", "since", "name"),
+    "actions": ("id", "at", "text"),
 }
 """Columns of each table, without the checksum of their values."""
 SCHEMA = """
@@ -32,6 +44,9 @@ CREATE TABLE IF NOT EXISTS lanes (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS paused (
     uuid TEXT PRIMARY KEY, since REAL NOT NULL, name TEXT, checksum INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS actions (
+    id TEXT PRIMARY KEY, at REAL NOT NULL, text TEXT NOT NULL, checksum INTEGER
 ) STRICT, WITHOUT ROWID;
 """
 ADDED = {"lanes": ("window",), "paused": ("name",)}
@@ -204,6 +219,20 @@ class Database:
     def resume(self, uuid: str) -> None:
         """Delete that a mapping is paused."""
         self._transaction([("DELETE FROM paused WHERE uuid = ?", [(uuid,)])])
+
+    def note(self, action: Action) -> None:
+        """Store an action, and forget the oldest beyond the bound."""
+        forget = "DELETE FROM actions WHERE id NOT IN (SELECT id FROM actions ORDER BY at DESC, id DESC LIMIT ?)"
+        row = _row(action.id, float(action.at), action_text(action))
+        self._transaction([(_insert("actions"), [row]), (forget, [(MOST_ACTIONS,)])])
+
+    def actions(self) -> list[Action]:
+        """The actions, the latest first."""
+        try:
+            rows = self._database.execute("SELECT text FROM actions ORDER BY at DESC, id DESC").fetchall()
+            return [action_of(text) for (text,) in rows]
+        except (sqlite3.Error, *NONSENSE) as error:
+            raise self._state_error(error) from error
 
     def _forget_written(self, uuid: str) -> None:
         for key in [key for key in self._written if key[0] == uuid]:

@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self, TypeVar, TypeVarTuple
 
+from poller.policy.actions import Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.state.rows import NONSENSE
 from poller.state.sqlite.database import Database
@@ -20,7 +21,7 @@ Arguments = TypeVarTuple("Arguments")
 
 APPLICATION_ID = 0x706F6C6C
 """SQLite's application id of the file, to recognise it: "poll" in ASCII."""
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 ANSWER_SECONDS = 10.0
 """Deadline of one call to the disk, in seconds: above SQLite's own wait for another process (`BUSY_SECONDS`), and far
 above the time of a healthy disk."""
@@ -103,6 +104,12 @@ class SqliteState:
 
     async def resume(self, uuid: str) -> None:
         await self._write(self._database.resume, uuid)
+
+    async def note(self, action: Action) -> None:
+        await self._write(self._database.note, action)
+
+    async def actions(self) -> list[Action]:
+        return await self._run(self._database.actions)
 
     def problem(self) -> str | None:
         return self._calls.problem() or self._problem

@@ -1,0 +1,132 @@
+"""The commands that act on a mapping of a running daemon, each with a preview, and the log of what was done."""
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+
+from poller.cli.client import Client, NoAnswer
+from poller.cli.configured import Api, ConfigPaths, client, examples
+from poller.cli.output import clock
+from poller.support.printable import say
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the action log.")]
+Shard = Annotated[str | None, typer.Option(metavar="ID", help="The shard that the batch is of.")]
+Lane = Annotated[int | None, typer.Option(metavar="N", help="The lane of the shard, from 0.")]
+
+
+def pause(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
+    """Pause a mapping until it is resumed.
+
+    What it has in work is finished first. It rests over restarts too.
+    """
+    _act(client(api, config), name, "pause", dry_run=dry_run, why=why)
+
+
+def resume(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
+    """Resume a paused mapping."""
+    _act(client(api, config), name, "resume", dry_run=dry_run, why=why)
+
+
+def retry(
+    name: Name,
+    *,
+    shard: Shard = None,
+    lane: Lane = None,
+    reset_attempts: Annotated[
+        bool, typer.Option("--reset-attempts", help="As if the batches had never failed. Of queues, SQS counts.")
+    ] = False,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Try batches now that wait for another try.
+
+    All of the mapping, or those of a shard or a lane.
+    """
+    given = {"partition": shard, "lane": lane, "reset_attempts": reset_attempts}
+    _act(client(api, config), name, "retry", dry_run=dry_run, why=why, **given)
+
+
+def skip(
+    name: Name,
+    *,
+    shard: Shard = None,
+    lane: Lane = None,
+    drop: Annotated[bool, typer.Option("--drop", help="No on-failure destination hears of it.")] = False,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Give up one batch of a stream that waits for another try.
+
+    Its on-failure destination gets it. Without one, or with --drop, the account counts its records as dropped.
+    """
+    given = {"partition": shard, "lane": lane, "drop": drop}
+    _act(client(api, config), name, "skip", dry_run=dry_run, why=why, **given)
+
+
+def actions(
+    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    *,
+    most: Annotated[int, typer.Option(min=1, help="How many are shown, the latest.")] = 20,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Show what was done to mappings by hand.
+
+    Who did it, when and why, and its effect.
+    """
+    found = client(api, config).actions()
+    if mapping is not None:
+        found = [one for one in found if mapping in (one["name"], one["uuid"])]
+    if not found:
+        say("nothing was done by hand")
+    # the latest last, where the eye is
+    for one in reversed(found[:most]):
+        for line in _lines(one):
+            say(line)
+
+
+def _lines(action: dict[str, Any]) -> list[str]:
+    who = action["who"] or "somebody"
+    stage = {"done": "", "begun": ", begun; nobody knows whether it was done", "failed": ", failed"}[action["stage"]]
+    head = f"{clock(action['at'])} {action['name']}: {action['order']}{stage}, by {who} over the {action['via']}"
+    why = [f"  because: {action['why']}"] if action["why"] else []
+    return [head, *why, f"  {action['effect']}"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command, example in (
+        (pause, ("pause orders", "pause orders --why 'bad deploy' --dry-run")),
+        (resume, ("resume orders",)),
+        (retry, ("retry orders", "retry orders --shard shardId-000000000003 --reset-attempts")),
+        (skip, ("skip orders --dry-run", "skip orders --shard shardId-000000000003 --why 'broken order 4711'")),
+        (actions, ("actions", "actions orders --most 100")),
+    ):
+        app.command(epilog=examples(*example))(command)
+
+
+def _act(daemon: Client, name: str, order: str, **given: Any) -> None:
+    wanted = {key: value for key, value in given.items() if value not in (None, False, "")}
+    answer = daemon.order(name, order, {**wanted, "who": _me()})
+    if not isinstance(impact := answer.get("impact"), list):
+        raise NoAnswer(f"{daemon.address} does not say what {order} does; is it a poller of this version?")
+    for sentence in impact:
+        say(f"{'would: ' if answer['dry_run'] else ''}{sentence}")
+    if not answer["dry_run"]:
+        why = f" ({answer['reason']['text']})" if answer["reason"] else ""
+        say(f"{answer['name']}: {answer['state']}{why}")
+
+
+def _me() -> str:
+    """The name of the user who runs the command; nobody proves it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return ""

@@ -1,0 +1,121 @@
+"""Reads orders from requests, and writes what became of them: `POST /mappings/NAME/ORDER`, `GET /actions`."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from poller.daemon.api.report import Json, iso
+from poller.daemon.api.shown_reasons import mapping_reason, reason_text, state_of
+from poller.policy.actions import LONGEST_NAME, LONGEST_TEXT, Action, Asked, Order, Pause, Resume, Retry, Skip, what_of
+from poller.ports.steering import Acted
+from poller.support import codec
+
+Partition = Annotated[str, Field(max_length=200)]
+
+
+class Body(BaseModel):
+    """What every order may say."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    dry_run: bool = False
+    who: str = Field("", max_length=LONGEST_NAME)
+    why: str = Field("", max_length=LONGEST_TEXT)
+
+    def asked(self, via: str) -> Asked:
+        """Who asks, and why."""
+        return Asked(self.who, via, self.why)
+
+    def order(self) -> Order:
+        """The order itself."""
+        raise NotImplementedError
+
+
+class PauseBody(Body):
+    def order(self) -> Order:
+        return Pause()
+
+
+class ResumeBody(Body):
+    def order(self) -> Order:
+        return Resume()
+
+
+class OfBatchBody(Body):
+    partition: Partition | None = None
+    lane: int | None = None
+    first: Partition | None = None
+
+
+class RetryBody(OfBatchBody):
+    reset_attempts: bool = False
+
+    def order(self) -> Order:
+        return Retry(self.partition, self.lane, self.first, self.reset_attempts)
+
+
+class SkipBody(OfBatchBody):
+    drop: bool = False
+
+    def order(self) -> Order:
+        return Skip(self.partition, self.lane, self.first, self.drop)
+
+
+BODIES: dict[str, type[Body]] = {"pause": PauseBody, "resume": ResumeBody, "retry": RetryBody, "skip": SkipBody}
+"""By the name of the order in the path."""
+
+
+def read(what: str, text: bytes) -> Body:
+    """The order of that name with this body. Raises ValueError, which says what is wrong with the body."""
+    body = BODIES[what]
+    try:
+        given = codec.loads(text) if text.strip() else {}
+    except ValueError as error:
+        raise ValueError("the body is no JSON") from error
+    wanted = f"the body is a JSON object with any of {', '.join(body.model_fields)}"
+    if not isinstance(given, dict):
+        raise ValueError(wanted)  # noqa: TRY004  (of what came, not of what was passed)
+    try:
+        return body.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}; {wanted}") from error
+
+
+def acted_json(acted: Acted, order: Order, now: float) -> Json:
+    """What an order did, or would do. `now` is the loop's time."""
+    reason = mapping_reason(acted.status, now)
+    batch: dict[str, Any] | None = None
+    if acted.batch is not None:
+        batch = {"partition": acted.batch.partition, "lane": acted.batch.lane, "first": acted.batch.first}
+    return {
+        "name": acted.status.name,
+        "uuid": acted.status.uuid,
+        "state": state_of(acted.status, reason).value,
+        "reason": reason and {"code": reason.code.value, "text": reason_text(reason)},
+        "order": what_of(order),
+        "dry_run": acted.action is None,
+        "impact": list(acted.impact),
+        "batch": batch,
+        "action": acted.action and acted.action.id,
+    }
+
+
+def actions_json(actions: list[Action]) -> Json:
+    """The action log."""
+    return {"actions": [_action(action) for action in actions]}
+
+
+def _action(action: Action) -> Json:
+    return {
+        "id": action.id,
+        "at": iso(action.at),
+        "name": action.mapping,
+        "uuid": action.uuid,
+        "order": action.what,
+        "stage": action.stage.value,
+        "effect": action.effect,
+        "who": action.who,
+        "via": action.via,
+        "why": action.why,
+    }

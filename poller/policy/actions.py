@@ -1,0 +1,169 @@
+"""What people do to a mapping by hand: the orders, the words of their impact, and the entries of the action log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+MOST_ACTIONS = 1000
+"""Entries that a store keeps, the latest."""
+LONGEST_TEXT = 500
+"""Characters of a reason and of an effect that are kept."""
+LONGEST_NAME = 100
+"""Characters of the name of the person."""
+
+
+class Stage(StrEnum):
+    """How far an action came."""
+
+    BEGUN = "begun"
+    """Stored before the action. Where it stays, the daemon ended meanwhile and the action may be done or not."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks for an action."""
+
+    who: str = ""
+    """As the person or the program calls itself; nobody proves it."""
+    via: str = "api"
+    """The way that the request came: `api` or `page`."""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One entry of the action log."""
+
+    id: str
+    at: float
+    """Epoch seconds."""
+    uuid: str
+    mapping: str
+    """The mapping's name at that time."""
+    what: str
+    """The order, such as `skip`."""
+    effect: str
+    """What it did, in sentences; of one that failed, also why."""
+    who: str = ""
+    via: str = ""
+    why: str = ""
+    stage: Stage = Stage.BEGUN
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let the mapping rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let a paused mapping go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfBatch:
+    """Which of the batches that wait are meant: all that fit."""
+
+    partition: str | None = None
+    lane: int | None = None
+    first: str | None = None
+    """Identifier of the batch's first record, as a preview showed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(OfBatch):
+    """Try batches now instead of later."""
+
+    reset_attempts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skip(OfBatch):
+    """Give up one batch."""
+
+    drop: bool = False
+    """Whether the on-failure destination does not hear of it."""
+
+
+Order = Pause | Resume | Retry | Skip
+
+
+def what_of(order: Order) -> str:
+    """The name of an order, as paths and the log have it."""
+    return type(order).__name__.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch that waits, as far as impacts name it."""
+
+    partition: str
+    lane: int
+    records: int
+    first: str | None
+    last: str | None
+    tried: str
+    discards: bool
+    awaiting: bool
+    """Whether it is given up already, and its destination does not accept it."""
+    seconds: float | None
+    """Until the next try; None where that is not known."""
+
+    @property
+    def name(self) -> str:
+        """Which records it has, in words."""
+        if self.first is None:
+            return f"the closing call of a window of {self.partition}"
+        if self.records == 1:
+            return f"1 record, {self.first} of {self.partition}"
+        return f"{self.records} records, {self.first} to {self.last} of {self.partition}"
+
+    def fits(self, order: OfBatch) -> bool:
+        """Whether an order means it."""
+        wanted = ((order.partition, self.partition), (order.lane, self.lane), (order.first, self.first))
+        return all(asked is None or asked == own for asked, own in wanted)
+
+
+def retry_impact(batch: Batch, order: Retry, function: str) -> str:
+    """What a retry would do with one batch."""
+    when = "" if batch.seconds is None else f" instead of in {batch.seconds:.0f} s"
+    if batch.awaiting and not order.reset_attempts:
+        return f"The on-failure destination is asked at once{when} to accept {batch.name}."
+    again = ""
+    if order.reset_attempts and batch.discards:
+        again = " Its attempts begin anew, so it can fail as often as a new batch before it is given up."
+    return f"{function} is invoked at once{when} with {batch.name}.{again}"
+
+
+def skip_impact(batch: Batch, order: Skip, destination: str | None) -> str:
+    """What giving up one batch would do."""
+    if order.drop or destination is None:
+        where = "No destination hears of it: the account counts it as dropped."
+    else:
+        where = f"{destination} gets an invocation record of it, with the condition SkippedByHand."
+    return f"Given up, never to be delivered: {batch.name}. {where} The lane goes on with what is behind it."
+
+
+def no_batch(order: OfBatch, held: Sequence[Batch]) -> str:
+    """Why no batch that waits is meant."""
+    if not held:
+        return "no batch waits for another try now: either nothing fails, or the function is running"
+    names = "; ".join(f"{one.name}, lane {one.lane}" for one in held)
+    if order.first is not None:
+        return f"the batch that was shown has moved on; what waits now: {names}"
+    return f"no such batch waits; what waits now: {names}"
+
+
+def too_many(held: Sequence[Batch]) -> str:
+    """Why it is not clear which batch is to be given up."""
+    names = "; ".join(f"{one.partition}, lane {one.lane}: {one.name}" for one in held)
+    return f"{len(held)} batches wait, so say which by partition and lane: {names}"
+
+
+KEPT_BY_QUEUE = (
+    "the records of a queue are not given up here: the queue counts receives, and moves a message that fails to its "
+    "dead-letter queue"
+)
+ALREADY_GIVEN_UP = "the batch is given up already and waits for its on-failure destination; drop it, or try again"
