@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.virtual_time import VirtualClock, VirtualTimeLoop, run
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql"]
 
 # before any logger is made, so that every one of them can be captured
 structlog.configure()

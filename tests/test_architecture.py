@@ -121,6 +121,8 @@ SHARED = {
     "poller.destinations.kind",
     "poller.state.kind",
     "poller.state.rows",  # how progress is written, whatever the store
+    "poller.state.judging",  # what a shared store answers, whatever keeps its rows
+    "poller.state.sole",  # one daemon on a shared store
     "poller.functions.type",
     "poller.functions.keys",  # the keys of every type, and limits that several have
     "poller.functions.arns",  # one rule for the ARN of a function, whatever its type
@@ -162,6 +164,7 @@ BY_NAME = {
     "poller/aws/endpoints.py",  # the names that requests are signed for
     "poller/configuration/model/aws.py",  # the names that other tools give to services
     "poller/configuration/model/settings.py",  # the schemes of the URL of the state
+    "poller/support/extras.py",  # the extras of the package
     "poller/policy/advice.py",  # what is in short supply
     "poller/ports/reasons.py",
     "poller/importers/serverless/importer.py",  # what the Serverless Framework calls its events

@@ -64,11 +64,21 @@ def _options(
 
 
 @app.command(epilog=examples("run --config poller.yaml", "run --config /etc/poller/conf.d --config extra.yaml"))
-def run(config: ConfigPaths = None, *, allow_empty: AllowEmpty = False) -> None:
+def run(
+    config: ConfigPaths = None,
+    *,
+    allow_empty: AllowEmpty = False,
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="SECONDS", help="How long to wait for a store that is away; else until it answers."
+        ),
+    ] = None,
+) -> None:
     """Run the daemon, in the foreground."""
     from poller.daemon import run as daemon  # noqa: PLC0415
 
-    raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty))))
+    raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty)), wait=wait))
 
 
 @app.command(epilog=examples("check", "check --config poller.yaml --connect", "check --connect --try-functions"))

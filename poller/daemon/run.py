@@ -21,6 +21,7 @@ from poller.daemon.api.lambda_api.functions import FunctionOperations
 from poller.daemon.api.lambda_api.invoke import InvokeOperation
 from poller.daemon.api.lambda_api.mappings import MappingOperations
 from poller.daemon.api.server import serve
+from poller.daemon.opening import opened
 from poller.daemon.process_stop import AFTER_GRACE_SECONDS, LastResort
 from poller.daemon.reload import Reloads
 from poller.engine.app import Poller
@@ -39,8 +40,10 @@ READY_LOOK_SECONDS = 0.1
 """Between two looks at whether the daemon is ready, of which there are at most a hundred."""
 
 
-def run(reader: Reader, *, watch_events: Watch | None = None) -> int:
+def run(reader: Reader, *, watch_events: Watch | None = None, wait: float | None = None) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem.
+
+    `wait` bounds the seconds for which a store that is away is tried; None tries until it answers.
 
     With `watch_events` a person sits in front of it: every invocation is shown to it, and a stop cuts long polls short
     where nothing is in work.
@@ -52,16 +55,22 @@ def run(reader: Reader, *, watch_events: Watch | None = None) -> int:
         raise EnvironmentProblem(f"{error}; does their file system hang?") from error
     settings = configuration.settings
     telemetry.configure(settings.log.level, settings.log.format)
-    return accelerators.run(Daemon(configuration, reader, files, watch_events).run())
+    return accelerators.run(Daemon(configuration, reader, files, watch_events, wait).run())
 
 
 class Daemon:
     """The process, from start to exit."""
 
     def __init__(
-        self, configuration: Configuration, reader: Reader, files: Blocking, watch_events: Watch | None = None
+        self,
+        configuration: Configuration,
+        reader: Reader,
+        files: Blocking,
+        watch_events: Watch | None = None,
+        wait: float | None = None,
     ) -> None:
         """`files` reads with `reader`."""
+        self._wait = wait
         self._configuration = configuration
         self._reader = reader
         self._files = files
@@ -81,10 +90,12 @@ class Daemon:
         signals.listen(self._stop_signalled, self._reload_signalled)
         stack = AsyncExitStack()
         try:
-            await self._start(stack)
-            await self._wait_for_stop()
-            self._on_stopping()
-            await self._poller.stop(self._hard)
+            stack.push_async_callback(self._poller.close)
+            if await opened(self._poller, self._stop, self._wait):
+                await self._start(stack)
+                await self._wait_for_stop()
+                self._on_stopping()
+                await self._poller.stop(self._hard)
         finally:
             await within(CLOSE_SECONDS, "closing", stack.aclose())
             signals.ignore()
@@ -95,9 +106,7 @@ class Daemon:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         poller, settings = self._poller, self._configuration.settings
-        stack.push_async_callback(poller.close)
         # every mapping is known before the first question about readiness can be answered
-        await poller.open()
         self._status.steps = [*self._status.steps, self._files.problem]
         operations = [
             *FunctionOperations(poller.invoker, time.time()).operations(),

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from poller.state.kind import StoreKind
 from poller.state.memory import MEMORY_KIND
+from poller.state.postgresql import POSTGRESQL_KIND
 from poller.state.sqlite import SQLITE_KIND
 
-KINDS: Mapping[str, StoreKind] = {kind.scheme: kind for kind in (SQLITE_KIND, MEMORY_KIND)}
+KINDS: Mapping[str, StoreKind] = {kind.scheme: kind for kind in (SQLITE_KIND, POSTGRESQL_KIND, MEMORY_KIND)}
 """By scheme."""
 
 PATTERN = f"^({'|'.join(kind.pattern for kind in KINDS.values())})$"
@@ -35,5 +36,7 @@ def checked(url: str) -> str:
 
 def absolute(url: str, directory: Path) -> str:
     """The URL with a relative path resolved against `directory`; unchanged where it names no store."""
-    kind = KINDS.get(url.partition(":")[0])
-    return url if kind is None or not kind.check(url) else kind.absolute(url, directory)
+    try:
+        return kind_of(checked(url)).absolute(url, directory)
+    except ValueError:
+        return url

@@ -97,3 +97,16 @@ def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> d
         shard_id: ShardProgress(tuple(lanes.get(shard_id, ())), bool(initial), bool(finished))
         for shard_id, initial, finished in shard_rows
     }
+
+
+def progress_text(progress: ShardProgress) -> str:
+    """The JSON of a shard's lanes, for stores that keep a shard as one value."""
+    rows = [[lane.position, retry_text(lane.retry), window_text(lane.window)] for lane in progress.lanes]
+    return codec.dumps(rows).decode()
+
+
+def progress_of(text: str | None, *, initial: bool, finished: bool) -> ShardProgress:
+    """Parse what `progress_text` gave; None where nothing is stored. Raises as `retry_of` does."""
+    rows = codec.loads(text.encode()) if text else ()
+    lanes = tuple(LaneProgress(position, retry_of(retry), window_of(window)) for position, retry, window in rows)
+    return ShardProgress(lanes, initial, finished)

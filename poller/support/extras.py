@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 MODULES = {
     "runtime": ("awslambdaric",),
+    "postgresql": ("psycopg",),
     "otel": ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"),
 }
 """What each brings that a configuration may ask for; parent packages first, because find_spec imports them."""

@@ -47,6 +47,7 @@ bound):
 | stream_changed | warning | the position stored is one in another stream; this one is read as configured |
 | retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
+| store_away | warning | the store does not answer at the start; why, and in how many seconds it is tried again |
 | state_not_usable | error | the state file was taken away under the daemon; nothing is stored or acknowledged |
 | batch_discarded | warning | records were given up at a limit of the mapping's; which limit, which of which shard |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |

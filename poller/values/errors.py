@@ -37,6 +37,10 @@ class EnvironmentProblem(PollerError):
     """The machine prevents the daemon from running: port taken, state locked or corrupt. Exit code 69."""
 
 
+class StoreAway(EnvironmentProblem):
+    """The store does not answer at the start. It may come back by itself, so the daemon waits for it."""
+
+
 class Overdue(PollerError):
     """A blocking call, to a disk or a mount, did not return within its deadline. It may still take effect."""
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
+from poller.policy.actions import Action, Stage
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.response import Failed
 from poller.policy.windows import Window, WindowProgress
-from poller.ports.fleet import LISTING, Claimed, FleetStore, Lease, MemberRow, MemberState, Published, Write
+from poller.ports.fleet import Claimed, FleetStore, Lease, MemberRow, MemberState, Write
 from tests.contracts.fleet_stores import Connect, world
 
 __all__ = ["world"]
@@ -337,6 +339,19 @@ async def test_pauses_are_everybodys(world: Stores) -> None:
         assert await store.paused() == {OTHER: Paused(13.0)}
 
 
+async def test_the_action_log_is_everybodys_the_latest_first(world: Stores) -> None:
+    begun = [
+        Action(f"a{n}", 12.5 + n, UUID, "orders", "skip", "é", "ann", "page", "why", Stage.BEGUN) for n in range(3)
+    ]
+    async with world as connect:
+        store, other = await connect(), await connect()
+        for action in begun:
+            await store.note(action)
+        done = replace(begun[1], stage=Stage.DONE, effect="it is done")
+        await other.note(done)
+        assert await store.actions() == [begun[2], done, begun[0]]
+
+
 async def test_two_fleets_of_one_store_see_nothing_of_each_other(world: Stores) -> None:
     async with world as connect:
         store, other = await connect(fleet="orders"), await connect(fleet="payments")
@@ -352,38 +367,3 @@ async def test_two_fleets_of_one_store_see_nothing_of_each_other(world: Stores) 
         assert not await other.beat(ONE, 1, ACTIVE, 0)
         await other.open(UUID, first())
         assert await claimed(other, member=TWO) == 1
-
-
-# the listing of a stream
-
-
-async def test_one_member_publishes_the_listing_and_all_read_it(world: Stores) -> None:
-    async with world as connect:
-        store, other = await connect(), await connect()
-        await store.open(UUID, first())
-        assert await other.published(UUID) is None
-        assert await claimed(store, LISTING) == 1
-        text = "é" * 20_000
-        assert await store.publish(ONE, UUID, 1, 1, text)
-        assert await other.published(UUID) == Published(1, 1, text)
-        assert await other.published(UUID, 1 << 32 | 1) is None
-        assert await store.publish(ONE, UUID, 1, 1, "again")
-        assert not await store.publish(TWO, UUID, 1, 2, "not its own")
-        assert await claimed(other, LISTING, TWO, Lease(ONE, 1)) == 2
-        assert not await store.publish(ONE, UUID, 1, 9, "too late")
-        assert await other.published(UUID) == Published(1, 1, text)
-        assert await other.publish(TWO, UUID, 2, 1, "newer")
-        assert await store.published(UUID, 1 << 32 | 1) == Published(2, 1, "newer")
-        assert (await store.leases(UUID))[LISTING] == Lease(TWO, 2, 1)
-
-
-async def test_the_listing_is_released_like_a_shard_and_is_no_shard_of_the_stream(world: Stores) -> None:
-    async with world as connect:
-        store = await connect()
-        await store.open(UUID, first())
-        await claimed(store, LISTING)
-        await store.publish(ONE, UUID, 1, 1, "listed")
-        assert not await store.write(ONE, [Write(UUID, LISTING, 1, 2, None, release=True, to=TWO)])
-        assert await store.leases(UUID) == {LISTING: Lease(None, 1, 2, TWO)}
-        assert await store.published(UUID) == Published(1, 1, "listed")
-        assert (await store.load(UUID) or first()).shards == {}

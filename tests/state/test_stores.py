@@ -11,7 +11,9 @@ from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.response import Failed, Succeeded
 from poller.policy.windows import Window, WindowProgress
+from poller.state.memory.fleet import MemoryFleet, Rows
 from poller.state.memory.store import MemoryStore
+from poller.state.sole import Sole, new_member
 from poller.state.sqlite.store import SqliteState
 
 PARTS = (
@@ -29,15 +31,17 @@ def lanes(*positions, retry=()):
     return ShardProgress(tuple(LaneProgress(position, retry) for position in positions))
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "shared"])
 def opened(request, tmp_path):
     """Opens the store, each time the same one; a store in memory is one for its life."""
-    memory = MemoryStore()
+    memory, rows = MemoryStore(), Rows()
     stores: list[Any] = []
 
     def open_store():
         if request.param == "memory":
             return memory
+        if request.param == "shared":
+            return Sole(MemoryFleet(rows), new_member())
         for store in stores:
             store.close()
         stores[:] = [SqliteState(tmp_path / "state.db")]
@@ -122,7 +126,7 @@ async def test_a_stream_is_given_up_once_for_the_one_that_replaced_it(opened):
 
 async def test_dropped_shards_and_forgotten_mappings_are_gone_and_no_others(opened):
     store = opened()
-    await store.open("u", progress(a=lanes("1"), b=lanes("2")))
+    await store.open("u", progress(a=ShardProgress(finished=True), b=lanes("2")))
     await store.open("w", progress(a=lanes("3")))
     await store.drop("u", {"a"})
     assert await store.stored() == {"u": ("orders", "arn:stream"), "w": ("orders", "arn:stream")}

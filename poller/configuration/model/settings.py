@@ -209,7 +209,7 @@ class Settings(BaseSettings):
         default=AwsSettings(), description="how to reach AWS; the SDK's own chain decides what is not set"
     )
     state: Annotated[str, text(kinds.PATTERN)] = Field(
-        examples=["sqlite:////var/lib/poller/state.db", "memory:"],
+        examples=["sqlite:////var/lib/poller/state.db", "postgresql://poller@db.example.com/poller", "memory:"],
         default_factory=lambda: default_state(os.environ),
         description=f"the store of stream positions: {kinds.forms('`')}",
         json_schema_extra=shown_default("`$STATE_DIRECTORY/state.db`, else `~/.local/state/poller/state.db`"),

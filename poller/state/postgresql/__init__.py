@@ -1,0 +1,49 @@
+"""A PostgreSQL database as the store: its row, and how its URLs are written."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from poller.state.kind import Contents, StoreKind, as_it_is
+from poller.state.postgresql.url import FORM, SCHEME, check
+
+if TYPE_CHECKING:
+    from poller.configuration.model.settings import Settings
+    from poller.ports.store import StateStore
+
+FLEET = "poller"
+"""The fleet whose rows the daemon uses."""
+
+
+@asynccontextmanager
+async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
+    # the configuration imports the row, and the driver is an extra
+    from poller.state.postgresql.opening import opened  # noqa: PLC0415
+    from poller.state.sole import Sole, new_member  # noqa: PLC0415
+
+    async with opened(settings.state, FLEET) as fleet:
+        yield Sole(fleet, new_member())
+
+
+async def _contents(settings: "Settings") -> Contents:
+    from poller.state.postgresql.opening import contents  # noqa: PLC0415  (as above)
+
+    return await contents(settings.state, FLEET)
+
+
+async def _forget(settings: "Settings", uuid: str) -> None:
+    from poller.state.postgresql.opening import forget  # noqa: PLC0415  (as above)
+
+    await forget(settings.state, FLEET, uuid)
+
+
+POSTGRESQL_KIND = StoreKind(
+    scheme=SCHEME,
+    forms=(FORM,),
+    pattern=f"{SCHEME}://.+",
+    check=check,
+    absolute=as_it_is,
+    open=_open,
+    contents=_contents,
+    forget=_forget,
+)

@@ -1,0 +1,58 @@
+"""Opens a database for a daemon's life, and for commands."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from poller.state.kind import Contents
+from poller.state.postgresql.connections import Connections
+from poller.state.postgresql.errors import Refused
+from poller.state.postgresql.fleet import PostgresqlFleet
+from poller.state.postgresql.schema import prepare
+from poller.values.errors import EnvironmentProblem, StateError, StoreAway
+
+
+@asynccontextmanager
+async def opened(url: str, fleet: str) -> AsyncIterator[PostgresqlFleet]:
+    """The rows of a fleet, for a daemon. Raises StoreAway where the database does not answer, and EnvironmentProblem
+    where a person must change something.
+    """
+    connections = Connections(url)
+    store = PostgresqlFleet(connections, fleet)
+    try:
+        try:
+            await prepare(connections)
+        except Refused as error:
+            raise EnvironmentProblem(str(error)) from error
+        except StateError as error:
+            raise StoreAway(str(error)) from error
+        yield store
+    finally:
+        await store.close()
+
+
+async def contents(url: str, fleet: str) -> Contents:
+    """Everything that is stored; nothing where there are no tables yet. Raises EnvironmentProblem."""
+    connections = Connections(url)
+    store = PostgresqlFleet(connections, fleet)
+    try:
+        if not await prepare(connections, make=False):
+            return Contents()
+        found = {uuid: await store.load(uuid) for uuid in await store.stored()}
+        paused = await store.paused()
+    except StateError as error:
+        raise EnvironmentProblem(str(error)) from error
+    finally:
+        await store.close()
+    return Contents({uuid: progress for uuid, progress in found.items() if progress is not None}, paused)
+
+
+async def forget(url: str, fleet: str, uuid: str) -> None:
+    """Delete everything stored of a mapping. What a daemon saves of it from now on is refused. Raises
+    EnvironmentProblem.
+    """
+    async with opened(url, fleet) as store:
+        try:
+            await store.forget(uuid)
+            await store.resume(uuid)
+        except StateError as error:
+            raise EnvironmentProblem(str(error)) from error
