@@ -21,6 +21,7 @@ from poller.cli.state import app as state_commands
 from poller.configuration import Need
 from poller.daemon import signals
 from poller.support import telemetry
+from poller.support.built import built
 from poller.support.log_writer import LogWriter
 from poller.support.printable import printable, say
 from poller.values.errors import ConfigurationError, EnvironmentProblem
@@ -47,7 +48,7 @@ app.add_typer(state_commands, name="state")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        say(f"poller {__version__}")
+        say(f"poller {__version__} ({built()})")
         raise typer.Exit
 
 

@@ -1,4 +1,4 @@
-"""The optional accelerators (uvloop, orjson, pybase64): used if they are installed, never by a setting."""
+"""What makes it fast (compiled modules, uvloop, orjson, pybase64): used where it is installed, never by a setting."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -7,6 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
+from poller.support.built import built
 from poller.support.codec import ORJSON
 
 T = TypeVar("T")
@@ -51,8 +52,9 @@ async def _cancel_what_is_left() -> None:
 
 
 def describe() -> dict[str, str]:
-    """For the log line of the start: what stands behind the event loop, JSON and base64."""
+    """For the log line of the start: what stands behind the data plane, the event loop, JSON and base64."""
     return {
+        "code": built(),
         "event_loop": f"uvloop {version('uvloop')}" if UVLOOP else "asyncio",
         "json": f"orjson {version('orjson')}" if ORJSON else "json",
         "base64": _base64(),

@@ -63,6 +63,7 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """One connection. `create_connection` makes it, and one pool owns it."""
 
+    __deletable__ = ("_parser",)  # said to mypyc
     __slots__ = (
         "_body",
         "_complete",

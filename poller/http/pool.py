@@ -21,12 +21,6 @@ PROBE_AFTER_SECONDS = 1.0
 """Seconds. A connection that was idle for longer is checked before its next request."""
 
 
-class _Waiter(asyncio.Future["Connection | None"]):
-    """A waiting exchange. It is woken with a connection, or with None: then it may open one."""
-
-    deadline = 0.0
-
-
 class HttpPool:
     """A pool. It opens connections inside a running loop, on first use; `close` it before the loop ends."""
 
@@ -53,7 +47,8 @@ class HttpPool:
         self._open: set[Connection] = set()
         self._connecting: set[asyncio.Timeout] = set()
         self._slots = max_connections
-        self._waiters: deque[_Waiter] = deque()
+        # exchanges that wait, each with its deadline: woken with a connection, or with None, and then it may open one
+        self._waiters: deque[tuple[asyncio.Future[Connection | None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = float("inf")
         self._closing = False
@@ -94,7 +89,7 @@ class HttpPool:
         closed.
         """
         self._closing = True
-        for waiter in self._waiters:
+        for waiter, _ in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
         for scope in self._connecting:
@@ -138,9 +133,8 @@ class HttpPool:
         raise NotSent(f"the client for {self.origin} was closed")
 
     async def _wait(self, deadline: float) -> Connection | None:
-        waiter = _Waiter(loop=self._loop)
-        waiter.deadline = deadline
-        self._waiters.append(waiter)
+        waiter: asyncio.Future[Connection | None] = self._loop.create_future()
+        self._waiters.append((waiter, deadline))
         if deadline < self._due:
             self._arm(deadline)
         try:
@@ -201,7 +195,7 @@ class HttpPool:
         if connection.deadline < self._due:
             self._arm(connection.deadline)
         while self._waiters:
-            waiter = self._waiters.popleft()
+            waiter, _ = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return
@@ -225,7 +219,7 @@ class HttpPool:
 
     def _wake(self) -> None:
         while self._waiters and self._slots:
-            waiter = self._waiters.popleft()
+            waiter, _ = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
@@ -248,15 +242,15 @@ class HttpPool:
                 connection.fail("no complete answer in time")
             else:
                 connection.abort()
-        while self._waiters and (self._waiters[0].deadline <= now or self._waiters[0].done()):
-            waiter = self._waiters.popleft()
+        while self._waiters and (self._waiters[0][1] <= now or self._waiters[0][0].done()):
+            waiter, _ = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_exception(NotSent(f"no free connection to {self.origin} within {self._connect_timeout:g} s"))
         self._timer = None
         self._due = float("inf")
         deadlines = [connection.deadline for connection in self._open]
         if self._waiters:
-            deadlines.append(self._waiters[0].deadline)
+            deadlines.append(self._waiters[0][1])
         earliest = min(deadlines, default=float("inf"))
         if earliest < float("inf"):
             self._arm(earliest)

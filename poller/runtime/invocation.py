@@ -73,7 +73,8 @@ async def invoke(
         slots.release()
         return Invoked(refusal, records)
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
-    probe, outcome = breaker.begin(), None
+    probe = breaker.begin()
+    outcome: Outcome | None = None
     try:
         outcome = await function.invoke(event, lane.trace(records))
     finally:

@@ -19,6 +19,7 @@ from poller.daemon.api.server import serve
 from poller.policy.advice import ADVICE
 from poller.ports.daemon_status import Changes, ConfigurationStatus, Reloaded
 from poller.ports.status import Account, Lag, LaneStatus, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
+from poller.support.built import built
 from tests.daemon.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping, with_lanes
 from tests.present import present
 
@@ -85,7 +86,7 @@ def a_running_daemon(tmp_path, *mappings, token=None, reloaded=None, **values):
 def test_it_runs_as_a_module_and_tells_its_version():
     command = [*AS_MODULE, "--version"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=CHECKOUT)
-    assert ended.stdout == f"poller {__version__}\n"
+    assert ended.stdout == f"poller {__version__} ({built()})\n"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tests.deploy.tools import as_root, program, run
 
-PACKAGES = "python3,python3-venv,ca-certificates,systemd,systemd-sysv"
+PACKAGES = "python3,python3-venv,python3-dev,gcc,libc6-dev,ca-certificates,systemd,systemd-sysv"
 MINUTES = 60
 
 

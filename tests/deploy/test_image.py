@@ -73,7 +73,17 @@ def image(debian, certificates, tmp_path_factory) -> Iterator[Image]:
         (base / "Dockerfile").write_text("FROM scratch\nADD debian.tar /\n")
         for command in (
             [*build, "-t", "base", base],
-            [*build, "-t", "poller", "-f", recipe, "--build-arg", "BASE=localhost/base", "-v", trust, ROOT],
+            [
+                *build,
+                "-t",
+                "poller",
+                "-f",
+                recipe,
+                *("--build-arg", "BASE=localhost/base", "--build-arg", "BUILDER=localhost/base"),
+                "-v",
+                trust,
+                ROOT,
+            ],
         ):
             built = run(*command, timeout=15 * MINUTES)
             assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
@@ -144,6 +154,11 @@ def test_its_health_check_passes_and_its_stop_signal_ends_it(container, image):
     os.kill(inside, getattr(signal, image.configuration.get("StopSignal") or "SIGTERM"))
     assert container.wait() == 0
     assert container.logged("stop_requested", by="SIGTERM", kind="soft")
+
+
+def test_it_holds_the_compiled_modules(container):
+    container.wait_for_log("api_listening")
+    assert container.logged("daemon_started", code="compiled")
 
 
 def test_nothing_in_it_can_install_anything(image):

@@ -17,7 +17,7 @@ def test_a_wheel_installs_with_the_hashed_requirements_and_its_command_works(tmp
     checkout = tmp_path / "checkout"
     for name in ("poller", "config", "deploy"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, checkout)
     (commands,) = INSTALL.findall((DEPLOY / "README.md").read_text(encoding="utf-8"))
     assert commands.count("/opt/poller") == 4
@@ -27,5 +27,6 @@ def test_a_wheel_installs_with_the_hashed_requirements_and_its_command_works(tmp
     assert "clicks" in done.stdout
     checked = run(tmp_path / "opt/bin/pip", "check")
     assert checked.returncode == 0, checked.stdout
+    assert run(tmp_path / "opt/bin/poller", "--version").stdout.endswith(" (compiled)\n")
     printed = run(tmp_path / "opt/bin/poller", "schema")
     assert json.loads(printed.stdout)["$schema"] == "https://json-schema.org/draft/2020-12/schema", printed.stderr

@@ -74,7 +74,7 @@ def log(debian, certificates, tmp_path_factory):
 def _install(machine: Path) -> None:
     source = machine / "src"
     (source / "deploy").mkdir(parents=True)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     for name in ("poller", "deploy/container"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -240,7 +240,7 @@ def event_of(message: Mapping[str, Any], arn: str, region: str) -> dict[str, Any
     }
 
 
-def _system_attributes(given: Mapping[str, str]) -> dict[str, str]:
+def _system_attributes(given: Mapping[str, Any]) -> dict[str, Any]:
     ordered = {key: given[key] for key in ATTRIBUTE_ORDER if key in given}
     if len(ordered) != len(given):
         ordered |= {key: value for key, value in given.items() if key not in ordered and key != NOT_PASSED_ON}
