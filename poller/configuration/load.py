@@ -52,6 +52,8 @@ class Configuration:
     """The functions among them that have an entry of their own."""
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
     """Parameters of mappings by name, as a program that embeds the engine gave them; none of those in files."""
+    mapping_places: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The place of each mapping that stands in a file, as `file:line`, by its uuid."""
 
 
 def load(
@@ -81,7 +83,16 @@ def load(
         loader.warnings.append(f"{_EMPTY}; nothing will be polled")
     declared = frozenset(functions.declared)
     files = [file for group, _ in groups for file in group.files] + loader.outside
-    return Configuration(settings, functions.all(), mappings, capped(loader.warnings), files, loader.places, declared)
+    return Configuration(
+        settings,
+        functions.all(),
+        mappings,
+        capped(loader.warnings),
+        files,
+        loader.places,
+        declared,
+        mapping_places=loader.mapping_places,
+    )
 
 
 def schema_text() -> str:
@@ -98,6 +109,7 @@ class Loader:
         self.problems: list[str] = []
         self.warnings: list[str] = []
         self.places: dict[str, str] = {}
+        self.mapping_places: dict[str, str] = {}
         self.outside: list[Path] = []
         """Files with settings outside the configuration's own files: `.env`."""
 
@@ -213,6 +225,7 @@ class Loader:
         report_duplicates(found)
         self.warnings += taken_for_lambda(functions.taken_for_lambda, functions.declared)
         self.warnings += warnings_of([(mapping, report.place) for mapping, report in found])
+        self.mapping_places = {mapping.uuid: report.place for mapping, report in found}
         return [mapping for mapping, _ in found]
 
 

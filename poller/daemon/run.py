@@ -17,6 +17,7 @@ from poller.configuration import Configuration
 from poller.configuration.watching import Reader, watch
 from poller.daemon import accelerators, file_limits, notify, reload, signals
 from poller.daemon.api import health
+from poller.daemon.api.lambda_api.changes import ChangeOperations
 from poller.daemon.api.lambda_api.functions import FunctionOperations
 from poller.daemon.api.lambda_api.invoke import InvokeOperation
 from poller.daemon.api.lambda_api.mappings import MappingOperations
@@ -110,7 +111,8 @@ class Daemon:
         self._status.steps = [*self._status.steps, self._files.problem]
         operations = [
             *FunctionOperations(poller.invoker, time.time()).operations(),
-            *MappingOperations(poller.mappings.listed, time.time()).operations(),
+            *MappingOperations(poller.catalog, self._status.started_at).operations(),
+            *ChangeOperations(poller.catalog, poller.looking, self._status.started_at).operations(),
             InvokeOperation(poller.invoker).operation(),
         ]
         address = await stack.enter_async_context(

@@ -12,8 +12,10 @@ from poller.aws.transports import Transports
 from poller.configuration import Configuration
 from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
+from poller.engine.catalog import Catalog
 from poller.engine.embedding import with_given
 from poller.engine.invoker import FunctionInvoker
+from poller.engine.looking import Looking
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Watch, Wiring, traces_of
 from poller.engine.steering import Steering
@@ -108,8 +110,11 @@ class Poller:
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall)
         self.steering = Steering(self.mappings, self.store, self._wall)
         self.invoker = FunctionInvoker(self.wiring, self._configuration)
+        self.catalog = Catalog(self.mappings, self.store, self._wall)
+        self._stack.push_async_callback(self.catalog.close)
+        self.looking = Looking(self.wiring, self.transports)
         try:
-            await self.mappings.load(self._configuration.mappings)
+            await self.catalog.load(self._configuration)
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
 
@@ -126,7 +131,7 @@ class Poller:
         self.wiring.resize(configuration.settings.max_bytes_in_flight)
         self.wiring.refresh()
         self.invoker.apply(configuration)
-        return self.mappings.apply(configuration.mappings)
+        return self.catalog.apply(configuration)
 
     async def add(self, **parameters: Any) -> MappingStatus:
         """Run one more mapping. `parameters` have the names they have in a configuration file; `function_name` may be a
@@ -189,6 +194,7 @@ class Poller:
         so does the cancellation of this call, which is raised once the mappings have ended.
         """
         hard = hard or asyncio.Event()
+        self.catalog.stop()
         grace = self._configuration.settings.shutdown_grace_seconds
         ending = asyncio.ensure_future(end_mappings({*self.mappings.stop(), self.invoker.stop()}, grace, hard))
         try:

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 from poller.configuration import EventSourceMapping
 from poller.engine.parts import Wiring
 from poller.engine.runner import MappingRunner
-from poller.functions.arns import arn_of
 from poller.policy.progress import Paused
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
@@ -43,11 +43,11 @@ class Mappings:
         self._steering = asyncio.Lock()
         self._started = False
 
-    async def load(self, mappings: Sequence[EventSourceMapping]) -> None:
-        """Know all mappings, and which are paused; nothing runs yet. Raises StateError."""
+    async def load(self, mappings: Sequence[EventSourceMapping], deleted: Collection[str] = ()) -> None:
+        """Know all mappings, and which are paused; nothing runs yet. `deleted` as of `apply`. Raises StateError."""
         offset = asyncio.get_running_loop().time() - self._wall()
         self._paused = {uuid: paused.since + offset for uuid, paused in (await self._store.paused()).items()}
-        self.apply(mappings)
+        self.apply(mappings, deleted)
 
     def start(self) -> None:
         """Let them run."""
@@ -69,27 +69,34 @@ class Mappings:
             self._status.died.append(task.get_name())
             telemetry.logger().error("task_died", mapping=task.get_name(), exc_info=error)
 
-    def apply(self, mappings: Sequence[EventSourceMapping]) -> Changes:
-        """Run these mappings from now on, each as it is here; those that are as before are not touched."""
+    def apply(self, mappings: Sequence[EventSourceMapping], deleted: Collection[str] = ()) -> Changes:
+        """Run these mappings from now on, each as it is here; those that are as before are not touched.
+
+        `deleted` are uuids of others that are to go, whose positions are nobody's.
+        """
         changes = Changes()
+        wanted = {mapping.uuid for mapping in mappings}
         self._configured.clear()
-        self._configured.update(mapping.uuid for mapping in mappings)
+        self._configured.update(wanted, deleted)
         for runner in list(self._runners.values()):
-            if runner.mapping.uuid not in self._configured and not runner.is_removed:
+            if runner.mapping.uuid not in wanted and not runner.is_removed:
                 changes.removed.append(runner.mapping.name)
-                runner.remove()
+                runner.remove(deleted=runner.mapping.uuid in deleted)
                 self._wake(runner)
         for mapping in mappings:
             present = self._runners.get(mapping.uuid)
             if present is None:
                 changes.added.append(mapping.name)
                 self._add(mapping)
-            elif present.is_removed or present.mapping != mapping:
+            elif not present.is_removed and present.mapping == mapping:
+                changes.unchanged += 1
+            elif not present.is_removed and replace(present.mapping, tags=mapping.tags) == mapping:
+                changes.changed.append(mapping.name)
+                present.retag(mapping)
+            else:
                 changes.changed.append(mapping.name)
                 present.change(mapping)
                 self._wake(present)
-            else:
-                changes.unchanged += 1
         self._sort(mappings)
         return changes
 
@@ -143,17 +150,38 @@ class Mappings:
             runner = self.find(name)
             uuid = runner.mapping.uuid
             if uuid in self._paused:
-                await self._store.resume(uuid)
-                del self._paused[uuid]
+                await self._forget_pause(uuid)
                 runner = self.present(runner)
-                runner.resume()
-                telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
             return runner.status
 
-    def listed(self) -> list[tuple[EventSourceMapping, MappingStatus, str]]:
-        """All that are configured, each with its status and the ARN of its function."""
-        runners = [runner for runner in self._runners.values() if not runner.is_removed]
-        return [(runner.mapping, runner.status, arn_of(runner.mapping)) for runner in runners]
+    async def forget_pause(self, uuid: str) -> None:
+        """Resume a mapping that may be gone. Raises StateError."""
+        async with self._steering:
+            await self._forget_pause(uuid)
+
+    async def _forget_pause(self, uuid: str) -> None:
+        await self._store.resume(uuid)
+        if self._paused.pop(uuid, None) is not None and (runner := self._runners.get(uuid)) is not None:
+            runner.resume()
+            telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
+
+    def is_paused(self, uuid: str) -> bool:
+        """Whether the mapping rests until it is resumed."""
+        return uuid in self._paused
+
+    def is_applied(self, uuid: str) -> bool:
+        """Whether the mapping runs, or rests, as it was last asked to."""
+        runner = self._runners.get(uuid)
+        return runner is not None and runner.is_applied
+
+    def statuses(self) -> Mapping[str, MappingStatus]:
+        """By uuid."""
+        return {uuid: runner.status for uuid, runner in self._runners.items()}
+
+    async def ended(self, uuid: str) -> None:
+        """Return once a mapping that was removed has ended."""
+        if (runner := self._runners.get(uuid)) is not None:
+            await runner.ended()
 
     def restart_function(self, name: str) -> None:
         """Begin to start the workers of a function anew. Raises UnknownFunction."""

@@ -168,10 +168,14 @@ class Wiring:
         async with self._building:
             await self._functions.release(use)
 
-    async def _source(self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed) -> Source:
+    def builder(self, mapping: EventSourceMapping) -> SourceBuilder:
+        """What builds and reaches sources of the mapping's kind."""
         kind = KINDS[mapping.source.kind]
         if kind.name not in self.builders:
             self.builders[kind.name] = kind.builder(self._shared)
+        return self.builders[kind.name]
+
+    async def _source(self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed) -> Source:
         run = Run(
             transports,
             context.admission,
@@ -182,7 +186,7 @@ class Wiring:
             arn_of(mapping),
             await _destination(mapping, transports),
         )
-        return await self.builders[kind.name].source(mapping, run)
+        return await self.builder(mapping).source(mapping, run)
 
     def forget(self, uuid: str) -> None:
         """The mapping was removed, and has ended."""

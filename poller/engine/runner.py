@@ -55,7 +55,7 @@ class MappingRunner:
         self._wiring = wiring
         self._paused_since = paused_since
         self._tell_removed = removed
-        self._ending = False
+        self._ending = self._rests = False
         self._wish = asyncio.Event()
         self._stop: Stop | None = None
         self._stopping_since = 0.0
@@ -74,6 +74,12 @@ class MappingRunner:
         self.status.name = mapping.name
         self._turn(f"its configuration changed: {FINISHING}, then it starts again")
 
+    def retag(self, mapping: EventSourceMapping) -> None:
+        """Go on under other tags."""
+        if self._wired is not None and self._wired.mapping is self.mapping:
+            self._wired.mapping = mapping
+        self.mapping, self.status.tags = mapping, mapping.tags
+
     def pause(self, since: float) -> None:
         """Rest until `resume`. `since` is the loop's time."""
         self._paused_since = since
@@ -84,10 +90,14 @@ class MappingRunner:
         self._paused_since = None
         self._turn(f"resumed: {FINISHING}, then it starts again" if self._runs else "")
 
-    def remove(self) -> None:
-        """It is no longer configured. What is stored of it stays."""
+    def remove(self, *, deleted: bool = False) -> None:
+        """It is no longer configured. What is stored of it stays, unless it was deleted."""
         self.is_removed = True
-        self._turn(f"removed from the configuration: {FINISHING}; its position stays stored")
+        self._turn(
+            f"deleted: {FINISHING}; then its position is forgotten"
+            if deleted
+            else f"removed from the configuration: {FINISHING}; its position stays stored"
+        )
 
     def end(self) -> None:
         """The daemon stops."""
@@ -103,6 +113,13 @@ class MappingRunner:
     def paused_since(self) -> float | None:
         """The loop's time; None while it is not paused."""
         return self._paused_since
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether what runs, or rests, is what is wanted."""
+        if self._stop is None:
+            return self._rests and not self._runs and not self._wish.is_set()
+        return not self._stop.soft and self._wired is not None and self._wired.mapping is self.mapping
 
     @property
     def ending(self) -> bool:
@@ -140,7 +157,9 @@ class MappingRunner:
             if not self._runs:
                 self._show_rest()
                 self._wish.clear()
+                self._rests = True
                 await self._wish.wait()
+                self._rests = False
         self.status.rest(MappingState.STOPPED, Reason(ReasonCode.STOPPED))
         if self.is_removed:
             self._tell_removed(self)

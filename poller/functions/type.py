@@ -88,7 +88,7 @@ class FunctionType:
     """The permissions to invoke it, given the region and the account of the mapping."""
     remarks: Callable[[FunctionConfig], Iterator[str]] = no_remarks
     """What is left to a person about these permissions."""
-    reach: Callable[[FunctionConfig, str, "Transports", "Tries"], Awaitable[None]]
+    reach: Callable[[FunctionConfig, str, "Borrowed | Transports", "Tries"], Awaitable[None]]
     """Try what runs nothing, given the region of the mapping; note the answers in the tries."""
     reach_is_proof: bool = True
     """Whether a function that was reached can be invoked; where not, only an invocation shows it."""

@@ -1,13 +1,32 @@
-"""The store of positions, retry states, pauses and actions."""
+"""The store of positions, retry states, pauses, actions, and mappings made through Lambda's API."""
 
 from collections.abc import Collection
 from typing import Protocol
 
 from poller.policy.actions import Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
+from poller.values.stored_mapping import StoredMapping
 
 
-class Positions(Protocol):
+class MappingStore(Protocol):
+    """Mappings beside those of the configuration's files. Raises StateError as `Positions` does."""
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        """All of them by uuid, those that are to go included."""
+        ...
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        """Store a new mapping (revision 1), or the next revision of one. False, and nothing has changed, where neither
+        the revision before nor this very mapping is stored.
+        """
+        ...
+
+    async def remove_mapping(self, uuid: str) -> None:
+        """Delete a mapping. Its position and its pause are not touched."""
+        ...
+
+
+class Positions(MappingStore, Protocol):
     """What every store does, whether one daemon uses it or several. A call that raises StateError has changed nothing,
     or its answer was lost; each of these calls may be made again.
     """

@@ -58,6 +58,28 @@ class Run:
     """The on-failure destination."""
 
 
+Given = Mapping[str, Any]
+"""The parameters of CreateEventSourceMapping by their own names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LambdaWords:
+    """How Lambda's API speaks of mappings of one kind."""
+
+    reason: str
+    """`StateTransitionReason` of what a caller asked for."""
+    rests_at_once: bool
+    """Whether a mapping is `Disabled` at once where it is created disabled, or changed while it is."""
+    refusals: Callable[[Given, EventSource], Iterator[str]]
+    """What Lambda refuses of valid parameters that this kind takes, in Lambda's words and order."""
+    exists: str
+    """The source has a mapping for the function already: `{source}`, `{function}`, `{uuid}`."""
+    missing: str
+    """There is no such source: `{source}`."""
+    denied: str
+    """It may not be read: `{source}`, and `{action}` for the call that was refused."""
+
+
 class SourceBuilder(Protocol):
     """Builds and reaches the sources of one kind; keeps what they share from one run of a mapping to the next."""
 
@@ -65,7 +87,7 @@ class SourceBuilder(Protocol):
         """The source of one mapping. Makes no call."""
         ...
 
-    async def reach(self, mapping: "EventSourceMapping", transports: "Transports", tries: "Tries") -> None:
+    async def reach(self, mapping: "EventSourceMapping", transports: "Borrowed | Transports", tries: "Tries") -> None:
         """Try every call that changes nothing and that reading the source needs; note the answers in `tries`."""
         ...
 
@@ -105,6 +127,8 @@ class SourceKind:
     """Parameters of one mapping that cannot stand together."""
     cross_check_aws: Callable[[EventSource, "AwsSettings"], Iterator[Finding]]
     """What the source needs of the way AWS is reached."""
+
+    lambda_words: LambdaWords
 
     members: Members
     """The members of a record that a filter may name."""

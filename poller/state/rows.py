@@ -11,6 +11,7 @@ from poller.policy.progress import LaneProgress, ShardProgress
 from poller.policy.response import Failed, Succeeded
 from poller.policy.windows import NO_WINDOW, Window, WindowProgress
 from poller.support import codec
+from poller.values.stored_mapping import StoredMapping
 
 ShardRow = tuple[str, int, int]
 """Shard id, initial, finished."""
@@ -110,3 +111,16 @@ def progress_of(text: str | None, *, initial: bool, finished: bool) -> ShardProg
     rows = codec.loads(text.encode()) if text else ()
     lanes = tuple(LaneProgress(position, retry_of(retry), window_of(window)) for position, retry, window in rows)
     return ShardProgress(lanes, initial, finished)
+
+
+def mapping_text(mapping: StoredMapping) -> str:
+    """The JSON of a stored mapping, beside its uuid and its revision."""
+    return codec.dumps(
+        {"parameters": mapping.parameters, "modified": mapping.modified, "deleted": mapping.deleted}
+    ).decode()
+
+
+def mapping_of(uuid: str, revision: int, text: str) -> StoredMapping:
+    """Parse a stored mapping. Raises as `retry_of` does."""
+    row = codec.loads(text.encode())
+    return StoredMapping(uuid, row["parameters"], revision, row["modified"], row["deleted"])

@@ -12,6 +12,7 @@ from poller.policy.actions import Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.ports.fleet import FleetStore, Lease, Write
 from poller.values.errors import StateError
+from poller.values.stored_mapping import StoredMapping
 
 CLAIMS_AT_ONCE = 20
 
@@ -126,6 +127,15 @@ class Sole:
 
     async def actions(self) -> list[Action]:
         return await self._store.actions()
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        return await self._store.mappings()
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        return await self._store.write_mapping(mapping)
+
+    async def remove_mapping(self, uuid: str) -> None:
+        await self._store.remove_mapping(uuid)
 
     def problem(self) -> str | None:
         return self._store.problem()

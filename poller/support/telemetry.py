@@ -30,6 +30,12 @@ bound):
 | action_not_noted | warning | an order was carried out, and the state cannot take that note of it |
 | mapping_still_paused | warning | a mapping that was paused before is configured and rests until it is resumed |
 | mapping_removed | info | one that is no longer configured has ended; its account beside it |
+| mapping_made | info | Lambda's API was asked for a mapping, which is stored |
+| made_mapping_changed | info | Lambda's API was asked for other parameters of a mapping it had made |
+| made_mapping_deleted | info | Lambda's API was asked to delete a mapping: it ends, then its position is forgotten |
+| made_mapping_not_run | warning | a stored mapping contradicts the configuration, which wins |
+| made_mapping_not_stored | error | what Lambda's API was asked for could not be stored, so nothing has changed |
+| made_mapping_not_forgotten | warning | a deleted mapping's position could not be deleted; it is tried again |
 | reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
 | reloaded | info | the new configuration runs; what it means for the mappings beside it |
 | reload_refused | error | the new configuration is not taken, nothing has changed; `problems` as `check` tells |

@@ -113,6 +113,18 @@ class NotPossible(PollerError):
     """What a person ordered cannot be done now. Nothing has changed."""
 
 
+class MappingExists(PollerError):
+    """The source feeds the function already, by the mapping with this uuid."""
+
+    def __init__(self, uuid: str) -> None:
+        super().__init__(f"the mapping {uuid} feeds the function from this source already")
+        self.uuid = uuid
+
+
+class MappingChanged(PollerError):
+    """A mapping was changed since it was looked at."""
+
+
 class NotSettled(PollerError):
     """A mapping had records in flight, or its source had more, for longer than the caller waited."""
 

@@ -10,6 +10,7 @@ from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamPr
 from poller.policy.response import Failed
 from poller.policy.windows import Window, WindowProgress
 from poller.ports.fleet import Claimed, FleetStore, Lease, MemberRow, MemberState, Write
+from poller.values.stored_mapping import StoredMapping
 from tests.contracts.fleet_stores import Connect, world
 
 __all__ = ["world"]
@@ -350,6 +351,26 @@ async def test_the_action_log_is_everybodys_the_latest_first(world: Stores) -> N
         done = replace(begun[1], stage=Stage.DONE, effect="it is done")
         await other.note(done)
         assert await store.actions() == [begun[2], done, begun[0]]
+
+
+async def test_a_made_mapping_is_everybodys_and_of_two_that_change_it_one_does(world: Stores) -> None:
+    async with world as connect:
+        store, other, elsewhere = await connect(), await connect(), await connect(fleet="payments")
+        made = StoredMapping(UUID, {"BatchSize": 1, "Tags": {"é": ""}}, 1, 12.5)
+        assert not await store.write_mapping(replace(made, revision=2))
+        assert await store.write_mapping(made)
+        assert await store.write_mapping(made)
+        assert not await other.write_mapping(replace(made, parameters={}))
+        assert await other.write_mapping(replace(made, revision=2, deleted=True))
+        assert not await store.write_mapping(replace(made, revision=2))
+        assert await store.mappings() == {UUID: replace(made, revision=2, deleted=True)}
+        assert await elsewhere.mappings() == {}
+        await elsewhere.remove_mapping(UUID)
+        await store.forget(UUID)
+        assert set(await store.mappings()) == {UUID}
+        for _ in range(2):
+            await other.remove_mapping(UUID)
+        assert await store.mappings() == {}
 
 
 async def test_two_fleets_of_one_store_see_nothing_of_each_other(world: Stores) -> None:

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from poller.configuration import load
+from poller.daemon.api.lambda_api.changes import ChangeOperations
 from poller.daemon.api.lambda_api.mappings import MappingOperations
 from poller.daemon.api.server import serve
 from poller.engine.app import Poller
@@ -54,7 +55,10 @@ async def client(tmp_path, mappings):
     try:
         async with asyncio.timeout(50):
             await poller.open()
-            operations = MappingOperations(poller.mappings.listed, 1000.5).operations()
+            operations = [
+                *MappingOperations(poller.catalog, 1000.5).operations(),
+                *ChangeOperations(poller.catalog, poller.looking, 1000.5).operations(),
+            ]
             api = configuration.settings.api
             async with serve(poller.status, api, poller.steering, Reloading(), operations=operations) as address:
                 made = botocore.session.Session().create_client(
@@ -128,7 +132,8 @@ async def test_what_would_change_a_configured_mapping_is_refused(tmp_path):
             with pytest.raises(ClientError) as refused:
                 await call(operation, **given)
             assert refused.value.response["Error"]["Code"] == "ResourceConflictException"
-            assert "The mapping orders stands in the files" in str(refused.value)
+            text = f"The mapping orders stands in the files of poller's configuration at {tmp_path}/poller.json:1: change it"
+            assert text in str(refused.value)
         nobody = "00000000-0000-4000-8000-000000000000"
         unknown = f"arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:{nobody}"
         for operation, given in (

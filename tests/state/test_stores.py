@@ -15,6 +15,7 @@ from poller.state.memory.fleet import MemoryFleet, Rows
 from poller.state.memory.store import MemoryStore
 from poller.state.sole import Sole, new_member
 from poller.state.sqlite.store import SqliteState
+from poller.values.stored_mapping import StoredMapping
 
 PARTS = (
     PartState(3, "7", "9"),
@@ -178,3 +179,48 @@ async def test_the_oldest_actions_are_forgotten(opened):
         await store.note(an_action(number))
     kept = await store.actions()
     assert (len(kept), kept[0], kept[-1]) == (MOST_ACTIONS, an_action(MOST_ACTIONS + 1), an_action(2))
+
+
+MADE = {
+    "EventSourceArn": "arn:é",
+    "BatchSize": 7,
+    "Tags": {"a": "b"},
+    "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
+}
+
+
+async def test_a_mapping_that_was_made_is_there_for_the_next_process(opened):
+    store = opened()
+    first = StoredMapping("u", MADE, 1, 12.25)
+    assert await store.mappings() == {}
+    assert await store.write_mapping(first)
+    assert await store.write_mapping(StoredMapping("w", {}, 1, 13.0, deleted=True))
+    assert await opened().mappings() == {"u": first, "w": StoredMapping("w", {}, 1, 13.0, deleted=True)}
+
+
+async def test_only_the_revision_after_the_stored_one_is_stored(opened):
+    store = opened()
+    assert not await store.write_mapping(StoredMapping("u", MADE, 2, 1.0))
+    assert await store.write_mapping(StoredMapping("u", MADE, 1, 1.0))
+    # as after an answer that was lost
+    assert await store.write_mapping(StoredMapping("u", MADE, 1, 1.0))
+    for revision in (1, 3):
+        assert not await store.write_mapping(StoredMapping("u", {}, revision, 2.0))
+    second = StoredMapping("u", {"BatchSize": 1}, 2, 2.0)
+    assert await store.write_mapping(second)
+    assert await opened().mappings() == {"u": second}
+
+
+async def test_a_mapping_that_was_made_goes_apart_from_its_position_and_its_pause(opened):
+    store = opened()
+    await store.write_mapping(StoredMapping("u", MADE, 1, 1.0))
+    await store.open("u", progress(a=lanes("1")))
+    await store.pause("u", Paused(1.0))
+    await store.forget("u")
+    assert set(await store.mappings()) == {"u"}
+    await store.remove_mapping("u")
+    await store.remove_mapping("never made")
+    store = opened()
+    assert await store.mappings() == {}
+    assert await store.paused() == {"u": Paused(1.0)}
+    assert await store.write_mapping(StoredMapping("u", MADE, 1, 2.0))

@@ -7,7 +7,7 @@ from poller.functions.callable.settings import CONCURRENCY, Callable, Handler
 from poller.functions.type import FunctionBuilder, FunctionType
 
 if TYPE_CHECKING:
-    from poller.aws.transports import Transports
+    from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.functions import FunctionConfig
     from poller.policy.backoff import Chance
     from poller.ports.reach import Tries
@@ -21,7 +21,9 @@ def _builder(_chance: "Chance") -> FunctionBuilder:
     return CallableBuilder()
 
 
-async def _reach(_function: "FunctionConfig", _region: str, _transports: "Transports", tries: "Tries") -> None:
+async def _reach(
+    _function: "FunctionConfig", _region: str, _transports: "Borrowed | Transports", tries: "Tries"
+) -> None:
     tries.untried.append("the function itself (it is part of the program)")
 
 

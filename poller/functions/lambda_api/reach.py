@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from poller.aws.transports import Transports
+from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.lambda_api.function import invoke_operation
 from poller.functions.lambda_api.options import LambdaOptions
@@ -13,7 +13,7 @@ DRY_RUN = (("x-amz-invocation-type", "DryRun"),)
 """Lambda checks the permission and that there is such a function, and runs nothing."""
 
 
-async def reach(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
+async def reach(function: FunctionConfig, region: str, transports: Borrowed | Transports, tries: Tries) -> None:
     """Note the answers in `tries`."""
     options, endpoint_url = LambdaOptions.of(function), function.endpoint_url
     if options.rie:

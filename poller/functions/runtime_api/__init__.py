@@ -11,7 +11,7 @@ from poller.functions.runtime_api.keys import WrittenRuntime, read
 from poller.functions.type import FileKeys, FunctionBuilder, FunctionType
 
 if TYPE_CHECKING:
-    from poller.aws.transports import Transports
+    from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.functions import FunctionConfig
     from poller.policy.backoff import Chance
     from poller.ports.reach import Tries
@@ -23,7 +23,9 @@ def _builder(chance: "Chance") -> FunctionBuilder:
     return Runtimes(chance)
 
 
-async def _reach(function: "FunctionConfig", _region: str, _transports: "Transports", tries: "Tries") -> None:
+async def _reach(
+    function: "FunctionConfig", _region: str, _transports: "Borrowed | Transports", tries: "Tries"
+) -> None:
     from poller.functions.runtime_api.reach import look_at_runtime  # noqa: PLC0415
 
     look_at_runtime(function, tries)

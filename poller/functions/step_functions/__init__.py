@@ -7,7 +7,7 @@ from poller.functions.step_functions.keys import WORKFLOW_PAYLOAD_BYTES, Written
 from poller.functions.type import FileKeys, FunctionBuilder, FunctionType
 
 if TYPE_CHECKING:
-    from poller.aws.transports import Transports
+    from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.functions import FunctionConfig
     from poller.policy.backoff import Chance
     from poller.ports.reach import Tries
@@ -19,7 +19,7 @@ def _builder(_chance: "Chance") -> FunctionBuilder:
     return WorkflowBuilder()
 
 
-async def _reach(function: "FunctionConfig", region: str, transports: "Transports", tries: "Tries") -> None:
+async def _reach(function: "FunctionConfig", region: str, transports: "Borrowed | Transports", tries: "Tries") -> None:
     from poller.functions.step_functions.reach import reach  # noqa: PLC0415
 
     await reach(function, region, transports, tries)

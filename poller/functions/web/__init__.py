@@ -11,7 +11,7 @@ from poller.functions.web.grants import grants, remarks
 from poller.functions.web.keys import WrittenFunctionUrl, WrittenHttp, read_function_url, read_http
 
 if TYPE_CHECKING:
-    from poller.aws.transports import Transports
+    from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.functions import FunctionConfig
     from poller.policy.backoff import Chance
     from poller.ports.reach import Tries
@@ -23,7 +23,7 @@ def _builder(_chance: "Chance") -> FunctionBuilder:
     return WebBuilder()
 
 
-async def _reach(function: "FunctionConfig", region: str, transports: "Transports", tries: "Tries") -> None:
+async def _reach(function: "FunctionConfig", region: str, transports: "Borrowed | Transports", tries: "Tries") -> None:
     from poller.functions.web.reach import reach  # noqa: PLC0415
 
     await reach(function, region, transports, tries)

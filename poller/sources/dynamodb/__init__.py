@@ -1,5 +1,6 @@
 """DynamoDB streams as a source: their row, and all that only they know."""
 
+from poller.sources.dynamodb.lambda_words import LAMBDA_WORDS
 from poller.sources.dynamodb.members import MEMBERS, split
 from poller.sources.dynamodb.parameters import INSTEAD, OWN, SERVICE, TAKES, TITLE, cross_check, grants, read_arn
 from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind, no_findings
@@ -32,6 +33,7 @@ DYNAMODB_KIND = SourceKind(
     batch_size=100,
     cross_check=cross_check,
     cross_check_aws=no_findings,
+    lambda_words=LAMBDA_WORDS,
     members=MEMBERS,
     sign="dynamodb",
     split=split,

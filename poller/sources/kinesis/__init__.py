@@ -13,6 +13,7 @@ from poller.sources.kinesis.parameters import (
     grants,
     read_arn,
 )
+from poller.sources.sharded.lambda_words import LAMBDA_WORDS
 from poller.sources.sharded.parameters import lanes
 
 
@@ -42,6 +43,7 @@ KINESIS_KIND = SourceKind(
     batch_size=100,
     cross_check=cross_check,
     cross_check_aws=cross_check_aws,
+    lambda_words=LAMBDA_WORDS,
     members=MEMBERS,
     sign="kinesis",
     split=split,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from poller.aws.port import Transport
-from poller.aws.transports import Transports
+from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.reach import Tries
@@ -79,7 +79,7 @@ class StreamBuilder:
         run.status.last_result = "No records processed"
         return ShardedSource(stream, self._shared.mappings)
 
-    async def reach(self, mapping: EventSourceMapping, transports: Transports, tries: Tries) -> None:
+    async def reach(self, mapping: EventSourceMapping, transports: Borrowed | Transports, tries: Tries) -> None:
         """Every call that reading needs, at the end of an open shard."""
         api, subscriptions = self._make(mapping, await transports.get(mapping.aws, mapping.region))
         await self._reach(api, tries)

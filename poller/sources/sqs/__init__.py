@@ -1,6 +1,7 @@
 """SQS queues as a source: their row, and all that only they know."""
 
 from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind, no_findings
+from poller.sources.sqs.lambda_words import LAMBDA_WORDS
 from poller.sources.sqs.members import MEMBERS, split
 from poller.sources.sqs.parameters import INSTEAD, OWN, SERVICE, TAKES, cross_check, grants, lanes, read_arn
 
@@ -31,6 +32,7 @@ SQS_KIND = SourceKind(
     batch_size=10,
     cross_check=cross_check,
     cross_check_aws=no_findings,
+    lambda_words=LAMBDA_WORDS,
     members=MEMBERS,
     sign="body",
     split=split,

@@ -51,7 +51,7 @@ class QueueBuilder:
         )
         return SqsSource(partition)
 
-    async def reach(self, mapping: EventSourceMapping, transports: Transports, tries: Tries) -> None:
+    async def reach(self, mapping: EventSourceMapping, transports: Borrowed | Transports, tries: Tries) -> None:
         """Every call but the receive, on no message."""
         queue = Queue(queue_name(mapping, mapping.source), await transports.get(mapping.aws, mapping.region))
         await tries.attempt("sqs:GetQueueAttributes", queue.attributes)

@@ -8,6 +8,7 @@ from typing import Any
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.values.stored_mapping import StoredMapping, follows
 
 
 @dataclass(slots=True)
@@ -20,6 +21,7 @@ class Rows:
     listings: dict[str, Published] = field(default_factory=dict)
     paused: dict[str, Paused] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
+    made: dict[str, StoredMapping] = field(default_factory=dict)
     wakes: list[Callable[[], None]] = field(default_factory=list)
     writes: int = 0
     """How many writes changed something."""
@@ -208,6 +210,20 @@ class MemoryFleet:
 
     async def actions(self) -> list[Action]:
         return [*reversed(self._rows.actions.values())]
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        return deepcopy(self._rows.made)
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        if not follows(mapping, self._rows.made.get(mapping.uuid)):
+            return False
+        self._rows.made[mapping.uuid] = deepcopy(mapping)
+        self._rows.changed()
+        return True
+
+    async def remove_mapping(self, uuid: str) -> None:
+        self._rows.made.pop(uuid, None)
+        self._rows.changed()
 
     def problem(self) -> str | None:
         return None

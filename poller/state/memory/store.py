@@ -5,6 +5,7 @@ from copy import deepcopy
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
+from poller.values.stored_mapping import StoredMapping, follows
 
 
 class MemoryStore:
@@ -12,6 +13,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._mappings: dict[str, StreamProgress] = {}
+        self._made: dict[str, StoredMapping] = {}
         self._paused: dict[str, Paused] = {}
         self._actions: dict[str, Action] = {}
 
@@ -56,6 +58,18 @@ class MemoryStore:
 
     async def actions(self) -> list[Action]:
         return [*reversed(self._actions.values())]
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        return deepcopy(self._made)
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        if not follows(mapping, self._made.get(mapping.uuid)):
+            return False
+        self._made[mapping.uuid] = deepcopy(mapping)
+        return True
+
+    async def remove_mapping(self, uuid: str) -> None:
+        self._made.pop(uuid, None)
 
     def problem(self) -> str | None:
         return None

@@ -13,9 +13,18 @@ from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, 
 from poller.state.judging import in_rounds, is_end, stored_before
 from poller.state.postgresql import statements as sql
 from poller.state.postgresql.connections import ANSWER_SECONDS, Connections, Rows
-from poller.state.rows import NONSENSE, action_of, action_text, progress_of, progress_text
+from poller.state.rows import (
+    NONSENSE,
+    action_of,
+    action_text,
+    mapping_of,
+    mapping_text,
+    progress_of,
+    progress_text,
+)
 from poller.support import codec
 from poller.values.errors import StateError
+from poller.values.stored_mapping import StoredMapping
 
 Value = TypeVar("Value")
 Columns = TypeVarTuple("Columns")
@@ -187,6 +196,17 @@ class PostgresqlFleet:
 
     async def actions(self) -> list[Action]:
         return [self._understood(action_of, text) for (text,) in await self._rows(sql.ACTIONS)]
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        return {row[0]: self._understood(mapping_of, *row) for row in await self._rows(sql.MADE)}
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        statement = sql.MADE_FIRST if mapping.revision == 1 else sql.MADE_NEXT
+        document = mapping_text(mapping)
+        return bool(await self._rows(statement, uuid=mapping.uuid, revision=mapping.revision, document=document))
+
+    async def remove_mapping(self, uuid: str) -> None:
+        await self._rows(sql.MADE_NO_MORE, uuid=uuid)
 
     def problem(self) -> str | None:
         """No restart of the daemon mends a database."""

@@ -19,6 +19,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "poller_listings": ("fleet", "uuid", "fence", "version", "listing"),
     "poller_pauses": ("fleet", "uuid", "since", "name"),
     "poller_actions": ("fleet", "id", "at", "action"),
+    "poller_made_mappings": ("fleet", "uuid", "revision", "document"),
 }
 """With the columns that this version reads and writes."""
 STATEMENTS: tuple[LiteralString, ...] = (
@@ -42,6 +43,9 @@ STATEMENTS: tuple[LiteralString, ...] = (
     """CREATE TABLE IF NOT EXISTS poller_actions (
     fleet text NOT NULL, id text NOT NULL, at double precision NOT NULL, action text NOT NULL,
     PRIMARY KEY (fleet, id))""",
+    """CREATE TABLE IF NOT EXISTS poller_made_mappings (
+    fleet text NOT NULL, uuid text NOT NULL, revision bigint NOT NULL, document text NOT NULL,
+    PRIMARY KEY (fleet, uuid))""",
     "INSERT INTO poller_schema (program, version, oldest) VALUES ('poller', 1, 1) ON CONFLICT DO NOTHING",
 )
 """What makes the tables. Updates of a shard's row touch no index, and find room on its page."""

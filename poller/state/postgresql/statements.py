@@ -113,3 +113,14 @@ FORGET_ACTIONS: LiteralString = """DELETE FROM poller_actions WHERE fleet = %(fl
     (SELECT id FROM poller_actions WHERE fleet = %(fleet)s ORDER BY at DESC, id DESC LIMIT %(most)s)"""
 ACTIONS: LiteralString = """SELECT action FROM poller_actions
 WHERE fleet = %(fleet)s ORDER BY at DESC, id DESC"""
+
+# mappings made through Lambda's API
+
+_SAME: LiteralString = "m.revision = %(revision)s AND m.document = %(document)s"
+MADE: LiteralString = "SELECT uuid, revision, document FROM poller_made_mappings WHERE fleet = %(fleet)s"
+MADE_FIRST: LiteralString = f"""INSERT INTO poller_made_mappings AS m (fleet, uuid, revision, document)
+VALUES (%(fleet)s, %(uuid)s, %(revision)s, %(document)s)
+ON CONFLICT (fleet, uuid) DO UPDATE SET document = excluded.document WHERE {_SAME} RETURNING {_TOLD}"""
+MADE_NEXT: LiteralString = f"""UPDATE poller_made_mappings m SET revision = %(revision)s, document = %(document)s
+WHERE {_ROW} AND (m.revision = %(revision)s - 1 OR {_SAME}) RETURNING {_TOLD}"""
+MADE_NO_MORE: LiteralString = f"DELETE FROM poller_made_mappings WHERE {_ROW} RETURNING {_TOLD}"

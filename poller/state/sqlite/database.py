@@ -1,4 +1,4 @@
-"""The state file itself: its schema and every statement, synchronous, for one thread at a time."""
+"""The state file itself: every statement, synchronous, for one thread at a time."""
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
@@ -14,45 +14,16 @@ from poller.state.rows import (
     action_of,
     action_text,
     checksum,
+    mapping_of,
+    mapping_text,
     retry_text,
     shards_of,
     window_text,
 )
+from poller.state.sqlite.schema import ADDED, COLUMNS, SCHEMA, TABLES
 from poller.values.errors import StateError
+from poller.values.stored_mapping import StoredMapping, follows
 
-COLUMNS = {
-    "mappings": ("uuid", "name", "event_source_arn", "epoch", "start"),
-    "shards": ("uuid", "shard", "initial", "finished"),
-    "lanes": ("uuid", "shard", "lane", "position", "retry", "window"),
-    "paused": ("uuid", "since", "name"),
-    "actions": ("id", "at", "text"),
-}
-"""Columns of each table, without the checksum of their values."""
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS mappings (
-    uuid TEXT PRIMARY KEY, name TEXT NOT NULL, event_source_arn TEXT NOT NULL, epoch TEXT NOT NULL, start REAL,
-    checksum INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS shards (
-    uuid TEXT NOT NULL, shard TEXT NOT NULL, initial INTEGER NOT NULL, finished INTEGER NOT NULL, checksum INTEGER,
-    PRIMARY KEY (uuid, shard)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS lanes (
-    uuid TEXT NOT NULL, shard TEXT NOT NULL, lane INTEGER NOT NULL, position TEXT, retry TEXT, window TEXT,
-    checksum INTEGER,
-    PRIMARY KEY (uuid, shard, lane)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS paused (
-    uuid TEXT PRIMARY KEY, since REAL NOT NULL, name TEXT, checksum INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS actions (
-    id TEXT PRIMARY KEY, at REAL NOT NULL, text TEXT NOT NULL, checksum INTEGER
-) STRICT, WITHOUT ROWID;
-"""
-ADDED = {"lanes": ("window",), "paused": ("name",)}
-"""Columns of a later schema. The checksum was added last, so that it covers them."""
-TABLES = ("lanes", "shards", "mappings")
-"""The tables of positions. A mapping's pause is kept after its position is deleted."""
 BUSY_SECONDS = 5.0
 """Seconds that a statement waits for another process that reads the file, such as a backup."""
 
@@ -116,6 +87,7 @@ class Database:
                     raise self._state_error(f"a row of {table} is damaged ({values[0]})")
         for uuid in self.stored():
             self.load(uuid)
+        self.mappings()
 
     def _state_error(self, error: Exception | str) -> StateError:
         return StateError(
@@ -233,6 +205,29 @@ class Database:
             return [action_of(text) for (text,) in rows]
         except (sqlite3.Error, *NONSENSE) as error:
             raise self._state_error(error) from error
+
+    def mappings(self) -> dict[str, StoredMapping]:
+        """The mappings made through Lambda's API, by uuid."""
+        return self._made()
+
+    def _made(self, where: str = "", *parameters: str) -> dict[str, StoredMapping]:
+        statement = f"SELECT uuid, revision, document FROM made_mappings {where}"  # noqa: S608 - our own names
+        try:
+            rows = self._database.execute(statement, parameters).fetchall()
+            return {uuid: mapping_of(uuid, revision, document) for uuid, revision, document in rows}
+        except (sqlite3.Error, *NONSENSE) as error:
+            raise self._state_error(error) from error
+
+    def write_mapping(self, mapping: StoredMapping) -> bool:
+        """Store a revision in the place of the one before; False where another one is stored."""
+        if not follows(mapping, self._made("WHERE uuid = ?", mapping.uuid).get(mapping.uuid)):
+            return False
+        self._transaction([(_insert("made_mappings"), [_row(mapping.uuid, mapping.revision, mapping_text(mapping))])])
+        return True
+
+    def remove_mapping(self, uuid: str) -> None:
+        """Delete a mapping."""
+        self._transaction([("DELETE FROM made_mappings WHERE uuid = ?", [(uuid,)])])
 
     def _forget_written(self, uuid: str) -> None:
         for key in [key for key in self._written if key[0] == uuid]:

@@ -15,6 +15,7 @@ from poller.state.sqlite.lock import StateLock
 from poller.support import telemetry
 from poller.support.blocking import Blocking
 from poller.values.errors import EnvironmentProblem, Overdue, StateError
+from poller.values.stored_mapping import StoredMapping
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -110,6 +111,15 @@ class SqliteState:
 
     async def actions(self) -> list[Action]:
         return await self._run(self._database.actions)
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        return await self._run(self._database.mappings)
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        return await self._write(self._database.write_mapping, mapping)
+
+    async def remove_mapping(self, uuid: str) -> None:
+        await self._write(self._database.remove_mapping, uuid)
 
     def problem(self) -> str | None:
         return self._calls.problem() or self._problem

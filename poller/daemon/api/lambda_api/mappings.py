@@ -1,61 +1,44 @@
-"""GetEventSourceMapping, ListEventSourceMappings and ListTags: the configured mappings, as Lambda describes its own.
+"""GetEventSourceMapping, ListEventSourceMappings, and the tags of mappings."""
 
-What would change one is refused, since the files of the configuration say what runs.
-"""
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-from poller.configuration import EventSourceMapping
+from poller.daemon.api.lambda_api.catalog import Catalog, Entry
+from poller.daemon.api.lambda_api.described import described, mapping_arn, source_arn, tags_of
 from poller.daemon.api.lambda_api.errors import LambdaError
 from poller.daemon.api.lambda_api.operation import Answer, Call, Operation
 from poller.daemon.api.lambda_api.paging import marker, marker_of, most_items
-from poller.ports.status import MappingState, MappingStatus
-from poller.sources.kinds import KINDS
+from poller.daemon.api.lambda_api.shapes import TAGGING, UNTAGGING, check
+from poller.support import telemetry
+from poller.values.errors import MappingChanged, StateError
+from poller.values.stored_mapping import StoredMapping
 
+Result = TypeVar("Result")
 MAPPINGS = "/2015-03-31/event-source-mappings"
 MAPPING = f"{MAPPINGS}/{{UUID}}"
 TAGS = "/2017-03-31/tags/{ARN}"
 PAGE = 100
 """Most mappings of one answer, as Lambda's."""
-STATES: Mapping[MappingState, str] = {
-    MappingState.STARTING: "Enabling",
-    MappingState.PAUSED: "Disabled",
-    MappingState.DISABLED: "Disabled",
-    MappingState.STOPPING: "Updating",
-}
-"""Lambda's words; every other state is `Enabled`."""
-OF_SOME: Mapping[str, str] = {
-    "starting_position": "StartingPosition",
-    "parallelization_factor": "ParallelizationFactor",
-    "maximum_retry_attempts": "MaximumRetryAttempts",
-    "maximum_record_age_in_seconds": "MaximumRecordAgeInSeconds",
-    "bisect_batch_on_function_error": "BisectBatchOnFunctionError",
-    "tumbling_window_in_seconds": "TumblingWindowInSeconds",
-}
-"""Parameters that are shown of the kinds of source that take them, by our name."""
-
-Listed = tuple[EventSourceMapping, MappingStatus, str]
-"""A configured mapping, its status, and the ARN of its function."""
+MOST_TAGS = 50
+LONGEST_KEY, LONGEST_VALUE = 128, 256
+IN_USE = "Cannot {} the event source mapping because it is in use."
 
 
 class MappingOperations:
-    """Reads what is configured."""
+    """Reads the catalog, and gives mappings tags."""
 
-    def __init__(self, listed: Callable[[], Sequence[Listed]], started_at: float) -> None:
-        """`started_at`: epoch seconds, shown as the time of the last change."""
-        self._listed = listed
-        self._modified = started_at
+    def __init__(self, catalog: Catalog, started_at: float) -> None:
+        """`started_at`: epoch seconds, shown as the time of the last change of what stands in files."""
+        self._catalog = catalog
+        self._started_at = started_at
 
     def operations(self) -> Sequence[Operation]:
         return [
             Operation("ListEventSourceMappings", "GET", MAPPINGS, "read", self.list),
             Operation("GetEventSourceMapping", "GET", MAPPING, "read", self.get),
-            Operation("UpdateEventSourceMapping", "PUT", MAPPING, "steer", self.refuse),
-            Operation("DeleteEventSourceMapping", "DELETE", MAPPING, "steer", self.refuse),
             Operation("ListTags", "GET", TAGS, "read", self.tags),
-            Operation("TagResource", "POST", TAGS, "steer", self.refuse_tags),
-            Operation("UntagResource", "DELETE", TAGS, "steer", self.refuse_tags),
+            Operation("TagResource", "POST", TAGS, "steer", self.tag),
+            Operation("UntagResource", "DELETE", TAGS, "steer", self.untag),
         ]
 
     async def list(self, call: Call) -> Answer:
@@ -64,91 +47,95 @@ class MappingOperations:
         found = sorted(
             (
                 one
-                for one in self._listed()
-                if one[0].uuid > begin
-                and source in (None, one[0].event_source_arn)
+                for one in self._catalog.entries()
+                if one.uuid > begin
+                and source in (None, source_arn(one))
                 and (function is None or function in _names(one))
             ),
-            key=lambda one: one[0].uuid,
+            key=lambda one: one.uuid,
         )
-        body: dict[str, Any] = {"EventSourceMappings": [self._described(one) for one in found[:most]]}
+        shown = [described(one, self._started_at) for one in found[:most]]
+        body: dict[str, Any] = {"EventSourceMappings": shown}
         if len(found) > most:
-            body["NextMarker"] = marker_of(found[most - 1][0].uuid)
+            body["NextMarker"] = marker_of(found[most - 1].uuid)
         return Answer(200, body)
 
     async def get(self, call: Call) -> Answer:
-        return Answer(200, self._described(self._found(call.parts["UUID"])))
+        return Answer(200, described(found(self._catalog, call), self._started_at))
 
     async def tags(self, call: Call) -> Answer:
-        return Answer(200, {"Tags": dict(self._tagged(call)[0].tags)})
+        return Answer(200, {"Tags": tags_of(self._tagged(call))})
 
-    async def refuse(self, call: Call) -> Answer:
-        raise _configured(self._found(call.parts["UUID"]))
+    async def tag(self, call: Call) -> Answer:
+        entry = self._tagged(call)
+        given = call.document()
+        check(TAGGING, given, required=("Tags",))
+        check_tags(tags := {**tags_of(entry), **given["Tags"]})
+        await stored(self._catalog.tag(of_api(entry), tags), "update")
+        return Answer(204)
 
-    async def refuse_tags(self, call: Call) -> Answer:
-        raise _configured(self._tagged(call))
+    async def untag(self, call: Call) -> Answer:
+        entry = self._tagged(call)
+        going = set(call.query.getall("tagKeys", []))
+        if not going:
+            check(UNTAGGING, {}, required=("tagKeys",))
+        tags = {key: value for key, value in tags_of(entry).items() if key not in going}
+        await stored(self._catalog.tag(of_api(entry), tags), "update")
+        return Answer(204)
 
-    def _found(self, uuid: str) -> Listed:
-        for one in self._listed():
-            if one[0].uuid == uuid:
-                return one
+    def _tagged(self, call: Call) -> Entry:
+        arn = call.parts["ARN"]
+        entry = self._catalog.find(arn.rpartition(":")[2])
+        if entry is None or mapping_arn(entry) != arn:
+            raise LambdaError("ResourceNotFoundException", f"Event source mapping not found: {arn}")
+        return entry
+
+
+def found(catalog: Catalog, call: Call) -> Entry:
+    """The mapping that the path names. Raises LambdaError."""
+    entry = catalog.find(call.parts["UUID"])
+    if entry is None:
         raise LambdaError("ResourceNotFoundException", "The resource you requested does not exist.")
-
-    def _tagged(self, call: Call) -> Listed:
-        for one in self._listed():
-            if _arn(one[0]) == call.parts["ARN"]:
-                return one
-        text = f"Event source mapping not found: {call.parts['ARN']}"
-        raise LambdaError("ResourceNotFoundException", text)
-
-    def _described(self, listed: Listed) -> dict[str, Any]:
-        mapping, status, function = listed
-        kind = KINDS[mapping.source.kind]
-        sharded = "starting_position" in kind.takes
-        body: dict[str, Any] = {
-            "UUID": mapping.uuid,
-            "EventSourceMappingArn": _arn(mapping),
-            "EventSourceArn": mapping.event_source_arn,
-            "FunctionArn": function,
-            "LastModified": self._modified,
-            "State": STATES.get(status.state, "Enabled") if mapping.enabled else "Disabled",
-            "StateTransitionReason": "User action" if sharded else "USER_INITIATED",
-            "BatchSize": mapping.batch_size,
-            "MaximumBatchingWindowInSeconds": mapping.maximum_batching_window_in_seconds,
-            "FunctionResponseTypes": [*mapping.function_response_types],
-        }
-        body |= {theirs: getattr(mapping, ours) for ours, theirs in OF_SOME.items() if ours in kind.takes}
-        if mapping.filter_criteria:
-            body["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filter_criteria]}
-        if mapping.starting_position_timestamp is not None:
-            body["StartingPositionTimestamp"] = mapping.starting_position_timestamp
-        if sharded:
-            body["LastProcessingResult"] = status.last_result or "No records processed"
-        if "destination_config" in kind.takes:
-            failed = mapping.on_failure_destination
-            body["DestinationConfig"] = {"OnFailure": {"Destination": failed} if failed else {}}
-        if mapping.scaling_config is not None and mapping.scaling_config.maximum_concurrency is not None:
-            body["ScalingConfig"] = {"MaximumConcurrency": mapping.scaling_config.maximum_concurrency}
-        if (pollers := mapping.provisioned_poller_config) is not None:
-            both = {"MinimumPollers": pollers.minimum_pollers, "MaximumPollers": pollers.maximum_pollers}
-            body["ProvisionedPollerConfig"] = both
-        return body
+    return entry
 
 
-def _arn(mapping: EventSourceMapping) -> str:
-    """In the region and the account of its source; never empty, since Terraform asks for its tags at once."""
-    partition = mapping.event_source_arn.split(":")[1]
-    source = mapping.source
-    return f"arn:{partition}:lambda:{source.region}:{source.account}:event-source-mapping:{mapping.uuid}"
+def of_api(entry: Entry) -> StoredMapping:
+    """What may be changed by a call. Raises LambdaError for a mapping of the configuration."""
+    if entry.stored is None:
+        place = f" at {entry.place}" if entry.place else ""
+        name = entry.uuid if entry.mapping is None else entry.mapping.name
+        text = f"The mapping {name} stands in the files of poller's configuration{place}: change it there"
+        raise LambdaError("ResourceConflictException", text)
+    return entry.stored
 
 
-def _names(listed: Listed) -> tuple[str, ...]:
+def check_tags(tags: dict[str, str]) -> None:
+    """Raises LambdaError."""
+    for key, value in tags.items():
+        if not 1 <= len(key) <= LONGEST_KEY or len(value) > LONGEST_VALUE or key.lower().startswith("aws:"):
+            text = (
+                f"The tag {key[:LONGEST_KEY]!r} is not valid: a key has 1 to {LONGEST_KEY} characters and does not "
+                f"begin with aws:, a value has at most {LONGEST_VALUE}"
+            )
+            raise LambdaError("InvalidParameterValueException", text)
+    if len(tags) > MOST_TAGS:
+        raise LambdaError("InvalidParameterValueException", f"A mapping has at most {MOST_TAGS} tags")
+
+
+async def stored(changing: Awaitable[Result], verb: str) -> Result:
+    """What a change brings. `verb` names it for a refusal. Raises LambdaError, and what the catalog's `check` does."""
+    try:
+        return await changing
+    except MappingChanged as error:
+        raise LambdaError("ResourceInUseException", IN_USE.format(verb)) from error
+    except StateError as error:
+        telemetry.logger().error("made_mapping_not_stored", text=str(error))
+        text = "The mapping could not be stored, and nothing has changed; the daemon's log says why"
+        raise LambdaError("ServiceException", text) from error
+
+
+def _names(entry: Entry) -> tuple[str, ...]:
     """By which ListEventSourceMappings finds the function."""
-    mapping, _, arn = listed
-    return mapping.function.key, arn, ":".join(arn.split(":")[6:])
-
-
-def _configured(listed: Listed) -> LambdaError:
-    name = listed[0].name
-    text = f"The mapping {name} stands in the files of poller's configuration: change it there"
-    return LambdaError("ResourceConflictException", text)
+    arn = entry.function_arn
+    own = "" if entry.stored is not None or entry.mapping is None else entry.mapping.function.key
+    return own, arn, ":".join(arn.split(":")[6:])
