@@ -53,7 +53,8 @@ class ReferenceTransport:
         lend_credentials(self._session, self._credentials.current)
         self._region = region
         self._for_service = for_service
-        self._clients: dict[tuple[str, bool], Any] = {}
+        self.clients: dict[tuple[str, bool], Any] = {}
+        """By service, and whether its calls may be sent twice."""
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._closed = False
@@ -97,11 +98,11 @@ class ReferenceTransport:
         if self._closed:
             raise NotSent("the AWS client was closed")
         key = (operation.service, operation.resend)
-        if key not in self._clients:
+        if key not in self.clients:
             async with self._opening:
-                if key not in self._clients:
-                    self._clients[key] = await self._open(*key)
-        return self._clients[key]
+                if key not in self.clients:
+                    self.clients[key] = await self._open(*key)
+        return self.clients[key]
 
     async def _open(self, service: str, resend: bool) -> Any:
         url, region = self._for_service(service)

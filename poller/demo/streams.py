@@ -62,7 +62,7 @@ class Clicks:
         left = list(range(len(self._numbers) + 1, upto + 1))
         while left:
             numbers = left[:MOST_CLICKS]
-            records = [{"Data": _click(number), "PartitionKey": f"visitor-{number % 17}"} for number in numbers]
+            records = [{"Data": click(number), "PartitionKey": f"visitor-{number % 17}"} for number in numbers]
             answer = await self._kinesis.put_records(StreamName=STREAM, Records=records)
             for number, result in zip(numbers, answer["Records"], strict=True):
                 if "SequenceNumber" in result:
@@ -87,7 +87,7 @@ class Clicks:
                 ]
 
 
-def _click(number: int) -> bytes:
+def click(number: int) -> bytes:
     click: dict[str, object] = {"number": number}
     return json.dumps(click | ({"poison": True} if number == POISON else {})).encode()
 

@@ -49,19 +49,22 @@ class Functions:
         self._chance = chance
         self._builders: dict[str, FunctionBuilder] = {}
         """By the type of function, once one is used."""
-        self._built: dict[Key, tuple[Function, Borrowed]] = {}
-        self._users: Counter[Key] = Counter()
-        self._slots: dict[tuple[str, AwsSettings], Slots] = {}
-        self._breakers: dict[Key, Breaker] = {}
+        self.built: dict[Key, tuple[Function, Borrowed]] = {}
+        """Each with the transports it has borrowed."""
+        self.users: Counter[Key] = Counter()
+        """Mappings and callers that have taken a function and not yet released it."""
+        self.limits: dict[tuple[str, AwsSettings], Slots] = {}
+        """Slots by the function's name, which stays while its parameters change."""
+        self.breakers: dict[Key, Breaker] = {}
 
     async def take(self, use: Use) -> Function:
         """For one more user. Raises EnvironmentProblem and ConfigurationError."""
         key = use.key
-        if key not in self._built:
+        if key not in self.built:
             transports = self._transports.borrow()
-            self._built[key] = await self._build(use, transports), transports
-        self._users[key] += 1
-        return self._built[key][0]
+            self.built[key] = await self._build(use, transports), transports
+        self.users[key] += 1
+        return self.built[key][0]
 
     async def _build(self, use: Use, transports: Borrowed) -> Function:
         row = FUNCTION_TYPES[use.config.type]
@@ -73,14 +76,14 @@ class Functions:
     async def release(self, use: Use) -> None:
         """One user less; the last one closes it."""
         key = use.key
-        self._users[key] -= 1
-        if not self._users[key]:
-            del self._users[key]
-            self._breakers.pop(key, None)
-            function, transports = self._built.pop(key)
+        self.users[key] -= 1
+        if not self.users[key]:
+            del self.users[key]
+            self.breakers.pop(key, None)
+            function, transports = self.built.pop(key)
             limit = (use.config.key, use.config.aws)
-            if not any((config.key, config.aws) == limit for config, _ in self._users):
-                self._slots.pop(limit, None)
+            if not any((config.key, config.aws) == limit for config, _ in self.users):
+                self.limits.pop(limit, None)
             await function.close()
             await transports.close()
 
@@ -88,7 +91,7 @@ class Functions:
         """By the key of the function and not by its parameters: the limit holds while mappings change from one set of
         them to another, and is the newest one's.
         """
-        slots = self._slots.setdefault((config.key, config.aws), Slots(config.concurrency))
+        slots = self.limits.setdefault((config.key, config.aws), Slots(config.concurrency))
         if slots.limit != config.concurrency:
             slots.resize(config.concurrency)
         slots.keep_to(config.max_requests_per_second)
@@ -96,7 +99,7 @@ class Functions:
 
     def breaker(self, use: Use) -> Breaker:
         """One for all users; what is called differently is tried anew."""
-        return self._breakers.setdefault(use.key, Breaker(self._chance))
+        return self.breakers.setdefault(use.key, Breaker(self._chance))
 
     def restart(self, name: str) -> None:
         """Start the workers of a function that runs here anew. Raises UnknownFunction."""
@@ -110,7 +113,7 @@ class Functions:
         raise UnknownFunction(f"there is no function {name} whose workers poller starts; there are: {known}")
 
     def _functions(self) -> list[Function]:
-        return [function for function, _ in self._built.values()]
+        return [function for function, _ in self.built.values()]
 
     def refresh(self) -> None:
         """Secrets and code may have changed."""

@@ -96,8 +96,9 @@ class Wiring:
         self._shared = Shared(store or MemoryStore(), mappings, limits or ReadLimits())
         self.builders: dict[str, SourceBuilder] = {}
         """By the kind of source, once a mapping has it."""
-        self._memory = Memory(max_bytes_in_flight)
-        self._functions = Functions(transports, chance)
+        self.memory = Memory(max_bytes_in_flight)
+        """Bytes in flight of all mappings together."""
+        self.functions = Functions(transports, chance)
         self._building = asyncio.Lock()
         self._traces = traces
         self._watch = watch
@@ -113,7 +114,7 @@ class Wiring:
             credentials = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = RateLimitedLog(log)
             context = await self._context(mapping, status, stop, rare)
-            borrowed.push_async_callback(self._functions.release, Use.by(mapping))
+            borrowed.push_async_callback(self.functions.release, Use.by(mapping))
             # a run that never begins must not go on listening to what it shares
             borrowed.callback(context.admission.close)
             source = await self._source(mapping, context, transports)
@@ -135,12 +136,12 @@ class Wiring:
         kind = KINDS[mapping.source.kind]
         start, most = mapping.lanes
         pace = Pace(start, most, steady=kind.steady)
-        own = Memory(mapping.max_bytes_in_flight, self._memory)
+        own = Memory(mapping.max_bytes_in_flight, self.memory)
         use = Use.by(mapping)
-        function = await self._functions.take(use)
+        function = await self.functions.take(use)
         return LaneContext(
             function=function,
-            slots=self._functions.slots(mapping.function),
+            slots=self.functions.slots(mapping.function),
             limits=BatchLimits(
                 mapping.batch_size,
                 mapping.maximum_batching_window_in_seconds,
@@ -148,7 +149,7 @@ class Wiring:
                 kind.shortest_receive,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, own, status, self.chance, breaker=self._functions.breaker(use)),
+            admission=Admission(stop, pace, own, status, self.chance, breaker=self.functions.breaker(use)),
             stop=stop,
             status=status,
             chance=self.chance,
@@ -160,13 +161,13 @@ class Wiring:
         ConfigurationError.
         """
         async with self._building:
-            function = await self._functions.take(use)
-        return Invocable(use, function, self._functions.slots(use.config), self._functions.breaker(use))
+            function = await self.functions.take(use)
+        return Invocable(use, function, self.functions.slots(use.config), self.functions.breaker(use))
 
     async def release_function(self, use: Use) -> None:
         """Nothing is called any more that `function` gave."""
         async with self._building:
-            await self._functions.release(use)
+            await self.functions.release(use)
 
     def builder(self, mapping: EventSourceMapping) -> SourceBuilder:
         """What builds and reaches sources of the mapping's kind."""
@@ -195,19 +196,19 @@ class Wiring:
 
     def resize(self, max_bytes_in_flight: int) -> None:
         """Another bound for the whole process from now on."""
-        self._memory.resize(max_bytes_in_flight)
+        self.memory.resize(max_bytes_in_flight)
 
     def restart_function(self, name: str) -> None:
         """See `Functions.restart`."""
-        self._functions.restart(name)
+        self.functions.restart(name)
 
     def refresh(self) -> None:
         """Secrets and code may have changed."""
-        self._functions.refresh()
+        self.functions.refresh()
 
     async def close(self) -> None:
         """Close every function; transports belong to whoever made them."""
-        await self._functions.close()
+        await self.functions.close()
 
 
 async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":

@@ -70,12 +70,16 @@ class Tracing:
         """The function with a span around each invocation."""
         return cast("Function", _Function(function, self._tracer))
 
+    def shutdown(self) -> None:
+        """Export what is left; blocks until the collector has answered."""
+        self._provider.shutdown()
+
     async def close(self) -> None:
         """Export what is left, for a few seconds at the most: traces must not hold a stop up."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
-            self._provider.shutdown()
+            self.shutdown()
             # the loop may be gone by then
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)

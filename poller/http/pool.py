@@ -43,10 +43,13 @@ class HttpPool:
         self._idle_seconds = idle_seconds
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
-        self._idle: list[Connection] = []
-        self._open: set[Connection] = set()
+        self.idle: list[Connection] = []
+        """Open and unused, the last used last."""
+        self.open: set[Connection] = set()
+        """Used or not."""
         self._connecting: set[asyncio.Timeout] = set()
-        self._slots = max_connections
+        self.free = max_connections
+        """Connections that may still be opened."""
         # exchanges that wait, each with its deadline: woken with a connection, or with None, and then it may open one
         self._waiters: deque[tuple[asyncio.Future[Connection | None], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -94,25 +97,25 @@ class HttpPool:
                 waiter.set_result(None)
         for scope in self._connecting:
             scope.reschedule(self._time())
-        for connection in list(self._open):
+        for connection in list(self.open):
             connection.fail("the client was closed")
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._open or self._connecting:
+        if self.open or self._connecting:
             self._drained = self._loop.create_future()
             await self._drained
 
     @property
     def connections(self) -> int:
         """Number of open connections, busy or idle."""
-        return len(self._open)
+        return len(self.open)
 
     # a connection for the next exchange
 
     def _take(self, now: float) -> Connection | None:
-        while self._idle:
-            connection = self._idle.pop()
+        while self.idle:
+            connection = self.idle.pop()
             if now - connection.idle_since < PROBE_AFTER_SECONDS or not connection.stale():
                 return connection
             connection.abort()
@@ -122,7 +125,7 @@ class HttpPool:
         deadline = self._time() + self._connect_timeout
         while not self._closing:
             connection = self._take(self._time())
-            if connection is None and self._slots:
+            if connection is None and self.free:
                 connection = await self._connect()
                 if not connection.usable and not self._closing:
                     raise NotSent(f"{self.origin} closed the connection before anything was sent")
@@ -150,7 +153,7 @@ class HttpPool:
             raise
 
     async def _connect(self) -> Connection:
-        self._slots -= 1
+        self.free -= 1
         connection = Connection(self, self._loop)
         scope = asyncio.timeout(self._connect_timeout)
         self._connecting.add(scope)
@@ -174,7 +177,7 @@ class HttpPool:
         finally:
             self._connecting.discard(scope)
             if connection.transport is None:
-                self._slots += 1
+                self.free += 1
                 self._wake()
                 self._check_drained()
             elif self._closing or not done:
@@ -186,7 +189,7 @@ class HttpPool:
     # what connections report
 
     def opened(self, connection: Connection) -> None:
-        self._open.add(connection)
+        self.open.add(connection)
 
     def released(self, connection: Connection) -> None:
         """Give it to the exchange that has waited longest, else keep it."""
@@ -199,26 +202,26 @@ class HttpPool:
             if not waiter.done():
                 waiter.set_result(connection)
                 return
-        self._idle.append(connection)
+        self.idle.append(connection)
 
     def closed(self, connection: Connection) -> None:
         """Free its place, though its transport may close a moment later."""
         connection.deadline = float("inf")
-        if connection in self._idle:
-            self._idle.remove(connection)
-        self._slots += 1
+        if connection in self.idle:
+            self.idle.remove(connection)
+        self.free += 1
         self._wake()
 
     def gone(self, connection: Connection) -> None:
-        self._open.discard(connection)
+        self.open.discard(connection)
         self._check_drained()
 
     def _check_drained(self) -> None:
-        if self._drained is not None and not self._drained.done() and not self._open and not self._connecting:
+        if self._drained is not None and not self._drained.done() and not self.open and not self._connecting:
             self._drained.set_result(None)
 
     def _wake(self) -> None:
-        while self._waiters and self._slots:
+        while self._waiters and self.free:
             waiter, _ = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
@@ -237,7 +240,7 @@ class HttpPool:
     def _sweep(self) -> None:
         """End overdue exchanges and idle connections, and set the timer for the next one."""
         now = self._time()
-        for connection in [connection for connection in self._open if connection.deadline <= now]:
+        for connection in [connection for connection in self.open if connection.deadline <= now]:
             if connection.future is not None:
                 connection.fail("no complete answer in time")
             else:
@@ -248,7 +251,7 @@ class HttpPool:
                 waiter.set_exception(NotSent(f"no free connection to {self.origin} within {self._connect_timeout:g} s"))
         self._timer = None
         self._due = float("inf")
-        deadlines = [connection.deadline for connection in self._open]
+        deadlines = [connection.deadline for connection in self.open]
         if self._waiters:
             deadlines.append(self._waiters[0][1])
         earliest = min(deadlines, default=float("inf"))

@@ -23,8 +23,10 @@ class Breaker:
         self._calm = True
         """Whether a success would change nothing."""
         self._chance = chance
-        self._held = 0
-        self._listeners: dict[object, Callable[[], None]] = {}
+        self.held = 0
+        """Batches that wait for a probe or for the circuit to close."""
+        self.listeners: dict[object, Callable[[], None]] = {}
+        """Called whenever `may_receive` or `until` may change."""
         self._waiting: set[asyncio.Future[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -44,7 +46,7 @@ class Breaker:
         """Whether a batch may be received: the circuit is closed, or a probe is due and no lane holds a batch for
         it.
         """
-        return not self.is_open or (not self._held and self.circuit.admits(now))
+        return not self.is_open or (not self.held and self.circuit.admits(now))
 
     def refusal(self, now: float) -> NotInvoked | None:
         """The refusal of an invocation now, with the time to wait; None if it may begin."""
@@ -114,7 +116,7 @@ class Breaker:
         self._timer = asyncio.get_running_loop().call_later(seconds, call)
 
     def _notify(self) -> None:
-        for listener in list(self._listeners.values()):
+        for listener in list(self.listeners.values()):
             listener()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
@@ -122,8 +124,8 @@ class Breaker:
         listener.
         """
         key = object()
-        self._listeners[key] = listener
-        return lambda: self._listeners.pop(key, None) and None
+        self.listeners[key] = listener
+        return lambda: self.listeners.pop(key, None) and None
 
     async def wait(self, seconds: float, stop: Stop) -> bool:
         """Hold a batch for `seconds`, or until a probe is due, the circuit closes or a soft stop. Returns whether it
@@ -139,15 +141,15 @@ class Breaker:
         timer = loop.call_later(seconds, wake)
         ignore = stop.listen(wake)
         self._waiting.add(over)
-        self._held += 1
+        self.held += 1
         try:
             await over
         finally:
-            self._held -= 1
+            self.held -= 1
             self._waiting.discard(over)
             timer.cancel()
             ignore()
-            if self.is_open and not self._held:
+            if self.is_open and not self.held:
                 # the next probe needs another batch, unless this one waits again in the same step
                 loop.call_soon(self._notify)
         return stop.soft

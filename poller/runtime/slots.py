@@ -20,16 +20,18 @@ class Slots:
         self._make_rate = make_rate
         self._per_second: float | None = None
         self._rate: AbstractAsyncContextManager[None] | None = None
-        self._taken = 0
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        self.taken = 0
+        """Slots in use."""
+        self.waiting: deque[asyncio.Future[bool]] = deque()
+        """Lanes that wait for a slot, the first to get one first."""
 
     def resize(self, limit: int | None) -> None:
         """Change the limit. Running invocations beyond a lower limit end by themselves."""
         self.limit = limit
-        while self._waiting and (limit is None or self._taken < limit):
-            turn = self._waiting.popleft()
+        while self.waiting and (limit is None or self.taken < limit):
+            turn = self.waiting.popleft()
             if not turn.done():
-                self._taken += 1
+                self.taken += 1
                 turn.set_result(True)
 
     def keep_to(self, per_second: float | None) -> None:
@@ -43,9 +45,9 @@ class Slots:
         return self._rate is None and self._take_free()
 
     def _take_free(self) -> bool:
-        if self.limit is not None and (self._taken >= self.limit or self._waiting):
+        if self.limit is not None and (self.taken >= self.limit or self.waiting):
             return False
-        self._taken += 1
+        self.taken += 1
         return True
 
     async def take(self, stop: Stop) -> bool:
@@ -62,7 +64,7 @@ class Slots:
 
     async def _slot(self, stop: Stop) -> bool:
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self.waiting.append(turn)
 
         def give_up() -> None:
             if not turn.done():
@@ -77,17 +79,17 @@ class Slots:
             raise
         finally:
             ignore()
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            if turn in self.waiting:
+                self.waiting.remove(turn)
 
     def release(self) -> None:
         """Release a slot; the lane that has waited longest gets it."""
-        while self._waiting and (self.limit is None or self._taken <= self.limit):
-            turn = self._waiting.popleft()
+        while self.waiting and (self.limit is None or self.taken <= self.limit):
+            turn = self.waiting.popleft()
             if not turn.done():
                 turn.set_result(True)
                 return
-        self._taken -= 1
+        self.taken -= 1
 
 
 async def _turn(rate: AbstractAsyncContextManager[None], stop: Stop) -> bool:

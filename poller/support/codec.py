@@ -35,7 +35,7 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _loads(data: bytes) -> Any:
+def plain_loads(data: bytes) -> Any:
     """Raise ValueError, and nothing else, for what is not JSON in UTF-8."""
     try:
         return json.loads(data.decode(), parse_constant=_not_json)
@@ -43,7 +43,7 @@ def _loads(data: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def _dumps(value: Any) -> bytes:
+def plain_dumps(value: Any) -> bytes:
     # backslashreplace meets nothing but lone surrogates here, and its form of them is JSON's own escape
     return _encoder.encode(value).encode("utf-8", "backslashreplace")
 
@@ -64,15 +64,15 @@ if ORJSON:
         try:
             return _fast_loads(data)
         except ValueError:
-            return _loads(data)
+            return plain_loads(data)
 
     def dumps(value: Any) -> bytes:
         """Compact JSON. Raises TypeError or ValueError for what JSON cannot hold, but never for a string."""
         try:
             return _fast_dumps(value)
         except TypeError:
-            return _dumps(value)
+            return plain_dumps(value)
 
 else:
-    loads, dumps = _loads, _dumps
+    loads, dumps = plain_loads, plain_dumps
     fast_loads = None

@@ -62,7 +62,7 @@ class Waited:
         limit = GONE_AFTER if set(CUTS) & set(behaviours) else timeout
         log: Any = Log()
         shared = SharedRuntimeFunction(settings(command=(), timeout=limit), log)
-        shared._patience = PATIENCE
+        shared.patience = PATIENCE
         await shared.open("127.0.0.1", 0)
 
         async def left(client: Client, request_id: str) -> None:

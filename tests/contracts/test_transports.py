@@ -122,7 +122,8 @@ async def test_all_first_calls_at_once_make_one_client_of_the_sdk() -> None:
     async with serving(replay) as server:
         transport = reference(str(server.origin), [])
         await asyncio.gather(*(transport.call(RECEIVE, body_for(RECEIVE)) for _ in range(20)))
-        assert len(transport._clients) == 1  # type: ignore[attr-defined]
+        assert isinstance(transport, ReferenceTransport)
+        assert len(transport.clients) == 1
         await transport.close()
     assert len(replay.requests) == 20
 

@@ -254,7 +254,7 @@ def test_a_stream_s_account_that_was_tampered_with_is_found_out(changes, problem
 
 def test_a_poison_click_fails_the_batch_it_is_in(ledger):
     clicks = [
-        {"kinesis": {"data": base64.b64encode(streams._click(number)).decode()}}
+        {"kinesis": {"data": base64.b64encode(streams.click(number)).decode()}}
         for number in range(streams.POISON, streams.POISON + 3)
     ]
     with pytest.raises(count.UnreadableClick, match="one of 3"):

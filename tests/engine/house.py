@@ -67,8 +67,12 @@ class House(Poller):
             store=store or MemoryStore(),
             transports=self.local,
             limits=ReadLimits(lambda _: nullcontext()),
-            wall=lambda: EPOCH + loop_time(),
+            wall=self.wall,
         )
+
+    def wall(self):
+        """Seconds since the epoch."""
+        return EPOCH + loop_time()
 
     def queue(self, name):
         return self.aws.queues.get(name) or self.aws.queue(name, visibility_timeout=30)

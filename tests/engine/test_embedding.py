@@ -59,7 +59,7 @@ async def test_a_mapping_given_as_keyword_arguments_calls_the_programs_own_funct
 async def test_a_function_of_a_direct_trigger_runs_behind_a_queue_unchanged():
     shop, events = Shop(), []
 
-    def on_upload(event, _context):
+    async def on_upload(event, _context):
         events.append(event["Records"][0]["s3"]["object"]["key"])
 
     async with shop.poller as running:

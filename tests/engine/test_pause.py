@@ -51,7 +51,7 @@ async def test_it_is_remembered_by_the_next_process_and_over_a_removal():
     a = house.mapping("a")
     async with living(a, house=house):
         await house.mappings.pause("a")
-        paused_at = house.mappings._wall()
+        paused_at = house.wall()
         await asyncio.sleep(SOFT_STOP)
         house.mappings.apply([])
         await asyncio.sleep(1)
@@ -61,7 +61,7 @@ async def test_it_is_remembered_by_the_next_process_and_over_a_removal():
         assert [line["mapping"] for line in log if line["event"] == "mapping_still_paused"] == ["a"]
         await asyncio.sleep(10)
         assert house.of("a").state == "paused"
-        assert house.of("a").reason.since == pytest.approx(paused_at - house.mappings._wall() + loop_time())
+        assert house.of("a").reason.since == pytest.approx(paused_at - house.wall() + loop_time())
         assert not house.aws.calls
         await house.mappings.resume("a")
         await asyncio.sleep(1)

@@ -347,14 +347,14 @@ async def test_nothing_is_left_of_the_functions_of_removed_mappings():
     first, second = house.mapping("a", function_concurrency=3), house.mapping("b", function_concurrency=3)
     other = house.mapping("c", function="other")
     async with living(first, second, other, house=house):
-        functions = house.wiring._functions
+        functions = house.wiring.functions
         slots = functions.slots(first.function)
         house.mappings.apply([first, replace(second, function=replace(second.function, timeout_seconds=9))])
         await asyncio.sleep(SOFT_STOP)
-        assert [*functions._slots.values()] == [slots]
+        assert [*functions.limits.values()] == [slots]
         house.mappings.apply([])
         await asyncio.sleep(SOFT_STOP)
-        assert [*functions._slots, *functions._breakers, *functions._built, *functions._users] == []
+        assert [*functions.limits, *functions.breakers, *functions.built, *functions.users] == []
 
 
 @pytest.mark.parametrize("wish", ["reload", "pause", "removal"])

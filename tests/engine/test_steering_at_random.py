@@ -106,20 +106,20 @@ class Story:
         await asyncio.sleep(60)
 
     def check_calm(self):
-        house, functions = self.house, self.house.wiring._functions
+        house, functions = self.house, self.house.wiring.functions
         assert self.breaches[:3] == []
         assert [(status.state.value, status.reason) for status in house.status.mappings] == [("running", None)] * 2
         keys = {mapping.function for mapping in self.mappings}
-        assert len(functions._built) == len(functions._users) == len(functions._breakers) == len(keys)
-        assert sum(len(breaker._listeners) for breaker in functions._breakers.values()) == 2
-        assert not any(breaker._held for breaker in functions._breakers.values())
-        assert all((slots._taken, len(slots._waiting)) == (0, 0) for slots in functions._slots.values())
+        assert len(functions.built) == len(functions.users) == len(functions.breakers) == len(keys)
+        assert sum(len(breaker.listeners) for breaker in functions.breakers.values()) == 2
+        assert not any(breaker.held for breaker in functions.breakers.values())
+        assert all((slots.taken, len(slots.waiting)) == (0, 0) for slots in functions.limits.values())
         # nothing but what the long polls under way have reserved
-        assert house.wiring._memory.held <= 2 * 10 * SMALLEST * MARGIN
+        assert house.wiring.memory.held <= 2 * 10 * SMALLEST * MARGIN
 
     def check(self):
         ledger = self.house.aws.ledger
-        assert (self.house.wiring._memory.held, self.house.wiring._memory.waiting) == (0, 0)
+        assert (self.house.wiring.memory.held, self.house.wiring.memory.waiting) == (0, 0)
         assert ledger.lost() == self.unwanted
         assert [identifier for identifier in self.unwanted if ledger[identifier].invoked] == []
         assert self.house.local.open == set()
@@ -168,9 +168,9 @@ async def test_hundreds_of_reloads_while_the_circuit_is_open_leave_nothing_behin
             house.mappings.apply([replace(a, function=function, tags={"turn": str(turn)}), b])
             await asyncio.sleep((0, 1, SOFT_STOP)[turn % 3])
         await asyncio.sleep(120)
-        functions = house.wiring._functions
-        assert len(functions._built) == len(functions._users) == len(functions._breakers) == 2
-        assert sum(len(breaker._listeners) for breaker in functions._breakers.values()) == 2
+        functions = house.wiring.functions
+        assert len(functions.built) == len(functions.users) == len(functions.breakers) == 2
+        assert sum(len(breaker.listeners) for breaker in functions.breakers.values()) == 2
         assert len(asyncio.all_tasks()) <= tasks
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)

@@ -26,7 +26,7 @@ OTHER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def exported(tracing, exporter):
     """What was ended so far. Its thread knows nothing of virtual time, so that it is not awaited."""
-    tracing._provider.shutdown()
+    tracing.shutdown()
     return exporter.get_finished_spans()
 
 

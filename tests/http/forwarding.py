@@ -42,7 +42,7 @@ class Forward:
 
         async def up() -> None:
             writer.write(ahead)
-            while data := await peer._reader.read(65536):
+            while data := await peer.reader.read(65536):
                 writer.write(data.replace(absolute, b"POST ", 1))
                 await writer.drain()
 

@@ -19,58 +19,58 @@ class Peer:
     """The server's end of one connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
+        self.reader = reader
+        self.writer = writer
 
     async def head(self) -> None:
         """The head of a request alone."""
-        await self._reader.readuntil(b"\r\n\r\n")
+        await self.reader.readuntil(b"\r\n\r\n")
 
     async def request(self) -> bytes:
         """A whole request; empty once the client is gone."""
         try:
-            head = await self._reader.readuntil(b"\r\n\r\n")
+            head = await self.reader.readuntil(b"\r\n\r\n")
             length = next(
                 (int(line.partition(b":")[2]) for line in head.lower().split(b"\r\n") if b"content-length" in line), 0
             )
-            return head + await self._reader.readexactly(length)
+            return head + await self.reader.readexactly(length)
         except (asyncio.IncompleteReadError, OSError):
             return b""
 
     async def send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
-            self._writer.write(data)
-            await self._writer.drain()
+            self.writer.write(data)
+            await self.writer.drain()
 
     async def flood(self, data: bytes) -> None:
         """Send for as long as the client listens."""
         with contextlib.suppress(OSError):
-            while not self._writer.is_closing():
-                self._writer.write(data)
-                await self._writer.drain()
+            while not self.writer.is_closing():
+                self.writer.write(data)
+                await self.writer.drain()
 
     async def close(self) -> None:
-        self._writer.close()
+        self.writer.close()
         with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
+            await self.writer.wait_closed()
 
     def reset(self) -> None:
         """RST instead of FIN."""
-        connected = self._writer.get_extra_info("socket")
+        connected = self.writer.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
+        self.writer.transport.abort()
 
     async def receive(self) -> bytes:
         """What came; empty once the client is gone."""
         try:
-            return await self._reader.read(65536)
+            return await self.reader.read(65536)
         except OSError:
             return b""
 
     async def gone(self) -> None:
         """Until the client has closed."""
         with contextlib.suppress(OSError):
-            while await self._reader.read(65536):
+            while await self.reader.read(65536):
                 pass
 
 

@@ -123,8 +123,8 @@ def test_a_connection_the_server_will_close_is_not_used_again(client: Client, an
         async with serving(answering(answer)) as server, client.pool(server) as pool:
             for _ in range(2):
                 assert (await pool.exchange(REQUEST, 10, MOST)).body == b"ok"
-                assert pool._idle == []
-                assert [connection for connection in pool._open if connection.usable] == []
+                assert pool.idle == []
+                assert [connection for connection in pool.open if connection.usable] == []
             assert server.connections == 2
 
     client.run(main())
@@ -161,7 +161,7 @@ def test_a_close_that_the_loop_has_not_seen_yet_is_found_before_a_request_is_tru
                 serving = asyncio.create_task(asyncio.to_thread(serve))
                 await pool.exchange(REQUEST, 10, MOST)
                 await serving
-                (connection,) = pool._idle
+                (connection,) = pool.idle
                 assert not connection.stale()
                 ends[0].close()
                 assert connection.stale()
@@ -195,7 +195,7 @@ def test_small_writes_go_out_at_once(client: Client) -> None:
     async def main() -> None:
         async with serving(always_ok) as server, client.pool(server) as pool:
             await pool.exchange(REQUEST, 10, MOST)
-            (connection,) = pool._open
+            (connection,) = pool.open
             assert connection.transport is not None
             assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

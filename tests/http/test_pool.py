@@ -122,7 +122,7 @@ def test_cancelling_at_any_point_leaves_the_pool_whole(client: Client, script: S
                 results = await asyncio.gather(*tasks, return_exceptions=True)
                 assert [getattr(result, "body", None) for result in results[1::2]] == [b"ok", b"ok"]
             assert (await pool.exchange(REQUEST, 10, MOST)).body == b"ok"
-            assert pool._slots == 2 - len([connection for connection in pool._open if connection.usable])
+            assert pool.free == 2 - len([connection for connection in pool.open if connection.usable])
 
     client.run(main())
 

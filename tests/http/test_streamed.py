@@ -201,7 +201,7 @@ async def test_a_server_that_floods_has_to_wait_over_http1_too():
     async def script(peer):
         await peer.request()
         await peer.send(HEAD)
-        while not peer._writer.is_closing():
+        while not peer.writer.is_closing():
             await peer.send(b"10000\r\n" + bytes(0x10000) + b"\r\n")
             flooded.append(1)
 

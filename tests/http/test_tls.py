@@ -108,7 +108,7 @@ def test_cancelling_a_handshake_leaves_nothing(client: Client) -> None:
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-                assert (pool.connections, pool._slots) == (0, 1000)
+                assert (pool.connections, pool.free) == (0, 1000)
 
     client.run(main())
 

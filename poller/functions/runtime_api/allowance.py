@@ -39,10 +39,11 @@ def for_all_workers() -> Allowance:
 class LogAllowance:
     """One worker's: its own share, and one of what all workers have together."""
 
-    def __init__(self, together: Allowance) -> None:
+    def __init__(self, together: Allowance, always: Allowance | None = None) -> None:
+        """`together` is that of all workers; `always` is this one's whatever the others write."""
         self._together = together
         self._own = Allowance(*PER_WORKER)
-        self._always = Allowance(*ALWAYS)
+        self._always = always or Allowance(*ALWAYS)
 
     def take(self, size: int, now: float) -> bool:
         """Whether a line of so many bytes may be logged."""

@@ -15,7 +15,7 @@ DELEGATED = ("user.delegate", "trusted.delegate")
 
 
 @cache
-def _own() -> Path | None:
+def own_group() -> Path | None:
     """The daemon's group, if it may make others in it."""
     try:
         mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
@@ -49,7 +49,7 @@ class Cgroup:
         """Put a process that was just started into a new one, and what it has started meanwhile. None where that is not
         possible.
         """
-        own = _own()
+        own = own_group()
         if own is None:
             return None
         made = cls(own / f"poller-{os.getpid()}-{pid}")

@@ -69,8 +69,10 @@ class CodeWatch:
         self._folder = folder
         self._changed = changed
         self._log = log
-        self._seen: str | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.seen: str | None = None
+        """The fingerprint at the last look; None before the first has ended."""
+        self.tasks: set[asyncio.Task[None]] = set()
+        """Looks that have not ended, and the watch."""
 
     def look(self) -> None:
         """Begin to compare the code with what was there at the last look; the first only sees what is there."""
@@ -84,17 +86,17 @@ class CodeWatch:
 
     def close(self) -> None:
         """Not waited for: a file system may hang."""
-        for task in self._tasks:
+        for task in self.tasks:
             task.cancel()
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     async def _compare(self, folder: Path) -> None:
         found = await current(folder)
-        before, self._seen = self._seen, found
+        before, self.seen = self.seen, found
         if before not in (None, found):
             self._changed()
 

@@ -65,7 +65,8 @@ class LogPipe:
         """The end of that line is left out."""
         self._recent = b""
         self._cut = False
-        self._omitted = [0, 0]
+        self.omitted = [0, 0]
+        """Lines and bytes that were left out since the last notice."""
         self._notice: asyncio.TimerHandle | None = None
         self._resume: asyncio.TimerHandle | None = None
         self._closed = False
@@ -219,17 +220,17 @@ class LogPipe:
         """Leave it out, with a line that it ends and one that it begins."""
         if not data:
             return
-        self._omitted[0] += data.count(b"\n")
-        self._omitted[1] += len(data)
+        self.omitted[0] += data.count(b"\n")
+        self.omitted[1] += len(data)
         self._held, self._skipping = b"", not data.endswith(b"\n")
         if self._notice is None and not self._closed:
             self._notice = self._loop.call_later(NOTICE_SECONDS, self._tell_left_out)
 
     def _tell_left_out(self) -> None:
         self._notice = None
-        lines, size = self._omitted
+        lines, size = self.omitted
         if size:
-            self._omitted = [0, 0]
+            self.omitted = [0, 0]
             self._listener.left_out(lines, size)
 
 

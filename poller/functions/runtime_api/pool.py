@@ -49,18 +49,20 @@ class RuntimeFunction:
         """Call it inside the running loop. `output` is what the workers of all functions may have logged together."""
         self._output = output or for_all_workers()
         self.name, self.payload_limit = settings.name, settings.payload_limit
-        self._patience = settings.options.init_timeout_seconds + KILL_SECONDS
-        self.timeout = self._patience + settings.timeout + KILL_SECONDS
+        self.patience = settings.options.init_timeout_seconds + KILL_SECONDS
+        """Seconds that an invocation waits for a worker."""
+        self.timeout = self.patience + settings.timeout + KILL_SECONDS
         self._settings, self._options = settings, settings.options
         self._guard, self._log = guard, log
         self._starts = Starts(settings.name, chance)
         self._loop = asyncio.get_running_loop()
         self._workers: set[Worker] = set()
-        self._starting: set[Worker] = set()
+        self.starting: set[Worker] = set()
+        """Workers that have not yet asked for an event."""
         self._owed = 0
         """Workers to keep whose start has to wait for that of others."""
-        self._idle: deque[Worker] = deque()
-        """Who asked last stands last, and gets the next invocation: the others may then be stopped."""
+        self.idle_workers: deque[Worker] = deque()
+        """Workers that wait for an event. The last one gets it, so that those before it may stop."""
         self._waiting: deque[asyncio.Future[Worker | NotInvoked]] = deque()
         self._retry: asyncio.TimerHandle | None = None
         self._reaper: asyncio.TimerHandle | None = None
@@ -68,17 +70,15 @@ class RuntimeFunction:
         self._closed = False
         self._environment: Mapping[str, str] | None = None
         """As the newest worker was given it."""
-        self._code = CodeWatch(settings.options.code, lambda: self.restart("code"), log)
+        self.code = CodeWatch(settings.options.code, lambda: self.restart("code"), log)
         self._outdated: set[Worker] = set()
         """Workers of older code or environment, which stop when they are through with what they do."""
 
     def start(self) -> None:
-        """Begin to start the workers that are always kept, and one at least, so that one that cannot start shows at
-        once.
-        """
-        self._code.look()
+        """Begin to start the workers that are always kept: one at least, to show at once whether it starts."""
+        self.code.look()
         if self._options.reload_on_change:
-            self._code.watch()
+            self.code.watch()
         self._start_kept()
 
     def _start_kept(self) -> None:
@@ -87,21 +87,20 @@ class RuntimeFunction:
 
     def problem(self) -> Reason | None:
         """Why it cannot be started, while no worker is there that was."""
-        return self._starts.reason if self._workers <= self._starting else None
+        return self._starts.reason if self._workers <= self.starting else None
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         return await self.invoke_for(event, trace, None)
 
     async def invoke_for(self, event: bytes, trace: str | None, client: Client | None) -> Outcome:
         while True:
-            worker = self._idle.pop() if self._idle else await self._wait_for_worker()
+            worker = self.idle_workers.pop() if self.idle_workers else await self._wait_for_worker()
             if isinstance(worker, NotInvoked):
                 return worker
             if worker.asks:
                 break
-        settings = self._settings
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        invocation = Invocation(event, settings.function_arn, settings.timeout, trace, outcome, client)
+        invocation = Invocation(event, self._settings.function_arn, self._settings.timeout, trace, outcome, client)
         worker.hand_out(invocation)
         try:
             return await invocation.outcome
@@ -113,15 +112,15 @@ class RuntimeFunction:
         """A process keeps the environment and code it was started with: others replace it where they changed."""
         if self._workers and self._read_environment() != self._environment:
             self.restart("environment")
-        self._code.look()
+        self.code.look()
 
     def restart(self, why: str) -> None:
         """Start every worker anew: those that have an invocation finish it first."""
         self._log.info("workers_restarted", why=why, workers=len(self._workers))
         self._starts.over()
         self._outdated = set(self._workers)
-        while self._idle:
-            self._retire(self._idle.popleft())
+        while self.idle_workers:
+            self._retire(self.idle_workers.popleft())
         self._start_kept()
 
     def _read_environment(self) -> Mapping[str, str] | None:
@@ -143,14 +142,12 @@ class RuntimeFunction:
         for timer in (self._reaper, self._retry):
             if timer is not None:
                 timer.cancel()
-        self._code.close()
+        self.code.close()
         self._refuse_all(NotInvoked("stopping", "the daemon stops"))
         for worker in list(self._workers):
             self._spawn(worker.stop(STOP_SECONDS))
         while self._tasks:
             await asyncio.wait(self._tasks)
-
-    # who waits for a worker
 
     async def _wait_for_worker(self) -> Worker | NotInvoked:
         if self._closed:
@@ -165,7 +162,7 @@ class RuntimeFunction:
             await asyncio.wait({turn}, timeout=RETURN_SECONDS)
             if not turn.done():
                 self._start_more()
-                await asyncio.wait({turn}, timeout=self._patience)
+                await asyncio.wait({turn}, timeout=self.patience)
         except asyncio.CancelledError:
             if turn.done() and isinstance(worker := turn.result(), Worker):
                 self.idle(worker)
@@ -182,23 +179,21 @@ class RuntimeFunction:
             if not turn.done():
                 turn.set_result(refusal)
 
-    # workers come
-
     def _start_more(self, expected: int = 0) -> None:
-        """One for each who waits beyond the workers `expected` to be free in a moment. While none gets ready, a single
-        one is tried at a time, and not before its time.
+        """Start one for each invocation that waits, less the `expected` ones that are free in a moment. While starts
+        fail, only one is tried at a time, after its delay.
         """
         failing = self._starts.failures > 0
-        if self._closed or (failing and (self._starting or not self._starts.due(self._loop.time()))):
+        if self._closed or (failing and (self.starting or not self._starts.due(self._loop.time()))):
             return
-        wanted = sum(not turn.done() for turn in self._waiting) - len(self._starting) - expected
+        wanted = sum(not turn.done() for turn in self._waiting) - len(self.starting) - expected
         for _ in range(min(wanted, 1) if failing else wanted):
-            if len(self._workers) >= self._settings.concurrency or len(self._starting) >= STARTS_AT_ONCE:
+            if len(self._workers) >= self._settings.concurrency or len(self.starting) >= STARTS_AT_ONCE:
                 return
             self._start_one()
 
     def _start_owed(self) -> None:
-        while self._owed > 0 and len(self._starting) < STARTS_AT_ONCE:
+        while self._owed > 0 and len(self.starting) < STARTS_AT_ONCE:
             self._owed -= 1
             self._start_one()
 
@@ -215,14 +210,14 @@ class RuntimeFunction:
         self._environment = self._read_environment()
         worker = Worker(self._settings, self, self._guard, self._log, LogAllowance(self._output))
         self._workers.add(worker)
-        self._starting.add(worker)
+        self.starting.add(worker)
         self._spawn(self._see_started(worker))
 
     async def _see_started(self, worker: Worker) -> None:
         try:
             await worker.start()
         except StartFailed as error:
-            self._starting.discard(worker)
+            self.starting.discard(worker)
             self._workers.discard(worker)
             if self._closed:
                 return
@@ -248,12 +243,12 @@ class RuntimeFunction:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # workers call these
+    # called by workers
 
     def idle(self, worker: Worker) -> None:
         """See `Owner.idle`."""
-        if worker in self._starting:
-            self._starting.discard(worker)
+        if worker in self.starting:
+            self.starting.discard(worker)
             self._starts.over()
             self._loop.call_soon(self._start_next)
         if worker in self._outdated:
@@ -267,33 +262,36 @@ class RuntimeFunction:
                 turn.set_result(worker)
                 return
         worker.idle_since = self._loop.time()
-        self._idle.append(worker)
-        beyond = len(self._workers) > self._options.minimum_workers
-        if beyond and self._reaper is None and not self._closed and self._options.idle_timeout_seconds is not None:
-            self._reaper = self._loop.call_later(self._options.idle_timeout_seconds, self._reap)
+        self.idle_workers.append(worker)
+        seconds = self._options.idle_timeout_seconds
+        if self._may_stop_one() and self._reaper is None and not self._closed and seconds is not None:
+            self._reaper = self._loop.call_later(seconds, self._reap)
+
+    def _may_stop_one(self) -> bool:
+        return bool(self.idle_workers) and len(self._workers) > self._options.minimum_workers
 
     def away(self, worker: Worker) -> None:
         """See `Owner.away`."""
-        if worker in self._idle:
-            self._idle.remove(worker)
+        if worker in self.idle_workers:
+            self.idle_workers.remove(worker)
 
     def ended(self, worker: Worker) -> None:
         """See `Owner.ended`."""
         self.away(worker)
         self._outdated.discard(worker)
-        if worker not in self._starting:
+        if worker not in self.starting:
             self._workers.discard(worker)
             self._start_more()
 
     def _reap(self) -> None:
-        """Stop those that have been idle for long, down to the ones that are kept."""
+        """Stop workers that have been idle for long, down to the number that is kept."""
         self._reaper = None
         assert self._options.idle_timeout_seconds is not None
         latest = self._loop.time() - self._options.idle_timeout_seconds
-        while self._idle and len(self._workers) > self._options.minimum_workers and self._idle[0].idle_since <= latest:
-            worker = self._idle.popleft()
+        while self._may_stop_one() and self.idle_workers[0].idle_since <= latest:
+            worker = self.idle_workers.popleft()
             self._workers.discard(worker)
             self._log.debug("worker_stopped", why="idle", workers=len(self._workers))
             self._spawn(worker.stop(STOP_SECONDS))
-        if self._idle and len(self._workers) > self._options.minimum_workers and not self._closed:
-            self._reaper = self._loop.call_later(max(self._idle[0].idle_since - latest, 0.1), self._reap)
+        if self._may_stop_one() and not self._closed:
+            self._reaper = self._loop.call_later(max(self.idle_workers[0].idle_since - latest, 0.1), self._reap)

@@ -33,14 +33,15 @@ class SharedRuntimeFunction:
         """Call it inside the running loop."""
         self.name = settings.name
         self.payload_limit = settings.payload_limit
-        self._patience = WAIT_SECONDS
-        self.timeout = self._patience + settings.timeout
+        self.patience = WAIT_SECONDS
+        """Seconds that an invocation waits for a runtime."""
+        self.timeout = self.patience + settings.timeout
         self._settings = settings
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._api = RuntimeApi(self, settings.timeout)
-        self._runtimes: deque[Request] = deque()
-        """Who asked first is served first."""
+        self.runtimes: deque[Request] = deque()
+        """Requests of runtimes that wait for an event, the longest wait first."""
         self._waiting: deque[asyncio.Future[Request]] = deque()
         self._invocations: dict[str, Invocation] = {}
         self._problem = ""
@@ -65,7 +66,7 @@ class SharedRuntimeFunction:
     async def invoke_for(self, event: bytes, trace: str | None, client: Client | None) -> Outcome:
         """See `ServesClients.invoke_for`."""
         while True:
-            request = self._runtimes.popleft() if self._runtimes else await self._wait_for_runtime()
+            request = self.runtimes.popleft() if self.runtimes else await self._wait_for_runtime()
             if request is None or not request.gone:
                 break
         if request is None:
@@ -85,7 +86,7 @@ class SharedRuntimeFunction:
 
     def problem(self) -> Reason | None:
         """That no runtime asks, or what the last one said that could not start."""
-        idle = self._runtimes or self._invocations
+        idle = self.runtimes or self._invocations
         if idle or (not self._problem and self._loop.time() - self._seen < MISSING_SECONDS):
             return None
         text = f"function {self.name} cannot start: {self._why_none()}"
@@ -102,7 +103,7 @@ class SharedRuntimeFunction:
         turn: asyncio.Future[Request] = self._loop.create_future()
         self._waiting.append(turn)
         try:
-            await asyncio.wait({turn}, timeout=self._patience)
+            await asyncio.wait({turn}, timeout=self.patience)
         except asyncio.CancelledError:
             if turn.done():
                 self.waits(turn.result())
@@ -135,13 +136,13 @@ class SharedRuntimeFunction:
             if not turn.done():
                 turn.set_result(request)
                 return None
-        self._runtimes.append(request)
+        self.runtimes.append(request)
         request.on_lost = lambda: self._forget(request)
         return None
 
     def _forget(self, request: Request) -> None:
-        if request in self._runtimes:
-            self._runtimes.remove(request)
+        if request in self.runtimes:
+            self.runtimes.remove(request)
             self._seen = self._loop.time()
 
     def find(self, request_id: str) -> Invocation | None:

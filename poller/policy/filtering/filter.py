@@ -59,11 +59,11 @@ class Filter:
         "_for_neither",
         "_loads",
         "_metadata",
-        "_needles",
         "_payload",
         "_tree",
         "alternatives",
         "members",
+        "needles",
     )
 
     def __init__(self, alternatives: Sequence[Sequence[Alternative]], members: Members, loads: Loads | None) -> None:
@@ -76,10 +76,11 @@ class Filter:
         key = members.payload
         self._payload: Node | None = nodes.get(key) if key else None
         self._for_fields = self._for_neither = 0
-        self._needles: Needles | None = None
+        self.needles: Needles | None = None
+        """Rule out a payload before it is parsed; None where no text can."""
         if key is not None and self._payload is not None:
             with_payload = (one for several in alternatives for one in several if _names(one, key))
-            self._needles = needles(with_payload, key)
+            self.needles = needles(with_payload, key)
             fields, text = self._payload.any_below, self._payload.claims.any
             self._for_fields, self._for_neither = fields & ~text, ~(fields | text)
         self._metadata = [(name, node) for name, node in nodes.items() if node is not self._payload]
@@ -120,7 +121,7 @@ class Filter:
         for_fields = left & self._for_fields
         if left & self._for_neither:
             return _MATCH
-        if self._needles is not None and self._needles.rule_out(payload):
+        if self.needles is not None and self.needles.rule_out(payload):
             return _NO_MATCH
         document = decode(payload, self._loads, exact=self._exact)
         if document is not NOT_JSON:

@@ -20,15 +20,15 @@ _OPENING, _CLOSING = frozenset("{["), frozenset("}]")
 class Needles:
     """Of one filter."""
 
-    __slots__ = ("_bytewise", "_words")
+    __slots__ = ("_bytewise", "words")
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._words = words
+        self.words = words
         self._bytewise = [word.encode().decode("latin-1") for word in words]
 
     def rule_out(self, payload: str | bytes) -> bool:
         """Whether this looks like JSON and cannot match. What does not look like JSON is told apart by the parser."""
-        words = self._words
+        words = self.words
         if not isinstance(payload, str):
             # searching text is faster than searching bytes, by more than this costs
             payload, words = payload.decode("latin-1"), self._bytewise

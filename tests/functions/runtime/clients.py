@@ -103,7 +103,7 @@ class Shared:
 
     async def asked(self, count):
         """So many clients wait for an invocation."""
-        while len(self.function._runtimes) < count:  # noqa: ASYNC110 - it has nobody to tell
+        while len(self.function.runtimes) < count:  # noqa: ASYNC110 - it has nobody to tell
             await asyncio.sleep(0)
 
     def invoke(self, event=b"{}", trace=None):

@@ -78,7 +78,7 @@ async def test_a_thousand_invocations_by_four_runtimes_each_get_their_own_answer
             await client.respond(given.headers["lambda-runtime-aws-request-id"], given.body)
 
     async with shared() as serving:
-        serving.function._patience = PATIENCE
+        serving.function.patience = PATIENCE
         serving_tasks = [asyncio.create_task(serve(await serving.client())) for _ in range(4)]
         events = [str(number).encode() for number in range(1000)]
         outcomes = await asyncio.gather(*(serving.function.invoke(event) for event in events))
@@ -224,7 +224,7 @@ async def test_where_nobody_asks_was_not_invoked_and_the_last_init_error_is_told
 async def test_where_all_are_busy_that_is_what_is_said():
     async with shared() as serving:
         outcome, client, request_id = await serving.invoked()
-        serving.function._patience = 0.05
+        serving.function.patience = 0.05
         refused = await serving.function.invoke(EVENT)
         await client.respond(request_id)
         assert isinstance(await outcome, Succeeded)

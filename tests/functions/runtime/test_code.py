@@ -23,7 +23,7 @@ async def test_asked_to_each_worker_is_started_anew_after_what_it_does(tmp_path)
     async with function(log, concurrency=2, minimum_workers=1) as running:
         running.start()
         before = await invoked(running, "pid")
-        while not running._idle:  # noqa: ASYNC110 - it asks for the next event after its answer
+        while not running.idle_workers:  # noqa: ASYNC110 - it asks for the next event after its answer
             await asyncio.sleep(0.01)
         busy = asyncio.create_task(invoked(running, "meet", folder=str(tmp_path), expected=2))
         await asyncio.sleep(0)
@@ -52,8 +52,8 @@ async def test_a_reload_starts_workers_anew_whose_code_has_changed_and_no_others
 
 
 async def settled(running):
-    while running._code._tasks:
-        await asyncio.wait(running._code._tasks)
+    while running.code.tasks:
+        await asyncio.wait(running.code.tasks)
 
 
 async def test_code_is_watched_where_that_is_asked_for(tmp_path):
@@ -62,7 +62,7 @@ async def test_code_is_watched_where_that_is_asked_for(tmp_path):
     async with function(log, code=tmp_path, reload_on_change=True) as running:
         running.start()
         before = await invoked(running, "pid")
-        while running._code._seen is None:  # noqa: ASYNC110 - nothing is logged of the first look
+        while running.code.seen is None:  # noqa: ASYNC110 - nothing is logged of the first look
             await asyncio.sleep(0.01)
         deploy(tmp_path, "second")
         await log.until(lambda: log.of("workers_restarted"))

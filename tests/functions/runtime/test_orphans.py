@@ -133,7 +133,7 @@ def test_a_child_that_leaves_its_group_ends_with_a_worker_that_ends_by_itself():
         assert process.poll() is None
 
 
-@pytest.mark.skipif(cgroups._own() is None, reason="needs a delegated control group: cgroup v2 mounted writable")
+@pytest.mark.skipif(cgroups.own_group() is None, reason="needs a delegated control group: cgroup v2 mounted writable")
 @pytest.mark.parametrize("end", ["by itself", "by a kill"])
 def test_in_a_control_group_of_its_own_a_worker_takes_everything_with_it(end):
     left = '"altogether"'
@@ -145,7 +145,7 @@ def test_in_a_control_group_of_its_own_a_worker_takes_everything_with_it(end):
             kill(process)
     ended(pids["child"])
     ended(pids["guard"])
-    assert not list(present(cgroups._own()).glob(f"poller-{process.pid}-*")), "none is left"
+    assert not list(present(cgroups.own_group()).glob(f"poller-{process.pid}-*")), "none is left"
 
 
 @NEEDS_LINUX

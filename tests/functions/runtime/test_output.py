@@ -32,9 +32,9 @@ class Heard:
         self.size += size
 
 
-def piped(together=None):
+def piped(together=None, always=None):
     heard = Heard()
-    pipe = LogPipe(heard, LogAllowance(together or allowance.for_all_workers()))
+    pipe = LogPipe(heard, LogAllowance(together or allowance.for_all_workers(), always))
     return heard, pipe
 
 
@@ -46,7 +46,7 @@ async def test_a_step_of_the_loop_logs_a_bounded_part_of_what_was_written():
         before = len(heard.lines)
         await asyncio.sleep(0)
         steps.append(len(heard.lines) - before)
-        if pipe._omitted[0]:
+        if pipe.omitted[0]:
             break
     pipe.opened()
     pipe.close()
@@ -69,8 +69,7 @@ async def test_what_an_invocation_wrote_is_logged_as_its_own_though_it_is_logged
 
 
 async def test_every_line_over_the_allowance_is_counted_and_of_the_tail_none_is_missing():
-    heard, pipe = piped(Allowance(0, 1))
-    pipe._allowance._always = Allowance(0, 1000)
+    heard, pipe = piped(Allowance(0, 1), always=Allowance(0, 1000))
     for number in range(3):
         os.write(pipe.inlet, FULL[:-10] + f"part {number}".encode())
         pipe.drain()

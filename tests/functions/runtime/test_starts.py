@@ -71,7 +71,7 @@ async def test_of_many_workers_only_some_start_at_one_time(monkeypatch, tmp_path
     class Watching(Log):
         def debug(self, event, **fields):
             nonlocal most
-            most = max(most, len(running._starting))
+            most = max(most, len(running.starting))
             super().debug(event, **fields)
 
     async with function(Watching(), concurrency=6, minimum_workers=3) as running:

@@ -77,7 +77,7 @@ async def test_a_secret_that_changed_reaches_the_function_by_another_worker_and_
         pid = await invoked(running, "pid")
         running.refresh()
         assert (found["TOKEN"], await invoked(running, "pid")) == ("first", pid)
-        while not running._idle:  # noqa: ASYNC110 - it asks for the next event after its answer
+        while not running.idle_workers:  # noqa: ASYNC110 - it asks for the next event after its answer
             await asyncio.sleep(0.01)
         busy = asyncio.create_task(invoked(running, "pid"))
         await asyncio.sleep(0)
@@ -230,7 +230,7 @@ async def test_no_worker_in_time_was_not_invoked(tmp_path):
         await invoked(running, "echo")
         busy = asyncio.create_task(running.invoke(event("meet", folder=str(tmp_path), expected=2)))
         await asyncio.sleep(0)
-        running._patience = 0.05
+        running.patience = 0.05
         outcome = await running.invoke(event("echo"))
         (tmp_path / "go on").touch()
         assert isinstance(await busy, Succeeded)

@@ -55,7 +55,7 @@ async def test_where_nothing_matches_the_position_moves_on_and_is_stored_without
     assert is_at_the_tip(world)
     assert world.function.invocations.all == []
     assert life.status.in_flight() == 0
-    assert life.wiring._memory.held == 0
+    assert life.wiring.memory.held == 0
     await life.crash()
     life = StreamLife(world, mapping)
     await asyncio.sleep(30)
@@ -75,7 +75,7 @@ async def test_behind_a_record_that_is_retried_for_ever_others_are_passed_over_w
             world.put(f"k{number}", number)
         await asyncio.sleep(2)
     assert (life.account.filtered, life.status.in_flight()) == (2000, 1)
-    assert life.wiring._memory.held < 1000
+    assert life.wiring.memory.held < 1000
     assert not is_at_the_tip(world)
     world.function.handler = lambda _: None
     await world.until_done()

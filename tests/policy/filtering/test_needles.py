@@ -12,8 +12,8 @@ from tests.policy.filtering.strategies import EVENTS, PATTERNS
 
 
 def needles_of(pattern, kind="sqs"):
-    needles = compile_filters(pattern if isinstance(pattern, list) else [pattern], RECORDS[kind])._needles
-    return None if needles is None else list(needles._words)
+    needles = compile_filters(pattern if isinstance(pattern, list) else [pattern], RECORDS[kind]).needles
+    return None if needles is None else list(needles.words)
 
 
 WORDS = {
@@ -71,7 +71,7 @@ def spelt(text, chance):
 def test_parsed_or_not_the_verdict_is_the_same(pattern, event, ascii_only, chance, kind):
     member = {"sqs": "body", "kinesis": "data"}[kind]
     looking, parsing = (compile_filters([{member: pattern}], RECORDS[kind]) for _ in range(2))
-    parsing._needles = None
+    parsing.needles = None
     text = json.dumps(event, ensure_ascii=ascii_only)
     for shown in (text, spelt(text, chance), f" {text}\n"):
         payload = shown if kind == "sqs" else shown.encode("utf-8", "surrogatepass")

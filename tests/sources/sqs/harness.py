@@ -1,6 +1,7 @@
 """One queue's partition on the fake AWS, with the mapping's parts around it that a source knows."""
 
 import asyncio
+from collections import OrderedDict
 from math import inf
 from typing import Any, cast
 
@@ -69,6 +70,8 @@ class Harness:
         self.memory = Memory(memory)
         self.admission = Admission(self.stop, self.pace, self.memory, self.status, half)
         self.target = None if target is None else self.aws.queue(target)
+        self.undeleted: OrderedDict[str, bool] = OrderedDict()
+        """Ids of messages that were delivered and are not yet deleted."""
         self.partition = SqsPartition(
             self._name_of(self.queue),
             self.transport,
@@ -80,6 +83,7 @@ class Harness:
             log=RateLimitedLog(self.log),
             wall=lambda: EPOCH + asyncio.get_running_loop().time(),
             filtering=self._filtering(patterns, criteria) if patterns or criteria else None,
+            undeleted=self.undeleted,
         )
         self.status.run = Running(self.partition, self.admission)
 

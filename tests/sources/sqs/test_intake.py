@@ -221,7 +221,7 @@ async def test_a_refusal_with_a_member_missing_or_odd_is_no_delete(name, value):
         records = await take(lane)
         harness.settle(lane, records)
         await asyncio.sleep(60)
-        assert harness.account.deleted + len(partition._undeleted) == harness.account.delivered == 1
+        assert harness.account.deleted + len(harness.undeleted) == harness.account.delivered == 1
         assert harness.unaccounted() == 0
         assert harness.status.state == "running"
 

@@ -237,10 +237,10 @@ async def test_no_more_than_ten_thousand_are_remembered_the_latest_ones(monkeypa
         records = await take(lane)
         harness.settle(lane, records)
         await asyncio.sleep(0.1)
-        assert list(partition._undeleted) == [record.identifier for record in records][-3:]
+        assert list(harness.undeleted) == [record.identifier for record in records][-3:]
         harness.aws.faults.clear()
     assert not set(ids) & harness.aws.ledger.remaining()
-    assert not partition._undeleted
+    assert not harness.undeleted
 
 
 async def test_a_receipt_that_is_no_longer_good_ends_the_try_and_is_remembered():
