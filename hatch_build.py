@@ -53,7 +53,13 @@ class CompiledModules(BuildHookInterface):
         with chdir(self.root):
             # packages that the modules import need not be there: mypyc uses whatever they give as any Python object
             extensions = mypycify(
-                ["--config-file=", "--ignore-missing-imports", "--no-site-packages", *self.config["modules"]],
+                [
+                    "--config-file=",
+                    "--ignore-missing-imports",
+                    "--follow-imports=silent",
+                    "--no-site-packages",
+                    *self.config["modules"],
+                ],
                 opt_level="3",
                 debug_level="0",
                 group_name="poller",
