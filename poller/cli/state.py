@@ -2,14 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from poller.cli.configured import ConfigPaths, examples, loaded
+from poller.configuration import Settings
 from poller.policy.progress import Paused
-from poller.state.kinds import kind_of
+from poller.state.copying import copied
+from poller.state.kinds import absolute, checked, kind_of
 from poller.support.printable import say
+from poller.values.errors import ConfigurationError
+
+Url = Annotated[str | None, typer.Argument(metavar="TO", help="Default: `state` of the configuration.")]
 
 app = typer.Typer(help="What is stored: positions, and what is paused.", no_args_is_help=True)
 
@@ -76,3 +82,56 @@ def forget(
     given_up = [what for what, rows in (("the position", stored), ("the pause", paused)) if uuid in rows]
     verb = "is" if len(given_up) == 1 else "are"
     say(f"{' and '.join(given_up)} of {names[uuid] or 'the mapping'} ({uuid}) {verb} given up")
+
+
+@app.command(epilog=examples("state migrate", "state migrate --print --config poller.yaml"))
+def migrate(
+    config: ConfigPaths = None,
+    *,
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Print what it would do instead, for somebody with more rights.")
+    ] = False,
+) -> None:
+    """Make the tables of the store, or see that they are right.
+
+    The daemon does it by itself where its role may.
+    """
+    settings = loaded(config).settings
+    kind = kind_of(settings.state)
+    if kind.prepare is None or kind.script is None:
+        say("nothing is to be made: the daemon makes this store by itself")
+    elif only_print:
+        for line in kind.script(settings.state).splitlines():
+            say(line)
+    else:
+        say(asyncio.run(kind.prepare(settings)))
+
+
+@app.command(
+    epilog=examples("state copy sqlite:////var/lib/poller/state.db", "state copy sqlite:///old.db sqlite:///new.db")
+)
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The URL of a store, as `state` in the configuration.")],
+    target: Url = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Copy everything from one store into another, which is empty.
+
+    Positions, retry states, windows, pauses, the action log, and mappings made through the API. No daemon may be
+    running. What was copied stays where it was. A copy that broke off can be made again.
+    """
+    settings = loaded(config).settings
+    before = _at(settings, source)
+    after = settings if target is None else _at(settings, target)
+    if before.state == after.state:
+        raise ConfigurationError(["FROM and TO are the same store"])
+    found = asyncio.run(copied(kind_of(before.state).open(before), kind_of(after.state).open(after)))
+    say(f"copied: {found}")
+
+
+def _at(settings: Settings, url: str) -> Settings:
+    """The same settings with another store. Raises ConfigurationError."""
+    try:
+        return settings.model_copy(update={"state": checked(absolute(url, Path.cwd()))})
+    except ValueError as error:
+        raise ConfigurationError([f"the URL of a store {error}"]) from error

@@ -51,6 +51,12 @@ class StoreKind:
     """Deletes the position and the pause of a mapping, by uuid. Raises EnvironmentProblem where a daemon could still
     write them.
     """
+    prepare: Callable[["Settings"], Coroutine[Any, Any, str]] | None = None
+    """Makes what the store needs before the first daemon, its tables, and says what it is. Raises EnvironmentProblem.
+    None for a kind that needs nothing.
+    """
+    script: Callable[[str], str] | None = None
+    """What `prepare` does, for somebody else to do: the text of it, by the URL."""
     join: Callable[["Settings"], AbstractAsyncContextManager["FleetStore"]] | None = None
     """Opens the store for one daemon of a fleet; None for a kind that is one daemon's. A kind that is always shared
     gives it, and an `open` that is never called.

@@ -63,7 +63,7 @@ def test_the_short_way_to_ask_for_help(path, capsys):
     ("typed", "position", "completed"),
     [
         ("poller st", 1, {"status", "state"}),
-        ("poller state ", 2, {"list", "forget"}),
+        ("poller state ", 2, {"list", "forget", "migrate", "copy"}),
         ("poller check --", 2, {"--config", "--connect", "--try-functions", "--allow-empty", "--help"}),
     ],
 )

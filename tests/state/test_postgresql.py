@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from poller.cli.main import main
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
 from poller.state.postgresql.url import FORM
 from poller.state.sole import Sole, new_member
@@ -127,6 +128,15 @@ async def test_tables_of_a_newer_version_are_used_where_it_only_added_to_them(ur
         assert (await store.load("u")).shards == {"a": at("2"), "b": at("1")}
 
 
+async def test_a_table_that_this_version_has_added_is_made(url, administer):
+    async with daemon(url) as store:
+        await store.open("u", mapping(a=at("1")))
+    administer("DROP TABLE poller_actions")
+    async with daemon(url) as store:
+        assert await store.actions() == []
+        assert (await store.load("u")).shards == {"a": at("1")}
+
+
 async def test_tables_that_this_version_must_not_write_are_refused(url, administer):
     async with daemon(url):
         pass
@@ -141,7 +151,7 @@ async def test_missing_rights_are_refused_with_the_statement_that_grants_them(ur
     theirs = url.replace("postgres@", f"{role}@")
     told = await refusal(theirs)
     assert "permission denied for schema" in told
-    assert "GRANT USAGE, CREATE ON SCHEMA" in told
+    assert "poller state migrate --print" in told
     async with daemon(url):
         pass
     told = await refusal(theirs)
@@ -166,6 +176,31 @@ async def test_a_row_that_is_damaged_is_never_taken_for_a_position(url, administ
         administer("UPDATE poller_shards SET progress = '[[1'")
         with pytest.raises(StateError, match="a row is damaged"):
             await store.load("u")
+
+
+def test_what_a_daemon_may_not_make_its_owner_makes_by_what_is_printed(url, tmp_path, capsys):
+    role = f'r"{uuid4().hex}'
+    schema = url.rpartition("%3D")[2]
+    with psycopg.connect(url, autocommit=True) as connection:
+        quoted = role.replace('"', '""')
+        connection.execute(f'CREATE ROLE "{quoted}" LOGIN; GRANT USAGE ON SCHEMA "{schema}" TO "{quoted}"'.encode())
+        config = tmp_path / "poller.yaml"
+        config.write_text(f"state: {url.replace('postgres@', role.replace(chr(34), '%22') + '@')}\n")
+
+        def poller(*arguments):
+            with pytest.raises(SystemExit) as ended:
+                main([*arguments, "--config", str(config)])
+            return ended.value.code or 0, capsys.readouterr()
+
+        code, said = poller("state", "migrate")
+        assert code == 69
+        assert "poller state migrate --print" in said.err
+        code, said = poller("state", "migrate", "--print")
+        assert code == 0
+        connection.execute(said.out.encode())
+    code, said = poller("state", "migrate")
+    assert (code, said.out.partition(" in ")[0]) == (0, "the tables are")
+    assert poller("state", "list")[1].out == "no position is stored\n"
 
 
 # the server goes away
@@ -301,8 +336,6 @@ async def test_a_server_that_is_stopped_is_given_up_in_time_and_used_again_later
     ],
 )
 def test_a_url_that_is_wrong_is_refused_in_words_without_its_password(url, tmp_path, capsys):
-    from poller.cli.main import main
-
     file = tmp_path / "poller.yaml"
     file.write_text(f"state: {url!r}\n")
     with pytest.raises(SystemExit) as ended:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from poller.state.kind import Contents, StoreKind, as_it_is
-from poller.state.postgresql.url import FORM, SCHEME, check
+from poller.state.postgresql.url import FORM, SCHEME, check, shown
 
 if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
@@ -37,6 +37,19 @@ async def _forget(settings: "Settings", uuid: str) -> None:
     await forget(settings.state, FLEET, uuid)
 
 
+async def _prepare(settings: "Settings") -> str:
+    from poller.state.postgresql.opening import opened  # noqa: PLC0415  (as above)
+
+    async with opened(settings.state, FLEET):
+        return f"the tables are in {shown(settings.state)}"
+
+
+def _script(url: str) -> str:
+    from poller.state.postgresql.schema import script  # noqa: PLC0415  (as above)
+
+    return script(url)
+
+
 POSTGRESQL_KIND = StoreKind(
     scheme=SCHEME,
     forms=(FORM,),
@@ -46,4 +59,6 @@ POSTGRESQL_KIND = StoreKind(
     open=_open,
     contents=_contents,
     forget=_forget,
+    prepare=_prepare,
+    script=_script,
 )

@@ -8,7 +8,7 @@ LONGEST = 300
 """Characters repeated of a server's text."""
 ADVICE = {
     "25006": "it can only be read, as a standby can: name the primary, or all hosts with target_session_attrs",
-    "42501": "give the role a schema of its own, or let the schema's owner run GRANT USAGE, CREATE ON SCHEMA",
+    "42501": "give the role a schema of its own, or have its owner run what `poller state migrate --print` prints",
     "42P01": "a table was taken away: a restart of the daemon makes it again, without positions",
     "3D000": "create the database, or name another",
     "53100": "its disk is full: make room",

@@ -7,12 +7,14 @@ of a lower version must not write any more.
 from typing import LiteralString
 
 from poller.state.postgresql.connections import Connections
+from poller.state.postgresql.url import user
 from poller.values.errors import EnvironmentProblem
 
-PROGRAM = "poller"
 VERSION = 1
+MARKED = "poller_schema"
+"""The table that says whose they are."""
 TABLES: dict[str, tuple[str, ...]] = {
-    "poller_schema": ("program", "version", "oldest"),
+    MARKED: ("program", "version", "oldest"),
     "poller_members": ("fleet", "id", "beat", "state", "news", "facts"),
     "poller_mappings": ("fleet", "uuid", "name", "arn", "epoch", "start"),
     "poller_shards": ("fleet", "uuid", "shard", "owner", "fence", "version", "next", "initial", "finished", "progress"),
@@ -62,6 +64,13 @@ FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND N
 WHERE c.oid = ANY (SELECT to_regclass(name) FROM unnest(%(tables)s::text[]) AS t(name))"""
 
 
+def script(url: str) -> str:
+    """The statements that make the tables, and that let the role of the URL use them, for the owner of the schema."""
+    role = user(url) or "poller"
+    grants = f'GRANT SELECT, INSERT, UPDATE, DELETE ON {", ".join(TABLES)} TO "{role}"'
+    return "".join(f"{statement};\n" for statement in (*STATEMENTS, grants))
+
+
 async def prepare(connections: Connections, *, make: bool = True) -> bool:
     """See that the database can be used, and make the tables where there are none. Returns whether they are there,
     which only without `make` they need not be. Raises StateError, and EnvironmentProblem for what a person must change.
@@ -96,22 +105,27 @@ async def _judged(connections: Connections, role: str) -> bool:
         found.setdefault(table, {})[column] = allowed
     if not found:
         return False
+    # a table that a later version has added is made, where the others are known to be this program's
+    lacking = [table for table in TABLES if table not in found] if MARKED in found else []
     missing = [
-        f"{table}.{column}" for table in TABLES for column in TABLES[table] if column not in found.get(table, {})
+        f"{table}.{column}"
+        for table in TABLES
+        for column in TABLES[table]
+        if column not in found.get(table, {}) and table not in lacking
     ]
     if missing:
         raise EnvironmentProblem(
             f"the store {where} holds tables that are not poller's, or were made in part: {', '.join(missing[:5])} "
             "is missing; give `state` another database, or another schema by ?options=-csearch_path=NAME"
         )
-    refused = [table for table in TABLES if not all(found[table].values())]
+    refused = [table for table in found if not all(found[table].values())]
     if refused:
         raise EnvironmentProblem(
             f"the store {where}: the role {role} may not use its tables; run "
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(refused)} TO {role}"
         )
     rows = await connections.rows("SELECT version, oldest FROM poller_schema WHERE program = 'poller'")
-    if not rows:
+    if not rows or lacking:
         return False
     [(version, oldest)] = rows
     if oldest > VERSION:

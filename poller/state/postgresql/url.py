@@ -1,6 +1,6 @@
 """URLs of PostgreSQL: which are taken, and how they are shown. They may hold a password, which is never repeated."""
 
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from poller.support.extras import how_to_install, is_installed
 
@@ -62,3 +62,10 @@ def shown(url: str) -> str:
     """The URL for people: hosts and database alone."""
     parts = urlsplit(url)
     return f"{SCHEME}://{','.join(_hosts(parts.netloc))}{parts.path}"
+
+
+def user(url: str) -> str | None:
+    """The role of the URL, where it names one."""
+    parts = urlsplit(url)
+    name = dict(parse_qsl(parts.query)).get("user") or unquote(parts.username or "")
+    return name.replace('"', '""') or None
