@@ -83,7 +83,15 @@ def test_its_table_of_commands_is_the_command_line():
 
 
 def test_what_it_calls_not_supported_yet_is_refused(tmp_path):
-    mapping = {"event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c", "name": "c"}
+    secret = {"type": "BASIC_AUTH", "uri": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"}
+    mapping = {
+        "event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c",
+        "name": "c",
+        "starting_position": "LATEST",
+        "document_db_event_source_config": {"database_name": "shop"},
+        "source_access_configurations": [secret],
+        "mongodb": {"uri": "mongodb://localhost"},
+    }
     path = tmp_path / "poller.json"
     path.write_text(json.dumps({"event_source_mappings": [{"function_name": "f", **mapping}]}))
     with pytest.raises(ConfigurationError, match="not supported yet"):

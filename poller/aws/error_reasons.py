@@ -48,7 +48,11 @@ MISSING = frozenset(
 
 
 def code_of(error: CallError) -> str:
-    """The typed reason: credentials, access_denied, source_missing, throttled, unreachable, or error."""
+    """The typed reason: credentials, access_denied, source_missing, throttled, unreachable, or error; or another that
+    the error names itself.
+    """
+    if error.reason is not None:
+        return error.reason
     if isinstance(error, NoCredentials):
         return "credentials"
     if isinstance(error, (NotSent, AnswerLost)):
@@ -73,6 +77,8 @@ _NAMED = (
 
 def cause_of(error: CallError) -> str:
     """The key of the advice, finer than the reason: a failing service needs other advice than an unreachable one."""
+    if error.reason is not None:
+        return error.reason
     if isinstance(error, AnswerLost):
         return "call.lost"
     if isinstance(error, ServiceError) and code_of(error) == "unreachable":

@@ -117,7 +117,7 @@ class Wiring:
             borrowed.push_async_callback(self.functions.release, Use.by(mapping))
             # a run that never begins must not go on listening to what it shares
             borrowed.callback(context.admission.close)
-            source = await self._source(mapping, context, transports)
+            source = await self._source(mapping, context, transports, borrowed)
             running = Running(source, context.admission, credentials)
             if isinstance(context.function, ReportsProblem):
                 running.function_problem = context.function.problem
@@ -176,7 +176,9 @@ class Wiring:
             self.builders[kind.name] = kind.builder(self._shared)
         return self.builders[kind.name]
 
-    async def _source(self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed) -> Source:
+    async def _source(
+        self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed, resources: AsyncExitStack
+    ) -> Source:
         run = Run(
             transports,
             context.admission,
@@ -186,6 +188,7 @@ class Wiring:
             self._wall,
             arn_of(mapping),
             await _destination(mapping, transports),
+            resources,
         )
         return await self.builder(mapping).source(mapping, run)
 

@@ -17,7 +17,7 @@ from poller.configuration.reading.spelling import snake_case
 from poller.configuration.reading.tree import Origin, grow
 from poller.destinations.kinds import check_destination
 from poller.importers.draft import Draft, Findings, Remark, has_hole, reasons_in, sketch_of
-from poller.sources.kinds import SourceOfLater, parse_source
+from poller.sources.kinds import parse_source
 from poller.values.arns import parse_function_name
 
 _SOURCE, _FUNCTION, _START = "event_source_arn", "function_name", "starting_position"
@@ -164,8 +164,6 @@ def _source(entry: Entry, value: Any, draft: Draft) -> str:
     if _SOURCE in entry.holes:
         try:
             parse_source(arn)
-        except SourceOfLater:
-            pass
         except ValueError:
             arn = draft.example_arn or _EXAMPLE
     return arn

@@ -47,6 +47,8 @@ ADVICE = {
     "unreadable_record": "ask the operator of the service why a record has no sequence number; the shard continues "
     "once the record has one, or has expired",
     "position_left": "adopt the position by its uuid, or delete it with `poller state forget`",
+    "history_lost": "set on_history_lost, or delete the position with `poller state forget`",
+    "invalidated": "delete the position with `poller state forget`, once there is a collection of this name to read",
     "stream_disabled": "enable the stream again if more records should arrive",
     "paused": "run `poller resume` to continue",
     "error": "this is a bug in poller; please report it with the log lines of partition_failed",

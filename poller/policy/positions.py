@@ -1,4 +1,4 @@
-"""Positions in a shard: a sequence number, or a place inside an aggregate.
+"""Positions in a shard: a sequence number, a place inside an aggregate, or a number with a token.
 
 A producer may pack many records into one record of the stream (an aggregate), and poller unpacks them. Inner records
 share the outer sequence number, so their position has a second number behind it:
@@ -7,11 +7,15 @@ share the outer sequence number, so their position has a second number behind it
 
 The last record of an aggregate has the outer number itself, which covers everything inside. An aggregate that is not
 unpacked has it too, so a position inside an aggregate never covers the whole one.
+
+Where a service knows its records by opaque tokens, a position is a number of poller's own, which gives the order, with
+the token behind it: `4959@0163eeb6e7`. The service continues at the token, and a function names the record by it.
 """
 
 from math import inf
 
 INSIDE = ":"
+MARK = "@"
 
 
 def inside(sequence_number: str, index: int) -> str:
@@ -29,7 +33,22 @@ def sequence_number_of(position: str) -> str:
     return position.partition(INSIDE)[0]
 
 
+def with_token(number: int, token: str) -> str:
+    """The position of a record that its service knows by a token; `number` gives the order."""
+    return f"{number}{MARK}{token}"
+
+
+def token_of(position: str) -> str:
+    """The token of a position; empty for one without."""
+    return position.partition(MARK)[2]
+
+
+def item_identifier(position: str) -> str:
+    """What a function names the record by in a partial batch response."""
+    return token_of(position) or sequence_number_of(position)
+
+
 def place(position: str) -> tuple[int, float]:
     """A key for comparisons: sequence numbers are numbers of different lengths."""
-    number, _, index = position.partition(INSIDE)
+    number, _, index = position.partition(MARK)[0].partition(INSIDE)
     return int(number), int(index) if index else inf

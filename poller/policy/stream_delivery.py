@@ -22,7 +22,7 @@ from itertools import groupby
 from poller.policy.backoff import RETRY, Chance
 from poller.policy.delivery_steps import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
 from poller.policy.parts import Part, PartState, rebuilt
-from poller.policy.positions import place, sequence_number_of
+from poller.policy.positions import item_identifier, place
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.policy.windows import TumblingWindows, answered_state
 from poller.values.record import Record
@@ -95,7 +95,7 @@ class StreamDelivery:
             self._windows.enter(part.records)
             if part.awaiting is not None:
                 return Discard(part.discarded(part.awaiting, self._windows.open))
-            if self._horizon is not None and self._gone(part, int(self._horizon)):
+            if self._horizon is not None and self._gone(part, place(self._horizon)[0]):
                 continue
             if self._give_up_old(part, now):
                 continue
@@ -151,7 +151,7 @@ class StreamDelivery:
         named: frozenset[str] | None = frozenset()
         state = None if self._windows.open is None else answered_state(outcome.body)
         if self._policy.report_batch_item_failures:
-            named = failed_identifiers(outcome.body, {sequence_number_of(record.identifier) for record in records})
+            named = failed_identifiers(outcome.body, {item_identifier(record.identifier) for record in records})
         if self._windows.open is not None and state is None:
             self.failure = "the answer holds no object `state`, which a tumbling window needs"
             self._fail(part, outcome, chance)
@@ -163,7 +163,7 @@ class StreamDelivery:
             self._settle(records, state)
         else:
             # the inner records of an aggregate fail together, because they share one sequence number
-            failed = [index for index, one in enumerate(records) if sequence_number_of(one.identifier) in named]
+            failed = [index for index, one in enumerate(records) if item_identifier(one.identifier) in named]
             reached = failed[0]
             if not reached:
                 self._fail(part, outcome, chance)

@@ -29,6 +29,8 @@ class ReasonCode(StrEnum):
     STREAM_CHANGED = "stream_changed"
     UNREADABLE_RECORD = "unreadable_record"
     POSITION_LEFT = "position_left"
+    HISTORY_LOST = "history_lost"
+    INVALIDATED = "invalidated"
     STATE = "state"
     UNREACHABLE = "unreachable"
     ERROR = "error"

@@ -5,6 +5,7 @@ module of a row imports values and policy only; its functions import the modules
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -56,6 +57,8 @@ class Run:
     function_arn: str
     destination: "Destination | None"
     """The on-failure destination."""
+    resources: AsyncExitStack
+    """Closes, after the run, what the source opens."""
 
 
 Given = Mapping[str, Any]
@@ -123,6 +126,8 @@ class SourceKind:
     """Advice for each parameter of CreateEventSourceMapping that Lambda does not take for this kind."""
     batch_size: int
     """The default."""
+    batching_window: float = 0
+    """Seconds that a batch gathers where no window is configured."""
     cross_check: Callable[["WrittenMapping", EventSource], Iterator[Finding]]
     """Parameters of one mapping that cannot stand together."""
     cross_check_aws: Callable[[EventSource, "AwsSettings"], Iterator[Finding]]

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 MODULES = {
     "runtime": ("awslambdaric",),
     "postgresql": ("psycopg",),
+    "documentdb": ("bson", "pymongo"),
     "otel": ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"),
 }
 """What each brings that a configuration may ask for; parent packages first, because find_spec imports them."""

@@ -48,6 +48,9 @@ class Overdue(PollerError):
 class CallError(PollerError):
     """A call failed. Its subclass decides whether the call may be sent again."""
 
+    reason: str | None = None
+    """The typed reason, where it is known at once; else it follows from the class and the service's code."""
+
 
 class NotSent(CallError):
     """No byte of the request was written: name resolution, connect, TLS, no free connection. Safe to send again."""

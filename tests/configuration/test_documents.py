@@ -135,7 +135,8 @@ functions:
 event_source_mappings:
   - event_source_arn: !GetAtt Queue.Arn
     BatchSize: 0
-  - event_source_arn: arn:aws:rds:eu-west-1:123456789012:cluster:c
+  - event_source_arn: arn:aws:kafka:eu-west-1:123456789012:cluster/c
+    function_name: fn
 """
     places = [problem.split(": ")[:2] for problem in bench.problems_of(text)]
     assert places == [

@@ -13,6 +13,7 @@ def test_names_data_and_secrets_are_told_apart_by_the_types_of_the_fields():
             {
                 ("api", "token"),
                 ("credentials", "secret_access_key"),
+                ("mongodb", "uri"),
                 ("basic_auth", "username"),
                 ("basic_auth", "password"),
                 ("hmac", "secret"),

@@ -124,9 +124,9 @@ def test_every_kind_takes_a_parameter_of_lambda_s_or_has_advice_on_it(kind):
 @pytest.mark.parametrize(
     ("arn", "expected"),
     [
-        ("arn:aws:rds:eu-west-1:123456789012:cluster:c", "names a DocumentDB cluster, which is not supported yet"),
+        ("arn:aws:rds:eu-west-1:123456789012:db:c", "does not end in cluster:NAME, as the ARN of a DocumentDB cluster"),
         ("arn:aws:kafka:eu-west-1:123456789012:cluster/c", "is an ARN of 'kafka', which is not an event source here"),
-        ("arn:aws:kafka:eu-west-1:123456789012:cluster/c", "it can be one of sqs, kinesis, dynamodb\n"),
+        ("arn:aws:kafka:eu-west-1:123456789012:cluster/c", "it can be one of sqs, kinesis, dynamodb, rds\n"),
         ("arn:aws:kinesis:::stream/s", "write the whole ARN, arn:aws:kinesis:REGION:ACCOUNT:stream/s"),
         ("orders", "is not an ARN"),
         ("arn:aws:sqs:::orders", "names no region or no account"),

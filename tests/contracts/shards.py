@@ -1,4 +1,4 @@
-"""What the contract of `ShardApi` runs over: the fakes and the local servers, each with one stream of one shard."""
+"""What the contract of `PolledApi` runs over: the fakes and the local servers, each with one stream of one shard."""
 
 import asyncio
 import functools
@@ -16,7 +16,7 @@ from poller.aws.signer import Credentials
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.kinesis.fan_out import FanOut
-from poller.sources.sharded.api import Position, ShardApi, ShardPage
+from poller.sources.sharded.api import PolledApi, Position, ShardPage
 from tests.fakes.aws import FakeAws
 from tests.servers.account import Account
 
@@ -33,10 +33,10 @@ _names = (f"stream-{number}" for number in itertools.count())
 
 class Backend(Protocol):
     @property
-    def api(self) -> ShardApi: ...
+    def api(self) -> PolledApi: ...
 
     @property
-    def missing(self) -> ShardApi:
+    def missing(self) -> PolledApi:
         """Of a stream that is not there."""
         ...
 
@@ -73,7 +73,7 @@ class FakeKinesisBackend:
         self.transport = FakeAws()
         self.stream = self.transport.stream("s", reads_per_second=None)
         self.api: KinesisApi = kinesis(self.transport, self.stream.arn)
-        self.missing: ShardApi = kinesis(self.transport, self.stream.arn + "none")
+        self.missing: PolledApi = kinesis(self.transport, self.stream.arn + "none")
 
     def put(self, key: str, value: str) -> None:
         self.stream.put(key, value)
@@ -92,8 +92,8 @@ class FakeTableBackend:
     def __init__(self) -> None:
         self.transport = FakeAws()
         self.table = self.transport.table("t", reads_per_second=None)
-        self.api: ShardApi = table(self.transport, self.table.arn)
-        self.missing: ShardApi = table(self.transport, self.table.arn + "1")
+        self.api: PolledApi = table(self.transport, self.table.arn)
+        self.missing: PolledApi = table(self.transport, self.table.arn + "1")
 
     def put(self, key: str, value: str) -> None:
         self.table.put(key, value={"S": value})
@@ -135,7 +135,7 @@ class ServerKinesisBackend:
         arn = f"arn:aws:kinesis:{REGION}:{account.account}:stream/{self.name}"
         self.transport = transport_to(account)
         self.api: KinesisApi = kinesis(self.transport, arn)
-        self.missing: ShardApi = kinesis(self.transport, arn + "none")
+        self.missing: PolledApi = kinesis(self.transport, arn + "none")
 
     def put(self, key: str, value: str) -> None:
         self._client.put_record(StreamName=self.name, PartitionKey=key, Data=value.encode())
@@ -182,8 +182,8 @@ class ServerTableBackend:
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )["TableDescription"]
         self.transport = transport_to(account)
-        self.api: ShardApi = table(self.transport, described["LatestStreamArn"])
-        self.missing: ShardApi = table(self.transport, described["LatestStreamArn"] + "1")
+        self.api: PolledApi = table(self.transport, described["LatestStreamArn"])
+        self.missing: PolledApi = table(self.transport, described["LatestStreamArn"] + "1")
 
     def put(self, key: str, value: str) -> None:
         self._client.put_item(TableName=self.name, Item={"pk": {"S": key}, "value": {"S": value}})
@@ -231,12 +231,12 @@ def promise(*names: str, **wrong: str) -> Callable[[Any], Any]:
     return decorate
 
 
-async def only_shard(api: ShardApi) -> str:
+async def only_shard(api: PolledApi) -> str:
     [shard] = await api.shards()
     return shard.id
 
 
-async def read(api: ShardApi, shard: str, position: Position, most: int, limit: int = 1000) -> list[ShardPage]:
+async def read(api: PolledApi, shard: str, position: Position, most: int, limit: int = 1000) -> list[ShardPage]:
     """Pages until they hold `most` records, or the shard ends."""
     iterator: str | None = await api.iterator(shard, position)
     pages: list[ShardPage] = []

@@ -3,7 +3,15 @@
 import pytest
 
 from poller.policy.frontier import Watermark, at_or_below, highest, lowest
-from poller.policy.positions import inside, is_inside, place, sequence_number_of
+from poller.policy.positions import (
+    inside,
+    is_inside,
+    item_identifier,
+    place,
+    sequence_number_of,
+    token_of,
+    with_token,
+)
 from poller.policy.progress import LaneProgress, ShardProgress
 from poller.values.record import Record
 
@@ -25,6 +33,17 @@ def test_a_position_covers_what_is_not_behind_it(record, position):
 def test_a_place_is_written_behind_its_number():
     assert (inside("10", 3), is_inside("10:3"), is_inside("10")) == ("10:3", True, False)
     assert (sequence_number_of("10:3"), sequence_number_of("10")) == ("10", "10")
+
+
+def test_a_token_stands_behind_the_number_that_orders_it():
+    position = with_token(10, "0163ee")
+    assert (token_of(position), item_identifier(position), place(position)) == ("0163ee", "0163ee", place("10"))
+    assert at_or_below("9@ff", position)
+    assert not at_or_below("11@00", position)
+
+
+def test_without_a_token_a_function_names_the_number():
+    assert (token_of("10"), item_identifier("10:3"), item_identifier(with_token(10, ""))) == ("", "10", "10@")
 
 
 def test_a_record_handed_over_whole_is_not_covered_by_a_place_inside_of_it():

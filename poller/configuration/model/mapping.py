@@ -10,6 +10,7 @@ from typing import Literal
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import MIB
+from poller.configuration.reading.secrets import Secret
 from poller.policy.filtering import Filter, Loads, compile_filters
 from poller.sources.kinds import KINDS
 from poller.sources.sqs.parameters import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS, Unwrap
@@ -17,6 +18,8 @@ from poller.values.arns import EventSource
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
+FullDocument = Literal["Default", "UpdateLookup"]
+ExtendedJson = Literal["relaxed", "canonical"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,14 @@ class ProvisionedPollerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentDBEventSourceConfig:
+    database_name: str
+    collection_name: str | None = None
+    """None for every collection of the database."""
+    full_document: FullDocument = "Default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventSourceMapping:
     name: str
     uuid: str
@@ -39,7 +50,7 @@ class EventSourceMapping:
     function: FunctionConfig
     enabled: bool = True
     batch_size: int = 10
-    maximum_batching_window_in_seconds: int = 0
+    maximum_batching_window_in_seconds: float = 0
     function_response_types: tuple[str, ...] = ()
     scaling_config: ScalingConfig | None = None
     provisioned_poller_config: ProvisionedPollerConfig | None = None
@@ -60,6 +71,12 @@ class EventSourceMapping:
     """Our addition: the longest such interval, reached while a shard has no records."""
     on_stream_recreated: OnRecreated = "stop"
     """Our addition: what to do with the position of an older stream of the same name."""
+    document_db: DocumentDBEventSourceConfig | None = None
+    """What is watched of a DocumentDB cluster."""
+    mongodb_uri: Secret | None = None
+    """Our addition: how the cluster is reached."""
+    extended_json: ExtendedJson = "relaxed"
+    """Our addition: the flavour of Extended JSON in events."""
     deaggregate: bool = False
     """Our addition: aggregates are unpacked, as they always are with enhanced fan-out."""
     metrics: tuple[str, ...] = ()

@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field, JsonValue
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.fields import Also, FilledText, Name, Seconds, Whole, Written, shown_default
 from poller.configuration.model.forms import Instant, Tags, Uuid
-from poller.configuration.model.mapping import OnRecreated, StartingPosition
+from poller.configuration.model.mapping import ExtendedJson, FullDocument, OnRecreated, StartingPosition
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
+from poller.configuration.reading.secrets import SecretText
 from poller.policy.filtering import MOST_FILTERS
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.parameters import LEAST_AGE
@@ -110,6 +111,27 @@ class WrittenDestinations(Written):
     on_success: Any = Field(default=None, description="refused, as in Lambda", json_schema_extra={"type": "null"})
 
 
+class WrittenDocumentDB(Written):
+    database_name: str = Field(description="the database whose changes are read")
+    collection_name: str | None = Field(
+        default=None, description="one collection of it", json_schema_extra=shown_default("every collection")
+    )
+    full_document: FullDocument = Field(
+        default="Default", description="`UpdateLookup` adds to an update the document as it is when the change is read"
+    )
+
+
+class WrittenAccess(Written):
+    type: Literal["BASIC_AUTH"] = Field(description="user and password")
+    uri: FilledText = Field(max_length=200, description="the ARN of a secret of Secrets Manager")
+
+
+class WrittenMongoDB(Written):
+    uri: SecretText = Field(
+        description="the connection string, with user and password in it; best as `{file: PATH}` or `{env: NAME}`"
+    )
+
+
 class WrittenMapping(Written):
     """One entry of `event_source_mappings`, with the parameters of all supported sources."""
 
@@ -125,7 +147,7 @@ class WrittenMapping(Written):
     )
     event_source_arn: str = Field(
         examples=["arn:aws:sqs:eu-west-1:123456789012:orders"],
-        description="the ARN of the queue, the stream, the stream's consumer or the table's stream",
+        description="the ARN of the queue, the stream, the stream's consumer, the table's stream or the cluster",
     )
     function_name: FilledText = Field(
         examples=["thumbnails", "arn:aws:lambda:eu-west-1:123456789012:function:thumbnails:live"],
@@ -144,7 +166,11 @@ class WrittenMapping(Written):
         json_schema_extra=shown_default(", ".join(f"{kind.column} {kind.batch_size}" for kind in KINDS.values())),
     )
     maximum_batching_window_in_seconds: Whole = Field(
-        default=0, ge=0, le=300, description="seconds that a batch may gather; not for FIFO queues"
+        default=0,
+        ge=0,
+        le=300,
+        description="seconds that a batch may gather; not for FIFO queues",
+        json_schema_extra=shown_default("0; DocumentDB 0.5"),
     )
     filter_criteria: WrittenFilters | None = Field(default=None, description="the records that the function gets")
     function_response_types: list[Literal["ReportBatchItemFailures"]] = Field(
@@ -205,6 +231,17 @@ class WrittenMapping(Written):
             "what to do where the stored position belongs to another stream: the stream was created "
             "again, or the ARN changed"
         ),
+    )
+    document_db_event_source_config: WrittenDocumentDB | None = Field(
+        default=None, description="what is read of a DocumentDB cluster or a MongoDB replica set"
+    )
+    source_access_configurations: list[WrittenAccess] = Field(
+        default_factory=list, max_length=22, description="not supported yet: write user and password in `mongodb.uri`"
+    )
+    mongodb: WrittenMongoDB | None = Field(default=None, description="how the cluster or replica set is reached")
+    extended_json: ExtendedJson = Field(
+        default="relaxed",
+        description="numbers and dates in events: `relaxed` as plain JSON as far as that goes, `canonical` with types",
     )
     deaggregate: bool = Field(default=False, description="unpacks aggregates of the Kinesis Producer Library")
     metrics_config: WrittenMetrics | None = Field(default=None, description="the event counts")

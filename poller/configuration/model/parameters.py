@@ -19,8 +19,6 @@ COMMON = frozenset(
     }
 )
 """AWS parameters of every kind of source."""
-OF_LATER = frozenset({"document_db_event_source_config", "source_access_configurations"})
-"""AWS parameters of kinds that a later version brings."""
 
 _KAFKA = "it belongs to Kafka and message brokers, which are not sources here; remove it"
 REFUSED: Mapping[str, str] = {
@@ -37,7 +35,7 @@ REFUSED: Mapping[str, str] = {
 OF_BROKERS = frozenset(parameter for parameter, reason in REFUSED.items() if reason == _KAFKA)
 """AWS parameters by which a mapping shows that its source is Kafka or a message broker."""
 
-AWS_PARAMETERS = COMMON.union(OF_LATER, REFUSED, *(kind.takes for kind in KINDS.values()))
+AWS_PARAMETERS = COMMON.union(REFUSED, *(kind.takes for kind in KINDS.values()))
 """Every parameter of CreateEventSourceMapping."""
 OWN = frozenset().union(*(kind.own for kind in KINDS.values()))
 """Our own parameters that belong to some kinds only."""

@@ -8,18 +8,21 @@ from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.cross_checks import cross_check, cross_check_aws, cross_check_function
 from poller.configuration.model.fields import Written, same_fields
 from poller.configuration.model.functions import FunctionConfig
-from poller.configuration.model.mapping import EventSourceMapping, ProvisionedPollerConfig, ScalingConfig, default_uuid
+from poller.configuration.model.mapping import (
+    DocumentDBEventSourceConfig,
+    EventSourceMapping,
+    ProvisionedPollerConfig,
+    ScalingConfig,
+    default_uuid,
+)
 from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import AWS_PARAMETERS, not_for
+from poller.configuration.model.parameters import not_for
 from poller.configuration.model.patterns import read_patterns
 from poller.configuration.model.read_functions import implied_function
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
-from poller.sources.kinds import KINDS, SourceOfLater, parse_source
+from poller.sources.kinds import KINDS, parse_source
 from poller.values.arns import EventSource
-
-_OF_LATER_SOURCES = AWS_PARAMETERS - WrittenMapping.model_fields.keys()
-"""Parameters that no source has yet: whether they are a problem depends on the source."""
 
 
 class Functions:
@@ -59,13 +62,11 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     if not isinstance(node.value, dict):
         report.say("must hold the keys of a mapping, such as event_source_arn and function_name")
         return None
-    source, later = _source(node, report)
-    if later:
-        return None
+    source = _source(node, report)
     foreign = {name: reason for name in node.value if (reason := not_for(KINDS[source.kind] if source else None, name))}
     for name, reason in foreign.items():
         report.say(reason, name)
-    written = report.validated(WrittenMapping, node.without({*foreign, *_OF_LATER_SOURCES}))
+    written = report.validated(WrittenMapping, node.without(foreign))
     if written is None or source is None:
         return None
     for below, text in cross_check(written, source):
@@ -112,16 +113,16 @@ def _say_twice(report: Report, key: str, text: str, other: Report) -> None:
     report.say(f"{text}, as the mapping at {other.place} does; change or remove one", key)
 
 
-def _source(node: Node, report: Report) -> tuple[EventSource | None, bool]:
-    """The source if it can be read, and whether its problem makes all other checks pointless."""
+def _source(node: Node, report: Report) -> EventSource | None:
+    """The source if it can be read."""
     arn = node.get("event_source_arn")
     if arn is None or not isinstance(arn.value, str):
-        return None, False
+        return None
     try:
-        return parse_source(arn.value), False
+        return parse_source(arn.value)
     except ValueError as error:
         report.say(str(error), "event_source_arn")
-        return None, isinstance(error, SourceOfLater)
+        return None
 
 
 def _resolved(
@@ -136,6 +137,8 @@ def _resolved(
     """Most parameters are taken as written; the others need the source, the function or a form of their own."""
     name = written.name or f"{source.name}-{_short_name(function, functions)}"
     pollers, scaling = written.provisioned_poller_config, written.scaling_config
+    kind, documents = KINDS[source.kind], written.document_db_event_source_config
+    windowed = "maximum_batching_window_in_seconds" in written.model_fields_set
     on_failure = written.destination_config.on_failure if written.destination_config else None
     resolved = {
         **same_fields(written, EventSourceMapping),
@@ -146,11 +149,16 @@ def _resolved(
         "function": function,
         "aws": written.aws.merged_over(aws),
         # a service whose events are unwrapped invokes a function for one event
-        "batch_size": written.batch_size or (1 if written.unwrap else KINDS[source.kind].batch_size),
+        "batch_size": written.batch_size or (1 if written.unwrap else kind.batch_size),
+        "maximum_batching_window_in_seconds": written.maximum_batching_window_in_seconds
+        if windowed
+        else kind.batching_window,
         "starting_position": written.starting_position or "TRIM_HORIZON",
         "scaling_config": ScalingConfig(**_given(scaling)) if scaling else None,
         "provisioned_poller_config": ProvisionedPollerConfig(**_given(pollers)) if pollers else None,
         "filter_criteria": patterns,
+        "document_db": DocumentDBEventSourceConfig(**documents.model_dump()) if documents else None,
+        "mongodb_uri": written.mongodb.uri if written.mongodb else None,
         "on_failure_destination": on_failure.destination if on_failure else None,
         "on_no_match": written.on_no_match.send_to if written.on_no_match else None,
         "metrics": tuple(written.metrics_config.metrics) if written.metrics_config else (),

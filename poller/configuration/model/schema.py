@@ -76,7 +76,11 @@ def text() -> str:
 
 def pascal_case(key: str) -> str:
     """`batch_size` as AWS writes it: `BatchSize`."""
-    return "".join(word[:1].upper() + word[1:] for word in key.split("_"))
+    return "".join(_ABBREVIATED.get(word, word[:1].upper() + word[1:]) for word in key.split("_"))
+
+
+_ABBREVIATED = {"db": "DB"}
+"""Words that AWS writes in capitals, of the keys that are taken."""
 
 
 def _moved(value: Any) -> Any:

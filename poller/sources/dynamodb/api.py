@@ -40,7 +40,7 @@ OF_READ: Meanings = {
 
 
 class DynamoDBStreamApi:
-    """A `ShardApi`."""
+    """A `PolledApi`."""
 
     reads_per_second = 5.0
     """DynamoDB names no number, but at most two readers a shard; AWS Lambda's own poller makes four reads a second."""

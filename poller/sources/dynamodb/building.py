@@ -4,7 +4,7 @@ from poller.aws.port import Transport
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.sources.dynamodb.api import DynamoDBStreamApi
 from poller.sources.kind import Shared
-from poller.sources.sharded.api import ShardApi, Subscriptions
+from poller.sources.sharded.api import PolledApi, Subscriptions
 from poller.sources.sharded.building import Actions, StreamBuilder
 
 _ACTIONS = Actions(
@@ -19,5 +19,5 @@ def builder(shared: Shared) -> StreamBuilder:
     return StreamBuilder(shared, _make, _ACTIONS)
 
 
-def _make(mapping: EventSourceMapping, transport: Transport) -> tuple[ShardApi, Subscriptions | None]:
+def _make(mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]:
     return DynamoDBStreamApi(transport, arn=mapping.event_source_arn, region=mapping.source.region), None

@@ -30,7 +30,7 @@ OF_READ: Meanings = {"ExpiredIteratorException": IteratorExpired, "InvalidArgume
 
 
 class KinesisApi:
-    """A `ShardApi`. The ARN goes with each call, so that a stream of another account can be read."""
+    """A `PolledApi`. The ARN goes with each call, so that a stream of another account can be read."""
 
     reads_per_second = 5.0
     bytes_per_second = 2.0 * 1024 * 1024

@@ -6,7 +6,7 @@ from poller.sources.kind import Shared
 from poller.sources.kinesis.api import KinesisApi
 from poller.sources.kinesis.fan_out import FanOut
 from poller.sources.kinesis.parameters import PUSH_ACTION
-from poller.sources.sharded.api import ShardApi, Subscriptions
+from poller.sources.sharded.api import PolledApi, Subscriptions
 from poller.sources.sharded.building import Actions, StreamBuilder
 
 _ACTIONS = Actions(
@@ -21,7 +21,7 @@ def builder(shared: Shared) -> StreamBuilder:
     return StreamBuilder(shared, _make, _ACTIONS, PUSH_ACTION)
 
 
-def _make(mapping: EventSourceMapping, transport: Transport) -> tuple[ShardApi, Subscriptions | None]:
+def _make(mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]:
     api = KinesisApi(
         transport,
         # where a consumer is the source, polled calls still name the stream itself

@@ -28,6 +28,10 @@ _ADVICE = {
 class FanOut:
     """`Subscriptions` of one consumer."""
 
+    call = SUBSCRIBE.name
+    between = 5.0
+    buffered = True
+
     def __init__(self, api: KinesisApi, transport: Transport, consumer_arn: str) -> None:
         self._api = api
         self._transport = transport

@@ -39,6 +39,8 @@ class StreamFacts:
     """The service's time of the answer, epoch seconds."""
     retention: float | None = None
     """Seconds a record is kept."""
+    tip: str | None = None
+    """The position at which everything so far is passed, where the service can name it: what LATEST is then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class ShardPage:
     """Seconds that the page is behind the tip of the shard; None where the service does not say."""
     continuation: str | None = None
     """The position after this page, at which a subscription continues; it advances without records, too."""
+    passed: bool = False
+    """Whether progress may be stored at `continuation`, so that a shard without records does not lose its place."""
     children: tuple[Shard, ...] = ()
     """The child shards, if the service names them at the shard's end."""
     date: float | None = None
@@ -94,26 +98,23 @@ class Subscription(Protocol):
 class Subscriptions(Protocol):
     """The subscriptions of one consumer."""
 
+    call: str
+    """The name of the operation, for messages."""
+    between: float
+    """Seconds after a subscription began within which the service refuses another to the same shard."""
+    buffered: bool
+    """Whether pages come unasked, and may have waited in our buffers."""
+
     async def open(self, shard_id: str, position: Position) -> Subscription:
         """Subscribe; the service ends an earlier subscription to the shard. Raises CallError, ShardGone, StreamGone."""
         ...
 
 
 class ShardApi(Protocol):
-    """The calls to one stream.
-
-    Every call may raise CallError and StreamGone; `iterator` and `page` also IteratorExpired, PositionTrimmed and
-    ShardGone.
-    """
+    """The calls to one stream, however its records are read. Every call may raise CallError and StreamGone."""
 
     arn: str
     """The ARN of the stream, which may differ from the event source that a mapping names."""
-    reads_per_second: float
-    """The service's quota of GetRecords calls per shard."""
-    bytes_per_second: float
-    """Its quota of bytes read per shard; infinite where there is none."""
-    most_records: int
-    """Largest Limit of one read."""
     largest_page: int
     """Bytes of the largest answer to a read: the service's limit as JSON, with data as base64."""
     latest_is_instant: bool
@@ -126,14 +127,6 @@ class ShardApi(Protocol):
 
     async def shards(self) -> list[Shard]:
         """Every listed shard, of all pages of the listing."""
-        ...
-
-    async def iterator(self, shard_id: str, position: Position) -> str:
-        """A new shard iterator."""
-        ...
-
-    async def page(self, iterator: str, limit: int, room: ReservedBytes | None = None) -> ShardPage:
-        """One read. `limit` is at most `most_records`. With `room` it raises NoRoom as well."""
         ...
 
     def complete(self, items: Sequence[Any]) -> None:
@@ -180,4 +173,25 @@ class ShardApi(Protocol):
 
     def batch_info(self, shard_id: str, records: Sequence[Record]) -> tuple[str, dict[str, Any]]:
         """Name and value of the batch's member in an invocation record, e.g. `("KinesisBatchInfo", {...})`."""
+        ...
+
+
+class PolledApi(ShardApi, Protocol):
+    """The calls to a stream whose shards can be polled. `iterator` and `page` may also raise IteratorExpired,
+    PositionTrimmed and ShardGone.
+    """
+
+    reads_per_second: float
+    """The service's quota of GetRecords calls per shard."""
+    bytes_per_second: float
+    """Its quota of bytes read per shard; infinite where there is none."""
+    most_records: int
+    """Largest Limit of one read."""
+
+    async def iterator(self, shard_id: str, position: Position) -> str:
+        """A new shard iterator."""
+        ...
+
+    async def page(self, iterator: str, limit: int, room: ReservedBytes | None = None) -> ShardPage:
+        """One read. `limit` is at most `most_records`. With `room` it raises NoRoom as well."""
         ...

@@ -12,7 +12,7 @@ from poller.configuration.model.mapping import EventSourceMapping
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run, Shared
-from poller.sources.sharded.api import Position, ShardApi, Subscriptions
+from poller.sources.sharded.api import PolledApi, Position, ShardApi, Subscriptions
 from poller.sources.sharded.notifying import notifier
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions
@@ -32,7 +32,7 @@ class Actions:
 class MakeApi(Protocol):
     """How the calls of one kind of stream are built. Makes none."""
 
-    def __call__(self, mapping: EventSourceMapping, transport: Transport) -> tuple[ShardApi, Subscriptions | None]: ...
+    def __call__(self, mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]: ...
 
 
 class StreamBuilder:
@@ -48,36 +48,7 @@ class StreamBuilder:
     async def source(self, mapping: EventSourceMapping, run: Run) -> ShardedSource:
         """The source of one mapping. Makes no call."""
         api, subscriptions = self._make(mapping, await run.transports.get(mapping.aws, mapping.region))
-        notify = None
-        if run.destination is not None:
-            notify = notifier(
-                api, run.destination, function_arn=run.function_arn, event_source_arn=mapping.event_source_arn
-            )
-        stream = Stream(
-            uuid=mapping.uuid,
-            name=mapping.name,
-            arn=mapping.event_source_arn,
-            api=api,
-            subscriptions=subscriptions,
-            options=_options(mapping),
-            policy=StreamPolicy(
-                mapping.maximum_retry_attempts,
-                mapping.maximum_record_age_in_seconds,
-                mapping.bisect_batch_on_function_error,
-                mapping.report_batch_item_failures,
-            ),
-            store=self._shared.store,
-            admission=run.admission,
-            status=run.status,
-            limits=self._shared.limits,
-            notify=notify,
-            chance=run.chance,
-            log=run.log,
-            wall=run.wall,
-            criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
-        )
-        run.status.last_result = "No records processed"
-        return ShardedSource(stream, self._shared.mappings)
+        return sharded_source(self._shared, mapping, run, api, polled=api, subscriptions=subscriptions)
 
     async def reach(self, mapping: EventSourceMapping, transports: Borrowed | Transports, tries: Tries) -> None:
         """Every call that reading needs, at the end of an open shard."""
@@ -86,7 +57,7 @@ class StreamBuilder:
         if subscriptions is not None:
             tries.untried.append(f"{self._push_action} (it would end the subscription of a daemon that runs)")
 
-    async def _reach(self, api: ShardApi, tries: Tries) -> None:
+    async def _reach(self, api: PolledApi, tries: Tries) -> None:
         actions = self._actions
         facts = await tries.attempt(actions.describe, api.facts)
         if facts is not None and not facts.active:
@@ -105,6 +76,49 @@ class StreamBuilder:
 
     def forget(self, uuid: str) -> None:
         """Nothing is kept here: positions are in the store."""
+
+
+def sharded_source(
+    shared: Shared,
+    mapping: EventSourceMapping,
+    run: Run,
+    api: ShardApi,
+    *,
+    polled: PolledApi | None,
+    subscriptions: Subscriptions | None,
+) -> ShardedSource:
+    """The source of one mapping, read through `subscriptions` where they are given, else by polling."""
+    notify = None
+    if run.destination is not None:
+        notify = notifier(
+            api, run.destination, function_arn=run.function_arn, event_source_arn=mapping.event_source_arn
+        )
+    stream = Stream(
+        uuid=mapping.uuid,
+        name=mapping.name,
+        arn=mapping.event_source_arn,
+        api=api,
+        polled=polled,
+        subscriptions=subscriptions,
+        options=_options(mapping),
+        policy=StreamPolicy(
+            mapping.maximum_retry_attempts,
+            mapping.maximum_record_age_in_seconds,
+            mapping.bisect_batch_on_function_error,
+            mapping.report_batch_item_failures,
+        ),
+        store=shared.store,
+        admission=run.admission,
+        status=run.status,
+        limits=shared.limits,
+        notify=notify,
+        chance=run.chance,
+        log=run.log,
+        wall=run.wall,
+        criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
+    )
+    run.status.last_result = "No records processed"
+    return ShardedSource(stream, shared.mappings)
 
 
 def _options(mapping: EventSourceMapping) -> StreamOptions:

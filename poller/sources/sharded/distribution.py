@@ -8,6 +8,7 @@ which the keys are distributed to a different number of lanes.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 from zlib import crc32
 
@@ -15,6 +16,7 @@ from poller.policy.filtering import Verdict
 from poller.policy.frontier import at_or_below
 from poller.policy.positions import is_inside
 from poller.policy.progress import ShardProgress
+from poller.sources.sharded.api import ShardPage
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
 from poller.values.errors import UnreadableRecord
@@ -24,6 +26,8 @@ DISORDER = 60.0
 """Seconds by which creation times may be out of order. This long after the start, no later record is older than it."""
 
 
+PASSED = 60.0
+"""Seconds after which the place of a shard without records is stored again."""
 INNER_BYTES = 512
 """Memory of a record from an aggregate beside its data (measured). It matters for pages of many small records."""
 
@@ -65,6 +69,7 @@ class Distribution:
         """Sequence number of the first record read, for any lane or none."""
         self.skipped = 0
         """Records of the last page that did not match."""
+        self._passed_at = -inf
         self._stream = stream
         self._shard_id = shard_id
         self._judge = None if stream.criteria is None else stream.api.judge(stream.criteria, shard_id)
@@ -108,6 +113,22 @@ class Distribution:
             if lane.waits_for_stored:
                 lane.wakeup.notify()
         return split.share * len(split.records)
+
+    def passed(self, page: ShardPage) -> bool:
+        """Note the place behind a page. Returns whether it is to be stored now, although no record settles it."""
+        position = page.continuation if page.passed else None
+        if position is None or self._until is not None or at_or_below(position, self.read_to):
+            return False
+        self.read_to = position
+        for lane in self._lanes:
+            lane.catch_up()
+            if lane.waits_for_stored:
+                lane.wakeup.notify()
+        now = asyncio.get_running_loop().time()
+        if now < self._passed_at + PASSED:
+            return False
+        self._passed_at = now
+        return True
 
     def _split(self, items: Sequence[Any], size: int) -> _Split:
         """Select the records of a page and their lanes. Changes nothing."""

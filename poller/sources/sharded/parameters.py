@@ -30,7 +30,7 @@ OWN = frozenset({"poll_interval_seconds", "idle_poll_interval_seconds", "on_stre
 INSTEAD = {
     "scaling_config": "limit concurrent batches by parallelization_factor or the function's concurrency",
     "provisioned_poller_config": "remove it; every shard has lanes of its own",
-    "document_db_event_source_config": "remove it",
+    "document_db_event_source_config": "it says what is read of a DocumentDB cluster; remove it",
     "source_access_configurations": "remove it; credentials come from aws or the SDK's own chain",
 }
 

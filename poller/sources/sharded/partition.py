@@ -197,7 +197,8 @@ class ShardPartition:
             self._held += size
         room.note(max(size, page.size), len(page.records))
         room.reserved.became(size)
-        if page.records and self._distribution.skipped:
+        passed = self._distribution.passed(page)
+        if passed or (page.records and self._distribution.skipped):
             # where no record matches, no lane settles anything; the stored position must advance all the same
             self._checkpointing.changed()
         self._lag.note(page)

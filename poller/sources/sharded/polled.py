@@ -23,12 +23,14 @@ class PolledPages:
     call = "GetRecords"
 
     def __init__(self, stream: Stream, shard: Shard, room: PageMemory) -> None:
+        assert stream.polled is not None
         self._stream = stream
+        self._api = stream.polled
         self._room = room
         self._shard = shard
         self._limit = stream.limit(shard.id)
-        self._most_records = min(stream.api.most_records, READ_RECORDS)
-        self._catching_up = 1 / (OUR_SHARE * stream.api.reads_per_second)
+        self._most_records = min(self._api.most_records, READ_RECORDS)
+        self._catching_up = 1 / (OUR_SHARE * self._api.reads_per_second)
         self._iterator: str | None = stream.tips.iterators.pop(shard.id, None)
         self._ended = False
         """Whether the last page came without an iterator."""
@@ -41,7 +43,7 @@ class PolledPages:
 
     async def next(self, position: Position) -> ShardPage:
         """See `Pages.next`."""
-        api, time = self._stream.api, asyncio.get_running_loop().time
+        api, time = self._api, asyncio.get_running_loop().time
         interval, self._interval = self._interval, 0.0
         begins = self._iterator is None
         try:
@@ -66,17 +68,17 @@ class PolledPages:
 
     def _pause_after(self, page: ShardPage, limit: int, interval: float) -> float:
         """Seconds until the next read; `interval` is the pause before this one."""
-        stream, options = self._stream, self._stream.options
+        options = self._stream.options
         again, self._ended = self._ended, page.next_iterator is None
         if self._ended:
             # a new iterator tells whether there is more; shards may wait for that one after the other
-            return options.poll_interval if again else 1 / stream.api.reads_per_second
+            return options.poll_interval if again else 1 / self._api.reads_per_second
         if page.records:
             full = len(page.records) >= limit
             return min(options.poll_interval, self._catching_up) if full else options.poll_interval
         if page.behind_seconds or self._shard.closed:
             # the page is empty, but more records follow: read on as fast as the service allows
-            return 1 / stream.api.reads_per_second
+            return 1 / self._api.reads_per_second
         slowest = max(options.poll_interval, options.idle_poll_interval)
         return min(slowest, max(options.poll_interval, interval * SLOWER))
 

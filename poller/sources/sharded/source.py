@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
 
-from poller.policy.progress import ShardProgress, StreamProgress
+from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
 from poller.policy.shards import forgettable
 from poller.ports.source import Partition
 from poller.ports.status import Lag, Reason, ReasonCode
@@ -147,13 +147,16 @@ class ShardedSource:
         start = (stream.wall() if facts.date is None else facts.date) if latest else None
         progress = StreamProgress(stream.name, stream.arn, facts.epoch, start)
         if latest:
+            # where the service names its tip, that is more precise than an instant
+            factor = stream.options.parallelization_factor
+            lanes = () if facts.tip is None else (LaneProgress(facts.tip),) * factor
             for shard in self._topology.shards.values():
-                progress.shards[shard.id] = ShardProgress(initial=True, finished=shard.closed)
+                progress.shards[shard.id] = ShardProgress(lanes, initial=True, finished=shard.closed)
         progress = await stream.store.open(stream.uuid, progress, instead_of=instead_of)
         await stream.tips.close()
-        if latest:
+        if latest and facts.tip is None:
             # only now: reading that has to start again from here on has the instant
-            await stream.tips.take(self._topology.shards.values(), stream.api, stream.subscriptions, stream.log)
+            await stream.tips.take(self._topology.shards.values(), stream.polled, stream.subscriptions, stream.log)
         return progress
 
     def _replacement(self, facts: StreamFacts) -> tuple[ReasonCode, str] | None:

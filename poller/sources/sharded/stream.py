@@ -13,7 +13,7 @@ from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.source import Admission
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
-from poller.sources.sharded.api import Position, Shard, ShardApi, Subscriptions
+from poller.sources.sharded.api import PolledApi, Position, Shard, ShardApi, Subscriptions
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.limits import ReadLimits, ShardLimit
 from poller.sources.sharded.tips import Tips
@@ -77,7 +77,9 @@ class Stream:
     wall: Callable[[], float]
     """The local clock, epoch seconds; used only where no service has given a time."""
     subscriptions: Subscriptions | None = None
-    """For enhanced fan-out; None where shards are polled."""
+    """Where records are pushed; None where shards are polled."""
+    polled: PolledApi | None = None
+    """The same service as `api`, where it can be polled."""
     clock: ServiceClock = field(default_factory=ServiceClock)
     progress: StreamProgress = field(init=False)
     tips: Tips = field(default_factory=Tips)
@@ -125,7 +127,8 @@ class Stream:
 
     def limit(self, shard_id: str) -> ShardLimit:
         """The read limit of one shard, shared by all mappings of this process that read it."""
-        return self.limits.of(self.api.arn, shard_id, self.api.reads_per_second, self.api.bytes_per_second)
+        assert self.polled is not None, "only polled reads have limits"
+        return self.limits.of(self.api.arn, shard_id, self.polled.reads_per_second, self.polled.bytes_per_second)
 
     def service_time(self) -> float:
         """The service's time now, epoch seconds; the local time before the first answer."""

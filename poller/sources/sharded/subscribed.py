@@ -11,26 +11,23 @@ from poller.sources.sharded.page_memory import PageMemory
 from poller.sources.sharded.stream import Stream
 from poller.values.errors import AnswerLost, IteratorExpired, NoRoom, ServiceError
 
-BETWEEN = 5.0
-"""Seconds after a subscription began within which the service refuses another for the same shard and consumer."""
 SILENCE = 60.0
 """Seconds without any page after which a subscription counts as dead. The service pushes an empty page every five
 seconds (observed)."""
 WAITED = 0.5
 """A page that was waited for longer than this many seconds was not in our buffers before: transfer takes less."""
 IN_USE = "ResourceInUseException"
-"""Another subscription is less than `BETWEEN` old, or took this one over, or the consumer is not active."""
+"""Another subscription is too young, or took this one over, or the consumer is not active."""
 
 
 class SubscribedPages:
-    """`Pages` by SubscribeToShard."""
-
-    call = "SubscribeToShard"
+    """`Pages` that are pushed."""
 
     def __init__(self, stream: Stream, shard: Shard, subscriptions: Subscriptions, room: PageMemory) -> None:
         self._stream = stream
         self._shard = shard
         self._subscriptions = subscriptions
+        self.call = subscriptions.call
         self._room = room
         self._open: Subscription | None = None
         self._begins = False
@@ -57,7 +54,7 @@ class SubscribedPages:
             raise
         except ServiceError as error:
             if error.code == IN_USE:
-                self._not_before = asyncio.get_running_loop().time() + BETWEEN
+                self._not_before = asyncio.get_running_loop().time() + self._subscriptions.between
             raise
         finally:
             # also when cancelled: half a page may have been read
@@ -80,7 +77,7 @@ class SubscribedPages:
         except TimeoutError as error:
             raise AnswerLost(f"nothing was pushed within {SILENCE:g} s") from error
         self._note_age(asked_at, time())
-        if page is not None and page.behind_seconds is not None:
+        if page is not None and page.behind_seconds is not None and self._subscriptions.buffered:
             page.behind_seconds += self._age
         return page
 
@@ -95,7 +92,7 @@ class SubscribedPages:
     def _begin(self, opened: Subscription) -> None:
         now = asyncio.get_running_loop().time()
         self._open, self._begins = opened, True
-        self._not_before = now + BETWEEN
+        self._not_before = now + self._subscriptions.between
         self._left_at, self._age = now, 0.0
         self._stream.clock.observe(opened.date, now)
 

@@ -8,7 +8,7 @@ has to start again before the first record.
 import asyncio
 from collections.abc import Iterable
 
-from poller.sources.sharded.api import Position, Shard, ShardApi, Subscription, Subscriptions
+from poller.sources.sharded.api import PolledApi, Position, Shard, Subscription, Subscriptions
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import PollerError
 
@@ -27,17 +27,17 @@ class Tips:
         self.subscriptions: dict[str, Subscription] = {}
 
     async def take(
-        self, shards: Iterable[Shard], api: ShardApi, subscriptions: Subscriptions | None, log: RateLimitedLog
+        self, shards: Iterable[Shard], api: PolledApi | None, subscriptions: Subscriptions | None, log: RateLimitedLog
     ) -> None:
         """Get the tips of the open shards. A shard without a tip is read from the instant."""
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def begin(shard: Shard) -> None:
             async with turns:
-                if subscriptions is None:
-                    self.iterators[shard.id] = await api.iterator(shard.id, LATEST)
-                else:
+                if subscriptions is not None:
                     self.subscriptions[shard.id] = await subscriptions.open(shard.id, LATEST)
+                elif api is not None:
+                    self.iterators[shard.id] = await api.iterator(shard.id, LATEST)
 
         tasks = [asyncio.create_task(begin(shard)) for shard in shards if not shard.closed]
         try:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from poller.policy.positions import place
-from poller.sources.sharded.api import Position, Shard
+from poller.sources.sharded.api import PolledApi, Position, Shard
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
 from poller.values.errors import CallError, IteratorExpired, PositionTrimmed, ShardGone, StreamGone, UnreadableRecord
@@ -28,13 +28,15 @@ class TrimHorizon:
         self._closed = closed
 
     async def watch(self) -> None:
-        """Tell lanes with old records where the shard begins now. Runs until it is cancelled."""
-        while True:
+        """Tell lanes with old records where the shard begins now. Runs until it is cancelled; ends at once for a stream
+        that cannot be polled: its reader is told what expired.
+        """
+        while self._stream.polled is not None:
             await asyncio.sleep(INTERVAL)
             if not any(self._is_old(lane) for lane in self._lanes):
                 continue
             try:
-                begins = await self._begins()
+                begins = await self._begins(self._stream.polled)
             except (CallError, IteratorExpired, PositionTrimmed, StreamGone, UnreadableRecord):
                 # the reader gets the same error, and shows it
                 continue
@@ -47,9 +49,8 @@ class TrimHorizon:
         oldest = lane.oldest
         return now is not None and oldest is not None and self._stream.arrival(oldest) < now - SHORTEST_RETENTION
 
-    async def _begins(self) -> str | None:
+    async def _begins(self, api: PolledApi) -> str | None:
         """Sequence number of the first record in the shard; None if it is not known."""
-        api = self._stream.api
         # all shards may check at once, and one record may be large
         room = self._stream.admission.memory.reservation(patient=True)
         try:

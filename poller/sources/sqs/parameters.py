@@ -63,7 +63,7 @@ INSTEAD = {
     "bisect_batch_on_function_error": "let the function name what failed: function_response_types",
     "tumbling_window_in_seconds": "only streams have windows; remove it",
     "destination_config": "give the queue a redrive policy with a dead-letter queue",
-    "document_db_event_source_config": "remove it",
+    "document_db_event_source_config": "it says what is read of a DocumentDB cluster; remove it",
     "source_access_configurations": "remove it; credentials come from aws or the SDK's own chain",
 }
 

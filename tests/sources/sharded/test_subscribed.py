@@ -8,15 +8,20 @@ import pytest
 
 from poller.sources.sharded.api import Position, Shard, ShardPage
 from poller.sources.sharded.clock import ServiceClock
-from poller.sources.sharded.subscribed import BETWEEN, SILENCE, SubscribedPages
+from poller.sources.sharded.subscribed import SILENCE, SubscribedPages
 from poller.sources.sharded.tips import Tips
 from poller.values.errors import AnswerLost, IteratorExpired, ServiceError
 
 START = Position("TRIM_HORIZON")
+BETWEEN = 5.0
 
 
 class Scripted:
     """Subscriptions whose pages come when a test says: seconds to wait, then a page, None or an error."""
+
+    call = "SubscribeToShard"
+    between = BETWEEN
+    buffered = True
 
     def __init__(self, *steps):
         self.steps = list(steps)

@@ -65,9 +65,18 @@ def described(entry: Entry, started_at: float) -> dict[str, Any]:
 def _parameters(mapping: EventSourceMapping) -> dict[str, Any]:
     body: dict[str, Any] = {
         "BatchSize": mapping.batch_size,
-        "MaximumBatchingWindowInSeconds": mapping.maximum_batching_window_in_seconds,
         "FunctionResponseTypes": [*mapping.function_response_types],
     }
+    if mapping.maximum_batching_window_in_seconds == int(mapping.maximum_batching_window_in_seconds):
+        # Lambda shows whole seconds, and the default of half a second not at all
+        body["MaximumBatchingWindowInSeconds"] = int(mapping.maximum_batching_window_in_seconds)
+    if (documents := mapping.document_db) is not None:
+        config = {
+            "DatabaseName": documents.database_name,
+            "CollectionName": documents.collection_name,
+            "FullDocument": documents.full_document,
+        }
+        body["DocumentDBEventSourceConfig"] = {name: value for name, value in config.items() if value is not None}
     if mapping.filter_criteria:
         body["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filter_criteria]}
     if mapping.starting_position_timestamp is not None:

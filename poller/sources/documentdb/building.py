@@ -1,0 +1,70 @@
+"""Builds change streams from their mappings, and reaches them for `poller check --connect`."""
+
+from collections.abc import Callable
+
+from poller import __version__
+from poller.aws.transports import Borrowed, Transports
+from poller.configuration.model.mapping import EventSourceMapping
+from poller.ports.reach import Tries
+from poller.sources.documentdb.api import SHARD, ChangesApi
+from poller.sources.documentdb.change import Reading
+from poller.sources.documentdb.changes import ChangeStreams, Watched
+from poller.sources.documentdb.driver import Driver, client_options
+from poller.sources.documentdb.server import Server
+from poller.sources.kind import Run, Shared
+from poller.sources.sharded.api import Position
+from poller.sources.sharded.building import sharded_source
+from poller.sources.sharded.source import ShardedSource
+
+Connect = Callable[[EventSourceMapping], Server]
+"""Makes the server of a mapping. Makes no call."""
+
+
+class ChangeStreamBuilder:
+    """See `SourceBuilder`."""
+
+    def __init__(self, shared: Shared, connect: Connect) -> None:
+        self._shared = shared
+        self._connect = connect
+
+    async def source(self, mapping: EventSourceMapping, run: Run) -> ShardedSource:
+        server = self._connect(mapping)
+        run.resources.push_async_callback(server.close)
+        api, streams = _parts(mapping, server)
+        return sharded_source(self._shared, mapping, run, api, polled=None, subscriptions=streams)
+
+    async def reach(self, mapping: EventSourceMapping, transports: Borrowed | Transports, tries: Tries) -> None:  # noqa: ARG002
+        """Open the change stream at its tip, and read from it once."""
+        server = self._connect(mapping)
+        try:
+            api, streams = _parts(mapping, server)
+            if await tries.attempt("hello", api.facts) is None:
+                tries.untried.append("changeStream (the server is not reached)")
+                return
+            stream = await tries.attempt("changeStream", lambda: streams.open(SHARD, Position("LATEST")))
+            if stream is not None:
+                await stream.close()
+        finally:
+            await server.close()
+
+    def forget(self, uuid: str) -> None:
+        """Nothing is kept here: positions are in the store."""
+
+
+def _parts(mapping: EventSourceMapping, server: Server) -> tuple[ChangesApi, ChangeStreams]:
+    config = mapping.document_db
+    assert config is not None, "checked when the configuration is read"
+    watched = Watched(config.database_name, config.collection_name, config.full_document)
+    return (
+        ChangesApi(server, watched, mapping.event_source_arn),
+        ChangeStreams(server, watched, Reading(mapping.extended_json)),
+    )
+
+
+def builder(shared: Shared) -> ChangeStreamBuilder:
+    return ChangeStreamBuilder(shared, _driver)
+
+
+def _driver(mapping: EventSourceMapping) -> Driver:
+    assert mapping.mongodb_uri is not None, "checked when the configuration is read"
+    return Driver(mapping.mongodb_uri.read, client_options(f"poller {__version__}"))

@@ -1,0 +1,52 @@
+"""One change, read from the server's BSON: its JSON, its place, and what decides its lane."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+
+from poller.sources.documentdb.extended_json import OPTIONS, Flavour, dumps
+from poller.sources.documentdb.order import Order, cluster_time, seconds
+
+
+@dataclass(slots=True, eq=False)
+class Change:
+    """A change event. Its JSON is made once, for filters, sizes and every invocation."""
+
+    json: bytes
+    position: str
+    place: Order
+    time: int | None
+    """Cluster time."""
+    arrival: float
+    """Epoch seconds."""
+    document_key: Any
+    """The key of the document that changed; None for what concerns no document."""
+    operation: str
+    token: Mapping[str, Any]
+    """The resume token."""
+
+
+class Reading:
+    """Reads the changes of one mapping."""
+
+    def __init__(self, flavour: Flavour) -> None:
+        self._flavour = flavour
+
+    def change(self, raw: bytes, last: Order) -> Change:
+        """The change behind that at `last`. Raises BSONError and ValueError, and KeyError for one without token."""
+        document = bson.decode(raw, OPTIONS)
+        token = document["_id"]
+        time = cluster_time(document.get("clusterTime"))
+        place = last.following(time)
+        return Change(
+            json=dumps(document, raw, self._flavour),
+            position=place.position(token),
+            place=place,
+            time=time,
+            arrival=seconds(place.time),
+            document_key=document.get("documentKey"),
+            operation=str(document.get("operationType")),
+            token=token,
+        )

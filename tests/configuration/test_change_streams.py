@@ -1,0 +1,86 @@
+"""Parameters of a mapping of DocumentDB or MongoDB: what Lambda takes, ours beside it, and what is refused."""
+
+import pytest
+import yaml
+
+from poller.sources.documentdb import parameters
+
+CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:shop"
+
+
+def mapping_text(**given):
+    entry = {
+        "name": "orders",
+        "event_source_arn": CLUSTER,
+        "function_name": "fn",
+        "starting_position": "LATEST",
+        "document_db_event_source_config": {"database_name": "shop", "collection_name": "orders"},
+        "mongodb": {"uri": "mongodb://127.0.0.1"},
+        **given,
+    }
+    return yaml.safe_dump(
+        {"event_source_mappings": [{name: value for name, value in entry.items() if value is not None}]}
+    )
+
+
+def test_defaults_are_lambda_s(bench):
+    [mapping] = bench.text(mapping_text()).mappings
+    assert (mapping.source.kind, mapping.source.name, mapping.source.region) == ("documentdb", "shop", "eu-west-1")
+    assert (mapping.batch_size, mapping.maximum_batching_window_in_seconds) == (100, 0.5)
+    assert (mapping.document_db.collection_name, mapping.document_db.full_document) == ("orders", "Default")
+    assert (mapping.maximum_retry_attempts, mapping.maximum_record_age_in_seconds, mapping.lanes) == (-1, -1, (1, 1))
+    assert mapping.extended_json == "relaxed"
+
+
+def test_the_spelling_of_lambda_s_is_taken(bench):
+    config = {"DatabaseName": "shop", "FullDocument": "UpdateLookup"}
+    given = {"document_db_event_source_config": None, "MaximumBatchingWindowInSeconds": 0}
+    [mapping] = bench.text(mapping_text(DocumentDBEventSourceConfig=config, **given)).mappings
+    assert (mapping.document_db.collection_name, mapping.document_db.full_document) == (None, "UpdateLookup")
+    assert mapping.maximum_batching_window_in_seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"document_db_event_source_config": None}, "document_db_event_source_config: is missing"),
+        ({"document_db_event_source_config": {}}, "database_name: is missing; it is required"),
+        ({"document_db_event_source_config": {"database_name": "a b"}}, "database_name: must be 1 to 63 characters"),
+        ({"document_db_event_source_config": {"database_name": "x" * 64}}, "database_name: must be 1 to 63 characters"),
+        *(
+            (
+                {"document_db_event_source_config": {"database_name": "shop", "collection_name": name}},
+                "collection_name: must be 1 to 57 characters",
+            )
+            for name in ("", "$cmd", "system.users", "-a", "a$", "x" * 58)
+        ),
+        ({"mongodb": None}, "mongodb: is missing; its `uri` says how the database is reached"),
+        ({"starting_position": None}, "starting_position: is missing; it can be TRIM_HORIZON, LATEST or AT_TIMESTAMP"),
+        ({"starting_position": "AT_TIMESTAMP"}, "starting_position_timestamp: is missing; AT_TIMESTAMP needs it"),
+        ({"event_source_arn": CLUSTER + "!"}, "event_source_arn: does not end in cluster:NAME"),
+        ({"poll_interval_seconds": 1}, "poll_interval_seconds: is for Kinesis streams and DynamoDB streams only"),
+        ({"scaling_config": {}}, "scaling_config: is not supported for a DocumentDB cluster, as in Lambda"),
+        ({"extended_json": "shell"}, "it must be 'relaxed' or 'canonical'"),
+        (
+            {"source_access_configurations": [{"type": "BASIC_AUTH", "uri": "arn:aws:secretsmanager:::secret:s"}]},
+            "source_access_configurations: is not supported yet; write user and password in mongodb.uri",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_to_do(bench, given, expected):
+    [problem] = bench.problems_of(mapping_text(**given))
+    assert expected in problem
+
+
+def test_without_the_driver_it_is_refused_with_how_to_install_it(bench, monkeypatch):
+    monkeypatch.setattr(parameters, "is_installed", lambda _: False)
+    [problem] = bench.problems_of(mapping_text())
+    assert "event_source_arn: needs the MongoDB driver, which is not installed; run pip install" in problem
+
+
+@pytest.mark.parametrize("key", ["document_db_event_source_config", "mongodb", "extended_json"])
+def test_its_own_parameters_are_refused_elsewhere(bench, key):
+    text = f"event_source_mappings:\n  - {{event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: f, {key}: {{}}}}\n"
+    [problem] = bench.problems_of(text)
+    assert key in problem
+    assert "remove it" in problem

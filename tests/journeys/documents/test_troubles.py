@@ -1,0 +1,130 @@
+"""What a cluster does to a stream: elections, lost cursors, cut connections, servers that are away."""
+
+import asyncio
+
+import pytest
+
+from tests.journeys.documents.world import DocumentLife, DocumentWorld
+
+
+@pytest.mark.parametrize("labels", [True, False], ids=["labels", "codes"])
+@pytest.mark.parametrize("trouble", ["elect", "kill_cursors", "cut"])
+async def test_it_goes_on_behind_the_last_change_without_loss_or_repetition(trouble, labels):
+    world = DocumentWorld(labels=labels)
+    life = DocumentLife(world, world.mapping(batch_size=5))
+    for begin in range(0, 100, 20):
+        world.puts(begin, begin + 10)
+        await asyncio.sleep(1)
+        if trouble == "cut":
+            world.mongo.cuts = 1
+        else:
+            getattr(world.mongo, trouble)()
+        world.puts(begin + 10, begin + 20)
+        await asyncio.sleep(12)
+        world.mongo.elected()
+    await world.until_done()
+    await life.end()
+    world.check(once=True)
+    assert life.account.delivered == 100
+
+
+async def test_a_server_that_is_away_is_a_reason_and_reading_goes_on_once_it_is_back():
+    world = DocumentWorld()
+    life = DocumentLife(world, world.mapping())
+    world.puts(0, 5)
+    await world.until_done(within=10)
+    life.server.down = True
+    world.mongo.kill_cursors()
+    await world.until(lambda: life.reason is not None)
+    assert life.reason.code.value == "unreachable"
+    assert "connection refused" in life.reason.text
+    world.puts(5, 10)
+    await asyncio.sleep(3600)
+    life.server.down = False
+    await world.until_done(within=300)
+    assert life.reason is None
+    await life.end()
+    world.check(once=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "reason"),
+    [
+        (13, "Unauthorized", "access_denied"),
+        (18, "AuthenticationFailed", "credentials"),
+        (40573, "Location40573", "error"),
+        (286, "ChangeStreamHistoryLost", "history_lost"),
+        (280, "ChangeStreamFatalError", "history_lost"),
+    ],
+)
+async def test_a_refusal_is_a_reason_and_is_tried_again(code, name, reason):
+    world = DocumentWorld()
+    world.mongo.refusals["aggregate"] = world.mongo.refused(code, name, "no")
+    life = DocumentLife(world, world.mapping(starting_position="LATEST"))
+    await world.until(lambda: life.reason is not None)
+    assert life.reason.code.value == reason
+    assert f"{name} ({code}): no" in life.reason.text
+    assert life.status.reached
+    world.puts(0, 3)
+    world.mongo.refusals.clear()
+    await world.until_done(within=300)
+    await life.end()
+    world.check(once=True)
+
+
+async def test_a_position_that_the_log_has_lost_stops_reading_with_its_reason():
+    world = DocumentWorld()
+    life = DocumentLife(world, world.mapping())
+    world.put(0)
+    await world.until_done(within=10)
+    await life.end()
+    world.log.insert("shop", "orders", {"_id": 1})
+    await asyncio.sleep(8000)
+    world.log.insert("shop", "orders", {"_id": 2})
+    world.log.trim(world.log.time)
+    life = DocumentLife(world, world.mapping())
+    await asyncio.sleep(600)
+    assert life.reason.code.value == "history_lost"
+    assert "set on_stream" not in life.reason.text
+    assert life.account.polled == 0
+    await life.end()
+
+
+async def test_a_dropped_collection_ends_with_its_last_event_and_a_reason():
+    world = DocumentWorld()
+    life = DocumentLife(world, world.mapping())
+    world.puts(0, 3)
+    world.expect(world.log.drop("shop", "orders"))
+    await world.until_done(within=10)
+    await asyncio.sleep(60)
+    assert life.reason.code.value == "invalidated"
+    await life.end()
+    assert [change["operationType"] for batch in world.events for change in batch][-2:] == ["drop", "invalidate"]
+    assert life.account.delivered == 5
+
+
+async def test_a_database_s_stream_goes_on_when_a_collection_is_dropped_or_renamed():
+    world = DocumentWorld(collection=None)
+    life = DocumentLife(world, world.mapping())
+    world.puts(0, 3)
+    world.expect(world.log.rename("shop", "orders", "old"))
+    world.expect(world.log.drop("shop", "old"))
+    world.puts(3, 5)
+    await world.until_done(within=10)
+    await life.end()
+    world.check(once=True)
+    assert life.reason is None
+
+
+async def test_without_tokens_while_idle_the_last_change_is_the_place():
+    world = DocumentWorld(tokens_when_idle=False)
+    life = DocumentLife(world, world.mapping())
+    world.puts(0, 3)
+    await world.until_done(within=10)
+    await asyncio.sleep(100)
+    await life.end()
+    world.puts(3, 5)
+    life = DocumentLife(world, world.mapping())
+    await world.until_done(within=10)
+    await life.end()
+    world.check(once=True)
