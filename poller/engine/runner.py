@@ -262,8 +262,9 @@ class MappingRunner:
 
     def _describe(self) -> None:
         mapping, status = self.mapping, self.status
-        status.event_source_arn, status.function, status.tags = (
+        status.event_source_arn, status.function, status.tags, status.destination = (
             mapping.event_source_arn,
             mapping.function.key,
             mapping.tags,
+            mapping.on_failure_destination,
         )

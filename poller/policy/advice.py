@@ -33,8 +33,8 @@ ADVICE = {
     "failed.answer_lost": f"{_FUNCTION_LOG}, and check whether a proxy or load balancer closes connections too soon",
     "failed": _FUNCTION_LOG,
     # by the reason's code
-    "retry": "a shard waits for its oldest failing batch; to free it, reload with a lower maximum_retry_attempts or "
-    "maximum_record_age_in_seconds, or with bisect_batch_on_function_error",
+    "retry": "a shard waits for its oldest failing batch; to free it, skip the batch (`poller skip`), or reload with a "
+    "lower maximum_retry_attempts or maximum_record_age_in_seconds, or with bisect_batch_on_function_error",
     "function_not_started": "look at the function_log lines before worker_not_started in the log; the start is "
     "retried, and at once after `poller restart-function`",
     "destination": "check that the on-failure destination exists and accepts; until then nothing is discarded",

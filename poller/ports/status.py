@@ -195,6 +195,8 @@ class MappingStatus:
     uuid: str
     event_source_arn: str
     function: str
+    destination: str | None = None
+    """ARN of the on-failure destination, where there is one."""
     state: MappingState = MappingState.STARTING
     reason: Reason | None = None
     """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""

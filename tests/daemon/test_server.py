@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import pytest
@@ -38,11 +39,16 @@ async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None, opera
         connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
         async with aiohttp.ClientSession("http://localhost" if path else address, connector=connector) as session:
 
-            async def ask(path, method="GET", data=None, **headers):
-                async with session.request(method, path, headers=headers, data=data) as answer:
+            async def ask(path, method="GET", data=None, *, redirect=True, **headers):
+                async with session.request(
+                    method, path, headers=headers, data=data, allow_redirects=redirect
+                ) as answer:
                     return answer.status, answer.headers, await answer.text()
 
-            yield ask
+            asking: Any = ask
+            asking.host = address.removeprefix("http://")
+            asking.port = None if path else int(address.rpartition(":")[2])
+            yield asking
 
 
 async def test_healthz_says_yes_or_no_and_nothing_more():

@@ -95,7 +95,7 @@ async def test_the_log_says_who_did_what_and_why():
         ({"path": "/functions/typo/restart"}, 404, "there is no function typo"),
         ({"path": "/functions/thumbnails/restart", "Origin": "http://evil.example"}, 403, "with an Origin"),
         ({"path": "/mappings/orders/dance"}, 404, "Not Found"),
-        ({"path": "/mappings/orders"}, 404, "Not Found"),
+        ({"path": "/mappings/orders"}, 405, "Method Not Allowed"),
     ],
 )
 async def test_what_is_refused_is_told_and_changes_nothing(asked, code, said):

@@ -99,10 +99,17 @@ class ApiSettings(Written):
         ),
     )
 
+    read_token: SecretText | None = Field(
+        default=None,
+        description=(
+            "a second bearer token that only looks: status, metrics, failures, and the page without its buttons; "
+            "needs `token`"
+        ),
+    )
     token_scopes: list[Scope] = Field(
         default=[*SCOPES],
         min_length=1,
-        description="what the bearer token allows in Lambda's API",
+        description="what the bearer token allows; without `steer` it only looks",
         json_schema_extra=shown_default("all of them"),
     )
     credentials: list[ApiCredential] = Field(
@@ -143,6 +150,17 @@ class ApiSettings(Written):
             raise ValueError(
                 f"is required to listen on {listen}, which other machines can reach; or listen on 127.0.0.1"
             )
+        return value
+
+    @field_validator("read_token")
+    @classmethod
+    def _read_token(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        if value is None:
+            return None
+        if info.data.get("token", value) is None:
+            raise ValueError("is set without token, so that everybody could steer; set token as well")
+        if not value.read():
+            raise ValueError("is empty; give a token, or remove the key")
         return value
 
     @property

@@ -7,8 +7,10 @@ from http import HTTPStatus
 from aiohttp import web
 
 from poller.daemon.api import health, report
+from poller.daemon.api.access import wants_html
 from poller.daemon.api.failures import failures_json
 from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.page.door import Page, find
 from poller.daemon.api.streaming import answer
 from poller.ports.daemon_status import DaemonStatus
 from poller.support import codec
@@ -19,10 +21,11 @@ METRICS_AGE = 60.0
 """The same for metrics, which are read day and night: each time is a paid call for each queue."""
 
 PAGES = (
-    ("GET", "/", "this list"),
+    ("GET", "/", "the page, for browsers; this list, for programs"),
     ("GET", "/healthz", "200 while no restart could help, else 503; needs no token"),
     ("GET", "/readyz", "200 once every source was reached or it is known why not, else 503; needs no token"),
     ("GET", "/status", "what each mapping does, why, and its counters"),
+    ("GET", "/mappings/NAME", "one mapping as in `/status`; its screen, for browsers"),
     ("GET", "/failures", "what functions failed of, grouped by cause"),
     ("GET", "/metrics", "the same for Prometheus"),
     ("GET", "/actions", "what people did to mappings by hand: who, when, why, and its effect"),
@@ -38,10 +41,11 @@ PAGES = (
 class Pages:
     """Answers the GET requests."""
 
-    def __init__(self, status: DaemonStatus, wall: Callable[[], float], isolation: Isolation) -> None:
+    def __init__(self, status: DaemonStatus, wall: Callable[[], float], isolation: Isolation, page: Page) -> None:
         self._status = status
         self._wall = wall
         self._isolation = isolation
+        self._page = page
 
     def add_to(self, application: web.Application) -> None:
         for path, page in (
@@ -49,12 +53,15 @@ class Pages:
             ("/healthz", self.healthz),
             ("/readyz", self.readyz),
             ("/status", self.status),
+            ("/mappings/{name}", self.mapping),
             ("/failures", self.failures),
             ("/metrics", self.metrics),
         ):
             application.router.add_get(path, page)
 
-    async def index(self, _request: web.Request) -> web.Response:
+    async def index(self, request: web.Request) -> web.Response:
+        if wants_html(request):
+            return await self._page.mappings(request)
         pages = [{"method": method, "path": path, "text": text} for method, path, text in PAGES]
         return web.json_response({"version": self._status.version, "pages": pages})
 
@@ -76,7 +83,18 @@ class Pages:
     def _rendered(self) -> Iterator[bytes]:
         return report.rendered(self._status, asyncio.get_running_loop().time, self._wall, self._isolation)
 
-    async def failures(self, _request: web.Request) -> web.Response:
+    async def mapping(self, request: web.Request) -> web.Response:
+        found = find(self._status, request.match_info["name"])
+        if found is None:
+            raise web.HTTPNotFound
+        if wants_html(request):
+            return await self._page.mapping(request, found)
+        now = asyncio.get_running_loop().time()
+        return web.json_response(report.mapping_json(found, now, self._wall(), self._isolation))
+
+    async def failures(self, request: web.Request) -> web.Response:
+        if wants_html(request):
+            return await self._page.failures(request)
         now = asyncio.get_running_loop().time()
         found = failures_json(self._status.mappings, self._status.configuration, now, self._wall())
         return web.Response(body=codec.dumps(found), content_type="application/json", charset="utf-8")

@@ -24,6 +24,7 @@ from poller.daemon.api.faces.door import Faces
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.lambda_api.front import Front
 from poller.daemon.api.lambda_api.operation import Operation
+from poller.daemon.api.page.door import Page
 from poller.daemon.api.pages import Pages
 from poller.daemon.api.steering import Reloads, Steering
 from poller.ports.daemon_status import DaemonStatus
@@ -60,8 +61,10 @@ async def serve(
     """
     connections, isolation = Connections(), Isolation()
     faces = [] if invoker is None else [Faces(invoker, api, connections.admit, wall).middleware]
-    application = web.Application(middlewares=[_plain_errors, *faces, checked(api), connections.admit])
-    Pages(status, wall, isolation).add_to(application)
+    application = web.Application(middlewares=[_plain_errors, *faces, checked(api, wall), connections.admit])
+    page = Page(status, api, wall, isolation)
+    page.add_to(application)
+    Pages(status, wall, isolation, page).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
     Front(operations, api, wall).add_to(application)
     runner = web.AppRunner(
@@ -74,6 +77,7 @@ async def serve(
     )
     await runner.setup()
     assert runner.server is not None
+    driving = asyncio.ensure_future(page.live.run())
     connection = partial(connections.connection, runner.server)
     try:
         listener, address = await _listen(connection, api)
@@ -84,6 +88,8 @@ async def serve(
             if api.socket is not None:
                 api.socket.unlink(missing_ok=True)
     finally:
+        driving.cancel()
+        page.live.close()
         await runner.cleanup()
 
 

@@ -1,7 +1,7 @@
 """Requests that change something: orders to mappings, reload, and the restart of a function's workers.
 
-Decides who may: beyond the token, nobody whose request a foreign web page could have made a browser send. Such a
-request has an Origin, or a content type that needs no leave, or a host name that was made to point here.
+`access` decides who may. Beyond that, a request without the content type of JSON is refused, because a foreign web page
+could make a browser send it without asking.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from aiohttp import web
 
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api import orders
-from poller.daemon.api.access import knows_host, unknown_host
+from poller.daemon.api.access import BY_SESSION, Refused, check_steering, wants_html
+from poller.daemon.api.page import causes, frame
 from poller.ports.daemon_status import Reloaded
 from poller.ports.steering import Mappings
 from poller.values.errors import NotPossible, StateError, UnknownFunction, UnknownMapping
@@ -28,14 +29,6 @@ class Reloads(Protocol):
     async def reload(self, by: str) -> Reloaded:
         """Do so, and tell how that ended."""
         ...
-
-
-class Refused(Exception):
-    """Answered with a status and a sentence; nothing has changed."""
-
-    def __init__(self, status: HTTPStatus, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Steering:
@@ -75,11 +68,13 @@ class Steering:
         changes = asdict(reloaded.changes)
         return web.json_response({"state": "reloaded", **changes, "warnings": [*reloaded.warnings]})
 
-    async def actions(self, _request: web.Request) -> web.Response:
+    async def actions(self, request: web.Request) -> web.Response:
         try:
             found = await self._mappings.actions()
         except StateError as error:
             return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        if wants_html(request):
+            return frame.answer(frame.document("Actions", causes.actions_table(found), request, here="/actions"))
         return web.json_response(orders.actions_json(found))
 
     async def _steer(self, what: str, request: web.Request) -> web.Response:
@@ -88,7 +83,10 @@ class Steering:
             body = orders.read(what, await request.read())
             order = body.order()
             doing = self._mappings.act(
-                request.match_info["name"], order, body.asked("api"), dry_run=body.dry_run or "dry_run" in request.query
+                request.match_info["name"],
+                order,
+                body.asked("page" if request[BY_SESSION] or "Origin" in request.headers else "api"),
+                dry_run=body.dry_run or "dry_run" in request.query,
             )
             # a client that goes away meanwhile does not leave half of it done
             acted = await asyncio.shield(asyncio.ensure_future(doing))
@@ -106,10 +104,7 @@ class Steering:
 
     def _check(self, request: web.Request) -> None:
         """Raise Refused."""
-        if "Origin" in request.headers:
-            raise Refused(HTTPStatus.FORBIDDEN, "requests of web pages (with an Origin) are not taken")
-        if not knows_host(self._api, request.host):
-            raise Refused(HTTPStatus.MISDIRECTED_REQUEST, unknown_host(request.host))
+        check_steering(request, self._api)
         if request.content_type != JSON or "Content-Type" not in request.headers:
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type must be {JSON}")
 

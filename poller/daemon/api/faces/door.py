@@ -19,6 +19,7 @@ from poller.daemon.api.faces.request import FaceRequest
 from poller.daemon.api.faces.service import SERVICES, Service
 from poller.daemon.api.lambda_api.access import Access, Caller
 from poller.daemon.api.lambda_api.errors import LambdaError
+from poller.daemon.api.sessions import left_out
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.ports.invoker import Hosted, Invoker
 from poller.support import codec, telemetry
@@ -96,7 +97,9 @@ class Faces:
     ) -> FaceRequest:
         path, _, query = request.raw_path.partition("?")
         source = request.remote or "127.0.0.1"
-        headers = [(name, value) for name, value in request.headers.items()]
+        headers = [
+            (name, left_out(value) if name.lower() == "cookie" else value) for name, value in request.headers.items()
+        ]
         forwarded = ", ".join([value for name, value in headers if name.lower() == "x-forwarded-for"] + [source])
         host, port = _host_and_port(request.host)
         own = {"x-forwarded-for": forwarded, "x-forwarded-port": port, "x-forwarded-proto": "http"}

@@ -1,0 +1,213 @@
+"""The screen of one mapping: why, its batches that wait with what can be done, its account, shards and lanes."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.notes import notes, span
+from poller.daemon.api.page import words
+from poller.daemon.api.page.history import History
+from poller.daemon.api.page.html import Markup, join, tag
+from poller.daemon.api.page.overview import curve
+from poller.daemon.api.page.screen import Screen
+from poller.daemon.api.page.words import ToWall
+from poller.daemon.api.shown_reasons import mapping_reason, partition_reason, state_of
+from poller.policy.advice import TO_DO
+from poller.ports.held import Held
+from poller.ports.status import LaneStatus, MappingState, MappingStatus, ReasonCode
+
+MOST_PARTITIONS = 200
+"""Shown one by one; those that wait first."""
+MOST_HELD = 50
+QUIET = frozenset(
+    {ReasonCode.NO_DATA, ReasonCode.INVOKING, ReasonCode.SETTLING, ReasonCode.WINDOW, ReasonCode.STARTING}
+)
+COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
+
+
+def screen(
+    mapping: MappingStatus, history: History, isolation: Isolation, now: float, to_wall: ToWall, *, steers: bool
+) -> Screen:
+    """Everything about it; buttons for those who may steer."""
+
+    def made() -> Screen:
+        return Screen(
+            {
+                "about": {"state": _state(mapping, now, to_wall)},
+                "batches": dict(_batches(mapping, to_wall, steers=steers)),
+                "orders": {"order-mapping": _orders(mapping)} if steers else {},
+                "more": {"facts": _facts(mapping, history, to_wall)},
+                "partitions": dict(_partitions(mapping, now, to_wall)),
+            }
+        )
+
+    return isolation.ask(mapping, made, lambda problem: _untold(mapping, problem))
+
+
+def _untold(mapping: MappingStatus, problem: str) -> Screen:
+    told = tag("p", words.cut(f"the status of this mapping could not be told: {problem}"), id="state")
+    state = {"state": tag("div", words.badge(mapping.state), told, id="state")}
+    return Screen({"about": state, "batches": {}, "orders": {}, "more": {}, "partitions": {}})
+
+
+def _state(mapping: MappingStatus, now: float, to_wall: ToWall) -> Markup:
+    reason = mapping_reason(mapping, now)
+    advice = words.to_do(reason)
+    state = state_of(mapping, reason)
+    told = [tag("p", text, class_="note") for _, text in notes(mapping, mapping.lag())]
+    return tag(
+        "div",
+        tag("p", words.badge(state), " ", words.reason(reason, to_wall)),
+        tag("p", tag("strong", "To do: "), advice) if advice else None,
+        *told,
+        id="state",
+        data_name=mapping.name,
+        data_state=state.value,
+    )
+
+
+def _facts(mapping: MappingStatus, history: History, to_wall: ToWall) -> Markup:
+    lag, account, in_flight = mapping.lag(), mapping.account, mapping.in_flight()
+    counters = account.counters()
+    last = mapping.last_failure
+    rows: list[tuple[str, Markup | str]] = [
+        ("Source", mapping.event_source_arn),
+        ("Function", mapping.function),
+        ("Records/s", join(words.number(history.rate(mapping.uuid)), " ", curve(history, mapping))),
+        ("Behind", words.behind(lag)),
+        ("Oldest expires", words.expiry(lag)),
+        ("In flight", f"{in_flight:,}"),
+        (
+            "Account",
+            ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counters.items() if count) or words.NONE,
+        ),
+        ("Unaccounted", f"{account.unaccounted(in_flight):,}"),
+    ]
+    if mapping.last_success is not None:
+        rows.append(("Last success", words.moment(to_wall(mapping.last_success))))
+    if last is not None:
+        rows.append(("Last failure", join(words.moment(to_wall(last.at)), " ", words.cut(last.text))))
+    return tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in rows), id="facts")
+
+
+def _orders(mapping: MappingStatus) -> Markup:
+    paused = mapping.state is MappingState.PAUSED
+    return tag(
+        "div", button("Resume" if paused else "Pause", mapping, "resume" if paused else "pause"), id="order-mapping"
+    )
+
+
+def button(text: str, mapping: MappingStatus, order: str, about: str = "", **given: str | None) -> Markup:
+    """A button that previews an order; `given` are members of its body, `about` tells equal buttons apart."""
+    data = {f"data_{key}": value for key, value in given.items()}
+    label = f"{text}: {about}" if about else None
+    key = "-".join([order, *(value for value in given.values() if value)])
+    return tag(
+        "button",
+        text,
+        type="button",
+        aria_label=label,
+        data_mapping=mapping.uuid,
+        data_order=order,
+        data_key=key,
+        **data,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A batch that waits, and where."""
+
+    partition: str
+    number: int
+    lane: LaneStatus
+    held: Held
+
+    @property
+    def key(self) -> str:
+        return f"b-{self.partition}-{self.number}"
+
+
+def _batches(mapping: MappingStatus, to_wall: ToWall, *, steers: bool) -> Iterator[tuple[str, Markup]]:
+    found = [
+        _Waiting(partition.id, number, lane, lane.held)
+        for partition in mapping.partitions
+        for number, lane in enumerate(partition.lanes)
+        if lane.held is not None
+    ]
+    for one in found[:MOST_HELD]:
+        yield one.key, _batch(one, to_wall, _of_batch(mapping, one) if steers else None)
+    if len(found) > MOST_HELD:
+        yield "b-more", tag("li", f"and {len(found) - MOST_HELD} more", id="b-more")
+
+
+def _batch(one: _Waiting, to_wall: ToWall, buttons: Markup | None) -> Markup:
+    held, next_try = one.held, one.lane.next_try
+    count = len(held.part.records)
+    what = "the closing call of a window" if not count else "1 record" if count == 1 else f"{count:,} records"
+    which = "" if held.first is None else f" {held.first}" if count == 1 else f" {held.first} to {held.last}"
+    again = None if next_try is None else join(" Next try ", words.moment(to_wall(next_try), "ahead"), ".")
+    where = f" of {one.partition}, lane {one.number}."
+    return tag(
+        "li",
+        tag("p", tag("strong", what), tag("code", which), where, again),
+        tag("p", words.cut(one.lane.text.partition(TO_DO)[0]), class_="error"),
+        buttons,
+        id=one.key,
+    )
+
+
+def _of_batch(mapping: MappingStatus, one: _Waiting) -> Markup:
+    held = one.held
+    which = {"partition": one.partition, "lane": str(one.number), "first": held.first}
+    about = f"{one.partition}, lane {one.number}"
+    buttons = [button("Retry now", mapping, "retry", about, **which)]
+    if held.discards:
+        buttons.append(button("Retry with attempts reset", mapping, "retry", about, **which, reset_attempts="true"))
+        if mapping.destination is not None and held.part.awaiting is None:
+            buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
+        text = "Skip" if mapping.destination is None else "Drop without its destination"
+        buttons.append(button(text, mapping, "skip", about, **which, drop="true"))
+    return tag("div", *buttons, class_="buttons")
+
+
+def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall) -> Iterator[tuple[str, Markup]]:
+    found = [(partition, partition_reason(partition, now)) for partition in (*mapping.partitions, *mapping.waiting)]
+    found.sort(key=lambda one: one[1] is None or one[1].code in QUIET)
+    for partition, reason in found[:MOST_PARTITIONS]:
+        key = f"p-{partition.id}"
+        behind = partition.behind()
+        lanes = Counter(lane.code.value.replace("_", " ") for lane in partition.lanes)
+        yield (
+            key,
+            tag(
+                "tr",
+                tag("th", partition.id, scope="row"),
+                tag("td", tag("code", partition.position or words.NONE)),
+                tag("td", words.NONE if behind is None else span(behind), class_="number"),
+                tag("td", ", ".join(f"{count} {code}" for code, count in lanes.most_common()) or words.NONE),
+                tag("td", words.reason(reason, to_wall)),
+                id=key,
+            ),
+        )
+    if len(found) > MOST_PARTITIONS:
+        cell = tag("td", f"and {len(found) - MOST_PARTITIONS:,} more", colspan=str(len(COLUMNS)))
+        yield "p-more", tag("tr", cell, id="p-more")
+
+
+def layout(found: Screen) -> Markup:
+    """The screen's frame around its parts."""
+    head = tag("tr", *(tag("th", column, scope="col") for column in COLUMNS))
+    body = tag("tbody", found.inside("partitions"), id="partitions")
+    table = tag("table", tag("caption", "Shards or queue", class_="hidden"), tag("thead", head), body)
+    return join(
+        tag("div", found.inside("about"), id="about"),
+        tag("h2", "Batches that wait for another try"),
+        tag("ul", found.inside("batches"), id="batches", class_="cards", data_empty="None waits."),
+        tag("h2", "The mapping"),
+        tag("div", found.inside("orders"), id="orders"),
+        tag("div", found.inside("more"), id="more"),
+        tag("h2", "Shards and lanes"),
+        tag("div", table, class_="wide", tabindex="0", role="region", aria_label="Shards and lanes"),
+    )

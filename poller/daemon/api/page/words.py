@@ -1,0 +1,84 @@
+"""How values are worded on every screen: states, reasons, times, numbers."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from poller.daemon.api.notes import span
+from poller.daemon.api.page.html import Markup, join, tag
+from poller.daemon.api.report import iso
+from poller.daemon.api.shown_reasons import reason_text
+from poller.policy.advice import ADVICE, TO_DO
+from poller.ports.status import Lag, MappingState, Reason
+
+MARKS = {
+    MappingState.RUNNING: "✓",
+    MappingState.STARTING: "…",
+    MappingState.DEGRADED: "▲",
+    MappingState.PROBLEM: "✕",
+    MappingState.STOPPING: "…",
+    MappingState.STOPPED: "■",
+    MappingState.PAUSED: "‖",
+    MappingState.DISABLED: "○",
+}
+"""Beside the word, so that a state is not told by its colour alone."""
+NONE = "-"
+"""For what is not known, or not there."""
+MOST_TEXT = 600
+"""Characters of a text by others."""
+ToWall = Callable[[float], float]
+"""The loop's time as seconds since the epoch."""
+
+
+def badge(state: MappingState) -> Markup:
+    """A state."""
+    mark = tag("span", MARKS[state], aria_hidden="true")
+    return tag("span", mark, f" {state.value}", class_=f"state {state.value}")
+
+
+def moment(seconds: float, shown: Literal["ago", "ahead", "since"] = "ago") -> Markup:
+    """A time. The page's script shows how long ago it was, how far ahead it is, or for how long something lasts."""
+    written = iso(seconds)
+    before = "since " if shown == "since" else ""
+    return tag("time", f"{before}{written[11:19]} UTC", datetime=written, data_shown=shown)
+
+
+def reason(found: Reason | None, to_wall: ToWall) -> Markup:
+    """A reason with its times."""
+    if found is None:
+        return Markup("")
+    text, _, _ = reason_text(found).partition(TO_DO)
+    since = None if found.since is None else join(" ", moment(to_wall(found.since), "since"))
+    until = None if found.until is None else join(", until ", moment(to_wall(found.until), "ahead"))
+    again = None if found.next_try is None else join(", next try ", moment(to_wall(found.next_try), "ahead"))
+    return join(cut(text), tag("span", since, until, again, class_="quiet"))
+
+
+def to_do(found: Reason | None) -> str | None:
+    """What a person can do about a reason."""
+    if found is None:
+        return None
+    return reason_text(found).partition(TO_DO)[2] or ADVICE.get(found.code.value)
+
+
+def cut(text: str) -> str:
+    """A text of bounded length."""
+    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"
+
+
+def number(value: float | None) -> str:
+    """A number as people read it; a dash where it is not known."""
+    if value is None:
+        return NONE
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:,.1f}"
+
+
+def behind(lag: Lag) -> str:
+    """How far behind the source, in records and time."""
+    known = [] if lag.records is None else [f"{lag.records:,} records"]
+    known += [] if lag.seconds is None else [span(lag.seconds)]
+    return ", ".join(known) or NONE
+
+
+def expiry(lag: Lag) -> str:
+    """When the oldest record expires."""
+    return NONE if lag.expires_in_seconds is None else f"in {span(lag.expires_in_seconds)}"

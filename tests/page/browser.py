@@ -1,0 +1,78 @@
+"""A real browser, and a daemon's page on the fake AWS for it to look at."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from poller.configuration import ApiSettings
+from poller.daemon.api.server import serve
+from tests.daemon.samples import Reloading
+from tests.engine.house import House
+from tests.fakes.lambda_service import function_error
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
+BROWSER_MISSING = "needs Chromium: apt-get install chromium, or name it in CHROMIUM"
+WAIT = 20_000
+"""Milliseconds in which what is waited for has to be there; far above what it takes."""
+
+in_a_browser = [pytest.mark.real_time, pytest.mark.skipif(CHROMIUM is None, reason=BROWSER_MISSING)]
+
+
+@asynccontextmanager
+async def browsing(**context: Any) -> AsyncIterator[Any]:
+    """A fresh profile of the browser; `context` as Playwright takes it."""
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            opened = await browser.new_context(viewport={"width": 1280, "height": 800}, **context)
+            opened.set_default_timeout(WAIT)
+            yield opened
+        finally:
+            await browser.close()
+
+
+def poisoned(event: Any) -> Any:
+    """The function fails what has the key `poison`."""
+    keys = [record.get("kinesis", {}).get("partitionKey") for record in event["Records"]]
+    if "poison" in keys:
+        return function_error("KeyError", "order 4711 has no customer")
+    return None
+
+
+@asynccontextmanager
+async def shop(**settings: Any) -> AsyncIterator[tuple[House, str]]:
+    """A queue that is worked off, and a stream whose first record fails; and the address of their page."""
+    house = House()
+    stream = house.aws.stream("clicks", 2)
+    orders = house.mapping("orders", queue="orders", function="ship-orders", receive_wait_seconds=1)
+    clicks = house.mapping(
+        "clicks",
+        stream=stream,
+        function="count-clicks",
+        batch_size=1,
+        starting_position="TRIM_HORIZON",
+        on_failure_destination=house.queue("failed").arn,
+    )
+    await house.open()
+    house.mappings.apply([orders, clicks])
+    house.aws.functions["count-clicks"].handler = poisoned
+    for number in range(5):
+        stream.put("poison" if number == 0 else f"key {number}", str(number))
+        house.queue("orders").send(f"order {number}")
+    house.start()
+    api = ApiSettings(listen="127.0.0.1:0", **settings)
+    try:
+        async with serve(house.status, api, house.steering, Reloading()) as address:
+            yield house, address
+    finally:
+        hard = asyncio.Event()
+        hard.set()
+        await house.stop(hard)
+        await house.close()
