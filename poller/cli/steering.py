@@ -9,6 +9,7 @@ from poller.cli.client import Client, NoAnswer
 from poller.cli.configured import Api, ConfigPaths, client, examples
 from poller.cli.output import clock
 from poller.support.printable import say
+from poller.values.errors import ConfigurationError
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
@@ -70,6 +71,38 @@ def skip(
     _act(client(api, config), name, "skip", dry_run=dry_run, why=why, **given)
 
 
+def seek(
+    name: Name,
+    *,
+    trim_horizon: Annotated[bool, typer.Option("--trim-horizon", help="To the oldest record.")] = False,
+    latest: Annotated[bool, typer.Option("--latest", help="To what comes from now on.")] = False,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="To an instant: ISO 8601, UTC without a zone.")] = None,
+    sequence: Annotated[str | None, typer.Option(metavar="N", help="To a record of the shard, which is next.")] = None,
+    shard: Annotated[str | None, typer.Option(metavar="ID", help="One shard alone; default all.")] = None,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Move the position of a stream's mapping, forward or back.
+
+    Running invocations are finished first. `poller undo` goes back.
+    """
+    to = "TRIM_HORIZON" if trim_horizon else "LATEST" if latest else None
+    if sum((trim_horizon, latest, at is not None, sequence is not None)) != 1:
+        raise ConfigurationError(["seek: say one of --trim-horizon, --latest, --at and --sequence"])
+    given = {"to": to, "timestamp": at, "sequence_number": sequence, "partition": shard}
+    _act(client(api, config), name, "seek", dry_run=dry_run, why=why, **given)
+
+
+def undo(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
+    """Go back to where a mapping was before its last seek.
+
+    What was delivered since then is delivered again.
+    """
+    _act(client(api, config), name, "undo", dry_run=dry_run, why=why)
+
+
 def actions(
     mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
     *,
@@ -107,6 +140,14 @@ def add_to(app: typer.Typer) -> None:
         (resume, ("resume orders",)),
         (retry, ("retry orders", "retry orders --shard shardId-000000000003 --reset-attempts")),
         (skip, ("skip orders --dry-run", "skip orders --shard shardId-000000000003 --why 'broken order 4711'")),
+        (
+            seek,
+            (
+                "seek orders --at 2026-09-01T10:00:00Z --dry-run",
+                "seek orders --trim-horizon --shard shardId-000000000003",
+            ),
+        ),
+        (undo, ("undo orders --dry-run", "undo orders")),
         (actions, ("actions", "actions orders --most 100")),
     ):
         app.command(epilog=examples(*example))(command)
@@ -122,6 +163,8 @@ def _act(daemon: Client, name: str, order: str, **given: Any) -> None:
     if not answer["dry_run"]:
         why = f" ({answer['reason']['text']})" if answer["reason"] else ""
         say(f"{answer['name']}: {answer['state']}{why}")
+        if answer.get("stage") == "begun":
+            say("it is begun and goes on; `poller actions` shows how it ends")
 
 
 def _me() -> str:

@@ -2,19 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
 from poller.configuration import EventSourceMapping
 from poller.engine.parts import Wiring
 from poller.engine.runner import MappingRunner
-from poller.policy.progress import Paused
+from poller.policy.progress import Paused, ShardProgress, StreamProgress
+from poller.policy.seeking import Target
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.support import telemetry
-from poller.values.errors import UnknownMapping
+from poller.values.errors import NotPossible, UnknownMapping
 
 MOST_SHOWN = 10
 """Mappings named in one line of the log."""
@@ -41,6 +42,8 @@ class Mappings:
         self._paused: dict[str, float] = {}
         """Loop times, by uuid."""
         self._steering = asyncio.Lock()
+        self._moving: set[str] = set()
+        """Mappings whose position is being moved, by uuid."""
         self._started = False
 
     async def load(self, mappings: Sequence[EventSourceMapping], deleted: Collection[str] = ()) -> None:
@@ -195,6 +198,38 @@ class Mappings:
                 return runner
         known = ", ".join(runner.mapping.name for runner in runners) or "none"
         raise UnknownMapping(f"there is no mapping {name}; there are: {known}")
+
+    async def move(self, runner: MappingRunner, change: Callable[[StreamProgress], Awaitable[StreamProgress]]) -> None:
+        """Let the mapping rest, store what `change` makes of its stored progress, and let it go on.
+
+        Raises NotPossible, StateError, and what `change` raises; then nothing has moved.
+        """
+        uuid = runner.mapping.uuid
+        if uuid in self._moving:
+            raise NotPossible(f"the position of {runner.mapping.name} is being moved already")
+        self._moving.add(uuid)
+        runner.hold("its position is moved: what runs is finished and settled, then it starts again")
+        try:
+            await runner.rested()
+            if runner.ending:
+                raise NotPossible("the mapping ends")
+            stored = await self._store.load(uuid)
+            if stored is None:
+                raise NotPossible("nothing is stored of this mapping")
+            wanted = await change(stored)
+            if await self._store.open(uuid, wanted, instead_of=stored) != wanted:
+                raise NotPossible("what is stored of the mapping was changed meanwhile; look again")
+        finally:
+            self._moving.discard(uuid)
+            runner.go_on()
+
+    async def progress(self, runner: MappingRunner) -> StreamProgress | None:
+        """What is stored of a mapping's position. Raises StateError."""
+        return await self._store.load(runner.mapping.uuid)
+
+    async def seek(self, runner: MappingRunner, target: Target, epoch: str) -> dict[str, ShardProgress]:
+        """The progress of the shards that a seek would move. Raises NotPossible."""
+        return await self._wiring.seek(runner.mapping, target, epoch)
 
     def present(self, runner: MappingRunner) -> MappingRunner:
         """The runner of the same mapping now: it may have been removed meanwhile, and be there again."""

@@ -18,6 +18,8 @@ from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.policy.pace import Pace
+from poller.policy.progress import ShardProgress
+from poller.policy.seeking import Target
 from poller.ports.destination import Destination
 from poller.ports.function import Function, ReportsProblem
 from poller.ports.source import Source
@@ -30,11 +32,12 @@ from poller.runtime.memory import Memory
 from poller.runtime.running import Running
 from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
-from poller.sources.kind import Run, Shared, SourceBuilder
+from poller.sources.kind import Run, Seeks, Shared, SourceBuilder
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory.store import MemoryStore
 from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import NotPossible
 
 if TYPE_CHECKING:
     # loaded only where traces are asked for
@@ -175,6 +178,21 @@ class Wiring:
         if kind.name not in self.builders:
             self.builders[kind.name] = kind.builder(self._shared)
         return self.builders[kind.name]
+
+    def seeks(self, mapping: EventSourceMapping) -> bool:
+        """Whether the mapping has a position that can be moved."""
+        return isinstance(self.builder(mapping), Seeks)
+
+    async def seek(self, mapping: EventSourceMapping, target: Target, epoch: str) -> dict[str, ShardProgress]:
+        """The progress of the shards that a seek would move. Raises NotPossible."""
+        builder = self.builder(mapping)
+        if not isinstance(builder, Seeks):
+            raise NotPossible("the position of this kind of source cannot be moved by hand")
+        transports = self._transports.borrow()
+        try:
+            return await builder.seek(mapping, transports, target, epoch)
+        finally:
+            await transports.close()
 
     async def _source(
         self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed, resources: AsyncExitStack

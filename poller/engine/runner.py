@@ -57,6 +57,9 @@ class MappingRunner:
         self._tell_removed = removed
         self._ending = self._rests = False
         self._wish = asyncio.Event()
+        self._held = ""
+        """Why nothing may run for a moment."""
+        self._at_rest = asyncio.Event()
         self._stop: Stop | None = None
         self._stopping_since = 0.0
         self._wired: Wired | None = None
@@ -89,6 +92,21 @@ class MappingRunner:
         """Rest no longer for having been paused."""
         self._paused_since = None
         self._turn(f"resumed: {FINISHING}, then it starts again" if self._runs else "")
+
+    def hold(self, why: str) -> None:
+        """Let nothing run until `go_on`, for a change of what is stored of it."""
+        self._held = why
+        self._turn(why)
+
+    def go_on(self) -> None:
+        """What held it is over."""
+        self._held = ""
+        self._turn("")
+
+    async def rested(self) -> None:
+        """Return once nothing of it runs. Only for one that is held."""
+        if self.task is not None:
+            await self._at_rest.wait()
 
     def remove(self, *, deleted: bool = False) -> None:
         """It is no longer configured. What is stored of it stays, unless it was deleted."""
@@ -128,7 +146,7 @@ class MappingRunner:
 
     @property
     def _runs(self) -> bool:
-        return self.mapping.enabled and self._paused_since is None and not self.ending
+        return self.mapping.enabled and self._paused_since is None and not self.ending and not self._held
 
     def _turn(self, why: str) -> None:
         """Something else is wanted: what runs ends softly, what rests looks again."""
@@ -149,9 +167,11 @@ class MappingRunner:
     async def _obey(self) -> None:
         while True:
             if self._runs:
+                self._at_rest.clear()
                 await self._run()
                 continue
             await self._let_go()
+            self._at_rest.set()
             if self.ending:
                 break
             if not self._runs:
@@ -259,9 +279,12 @@ class MappingRunner:
         elif self._paused_since is not None:
             text = f"paused; `poller resume {self.mapping.name}` resumes it"
             self.status.rest(MappingState.PAUSED, Reason(ReasonCode.PAUSED, text, since=self._paused_since))
+        elif self._held:
+            self.status.rest(MappingState.STOPPING, Reason(ReasonCode.STOPPING, self._held))
 
     def _describe(self) -> None:
         mapping, status = self.mapping, self.status
+        status.seeks = self._wiring.seeks(mapping)
         status.event_source_arn, status.function, status.tags, status.destination = (
             mapping.event_source_arn,
             mapping.function.key,

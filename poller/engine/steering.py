@@ -8,12 +8,14 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from poller.engine.mappings import Mappings
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
+from poller.policy import seeking
 from poller.policy.actions import Action, Asked, Batch, Order, Stage
+from poller.policy.progress import StreamProgress
+from poller.policy.seeking import Before
 from poller.ports.held import Held
 from poller.ports.status import MappingStatus, ReasonCode
 from poller.ports.steering import Acted
@@ -21,11 +23,17 @@ from poller.ports.store import StateStore
 from poller.support import telemetry
 from poller.values.errors import NotPossible, PollerError, StateError
 
+ANSWER_SECONDS = 5.0
+"""After which an order that has to wait for a running invocation is answered as begun. It goes on by itself."""
+KEPT_SEEKS = 5
+"""Seeks of a mapping whose former positions are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     impact: tuple[str, ...]
-    perform: Callable[[], Awaitable[object]]
+    perform: Callable[[Action], Awaitable[Action]]
+    """Gets the stored entry, and returns it as it is then."""
     batch: Batch | None = None
 
 
@@ -36,10 +44,11 @@ class Steering:
         self._mappings = mappings
         self._store = store
         self._wall = wall
+        self._doing: set[asyncio.Task[Action]] = set()
 
     async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
         runner = self._mappings.find(name)
-        plan = self._plan(runner, order)
+        plan = await self._plan(runner, order)
         if dry_run:
             return Acted(runner.status, plan.impact, plan.batch)
         action = Action(
@@ -54,26 +63,33 @@ class Steering:
             asked.why,
         )
         await self._store.note(action)
+        doing = asyncio.ensure_future(self._carry_out(action, plan))
+        self._doing.add(doing)
+        doing.add_done_callback(self._doing.discard)
+        await asyncio.wait({doing}, timeout=ANSWER_SECONDS)
+        if doing.done():
+            action = doing.result()
+        else:
+            # nobody asks for its result any more; the log says how it ended
+            doing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return Acted(self._mappings.present(runner).status, plan.impact, plan.batch, action)
+
+    async def _carry_out(self, action: Action, plan: _Plan) -> Action:
         try:
-            await plan.perform()
+            done = replace(await plan.perform(action), stage=Stage.DONE)
         except PollerError as error:
             effect = f"not done: {error}"[: policy.LONGEST_TEXT]
             await self._store.note(replace(action, stage=Stage.FAILED, effect=effect))
             raise
-        status = self._mappings.present(runner).status
-        return Acted(status, plan.impact, plan.batch, await self._done(action))
-
-    async def _done(self, action: Action) -> Action:
-        """Note that it is done. Where that cannot be stored, it stays in the log as begun."""
-        done = replace(action, stage=Stage.DONE)
         telemetry.logger().info(
             "action_done", mapping=done.mapping, what=done.what, who=done.who, why=done.why, id=done.id
         )
         try:
             await self._store.note(done)
         except StateError as error:
+            # it stays in the log as begun
             telemetry.logger().warning("action_not_noted", id=done.id, text=str(error))
-            return action
+            return replace(done, stage=Stage.BEGUN)
         return done
 
     async def actions(self) -> list[Action]:
@@ -82,18 +98,80 @@ class Steering:
     def restart_function(self, name: str) -> None:
         self._mappings.restart_function(name)
 
-    def _plan(self, runner: MappingRunner, order: Order) -> _Plan:
-        """Raises NotPossible."""
-        mapping = runner.mapping
+    async def _plan(self, runner: MappingRunner, order: Order) -> _Plan:
+        """Raises NotPossible and StateError."""
+        uuid = runner.mapping.uuid
         match order:
             case policy.Pause():
-                return _Plan((_pausing(runner),), partial(self._mappings.pause, mapping.uuid))
+                return _Plan((_pausing(runner),), _calling(lambda: self._mappings.pause(uuid)))
             case policy.Resume():
-                return _Plan((_resuming(runner),), partial(self._mappings.resume, mapping.uuid))
+                return _Plan((_resuming(runner),), _calling(lambda: self._mappings.resume(uuid)))
             case policy.Retry():
                 return _retrying(runner, order)
             case policy.Skip():
                 return _skipping(runner, order)
+            case policy.Seek():
+                return await self._seeking(runner, order)
+            case policy.Undo():
+                return await self._undoing(runner)
+
+    # positions
+
+    async def _seeking(self, runner: MappingRunner, order: policy.Seek) -> _Plan:
+        stored = await self._stored(runner)
+        shards = await self._mappings.seek(runner, order.target, stored.epoch)
+
+        async def perform(action: Action) -> Action:
+            return await self._move(runner, action, shards)
+
+        return _Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
+
+    async def _undoing(self, runner: MappingRunner) -> _Plan:
+        last = policy.last_seek(await self._store.actions(), runner.mapping.uuid)
+        if last is None:
+            raise NotPossible("no seek of this mapping can be undone")
+        await self._stored(runner)
+
+        async def perform(action: Action) -> Action:
+            return await self._move(runner, replace(action, undoes=last.id), last.before)
+
+        return _Plan(tuple(seeking.undo_impact(last.before)), perform)
+
+    async def _stored(self, runner: MappingRunner) -> StreamProgress:
+        stored = await self._mappings.progress(runner)
+        if stored is None:
+            raise NotPossible("nothing is stored of this mapping, so there is no position that could be moved")
+        return stored
+
+    async def _move(self, runner: MappingRunner, action: Action, shards: Before) -> Action:
+        """Move to `shards`. What they replace is stored with the action first, so that it is never lost."""
+        moved = action
+
+        async def change(stored: StreamProgress) -> StreamProgress:
+            nonlocal moved
+            moved = replace(action, before=seeking.before(stored, shards))
+            await self._store.note(moved)
+            return seeking.moved(stored, shards)
+
+        await self._mappings.move(runner, change)
+        await self._forget_old(action.uuid)
+        return moved
+
+    async def _forget_old(self, uuid: str) -> None:
+        """Former positions may be large: keep those of the last few seeks."""
+        own = [one for one in await self._store.actions() if one.uuid == uuid and one.before]
+        for old in own[KEPT_SEEKS:]:
+            await self._store.note(replace(old, before={}))
+
+
+def _calling(call: Callable[[], Awaitable[object]]) -> Callable[[Action], Awaitable[Action]]:
+    """A call that changes nothing of the entry."""
+
+    async def perform(action: Action) -> Action:
+        await call()
+        return action
+
+    return perform
 
 
 def _pausing(runner: MappingRunner) -> str:
@@ -118,9 +196,10 @@ def _retrying(runner: MappingRunner, order: policy.Retry) -> _Plan:
     if not found:
         raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(runner.status, policy.Retry())]))
 
-    async def perform() -> None:
+    async def perform(action: Action) -> Action:
         for _, held in _still(runner.status, found):
             held.retry(begin_anew=order.reset_attempts)
+        return action
 
     impact = tuple(policy.retry_impact(batch, order, runner.status.function) for batch, _ in found)
     return _Plan(impact, perform, found[0][0] if len(found) == 1 else None)
@@ -138,9 +217,10 @@ def _skipping(runner: MappingRunner, order: policy.Skip) -> _Plan:
     if batch.awaiting and not order.drop:
         raise NotPossible(policy.ALREADY_GIVEN_UP)
 
-    async def perform() -> None:
+    async def perform(action: Action) -> Action:
         for _, held in _still(runner.status, found):
             held.give_up(notify=not order.drop)
+        return action
 
     return _Plan((policy.skip_impact(batch, order, runner.mapping.on_failure_destination),), perform, batch)
 

@@ -1,8 +1,10 @@
 """What people do to a mapping by hand: the orders, the words of their impact, and the entries of the action log."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from poller.policy.seeking import Before, Target
 
 MOST_ACTIONS = 1000
 """Entries that a store keeps, the latest."""
@@ -50,6 +52,10 @@ class Action:
     via: str = ""
     why: str = ""
     stage: Stage = Stage.BEGUN
+    before: Before = field(default_factory=dict)
+    """Of a seek: the progress of the shards that it moved, as it was before."""
+    undoes: str | None = None
+    """Of an undo: the id of the seek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,26 @@ class Skip(OfBatch):
     """Whether the on-failure destination does not hear of it."""
 
 
-Order = Pause | Resume | Retry | Skip
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Move the position of a stream's mapping, or of one shard."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Go back to the position before the last seek."""
+
+
+Order = Pause | Resume | Retry | Skip | Seek | Undo
+
+
+def last_seek(actions: Sequence[Action], uuid: str) -> Action | None:
+    """The latest seek of a mapping that can be undone and is not; `actions` have the latest first."""
+    own = [action for action in actions if action.uuid == uuid and action.stage is not Stage.FAILED]
+    undone = {action.undoes for action in own}
+    return next((one for one in own if one.what == "seek" and one.before and one.id not in undone), None)
 
 
 def what_of(order: Order) -> str:

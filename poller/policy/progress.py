@@ -1,6 +1,6 @@
 """The stored progress of a mapping in its stream: plain values, the same for every store."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from poller.policy.frontier import highest, lowest
 from poller.policy.parts import PartState
@@ -44,6 +44,9 @@ class ShardProgress:
     """Whether the shard existed when the mapping began at LATEST; later shards are read from their beginning."""
     finished: bool = False
     """Whether the shard was read to its end and all of it is settled."""
+    start: float | None = None
+    """Instant from which the shard is read while no lane has a position, epoch seconds, where a person has moved it
+    there; 0 is its horizon. None: where the mapping starts."""
 
     @property
     def position(self) -> str | None:
@@ -64,7 +67,7 @@ class ShardProgress:
         if any(lane.in_work for lane in self.lanes) or len({lane.position for lane in self.lanes}) > 1:
             return None
         position = self.lanes[0].position if self.lanes else None
-        return ShardProgress((LaneProgress(position),) * factor, self.initial)
+        return replace(self, lanes=(LaneProgress(position),) * factor)
 
 
 @dataclass(slots=True)

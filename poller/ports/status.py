@@ -197,6 +197,8 @@ class MappingStatus:
     function: str
     destination: str | None = None
     """ARN of the on-failure destination, where there is one."""
+    seeks: bool = False
+    """Whether it has a position that a person can move."""
     state: MappingState = MappingState.STARTING
     reason: Reason | None = None
     """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""

@@ -7,7 +7,7 @@ module of a row imports values and policy only; its functions import the modules
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from poller.policy.filtering import Members
 from poller.values.arns import Arn, EventSource
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.policy.backoff import Chance
+    from poller.policy.progress import ShardProgress
+    from poller.policy.seeking import Target
     from poller.ports.destination import Destination
     from poller.ports.reach import Tries
     from poller.ports.source import Admission, Source
@@ -96,6 +98,19 @@ class SourceBuilder(Protocol):
 
     def forget(self, uuid: str) -> None:
         """The mapping was removed, and has ended."""
+        ...
+
+
+@runtime_checkable
+class Seeks(Protocol):
+    """A builder of sources whose mappings have a position that can be moved."""
+
+    async def seek(
+        self, mapping: "EventSourceMapping", transports: "Borrowed | Transports", target: "Target", epoch: str
+    ) -> "dict[str, ShardProgress]":
+        """The progress of the shards that a seek would move, by what the service says now. `epoch` is that of the
+        stored progress. Raises NotPossible.
+        """
         ...
 
 

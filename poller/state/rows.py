@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from poller.policy.actions import Action, Stage
@@ -13,8 +13,8 @@ from poller.policy.windows import NO_WINDOW, Window, WindowProgress
 from poller.support import codec
 from poller.values.stored_mapping import StoredMapping
 
-ShardRow = tuple[str, int, int]
-"""Shard id, initial, finished."""
+ShardRow = tuple[str, int, int, str | None]
+"""Shard id, initial, finished, start."""
 LaneRow = tuple[str, int, str | None, str | None, str | None]
 """Shard id, number of the lane, position, retry state, tumbling window."""
 
@@ -80,13 +80,23 @@ def window_of(text: str | None) -> WindowProgress:
 
 def action_text(action: Action) -> str:
     """The JSON of an action."""
-    return codec.dumps(asdict(action)).decode()
+    before = {name: shard and _before_row(shard) for name, shard in action.before.items()}
+    plain = {name: getattr(action, name) for name in (field.name for field in fields(action))}
+    return codec.dumps(plain | {"before": before}).decode()
+
+
+def _before_row(progress: ShardProgress) -> list[Any]:
+    return [progress_text(progress), progress.initial, progress.finished]
 
 
 def action_of(text: str) -> Action:
     """Parse a stored action. Raises as `retry_of` does."""
     row = codec.loads(text.encode())
-    return Action(**row | {"stage": Stage(row["stage"])})
+    before = {
+        name: shard and progress_of(shard[0], initial=shard[1], finished=shard[2])
+        for name, shard in row.pop("before", {}).items()
+    }
+    return Action(**row | {"stage": Stage(row["stage"]), "before": before})
 
 
 def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> dict[str, ShardProgress]:
@@ -95,22 +105,26 @@ def shards_of(shard_rows: Iterable[ShardRow], lane_rows: Iterable[LaneRow]) -> d
     for shard_id, _, position, retry, window in lane_rows:
         lanes.setdefault(shard_id, []).append(LaneProgress(position, retry_of(retry), window_of(window)))
     return {
-        shard_id: ShardProgress(tuple(lanes.get(shard_id, ())), bool(initial), bool(finished))
-        for shard_id, initial, finished in shard_rows
+        shard_id: ShardProgress(
+            tuple(lanes.get(shard_id, ())), bool(initial), bool(finished), float(start) if start else None
+        )
+        for shard_id, initial, finished, start in shard_rows
     }
 
 
 def progress_text(progress: ShardProgress) -> str:
-    """The JSON of a shard's lanes, for stores that keep a shard as one value."""
+    """The JSON of a shard's lanes and start, for stores that keep a shard as one value."""
     rows = [[lane.position, retry_text(lane.retry), window_text(lane.window)] for lane in progress.lanes]
-    return codec.dumps(rows).decode()
+    return codec.dumps(rows if progress.start is None else {"lanes": rows, "start": progress.start}).decode()
 
 
 def progress_of(text: str | None, *, initial: bool, finished: bool) -> ShardProgress:
     """Parse what `progress_text` gave; None where nothing is stored. Raises as `retry_of` does."""
-    rows = codec.loads(text.encode()) if text else ()
+    rows, start = codec.loads(text.encode()) if text else (), None
+    if isinstance(rows, dict):
+        rows, start = rows["lanes"], float(rows["start"])
     lanes = tuple(LaneProgress(position, retry_of(retry), window_of(window)) for position, retry, window in rows)
-    return ShardProgress(lanes, initial, finished)
+    return ShardProgress(lanes, initial, finished, start)
 
 
 def mapping_text(mapping: StoredMapping) -> str:

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from poller.daemon.api import orders
+from poller.policy.actions import Seek
+from poller.policy.seeking import Target
 from poller.ports.daemon_status import Changes, Reloaded
 from poller.ports.status import MappingState
-from tests.daemon.samples import a_daemon, a_mapping
+from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping
 from tests.daemon.test_server import TOKEN, serving
 
 pytestmark = pytest.mark.real_time
@@ -35,6 +38,7 @@ async def test_pause_and_resume_answer_with_the_state_that_follows():
             "impact": ["It did pause."],
             "batch": None,
             "action": "a0",
+            "stage": "done",
         }
         assert await post(ask) == (200, answer)
         assert mapping.state is MappingState.PAUSED
@@ -49,6 +53,21 @@ async def test_a_preview_says_what_would_happen_and_changes_nothing(query, data)
         code, answer = await post(ask, PAUSE + query, data)
         assert (code, answer["dry_run"], answer["impact"], answer["action"]) == (200, True, ["It would pause."], None)
         assert (mapping.state, json.loads((await ask("/actions"))[2])) == (MappingState.RUNNING, {"actions": []})
+
+
+@pytest.mark.parametrize(
+    ("body", "target"),
+    [
+        ({"to": "TRIM_HORIZON"}, Target("TRIM_HORIZON")),
+        ({"to": "LATEST", "partition": "s-1"}, Target("LATEST", shard="s-1")),
+        ({"timestamp": "2026-01-01T01:00:00+01:00"}, Target("AT_TIMESTAMP", STARTED_AT)),
+        ({"timestamp": "2026-01-01T00:00:00"}, Target("AT_TIMESTAMP", STARTED_AT)),
+        ({"timestamp": 1.5}, Target("AT_TIMESTAMP", 1.5)),
+        ({"sequence_number": "7", "partition": "s"}, Target("AT_SEQUENCE_NUMBER", sequence_number="7", shard="s")),
+    ],
+)
+def test_a_seek_says_where_to(body, target):
+    assert orders.read("seek", json.dumps(body).encode()).order() == Seek(target)
 
 
 async def test_the_log_says_who_did_what_and_why():
@@ -89,6 +108,11 @@ async def test_the_log_says_who_did_what_and_why():
         ({"path": "/mappings/orders/skip", "data": b'{"lane": "0"}'}, 400, "lane: Input should be a valid integer"),
         ({"path": "/mappings/orders/skip"}, 409, "no batch waits"),
         ({"path": "/mappings/orders/retry", "data": b'{"drop": true}'}, 400, "drop: Extra inputs are not permitted"),
+        ({"path": "/mappings/orders/seek"}, 400, "say one of to, timestamp and sequence_number"),
+        ({"path": "/mappings/orders/seek", "data": b'{"to": "LATEST", "timestamp": 1}'}, 400, "say one of to"),
+        ({"path": "/mappings/orders/seek", "data": b'{"to": "EARLIER"}'}, 400, "to: Input should be 'TRIM_HORIZON'"),
+        ({"path": "/mappings/orders/seek", "data": b'{"timestamp": "yesterday"}'}, 400, "such as 2026-09-01T10:00:00Z"),
+        ({"path": "/mappings/orders/undo", "data": b'{"to": "LATEST"}'}, 400, "to: Extra inputs are not permitted"),
         ({"path": "/functions/thumbnails/restart", "data": b"[]"}, 400, "the body must be empty or {}"),
         ({"path": "/mappings/typo/pause"}, 404, "there is no mapping typo; there are: orders"),
         ({"path": "/mappings/full/pause"}, 503, "the disk is full"),

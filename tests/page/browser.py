@@ -17,7 +17,7 @@ from tests.fakes.lambda_service import function_error
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 BROWSER_MISSING = "needs Chromium: apt-get install chromium, or name it in CHROMIUM"
-WAIT = 20_000
+WAIT = 60_000
 """Milliseconds in which what is waited for has to be there; far above what it takes."""
 
 in_a_browser = [pytest.mark.real_time, pytest.mark.skipif(CHROMIUM is None, reason=BROWSER_MISSING)]

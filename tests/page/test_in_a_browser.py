@@ -76,6 +76,33 @@ async def test_a_stuck_shard_is_freed_by_the_keyboard_alone_after_a_preview_and_
         assert problems == []
 
 
+async def test_a_position_is_moved_after_a_preview_and_the_way_back_is_one_button() -> None:
+    async with shop() as (house, address), browsing() as context:
+        page, problems = await watched(context)
+        house.aws.functions["count-clicks"].handler = lambda _: None
+        await page.goto(f"{address}/mappings/clicks")
+        await page.locator("#batches:empty").wait_for(state="attached")
+        await page.get_by_text("Move the position").click()
+        await page.get_by_label("Read on from").select_option("an instant (UTC)")
+        await page.get_by_label("Instant or number").fill("soon")
+        await page.get_by_role("button", name="Seek", exact=True).click()
+        await page.get_by_text("Not done: timestamp: must be epoch seconds").wait_for()
+        problems.clear()
+        await page.keyboard.press("Escape")
+        await page.get_by_label("Read on from").select_option("the oldest record")
+        for button, said in (
+            ("Seek", "2 shards are read from the oldest record"),
+            ("Undo the last seek", "was behind"),
+        ):
+            await page.get_by_role("button", name=button, exact=True).click()
+            await page.get_by_text(said).first.wait_for()
+            await page.get_by_role("dialog").get_by_role("button", name=button, exact=True).click()
+            await page.get_by_text(f"{button}: done").wait_for(state="attached")
+            await page.locator(".state.running").wait_for()
+        undone, sought = await house.steering.actions()
+        assert (undone.undoes, sought.via, problems) == (sought.id, "page", [])
+
+
 async def test_a_batch_that_has_moved_on_is_not_skipped_in_its_place() -> None:
     async with shop() as (house, address), browsing() as context:
         page, _ = await watched(context)

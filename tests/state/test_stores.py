@@ -173,6 +173,21 @@ async def test_actions_are_kept_with_what_became_of_them_the_latest_first(opened
     assert await opened().actions() == [an_action(2), done, an_action(0)]
 
 
+async def test_a_shard_that_a_person_moved_keeps_its_instant_and_an_action_the_former_progress(opened):
+    store = opened()
+    shards = {"a": ShardProgress(start=0.0), "b": ShardProgress(start=12.25), "c": lanes("1", retry=PARTS)}
+    await store.open("u", progress(**shards))
+    kept = replace(an_action(1), before={**shards, "d": None}, undoes="a0")
+    await store.note(kept)
+    store = opened()
+    assert (await store.load("u")).shards == shards
+    assert await store.actions() == [kept]
+    await store.save("u", "a", ShardProgress((LaneProgress("3"),), start=0.0))
+    await store.save("u", "b", ShardProgress())
+    again = (await opened().load("u")).shards
+    assert (again["a"].start, again["b"].start) == (0.0, None)
+
+
 async def test_the_oldest_actions_are_forgotten(opened):
     store = opened()
     for number in range(MOST_ACTIONS + 2):

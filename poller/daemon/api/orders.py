@@ -1,12 +1,27 @@
 """Reads orders from requests, and writes what became of them: `POST /mappings/NAME/ORDER`, `GET /actions`."""
 
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from poller.daemon.api.report import Json, iso
 from poller.daemon.api.shown_reasons import mapping_reason, reason_text, state_of
-from poller.policy.actions import LONGEST_NAME, LONGEST_TEXT, Action, Asked, Order, Pause, Resume, Retry, Skip, what_of
+from poller.policy.actions import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    Action,
+    Asked,
+    Order,
+    Pause,
+    Resume,
+    Retry,
+    Seek,
+    Skip,
+    Undo,
+    what_of,
+)
+from poller.policy.seeking import Target
 from poller.ports.steering import Acted
 from poller.support import codec
 
@@ -61,7 +76,47 @@ class SkipBody(OfBatchBody):
         return Skip(self.partition, self.lane, self.first, self.drop)
 
 
-BODIES: dict[str, type[Body]] = {"pause": PauseBody, "resume": ResumeBody, "retry": RetryBody, "skip": SkipBody}
+class SeekBody(Body):
+    partition: Partition | None = None
+    to: Literal["TRIM_HORIZON", "LATEST"] | None = None
+    timestamp: str | float | None = None
+    sequence_number: Partition | None = None
+
+    def order(self) -> Order:
+        wanted = [self.to, self.timestamp, self.sequence_number]
+        if wanted.count(None) != 2:
+            raise ValueError("say one of to, timestamp and sequence_number")
+        if self.to is not None:
+            return Seek(Target(self.to, shard=self.partition))
+        if self.timestamp is not None:
+            return Seek(Target("AT_TIMESTAMP", timestamp=_instant(self.timestamp), shard=self.partition))
+        return Seek(Target("AT_SEQUENCE_NUMBER", sequence_number=self.sequence_number, shard=self.partition))
+
+
+class UndoBody(Body):
+    def order(self) -> Order:
+        return Undo()
+
+
+def _instant(given: str | float) -> float:
+    """Epoch seconds, of a number or of a time in ISO 8601; without a zone it is UTC. Raises ValueError."""
+    try:
+        if not isinstance(given, str):
+            return float(given)
+        moment = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise ValueError("timestamp: must be epoch seconds, or a time such as 2026-09-01T10:00:00Z") from error
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
+BODIES: dict[str, type[Body]] = {
+    "pause": PauseBody,
+    "resume": ResumeBody,
+    "retry": RetryBody,
+    "skip": SkipBody,
+    "seek": SeekBody,
+    "undo": UndoBody,
+}
 """By the name of the order in the path."""
 
 
@@ -98,6 +153,7 @@ def acted_json(acted: Acted, order: Order, now: float) -> Json:
         "impact": list(acted.impact),
         "batch": batch,
         "action": acted.action and acted.action.id,
+        "stage": acted.action and acted.action.stage.value,
     }
 
 

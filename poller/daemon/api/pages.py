@@ -33,6 +33,8 @@ PAGES = (
     ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
     ("POST", "/mappings/NAME/retry", "try batches that wait now, with `reset_attempts` as if they had never failed"),
     ("POST", "/mappings/NAME/skip", "give up one batch that waits: to its on-failure destination, or with `drop` not"),
+    ("POST", "/mappings/NAME/seek", "move its position: `to` (TRIM_HORIZON, LATEST), `timestamp` or `sequence_number`"),
+    ("POST", "/mappings/NAME/undo", "go back to the position before the last seek"),
     ("POST", "/reload", "read the configuration anew; answers with what that changed, or 422 with what is wrong"),
     ("POST", "/functions/NAME/restart", "start a function's workers anew, each after the invocation it has"),
 )

@@ -3,12 +3,16 @@
 A kind of stream gives its own `Api`: how its calls and subscriptions are built, and which actions IAM knows them by.
 """
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
 from poller.aws.port import Transport
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.mapping import EventSourceMapping
+from poller.policy.progress import ShardProgress
+from poller.policy.seeking import Listed, Target, Unreachable, sought
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run, Shared
@@ -17,6 +21,10 @@ from poller.sources.sharded.notifying import notifier
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions
 from poller.support import codec
+from poller.values.errors import CallError, NotPossible, PositionTrimmed, ShardGone, StreamGone
+
+SEEK_SECONDS = 20.0
+"""For the calls before a seek."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +81,29 @@ class StreamBuilder:
             tries.untried.append(f"{actions.get_records} (it needs an iterator)")
             return
         await tries.attempt(actions.get_records, lambda: api.page(iterator, 1))
+
+    async def seek(
+        self, mapping: EventSourceMapping, transports: Borrowed | Transports, target: Target, epoch: str
+    ) -> dict[str, ShardProgress]:
+        """See `Seeks`."""
+        api, _ = self._make(mapping, await transports.get(mapping.aws, mapping.region))
+        try:
+            async with asyncio.timeout(SEEK_SECONDS):
+                facts, shards = await api.facts(), await api.shards()
+                if facts.epoch != epoch:
+                    raise NotPossible("the stream was made anew, so the stored position is one in another stream")
+                now = time.time() if facts.date is None else facts.date
+                found = sought(target, [Listed(shard.id, shard.closed) for shard in shards], now)
+                if target.sequence_number is not None and target.shard is not None:
+                    # the service says whether it knows the number
+                    await api.iterator(target.shard, Position("AT_SEQUENCE_NUMBER", target.sequence_number))
+        except Unreachable as error:
+            raise NotPossible(str(error)) from error
+        except TimeoutError as error:
+            raise NotPossible(f"the stream did not answer within {SEEK_SECONDS:.0f} s; nothing has moved") from error
+        except (CallError, StreamGone, ShardGone, PositionTrimmed) as error:
+            raise NotPossible(f"the stream refuses: {error}") from error
+        return found
 
     def forget(self, uuid: str) -> None:
         """Nothing is kept here: positions are in the store."""

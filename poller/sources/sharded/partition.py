@@ -5,6 +5,7 @@ go on to the last record that any of them has received, and the keys are distrib
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Self
 
 from poller.policy.positions import is_inside, sequence_number_of
@@ -278,10 +279,8 @@ class ShardPartition:
     def progress(self) -> ShardProgress:
         """The present progress of every lane."""
         if self._drained and all(lane.idle for lane in self._lanes):
-            lanes = tuple(LaneProgress(self._until) for _ in self._lanes)
-        else:
-            lanes = tuple(lane.progress() for lane in self._lanes)
-        return ShardProgress(lanes, self._progress.initial)
+            return replace(self._progress, lanes=tuple(LaneProgress(self._until) for _ in self._lanes))
+        return replace(self._progress, lanes=tuple(lane.progress() for lane in self._lanes))
 
     def behind(self) -> float | None:
         return self._lag.seconds(self._lanes, self._reader.unanswered) if self._lanes else None

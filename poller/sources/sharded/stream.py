@@ -9,6 +9,7 @@ from poller.policy.backoff import Chance
 from poller.policy.filtering import Filter
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
+from poller.policy.seeking import BEFORE_EVERYTHING
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.source import Admission
 from poller.ports.status import MappingStatus
@@ -102,10 +103,10 @@ class Stream:
 
     def start_of(self, progress: ShardProgress) -> Position:
         """Where to start a shard in which no lane has a position."""
-        latest = self.progress.start
-        if latest is not None and progress.initial:
-            if self.api.latest_is_instant:
-                return Position("AT_TIMESTAMP", timestamp=latest)
+        start = self._instant_of(progress)
+        if start is not None:
+            if start > BEFORE_EVERYTHING and self.api.latest_is_instant:
+                return Position("AT_TIMESTAMP", timestamp=start)
             return Position("TRIM_HORIZON")
         if self.options.starting_position == "AT_TIMESTAMP":
             return Position("AT_TIMESTAMP", timestamp=self.options.starting_position_timestamp)
@@ -115,10 +116,16 @@ class Stream:
         """Records created before this (epoch seconds) are skipped. Creation times have whole seconds where an iterator
         cannot begin at an instant.
         """
-        latest = self.progress.start
-        if latest is None or not progress.initial or self.api.latest_is_instant:
+        start = self._instant_of(progress)
+        if start is None or self.api.latest_is_instant:
             return 0.0
-        return float(int(latest))
+        return float(int(start))
+
+    def _instant_of(self, progress: ShardProgress) -> float | None:
+        """The instant at which a shard begins, by a person's seek or by LATEST; None for another starting position."""
+        if progress.start is not None:
+            return progress.start
+        return self.progress.start if progress.initial else None
 
     @property
     def read_ahead(self) -> int:

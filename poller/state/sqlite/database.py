@@ -20,7 +20,7 @@ from poller.state.rows import (
     shards_of,
     window_text,
 )
-from poller.state.sqlite.schema import ADDED, COLUMNS, SCHEMA, TABLES
+from poller.state.sqlite.schema import ADDED, AFTER_CHECKSUM, COLUMNS, SCHEMA, TABLES
 from poller.values.errors import StateError
 from poller.values.stored_mapping import StoredMapping, follows
 
@@ -70,7 +70,7 @@ class Database:
             if "checksum" not in there:
                 database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
                 rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()  # noqa: S608 - our own names
-                database.executemany(_insert(table), [_row(*values) for values in rows])
+                database.executemany(_insert(table), [(*values, _sum(table, values)) for values in rows])
         database.execute("COMMIT")
 
     def _columns_of(self, table: str) -> set[str]:
@@ -83,7 +83,7 @@ class Database:
                 raise self._state_error("it was written by an older poller; let this version's daemon start once")
             statement = f"SELECT {', '.join(columns)}, checksum FROM {table}"  # noqa: S608 - our own names
             for *values, written in self._database.execute(statement):
-                if checksum(*values) != written:
+                if _sum(table, values) != written:
                     raise self._state_error(f"a row of {table} is damaged ({values[0]})")
         for uuid in self.stored():
             self.load(uuid)
@@ -103,7 +103,7 @@ class Database:
             if row is None:
                 return None
             shards: list[ShardRow] = self._database.execute(
-                "SELECT shard, initial, finished FROM shards WHERE uuid = ?", (uuid,)
+                "SELECT shard, initial, finished, start FROM shards WHERE uuid = ?", (uuid,)
             ).fetchall()
             lanes: list[LaneRow] = self._database.execute(
                 "SELECT shard, lane, position, retry, window FROM lanes WHERE uuid = ? ORDER BY shard, lane", (uuid,)
@@ -137,8 +137,9 @@ class Database:
         shards, lanes, surplus = [], [], []
         for uuid, shard_id, progress in changes:
             before = self._written.get((uuid, shard_id))
-            if before is None or (before.initial, before.finished) != (progress.initial, progress.finished):
-                shards.append(_row(uuid, shard_id, int(progress.initial), int(progress.finished)))
+            if before is None or _of_shard(before) != _of_shard(progress):
+                values = uuid, shard_id, *_of_shard(progress)
+                shards.append((*values, _sum("shards", values)))
             if before is None or len(before.lanes) > len(progress.lanes):
                 surplus.append((uuid, shard_id, len(progress.lanes)))
             for number, lane in enumerate(progress.lanes):
@@ -253,6 +254,16 @@ class Database:
 
 Statement = tuple[str, Sequence[tuple[str | int | float | None, ...]]]
 """And its rows."""
+
+
+def _of_shard(progress: ShardProgress) -> tuple[int, int, str | None]:
+    start = None if progress.start is None else repr(float(progress.start))
+    return int(progress.initial), int(progress.finished), start
+
+
+def _sum(table: str, values: Sequence[str | int | float | None]) -> int:
+    covered = values[:-1] if table in AFTER_CHECKSUM and values[-1] is None else values
+    return checksum(*covered)
 
 
 def _row(*values: str | float | None) -> tuple[str | int | float | None, ...]:

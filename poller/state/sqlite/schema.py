@@ -2,7 +2,7 @@
 
 COLUMNS = {
     "mappings": ("uuid", "name", "event_source_arn", "epoch", "start"),
-    "shards": ("uuid", "shard", "initial", "finished"),
+    "shards": ("uuid", "shard", "initial", "finished", "start"),
     "lanes": ("uuid", "shard", "lane", "position", "retry", "window"),
     "paused": ("uuid", "since", "name"),
     "actions": ("id", "at", "text"),
@@ -15,7 +15,8 @@ CREATE TABLE IF NOT EXISTS mappings (
     checksum INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS shards (
-    uuid TEXT NOT NULL, shard TEXT NOT NULL, initial INTEGER NOT NULL, finished INTEGER NOT NULL, checksum INTEGER,
+    uuid TEXT NOT NULL, shard TEXT NOT NULL, initial INTEGER NOT NULL, finished INTEGER NOT NULL, start TEXT,
+    checksum INTEGER,
     PRIMARY KEY (uuid, shard)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lanes (
@@ -33,7 +34,9 @@ CREATE TABLE IF NOT EXISTS made_mappings (
     uuid TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL, checksum INTEGER
 ) STRICT, WITHOUT ROWID;
 """
-ADDED = {"lanes": ("window",), "paused": ("name",)}
-"""Columns of a later schema. The checksum was added last, so that it covers them."""
+ADDED = {"lanes": ("window",), "paused": ("name",), "shards": ("start",)}
+"""Columns of a later schema. The checksum covers them."""
+AFTER_CHECKSUM = {"shards"}
+"""Tables whose last column is younger than the checksum, which covers it only where it has a value."""
 TABLES = ("lanes", "shards", "mappings")
 """The tables of positions. A mapping's pause is kept after its position is deleted."""

@@ -67,7 +67,8 @@ class Page:
 
     async def mapping(self, request: web.Request, found: MappingStatus) -> web.Response:
         """The screen of one mapping."""
-        body = one.layout(await self._one(found, steers=request[ROLE] is Role.STEER))
+        steers = request[ROLE] is Role.STEER
+        body = one.layout(await self._one(found, steers=steers), found, steers=steers)
         return frame.answer(frame.document(found.name, body, request, live=f"{LIVE}{overview.path(found)}"))
 
     async def live_mappings(self, request: web.Request) -> web.StreamResponse:

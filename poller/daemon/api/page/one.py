@@ -8,7 +8,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.notes import notes, span
 from poller.daemon.api.page import words
 from poller.daemon.api.page.history import History
-from poller.daemon.api.page.html import Markup, join, tag
+from poller.daemon.api.page.html import Markup, join, tag, void
 from poller.daemon.api.page.overview import curve
 from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.page.words import ToWall
@@ -196,7 +196,29 @@ def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall) -> Iterator
         yield "p-more", tag("tr", cell, id="p-more")
 
 
-def layout(found: Screen) -> Markup:
+def _seek_form(mapping: MappingStatus) -> Markup:
+    """Where the position is moved. It is no live part, so that what is typed stays."""
+    places = {
+        "TRIM_HORIZON": "the oldest record",
+        "LATEST": "what comes from now on",
+        "timestamp": "an instant (UTC)",
+        "sequence_number": "a sequence number",
+    }
+    options = [tag("option", text, value=value) for value, text in places.items()]
+    form = tag(
+        "form",
+        tag("label", "Read on from ", tag("select", *options, name="to")),
+        tag("label", "Instant or number ", void("input", name="value", placeholder="2026-09-01T10:00:00Z")),
+        tag("label", "Shard, or all ", void("input", name="partition", autocomplete="off")),
+        tag("button", "Seek"),
+        id="seek",
+        class_="tools",
+        data_mapping=mapping.uuid,
+    )
+    return tag("details", tag("summary", "Move the position"), form, button("Undo the last seek", mapping, "undo"))
+
+
+def layout(found: Screen, mapping: MappingStatus, *, steers: bool) -> Markup:
     """The screen's frame around its parts."""
     head = tag("tr", *(tag("th", column, scope="col") for column in COLUMNS))
     body = tag("tbody", found.inside("partitions"), id="partitions")
@@ -207,6 +229,7 @@ def layout(found: Screen) -> Markup:
         tag("ul", found.inside("batches"), id="batches", class_="cards", data_empty="None waits."),
         tag("h2", "The mapping"),
         tag("div", found.inside("orders"), id="orders"),
+        _seek_form(mapping) if steers and mapping.seeks else None,
         tag("div", found.inside("more"), id="more"),
         tag("h2", "Shards and lanes"),
         tag("div", table, class_="wide", tabindex="0", role="region", aria_label="Shards and lanes"),

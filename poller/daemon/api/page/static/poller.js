@@ -129,7 +129,7 @@ function refuse(error) {
   document.getElementById("confirm").disabled = true;
 }
 
-async function preview(button) {
+function given(button) {
   const { mapping, order: name, key, ...given } = button.dataset;
   if ("lane" in given) given.lane = Number(given.lane);
   for (const flag of ["drop", "resetAttempts"]) if (flag in given) given[flag] = true;
@@ -137,14 +137,25 @@ async function preview(button) {
     given.reset_attempts = given.resetAttempts;
     delete given.resetAttempts;
   }
-  order = { mapping, name, given, text: button.textContent };
-  document.getElementById("order-title").textContent = `${button.textContent}?`;
+  preview({ mapping, name, given, text: button.textContent });
+}
+
+function seek(form) {
+  const { to, value, partition } = Object.fromEntries(new FormData(form));
+  const given = to === to.toUpperCase() ? { to } : { [to]: value.trim() };
+  if (partition.trim()) given.partition = partition.trim();
+  preview({ mapping: form.dataset.mapping, name: "seek", given, text: "Seek" });
+}
+
+async function preview(wanted) {
+  order = wanted;
+  document.getElementById("order-title").textContent = `${wanted.text}?`;
   document.getElementById("impact").replaceChildren();
   document.getElementById("refusal").textContent = "";
   document.getElementById("why").value = "";
   document.getElementById("who").value = localStorage.getItem("who") ?? "";
   const confirm = document.getElementById("confirm");
-  confirm.textContent = button.textContent;
+  confirm.textContent = wanted.text;
   confirm.disabled = true;
   dialog.showModal();
   try {
@@ -164,9 +175,9 @@ async function carryOut() {
   confirm.disabled = true;
   localStorage.setItem("who", document.getElementById("who").value);
   try {
-    await send(false);
+    const done = await send(false);
     dialog.close();
-    say(`${order.text}: done`);
+    say(`${order.text}: ${done.stage}`);
   } catch (error) {
     refuse(error);
   }
@@ -177,7 +188,11 @@ document.getElementById("filter")?.addEventListener("input", filter);
 if (dialog !== null) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-order]");
-    if (button !== null && button !== undefined) preview(button);
+    if (button !== null && button !== undefined) given(button);
+  });
+  document.getElementById("seek")?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    seek(event.target);
   });
   document.getElementById("confirm").addEventListener("click", carryOut);
   dialog.addEventListener("keydown", (event) => {
