@@ -39,6 +39,8 @@ class StreamPolicy:
     maximum_record_age_in_seconds: int = FOR_EVER
     bisect_batch_on_function_error: bool = False
     report_batch_item_failures: bool = False
+    discard_oversized: bool = False
+    """Whether a record that alone exceeds the payload limit is discarded at once: no retry could deliver it."""
 
 
 class StreamDelivery:
@@ -144,6 +146,10 @@ class StreamDelivery:
             return
         self.failure = f"payload too large: {outcome.detail}"
         self.failed = len(part.records)
+        if self._policy.discard_oversized:
+            part.attempts += 1
+            part.awaiting = "RetryAttemptsExhausted"
+            return
         self._spend(part, None, chance)
 
     def _report_answer(self, part: Part, outcome: Succeeded, chance: Chance) -> None:

@@ -75,6 +75,8 @@ class EventSourceMapping:
     """What is watched of a DocumentDB cluster."""
     mongodb_uri: Secret | None = None
     """Our addition: how the cluster is reached."""
+    on_history_lost: OnRecreated = "stop"
+    """Our addition: what to do where the change log no longer has the position."""
     extended_json: ExtendedJson = "relaxed"
     """Our addition: the flavour of Extended JSON in events."""
     deaggregate: bool = False

@@ -239,6 +239,9 @@ class WrittenMapping(Written):
         default_factory=list, max_length=22, description="not supported yet: write user and password in `mongodb.uri`"
     )
     mongodb: WrittenMongoDB | None = Field(default=None, description="how the cluster or replica set is reached")
+    on_history_lost: OnRecreated = Field(
+        default="stop", description="what to do where the change log no longer has the stored position"
+    )
     extended_json: ExtendedJson = Field(
         default="relaxed",
         description="numbers and dates in events: `relaxed` as plain JSON as far as that goes, `canonical` with types",

@@ -30,14 +30,17 @@ class ChangeStreamBuilder:
     async def source(self, mapping: EventSourceMapping, run: Run) -> ShardedSource:
         server = self._connect(mapping)
         run.resources.push_async_callback(server.close)
-        api, streams = _parts(mapping, server)
-        return sharded_source(self._shared, mapping, run, api, polled=None, subscriptions=streams)
+        api, streams = _parts(mapping, server, run.log.each)
+        # as Lambda does
+        return sharded_source(
+            self._shared, mapping, run, api, polled=None, subscriptions=streams, discard_oversized=True
+        )
 
     async def reach(self, mapping: EventSourceMapping, transports: Borrowed | Transports, tries: Tries) -> None:  # noqa: ARG002
         """Open the change stream at its tip, and read from it once."""
         server = self._connect(mapping)
         try:
-            api, streams = _parts(mapping, server)
+            api, streams = _parts(mapping, server, _unheard)
             if await tries.attempt("hello", api.facts) is None:
                 tries.untried.append("changeStream (the server is not reached)")
                 return
@@ -51,13 +54,17 @@ class ChangeStreamBuilder:
         """Nothing is kept here: positions are in the store."""
 
 
-def _parts(mapping: EventSourceMapping, server: Server) -> tuple[ChangesApi, ChangeStreams]:
+def _unheard(*_: object, **__: object) -> None:
+    """Nobody listens to what would be logged."""
+
+
+def _parts(mapping: EventSourceMapping, server: Server, log: Callable[..., None]) -> tuple[ChangesApi, ChangeStreams]:
     config = mapping.document_db
     assert config is not None, "checked when the configuration is read"
     watched = Watched(config.database_name, config.collection_name, config.full_document)
     return (
         ChangesApi(server, watched, mapping.event_source_arn),
-        ChangeStreams(server, watched, Reading(mapping.extended_json)),
+        ChangeStreams(server, watched, Reading(mapping.extended_json), mapping.on_history_lost, log),
     )
 
 

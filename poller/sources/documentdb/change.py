@@ -9,6 +9,9 @@ import bson
 from poller.sources.documentdb.extended_json import OPTIONS, Flavour, dumps
 from poller.sources.documentdb.order import Order, cluster_time, seconds
 
+_SPLIT = b"\x03splitEvent\x00"
+"""The member of a fragment, in BSON; a change that has such a member deeper inside is looked at twice."""
+
 
 @dataclass(slots=True, eq=False)
 class Change:
@@ -34,9 +37,25 @@ class Reading:
     def __init__(self, flavour: Flavour) -> None:
         self._flavour = flavour
 
+    def whole(self, raw: bytes, parts: list[bytes]) -> tuple[bytes, list[bytes]]:
+        """A change, and the fragments that came so far of another; empty before the last fragment.
+
+        A change of several fragments is their BSON documents behind each other. Raises BSONError and ValueError.
+        """
+        if _SPLIT not in raw or (split := bson.decode(raw, OPTIONS).get("splitEvent")) is None:
+            return raw, []
+        if split["fragment"] != len(parts) + 1:
+            raise ValueError(f"fragment {split['fragment']} of a change follows fragment {len(parts)}")
+        parts = [*parts, raw]
+        return (b"".join(parts), []) if split["fragment"] == split["of"] else (b"", parts)
+
     def change(self, raw: bytes, last: Order) -> Change:
         """The change behind that at `last`. Raises BSONError and ValueError, and KeyError for one without token."""
-        document = bson.decode(raw, OPTIONS)
+        if int.from_bytes(raw[:4], "little") == len(raw):
+            document = bson.decode(raw, OPTIONS)
+        else:
+            document = {name: value for part in bson.decode_all(raw, OPTIONS) for name, value in part.items()}
+            del document["splitEvent"]
         token = document["_id"]
         time = cluster_time(document.get("clusterTime"))
         place = last.following(time)

@@ -10,6 +10,8 @@ from poller.sources.documentdb.extended_json import OPTIONS
 from poller.sources.documentdb.order import cluster_time
 from poller.values.errors import AnswerLost, CallError
 
+HISTORY_LOST = "history_lost"
+"""The reason of a position that the server's log no longer has, or never had."""
 RESUMABLE = "ResumableChangeStreamError"
 """The label of errors after which a stream is to be opened again behind the last change."""
 _RESUMABLE_CODES = frozenset(
@@ -20,10 +22,12 @@ _REASONS = {
     13: "access_denied",  # Unauthorized
     18: "credentials",  # AuthenticationFailed
     8000: "credentials",  # AtlasError: of what it covers, failed authentication is what happens
-    136: "history_lost",  # CappedPositionLost
-    280: "history_lost",  # ChangeStreamFatalError: the token was not found
-    286: "history_lost",  # ChangeStreamHistoryLost
+    136: HISTORY_LOST,  # CappedPositionLost
+    280: HISTORY_LOST,  # ChangeStreamFatalError: the token was not found
+    286: HISTORY_LOST,  # ChangeStreamHistoryLost
 }
+_TOO_LARGE = 10334
+"""BSONObjectTooLarge: a change with its documents may be larger than any document."""
 _FAILED_TO_PARSE, _INVALID_RESUME_TOKEN = 9, 260
 
 
@@ -77,6 +81,8 @@ class CommandFailed(CallError):
         self.code = code
         self.resumable = RESUMABLE in labels or code in _RESUMABLE_CODES
         """Whether a stream is opened again at once, without a word."""
+        self.too_large = code == _TOO_LARGE
+        """Whether a stream needs the stage that splits changes."""
         self.reason = _reason(code, message) or ("unreachable" if self.resumable else "error")
 
 
@@ -94,7 +100,7 @@ class LoginFailed(CallError):
 
 def _reason(code: int, message: str) -> str | None:
     if code == _INVALID_RESUME_TOKEN:
-        return "invalidated" if "invalidate" in message else "history_lost"
+        return "invalidated" if "invalidate" in message else HISTORY_LOST
     if code == _FAILED_TO_PARSE and "resume token" in message.lower():
-        return "history_lost"
+        return HISTORY_LOST
     return _REASONS.get(code)

@@ -117,6 +117,7 @@ def sharded_source(
     *,
     polled: PolledApi | None,
     subscriptions: Subscriptions | None,
+    discard_oversized: bool = False,
 ) -> ShardedSource:
     """The source of one mapping, read through `subscriptions` where they are given, else by polling."""
     notify = None
@@ -137,6 +138,7 @@ def sharded_source(
             mapping.maximum_record_age_in_seconds,
             mapping.bisect_batch_on_function_error,
             mapping.report_batch_item_failures,
+            discard_oversized,
         ),
         store=shared.store,
         admission=run.admission,

@@ -7,10 +7,11 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import bson
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 
@@ -40,7 +41,10 @@ class Cursor:
     watch: Watch
     after: Key
     session: Any
+    splits: bool = False
     ended: bool = False
+    fragments: list[dict[str, Any]] = field(default_factory=list)
+    """Of a change that is split, those that were not sent yet."""
 
 
 class FakeMongo:
@@ -64,14 +68,16 @@ class FakeMongo:
         self.refusals: dict[str, Refused] = {}
         """By command, until they are taken away."""
         self.electing = False
-        self.readable_oplog = True
+        self.largest_event = LARGEST_BATCH
+        """Bytes."""
+        self.can_split = True
         self._labels = labels
         self._tokens_when_idle = tokens_when_idle
         self._ids = itertools.count(1000)
         self._changed = asyncio.Event()
 
-    def refused(self, code: int, name: str, message: str) -> Refused:
-        return Refused(code, name, message)
+    def refused(self, code: int, name: str, message: str, *, labelled: bool = False) -> Refused:
+        return Refused(code, name, message, RESUMABLE if labelled else None)
 
     def _tell(self) -> None:
         self._changed.set()
@@ -133,8 +139,6 @@ class FakeMongo:
                 for number in command["cursors"]:
                     self.cursors.pop(number, None)
                 return {"cursorsKilled": list(command["cursors"])}
-            case "find":
-                return self._find(database, command)
         raise Refused(59, "CommandNotFound", f"no such command: '{name}'")
 
     def hello(self) -> dict[str, Any]:
@@ -152,19 +156,14 @@ class FakeMongo:
             "readOnly": False,
         }
 
-    def _find(self, database: str, command: Mapping[str, Any]) -> dict[str, Any]:
-        assert (database, command["find"]) == ("local", "oplog.rs")
-        if not self.readable_oplog:
-            raise Refused(13, "Unauthorized", "not authorized on local to execute command")
-        oldest = max(self.log.oldest, self.log.entries[0].time if self.log.entries else self.log.time)
-        first = [{"ts": Timestamp(oldest >> 32, oldest & LAST)}]
-        return {"cursor": {"id": Int64(0), "ns": "local.oplog.rs", "firstBatch": first}}
-
     async def _aggregate(self, database: str, command: Mapping[str, Any], session: Any) -> dict[str, Any]:
-        target, [stage] = command["aggregate"], command["pipeline"]
+        target, [stage, *more] = command["aggregate"], command["pipeline"]
+        assert more in ([], [{"$changeStreamSplitLargeEvent": {}}])
+        if more and not self.can_split:
+            raise Refused(40324, "Location40324", "Unrecognized pipeline stage name: '$changeStreamSplitLargeEvent'")
         stream = stage["$changeStream"]
         watch = Watch(database, None if target == 1 else target, stream.get("fullDocument") == "updateLookup")
-        cursor = Cursor(next(self._ids), watch, self._begin(stream), session)
+        cursor = Cursor(next(self._ids), watch, self._begin(stream), session, bool(more))
         self.cursors[cursor.id] = cursor
         return {"cursor": self._batch(cursor, "firstBatch", command["cursor"].get("batchSize", 101))}
 
@@ -205,7 +204,11 @@ class FakeMongo:
                 136, "CappedPositionLost", "CollectionScan died due to position in capped collection being deleted"
             )
         until = asyncio.get_running_loop().time() + command.get("maxTimeMS", 1000) / 1000
-        while not cursor.ended and not any(True for _ in self.log.events(cursor.watch, cursor.after)):
+        while (
+            not cursor.ended
+            and not cursor.fragments
+            and not any(True for _ in self.log.events(cursor.watch, cursor.after))
+        ):
             left = until - asyncio.get_running_loop().time()
             if left <= 0:
                 break
@@ -221,9 +224,15 @@ class FakeMongo:
         return {"cursor": self._batch(cursor, "nextBatch", command.get("batchSize", 10**6))}
 
     def _batch(self, cursor: Cursor, name: str, most: int) -> dict[str, Any]:
-        events = list(itertools.islice(self.log.events(cursor.watch, cursor.after), most))
-        if events:
-            cursor.after = events[-1][0]
+        if not cursor.fragments:
+            events = self._fitting(cursor, most)
+        if cursor.fragments:
+            return {
+                "id": Int64(cursor.id),
+                "ns": f"{cursor.watch.database}.{cursor.watch.collection}",
+                name: [cursor.fragments.pop(0)],
+                "postBatchResumeToken": cursor.after.token(self.log.cluster),
+            }
         closed = bool(events) and events[-1][0].kind == INVALIDATE
         reply: dict[str, Any] = {
             "id": Int64(0 if closed else cursor.id),
@@ -237,3 +246,27 @@ class FakeMongo:
         if self._tokens_when_idle:
             reply["postBatchResumeToken"] = cursor.after.token(self.log.cluster)
         return reply
+
+    def _fitting(self, cursor: Cursor, most: int) -> list[tuple[Key, dict[str, Any]]]:
+        """The next events, up to one that is too large; if that is the first one, it becomes fragments."""
+        events: list[tuple[Key, dict[str, Any]]] = []
+        for key, event in itertools.islice(self.log.events(cursor.watch, cursor.after), most):
+            if len(bson.encode(event)) > self.largest_event:
+                if not events:
+                    self._split(cursor, key, event)
+                break
+            events.append((key, event))
+        if events:
+            cursor.after = events[-1][0]
+        return events
+
+    def _split(self, cursor: Cursor, key: Key, event: dict[str, Any]) -> None:
+        if not cursor.splits:
+            del self.cursors[cursor.id]
+            raise Refused(10334, "BSONObjectTooLarge", "BSONObj size is invalid", ["NonResumableChangeStreamError"])
+        members = [name for name in event if name != "_id"]
+        cursor.fragments = [
+            {"_id": event["_id"], "splitEvent": {"fragment": number, "of": len(members)}, name: event[name]}
+            for number, name in enumerate(members, 1)
+        ]
+        cursor.after = key

@@ -72,7 +72,8 @@ async def test_a_refusal_is_a_reason_and_is_tried_again(code, name, reason):
     world.check(once=True)
 
 
-async def test_a_position_that_the_log_has_lost_stops_reading_with_its_reason():
+async def history_lost():
+    """A world whose log no longer has the stored position; document 1 was lost, 2 is kept, 3 comes later."""
     world = DocumentWorld()
     life = DocumentLife(world, world.mapping())
     world.put(0)
@@ -82,11 +83,97 @@ async def test_a_position_that_the_log_has_lost_stops_reading_with_its_reason():
     await asyncio.sleep(8000)
     world.log.insert("shop", "orders", {"_id": 2})
     world.log.trim(world.log.time)
+    return world
+
+
+async def test_a_position_that_the_log_has_lost_stops_reading_with_its_reason():
+    world = await history_lost()
     life = DocumentLife(world, world.mapping())
     await asyncio.sleep(600)
     assert life.reason.code.value == "history_lost"
-    assert "set on_stream" not in life.reason.text
     assert life.account.polled == 0
+    assert life.log.named("gap_in_shard") == []
+    await life.end()
+
+
+@pytest.mark.parametrize("choice", ["latest", "trim_horizon"])
+async def test_where_that_is_configured_reading_goes_on_behind_the_gap_which_is_logged(choice):
+    world = await history_lost()
+    kept = world.log.entries[-1]
+    if choice == "trim_horizon":
+        world.expect(kept.key)
+    life = DocumentLife(world, world.mapping(on_history_lost=choice))
+    await asyncio.sleep(60)
+    world.put(3)
+    await world.until_done(within=60)
+    await asyncio.sleep(100)
+    [gap] = life.log.named("gap_in_shard")
+    assert gap["lost_from"] < gap["lost_to"]
+    assert f"reading goes on at {choice.upper()}" in gap["text"]
+    await life.end()
+    world.puts(4, 6)
+    life = DocumentLife(world, world.mapping(on_history_lost=choice))
+    await world.until_done(within=60)
+    await life.end()
+    world.check(once=True)
+    assert life.log.named("gap_in_shard") == []
+
+
+async def test_a_position_of_another_cluster_is_lost_history_too():
+    world = DocumentWorld()
+    life = DocumentLife(world, world.mapping())
+    world.put(0)
+    await world.until_done(within=10)
+    await life.end()
+    world.log.cluster = 2
+    world.put(1)
+    life = DocumentLife(world, world.mapping())
+    await asyncio.sleep(60)
+    assert life.reason.code.value == "history_lost"
+    await life.end()
+
+
+@pytest.mark.parametrize("destination", [True, False], ids=["destination", "dropped"])
+async def test_a_change_that_no_invocation_can_hold_is_discarded_at_once(destination):
+    world = DocumentWorld()
+    life = DocumentLife(world, world.mapping(destination=destination))
+    world.put(0)
+    world.given_up.add(world.put(1, text="x" * 7_000_000))
+    world.put(2)
+    await world.until_done(within=60)
+    await life.end()
+    world.check(once=True)
+    assert (life.account.destination, life.account.dropped) == ((1, 0) if destination else (0, 1))
+    assert life.account.delivered == 2
+    assert len(world.failed.messages) == destination
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "later"])
+async def test_a_change_larger_than_an_answer_is_split_by_the_server_and_put_together_again(first):
+    world = DocumentWorld()
+    world.mongo.largest_event = 3000
+    life = DocumentLife(world, world.mapping())
+    if not first:
+        world.puts(0, 2)
+        await world.until_done(within=10)
+    world.put(2, text="x" * 2990, n=float("inf"))
+    world.puts(3, 5)
+    await world.until_done(within=60)
+    await life.end()
+    world.check(once=True)
+    [large] = [change for batch in world.events for change in batch if change["documentKey"]["_id"] == 2]
+    assert large["fullDocument"] == {"_id": 2, "text": "x" * 2990, "n": {"$numberDouble": "Infinity"}}
+    assert "splitEvent" not in large
+    assert large["operationType"] == "insert"
+
+
+async def test_a_server_that_cannot_split_is_a_reason():
+    world = DocumentWorld()
+    world.mongo.largest_event, world.mongo.can_split = 3000, False
+    world.put(0, text="x" * 3000)
+    life = DocumentLife(world, world.mapping())
+    await world.until(lambda: life.reason is not None, within=60)
+    assert "Location40324 (40324): Unrecognized pipeline stage name" in life.reason.text
     await life.end()
 
 

@@ -45,7 +45,8 @@ async def driven(**settings):
 
 
 def streams(driver, collection="orders"):
-    return ChangeStreams(driver, Watched("shop", collection, "UpdateLookup"), Reading("relaxed"))
+    watched = Watched("shop", collection, "UpdateLookup")
+    return ChangeStreams(driver, watched, Reading("relaxed"), "stop", lambda *_, **__: None)
 
 
 async def until_it_answers(driver):
