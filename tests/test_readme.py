@@ -1,7 +1,6 @@
 """The README tells the truth about today: its commands, its example, what it says is refused."""
 
 import functools
-import json
 import operator
 import re
 import subprocess
@@ -12,7 +11,6 @@ import pytest
 
 from poller.cli.main import app
 from poller.configuration import load
-from poller.values.errors import ConfigurationError
 from tests.present import present
 from tests.reference.generated import FOLDER
 from tests.reference.generated import PAGES as GENERATED
@@ -80,22 +78,6 @@ def test_its_table_of_commands_is_the_command_line():
     groups = [group.name or present(group.typer_instance).info.name for group in app.registered_groups]
     assert listed == {*commands, *groups}
     assert len(listed) == len(commands + groups)
-
-
-def test_what_it_calls_not_supported_yet_is_refused(tmp_path):
-    secret = {"type": "BASIC_AUTH", "uri": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s"}
-    mapping = {
-        "event_source_arn": "arn:aws:rds:eu-west-1:123456789012:cluster:c",
-        "name": "c",
-        "starting_position": "LATEST",
-        "document_db_event_source_config": {"database_name": "shop"},
-        "source_access_configurations": [secret],
-        "mongodb": {"uri": "mongodb://localhost"},
-    }
-    path = tmp_path / "poller.json"
-    path.write_text(json.dumps({"event_source_mappings": [{"function_name": "f", **mapping}]}))
-    with pytest.raises(ConfigurationError, match="not supported yet"):
-        load([path], environ={})
 
 
 PAGES = ["README.md", "CONTRIBUTING.md", "config/README.md", "deploy/README.md"]

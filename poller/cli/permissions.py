@@ -34,7 +34,7 @@ def principal_of(aws: AwsSettings) -> str:
 
 
 def _of_mapping(mapping: EventSourceMapping) -> Grants:
-    for grant in KINDS[mapping.source.kind].grants(mapping.source):
+    for grant in KINDS[mapping.source.kind].grants(mapping):
         yield from _as(mapping.aws, grant)
     function = mapping.function
     for grant in FUNCTION_TYPES[function.type].grants(function, mapping.region, mapping.source.account):

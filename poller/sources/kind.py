@@ -166,7 +166,7 @@ class SourceKind:
     competing: bool
     """Whether mappings of one source compete for its records, so that each record reaches only one of them."""
 
-    grants: Callable[[EventSource], Iterator[Grant]]
+    grants: Callable[["EventSourceMapping"], Iterator[Grant]]
     """The permissions that reading needs."""
     builder: Callable[[Shared], SourceBuilder]
     messaging_system: str

@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from poller.sources.documentdb import parameters
+from poller.configuration.load import load
+from poller.sources.documentdb import DOCUMENTDB_KIND, parameters
 
 CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:shop"
 
@@ -40,6 +41,30 @@ def test_the_spelling_of_lambda_s_is_taken(bench):
     assert mapping.maximum_batching_window_in_seconds == 0
 
 
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop-x1"
+
+
+def test_a_cluster_is_reached_by_its_arn_with_a_secret_as_lambda_does(bench):
+    access = [{"Type": "BASIC_AUTH", "URI": SECRET}]
+    [mapping] = bench.text(mapping_text(mongodb=None, SourceAccessConfigurations=access)).mappings
+    assert (mapping.mongodb_uri, mapping.source_secret.read()) == (None, SECRET)
+    actions = [(grant.actions, grant.resource) for grant in DOCUMENTDB_KIND.grants(mapping)]
+    assert actions == [(("rds:DescribeDBClusters",), CLUSTER), (("secretsmanager:GetSecretValue",), SECRET)]
+
+
+def test_a_connection_string_needs_no_permission(bench):
+    [mapping] = bench.text(mapping_text()).mappings
+    assert list(DOCUMENTDB_KIND.grants(mapping)) == []
+
+
+def test_a_file_of_authorities_is_relative_to_the_configuration(bench, tmp_path):
+    (tmp_path / "ca.pem").write_text("")
+    path = tmp_path / "poller.yaml"
+    path.write_text(mapping_text(mongodb={"uri": "mongodb://h", "tls_ca_file": "ca.pem"}))
+    [mapping] = load([path], environ={}).mappings
+    assert mapping.tls_ca_file == tmp_path / "ca.pem"
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -54,17 +79,15 @@ def test_the_spelling_of_lambda_s_is_taken(bench):
             )
             for name in ("", "$cmd", "system.users", "-a", "a$", "x" * 58)
         ),
-        ({"mongodb": None}, "mongodb: is missing; its `uri` says how the database is reached"),
+        ({"mongodb": None}, "source_access_configurations: is missing; its secret, or mongodb.uri, says who reads"),
+        ({"mongodb": {"uri": "mongodb://h", "tls_ca_file": "none.pem"}}, "mongodb.tls_ca_file: 'none.pem' is no file"),
         ({"starting_position": None}, "starting_position: is missing; it can be TRIM_HORIZON, LATEST or AT_TIMESTAMP"),
         ({"starting_position": "AT_TIMESTAMP"}, "starting_position_timestamp: is missing; AT_TIMESTAMP needs it"),
         ({"event_source_arn": CLUSTER + "!"}, "event_source_arn: does not end in cluster:NAME"),
         ({"poll_interval_seconds": 1}, "poll_interval_seconds: is for Kinesis streams and DynamoDB streams only"),
         ({"scaling_config": {}}, "scaling_config: is not supported for a DocumentDB cluster, as in Lambda"),
         ({"extended_json": "shell"}, "it must be 'relaxed' or 'canonical'"),
-        (
-            {"source_access_configurations": [{"type": "BASIC_AUTH", "uri": "arn:aws:secretsmanager:::secret:s"}]},
-            "source_access_configurations: is not supported yet; write user and password in mongodb.uri",
-        ),
+        ({"source_access_configurations": [{"type": "VPC_SUBNET", "uri": "x"}]}, "type: is 'VPC_SUBNET'; it must be"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_do(bench, given, expected):

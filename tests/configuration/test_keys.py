@@ -14,6 +14,7 @@ def test_names_data_and_secrets_are_told_apart_by_the_types_of_the_fields():
                 ("api", "token"),
                 ("credentials", "secret_access_key"),
                 ("mongodb", "uri"),
+                ("source_access_configurations", "uri"),
                 ("basic_auth", "username"),
                 ("basic_auth", "password"),
                 ("hmac", "secret"),

@@ -22,7 +22,7 @@ AWS_OVER = "how to reach AWS for this entry: the same keys as `aws` at the top, 
 
 _SOURCES = tuple(kind.service for kind in sources.KINDS.values())
 _DESTINATIONS = tuple(service for service in destinations.KINDS if service not in _SOURCES)
-SERVICES = (*_SOURCES, "lambda", "stepfunctions", *_DESTINATIONS, "sts")
+SERVICES = (*_SOURCES, "secretsmanager", "lambda", "stepfunctions", *_DESTINATIONS, "sts")
 """The services that are called, by the SDK's names."""
 _MEANT = {
     "dynamodb": "dynamodbstreams (the table itself is not called)",

@@ -5,6 +5,7 @@ written is decided where it is read; nothing here knows files.
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from poller.configuration.model.aws import AwsSettings
@@ -74,7 +75,11 @@ class EventSourceMapping:
     document_db: DocumentDBEventSourceConfig | None = None
     """What is watched of a DocumentDB cluster."""
     mongodb_uri: Secret | None = None
-    """Our addition: how the cluster is reached."""
+    """Our addition: how the cluster is reached; None for the endpoint that AWS has for the ARN."""
+    tls_ca_file: Path | None = None
+    """Our addition: the authorities that signed the server's certificate; None for those of the system."""
+    source_secret: Secret | None = None
+    """The ARN of the secret with user and password, or the secret itself."""
     on_history_lost: OnRecreated = "stop"
     """Our addition: what to do where the change log no longer has the position."""
     extended_json: ExtendedJson = "relaxed"

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
+from poller.configuration.model.document_models import WrittenAccess, WrittenDocumentDB, WrittenMongoDB
 from poller.configuration.model.fields import Also, FilledText, Name, Seconds, Whole, Written, shown_default
 from poller.configuration.model.forms import Instant, Tags, Uuid
-from poller.configuration.model.mapping import ExtendedJson, FullDocument, OnRecreated, StartingPosition
+from poller.configuration.model.mapping import ExtendedJson, OnRecreated, StartingPosition
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
-from poller.configuration.reading.secrets import SecretText
 from poller.policy.filtering import MOST_FILTERS
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.parameters import LEAST_AGE
@@ -109,27 +109,6 @@ class WrittenOnFailure(Written):
 class WrittenDestinations(Written):
     on_failure: WrittenOnFailure | None = Field(default=None, description="the on-failure destination")
     on_success: Any = Field(default=None, description="refused, as in Lambda", json_schema_extra={"type": "null"})
-
-
-class WrittenDocumentDB(Written):
-    database_name: str = Field(description="the database whose changes are read")
-    collection_name: str | None = Field(
-        default=None, description="one collection of it", json_schema_extra=shown_default("every collection")
-    )
-    full_document: FullDocument = Field(
-        default="Default", description="`UpdateLookup` adds to an update the document as it is when the change is read"
-    )
-
-
-class WrittenAccess(Written):
-    type: Literal["BASIC_AUTH"] = Field(description="user and password")
-    uri: FilledText = Field(max_length=200, description="the ARN of a secret of Secrets Manager")
-
-
-class WrittenMongoDB(Written):
-    uri: SecretText = Field(
-        description="the connection string, with user and password in it; best as `{file: PATH}` or `{env: NAME}`"
-    )
 
 
 class WrittenMapping(Written):
@@ -236,7 +215,7 @@ class WrittenMapping(Written):
         default=None, description="what is read of a DocumentDB cluster or a MongoDB replica set"
     )
     source_access_configurations: list[WrittenAccess] = Field(
-        default_factory=list, max_length=22, description="not supported yet: write user and password in `mongodb.uri`"
+        default_factory=list, max_length=1, description="who reads the cluster; needed without `mongodb.uri`"
     )
     mongodb: WrittenMongoDB | None = Field(default=None, description="how the cluster or replica set is reached")
     on_history_lost: OnRecreated = Field(

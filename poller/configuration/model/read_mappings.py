@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.cross_checks import cross_check, cross_check_aws, cross_check_function
@@ -21,6 +22,7 @@ from poller.configuration.model.patterns import read_patterns
 from poller.configuration.model.read_functions import implied_function
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
+from poller.functions.keys import read_path
 from poller.sources.kinds import KINDS, parse_source
 from poller.values.arns import EventSource
 
@@ -79,7 +81,9 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
         return None
     for below, text in cross_check_function(written, function):
         report.say(text, *below)
-    return _resolved(written, source, function, functions, aws, patterns=patterns)
+    reach = node.get("mongodb")
+    ca_file = None if reach is None else read_path(reach, "tls_ca_file", replace(report, at=(*report.at, "mongodb")))
+    return _resolved(written, source, function, functions, aws, patterns=patterns, ca_file=ca_file)
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:
@@ -133,6 +137,7 @@ def _resolved(
     aws: AwsSettings,
     *,
     patterns: tuple[str, ...],
+    ca_file: Path | None,
 ) -> EventSourceMapping:
     """Most parameters are taken as written; the others need the source, the function or a form of their own."""
     name = written.name or f"{source.name}-{_short_name(function, functions)}"
@@ -159,6 +164,8 @@ def _resolved(
         "filter_criteria": patterns,
         "document_db": DocumentDBEventSourceConfig(**documents.model_dump()) if documents else None,
         "mongodb_uri": written.mongodb.uri if written.mongodb else None,
+        "tls_ca_file": ca_file,
+        "source_secret": access[0].uri if (access := written.source_access_configurations) else None,
         "on_failure_destination": on_failure.destination if on_failure else None,
         "on_no_match": written.on_no_match.send_to if written.on_no_match else None,
         "metrics": tuple(written.metrics_config.metrics) if written.metrics_config else (),

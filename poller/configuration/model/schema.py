@@ -79,7 +79,7 @@ def pascal_case(key: str) -> str:
     return "".join(_ABBREVIATED.get(word, word[:1].upper() + word[1:]) for word in key.split("_"))
 
 
-_ABBREVIATED = {"db": "DB"}
+_ABBREVIATED = {"db": "DB", "uri": "URI"}
 """Words that AWS writes in capitals, of the keys that are taken."""
 
 

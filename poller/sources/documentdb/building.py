@@ -1,6 +1,8 @@
 """Builds change streams from their mappings, and reaches them for `poller check --connect`."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from poller import __version__
 from poller.aws.transports import Borrowed, Transports
@@ -9,6 +11,7 @@ from poller.ports.reach import Tries
 from poller.sources.documentdb.api import SHARD, ChangesApi
 from poller.sources.documentdb.change import Reading
 from poller.sources.documentdb.changes import ChangeStreams, Watched
+from poller.sources.documentdb.cluster import Cluster, connection
 from poller.sources.documentdb.driver import Driver, client_options
 from poller.sources.documentdb.server import Server
 from poller.sources.kind import Run, Shared
@@ -73,5 +76,17 @@ def builder(shared: Shared) -> ChangeStreamBuilder:
 
 
 def _driver(mapping: EventSourceMapping) -> Driver:
-    assert mapping.mongodb_uri is not None, "checked when the configuration is read"
-    return Driver(mapping.mongodb_uri.read, client_options(f"poller {__version__}"))
+    uri, secret = mapping.mongodb_uri, mapping.source_secret
+    cluster = Cluster(
+        mapping.source.name,
+        None if uri is None else uri.read,
+        None if secret is None else secret.read,
+        None if mapping.tls_ca_file is None else str(mapping.tls_ca_file),
+    )
+
+    async def call(service: str, method: str, **arguments: Any) -> dict[str, Any]:
+        from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415  (a connection string needs no AWS)
+
+        return await SdkCalls(mapping.aws, mapping.source.region).call(service, method, **arguments)
+
+    return Driver(partial(connection, cluster, call), client_options(f"poller {__version__}"))

@@ -2,7 +2,7 @@
 
 import asyncio
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,9 +21,12 @@ from pymongo.errors import (
 )
 from pymongo.server_description import ServerDescription
 
-from poller.sources.documentdb.server import CommandFailed, SetupFailed
-from poller.values.errors import AnswerLost, CallError, NotSent, PollerError
+from poller.sources.documentdb.cluster import SetupFailed
+from poller.sources.documentdb.server import CommandFailed
+from poller.values.errors import AnswerLost, CallError, NotSent
 
+Connection = Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
+"""Finds the connection string, which may hold a password, and the client's options over it. Raises CallError."""
 SELECTION = 10.0
 """Seconds to find a server that takes reads, for example through an election."""
 ANSWER = 30.0
@@ -51,22 +54,21 @@ class DriverSession:
 class Driver:
     """The client is made with the first command, and anew after the server refused its credentials."""
 
-    def __init__(self, uri: Callable[[], str], options: Mapping[str, Any]) -> None:
-        """`uri` reads the connection string, which may hold a password; `options` are the client's, over those of the
-        string.
-        """
-        self._uri = uri
+    def __init__(self, connection: Connection, options: Mapping[str, Any]) -> None:
+        """`options` are the client's, over those of the connection."""
+        self._connection = connection
         self._options = options
+        self._connecting = asyncio.Lock()
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
 
     async def session(self) -> DriverSession:
         """See `Server.session`."""
         # without causal consistency: no read waits for what another server has already told
-        return DriverSession(self._connected().start_session(causal_consistency=False))
+        return DriverSession((await self._connected()).start_session(causal_consistency=False))
 
     async def run(self, database: str, command: Mapping[str, Any], session: Any = None) -> bytes:
         """See `Server.run`."""
-        client = self._connected()
+        client = await self._connected()
         own = session.session if isinstance(session, DriverSession) else None
         try:
             async with asyncio.timeout(SELECTION + ANSWER):
@@ -81,19 +83,22 @@ class Driver:
             raise _lost(error) from error
         return bytes(reply.raw)
 
-    def _connected(self) -> "AsyncMongoClient[dict[str, Any]]":
-        if self._client is None:
-            try:
-                with warnings.catch_warnings():
-                    # an option that is not understood would be left out, as `tls` that is misspelt
-                    warnings.simplefilter("error")
-                    self._client = AsyncMongoClient(self._uri(), **self._options)
-            except PollerError as error:
-                raise SetupFailed(str(error)) from error
-            except (PyMongoError, OSError, ValueError, TypeError, Warning) as error:
-                # its text may repeat the string with the password
-                raise SetupFailed(f"the connection string or a file that it names is refused: {_kind(error)}") from None
-        return self._client
+    async def _connected(self) -> "AsyncMongoClient[dict[str, Any]]":
+        async with self._connecting:
+            if self._client is None:
+                self._client = await self._made()
+            return self._client
+
+    async def _made(self) -> "AsyncMongoClient[dict[str, Any]]":
+        uri, options = await self._connection()
+        try:
+            with warnings.catch_warnings():
+                # an option that is not understood would be left out, as `tls` that is misspelt
+                warnings.simplefilter("error")
+                return AsyncMongoClient(uri, **{**options, **self._options})
+        except (PyMongoError, OSError, ValueError, TypeError, Warning) as error:
+            # its text may repeat the string with the password
+            raise SetupFailed(f"the connection string or a file that it names is refused: {_kind(error)}") from None
 
     async def close(self) -> None:
         """See `Server.close`."""

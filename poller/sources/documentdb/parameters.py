@@ -10,6 +10,7 @@ from poller.values.arns import Arn, EventSource, event_source
 from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
+    from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.sources.kind import Finding
 
@@ -42,19 +43,20 @@ def read_arn(arn: Arn) -> EventSource:
     return event_source(arn, kind="documentdb", service=SERVICE)
 
 
-def grants(_source: EventSource) -> Iterator[Grant]:
-    """None: the database knows its own users."""
-    yield from ()
+def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
+    """To find the cluster and its secret; the database knows its own users."""
+    if mapping.mongodb_uri is None:
+        yield Grant("Clusters", ("rds:DescribeDBClusters",), mapping.event_source_arn)
+    if mapping.source_secret is not None and mapping.source_secret.kind == "text":
+        yield Grant("Secrets", ("secretsmanager:GetSecretValue",), mapping.source_secret.read())
 
 
 def cross_check(written: "WrittenMapping", _source: EventSource) -> Iterator["Finding"]:
     """Parameters that cannot stand together."""
     yield from sharded.cross_check(written, TITLE, ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"))
     yield from _watched(written)
-    if written.source_access_configurations:
-        yield ("source_access_configurations",), "is not supported yet; write user and password in mongodb.uri"
-    if written.mongodb is None:
-        yield ("mongodb",), "is missing; its `uri` says how the database is reached"
+    if not (written.source_access_configurations or (written.mongodb and written.mongodb.uri)):
+        yield ("source_access_configurations",), "is missing; its secret, or mongodb.uri, says who reads the cluster"
     elif not is_installed("documentdb"):
         yield (
             ("event_source_arn",),

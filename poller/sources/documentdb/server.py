@@ -86,18 +86,6 @@ class CommandFailed(CallError):
         self.reason = _reason(code, message) or ("unreachable" if self.resumable else "error")
 
 
-class SetupFailed(CallError):
-    """The client cannot be made of what is configured: a malformed URI, a secret that cannot be read."""
-
-    reason = "error"
-
-
-class LoginFailed(CallError):
-    """No connection could authenticate."""
-
-    reason = "credentials"
-
-
 def _reason(code: int, message: str) -> str | None:
     if code == _INVALID_RESUME_TOKEN:
         return "invalidated" if "invalidate" in message else HISTORY_LOST

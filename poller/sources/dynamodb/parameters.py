@@ -9,6 +9,7 @@ from poller.values.arns import Arn, EventSource, event_source
 from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
+    from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.sources.kind import Finding
 
@@ -35,8 +36,8 @@ def read_arn(arn: Arn) -> EventSource:
     return event_source(arn, kind="dynamodb", service=SERVICE)
 
 
-def grants(source: EventSource) -> Iterator[Grant]:
-    yield Grant("Tables", _ACTIONS, source.arn)
+def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
+    yield Grant("Tables", _ACTIONS, mapping.source.arn)
 
 
 def cross_check(written: "WrittenMapping", _source: EventSource) -> Iterator["Finding"]:

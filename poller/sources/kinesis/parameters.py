@@ -10,6 +10,7 @@ from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
     from poller.configuration.model.aws import AwsSettings
+    from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.sources.kind import Finding
 
@@ -43,7 +44,8 @@ def read_arn(arn: Arn) -> EventSource:
     return event_source(arn, kind="kinesis", service=SERVICE)
 
 
-def grants(source: EventSource) -> Iterator[Grant]:
+def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
+    source = mapping.source
     yield Grant("Streams", _ACTIONS, source.stream_arn)
     if source.fan_out:
         # beside reading the stream, which tells how far its retention has come when a batch is retried for long

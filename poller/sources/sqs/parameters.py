@@ -79,7 +79,8 @@ def read_arn(arn: Arn) -> EventSource:
     return event_source(arn, kind="sqs", service=SERVICE, fifo=arn.resource.endswith(".fifo"))
 
 
-def grants(source: EventSource) -> Iterator[Grant]:
+def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
+    source = mapping.source
     yield Grant("Queues", _ACTIONS, source.arn)
 
 

@@ -76,6 +76,8 @@ def _parameters(mapping: EventSourceMapping) -> dict[str, Any]:
             "CollectionName": documents.collection_name,
             "FullDocument": documents.full_document,
         }
+        if mapping.source_secret is not None and mapping.source_secret.kind == "text":
+            body["SourceAccessConfigurations"] = [{"Type": "BASIC_AUTH", "URI": mapping.source_secret.read()}]
         body["DocumentDBEventSourceConfig"] = {name: value for name, value in config.items() if value is not None}
     if mapping.filter_criteria:
         body["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filter_criteria]}
