@@ -1,7 +1,7 @@
 """Turns a failed AWS call into a typed reason, and a sentence that says what to do."""
 
 from poller.aws.retry import THROTTLING_CODES
-from poller.policy.advice import with_advice
+from poller.policy.advice import ADVICE, with_advice
 from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, ServiceError
 
 THROTTLES = THROTTLING_CODES | {"OverLimit"}
@@ -78,7 +78,8 @@ _NAMED = (
 def cause_of(error: CallError) -> str:
     """The key of the advice, finer than the reason: a failing service needs other advice than an unreachable one."""
     if error.reason is not None:
-        return error.reason
+        causes = (f"source.{error.reason}", f"call.{error.reason}")
+        return next((cause for cause in causes if cause in ADVICE), error.reason)
     if isinstance(error, AnswerLost):
         return "call.lost"
     if isinstance(error, ServiceError) and code_of(error) == "unreachable":

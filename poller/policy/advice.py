@@ -17,6 +17,10 @@ ADVICE = {
     "call.lost": "find what breaks the connection before the answer: a proxy, a NAT gateway, the endpoint itself",
     "call.failed": "wait: the service itself fails, and calls are retried; if that lasts, look at its health",
     "call.error": "read the service's message: the request does not fit the resource, or the endpoint does not know it",
+    # calls to a source that knows its own users
+    "source.credentials": "check user, password and authSource; they are read again at the next try",
+    "source.access_denied": "grant the database's user the role `read` on what is watched",
+    "source.error": "read the server's message, and check the connection string and the files and secrets it names",
     # the function was not invoked
     "function.throttled": "raise the function's limit (on Lambda its reserved concurrency or the account's quota), or "
     "invoke it less: concurrency, max_requests_per_second, scaling_config",

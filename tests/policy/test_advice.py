@@ -12,6 +12,8 @@ from poller.policy.advice import ADVICE, TO_DO, cause_of_failure, with_advice
 from poller.policy.response import Failed, NotInvoked
 from poller.ports.status import ReasonCode
 from poller.runtime.breaker import Breaker
+from poller.sources.documentdb.cluster import SetupFailed
+from poller.sources.documentdb.server import CommandFailed
 from poller.values.errors import AnswerLost, NoCredentials, NotSent
 from tests.runtime.harness import half
 
@@ -37,6 +39,11 @@ CALLS = {
     "call.unreachable": [NotSent("no connection")],
     "call.lost": [AnswerLost("reset")],
     "call.error": [refused(400, "com.amazonaws.sqs#InvalidAddress")],
+    "source.credentials": [CommandFailed(18, "AuthenticationFailed", "no")],
+    "source.access_denied": [CommandFailed(13, "Unauthorized", "no")],
+    "source.error": [CommandFailed(40573, "", "no"), SetupFailed("no")],
+    "history_lost": [CommandFailed(286, "ChangeStreamHistoryLost", "no")],
+    "invalidated": [CommandFailed(260, "InvalidResumeToken", "from an invalidate notification")],
 }
 
 

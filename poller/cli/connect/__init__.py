@@ -100,7 +100,7 @@ def _targets(configuration: Configuration, transports: Transports, reach: Reach)
     for mapping in configuration.mappings:
         function = mapping.function
         who = principal_of(mapping.aws)
-        if new("source", mapping.event_source_arn, mapping.aws):
+        if new("source", mapping.event_source_arn, mapping.document_db, mapping.mongodb_uri, mapping.aws):
             yield Target(
                 "source",
                 mapping.event_source_arn,

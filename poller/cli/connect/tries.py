@@ -87,7 +87,8 @@ class Tries:
         if isinstance(error, NoCredentials) and "AssumeRole" in str(error):
             self.lack("sts:AssumeRole", f"{error}")
             self.hopeless = True
-        elif code != "access_denied":
+        elif code != "access_denied" or error.reason is not None:
+            # what names its reason itself is no refusal of IAM's
             self.blocked(code, with_advice(f"{action}: {error}", cause_of(error)))
         elif isinstance(error, ServiceError) and _KMS in error.code:
             self.lack("kms:Decrypt", f"{action}: {error}")

@@ -92,7 +92,8 @@ def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> Non
     uuids: dict[str, Report] = {}
     fed: defaultdict[Hashable, list[tuple[EventSourceMapping, Report]]] = defaultdict(list)
     for mapping, report in found:
-        targets = [(mapping.source, target) for target in mapping.function.likely_targets]
+        # a cluster is as many sources as collections are read of it
+        targets = [(mapping.source, mapping.document_db, target) for target in mapping.function.likely_targets]
         twins = (there for target in targets for other, there in fed[target] if _same_target(mapping, other))
         twin = next(twins, None)
         if twin is not None:

@@ -1,0 +1,101 @@
+"""The daemon and the real driver against a server that speaks MongoDB's protocol, with TLS, restarts and an outage."""
+
+import json
+import threading
+
+import pytest
+
+from tests.http.scripted import CERTIFICATES
+from tests.live.daemon import command, configuration, running, until
+from tests.servers.mongo import MongoThread
+from tests.servers.threaded import Handler, ThreadedServer
+
+pytestmark = pytest.mark.live
+ARN = "arn:aws:rds:eu-west-1:123456789012:cluster:shop"
+
+
+class Function(ThreadedServer):
+    """Takes every event."""
+
+    def __init__(self):
+        super().__init__(_Invocation)
+        self.numbers: list[int] = []
+        self.lock = threading.Lock()
+
+
+class _Invocation(Handler):
+    server: Function
+
+    def do_POST(self):  # noqa: N802 - the base class calls it so
+        event = json.loads(self.body())
+        assert event["eventSource"] == "aws:docdb"
+        with self.server.lock:
+            self.server.numbers += [one["event"]["documentKey"]["_id"] for one in event["events"]]
+        self.answer(200, b"null")
+
+
+def written(tmp_path, server, function, **mapping):
+    return configuration(
+        tmp_path,
+        {
+            "name": "orders",
+            "event_source_arn": ARN,
+            "function_name": "fn",
+            "starting_position": "TRIM_HORIZON",
+            "document_db_event_source_config": {"database_name": "shop", "collection_name": "orders"},
+            "mongodb": {"uri": server.uri, "tls_ca_file": str(CERTIFICATES / "authority.pem")},
+            **mapping,
+        },
+        functions={"fn": {"type": "http", "url": function.url}},
+        state=f"sqlite:///{tmp_path / 'state.db'}",
+    )
+
+
+def insert(first, last):
+    def inserting(mongo):
+        for number in range(first, last):
+            mongo.log.insert("shop", "orders", {"_id": number})
+
+    return inserting
+
+
+def test_changes_reach_the_function_through_an_outage_and_a_restart(tmp_path):
+    with MongoThread(tls=True) as server, Function() as function:
+        config = written(tmp_path, server, function)
+        server.does(insert(0, 20))
+        with running(config, {}) as daemon:
+            until(lambda: len(function.numbers) == 20, "the first changes")
+            server.stop()
+            server.does(insert(20, 30))
+            daemon.wait_for_reason("orders", "unreachable")
+            assert daemon.healthy()
+            server.start()
+            until(lambda: len(function.numbers) == 30, "the changes of the outage")
+            server.does(lambda mongo: mongo.kill_cursors())
+            server.does(insert(30, 40))
+            until(lambda: len(function.numbers) == 40, "the changes behind a lost cursor")
+            assert daemon.stop()["orders"]["delivered"] == 40
+        server.does(insert(40, 50))
+        with running(config, {}) as daemon:
+            until(lambda: len(function.numbers) == 50, "the changes of the pause")
+            assert daemon.stop()["orders"]["delivered"] == 10
+        assert function.numbers == list(range(50))
+
+
+def test_check_reaches_the_stream_and_names_what_is_missing(tmp_path):
+    with MongoThread(tls=True) as server, Function() as function:
+        config = written(tmp_path, server, function)
+
+        def checked():
+            process = command(tmp_path, {"COLUMNS": "300"}, "check", "--connect", "--config", config)
+            out, err = process.communicate(timeout=60)
+            return process.returncode, out + err
+
+        code, said = checked()
+        assert code == 0, said
+        server.does(lambda mongo: mongo.refusals.update(aggregate=mongo.refused(13, "Unauthorized", "not on shop")))
+        code, said = checked()
+        assert code == 1
+        assert "grant the database's user the role `read`" in said
+        assert "Unauthorized (13): not on shop" in said
+        assert not server.does(lambda mongo: mongo.cursors)
