@@ -120,6 +120,7 @@ SHARED = {
     "poller.sources.kind",  # the form of a row
     "poller.destinations.kind",
     "poller.state.kind",
+    "poller.state.contents",  # what commands do with a shared store
     "poller.state.copying",  # from one store into another
     "poller.state.rows",  # how progress is written, whatever the store
     "poller.state.judging",  # what a shared store answers, whatever keeps its rows

@@ -24,7 +24,7 @@ class Operation:
     """
 
     service: str
-    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `lambda`, `stepfunctions`."""
+    """The SDK's service name: `sqs`, `kinesis`, `dynamodbstreams`, `dynamodb`, `lambda`, `stepfunctions`."""
     name: str
     """The API's operation name, e.g. `ReceiveMessage`."""
     target: str | None = None

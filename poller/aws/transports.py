@@ -17,7 +17,7 @@ from poller.aws.proxies import any_proxy, proxy_for
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
 
-SERVICES = ("sqs", "kinesis", "dynamodbstreams", "lambda", "stepfunctions", "events")
+SERVICES = ("sqs", "kinesis", "dynamodbstreams", "dynamodb", "lambda", "stepfunctions", "events")
 """Services whose hot operations use a transport."""
 
 

@@ -10,6 +10,7 @@ from poller.configuration import AwsSettings, Configuration, EventSourceMapping
 from poller.destinations.kinds import kind_of
 from poller.functions.types import FUNCTION_TYPES
 from poller.sources.kinds import KINDS
+from poller.state import kinds as stores
 from poller.values.permissions import Condition, Grant
 
 DEFAULT = "default"
@@ -25,6 +26,8 @@ def policies(configuration: Configuration) -> dict[str, dict[str, object]]:
     for mapping in configuration.mappings:
         for principal, grant in _of_mapping(mapping):
             found.setdefault(principal, set()).add(grant)
+    for principal, grant in _of_state(configuration):
+        found.setdefault(principal, set()).add(grant)
     return {principal: _document(found[principal]) for principal in sorted(found)}
 
 
@@ -41,6 +44,14 @@ def _of_mapping(mapping: EventSourceMapping) -> Grants:
         yield from _as(function.aws, grant)
     for destination in mapping.destinations:
         yield from _as(mapping.aws, kind_of(destination).grant(mapping, destination))
+
+
+def _of_state(configuration: Configuration) -> Grants:
+    """Of the store, which is taken to be in the account of the first mapping."""
+    settings = configuration.settings
+    account = next((mapping.source.account for mapping in configuration.mappings), "*")
+    for grant in stores.kind_of(settings.state).grants(settings, account):
+        yield from _as(settings.aws, grant)
 
 
 def _as(aws: AwsSettings, grant: Grant) -> Grants:

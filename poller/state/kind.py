@@ -4,11 +4,13 @@ A new kind is a folder with its row, and a line in `poller.state.kinds`. The con
 module of a row imports values only; its functions import the modules that open a store.
 """
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
@@ -51,6 +53,10 @@ class StoreKind:
     """Deletes the position and the pause of a mapping, by uuid. Raises EnvironmentProblem where a daemon could still
     write them.
     """
+    service: str | None = None
+    """The service of AWS that it is in, by the SDK's name."""
+    grants: Callable[["Settings", str], Iterable[Grant]] = field(default=lambda _settings, _account: ())
+    """What a daemon is to be allowed, by the account of the mappings."""
     prepare: Callable[["Settings"], Coroutine[Any, Any, str]] | None = None
     """Makes what the store needs before the first daemon, its tables, and says what it is. Raises EnvironmentProblem.
     None for a kind that needs nothing.

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from poller.state.dynamodb import DYNAMODB_KIND
 from poller.state.kind import StoreKind
 from poller.state.memory import MEMORY_KIND
 from poller.state.postgresql import POSTGRESQL_KIND
 from poller.state.sqlite import SQLITE_KIND
 
-KINDS: Mapping[str, StoreKind] = {kind.scheme: kind for kind in (SQLITE_KIND, POSTGRESQL_KIND, MEMORY_KIND)}
+_ROWS = (SQLITE_KIND, POSTGRESQL_KIND, DYNAMODB_KIND, MEMORY_KIND)
+KINDS: Mapping[str, StoreKind] = {kind.scheme: kind for kind in _ROWS}
 """By scheme."""
+
+SERVICES = tuple(kind.service for kind in KINDS.values() if kind.service is not None)
+"""The services of AWS that stores are in, by the SDK's names."""
 
 PATTERN = f"^({'|'.join(kind.pattern for kind in KINDS.values())})$"
 """Every URL of a store, for the JSON Schema."""

@@ -82,7 +82,6 @@ def test_text_that_yaml_reads_as_something_else_is_shown_as_it_was_written(bench
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("dynamodb", "dynamodbstreams (the table itself is not called)"),
         ("dynamodb-streams", "dynamodbstreams"),
         ("states", "stepfunctions"),
         ("eventbridge", "events"),
@@ -115,7 +114,7 @@ def test_every_service_that_is_called_may_have_settings(bench):
         "{region: eu-west-1, profil: x}",
         "{region: 7}",
         "{region: {env: NOT_SET}}",
-        "{region: eu-west-1, services: {dynamodb: {region: r}}}",
+        "{region: eu-west-1, services: {firehose: {region: r}}}",
         "{region: eu-west-1, services: {lambda: {regoin: r}}}",
         "{endpoint_url: nowhere, region: eu-west-1}",
         "{endpoint_url: {env: NOT_SET}, region: eu-west-1}",

@@ -11,6 +11,7 @@ from poller.configuration.reading.explain import similar
 from poller.configuration.reading.tree import Node
 from poller.destinations import kinds as destinations
 from poller.sources import kinds as sources
+from poller.state import kinds as stores
 
 
 class ServiceSettings(Written):
@@ -22,10 +23,9 @@ AWS_OVER = "how to reach AWS for this entry: the same keys as `aws` at the top, 
 
 _SOURCES = tuple(kind.service for kind in sources.KINDS.values())
 _DESTINATIONS = tuple(service for service in destinations.KINDS if service not in _SOURCES)
-SERVICES = (*_SOURCES, "secretsmanager", "lambda", "stepfunctions", *_DESTINATIONS, "sts")
+SERVICES = (*_SOURCES, "secretsmanager", "lambda", "stepfunctions", *_DESTINATIONS, *stores.SERVICES, "sts")
 """The services that are called, by the SDK's names."""
 _MEANT = {
-    "dynamodb": "dynamodbstreams (the table itself is not called)",
     "dynamodb-streams": "dynamodbstreams",
     "dynamodb_streams": "dynamodbstreams",
     "states": "stepfunctions",

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from poller.state.contents import contents as everything
+from poller.state.contents import forget as give_up
 from poller.state.kind import Contents
 from poller.state.postgresql.connections import Connections
 from poller.state.postgresql.errors import Refused
@@ -35,15 +37,11 @@ async def contents(url: str, fleet: str) -> Contents:
     connections = Connections(url)
     store = PostgresqlFleet(connections, fleet)
     try:
-        if not await prepare(connections, make=False):
-            return Contents()
-        found = {uuid: await store.load(uuid) for uuid in await store.stored()}
-        paused = await store.paused()
+        return await everything(store) if await prepare(connections, make=False) else Contents()
     except StateError as error:
         raise EnvironmentProblem(str(error)) from error
     finally:
         await store.close()
-    return Contents({uuid: progress for uuid, progress in found.items() if progress is not None}, paused)
 
 
 async def forget(url: str, fleet: str, uuid: str) -> None:
@@ -51,8 +49,4 @@ async def forget(url: str, fleet: str, uuid: str) -> None:
     EnvironmentProblem.
     """
     async with opened(url, fleet) as store:
-        try:
-            await store.forget(uuid)
-            await store.resume(uuid)
-        except StateError as error:
-            raise EnvironmentProblem(str(error)) from error
+        await give_up(store, uuid)

@@ -1,4 +1,4 @@
-"""`poller run` without a disk of its own: what it knows is in PostgreSQL, and outlives daemon and database."""
+"""`poller run` without a disk of its own: what it knows is in PostgreSQL or DynamoDB, and outlives the daemon."""
 
 import json
 import signal
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from poller.state.dynamodb.table import FORM
 from tests.live.daemon import command, configuration, running, until
 from tests.servers.postgresql import in_schema, postgresql
 from tests.servers.threaded import Handler, ThreadedServer
@@ -54,6 +55,16 @@ def stream(ministack):
     return put
 
 
+@pytest.fixture(params=["postgresql", "dynamodb"])
+def shared(request, ministack):
+    """The URL of an empty store in a database that others use too."""
+    if request.param == "postgresql":
+        return in_schema(request.getfixturevalue("postgresql_url"), f"live-{uuid4()}")
+    name = f"state-{uuid4()}"
+    ministack.client("dynamodb").create_table(TableName=name, **FORM)
+    return f"dynamodb://{name}?region={ministack.region}"
+
+
 @pytest.fixture
 def place(tmp_path):
     """A folder for each daemon: nothing of the one before is in it."""
@@ -84,20 +95,20 @@ def settled(daemon):
     return shown["counters"]["delivered"] - shown["in_flight"]
 
 
-def poller(folder, config, *arguments):
-    process = command(folder, {}, *arguments, "--config", config)
+def poller(folder, config, *arguments, environment=None):
+    process = command(folder, environment or {}, *arguments, "--config", config)
     out, err = process.communicate(timeout=60)
     return process.returncode, out, err
 
 
-def test_positions_pauses_and_what_is_given_up_outlive_the_machine(ministack, stream, function, place, postgresql_url):
-    mappings, rest = settings(ministack, function, in_schema(postgresql_url, f"live-{uuid4()}"))
-    first, second = place(), place()
+def test_positions_pauses_and_what_is_given_up_outlive_the_machine(ministack, stream, function, place, shared):
+    mappings, rest = settings(ministack, function, shared)
+    first, second, account = place(), place(), ministack.environment()
     config = configuration(first, *mappings, **rest)
     stream("1", "2", "3")
     with running(config, ministack.environment()) as daemon:
         until(lambda: settled(daemon) >= 3, "records to be settled")
-        stored = lambda: poller(first, config, "state", "list")[1]  # noqa: E731
+        stored = lambda: poller(first, config, "state", "list", environment=account)[1]  # noqa: E731
         assert "orders" in stored()
         assert poller(first, config, "pause", "orders", "--api", daemon.address)[0] == 0
         daemon.kill()
@@ -110,8 +121,8 @@ def test_positions_pauses_and_what_is_given_up_outlive_the_machine(ministack, st
         until(lambda: len(function.values) >= 5, "the rest to be delivered")
         daemon.stop()
     assert function.values == ["1", "2", "3", "4", "5"]
-    assert poller(second, config, "state", "forget", "orders")[0] == 0
-    assert poller(second, config, "state", "list")[1] == "no position is stored\n"
+    assert poller(second, config, "state", "forget", "orders", environment=account)[0] == 0
+    assert poller(second, config, "state", "list", environment=account)[1] == "no position is stored\n"
     with running(config, ministack.environment()) as daemon:
         until(lambda: len(function.values) >= 10, "the stream from its beginning")
         daemon.stop()

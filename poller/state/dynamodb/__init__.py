@@ -1,0 +1,95 @@
+"""A DynamoDB table as the store: its row, and how its URLs are written."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from poller.state.kind import Contents, StoreKind, as_it_is
+from poller.values.partitions import partition_of
+from poller.values.permissions import Grant
+
+if TYPE_CHECKING:
+    from poller.configuration.model.settings import Settings
+    from poller.ports.store import StateStore
+    from poller.state.dynamodb.fleet import DynamoDBFleet
+
+SCHEME = "dynamodb"
+FORM = "dynamodb://TABLE?region=REGION"
+PATTERN = rf"{SCHEME}://[A-Za-z0-9_.-]{{3,255}}\?region=[a-z0-9-]+"
+ACTIONS = tuple(f"dynamodb:{verb}Item" for verb in ("BatchWrite", "Delete", "Get", "Put", "Update"))
+ACTIONS += ("dynamodb:DescribeTable", "dynamodb:Query", "dynamodb:Scan")
+"""What a daemon does with the table. A transaction is allowed by what is in it."""
+FLEET = "poller"
+"""The fleet whose rows the daemon uses."""
+
+
+def place_of(url: str) -> tuple[str, str]:
+    """Table and region of a URL that was checked."""
+    table, _, query = url.removeprefix(f"{SCHEME}://").partition("?")
+    return table, dict(parse_qsl(query))["region"]
+
+
+@asynccontextmanager
+async def _fleet(settings: "Settings", fleet: str) -> AsyncIterator["DynamoDBFleet"]:
+    # the configuration imports the row, and not every process opens a table
+    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
+
+    async with opened(settings.aws, *place_of(settings.state), fleet) as store:
+        yield store
+
+
+@asynccontextmanager
+async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
+    from poller.state.sole import Sole, new_member  # noqa: PLC0415  (as above)
+
+    async with _fleet(settings, FLEET) as store:
+        yield Sole(store, new_member())
+
+
+async def _contents(settings: "Settings") -> Contents:
+    from poller.state.contents import contents  # noqa: PLC0415  (as above)
+
+    async with _fleet(settings, FLEET) as store:
+        return await contents(store)
+
+
+async def _forget(settings: "Settings", uuid: str) -> None:
+    from poller.state.contents import forget  # noqa: PLC0415  (as above)
+
+    async with _fleet(settings, FLEET) as store:
+        await forget(store, uuid)
+
+
+async def _prepare(settings: "Settings") -> str:
+    from poller.state.dynamodb.opening import made  # noqa: PLC0415  (as above)
+
+    return await made(settings.aws, *place_of(settings.state))
+
+
+def _script(url: str) -> str:
+    from poller.state.dynamodb.table import template  # noqa: PLC0415  (as above)
+
+    return template(place_of(url)[0])
+
+
+def _grants(settings: "Settings", account: str) -> Iterator[Grant]:
+    table, region = place_of(settings.state)
+    yield Grant("StateTable", ACTIONS, f"arn:{partition_of(region)}:dynamodb:{region}:{account}:table/{table}")
+
+
+DYNAMODB_KIND = StoreKind(
+    scheme=SCHEME,
+    forms=(FORM,),
+    pattern=PATTERN,
+    check=lambda url: re.fullmatch(PATTERN, url) is not None,
+    absolute=as_it_is,
+    open=_open,
+    contents=_contents,
+    forget=_forget,
+    service="dynamodb",
+    grants=_grants,
+    prepare=_prepare,
+    script=_script,
+)

@@ -1,0 +1,80 @@
+"""What is in the partition of the fleet beside members: names of mappings, pauses, actions, mappings made by API."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from poller.policy.actions import MOST_ACTIONS, Action
+from poller.policy.progress import Paused
+from poller.state.dynamodb.items import Item, item
+from poller.state.dynamodb.table import Change, Table, Unmet
+from poller.state.rows import NONSENSE, action_of, action_text, mapping_of, mapping_text
+from poller.values.stored_mapping import StoredMapping
+
+Result = TypeVar("Result")
+
+
+class Notes:
+    """A part of `FleetStore`."""
+
+    def __init__(self, table: Table, pk: str) -> None:
+        """`pk` is the key of the partition."""
+        self.table = table
+        self.pk = pk
+
+    async def stored(self) -> dict[str, tuple[str, str]]:
+        rows = self.table.query(self.pk, "map#", ("sk", "name", "arn"))
+        return {row["sk"].removeprefix("map#"): (row["name"], row["arn"]) async for row in rows}
+
+    async def paused(self) -> dict[str, Paused]:
+        rows = self.table.query(self.pk, "pause#")
+        return {row["sk"].removeprefix("pause#"): Paused(float(row["since"]), row.get("name")) async for row in rows}
+
+    async def pause(self, uuid: str, paused: Paused) -> None:
+        await self.table.put(item(pk=self.pk, sk=f"pause#{uuid}", since=float(paused.since), name=paused.name))
+
+    async def resume(self, uuid: str) -> None:
+        await self.table.delete(self.pk, f"pause#{uuid}")
+
+    async def note(self, action: Action) -> None:
+        # in the order of their time
+        key = f"action#{action.at:020.6f}#{action.id}"
+        await self.table.put(item(pk=self.pk, sk=key, action=action_text(action)))
+        keys = [str(row["sk"]) async for row in self.table.query(self.pk, "action#", ("sk",))]
+        await self.table.delete_all([(self.pk, surplus) for surplus in keys[:-MOST_ACTIONS]])
+
+    async def actions(self) -> list[Action]:
+        rows = [row async for row in self.table.query(self.pk, "action#")]
+        return [self.read(lambda row: action_of(row["action"]), row) for row in reversed(rows)]
+
+    async def mappings(self) -> dict[str, StoredMapping]:
+        rows = [row async for row in self.table.query(self.pk, "made#")]
+        found = [self.read(_made, row) for row in rows]
+        return {mapping.uuid: mapping for mapping in found}
+
+    async def write_mapping(self, mapping: StoredMapping) -> bool:
+        text = mapping_text(mapping)
+        condition = "(#revision = :revision AND #document = :document)"
+        condition += " OR attribute_not_exists(pk)" if mapping.revision == 1 else " OR #revision = :before"
+        change = Change(self.pk, f"made#{mapping.uuid}", condition)
+        change.where(revision=mapping.revision, document=text)
+        if mapping.revision != 1:
+            change.where(before=mapping.revision - 1)
+        try:
+            await self.table.update(change.set(revision=mapping.revision, document=text))
+        except Unmet:
+            return False
+        return True
+
+    async def remove_mapping(self, uuid: str) -> None:
+        await self.table.delete(self.pk, f"made#{uuid}")
+
+    def read(self, read: Callable[..., Result], *arguments: object) -> Result:
+        """What `read` makes of an item. Raises StateError where that is nonsense."""
+        try:
+            return read(*arguments)
+        except NONSENSE as error:
+            raise self.table.nonsense(error) from error
+
+
+def _made(row: Item) -> StoredMapping:
+    return mapping_of(row["sk"].removeprefix("made#"), row["revision"], row["document"])
