@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poller.cli.configured import examples
+from poller.cli.configured import ConfigPaths, examples, loaded
+from poller.configuration import Need
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError, EnvironmentProblem
 
@@ -144,6 +145,26 @@ def live(
             [f"--endpoint-url {endpoint_url}: must be a URL such as http://127.0.0.1:4566"]
         ) from None
     _show(lambda: asyncio.run(read(region, aws, function)), f"poller import lambda --region {region}", output)
+
+
+@app.command(epilog=examples("import kcl clicks --mapping clicks", "import kcl clicks --mapping clicks --dry-run"))
+def kcl(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="The lease table: the name of the application.")],
+    *,
+    mapping: Annotated[str, typer.Option("--mapping", metavar="NAME", help="The mapping that is to go on from there.")],
+    config: ConfigPaths = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be stored.")] = False,
+) -> None:
+    """Take over the positions of the Kinesis Client Library.
+
+    Reads its lease table, for half a minute, and stores the positions for a mapping that has none. No worker of KCL and
+    no daemon may be running. Needs dynamodb:Scan, kinesis:DescribeStreamSummary and kinesis:ListShards.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from poller.cli.leases import take  # noqa: PLC0415
+
+    asyncio.run(take(loaded(config, Need.MAPPINGS), mapping, table, dry_run=dry_run))
 
 
 def _template(name: str, path: Path, given: "Given", output: Path | None) -> None:

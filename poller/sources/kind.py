@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_models import WrittenMapping
     from poller.policy.backoff import Chance
-    from poller.policy.progress import ShardProgress
+    from poller.policy.progress import ShardProgress, StreamProgress
     from poller.policy.seeking import Target
     from poller.ports.destination import Destination
     from poller.ports.reach import Tries
@@ -171,6 +171,10 @@ class SourceKind:
     builder: Callable[[Shared], SourceBuilder]
     messaging_system: str
     """`messaging.system` of traces, in the words of OpenTelemetry's semantic conventions as far as they have one."""
+    left_by_kcl: Callable[["EventSourceMapping", "Transports", str], Awaitable["StreamProgress"]] | None = None
+    """What a lease table of the Kinesis Client Library, by its name, says of the mapping's source. Raises
+    EnvironmentProblem. None for a kind that KCL does not read.
+    """
     development: Callable[[], "Development"] | None = None
     """For the tools of developers; None for a kind that cannot be had without an account."""
 

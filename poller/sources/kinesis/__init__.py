@@ -1,5 +1,7 @@
 """Kinesis data streams as a source, polled or pushed (enhanced fan-out): their row, and all that only they know."""
 
+from typing import TYPE_CHECKING
+
 from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind
 from poller.sources.kinesis.members import MEMBERS, split
 from poller.sources.kinesis.parameters import (
@@ -16,6 +18,11 @@ from poller.sources.kinesis.parameters import (
 from poller.sources.sharded.lambda_words import LAMBDA_WORDS
 from poller.sources.sharded.parameters import lanes
 
+if TYPE_CHECKING:
+    from poller.aws.transports import Transports
+    from poller.configuration.model.mapping import EventSourceMapping
+    from poller.policy.progress import StreamProgress
+
 
 def _builder(shared: Shared) -> SourceBuilder:
     from poller.sources.kinesis.building import builder  # noqa: PLC0415  (the row is imported without the data plane)
@@ -27,6 +34,16 @@ def _development() -> Development:
     from poller.sources.kinesis.development import StreamDevelopment  # noqa: PLC0415  (only tools for developers need it)
 
     return StreamDevelopment()
+
+
+async def _left_by_kcl(mapping: "EventSourceMapping", transports: "Transports", table: str) -> "StreamProgress":
+    from poller.sources.kinesis.kcl import Taker, left_by_kcl  # noqa: PLC0415  (one command needs it, once)
+
+    source = mapping.source
+    deaggregate, at_time = mapping.deaggregate or source.fan_out, mapping.starting_position == "AT_TIMESTAMP"
+    transport = await transports.get(mapping.aws, source.region)
+    taker = Taker(mapping.name, source.stream_arn, source.account, source.region, deaggregate, at_time)
+    return await left_by_kcl(transport, table, taker)
 
 
 KINESIS_KIND = SourceKind(
@@ -53,6 +70,7 @@ KINESIS_KIND = SourceKind(
     competing=False,
     grants=grants,
     builder=_builder,
+    left_by_kcl=_left_by_kcl,
     development=_development,
     messaging_system="aws_kinesis",
 )
