@@ -1,15 +1,18 @@
 """`poller check`: says what the configuration means, once it was found valid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
 from poller.cli.output import console, table
 from poller.configuration import Configuration, EventSourceMapping
+from poller.sources.kinds import KINDS
+from poller.state.kinds import kind_of
 from poller.support.printable import say
 from poller.values.errors import capped
 
 FILES_MOST = 10
+NAMED_MOST = 10
 ROWS_MOST = 1000
 """Mappings that are listed; laying out the table is what takes longest."""
 
@@ -23,9 +26,29 @@ def show(configuration: Configuration) -> None:
         console().print(_table(mappings[:ROWS_MOST]))
     if len(mappings) > ROWS_MOST:
         say(f"and {len(mappings) - ROWS_MOST:,} more")
+    for line in _of_state(configuration):
+        say(line)
     count = "1 mapping" if len(mappings) == 1 else f"{len(mappings)} mappings"
     files = capped([*map(str, configuration.sources)], FILES_MOST)
     say(f"the configuration is valid: {count}, from {', '.join(files)}")
+
+
+def _of_state(configuration: Configuration) -> Iterator[str]:
+    """What a crash may repeat of streams, and what their positions cost."""
+    streams = [mapping for mapping in configuration.mappings if not KINDS[mapping.source.kind].competing]
+    if not streams:
+        return
+    repeated = capped([f"{mapping.name} {_repeated(mapping):,}" for mapping in streams], NAMED_MOST)
+    yield f"records of each shard that a crash may deliver again, at most: {', '.join(repeated)}"
+    cost = kind_of(configuration.settings.state).cost
+    if cost is not None:
+        yield f"what the positions cost: {cost}"
+
+
+def _repeated(mapping: EventSourceMapping) -> int:
+    """Of each lane the batch in its function, and the one whose position is being stored."""
+    _, lanes = mapping.lanes
+    return 2 * lanes * mapping.batch_size
 
 
 def _table(mappings: Sequence[EventSourceMapping]) -> Table:

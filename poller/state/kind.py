@@ -53,6 +53,8 @@ class StoreKind:
     """Deletes the position and the pause of a mapping, by uuid. Raises EnvironmentProblem where a daemon could still
     write them.
     """
+    cost: str | None = None
+    """What keeping positions costs a month, for a person; None for a kind that is on a machine that is there anyway."""
     service: str | None = None
     """The service of AWS that it is in, by the SDK's name."""
     grants: Callable[["Settings", str], Iterable[Grant]] = field(default=lambda _settings, _account: ())

@@ -21,6 +21,9 @@ PATTERN = rf"{SCHEME}://[A-Za-z0-9_.-]{{3,255}}\?region=[a-z0-9-]+"
 ACTIONS = tuple(f"dynamodb:{verb}Item" for verb in ("BatchWrite", "Delete", "Get", "Put", "Update"))
 ACTIONS += ("dynamodb:DescribeTable", "dynamodb:Query", "dynamodb:Scan")
 """What a daemon does with the table. A transaction is allowed by what is in it."""
+USD_A_MILLION_WRITES = 0.625
+"""AWS's price in us-east-1 of write units on demand. A stored position is one while it is smaller than 1 KB."""
+MONTHLY_USD = USD_A_MILLION_WRITES * 30 * 24 * 3600 / 1e6
 FLEET = "poller"
 """The fleet whose rows the daemon uses."""
 
@@ -88,6 +91,7 @@ DYNAMODB_KIND = StoreKind(
     open=_open,
     contents=_contents,
     forget=_forget,
+    cost=f"{MONTHLY_USD:.2f} USD a month for each batch a second, by on-demand capacity; nothing without batches",
     service="dynamodb",
     grants=_grants,
     prepare=_prepare,

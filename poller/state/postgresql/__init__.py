@@ -59,6 +59,7 @@ POSTGRESQL_KIND = StoreKind(
     open=_open,
     contents=_contents,
     forget=_forget,
+    cost="one commit of the database for all batches that end together; nothing without batches",
     prepare=_prepare,
     script=_script,
 )
