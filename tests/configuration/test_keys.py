@@ -12,6 +12,7 @@ def test_names_data_and_secrets_are_told_apart_by_the_types_of_the_fields():
         secrets=frozenset(
             {
                 ("api", "token"),
+                ("api", "read_token"),
                 ("credentials", "secret_access_key"),
                 ("mongodb", "uri"),
                 ("source_access_configurations", "uri"),

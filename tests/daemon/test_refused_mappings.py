@@ -181,7 +181,7 @@ async def test_a_mapping_is_refused_as_lambda_refuses_it(tmp_path, given, code, 
         ),
         (
             queue(EventSourceArn="arn:aws:rds:eu-west-1:123456789012:cluster:a"),
-            "Unrecognized event source. EventSourceArn names",
+            "1 validation error detected: Value null at 'startingPosition'",
         ),
         (queue(Topics=["t"]), "Topics is not supported: it belongs to Kafka"),
         (queue(KMSKeyArn="arn:aws:kms:eu-west-1:1:key/a"), "KMSKeyArn is not supported"),

@@ -136,7 +136,8 @@ async def test_the_root_lists_what_there_is():
         assert code == 200
         for page in pages:
             path = page["path"].replace("NAME", "typo")
-            data = "{}" if page["method"] == "POST" else None
+            body = '{"to": "LATEST"}' if path.endswith("/seek") else "{}"
+            data = body if page["method"] == "POST" else None
             answered, _, _ = await ask(path, page["method"], data, **{"Content-Type": "application/json"})
             assert answered == (404 if "NAME" in page["path"] else 200), page
 
