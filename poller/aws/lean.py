@@ -11,6 +11,7 @@ from functools import partial
 
 from poller import __version__
 from poller.aws.answers import service_error, timestamp
+from poller.aws.call_counts import CallCounts
 from poller.aws.chain import AwsSettings, ca_bundle_of, open_session
 from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import Endpoint, resolve_endpoint
@@ -69,6 +70,7 @@ class LeanTransport:
         *,
         credentials: CredentialSource,
         endpoint: Callable[[str], Endpoint],
+        counts: CallCounts | None = None,
         tls: Callable[[], ssl.SSLContext] = tls_context,
         max_connections: int = MAX_CONNECTIONS,
         connect_timeout: float = 10.0,
@@ -80,6 +82,7 @@ class LeanTransport:
         self._credentials = credentials
         self.credentials_end_in = credentials.ends_in
         self._endpoint = endpoint
+        self._counts = counts or CallCounts()
         self._new_tls = tls
         self._tls: ssl.SSLContext | None = None
         self._stream_tls: ssl.SSLContext | None = None
@@ -104,31 +107,45 @@ class LeanTransport:
     ) -> Reply:
         limit = operation.timeout if timeout is None else timeout
         attempts: _Attempts | None = None
-        while True:
-            channel = self._channels.get(operation.service)
-            if channel is None or self._time() >= self._credentials.check_at:
-                channel = await self._ready(operation.service)
-            signer = channel.signer
-            used = signer.credentials
-            failure: CallError
-            try:
-                request = signer.request(operation, body, trace)
-                reply = await channel.pool.exchange(request, limit, operation.max_reply_bytes, room)
-            except CallError as error:
-                failure = error
-                attempts = attempts or _Attempts()
-            else:
-                if 200 <= reply.status < 300:
-                    if channel.quota.left < QUOTA:
-                        channel.quota.refund(attempts.taken if attempts else 0)
-                    return reply
-                failure = refusal = service_error(operation, reply)
-                attempts = attempts or _Attempts()
-                if await self._learnt(signer, used, refusal, reply, attempts) and operation.resend:
-                    continue
-            await self._back_off(channel, operation, failure, attempts)
+        try:
+            while True:
+                channel = self._channels.get(operation.service)
+                if channel is None or self._time() >= self._credentials.check_at:
+                    channel = await self._ready(operation.service)
+                signer = channel.signer
+                used = signer.credentials
+                failure: CallError
+                try:
+                    request = signer.request(operation, body, trace)
+                    reply = await channel.pool.exchange(request, limit, operation.max_reply_bytes, room)
+                except CallError as error:
+                    failure = error
+                    attempts = attempts or _Attempts()
+                else:
+                    if 200 <= reply.status < 300:
+                        if channel.quota.left < QUOTA:
+                            channel.quota.refund(attempts.taken if attempts else 0)
+                        self._counts.succeeded(operation)
+                        return reply
+                    failure = refusal = service_error(operation, reply)
+                    attempts = attempts or _Attempts()
+                    if await self._learnt(signer, used, refusal, reply, attempts) and operation.resend:
+                        continue
+                await self._back_off(channel, operation, failure, attempts)
+        except CallError as error:
+            self._counts.failed(operation, error)
+            raise
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
+        try:
+            stream = await self._subscribe(operation, body)
+        except CallError as error:
+            self._counts.failed(operation, error)
+            raise
+        self._counts.succeeded(operation)
+        return stream
+
+    async def _subscribe(self, operation: Operation, body: bytes) -> EventStream:
         attempts = _Attempts()
         while True:
             channel = await self._ready(operation.service)
@@ -243,13 +260,16 @@ class LeanTransport:
         await self._sleep(backoff(attempts.made, self._chance()))
 
 
-async def build_lean_transport(aws: AwsSettings, region: str, *, max_connections: int = MAX_CONNECTIONS) -> Transport:
+async def build_lean_transport(
+    aws: AwsSettings, region: str, *, counts: CallCounts | None = None, max_connections: int = MAX_CONNECTIONS
+) -> Transport:
     """Build it from settings; `region` applies to services without their own."""
     session = open_session(aws, region)
     loop = asyncio.get_running_loop()
     return LeanTransport(
         credentials=CredentialSource(partial(open_session, aws, region), loop.time),
         endpoint=lambda service: resolve_endpoint(session, aws, service, region),
+        counts=counts,
         tls=lambda: tls_context(ca_bundle_of(session)),
         max_connections=max_connections,
     )

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 
+from poller.aws.call_counts import CallCounts
 from poller.aws.chain import lend_credentials
 from poller.aws.credentials import REFUSED_CREDENTIALS, CredentialSource
 from poller.aws.endpoints import configured_endpoint
@@ -24,7 +25,7 @@ from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
 from poller.aws.retry import MAX_ATTEMPTS
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
 from poller.aws.sdk_session import BoundedSession, Limits, limits
-from poller.values.errors import NotSent, ServiceError
+from poller.values.errors import CallError, NotSent, ServiceError
 
 CONNECTIONS = 1000
 """Most connections per client. The SDK's own bound of ten would let long polls starve deletes."""
@@ -43,10 +44,12 @@ class ReferenceTransport:
         new_session: Callable[[], AioSession],
         region: str,
         for_service: Callable[[str], tuple[str | None, str | None]],
+        counts: CallCounts | None = None,
     ) -> None:
         """`new_session` reads profiles and keys anew; `region` is where the resources are; `for_service` gives the
         endpoint URL and region that are configured for a service, each where it is.
         """
+        self._counts = counts or CallCounts()
         self._credentials = CredentialSource(new_session, time.monotonic)
         self.credentials_end_in = self._credentials.ends_in
         self._session = new_session()
@@ -70,6 +73,15 @@ class ReferenceTransport:
     ) -> Reply:
         seconds = operation.timeout if timeout is None else timeout
         limits.set(Limits(seconds, operation.max_reply_bytes, trace, room))
+        try:
+            reply = await self._call(operation, body)
+        except CallError as error:
+            self._counts.failed(operation, error)
+            raise
+        self._counts.succeeded(operation)
+        return reply
+
+    async def _call(self, operation: Operation, body: bytes) -> Reply:
         client = await self._ready(operation)
         used = await self._credentials.current()
         try:
@@ -83,10 +95,12 @@ class ReferenceTransport:
 
     async def subscribe(self, operation: Operation, body: bytes) -> EventStream:  # noqa: ARG002  (the port's own)
         """Not supported: the SDK does not return raw events, and speaks no HTTP/2."""
-        raise NotSent(
+        error = NotSent(
             f"{operation.name} needs `transport: lean`, and goes through no proxy: name its endpoint in NO_PROXY, or "
             "give the ARN of the stream itself, which is polled"
         )
+        self._counts.failed(operation, error)
+        raise error
 
     async def close(self) -> None:
         """Close every client."""

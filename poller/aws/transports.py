@@ -8,14 +8,15 @@ from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from poller.aws.call_counts import CallCounts
 from poller.aws.chain import AwsSettings as CredentialSettings
 from poller.aws.chain import open_session
 from poller.aws.endpoints import resolve_endpoint
 from poller.aws.lean import build_lean_transport
-from poller.aws.port import EventStream, Operation, Reply, ReservedBytes, Transport
+from poller.aws.port import Transport
 from poller.aws.proxies import any_proxy, proxy_for
 from poller.aws.sdk_errors import as_not_sent, sdk_errors
-from poller.values.errors import AnswerLost, CallError, NoRoom, NotSent, ServiceError
+from poller.values.errors import NotSent
 
 SERVICES = ("sqs", "kinesis", "dynamodbstreams", "dynamodb", "lambda", "stepfunctions", "events")
 """Services whose hot operations use a transport."""
@@ -36,8 +37,7 @@ class Transports:
     """Builds transports on first use; `close` them all at the end."""
 
     def __init__(self, log: FilteringBoundLogger) -> None:
-        self.requests: dict[tuple[str, str, str], int] = {}
-        """Calls by service, operation and outcome, of all transports."""
+        self.counts = CallCounts()
         self._log = log
         self._built: dict[tuple[AwsSettings, str], Transport] = {}
         self._users: Counter[tuple[AwsSettings, str]] = Counter()
@@ -46,19 +46,19 @@ class Transports:
         """The transport for these settings. Makes no call, and loads no client."""
         key = (aws, region)
         if key not in self._built:
-            self._built[key] = Counted(await self._build(aws, region), self.requests)
+            self._built[key] = await self._build(aws, region)
         return self._built[key]
 
     async def _build(self, aws: AwsSettings, region: str) -> Transport:
         proxied = self._proxied(aws, region)
         if aws.transport == "lean" and not proxied:
-            return await build_lean_transport(aws, region)
+            return await build_lean_transport(aws, region, counts=self.counts)
         if proxied:
             self._log.info("transport_chosen", transport="aiobotocore", because="a proxy applies", services=proxied)
         # imported here, because the lean transport does not need the SDK's clients in memory
         from poller.aws.sdk_transport import ReferenceTransport  # noqa: PLC0415
 
-        return ReferenceTransport(partial(open_session, aws, region), region, aws.for_service)
+        return ReferenceTransport(partial(open_session, aws, region), region, aws.for_service, self.counts)
 
     def _proxied(self, aws: AwsSettings, region: str) -> list[str]:
         """The services that are reached through a proxy."""
@@ -121,53 +121,3 @@ def credentials_end_in(transport: Transport) -> Callable[[], float | None]:
     """The transport's `CredentialSource.ends_in`; None for a transport of tests without credentials."""
     found: Callable[[], float | None] = getattr(transport, "credentials_end_in", lambda: None)
     return found
-
-
-class Counted:
-    """A transport that counts calls by outcome: ok, not_sent, lost, or the service's error code."""
-
-    def __init__(self, transport: Transport, requests: dict[tuple[str, str, str], int]) -> None:
-        self._transport = transport
-        self._requests = requests
-        self.close = transport.close
-        self.credentials_end_in = credentials_end_in(transport)
-
-    async def call(
-        self,
-        operation: Operation,
-        body: bytes,
-        timeout: float | None = None,  # noqa: ASYNC109
-        *,
-        trace: str | None = None,
-        room: ReservedBytes | None = None,
-    ) -> Reply:
-        try:
-            reply = await self._transport.call(operation, body, timeout, trace=trace, room=room)
-        except CallError as error:
-            self._count(operation, _outcome(error))
-            raise
-        key = operation.service, operation.name, "ok"
-        self._requests[key] = self._requests.get(key, 0) + 1
-        return reply
-
-    async def subscribe(self, operation: Operation, body: bytes) -> EventStream:
-        """Subscribe, and count the outcome of its beginning."""
-        try:
-            stream = await self._transport.subscribe(operation, body)
-        except CallError as error:
-            self._count(operation, _outcome(error))
-            raise
-        self._count(operation, "ok")
-        return stream
-
-    def _count(self, operation: Operation, outcome: str) -> None:
-        key = (operation.service, operation.name, outcome)
-        self._requests[key] = self._requests.get(key, 0) + 1
-
-
-def _outcome(error: CallError) -> str:
-    if isinstance(error, ServiceError):
-        return error.code
-    if isinstance(error, NoRoom):
-        return "no_room"
-    return "lost" if isinstance(error, AnswerLost) else "not_sent"

@@ -93,7 +93,7 @@ class Poller:
         self.store = opened
         self.status.steps = [self.store.problem]
         self._stack.push_async_callback(self.transports.close)
-        self.status.aws_requests = self.transports.requests
+        self.status.aws_requests = self.transports.counts.by_outcome
         configured: set[str] = set()
         self.wiring = Wiring(
             self.transports,

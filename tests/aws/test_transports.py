@@ -56,7 +56,7 @@ async def test_every_call_is_counted_once_by_what_came_of_it(transport: str) -> 
             for operation in (RECEIVE, RECEIVE, INVOKE, INVOKE, RECEIVE, INVOKE):
                 await _outcome(calls, operation)
         await _outcome(calls, INVOKE)
-        assert transports.requests == {
+        assert transports.counts.by_outcome == {
             ("sqs", "ReceiveMessage", "ok"): 2,
             ("lambda", "Invoke", "ok"): 1,
             ("lambda", "Invoke", "AccessDeniedException"): 1,
