@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from poller.policy.failures import Failure
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.ports.source import Delivery, Lane, Unsettled
-from poller.ports.status import Account, LaneStatus, LastFailure, ReasonCode
+from poller.ports.status import LaneStatus, LastFailure, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
 from poller.values.record import Record
@@ -23,6 +23,9 @@ SETTLE_SECONDS = 180.0
 """Seconds one try to settle may take before the lane counts as hung: three attempts of a call of 15 s with the pauses
 between them, and a wait for a renewal that is under way."""
 
+_Ran = Succeeded | Failed | TooLarge
+"""Outcomes of an invocation that took place."""
+
 
 @dataclass(slots=True)
 class Invoked:
@@ -34,14 +37,23 @@ class Invoked:
 
     def note(self, delivery: Delivery, context: LaneContext, now: float) -> None:
         """Count the outcome, and update pace, status and log. It was already reported to `delivery`."""
-        outcome, account = self.outcome, context.status.account
+        outcome, records = self.outcome, self.records
         if isinstance(outcome, NotInvoked):
-            if outcome.code == CIRCUIT_OPEN:
-                return
-        else:
-            account.failed_invoke += delivery.failed
-        _count(outcome, delivery, len(self.records), self.seconds, account)
-        _report(outcome, self.records, delivery, context, now)
+            if outcome.code != CIRCUIT_OPEN:
+                _report_refusal(outcome, records, context, now)
+            return
+        account, word = context.status.account, "succeeded" if delivery.failure is None else "failed"
+        if isinstance(outcome, TooLarge):
+            word = "too_large"
+        elif outcome.logs is not None:
+            function, request_id = context.status.function, outcome.request_id
+            context.log.debug("function_logs", function=function, request_id=request_id, logs=outcome.logs)
+        account.failed_invoke += delivery.failed
+        account.count_invocation(word, len(records), self.seconds)
+        if delivery.failure is not None:
+            _report_failure(outcome, records, delivery, context, now)
+        elif not isinstance(outcome, TooLarge):
+            _report_success(outcome, records, delivery, context, now)
 
 
 async def invoke(
@@ -93,72 +105,77 @@ async def until_settled(
     wait: Callable[[], Awaitable[Unsettled | None] | None], status: LaneStatus, time: Callable[[], float]
 ) -> None:
     """Wait until the lane's handed-over batches are settled. Each try has a deadline; a failed one shows its reason."""
+    waiting = wait()
+    if waiting is None:
+        return
     text, again_at = "", time()
-    while (waiting := wait()) is not None:
+    while waiting is not None:
         status.enter(ReasonCode.SETTLING, time(), deadline=again_at + SETTLE_SECONDS, text=text)
         status.next_try = again_at if text else None
         unsettled = await waiting
         if unsettled is None:
             return
         text, again_at = unsettled
+        waiting = wait()
 
 
-def _count(outcome: Outcome, delivery: Delivery, records: int, seconds: float, account: Account) -> None:
-    """Count one invocation by its outcome; one that did not take place has no duration."""
-    if isinstance(outcome, NotInvoked):
-        account.invocations[outcome.code] = account.invocations.get(outcome.code, 0) + 1
-    elif isinstance(outcome, TooLarge):
-        account.count_invocation("too_large", records, seconds)
-    else:
-        account.count_invocation("succeeded" if delivery.failure is None else "failed", records, seconds)
-
-
-def _report(outcome: Outcome, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float) -> None:
-    """Update pace, status and log with an outcome."""
+def _report_refusal(refusal: NotInvoked, records: Sequence[Record], context: LaneContext, now: float) -> None:
+    """Count an invocation that did not take place, so that it has no duration, and update pace and log."""
     status, admission = context.status, context.admission
-    if isinstance(outcome, Succeeded | Failed) and outcome.logs is not None:
-        context.log.debug("function_logs", function=status.function, request_id=outcome.request_id, logs=outcome.logs)
-    if isinstance(outcome, NotInvoked):
-        if not admission.breaker.is_open:
-            admission.failed(now)
-        context.log.repeating(
-            "function_not_invoked",
-            now,
-            function=status.function,
-            code=outcome.code,
-            detail=outcome.detail,
-            records=len(records),
-        )
-    elif delivery.failure is not None:
-        status.last_result = "PROBLEM: Function call failed"
-        status.last_failure = _last_failure(outcome, delivery.failure, now)
-        status.failures.add(_failure(outcome, delivery.failure, records, delivery.failed), context.partition, now)
-        if not context.report_batch_item_failures:
-            admission.failed(now)
-        context.log.repeating(
-            "batch_failed",
-            now,
-            function=status.function,
-            why=delivery.failure,
-            records=len(records),
-            request_id=status.last_failure.request_id,
-        )
-    elif not isinstance(outcome, TooLarge):
-        status.last_result, status.last_success = "OK", now
-        admission.succeeded()
-        if delivery.failed:
-            status.failures.add(_failure(outcome, NAMED, records, delivery.failed), context.partition, now)
-        if delivery.gap and not context.gap_warned:
-            context.gap_warned = True
-            context.log.repeating(
-                "gap_in_message_group",
-                now,
-                text="the function named a failed message but not the later ones of its group, which are deleted as on "
-                "AWS; let it name them too, or set fifo_stop_at_first_failure",
-            )
+    status.account.invocations[refusal.code] = status.account.invocations.get(refusal.code, 0) + 1
+    if not admission.breaker.is_open:
+        admission.failed(now)
+    context.log.repeating(
+        "function_not_invoked",
+        now,
+        function=status.function,
+        code=refusal.code,
+        detail=refusal.detail,
+        records=len(records),
+    )
 
 
-def _failure(outcome: Succeeded | Failed | TooLarge, why: str, records: Sequence[Record], failed: int) -> Failure:
+def _report_failure(
+    outcome: _Ran, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float
+) -> None:
+    """Update pace, status and log after an invocation that failed as a whole."""
+    status = context.status
+    assert delivery.failure is not None
+    status.last_result = "PROBLEM: Function call failed"
+    status.last_failure = _last_failure(outcome, delivery.failure, now)
+    status.failures.add(_failure(outcome, delivery.failure, records, delivery.failed), context.partition, now)
+    if not context.report_batch_item_failures:
+        context.admission.failed(now)
+    context.log.repeating(
+        "batch_failed",
+        now,
+        function=status.function,
+        why=delivery.failure,
+        records=len(records),
+        request_id=status.last_failure.request_id,
+    )
+
+
+def _report_success(
+    outcome: _Ran, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float
+) -> None:
+    """Update pace, status and log after an invocation that succeeded, perhaps with records it named as failed."""
+    status = context.status
+    status.last_result, status.last_success = "OK", now
+    context.admission.succeeded()
+    if delivery.failed:
+        status.failures.add(_failure(outcome, NAMED, records, delivery.failed), context.partition, now)
+    if delivery.gap and not context.gap_warned:
+        context.gap_warned = True
+        context.log.repeating(
+            "gap_in_message_group",
+            now,
+            text="the function named a failed message but not the later ones of its group, which are deleted as on "
+            "AWS; let it name them too, or set fifo_stop_at_first_failure",
+        )
+
+
+def _failure(outcome: _Ran, why: str, records: Sequence[Record], failed: int) -> Failure:
     """The failure as it is grouped by cause; when and where is not told yet."""
     if isinstance(outcome, Failed):
         error, text = outcome.error, outcome.detail
@@ -171,7 +188,7 @@ def _failure(outcome: Succeeded | Failed | TooLarge, why: str, records: Sequence
     return Failure(error, text, len(records), failed, first, request_id)
 
 
-def _last_failure(outcome: Failed | Succeeded | TooLarge, why: str, now: float) -> LastFailure:
+def _last_failure(outcome: _Ran, why: str, now: float) -> LastFailure:
     if isinstance(outcome, TooLarge):
         return LastFailure(now, why)
     return LastFailure(now, why, outcome.request_id, outcome.logs)

@@ -76,25 +76,24 @@ async def _deliver(
     started = False
     try:
         while (step := delivery.next_step(time())) is not None:
-            match step:
-                case Invoke(part):
-                    if started and context.stop.soft:
-                        return
-                    invoking = started = True
-                    invoked = await invoke(lane, part, context, status, time)
-                    invoking = False
-                    if invoked is None:
-                        return
-                    delivery.report(invoked.outcome, time(), context.chance)
-                    invoked.note(delivery, context, time())
-                case Wait():
-                    if await _wait(step, lane, delivery, context, status):
-                        return
-                case Discard(discarded):
-                    if not await _discard(lane, discarded, delivery, context, status):
-                        return
-                case Settle() | Expire() | Return():
-                    _leave(step, lane, context, time())
+            if isinstance(step, Invoke):
+                if started and context.stop.soft:
+                    return
+                invoking = started = True
+                invoked = await invoke(lane, step.records, context, status, time)
+                invoking = False
+                if invoked is None:
+                    return
+                delivery.report(invoked.outcome, time(), context.chance)
+                invoked.note(delivery, context, time())
+            elif isinstance(step, Wait):
+                if await _wait(step, lane, delivery, context, status):
+                    return
+            elif isinstance(step, Discard):
+                if not await _discard(lane, step.discarded, delivery, context, status):
+                    return
+            else:
+                _leave(step, lane, context, time())
     finally:
         _release(lane, delivery.remaining(), context, failed=invoking)
     status.batch_over()
@@ -121,16 +120,16 @@ async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext
 
 
 def _leave(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
-    match step:
-        case Settle(records):
-            lane.settle(records)
-            context.status.account.delivered += len(records)
-        case Expire(records):
-            lane.settle(records)
-            context.status.account.expired += len(records)
-            context.log.lost("records_expired", now, **_range(records, context), condition="trimmed")
-        case Return(records, failed):
-            _release(lane, records, context, failed=failed)
+    records = step.records
+    if isinstance(step, Settle):
+        lane.settle(records)
+        context.status.account.delivered += len(records)
+    elif isinstance(step, Expire):
+        lane.settle(records)
+        context.status.account.expired += len(records)
+        context.log.lost("records_expired", now, **_range(records, context), condition="trimmed")
+    else:
+        _release(lane, records, context, failed=step.failed)
 
 
 async def _discard(

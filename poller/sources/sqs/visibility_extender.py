@@ -7,7 +7,6 @@ changes all of them in full calls of ten.
 import asyncio
 from collections.abc import Callable, Sequence
 from math import inf
-from operator import attrgetter
 
 from poller.aws.error_reasons import text_of
 from poller.policy.backoff import SETTLE, Chance
@@ -20,10 +19,6 @@ from poller.values.record import Record
 
 CALLS_AT_ONCE = 10
 """Renewal calls that run at the same time."""
-
-
-_hold_of: Callable[[Record], "Hold"] = attrgetter("handle")
-_received: Callable[[Record], float] = attrgetter("handle.received")
 
 
 class Hold:
@@ -96,7 +91,8 @@ class VisibilityExtender:
     def forget(self, records: Sequence[Record]) -> None:
         """They are deleted or released, and not held any more."""
         # few, in their order: most batches are one receive
-        for hold in dict.fromkeys(map(_hold_of, records)):
+        holds: dict[Hold, None] = {record.handle: None for record in records}
+        for hold in holds:
             hold.messages.difference_update(records)
             if not hold.messages and hold in self._holds:
                 del self._holds[hold]
@@ -104,7 +100,9 @@ class VisibilityExtender:
 
     def hold_until(self, records: Sequence[Record]) -> float:
         """When the longest held of them has to be released."""
-        return self.visibility.release_at(min(map(_received, records)))
+        # most batches are one receive, and its messages share one hold
+        holds: set[Hold] = {record.handle for record in records}
+        return self.visibility.release_at(min([hold.received for hold in holds]))
 
     def _renew_due(self) -> None:
         """Start one renewal for all holds that are due, and set the timer for the next."""
