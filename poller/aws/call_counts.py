@@ -13,14 +13,12 @@ class CallCounts:
 
     def succeeded(self, operation: Operation) -> None:
         """A call was answered with success."""
-        self._count(operation, "ok")
+        key = operation.service, operation.name, "ok"
+        self.by_outcome[key] = self.by_outcome.get(key, 0) + 1
 
     def failed(self, operation: Operation, error: CallError) -> None:
         """A call ended in an error, after its retries."""
-        self._count(operation, _outcome(error))
-
-    def _count(self, operation: Operation, outcome: str) -> None:
-        key = operation.service, operation.name, outcome
+        key = operation.service, operation.name, _outcome(error)
         self.by_outcome[key] = self.by_outcome.get(key, 0) + 1
 
 

@@ -105,17 +105,14 @@ class Connection(asyncio.Protocol):
         self._body = bytearray()
         self.on_header = self._sink.__setitem__
         self.on_body = cast("Callable[[bytes], None]", self._body.extend)
-        self._reset()
-        self._large = False
-        self._most = self._limit = 0
-        self._room: ReservedBytes | None = None
-        self._parser = httptools.HttpResponseParser(self)
-
-    def _reset(self) -> None:
         self._wrong: str | None = None
         self._headers_complete = False
         self._complete = False
         self._received = 0
+        self._large = False
+        self._most = self._limit = 0
+        self._room: ReservedBytes | None = None
+        self._parser = httptools.HttpResponseParser(self)
 
     # asyncio calls these
 
@@ -265,7 +262,8 @@ class Connection(asyncio.Protocol):
         if self._keep_alive and not (self._large and self._unsent()):
             self._body.clear()
             self._sink.clear()
-            self._reset()
+            self._headers_complete = self._complete = False
+            self._received = 0
             self._owner.released(self)
         else:
             self.abort()

@@ -11,10 +11,11 @@ Default = TypeVar("Default")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_NAMES: dict[bytes, str] = {}
-"""Cache of header names in lower case. Servers always send the same few dozen names."""
-_MOST_NAMES = 1024
-"""Maximum of cached names, in case a server invents names without end."""
+_LAYOUTS: dict[tuple[bytes, ...], dict[str, bytes]] = {}
+"""Cache of the names of an answer's headers: by the names as they were sent, those in lower case with the ones sent.
+Servers send the same few sets of names again and again."""
+_MOST_LAYOUTS = 256
+"""Maximum of cached sets, in case a server invents names without end."""
 
 
 class Origin(NamedTuple):
@@ -51,29 +52,29 @@ class Origin(NamedTuple):
 
 
 class Headers(Mapping[str, str]):
-    """Headers: lower-case names, values as Latin-1 text. Parsed at the first access, because most are never read."""
+    """Headers: lower-case names, values as Latin-1 text. Read only when asked for, because most never are."""
 
-    __slots__ = ("_raw", "_values")
+    __slots__ = ("_names", "_raw")
 
     def __init__(self, raw: dict[bytes, bytes]) -> None:
         self._raw = raw
-        self._values: dict[str, bytes] | None = None
+        self._names: dict[str, bytes] | None = None
+        """By the name in lower case, the name as it was sent; where two differ in case alone, the last."""
 
-    def _build(self) -> dict[str, bytes]:
-        values = {}
-        for name, value in self._raw.items():
-            text = _NAMES.get(name)
-            if text is None:
-                text = name.decode("latin-1").lower()
-                if len(_NAMES) < _MOST_NAMES:
-                    _NAMES[name] = text
-            values[text] = value
-        self._values = values
-        return values
+    def _read_names(self) -> dict[str, bytes]:
+        sent = tuple(self._raw)
+        names = _LAYOUTS.get(sent)
+        if names is None:
+            names = {name.decode("latin-1").lower(): name for name in sent}
+            if len(_LAYOUTS) < _MOST_LAYOUTS:
+                _LAYOUTS[sent] = names
+        self._names = names
+        return names
 
     def __getitem__(self, name: str) -> str:
-        values = self._values
-        return (self._build() if values is None else values)[name].strip(b" \t").decode("latin-1")
+        names = self._names
+        sent = (self._read_names() if names is None else names)[name]
+        return self._raw[sent].strip(b" \t").decode("latin-1")
 
     @overload
     def get(self, name: str) -> str | None: ...
@@ -83,19 +84,19 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, default: Default) -> str | Default: ...
     def get(self, name: str, default: object = None) -> object:
         """Like the inherited method, but without its KeyError, because most requested headers are absent."""
-        values = self._values
-        value = (self._build() if values is None else values).get(name)
-        return default if value is None else value.strip(b" \t").decode("latin-1")
+        names = self._names
+        sent = (self._read_names() if names is None else names).get(name)
+        return default if sent is None else self._raw[sent].strip(b" \t").decode("latin-1")
 
     def __contains__(self, name: object) -> bool:
-        values = self._values
-        return name in (self._build() if values is None else values)
+        names = self._names
+        return name in (self._read_names() if names is None else names)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._build())
+        return iter(self._read_names())
 
     def __len__(self) -> int:
-        return len(self._build())
+        return len(self._read_names())
 
 
 @dataclass(slots=True)

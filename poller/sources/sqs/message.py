@@ -52,7 +52,7 @@ def is_whole(messages: Sequence[Any], *, fifo: bool) -> bool:
                 or type(message["Body"]) is not str
                 or type(message["MD5OfBody"]) is not str
                 or type(message["Attributes"]) is not dict
-                or ("MessageAttributes" in message and not _has_whole_attributes(message))
+                or (len(message) > PLAIN_MEMBERS and not _has_whole_attributes(message))
                 or (fifo and type(message["Attributes"].get("MessageGroupId")) is not str)
             ):
                 return False
@@ -62,7 +62,7 @@ def is_whole(messages: Sequence[Any], *, fifo: bool) -> bool:
 
 
 def _has_whole_attributes(message: dict[str, Any]) -> bool:
-    attributes = message["MessageAttributes"]
+    attributes = message.get("MessageAttributes", {})
     return type(attributes) is dict and all(
         type(value) is dict and type(value.get("DataType")) is str for value in attributes.values()
     )

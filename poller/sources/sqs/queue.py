@@ -150,7 +150,9 @@ class Queue:
 
     def delete(self, receipt_handles: Sequence[str]) -> Coroutine[Any, Any, list[Refused]]:
         """Delete up to ten; returns what was not deleted."""
-        entries = [{"Id": _IDS[index], "ReceiptHandle": handle} for index, handle in enumerate(receipt_handles)]
+        entries = [
+            {"Id": number, "ReceiptHandle": handle} for number, handle in zip(_IDS, receipt_handles, strict=False)
+        ]
         return self._batch(DELETE, entries)
 
     def change_visibility(self, changes: Sequence[tuple[str, int]]) -> Coroutine[Any, Any, list[Refused]]:

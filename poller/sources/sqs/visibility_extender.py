@@ -83,8 +83,8 @@ class VisibilityExtender:
         """These messages are handed over to be deleted: no longer in flight, but still kept invisible."""
         by_id = self.by_id
         for record in records:
-            held = by_id.pop(record.identifier, None)
-            if held is not record and held is not None:
+            held = by_id.pop(record.identifier, record)
+            if held is not record:
                 # the message became visible meanwhile and was received again: that record stays in flight
                 by_id[record.identifier] = held
 
