@@ -65,7 +65,8 @@ class ChangesApi:
     def sequence_number(self, item: Change) -> str:
         return item.position
 
-    position = sequence_number
+    def positions(self, items: Sequence[Change]) -> list[str]:
+        return [item.position for item in items]
 
     def key(self, item: Change) -> str:
         """Changes that concern no document have the namespace's own key."""

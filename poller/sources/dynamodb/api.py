@@ -106,15 +106,16 @@ class DynamoDBStreamApi:
         return items
 
     def sequence_number(self, item: Any) -> str:
-        try:
-            number: str = item["dynamodb"]["SequenceNumber"]
-        except (KeyError, TypeError):
-            number = ""
-        if not number:
-            event.complete([item])
-        return number
+        return self.positions([item])[0]
 
-    position = sequence_number
+    def positions(self, items: Sequence[Any]) -> list[str]:
+        try:
+            numbers = [item["dynamodb"]["SequenceNumber"] for item in items]
+        except (KeyError, TypeError):
+            numbers = []
+        if not (numbers and all(numbers)):
+            event.complete(items)
+        return numbers
 
     def key(self, item: Any) -> str:
         return event.key_of(item)

@@ -58,7 +58,6 @@ class KinesisApi:
         self._region = region
         self._invoke_identity_arn = invoke_identity_arn
         self._deaggregate = deaggregate
-        self.position = _position if deaggregate else self.sequence_number
 
     async def facts(self) -> StreamFacts:
         answer = await ask(self._transport, DESCRIBE, {"StreamARN": self.arn}, OF_STREAM)
@@ -116,13 +115,12 @@ class KinesisApi:
         return aggregates.taken_apart(items) if self._deaggregate else items
 
     def sequence_number(self, item: Any) -> str:
-        try:
-            number: str = item["SequenceNumber"]
-        except (KeyError, TypeError):
-            number = ""
-        if not number:
-            event.complete([item])
-        return number
+        return _sequence_numbers([item])[0]
+
+    def positions(self, items: Sequence[Any]) -> list[str]:
+        if self._deaggregate:
+            return [item.get(aggregates.PLACE) or item["SequenceNumber"] for item in items]
+        return _sequence_numbers(items)
 
     def key(self, item: Any) -> str:
         key: str = item["PartitionKey"] or item["SequenceNumber"]
@@ -142,9 +140,14 @@ class KinesisApi:
         return "KinesisBatchInfo", event.batch_info(self._source_arn, shard_id, records)
 
 
-def _position(item: Any) -> str:
-    place: str = item.get(aggregates.PLACE) or item["SequenceNumber"]
-    return place
+def _sequence_numbers(items: Sequence[Any]) -> list[str]:
+    try:
+        numbers = [item["SequenceNumber"] for item in items]
+    except (KeyError, TypeError):
+        numbers = []
+    if not (numbers and all(numbers)):
+        event.complete(items)
+    return numbers
 
 
 def _shard(described: Mapping[str, Any]) -> Shard:

@@ -137,10 +137,11 @@ class Distribution:
         share, bound = size // len(items) + 1, size + api.record_overhead * len(items)
         if found is not items:
             share, bound = size // len(found) + INNER_BYTES, api.bound(found)
-        position = api.position
-        split = _Split(api.sequence_number(items[0]), position(found[-1]), share, bound)
+        positions = api.positions(found)
+        split = _Split(api.sequence_number(items[0]), positions[-1], share, bound)
         if self._careful:
-            found = self._wanted([Record(item, position(item)) for item in found], split)
+            found = self._wanted([*map(Record, found, positions)], split)
+            positions = api.positions(found)
         split.polled = len(found)
         if self._judge is not None:
             verdicts = [self._judge(item) for item in found]
@@ -150,8 +151,8 @@ class Distribution:
             if len(matching) < len(found):
                 # a bound from the whole page would make lanes measure batches that are well within their limits; the
                 # filtered records hold no memory and reach no lane
-                found, split.bound = matching, api.bound(matching)
-        split.records = [Record(item, position(item), None, share) for item in found]
+                found, positions, split.bound = matching, api.positions(matching), api.bound(matching)
+        split.records = [Record(item, position, None, share) for item, position in zip(found, positions, strict=True)]
         split.lanes = self._by_lane(split.records)
         return split
 

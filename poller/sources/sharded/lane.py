@@ -69,7 +69,7 @@ class StreamLane:
         self._mark.deal(records)
         self._pages.append(Page(records, bound))
         self.held += len(records)
-        self._bytes += sum(record.handle for record in records)
+        self._bytes += sum([record.handle for record in records])
         self.wakeup.notify()
 
     async def receive(self, limit: int, wait: float, *, gathering: bool) -> Page:  # noqa: ARG002  (no lane before another)
@@ -220,7 +220,7 @@ class StreamLane:
         self._release_bytes(records)
 
     def _release_bytes(self, records: Sequence[Record]) -> None:
-        size = sum(record.handle for record in records)
+        size = sum([record.handle for record in records])
         self.held -= len(records)
         self._bytes -= size
         self._reading.release(size)
