@@ -96,13 +96,15 @@ class KinesisApi:
         with expecting(RECORDS):
             members = answer.members
             behind = members.get("MillisBehindLatest")
+            records = listed(members["Records"])
             return ShardPage(
-                listed(members["Records"]),
+                records,
                 members.get("NextShardIterator") or None,
                 answer.size,
                 None if behind is None else behind / 1000,
                 children=children_in(members),
                 date=answer.date,
+                counted=event.counted(records, answer.size),
             )
 
     def complete(self, items: Sequence[Any]) -> None:

@@ -76,6 +76,8 @@ class ShardPage:
     """The service's time of the answer (its Date header), epoch seconds."""
     begins: bool = False
     """Whether it is the first page of a new iterator or subscription."""
+    counted: int = 0
+    """Bytes that the read takes of the quota, where there is one: as the service counts them, not as they are sent."""
 
 
 class Subscription(Protocol):

@@ -54,7 +54,7 @@ class PolledPages:
                 limit = self._room.records(self._most_records)
                 page = await api.page(self._iterator, limit, self._room.reserved)
         except NoRoom as error:
-            # the service has counted the read
+            # the service has counted the read, though for less than it sent
             self._limit.spend(error.size, time())
             raise
         except (IteratorExpired, PositionTrimmed, ShardGone):
@@ -63,7 +63,7 @@ class PolledPages:
         page.begins = begins
         self._iterator = page.next_iterator
         self._interval = self._pause_after(page, limit, interval)
-        self._limit.spend(page.size, time())
+        self._limit.spend(page.counted, time())
         return page
 
     def _pause_after(self, page: ShardPage, limit: int, interval: float) -> float:
