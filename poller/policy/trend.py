@@ -29,6 +29,14 @@ class Trend:
             samples.popleft()
 
     @property
+    def growth(self) -> float | None:
+        """By how much the measure grows each second; None while that is not known."""
+        if not self._samples:
+            return None
+        (since, first), (now, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (now - since) if now > since else None
+
+    @property
     def drained_in(self) -> float | None:
         """Seconds until the lag is gone at its present rate; None while it does not shrink or is not known."""
         if not self._samples:

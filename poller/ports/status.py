@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from poller.policy.failures import FailureGroups
+from poller.policy.rescue import Rescue, rescue
 from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.ports.held import Held
@@ -222,6 +223,8 @@ class MappingStatus:
     """What the function failed of since the start, by cause. Times are the loop's."""
     trend: Trend = field(default_factory=Trend)
     """The trend of the lag."""
+    pace: Trend = field(default_factory=Trend)
+    """The trend of the number of records that it is done with."""
     tags: Mapping[str, str] = field(default_factory=dict)
     _passed: int = 0
     _filtered_before: int = 0
@@ -248,9 +251,22 @@ class MappingStatus:
         lag = self.lag()
         self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
         account = self.account
+        done = account.filtered + account.delivered + account.destination + account.dropped
+        self.pace.sample(now, float(done))
         passed = account.polled - account.filtered
         if passed != self._passed:
             self._passed, self._filtered_before = passed, account.filtered
+
+    def rescue(self) -> Rescue:
+        """What it needs to keep up, as of the last sample."""
+        lag = self.lag()
+        return rescue(
+            growth=self.trend.growth,
+            in_seconds=lag.records is None,
+            done=self.pace.growth,
+            expires_in=lag.expires_in_seconds,
+            lanes=sum(len(partition.lanes) for partition in self.partitions),
+        )
 
     @property
     def filtered_in_a_row(self) -> int:

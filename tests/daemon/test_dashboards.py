@@ -48,6 +48,10 @@ def exposed() -> dict[str, set[str]]:
 
 EXPRESSIONS = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
 EXPRESSIONS += [rule["expr"] for rule in RULES]
+EXPRESSIONS += [
+    trigger["metadata"]["query"]
+    for trigger in yaml.safe_load((DEPLOY / "prometheus/keda.yaml").read_text())["spec"]["triggers"]
+]
 SAMPLES = exposed()
 
 

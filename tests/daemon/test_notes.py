@@ -3,8 +3,8 @@
 import pytest
 
 from poller.daemon.api.notes import notes, span
-from poller.ports.status import Account, Lag
-from tests.daemon.samples import a_mapping
+from poller.ports.status import Account, Lag, PartitionStatus, ReasonCode
+from tests.daemon.samples import a_lane, a_mapping
 
 
 def codes(mapping, **lag) -> list[str]:
@@ -47,6 +47,37 @@ def test_data_that_will_be_worked_off_in_time_is_told_of_without_alarm():
     mapping.sample(100.0)
     ((code, text),) = notes(mapping, lag)
     assert (code, text) == ("data_expires", "the oldest record not yet delivered expires at the source in 107 min")
+
+
+def falling(*behind, done, lanes):
+    """A stream's mapping that was so far behind every 100 s, and is done with so many records in each."""
+    at = 0
+    mapping = a_mapping(
+        partitions=[PartitionStatus("0", lanes=[a_lane(ReasonCode.INVOKING)] * lanes)],
+        lag=lambda: Lag(seconds=behind[at], expires_in_seconds=86_400.0 - behind[at], retention=86_400.0),
+    )
+    for number in range(len(behind)):
+        at = number
+        mapping.account.delivered = done * number
+        mapping.sample(100.0 * number)
+    return mapping
+
+
+def test_what_falls_behind_is_told_when_it_loses_data_and_what_would_save_it():
+    mapping = falling(70_000.0, 70_050.0, 70_100.0, done=1000, lanes=4)
+    text = dict(notes(mapping, mapping.lag()))["falls_behind"]
+    assert text.startswith(
+        "falls behind: at the present pace records are lost in 9 h; it needs 8 lanes (it has 4), or "
+    )
+    assert text.endswith(", or 200 ms a record (now 400 ms)")
+    assert notes(falling(100.0, 150.0, done=1000, lanes=4), Lag()) == [], "the loss is days ahead"
+    assert notes(falling(70_000.0, 69_000.0, done=1000, lanes=4), Lag()) == []
+
+
+def test_what_stands_still_is_not_told_to_have_more_lanes():
+    mapping = falling(60_000.0, 60_100.0, done=0, lanes=1)
+    ((_, text),) = notes(mapping, mapping.lag())
+    assert "more lanes would not help" in text
 
 
 def test_credentials_that_end_are_told_of():

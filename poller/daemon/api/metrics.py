@@ -61,6 +61,7 @@ class _Row:
     in_flight: int | None = None
     unaccounted: int | None = None
     lag: Lag = field(default_factory=Lag)
+    desired_lanes: int | None = None
     shards: list[tuple[str, float]] = field(default_factory=list)
 
 
@@ -102,6 +103,7 @@ def _row(mapping: MappingStatus, now: float, isolation: Isolation) -> _Row:
         row.in_flight = mapping.in_flight()
         row.unaccounted = account.unaccounted(row.in_flight)
         row.lag = mapping.lag()
+        row.desired_lanes = mapping.rescue().lanes
         # one that is finished is gone from here too
         partitions = () if ":sqs:" in mapping.event_source_arn else mapping.partitions
         row.shards = [(labelled(shard=one.id), behind) for one in partitions if (behind := one.behind()) is not None]
@@ -123,6 +125,7 @@ def _families(rows: list[_Row]) -> Iterator[tuple[Family, Samples]]:
     for name, text, read in (
         ("in_flight_events", "Records received and not yet ended", lambda row: row.in_flight),
         ("unaccounted_events", "Records nobody answers for; always 0", lambda row: row.unaccounted),
+        ("desired_lanes", "Lanes that would keep up at the present pace", lambda row: row.desired_lanes),
         ("mapping_status_told", "0 where a bug keeps the status of the mapping from being read", lambda row: row.told),
     ):
         yield Family(f"poller_{name}", text), _known(rows, read)

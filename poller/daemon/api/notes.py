@@ -3,12 +3,16 @@
 Decides from the status values alone; each note has a code for tools and a sentence for people.
 """
 
+from math import inf
+
 from poller.ports.status import Lag, MappingStatus
 
 FILTERED_IN_A_ROW = 1000
 """Records in a row that did not match before a person is asked whether the filter is right."""
 EXPIRY_SOON = 6 * 3600.0
 """Seconds before data expires at which a person should know: a night. With a short retention a quarter of that."""
+LOSS_AHEAD = 24 * 3600.0
+"""Seconds that a loss may be ahead and worth a note: a measured pace says nothing of the day after tomorrow."""
 
 
 def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
@@ -29,11 +33,35 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
         if drained is None or drained > expires:
             text += ", before it is delivered at the present rate"
         found.append(("data_expires", text))
+    if (falling := _falls_behind(mapping)) is not None:
+        found.append(("falls_behind", falling))
     left = None if mapping.run is None else mapping.run.credentials_end_in()
     if left is not None:
         text = f"the AWS credentials expire in less than {span(left)}, and renewing them has failed so far"
         found.append(("credentials_expire", text))
     return found
+
+
+def _falls_behind(mapping: MappingStatus) -> str | None:
+    """When data is lost at the present pace, and what would save it."""
+    needed = mapping.rescue()
+    if needed.lost_in is None or needed.lost_in > LOSS_AHEAD:
+        return None
+    text = f"falls behind: at the present pace records are lost in {span(needed.lost_in)}"
+    if needed.factor == inf:
+        return f"{text}; nothing is done now, so more lanes would not help: look at the batch that waits"
+    lanes = sum(len(partition.lanes) for partition in mapping.partitions)
+    if needed.lanes > lanes:
+        text += f"; it needs {needed.lanes} lanes (it has {lanes})"
+        if needed.seconds_per_record is not None and needed.seconds_now is not None:
+            text += (
+                f", or {_milliseconds(needed.seconds_per_record)} a record (now {_milliseconds(needed.seconds_now)})"
+            )
+    return text
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else span(seconds)
 
 
 def span(seconds: float) -> str:
