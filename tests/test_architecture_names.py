@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from poller.functions.types import FUNCTION_TYPES
-from tests.test_architecture import ROOT, SOURCES, module_of, tree_of, within
+from tests.package_source import ROOT, SOURCES, module_of, tree_of, within
 
 ASKED_BY_NAME = {
     # the scheme of a URL

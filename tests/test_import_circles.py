@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from tests.test_architecture import SOURCES, VERSION, module_of, tree_of
+from tests.import_rules import VERSION
+from tests.package_source import SOURCES, module_of, tree_of
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -1,30 +1,15 @@
 """`poller check --connect`: what it says of each target, with permissions refused, and that it changes nothing."""
 
 import asyncio
-import http.server
 import json
-import ssl
-import threading
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-import structlog
 
-from poller.aws.transports import Transports
-from poller.cli.connect import reach_all
 from poller.cli.main import main
-from poller.configuration import load
-from tests.fakes.aws import FakeAws
+from tests.cli.connecting import ACCOUNT, FAILED, QUEUE, STREAM, World, lines, web, web_server
 from tests.fakes.faults import ACCESS_DENIED, HANG, NOT_SENT, refused
-from tests.http.scripted import CERTIFICATES
 from tests.live.daemon import configuration
-from tests.servers.process import free_port
 
-ACCOUNT = "123456789012"
-QUEUE = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:orders"
-FAILED = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed"
-STREAM = f"arn:aws:kinesis:eu-west-1:{ACCOUNT}:stream/clicks"
 HARMLESS = {
     "GetQueueAttributes",
     "DescribeStreamSummary",
@@ -47,57 +32,6 @@ DENIED = {
     "Invoke": "lambda:InvokeFunction",
 }
 """What is refused, and the permission that is named. GetShardIterator and GetRecords are told apart below."""
-
-
-class Served(Transports):
-    """Stands where the daemon has its transports: all lead to one account in memory."""
-
-    def __init__(self, aws):
-        super().__init__(structlog.get_logger())
-        self.aws = aws
-
-    async def get(self, *_):
-        return self.aws
-
-    async def close(self):
-        await self.aws.close()
-
-
-class World:
-    """An account with one of each."""
-
-    def __init__(self, tmp_path):
-        self.path = tmp_path / "poller.json"
-        self.aws = FakeAws()
-        self.queue = self.aws.queue("orders")
-        self.queue.send("kept")
-        self.aws.queue("failed")
-        self.stream = self.aws.stream("clicks", shards=2)
-        self.table = self.aws.table("carts")
-        self.function = self.aws.function("ship")
-
-    def mappings(self):
-        streamed = {"function_name": "ship", "starting_position": "LATEST"}
-        return [
-            {"name": "orders", "event_source_arn": QUEUE, "function_name": "ship"},
-            {
-                "name": "clicks",
-                "event_source_arn": STREAM,
-                "destination_config": {"on_failure": {"destination": FAILED}},
-                **streamed,
-            },
-            {"name": "carts", "event_source_arn": self.table.arn, **streamed},
-        ]
-
-    async def reach(self, *mappings, **settings):
-        """What was found, by target."""
-        self.path.write_text(json.dumps({**settings, "event_source_mappings": mappings or self.mappings()}))
-        found = await reach_all(load([self.path], environ={}), Served(self.aws))
-        return {target.name: target.tries for target in found}
-
-
-def lines(tries):
-    return "\n".join(tries.lines())
 
 
 async def test_what_is_there_and_allowed_is_ok_and_what_could_not_be_tried_is_said(tmp_path):
@@ -210,93 +144,6 @@ async def test_many_targets_are_reached_together(tmp_path):
     assert asyncio.get_running_loop().time() - begun < one_by_one / 10
 
 
-@contextmanager
-def web_server(answer, *, certificate=None):
-    """A service of one's own on this machine; `answer(handler)` writes what it says."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        do_HEAD = do_POST = answer  # noqa: N815 - the base class calls them so
-
-        def log_message(self, *_):
-            """Nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATES / f"{certificate}.pem")
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def web(url):
-    return {"functions": {"web": {"type": "http", "url": url}}}
-
-
-@pytest.mark.real_time
-async def test_a_service_is_connected_to_and_sent_nothing(tmp_path):
-    asked: list[Any] = []
-    with web_server(asked.append) as port:
-        mapping = {"event_source_arn": QUEUE, "function_name": "web"}
-        found = await World(tmp_path).reach(mapping, **web(f"http://127.0.0.1:{port}/"))
-    assert found["web"].ok
-    assert "not tried: a request" in lines(found["web"])
-    assert asked == []
-
-
-@pytest.mark.real_time
-async def test_the_emulator_is_connected_to_and_sent_nothing_since_it_would_run_it(tmp_path):
-    asked: list[Any] = []
-    with web_server(asked.append) as port:
-        emulated = {"type": "lambda", "function_name": "function", "endpoint_url": f"http://127.0.0.1:{port}"}
-        mapping = {"event_source_arn": QUEUE, "function_name": "emulated"}
-        found = await World(tmp_path).reach(mapping, functions={"emulated": emulated})
-    assert found["emulated"].ok
-    assert "the emulator would run it" in lines(found["emulated"])
-    assert asked == []
-
-
-@pytest.mark.real_time
-async def test_a_service_that_is_not_there_or_not_to_be_trusted_is_told(tmp_path):
-    world = World(tmp_path)
-    mapping = {"event_source_arn": QUEUE, "function_name": "web"}
-    found = await world.reach(mapping, **web(f"http://127.0.0.1:{free_port()}/"))
-    assert found["web"].answer == "unreachable"
-    with web_server(lambda _: None, certificate="valid") as port:
-        found = await world.reach(mapping, **web(f"https://localhost:{port}/"))
-    assert "certificate verify failed" in lines(found["web"])
-
-
-@pytest.mark.parametrize(
-    ("status", "answer", "said"),
-    [
-        (403, "ok", "whether it is there (s3:ListBucket is not allowed, and need not be)"),
-        (404, "missing", "s3:ListBucket: 404 (404)"),
-        (200, "ok", "not tried: s3:PutObject"),
-    ],
-)
-@pytest.mark.real_time
-async def test_a_bucket_is_asked_for_as_far_as_that_is_allowed(tmp_path, credentials, status, answer, said):
-    def answers(handler):
-        handler.send_response(status)
-        handler.send_header("content-length", "0")
-        handler.end_headers()
-
-    bucket = "arn:aws:s3:::failed"
-    world = World(tmp_path)
-    mapping = world.mappings()[1] | {"destination_config": {"on_failure": {"destination": bucket}}}
-    with web_server(answers) as port:
-        found = await world.reach(mapping, aws={"endpoint_url": f"http://127.0.0.1:{port}"})
-    assert found[bucket].answer == answer
-    assert said in lines(found[bucket])
-
-
 @pytest.mark.live
 def test_the_command_tells_it_in_a_table_and_ends_with_1_if_something_is_wrong(
     ministack, tmp_path, capsys, monkeypatch
@@ -342,61 +189,6 @@ def test_a_configuration_that_is_wrong_reaches_nobody(tmp_path):
     with pytest.raises(SystemExit) as ended:
         main(["check", "--connect", "--config", str(path)])
     assert ended.value.code == 2
-
-
-@pytest.mark.real_time
-async def test_a_service_of_a_private_authority_is_believed_by_its_own_bundle(tmp_path):
-    mapping = {"event_source_arn": QUEUE, "function_name": "web"}
-    with web_server(lambda _: None, certificate="valid") as port:
-        function = {
-            "type": "http",
-            "url": f"https://localhost:{port}/",
-            "ca_bundle": str(CERTIFICATES / "authority.pem"),
-        }
-        found = await World(tmp_path).reach(mapping, functions={"web": function})
-    assert found["web"].ok
-    with web_server(lambda _: None, certificate="wrong_name") as port:
-        function["url"] = f"https://localhost:{port}/"
-        found = await World(tmp_path).reach(mapping, functions={"web": function})
-    assert "certificate verify failed" in lines(found["web"]), "a bundle of one's own turns nothing off"
-
-
-@pytest.mark.parametrize(
-    ("code", "answer", "said"),
-    [
-        (
-            "AccessDeniedException",
-            "ok",
-            "whether it is there (states:DescribeStateMachine is not allowed, and need not be)",
-        ),
-        ("StateMachineDoesNotExist", "missing", "states:DescribeStateMachine: StateMachineDoesNotExist (400): no"),
-    ],
-)
-@pytest.mark.real_time
-async def test_a_state_machine_is_asked_for_as_far_as_that_is_allowed(tmp_path, credentials, code, answer, said):
-    def answers(handler):
-        body = json.dumps({"__type": code, "message": "no"}).encode()
-        handler.send_response(400)
-        handler.send_header("content-length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    arn = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:flow"
-    with web_server(answers) as port:
-        flow = {"type": "step_functions", "state_machine_arn": arn, "endpoint_url": f"http://127.0.0.1:{port}"}
-        mapping = {"event_source_arn": QUEUE, "function_name": "flow"}
-        found = await World(tmp_path).reach(mapping, functions={"flow": flow})
-    assert found["flow"].answer == answer
-    assert said in lines(found["flow"])
-    assert "not tried: states:StartSyncExecution" in lines(found["flow"])
-
-
-async def test_a_function_that_runs_here_is_not_run_for_a_look(tmp_path):
-    here = {"type": "runtime", "command": ["false"], "code": str(tmp_path)}
-    mapping = {"event_source_arn": QUEUE, "function_name": "here"}
-    found = await World(tmp_path).reach(mapping, functions={"here": here})
-    assert found["here"].ok
-    assert "it is started with the daemon" in lines(found["here"])
 
 
 @pytest.mark.live

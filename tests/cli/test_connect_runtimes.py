@@ -7,7 +7,7 @@ import pytest
 
 from poller.cli.connect import reach_all
 from poller.configuration import load
-from tests.cli.test_connect import QUEUE, Served, lines
+from tests.cli.connecting import QUEUE, Served, lines
 from tests.fakes.aws import FakeAws
 
 

@@ -11,7 +11,7 @@ from poller.cli.connect.functions import TEST_EVENT, reach_function, try_functio
 from poller.cli.connect.tries import Tries
 from poller.cli.main import main
 from poller.configuration import load
-from tests.cli.test_connect import Served
+from tests.cli.connecting import Served
 from tests.fakes.aws import FakeAws
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:orders"
