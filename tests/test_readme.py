@@ -12,6 +12,7 @@ import pytest
 from poller.cli.main import app
 from poller.configuration import load
 from tests.present import present
+from tests.reference import picture
 from tests.reference.generated import FOLDER
 from tests.reference.generated import PAGES as GENERATED
 
@@ -103,6 +104,10 @@ def test_every_relative_link_leads_somewhere(page):
 @pytest.mark.parametrize("name", GENERATED)
 def test_the_pages_of_the_reference_are_those_that_the_program_makes(name: str):
     assert (FOLDER / name).read_text(encoding="utf-8") == GENERATED[name](), "run: python -m tests.reference"
+
+
+def test_the_picture_of_the_status_is_what_the_program_draws():
+    assert picture.PATH.read_text(encoding="utf-8") == picture.picture(), "run: python -m tests.reference"
 
 
 def test_the_landing_page_is_short():

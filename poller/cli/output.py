@@ -58,17 +58,17 @@ def of_daemon(status: dict[str, Any]) -> list[str]:
     return [*lines, heading, *(f"  {problem}" for problem in configuration["problems"])]
 
 
-def clock(moment: str) -> str:
-    """Local time, without the date for what happens today."""
+def clock(moment: str, now: datetime | None = None) -> str:
+    """Local time, without the date for what happens on the day of `now`, by default today."""
     parsed = datetime.fromisoformat(moment).astimezone()
-    today = parsed.date() == datetime.now(UTC).astimezone().date()
+    today = parsed.date() == (now or datetime.now(UTC)).astimezone().date()
     return parsed.strftime("%H:%M:%S" if today else "%Y-%m-%d %H:%M:%S")
 
 
-def times(reason: dict[str, Any]) -> str:
-    """When a reason began, is over, and is tried again; with a space before it, or nothing."""
+def times(reason: dict[str, Any], now: datetime | None = None) -> str:
+    """The times of a reason: its begin, its end and the next try. With a space before it, or nothing."""
     words = {"since": "since", "until": "until", "next_try_at": "next try at"}
-    known = [f"{word} {clock(reason[key])}" for key, word in words.items() if reason[key]]
+    known = [f"{word} {clock(reason[key], now)}" for key, word in words.items() if reason[key]]
     return f" ({', '.join(known)})" if known else ""
 
 

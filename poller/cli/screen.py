@@ -81,7 +81,7 @@ def lines(status: Json, rates: Rates, now: datetime, width: int, height: int | N
     spare = None if height is None else room - len(mappings)
     for mapping in mappings[:fitting]:
         shown.append((_row(mapping["name"], _cells(mapping, rates, now), width), mapping["state"]))
-        details = list(_details(mapping, width, None if spare is None else DETAIL_LINES))
+        details = list(_details(mapping, now, width, None if spare is None else DETAIL_LINES))
         if spare is not None:
             details = details[: max(0, spare)]
             spare -= len(details)
@@ -127,15 +127,15 @@ def _row(name: str, cells: list[str], width: int) -> str:
     return _cut(" ".join([first, *aligned]), width)
 
 
-def _details(mapping: Json, width: int, most: int | None) -> Iterator[str]:
+def _details(mapping: Json, now: datetime, width: int, most: int | None) -> Iterator[str]:
     """What is wrong with a mapping, each thing on at most so many lines."""
     reason, failure = mapping["reason"], mapping["last_failure"]
     said = []
     if mapping["state"] in NEED_ATTENTION and reason is not None:
         # the times first, since the end may be cut
-        said.append(f"{times(reason).strip(' ()') or reason['code']}: {reason['text']}")
+        said.append(f"{times(reason, now).strip(' ()') or reason['code']}: {reason['text']}")
     if mapping["state"] in NEED_ATTENTION and failure is not None and failure["text"] not in "".join(said):
-        said.append(f"last error, {clock(failure['at'])}: {failure['text']}")
+        said.append(f"last error, {clock(failure['at'], now)}: {failure['text']}")
     said += [f"note: {note['text']}" for note in mapping["notes"]]
     if mapping["unaccounted"]:
         said.append(f"{mapping['unaccounted']} records are unaccounted for; please report it")

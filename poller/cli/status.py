@@ -32,7 +32,7 @@ def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> 
     else:
         the_console = console()
         status = of_mapping(client, mapping)
-        overview = None if not the_console.is_terminal else _lines(status, Rates(), the_console.width)
+        overview = None if not the_console.is_terminal else screen_of(status, Rates(), the_console.width)
         the_console.print(_picture(status, overview, detailed=mapping is not None))
 
 
@@ -50,13 +50,16 @@ def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
             status = of_mapping(client, mapping)
             rates.look(status["mappings"], time.monotonic())
             height = the_console.height if the_console.is_terminal and not detailed else None
-            overview = _lines(status, rates, the_console.width, height)
+            overview = screen_of(status, rates, the_console.width, height)
             live.update(_picture(status, overview, detailed=True) if detailed else overview, refresh=True)
             time.sleep(WATCH_SECONDS)
 
 
-def _lines(status: dict[str, Any], rates: Rates, width: int, height: int | None = None) -> RenderableType:
-    shown = lines(status, rates, datetime.now(UTC), width, height)
+def screen_of(
+    status: dict[str, Any], rates: Rates, width: int, height: int | None = None, now: datetime | None = None
+) -> RenderableType:
+    """All mappings on a screen of that size, at the time of `now` or at present."""
+    shown = lines(status, rates, now or datetime.now(UTC), width, height)
     return Group(*(Text(line, no_wrap=True, style=STYLES.get(state, "")) for line, state in shown))
 
 

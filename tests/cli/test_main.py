@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from poller import __version__
+from poller.support.built import built
 
 CHECKOUT = Path(__file__).parents[2]
 AS_MODULE = [sys.executable, "-m", "poller"]

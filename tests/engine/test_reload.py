@@ -8,13 +8,11 @@ import pytest
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.reading.secrets import Secret
-from poller.engine.bounded_stop import CLOSE_SECONDS
-from poller.engine.runner import SOFT_STOP_SECONDS
 from poller.functions.web.options import WebOptions
 from poller.policy.progress import StreamProgress
 from poller.ports.status import ReasonCode
 from poller.sources.sqs.building import QueueBuilder
-from tests.engine.house import SOFT_STOP, House, Lent, living
+from tests.engine.house import SOFT_STOP, House, living
 from tests.fakes.faults import LOST_BEFORE
 from tests.fakes.lambda_service import function_error
 from tests.fakes.queue import loop_time
@@ -355,50 +353,6 @@ async def test_nothing_is_left_of_the_functions_of_removed_mappings():
         house.mappings.apply([])
         await asyncio.sleep(SOFT_STOP)
         assert [*functions.limits, *functions.breakers, *functions.built, *functions.users] == []
-
-
-@pytest.mark.parametrize("wish", ["reload", "pause", "removal"])
-async def test_a_soft_stop_that_would_never_end_ends_by_itself(wish):
-    """As by a bug of ours: the invocation comes back neither with an outcome nor with a timeout."""
-    house = House()
-    a = house.mapping("a", function_timeout_seconds=30)
-    async with living(a, house=house) as log:
-        never = asyncio.get_running_loop().create_future()
-
-        async def hanging(call, operation, body, timeout=None, **more):  # noqa: ASYNC109
-            return await (never if operation.name == "Invoke" else call(operation, body, timeout, **more))
-
-        house.aws.intercept(hanging)
-        house.queue("a").send("1")
-        await asyncio.sleep(5)
-        if wish == "pause":
-            await house.mappings.pause("a")
-        else:
-            house.mappings.apply([replace(a, batch_size=3)] if wish == "reload" else [])
-        await asyncio.sleep(SOFT_STOP_SECONDS + 25)
-        assert house.states() == {"a": "stopping"}
-        await asyncio.sleep(15)
-        assert house.states() == {"reload": {"a": "running"}, "pause": {"a": "paused"}, "removal": {}}[wish]
-        assert [line["mappings"] for line in log if line["event"] == "hard_stop"] == [["a"]]
-        house.aws.intercept(None)
-
-
-async def test_connections_that_never_close_keep_no_pause_waiting():
-    house = House()
-
-    class Stuck(Lent):
-        async def close(self):
-            await asyncio.get_running_loop().create_future()
-
-    house.local.make = Stuck
-    async with living(house.mapping("a"), house=house) as log:
-        await house.mappings.pause("a")
-        await asyncio.sleep(SOFT_STOP + CLOSE_SECONDS)
-        assert house.states() == {"a": "paused"}
-        assert [line["what"] for line in log if line["event"] == "left_behind"] == [["connections and workers of a"]]
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            if "close" in repr(task):
-                task.cancel()
 
 
 async def test_messages_remembered_as_undeleted_are_forgotten_with_their_mapping():
