@@ -46,7 +46,7 @@ ROWS = {"poller.functions.keys", "poller.functions.type", "poller.functions.type
 IMPORTS: dict[str, set[str]] = {
     # values, and what decides by them
     "poller.values": set(),
-    "poller.policy": {"poller.values.record"},
+    "poller.policy": {"poller.values.limits", "poller.values.record"},
     "poller.ports": VALUES | {"poller.policy", "poller.runtime.reservation", "poller.runtime.stop"},
     # tools that know nothing of event source mappings
     "poller.support": {"poller.values.errors", "poller.policy"},
@@ -146,7 +146,13 @@ FORBIDDEN: dict[str, set[str]] = {
 """Modules from elsewhere that may not be imported."""
 HARMLESS = {"random.Random", "socket.AF_INET", "socket.AF_INET6", "socket.inet_pton"}
 """Parts of them that may: the type of a generator passed in, and how an address is written."""
-STANDARD_ONLY = ("poller.policy", "poller.values.record", "poller.values.errors", "poller.ports")
+STANDARD_ONLY = (
+    "poller.policy",
+    "poller.values.limits",
+    "poller.values.record",
+    "poller.values.errors",
+    "poller.ports",
+)
 """Import nothing but the standard library and `poller`."""
 PURE_CALLS = {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "perf_counter", "monotonic", "urandom"}
 """Calls that ask a clock or chance, by the end of their dotted name; policy is told both."""

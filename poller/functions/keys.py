@@ -16,8 +16,6 @@ LAMBDA_MOST_SECONDS = 900
 """The longest a Lambda function can run."""
 LOCAL_SECONDS = 30
 """The default timeout of functions that Lambda does not run."""
-HELD_MOST_SECONDS = 42_300
-"""The longest time for which a batch can be held."""
 HTTP_CONCURRENCY = 10
 RUNTIME_CONCURRENCY = 1
 """One worker by default."""

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from poller.configuration.model.functions import SYNCHRONOUS_PAYLOAD_BYTES, FunctionConfig
+from poller.configuration.model.functions import FunctionConfig
 from poller.functions.keys import Entry, WrittenFunction
+from poller.values.limits import SYNCHRONOUS_PAYLOAD_BYTES
 from poller.values.permissions import Grant
 
 if TYPE_CHECKING:

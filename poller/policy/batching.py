@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from math import inf
 
 from poller.policy.backoff import TIMERS_EARLY
+from poller.values.limits import SYNCHRONOUS_PAYLOAD_BYTES
 from poller.values.record import Record
-
-PAYLOAD_LIMIT = 6_291_456
-"""Bytes of one synchronous invocation's event: 6 MB, as the Invoke API counts them."""
 
 ENVELOPE_BYTES = len(b'{"Records":[]}')
 SEPARATOR_BYTES = len(b",")
@@ -30,7 +28,8 @@ class BatchLimits:
     batch_size: int = 10
     window: float = 0.0
     """Seconds; 0 closes the batch as soon as it holds a record."""
-    payload: int = PAYLOAD_LIMIT
+    payload: int = SYNCHRONOUS_PAYLOAD_BYTES
+    """Bytes."""
     shortest_wait: float = 0.0
     """Seconds below which the rest of a window is not worth another receive: the batch closes."""
 

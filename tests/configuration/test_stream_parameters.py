@@ -123,8 +123,8 @@ def test_everything_lambda_takes_is_taken_in_its_own_spelling(bench):
         ({"parallelization_factor": 11}, "it must be at most 10"),
         ({"maximum_retry_attempts": -2}, "it must be at least -1"),
         ({"maximum_retry_attempts": 10001}, "it must be at most 10000"),
-        ({"maximum_record_age_in_seconds": 0}, "must be either -1 (for ever) or between 60 and 604800"),
-        ({"maximum_record_age_in_seconds": 59}, "must be either -1 (for ever) or between 60 and 604800"),
+        ({"maximum_record_age_in_seconds": 0}, "must be -1, without limit, or from 60 to 604,800"),
+        ({"maximum_record_age_in_seconds": 59}, "must be -1, without limit, or from 60 to 604,800"),
         ({"maximum_record_age_in_seconds": 604801}, "it must be at most 604800"),
         ({"tumbling_window_in_seconds": 901}, "tumbling_window_in_seconds: is 901; it must be at most 900"),
         (

@@ -264,6 +264,7 @@ async def test_a_callable_object_with_an_async_call_runs_on_the_loop():
     [
         ("handler", {}, "cannot be called"),
         (print, {"timeout_seconds": 0}, "timeout_seconds: is 0"),
+        (print, {"timeout_seconds": 42_301}, "timeout_seconds: is 42301; it must be at most 42300"),
         (print, {"concurrency": -1}, "concurrency: is -1"),
     ],
 )

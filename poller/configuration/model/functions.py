@@ -9,9 +9,7 @@ from typing import ClassVar, Self
 from poller.configuration.model.aws import AwsSettings
 from poller.values.arns import FunctionName
 from poller.values.http_face import HttpFace
-
-SYNCHRONOUS_PAYLOAD_BYTES = 6 * 1024 * 1024
-"""Lambda's limit for the payload of a synchronous invocation: 6 MB, counted as 6,291,456 bytes."""
+from poller.values.limits import SYNCHRONOUS_PAYLOAD_BYTES
 
 
 class FunctionOptions:

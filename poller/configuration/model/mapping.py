@@ -14,8 +14,9 @@ from poller.configuration.model.settings import MIB
 from poller.configuration.reading.secrets import Secret
 from poller.policy.filtering import Filter, Loads, compile_filters
 from poller.sources.kinds import KINDS
-from poller.sources.sqs.parameters import LONGEST_RECEIVE_WAIT, MOST_HOLD_SECONDS, Unwrap
+from poller.sources.sqs.parameters import FEWEST_POLLERS, LONGEST_RECEIVE_WAIT, MOST_POLLERS, Unwrap
 from poller.values.arns import EventSource
+from poller.values.limits import LONGEST_HOLD_SECONDS
 
 StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 OnRecreated = Literal["stop", "trim_horizon", "latest"]
@@ -30,8 +31,8 @@ class ScalingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisionedPollerConfig:
-    minimum_pollers: int = 2
-    maximum_pollers: int = 200
+    minimum_pollers: int = FEWEST_POLLERS
+    maximum_pollers: int = MOST_POLLERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ class EventSourceMapping:
     """As written under `metrics_config`; EventCount is counted whether written or not."""
     tags: Mapping[str, str] = field(default_factory=dict, hash=False)
     aws: AwsSettings = field(default_factory=AwsSettings)
-    maximum_hold_seconds: int = MOST_HOLD_SECONDS
+    maximum_hold_seconds: int = LONGEST_HOLD_SECONDS
     """Our addition: how long messages are kept invisible before they are released."""
     receive_wait_seconds: int = LONGEST_RECEIVE_WAIT
     """Our addition: the longest a receive waits for messages, and a soft stop for a receive."""

@@ -5,7 +5,7 @@ Which source takes which parameter is in `parameters`; checks between parameters
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.document_models import WrittenAccess, WrittenDocumentDB, WrittenMongoDB
@@ -15,16 +15,19 @@ from poller.configuration.model.mapping import ExtendedJson, OnRecreated, Starti
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
 from poller.policy.filtering import MOST_FILTERS
+from poller.policy.stream_delivery import FOR_EVER
 from poller.sources.kinds import KINDS
-from poller.sources.sharded.parameters import LEAST_AGE
+from poller.sources.sharded.parameters import LEAST_AGE, MOST_AGE
 from poller.sources.sqs.parameters import (
+    FEWEST_POLLERS,
     LANES_PER_POLLER,
     LONGEST_RECEIVE_WAIT,
-    MOST_HOLD_SECONDS,
     MOST_LANES,
+    MOST_POLLERS,
     START_LANES,
     Unwrap,
 )
+from poller.values.limits import LONGEST_HOLD_SECONDS
 
 
 class WrittenScaling(Written):
@@ -40,18 +43,18 @@ class WrittenScaling(Written):
 class WrittenPollers(Written):
     minimum_pollers: Whole | None = Field(
         default=None,
-        ge=2,
+        ge=FEWEST_POLLERS,
         le=200,
         description=f"pollers from the start, each with {LANES_PER_POLLER} batches in work at once",
-        json_schema_extra=shown_default("2"),
+        json_schema_extra=shown_default(f"{FEWEST_POLLERS}"),
     )
     # The guide says 2,000; the newer API text and its error text say 10,000.
     maximum_pollers: Whole | None = Field(
         default=None,
-        ge=2,
+        ge=FEWEST_POLLERS,
         le=10_000,
         description=f"most pollers, each with {LANES_PER_POLLER} batches in work at once",
-        json_schema_extra=shown_default("200"),
+        json_schema_extra=shown_default(f"{MOST_POLLERS}"),
     )
     poller_group_name: FilledText | None = Field(
         default=None, description="refused: it is for Kafka", json_schema_extra={"type": "null"}
@@ -89,6 +92,15 @@ class WrittenFilters(Written):
 
 class WrittenNoMatch(Written):
     send_to: str = Field(description="the ARN of an SQS queue: such messages are sent to it, then deleted")
+
+
+def _record_age(value: int) -> int:
+    if FOR_EVER < value < LEAST_AGE:
+        raise ValueError(f"must be -1, without limit, or from {LEAST_AGE} to {MOST_AGE:,}")
+    return value
+
+
+RecordAge = Annotated[Whole, AfterValidator(_record_age)]
 
 
 def _on_no_match(value: Any) -> Any:
@@ -179,14 +191,17 @@ class WrittenMapping(Written):
         description=("batches of one shard in work at once; the records of a partition key stay in order"),
     )
     maximum_retry_attempts: Whole = Field(
-        default=-1, ge=-1, le=10_000, description="retries of a batch before it is discarded; -1 is without limit"
+        default=FOR_EVER,
+        ge=FOR_EVER,
+        le=10_000,
+        description="retries of a batch before it is discarded; -1 is without limit",
     )
-    maximum_record_age_in_seconds: Whole = Field(
-        default=-1,
-        ge=-1,
-        le=604_800,
-        json_schema_extra={"allOf": [{"anyOf": [{"const": -1}, {"minimum": LEAST_AGE}]}]},
-        description="seconds after which a record is discarded, 60 or more; -1 is without limit",
+    maximum_record_age_in_seconds: RecordAge = Field(
+        default=FOR_EVER,
+        ge=FOR_EVER,
+        le=MOST_AGE,
+        json_schema_extra={"allOf": [{"anyOf": [{"const": FOR_EVER}, {"minimum": LEAST_AGE}]}]},
+        description=f"seconds after which a record is discarded, {LEAST_AGE} or more; -1 is without limit",
     )
     bisect_batch_on_function_error: bool = Field(
         default=False, description="splits a failed batch in two, to isolate the record at fault"
@@ -232,9 +247,9 @@ class WrittenMapping(Written):
     )
     aws: AwsSettings = Field(default=AwsSettings(), description=AWS_OVER)
     maximum_hold_seconds: Whole = Field(
-        default=MOST_HOLD_SECONDS,
+        default=LONGEST_HOLD_SECONDS,
         ge=1,
-        le=MOST_HOLD_SECONDS,
+        le=LONGEST_HOLD_SECONDS,
         description="seconds that messages stay invisible while their function cannot be invoked",
     )
     receive_wait_seconds: Whole = Field(
@@ -246,7 +261,7 @@ class WrittenMapping(Written):
     failure_visibility_timeout_seconds: Whole | None = Field(
         default=None,
         ge=0,
-        le=MOST_HOLD_SECONDS,
+        le=LONGEST_HOLD_SECONDS,
         description="seconds after which a failed message becomes visible again, if that is sooner",
         json_schema_extra=shown_default("the rest of the queue's own timeout"),
     )

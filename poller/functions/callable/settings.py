@@ -4,7 +4,8 @@ import collections.abc
 from dataclasses import dataclass, field
 from typing import Any
 
-from poller.configuration.model.functions import SYNCHRONOUS_PAYLOAD_BYTES, FunctionOptions
+from poller.configuration.model.functions import FunctionOptions
+from poller.values.limits import LONGEST_HOLD_SECONDS, SYNCHRONOUS_PAYLOAD_BYTES
 
 SECONDS = 30.0
 CONCURRENCY = 10
@@ -37,6 +38,11 @@ class Callable(FunctionOptions):
         for name in ("timeout_seconds", "concurrency", "max_payload_bytes"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name}: is {getattr(self, name)}; it must be more than 0")
+        if self.timeout_seconds > LONGEST_HOLD_SECONDS:
+            raise ValueError(
+                f"timeout_seconds: is {self.timeout_seconds:g}; it must be at most {LONGEST_HOLD_SECONDS}: a "
+                "queue hides a message no longer than that"
+            )
 
     @property
     def target(self) -> "Callable":

@@ -13,9 +13,10 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import LISTEN_PATTERN, is_listen_address, is_private
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.secrets import SecretText
-from poller.functions.keys import HELD_MOST_SECONDS, LOCAL_SECONDS, TIMEOUT, TYPE, Entry, WrittenFunction, read_path
+from poller.functions.keys import LOCAL_SECONDS, TIMEOUT, TYPE, Entry, WrittenFunction, read_path
 from poller.functions.runtime_api.options import BOOTSTRAP, INIT_SECONDS, MEMORY_MB, RuntimeOptions
 from poller.support.extras import how_to_install, is_installed
+from poller.values.limits import LONGEST_HOLD_SECONDS
 
 _HANDLER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*\.[A-Za-z_][A-Za-z0-9_]*")
 _OF_STARTED = frozenset(
@@ -74,7 +75,7 @@ class WrittenRuntime(WrittenFunction):
     idle_timeout_seconds: Seconds | None = Field(
         default=None,
         gt=0,
-        le=HELD_MOST_SECONDS,
+        le=LONGEST_HOLD_SECONDS,
         description=(
             "seconds without work after which a worker beyond `minimum_workers` is stopped; by default none is"
         ),
@@ -92,13 +93,13 @@ class WrittenRuntime(WrittenFunction):
     init_timeout_seconds: Seconds = Field(
         default=INIT_SECONDS,
         gt=0,
-        le=HELD_MOST_SECONDS,
+        le=LONGEST_HOLD_SECONDS,
         description="seconds after which a worker that has not asked for events has failed to start",
     )
     memory_size: Whole = Field(
         default=MEMORY_MB, ge=MEMORY_MB, le=10_240, description="MB, as told to the function; not enforced"
     )
-    timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=HELD_MOST_SECONDS, description=TIMEOUT)
+    timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=LONGEST_HOLD_SECONDS, description=TIMEOUT)
 
 
 def read(entry: Entry) -> FunctionConfig:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from poller.sources.kind import Finding
 
 LEAST_AGE = 60
-"""Seconds: the least maximum age of a record, where there is one."""
+MOST_AGE = 604_800
+"""Seconds: the range of a maximum age of records, where there is one."""
 
 TAKES = frozenset(
     {
@@ -43,8 +44,6 @@ def lanes(mapping: "EventSourceMapping") -> tuple[int, int]:
 def cross_check(written: "WrittenMapping", title: str, positions: Sequence[str]) -> Iterator["Finding"]:
     """Parameters that cannot stand together. `title` names the kind, `positions` are the starting positions it has."""
     yield from _position(written, title, positions)
-    if 0 <= written.maximum_record_age_in_seconds < LEAST_AGE:
-        yield ("maximum_record_age_in_seconds",), f"must be either -1 (for ever) or between {LEAST_AGE} and 604800"
     if written.tumbling_window_in_seconds:
         yield from _windows(written)
 

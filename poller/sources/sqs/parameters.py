@@ -22,11 +22,13 @@ START_LANES = 5
 """Concurrent batches a mapping starts with, as Lambda does."""
 MOST_LANES = 1250
 """Concurrent invocations of one mapping at which Lambda stops to scale."""
+FEWEST_POLLERS = 2
+"""Provisioned event pollers of a mapping, at least and by default."""
+MOST_POLLERS = 200
+"""The most of them, unless the mapping sets another number."""
 LANES_PER_POLLER = 10
 """Concurrent invocations one provisioned event poller handles."""
 
-MOST_HOLD_SECONDS = 42_300
-"""11 h 45 min: SQS hides a message for at most 12 h after its receive, and the release takes its time."""
 LONGEST_RECEIVE_WAIT = 20
 """Seconds: the longest long poll of SQS."""
 
@@ -133,8 +135,8 @@ def _pollers(written: "WrittenMapping") -> Iterator["Finding"]:
         yield (at, "poller_group_name"), "is not supported for an SQS queue, as in Lambda: it is for Kafka; remove it"
     if pollers.minimum_pollers is None and pollers.maximum_pollers is None:
         yield (at,), "needs minimum_pollers, maximum_pollers or both"
-    elif (pollers.maximum_pollers or 200) < (pollers.minimum_pollers or 2):
-        yield (at, "maximum_pollers"), f"must be at least minimum_pollers, which is {pollers.minimum_pollers or 2}"
+    elif (pollers.maximum_pollers or MOST_POLLERS) < (fewest := pollers.minimum_pollers or FEWEST_POLLERS):
+        yield (at, "maximum_pollers"), f"must be at least minimum_pollers, which is {fewest}"
     if written.scaling_config is not None and written.scaling_config.maximum_concurrency is not None:
         yield (
             (at,),
