@@ -191,10 +191,7 @@ class WrittenMapping(Written):
         description=("batches of one shard in work at once; the records of a partition key stay in order"),
     )
     maximum_retry_attempts: Whole = Field(
-        default=FOR_EVER,
-        ge=FOR_EVER,
-        le=10_000,
-        description="retries of a batch before it is discarded; -1 is without limit",
+        default=-1, ge=-1, le=10_000, description="retries of a batch before it is discarded; -1 is without limit"
     )
     maximum_record_age_in_seconds: RecordAge = Field(
         default=FOR_EVER,
