@@ -10,7 +10,7 @@ from poller.configuration.load import FUNCTIONS, MAPPINGS, SETTINGS, Configurati
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
-from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
+from poller.configuration.model.read_mappings import Functions, asynchronous_mappings, read_mapping, report_duplicates
 from poller.configuration.model.settings import Settings
 from poller.configuration.reading.explain import Report, unknown_key
 from poller.configuration.reading.tree import Node, Origin, grow
@@ -43,8 +43,9 @@ def read_given(
     read = Report(root, (), loader.problems).validated(Settings, grow({"state": "memory:"} | own.plain(), root.origin))
     checked = read or Settings(state="memory:")
     declared: dict[str, FunctionConfig | None] = dict(callables)
+    reports = {key: Report(root, (FUNCTIONS, key), loader.problems) for key in root.value[FUNCTIONS].value}
     for key, node in root.value[FUNCTIONS].value.items():
-        declared[key] = read_function(key, node, checked.aws, Report(root, (FUNCTIONS, key), loader.problems))
+        declared[key] = read_function(key, node, checked.aws, reports[key])
     known = Functions(declared)
     found = [
         (mapping, report)
@@ -52,7 +53,9 @@ def read_given(
         for report in [Report(root, (MAPPINGS, index), loader.problems)]
         if (mapping := read_mapping(node, known, checked.aws, report)) is not None
     ]
-    return _whole(loader, checked, known, found, written=dict(_by_name(found, mappings)))
+    written = dict(_by_name(found, mappings))
+    found += asynchronous_mappings(known, checked.aws, reports, loader.problems)
+    return _whole(loader, checked, known, found, written=written)
 
 
 def with_mapping(

@@ -11,7 +11,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.keys import keys
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
-from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
+from poller.configuration.model.read_mappings import Functions, asynchronous_mappings, read_mapping, report_duplicates
 from poller.configuration.model.settings import Settings, absolute_address, default_state
 from poller.configuration.reading.documents import SCHEMA, read_document
 from poller.configuration.reading.explain import Report, unknown_key
@@ -110,6 +110,7 @@ class Loader:
         self.warnings: list[str] = []
         self.places: dict[str, str] = {}
         self.mapping_places: dict[str, str] = {}
+        self.function_reports: dict[str, Report] = {}
         self.outside: list[Path] = []
         """Files with settings outside the configuration's own files: `.env`."""
 
@@ -203,6 +204,7 @@ class Loader:
                 places[key] = node.place
                 own = Report(root, (FUNCTIONS, key), self.problems)
                 found[key] = function = read_function(key, node, settings.aws, own)
+                self.function_reports[key] = own
                 if function is not None and (face := function.http_face) is not None:
                     if face.path in faces:
                         own.say(f"is the path of {faces[face.path]} already; choose another", "http_face", "path")
@@ -222,6 +224,7 @@ class Loader:
                 mapping = read_mapping(node, functions, settings.aws, report)
                 if mapping is not None:
                     found.append((mapping, report))
+        found += asynchronous_mappings(functions, settings.aws, self.function_reports, self.problems)
         report_duplicates(found)
         self.warnings += taken_for_lambda(functions.taken_for_lambda, functions.declared)
         self.warnings += warnings_of([(mapping, report.place) for mapping, report in found])

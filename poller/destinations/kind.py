@@ -14,7 +14,7 @@ from poller.values.permissions import Grant
 if TYPE_CHECKING:
     from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.ports.destination import Destination
+    from poller.ports.destination import Destination, EventQueue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,8 @@ class DestinationKind:
     """Makes that call. Raises CallError."""
     build: Callable[["EventSourceMapping", str, "Borrowed | Transports"], Awaitable["Destination"]]
     """The destination with this ARN. Makes no call."""
+    event_queue: "Callable[[EventSourceMapping, str, Borrowed | Transports], Awaitable[EventQueue]] | None" = None
+    """What keeps events until they are invoked; None for a kind that cannot. Makes no call."""
 
     def grant(self, mapping: "EventSourceMapping", arn: str) -> Grant:
         """The permission that sending needs."""

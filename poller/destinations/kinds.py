@@ -20,6 +20,16 @@ def kind_of(arn: str) -> DestinationKind:
     return KINDS[arn.split(":")[2]]
 
 
+def check_event_queue(arn: str) -> None:
+    """Raises ValueError for what cannot keep events until they are invoked."""
+    kinds = [kind for kind in KINDS.values() if kind.event_queue is not None]
+    found = next((match for kind in kinds if (match := kind.arn.fullmatch(arn))), None)
+    if found is None:
+        raise ValueError(f"must be the ARN of {' or '.join(kind.title for kind in kinds)}{instead_of_url(arn)}")
+    if found.groupdict().get("fifo"):
+        raise ValueError("is a FIFO queue, which cannot hold one event back for a retry; name a standard one")
+
+
 def check_destination(arn: str) -> None:
     """Raises ValueError for what cannot take the invocation records of a stream's mapping."""
     kinds = [kind for kind in KINDS.values() if kind.on_failure]

@@ -5,15 +5,18 @@ circuit are those of the mappings that use the same function.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from poller.configuration import Configuration, FunctionConfig
+from poller.aws.transports import Transports
+from poller.configuration import Configuration, EventSourceMapping, FunctionConfig
+from poller.engine.asynchronous import event_queue
 from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.functions import Use
 from poller.engine.parts import Invocable, Wiring
 from poller.functions.arns import function_arn
 from poller.functions.types import FUNCTION_TYPES
+from poller.policy.asynchronous import Accepted
 from poller.policy.response import NotInvoked, Outcome, TooLarge
 from poller.ports.function import Client, ServesClients
 from poller.ports.invoker import Hosted
@@ -40,8 +43,15 @@ class _Taken:
 class FunctionInvoker:
     """Implements `poller.ports.invoker.Invoker`. Used within one running loop."""
 
-    def __init__(self, wiring: Wiring, configuration: Configuration) -> None:
+    def __init__(
+        self, wiring: Wiring, configuration: Configuration, transports: Transports, wall: Callable[[], float]
+    ) -> None:
+        """`wall` tells the seconds since the epoch."""
         self._wiring = wiring
+        self._transports = transports
+        self._wall = wall
+        self._queues: dict[str, EventSourceMapping] = {}
+        """What invokes a function for callers that do not wait, by its key."""
         self._stop = Stop()
         self._uses: dict[str, Use] = {}
         self._faces: dict[str, Use] = {}
@@ -63,6 +73,7 @@ class FunctionInvoker:
                 del self._taken[key]
                 taken.retired = True
                 self._release_if_idle(taken)
+        self._queues = {one.function.key: one for one in configuration.mappings if one.asynchronous is not None}
         self._uses = uses
         self._faces = {face.path: use for use in uses.values() if (face := use.config.http_face) is not None}
 
@@ -105,6 +116,19 @@ class FunctionInvoker:
                 self._idle.set()
             if taken.retired:
                 self._release_if_idle(taken)
+
+    async def keep(self, key: str, event: bytes, request_id: str) -> None:
+        """See `Invoker.keep`."""
+        mapping = self._queues.get(key)
+        if mapping is None:
+            raise UnknownFunction(f"there is no function {key} with a queue for events")
+        transports = self._transports.borrow()
+        try:
+            queue = await event_queue(mapping, transports)
+            text = event.decode("utf-8", "surrogatepass")
+            await queue.put(text, beside=Accepted(request_id, 0, self._wall()).text())
+        finally:
+            await transports.close()
 
     async def _take(self, key: str) -> _Taken:
         if (taken := self._taken.get(key)) is not None:
@@ -176,7 +200,14 @@ def _hosted(use: Use) -> Hosted:
     config = use.config
     context = FUNCTION_TYPES[config.type].takes_context
     return Hosted(
-        config.key, use.arn, config.type, config.timeout_seconds, config.concurrency, context, config.http_face
+        config.key,
+        use.arn,
+        config.type,
+        config.timeout_seconds,
+        config.concurrency,
+        context,
+        config.http_face,
+        keeps_events=config.asynchronous is not None,
     )
 
 

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, Settings
 from poller.destinations.kinds import kind_of
+from poller.engine.asynchronous import asynchronous_function
 from poller.engine.functions import Functions, Use
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
@@ -125,6 +126,8 @@ class Wiring:
             if isinstance(context.function, ReportsProblem):
                 running.function_problem = context.function.problem
             wired = Wired(mapping, source, context, running, borrowed.pop_all())
+        if mapping.asynchronous is not None:
+            context.function = await asynchronous_function(mapping, context.function, transports, self._wall)
         if self._watch is not None:
             context.function = self._watch(context.function, mapping)
         if self._traces is not None:

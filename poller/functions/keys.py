@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from poller.configuration.model.asynchronous import WrittenAsynchronous
 from poller.configuration.model.aws import AwsSettings, ServiceSettings
 from poller.configuration.model.fields import FilledText, Seconds, Whole, Written, shown_default
 from poller.configuration.model.http_face import WrittenFace
@@ -56,6 +57,9 @@ class WrittenFunction(Written):
     )
     http_face: WrittenFace | None = Field(
         default=None, description="a face for plain HTTP requests, on the daemon's listener"
+    )
+    asynchronous: WrittenAsynchronous | None = Field(
+        default=None, description="invocations of type `Event` through Lambda's API, by Lambda's rules"
     )
 
 

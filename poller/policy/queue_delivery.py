@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from poller.policy.backoff import RETRY, TIMERS_EARLY, Chance
 from poller.policy.delivery_steps import Invoke, Return, Settle, Step, Wait, counted, refused
 from poller.policy.parts import Part
-from poller.policy.response import NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
+from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.values.record import Record
 
 
@@ -77,8 +77,11 @@ class QueueDelivery:
                 self._parts += [records[half:], records[:half]]
             case TooLarge():
                 self._fail(records, f"payload too large: {outcome.detail}")
+            case Failed(kept=True):
+                self.failed, self.failure = len(records), _why(outcome)
+                self._steps.append(Settle(records))
             case _:
-                self._fail(records, f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error)
+                self._fail(records, _why(outcome))
 
     def _report_answer(self, records: Sequence[Record], body: bytes) -> None:
         if not self._policy.report_batch_item_failures:
@@ -135,6 +138,10 @@ class QueueDelivery:
             return []
         left = [record for part in reversed(self._parts) for record in part]
         return left + [record for step in self._steps if isinstance(step, (Settle, Return)) for record in step.records]
+
+
+def _why(outcome: Failed) -> str:
+    return f"{outcome.error}: {outcome.detail}" if outcome.detail else outcome.error
 
 
 def _with_rest_of_group(records: Sequence[Record], failed: frozenset[str]) -> frozenset[str]:

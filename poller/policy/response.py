@@ -37,6 +37,8 @@ class Failed:
     """The end of the function's log, if it was requested."""
     body: bytes = field(default=b"", compare=False, repr=False)
     """The function's own answer about its error, as JSON; empty where there is none."""
+    kept: bool = False
+    """What it failed of is stored elsewhere, or was told to a destination: the source may delete it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Hosted:
     takes_context: bool
     """Whether a client context reaches it."""
     face: HttpFace | None = None
+    keeps_events: bool = False
+    """Whether it has a queue for the events of callers that do not wait."""
 
 
 class Invoker(Protocol):
@@ -44,4 +46,8 @@ class Invoker(Protocol):
         self, key: str, event: bytes, *, trace: str | None = None, client: Client | None = None
     ) -> Outcome:
         """Invoke once, within the function's concurrency, rate and circuit. Raises UnknownFunction."""
+        ...
+
+    async def keep(self, key: str, event: bytes, request_id: str) -> None:
+        """Keep an event until the function is invoked with it. Raises UnknownFunction and CallError."""
         ...

@@ -45,7 +45,7 @@ def _part_row(part: PartState) -> dict[str, Any]:
         case Failed():
             outcome = asdict(part.outcome)
             # the function's log was shown when it failed, and its answer is for the caller of an invocation by name
-            del outcome["logs"], outcome["body"]
+            del outcome["logs"], outcome["body"], outcome["kept"]
             row["outcome"] = {**outcome, "kind": "failed", "detail": part.outcome.detail[:MOST_DETAIL]}
     return row
 

@@ -53,6 +53,15 @@ def ascii_text(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
+def verbatim(text: bytes) -> Any:
+    """JSON as a value that `dumps` writes byte for byte; without orjson, as it is read. What is no JSON is a string."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return text.decode("utf-8", "replace")
+    return orjson.Fragment(text) if ORJSON else value
+
+
 if ORJSON:
     _fast_loads, _fast_dumps = orjson.loads, orjson.dumps
     fast_loads: Callable[[str | bytes], Any] | None = orjson.loads

@@ -33,6 +33,9 @@ bound):
 | mapping_made | info | Lambda's API was asked for a mapping, which is stored |
 | made_mapping_changed | info | Lambda's API was asked for other parameters of a mapping it had made |
 | made_mapping_deleted | info | Lambda's API was asked to delete a mapping: it ends, then its position is forgotten |
+| asynchronous_event_not_kept | error | the queue of a function did not take an event, so its caller was refused |
+| asynchronous_event_dropped | warning | an asynchronous event was given up, and its function has no on_failure |
+| asynchronous_event_not_settled | error | what follows an invocation could not be sent; its event is invoked again |
 | made_mapping_not_run | warning | a stored mapping contradicts the configuration, which wins |
 | made_mapping_not_stored | error | what Lambda's API was asked for could not be stored, so nothing has changed |
 | made_mapping_not_forgotten | warning | a deleted mapping's position could not be deleted; it is tried again |

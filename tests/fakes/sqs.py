@@ -11,7 +11,7 @@ from tests.fakes.queue import LONGEST_VISIBILITY, FakeQueue, Refusal
 
 SENDER = "AROAEXAMPLE:producer"
 MEMBERS = {
-    "SendMessage": {"QueueUrl", "MessageBody"},
+    "SendMessage": {"QueueUrl", "MessageBody", "MessageAttributes", "DelaySeconds"},
     "SendMessageBatch": {"QueueUrl", "Entries"},
     "ReceiveMessage": {
         "QueueUrl",
@@ -85,7 +85,11 @@ class FakeSqs:
         return {"Messages": messages} if messages else {}
 
     async def _send(self, request: Body) -> Body:
-        message_id = self._queue(request).send(request["MessageBody"])
+        message_id = self._queue(request).send(
+            request["MessageBody"],
+            attributes=request.get("MessageAttributes"),
+            delay=_ranged(request, "DelaySeconds", None, (0, 900)) if "DelaySeconds" in request else None,
+        )
         return {"MessageId": message_id, "MD5OfMessageBody": md5_of_body(request["MessageBody"])}
 
     async def _send_batch(self, request: Body) -> Body:

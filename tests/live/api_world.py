@@ -24,11 +24,11 @@ def handler(event, context):
 FUNCTION = "local"
 
 
-def configuration(folder: Path, account: Account) -> Path:
-    """A daemon that has a function and no mapping."""
+def configuration(folder: Path, account: Account, **keys: Any) -> Path:
+    """A daemon that has a function, with more keys, and no mapping."""
     (folder / "app.py").write_text(textwrap.dedent(HANDLER))
     environment = {"SEEN": str(folder / "seen")}
-    local = {"type": "runtime", "handler": "app.handler", "code": str(folder), "environment": environment}
+    local = {"type": "runtime", "handler": "app.handler", "code": str(folder), "environment": environment, **keys}
     path = folder / "poller.json"
     path.write_text(
         json.dumps(

@@ -113,3 +113,30 @@ def test_a_function_is_invoked_with_its_log_and_its_errors(ministack, tmp_path):
         assert json.load(answer["Payload"])["errorType"] == "Runtime.ExitError"
         assert [one["FunctionName"] for one in calls.list_functions()["Functions"]] == [FUNCTION]
         daemon.stop()
+
+
+def test_an_event_is_accepted_at_once_and_its_end_is_told_to_the_destination(ministack, tmp_path):
+    queue = ministack.create_queue("events")
+    told = ministack.create_queue("well")
+    asynchronous = {"queue": ministack.queue_arn("events"), "on_success": ministack.queue_arn("well")}
+    config = configuration(tmp_path, ministack, asynchronous=asynchronous)
+    with running(config, ministack.environment()) as daemon, client(daemon) as calls:
+        given = {"FunctionName": FUNCTION, "InvocationType": "Event"}
+        answer = calls.invoke(**given, Payload=b'{"Records": [{"body": "later"}], "total": 1.50}')
+        assert (answer["StatusCode"], answer["Payload"].read()) == (202, b"")
+        until(lambda: seen(tmp_path) == ["later"], "the invocation")
+        sqs = ministack.client("sqs")
+        (message,) = until(lambda: sqs.receive_message(QueueUrl=told).get("Messages"), "the record")
+        record = json.loads(message["Body"])
+        assert record["requestContext"]["condition"] == "Success"
+        assert record["requestContext"]["requestId"] == answer["ResponseMetadata"]["RequestId"]
+        assert '"total": 1.50' in message["Body"]
+        assert record["responsePayload"] == {"records": 1}
+        with pytest.raises(calls.exceptions.RequestTooLargeException):
+            calls.invoke(**given, Payload=json.dumps("x" * 1_000_000).encode())
+        with pytest.raises(calls.exceptions.InvalidRequestContentException):
+            calls.invoke(**given, Payload=b"{")
+        daemon.terminate()
+        # a long poll under way returns with it
+        ministack.send(queue, "{}")
+        assert daemon.wait() == 0

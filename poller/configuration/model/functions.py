@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from poller.configuration.model.asynchronous import Asynchronous
 from poller.configuration.model.aws import AwsSettings
 from poller.values.arns import FunctionName
 from poller.values.http_face import HttpFace
@@ -69,6 +70,7 @@ class FunctionConfig:
     invoke_identity_arn: str | None = None
     function_arn: str | None = None
     http_face: HttpFace | None = None
+    asynchronous: Asynchronous | None = None
     aws: AwsSettings = field(default_factory=AwsSettings)
 
     @property

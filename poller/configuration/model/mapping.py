@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from poller.configuration.model.asynchronous import Asynchronous
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import MIB
 from poller.configuration.reading.secrets import Secret
 from poller.policy.filtering import Filter, Loads, compile_filters
-from poller.sources.kinds import KINDS
+from poller.sources.kinds import KINDS, parse_source
 from poller.sources.sqs.parameters import FEWEST_POLLERS, LONGEST_RECEIVE_WAIT, MOST_POLLERS, Unwrap
 from poller.values.arns import EventSource
 from poller.values.limits import LONGEST_HOLD_SECONDS
@@ -105,6 +106,8 @@ class EventSourceMapping:
     """Our addition: the service whose event each message carries, or `auto`; None hands messages over as they are."""
     fifo_stop_at_first_failure: bool = False
     """Our addition: a partial response keeps the rest of the failed message's group."""
+    asynchronous: Asynchronous | None = None
+    """The messages are events of the function's callers, who do not wait."""
     max_bytes_in_flight: int = 64 * MIB
     """Our addition: received and not yet settled or released."""
 
@@ -115,7 +118,8 @@ class EventSourceMapping:
     @property
     def destinations(self) -> tuple[str, ...]:
         """ARNs of all destinations that may get records instead of the function."""
-        return tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
+        own = tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
+        return own if self.asynchronous is None else self.asynchronous.destinations
 
     @property
     def report_batch_item_failures(self) -> bool:
@@ -135,6 +139,26 @@ class EventSourceMapping:
     def region(self) -> str:
         """The region of the source's service: the ARN's, or the configured one if an endpoint_url applies."""
         return self.aws.region_of(self.source.service, self.source.region) or self.source.region
+
+
+def asynchronous_mapping(function: FunctionConfig, aws: AwsSettings) -> EventSourceMapping | None:
+    """What invokes a function for callers that do not wait; None where it has no queue for their events."""
+    asynchronous = function.asynchronous
+    if asynchronous is None:
+        return None
+    name = f"{function.key}:asynchronous"
+    return EventSourceMapping(
+        name=name,
+        uuid=default_uuid(name),
+        event_source_arn=asynchronous.queue,
+        source=parse_source(asynchronous.queue),
+        function=function,
+        aws=aws,
+        batch_size=1,
+        # released then, and given up when it is received again
+        maximum_hold_seconds=min(MOST_HOLD_SECONDS, asynchronous.maximum_event_age_in_seconds),
+        asynchronous=asynchronous,
+    )
 
 
 def default_uuid(name: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from poller.configuration.model.asynchronous import read_asynchronous
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.fields import is_name
 from poller.configuration.model.functions import FunctionConfig
@@ -29,7 +30,8 @@ def read_function(key: str, node: Node, aws: AwsSettings, report: Report) -> Fun
     if model is None:
         return None
     row = FUNCTION_TYPES[kind]
-    return _keys_of(row).read(Entry(key, model, node, aws, report, _common(row, key, model)))
+    common = _common(row, key, model) | {"asynchronous": read_asynchronous(model.asynchronous, report)}
+    return _keys_of(row).read(Entry(key, model, node, aws, report, common))
 
 
 def _common(row: FunctionType, key: str, model: Any) -> dict[str, Any]:

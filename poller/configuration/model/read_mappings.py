@@ -5,6 +5,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from poller.configuration.model.asynchronous import KEY as ASYNCHRONOUS
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.cross_checks import cross_check, cross_check_aws, cross_check_function
 from poller.configuration.model.fields import Written, same_fields
@@ -14,6 +15,7 @@ from poller.configuration.model.mapping import (
     EventSourceMapping,
     ProvisionedPollerConfig,
     ScalingConfig,
+    asynchronous_mapping,
     default_uuid,
 )
 from poller.configuration.model.mapping_models import WrittenMapping
@@ -84,6 +86,17 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     reach = node.get("mongodb")
     ca_file = None if reach is None else read_path(reach, "tls_ca_file", replace(report, at=(*report.at, "mongodb")))
     return _resolved(written, source, function, functions, aws, patterns=patterns, ca_file=ca_file)
+
+
+def asynchronous_mappings(
+    functions: Functions, aws: AwsSettings, reports: Mapping[str, Report], problems: Sequence[str]
+) -> list[tuple[EventSourceMapping, Report]]:
+    """Of the functions that have a queue for events of callers who do not wait. `reports` are those of the functions,
+    by key; none are made where there are `problems`, one of which may be with such a queue.
+    """
+    made = [] if problems else [one for one in functions.declared.values() if one is not None]
+    found = [(mapping, reports[one.key]) for one in made if (mapping := asynchronous_mapping(one, aws)) is not None]
+    return [(mapping, replace(report, at=(*report.at, ASYNCHRONOUS))) for mapping, report in found]
 
 
 def report_duplicates(found: Sequence[tuple[EventSourceMapping, Report]]) -> None:

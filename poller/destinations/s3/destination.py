@@ -21,7 +21,9 @@ class S3Destination:
         self._mapping_uuid = mapping_uuid
 
     async def send(self, record: dict[str, Any], *, batch_event: bytes, shard_id: str, now: float) -> None:
-        body = codec.dumps(record | {"payload": batch_event.decode()})
+        # the record of an asynchronous invocation has its payloads inside
+        payload = {"payload": batch_event.decode()} if batch_event else {}
+        body = codec.dumps(record | payload)
         key = object_key(self._mapping_uuid, shard_id, now, str(uuid4()))
         await self._calls.call("s3", "put_object", Bucket=self._bucket, Key=key, Body=body, ContentType=CONTENT_TYPE)
 

@@ -10,13 +10,19 @@ if TYPE_CHECKING:
     from poller.aws.port import Transport
     from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.ports.destination import Destination
+    from poller.ports.destination import Destination, EventQueue
 
 
 async def _build(mapping: "EventSourceMapping", arn: str, transports: "Borrowed | Transports") -> "Destination":
     from poller.destinations.sqs.destination import SqsDestination  # noqa: PLC0415  (most mappings have none)
 
     return SqsDestination(arn, await _transport(mapping, arn, transports), _url(mapping, arn))
+
+
+async def _event_queue(mapping: "EventSourceMapping", arn: str, transports: "Borrowed | Transports") -> "EventQueue":
+    from poller.destinations.sqs.destination import SqsEventQueue  # noqa: PLC0415  (most mappings have none)
+
+    return SqsEventQueue(arn, await _transport(mapping, arn, transports), _url(mapping, arn))
 
 
 async def _look(mapping: "EventSourceMapping", arn: str, transports: "Transports") -> None:
@@ -44,4 +50,5 @@ SQS_KIND = DestinationKind(
     look_action="sqs:GetQueueAttributes",
     look=_look,
     build=_build,
+    event_queue=_event_queue,
 )

@@ -14,11 +14,15 @@ from poller.daemon.api.lambda_api.operation import Answer, Call, Operation
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.ports.function import Client
 from poller.ports.invoker import Invoker
-from poller.support import codec
-from poller.values.errors import UnknownFunction
+from poller.support import codec, telemetry
+from poller.values.errors import CallError, UnknownFunction
 
 PAYLOAD = 6_291_456
 """Bytes of a synchronous invocation's event."""
+ASYNCHRONOUS_PAYLOAD = 1_000_000
+"""Bytes of an event that waits; a queue's message has room for little more."""
+KEEP_SECONDS = 20.0
+"""For the queue to take an event."""
 LONGEST_SECONDS = 43_000.0
 """Beyond the longest timeout of a function, which ends an invocation by itself."""
 CONTEXT_BYTES = 3_583
@@ -29,8 +33,8 @@ TYPES = ("RequestResponse", "Event", "DryRun")
 STARTS = frozenset({"init_failed"})
 """Refusals that Lambda shows as errors of the function: its code cannot start."""
 NO_QUEUE = (
-    "{} cannot be invoked with InvocationType Event: poller has no queue that keeps the event until it is invoked; "
-    "send it to a queue with a mapping, or invoke with RequestResponse"
+    "{} cannot be invoked with InvocationType Event: it has no queue that keeps the event until it is invoked; give it "
+    "one (functions, asynchronous), or invoke with RequestResponse"
 )
 
 
@@ -55,7 +59,7 @@ class InvokeOperation:
         if kind == "DryRun":
             return Answer(204, None, _executed(None))
         if kind == "Event":
-            raise LambdaError("InvalidParameterValueException", NO_QUEUE.format(found.hosted.key))
+            return await self._keep(call, found, event)
         trace = call.headers.get("X-Amzn-Trace-Id")
         begun = asyncio.get_running_loop().time()
         try:
@@ -65,6 +69,30 @@ class InvokeOperation:
             raise LambdaError("ResourceNotFoundException", f"Function not found: {found.arn}") from error
         seconds = asyncio.get_running_loop().time() - begun
         return answered(outcome, found, call.request_id, seconds if tail else None)
+
+    async def _keep(self, call: Call, found: Named, event: bytes) -> Answer:
+        """202 once the queue has the event. Raises LambdaError."""
+        key = found.hosted.key
+        if not found.hosted.keeps_events:
+            raise LambdaError("InvalidParameterValueException", NO_QUEUE.format(key))
+        if len(event) > ASYNCHRONOUS_PAYLOAD:
+            text = f"Request must be smaller than {ASYNCHRONOUS_PAYLOAD} bytes for the InvokeFunction operation"
+            raise LambdaError("RequestTooLargeException", text)
+        if call.headers.get("X-Amz-Client-Context"):
+            text = "a client context does not reach an event that is invoked later; leave it out"
+            raise LambdaError("InvalidParameterValueException", text)
+        try:
+            async with asyncio.timeout(KEEP_SECONDS):
+                await self._invoker.keep(key, event, call.request_id)
+        except UnknownFunction as error:
+            raise LambdaError("ResourceNotFoundException", f"Function not found: {found.arn}") from error
+        except (CallError, TimeoutError) as error:
+            telemetry.logger().error(
+                "asynchronous_event_not_kept", function=key, text=str(error) or "no answer in time"
+            )
+            text = "the queue for the function's events did not take this one; the daemon's log says why"
+            raise LambdaError("ServiceException", text, 503) from error
+        return Answer(202)
 
 
 def answered(outcome: Outcome, found: Named, request_id: str, seconds: float | None) -> Answer:
