@@ -21,9 +21,9 @@ SPARE_READERS = 3
 """Reads that may hang, each in a thread of its own, before reloads are impossible."""
 LOOK_SECONDS = 5.0
 """Between two looks at whether a file system that hung answers again."""
-NEEDS_RESTART = ("state", "api", "telemetry")
-"""Settings that cannot be changed in a running process: what holds the positions, where it is steered from, and what is
-built into every part."""
+NEEDS_RESTART = ("state", "fleet", "api", "telemetry")
+"""Settings that cannot be changed in a running process: what holds the positions and for whom, where it is steered
+from, and what is built into every part."""
 
 
 def files() -> Blocking:

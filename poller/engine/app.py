@@ -14,6 +14,8 @@ from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.catalog import Catalog
 from poller.engine.embedding import with_given
+from poller.engine.fleet.alone import Alone
+from poller.engine.fleet.member import Member, boot_time
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.looking import Looking
 from poller.engine.mappings import Mappings
@@ -21,6 +23,8 @@ from poller.engine.parts import Watch, Wiring, traces_of
 from poller.engine.steering import Steering
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
+from poller.ports.fleet import FleetStore
+from poller.ports.holdings import Fleet
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
@@ -48,15 +52,18 @@ class Poller:
         configuration: Configuration,
         *,
         store: StateStore | None = None,
+        fleet: FleetStore | None = None,
         transports: Transports | None = None,
         limits: ReadLimits | None = None,
         chance: Chance = random.random,
         wall: Callable[[], float] = time.time,
+        clock: Callable[[], float] = boot_time,
         watch: Watch | None = None,
     ) -> None:
         """Without `store`, the one that the configuration's `state` names is opened by `open` and closed by `close`.
-        `chance` gives numbers from 0 to 1 for jitter, `wall` the seconds since the epoch. `watch`
-        sees every invocation.
+        `fleet` is the store of the fleet, where the configuration has one. `chance` gives numbers from 0 to 1 for
+        jitter, `wall` the seconds since the epoch, `clock` those of a clock that goes on while the machine is
+        suspended. `watch` sees every invocation.
         """
         self.status = DaemonStatus(version=__version__, started_at=wall(), started=0.0)
         self._configuration = configuration
@@ -66,6 +73,9 @@ class Poller:
         self._chance = chance
         self._wall = wall
         self._given_store = store
+        self._given_fleet = fleet
+        self._clock = clock
+        self._member: Member | None = None
         self._watch = watch
 
     async def __aenter__(self) -> Self:
@@ -87,10 +97,8 @@ class Poller:
         """Know every mapping and whether it is paused; nothing runs yet. Raises EnvironmentProblem."""
         settings = self._configuration.settings
         self.status.started = asyncio.get_running_loop().time()
-        opened = self._given_store
-        if opened is None:
-            opened = await self._stack.enter_async_context(kind_of(settings.state).open(settings))
-        self.store = opened
+        fleet = await self._joined()
+        self.store = fleet.store
         self.status.steps = [self.store.problem]
         self._stack.push_async_callback(self.transports.close)
         self.status.aws_requests = self.transports.counts.by_outcome
@@ -98,7 +106,7 @@ class Poller:
         self.wiring = Wiring(
             self.transports,
             settings.max_bytes_in_flight,
-            store=self.store,
+            fleet=fleet,
             mappings=configured,
             limits=self._limits,
             traces=await traces_of(settings, self._stack),
@@ -118,9 +126,37 @@ class Poller:
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
 
+    async def _joined(self) -> Fleet:
+        """Open the state, for this daemon alone or as one of several. Raises EnvironmentProblem."""
+        settings, kind = self._configuration.settings, kind_of(self._configuration.settings.state)
+        if settings.fleet is None:
+            if self._given_store is not None:
+                return Alone(self._given_store)
+            return Alone(await self._stack.enter_async_context(kind.open(settings)))
+        shared = self._given_fleet
+        if shared is None:
+            assert kind.join is not None, "the configuration was checked"
+            shared = await self._stack.enter_async_context(kind.join(settings))
+        self._member = Member(
+            shared,
+            name=settings.fleet.member,
+            lease_seconds=settings.fleet.lease_seconds,
+            rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
+            running=self._mappings_running,
+            clock=self._clock,
+            chance=self._chance,
+        )
+        self._stack.push_async_callback(self._member.close)
+        return self._member
+
+    def _mappings_running(self) -> dict[str, str]:
+        return self.mappings.running()
+
     def start(self) -> None:
         """Let the mappings run."""
         self.mappings.start()
+        if self._member is not None:
+            self.keep("fleet", self._member.run())
         self.keep("state", self._look_after_state())
 
     def apply(self, configuration: Configuration) -> Changes:
@@ -194,6 +230,9 @@ class Poller:
         so does the cancellation of this call, which is raised once the mappings have ended.
         """
         hard = hard or asyncio.Event()
+        if self._member is not None:
+            # first, because each shard is released to another member
+            self._member.leave()
         self.catalog.stop()
         grace = self._configuration.settings.shutdown_grace_seconds
         ending = asyncio.ensure_future(end_mappings({*self.mappings.stop(), self.invoker.stop()}, grace, hard))

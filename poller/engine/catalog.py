@@ -18,7 +18,7 @@ from poller.functions.arns import arn_of
 from poller.policy.mapping_states import ApiState, Change, api_state, creation, update
 from poller.ports.daemon_status import Changes
 from poller.ports.status import MappingStatus
-from poller.ports.store import StateStore
+from poller.ports.store import Positions
 from poller.sources.kinds import KINDS
 from poller.support import telemetry
 from poller.values.errors import ConfigurationError, MappingChanged, MappingExists, StateError, UnknownFunction
@@ -60,7 +60,7 @@ class _Made:
 class Catalog:
     """Used within one running loop. Calls that change something raise StateError where nothing could be stored."""
 
-    def __init__(self, mappings: Mappings, store: StateStore, wall: Callable[[], float]) -> None:
+    def __init__(self, mappings: Mappings, store: Positions, wall: Callable[[], float]) -> None:
         self._mappings = mappings
         self._store = store
         self._wall = wall

@@ -13,7 +13,7 @@ from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.policy.seeking import Target
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
-from poller.ports.store import StateStore
+from poller.ports.store import Positions
 from poller.support import telemetry
 from poller.values.errors import NotPossible, UnknownMapping
 
@@ -28,7 +28,7 @@ class Mappings:
         self,
         status: DaemonStatus,
         wiring: Wiring,
-        store: StateStore,
+        store: Positions,
         configured: set[str],
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -185,6 +185,10 @@ class Mappings:
         """Return once a mapping that was removed has ended."""
         if (runner := self._runners.get(uuid)) is not None:
             await runner.ended()
+
+    def running(self) -> dict[str, str]:
+        """Mappings that run, or will in a moment: by uuid the ARN of each event source."""
+        return {uuid: runner.mapping.event_source_arn for uuid, runner in self._runners.items() if runner.runs}
 
     def restart_function(self, name: str) -> None:
         """Begin to start the workers of a function anew. Raises UnknownFunction."""

@@ -14,6 +14,7 @@ from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, Settings
 from poller.destinations.kinds import kind_of
 from poller.engine.asynchronous import asynchronous_function
+from poller.engine.fleet.alone import Alone
 from poller.engine.functions import Functions, Use
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
@@ -23,9 +24,9 @@ from poller.policy.progress import ShardProgress
 from poller.policy.seeking import Target
 from poller.ports.destination import Destination
 from poller.ports.function import Function, ReportsProblem
+from poller.ports.holdings import Fleet
 from poller.ports.source import Source
 from poller.ports.status import MappingStatus
-from poller.ports.store import StateStore
 from poller.runtime.admission import Admission
 from poller.runtime.breaker import Breaker
 from poller.runtime.context import LaneContext
@@ -84,7 +85,7 @@ class Wiring:
         transports: Transports,
         max_bytes_in_flight: int,
         *,
-        store: StateStore | None = None,
+        fleet: Fleet | None = None,
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
         traces: "Tracing | None" = None,
@@ -92,12 +93,15 @@ class Wiring:
         chance: Chance = random.random,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`store` keeps positions, by default for this process only; `mappings` are the uuids of all configured."""
+        """`fleet` keeps positions and says which shards are this daemon's: by default all of them, and for this process
+        only. `mappings` are the uuids of all configured.
+        """
         self.chance = chance
         """For the jitter of everything that is built."""
         self._wall = wall
         self._transports = transports
-        self._shared = Shared(store or MemoryStore(), mappings, limits or ReadLimits())
+        self._fleet = fleet or Alone(MemoryStore())
+        self._shared = Shared(self._fleet.store, mappings, limits or ReadLimits())
         self.builders: dict[str, SourceBuilder] = {}
         """By the kind of source, once a mapping has it."""
         self.memory = Memory(max_bytes_in_flight)
@@ -200,6 +204,8 @@ class Wiring:
     async def _source(
         self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed, resources: AsyncExitStack
     ) -> Source:
+        holdings = self._fleet.holdings(mapping.uuid, mapping.event_source_arn)
+        resources.callback(holdings.close)
         run = Run(
             transports,
             context.admission,
@@ -208,6 +214,7 @@ class Wiring:
             context.log,
             self._wall,
             arn_of(mapping),
+            holdings,
             await _destination(mapping, transports),
             resources,
         )

@@ -91,7 +91,7 @@ class MappingRunner:
     def resume(self) -> None:
         """Rest no longer for having been paused."""
         self._paused_since = None
-        self._turn(f"resumed: {FINISHING}, then it starts again" if self._runs else "")
+        self._turn(f"resumed: {FINISHING}, then it starts again" if self.runs else "")
 
     def hold(self, why: str) -> None:
         """Let nothing run until `go_on`, for a change of what is stored of it."""
@@ -136,7 +136,7 @@ class MappingRunner:
     def is_applied(self) -> bool:
         """Whether what runs, or rests, is what is wanted."""
         if self._stop is None:
-            return self._rests and not self._runs and not self._wish.is_set()
+            return self._rests and not self.runs and not self._wish.is_set()
         return not self._stop.soft and self._wired is not None and self._wired.mapping is self.mapping
 
     @property
@@ -145,14 +145,15 @@ class MappingRunner:
         return self._ending or self.is_removed
 
     @property
-    def _runs(self) -> bool:
+    def runs(self) -> bool:
+        """Whether it is wanted that it runs."""
         return self.mapping.enabled and self._paused_since is None and not self.ending and not self._held
 
     def _turn(self, why: str) -> None:
         """Something else is wanted: what runs ends softly, what rests looks again."""
         self._wish.set()
         if self._stop is None:
-            if self._runs:
+            if self.runs:
                 self.status.rest(MappingState.STARTING, None)
             return
         if not self._stop.soft:
@@ -166,7 +167,7 @@ class MappingRunner:
 
     async def _obey(self) -> None:
         while True:
-            if self._runs:
+            if self.runs:
                 self._at_rest.clear()
                 await self._run()
                 continue
@@ -174,7 +175,7 @@ class MappingRunner:
             self._at_rest.set()
             if self.ending:
                 break
-            if not self._runs:
+            if not self.runs:
                 self._show_rest()
                 self._wish.clear()
                 self._rests = True

@@ -19,7 +19,7 @@ from poller.policy.seeking import Before
 from poller.ports.held import Held
 from poller.ports.status import MappingStatus, ReasonCode
 from poller.ports.steering import Acted
-from poller.ports.store import StateStore
+from poller.ports.store import Positions
 from poller.support import telemetry
 from poller.values.errors import NotPossible, PollerError, StateError
 
@@ -40,7 +40,7 @@ class _Plan:
 class Steering:
     """The `poller.ports.steering.Mappings` of a running engine."""
 
-    def __init__(self, mappings: Mappings, store: StateStore, wall: Callable[[], float]) -> None:
+    def __init__(self, mappings: Mappings, store: Positions, wall: Callable[[], float]) -> None:
         self._mappings = mappings
         self._store = store
         self._wall = wall

@@ -32,6 +32,7 @@ class ReasonCode(StrEnum):
     HISTORY_LOST = "history_lost"
     INVALIDATED = "invalidated"
     STATE = "state"
+    SUSPENDED = "suspended"
     UNREACHABLE = "unreachable"
     ERROR = "error"
     SETTLING = "settling"

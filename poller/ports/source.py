@@ -12,6 +12,7 @@ from poller.policy.delivery_steps import Step
 from poller.policy.invocation_record import Discarded
 from poller.policy.parts import Part
 from poller.policy.response import Outcome
+from poller.ports.holdings import Permit
 from poller.ports.status import RunningSource
 from poller.runtime.reservation import MemoryBound
 from poller.runtime.stop import Stop
@@ -173,6 +174,11 @@ class Partition(Protocol):
     name: str
     stop: Stop
     """The partition's own stop: all work of the partition and its lanes ends with it."""
+
+    @property
+    def permit(self) -> Permit | None:
+        """The right to begin work, where others may take the partition over; None where work may always begin."""
+        ...
 
     def behind(self) -> float | None:
         """Seconds it is behind its source; None if it does not know."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
 from poller.ports.function import Function
+from poller.ports.holdings import Permit
 from poller.ports.status import MappingStatus
 from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
@@ -25,6 +26,8 @@ class LaneContext:
     status: MappingStatus
     chance: Chance
     log: RateLimitedLog
+    permit: Permit | None = None
+    """The partition's right to begin work; None where work may always begin."""
     partition: str = ""
     """The partition's name, for the log."""
     gap_warned: bool = False

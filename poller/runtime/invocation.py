@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from poller.policy.failures import Failure
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+from poller.ports.holdings import Permit
 from poller.ports.source import Delivery, Lane, Unsettled
 from poller.ports.status import LaneStatus, LastFailure, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
@@ -71,14 +72,9 @@ async def invoke(
     if len(event) > function.payload_limit:
         too_large = TooLarge(f"{len(event)} bytes, the function accepts {function.payload_limit}")
         return Invoked(too_large, records)
-    if not slots.take_now():
-        status.enter(ReasonCode.WAITING_FOR_SLOT, time())
-        context.admission.waits_for_slot(waits=True)
-        try:
-            if not await slots.take(context.stop):
-                return None
-        finally:
-            context.admission.waits_for_slot(waits=False)
+    # tried before anything is called, because a slot is mostly there and nobody else's permit needed
+    if not (context.permit is None and slots.take_now()) and not await _may_begin(context, status, time):
+        return None
     begun = time()
     if breaker.is_open and (refusal := breaker.refusal(begun)) is not None:
         # the circuit opened while this invocation waited
@@ -99,6 +95,36 @@ async def invoke(
     # nothing is awaited from here to the next step, so this deadline can only pass if the loop blocks, which is
     # detected
     return Invoked(outcome, records, time() - begun)
+
+
+async def _may_begin(context: LaneContext, status: LaneStatus, time: Callable[[], float]) -> bool:
+    """Take a slot at a moment at which work may begin; False at a soft stop."""
+    while await _slot(context, status, time):
+        if context.permit is None or context.permit.valid():
+            return True
+        # another daemon may begin with this batch soon
+        context.slots.release()
+        if not await permitted(context.permit, context, status, time):
+            return False
+    return False
+
+
+async def _slot(context: LaneContext, status: LaneStatus, time: Callable[[], float]) -> bool:
+    """Take a slot of the function; False at a soft stop."""
+    if context.slots.take_now():
+        return True
+    status.enter(ReasonCode.WAITING_FOR_SLOT, time())
+    context.admission.waits_for_slot(waits=True)
+    try:
+        return await context.slots.take(context.stop)
+    finally:
+        context.admission.waits_for_slot(waits=False)
+
+
+async def permitted(permit: Permit, context: LaneContext, status: LaneStatus, time: Callable[[], float]) -> bool:
+    """Wait until work may begin; False at a soft stop."""
+    status.enter(ReasonCode.SUSPENDED, time())
+    return await permit.renewed(context.stop)
 
 
 async def until_settled(

@@ -19,7 +19,7 @@ from poller.ports.status import LaneStatus, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
 from poller.runtime.context import LaneContext
 from poller.runtime.holding import holding
-from poller.runtime.invocation import invoke, until_settled
+from poller.runtime.invocation import invoke, permitted, until_settled
 from poller.values.errors import CallError, CutByStop
 from poller.values.record import Record
 
@@ -142,6 +142,9 @@ async def _discard(
     failures, notified = 0, False if discarded.condition == DROPPED else None
     lane.keep()
     while notified is None:
+        permit = context.permit
+        if permit is not None and not permit.valid() and not await permitted(permit, context, status, time):
+            return False
         now = time()
         status.enter(ReasonCode.DESTINATION, now, deadline=now + NOTIFY_SECONDS)
         try:

@@ -88,7 +88,7 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
     """
     time = asyncio.get_running_loop().time
     status, stop = context.status, partition.stop
-    context = replace(context, stop=stop, partition=partition.name)
+    context = replace(context, stop=stop, permit=partition.permit, partition=partition.name)
     shown = PartitionStatus(id=partition.name, behind=partition.behind, unanswered_since=partition.unanswered_since)
     status.partitions.append(shown)
     failures, problem = 0, None
@@ -124,7 +124,8 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         status.show_problems()
         await stop.wait(delay)
     stop.close()
-    if partition.finished:
+    if partition.finished or partition.permit is not None:
+        # one that others may take over is theirs to show
         status.partitions.remove(shown)
         if not context.admission.stopping:
             status.show_problems()

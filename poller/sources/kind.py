@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from poller.policy.progress import ShardProgress, StreamProgress
     from poller.policy.seeking import Target
     from poller.ports.destination import Destination
+    from poller.ports.holdings import Holdings
     from poller.ports.reach import Tries
     from poller.ports.source import Admission, Source
     from poller.ports.status import MappingStatus
-    from poller.ports.store import StateStore
+    from poller.ports.store import Positions
     from poller.sources.sharded.limits import ReadLimits
     from poller.support.rate_limited_log import RateLimitedLog
 
@@ -39,7 +40,7 @@ Finding = tuple[tuple[str | int, ...], str]
 class Shared:
     """What the sources of all mappings of this process share."""
 
-    store: "StateStore"
+    store: "Positions"
     mappings: Collection[str]
     """The uuids of all configured mappings, enabled or not."""
     limits: "ReadLimits"
@@ -57,6 +58,8 @@ class Run:
     wall: Callable[[], float]
     """Seconds since the epoch."""
     function_arn: str
+    holdings: "Holdings"
+    """The shards of the source that this daemon reads, where it has shards."""
     destination: "Destination | None"
     """The on-failure destination."""
     resources: AsyncExitStack

@@ -57,6 +57,12 @@ bound):
 | retry_state_not_restored | warning | the batch being retried before could not be built again; attempts restart |
 | progress_not_stored | warning | positions could not be stored; it is tried again, and none has moved |
 | store_away | warning | the store does not answer at the start; why, and in how many seconds it is tried again |
+| fleet_joined | info | this daemon is a member of its fleet, and may claim shards |
+| fleet_life_over | error | other members declared this one dead; what it held is theirs, and it joins anew |
+| fleet_member_buried | warning | a member did not beat for its lease; its shards are taken over |
+| fleet_shard_claimed, fleet_shard_given | info | a shard came to this daemon, or goes to another one |
+| fleet_store_failed | warning | the store of the fleet did not answer; tried again |
+| fleet_not_left | warning | at the stop the store did not answer; the others wait for the lease to end |
 | state_not_usable | error | the state file was taken away under the daemon; nothing is stored or acknowledged |
 | batch_discarded | warning | records were given up at a limit of the mapping's; which limit, which of which shard |
 | destination_failed | warning | the on-failure destination did not accept; it is tried again |

@@ -22,7 +22,7 @@ from tests.fakes.aws import FakeAws
 from tests.fakes.server import real_time_aws, serving
 from tests.fakes.streams import fan_out
 from tests.fakes.streams.aggregates import aggregate
-from tests.live.test_streams import Daemon, Watched
+from tests.live.stream_daemon import Daemon, Watched
 
 PUTS = 200
 PAUSE = 0.05

@@ -1,5 +1,6 @@
 """Where a configuration comes from, which value wins, what may not stand twice, and secrets."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -285,6 +286,15 @@ def test_a_state_that_is_no_store_is_refused(bench, state):
     [problem] = bench.problems_of(f"state: '{state}'")
     assert problem.startswith("poller.yaml:1: state: ")
     assert "must be sqlite:////absolute/path, sqlite:///relative/path, " in problem
+
+
+def test_a_fleet_is_called_by_its_defaults_and_needs_a_state_that_daemons_can_share(bench):
+    fleet = bench.text("state: sqlite:////x/y.db\nfleet: {}").settings.fleet
+    assert (fleet.name, fleet.lease_seconds, fleet.rebalance_delay_seconds) == ("poller", 15, 30)
+    assert fleet.member == socket.gethostname()
+    assert bench.text("").settings.fleet is None
+    [problem] = bench.problems_of("state: 'memory:'\nfleet: {name: orders}")
+    assert "poller.yaml:2: fleet: needs a `state` that daemons can share, which memory: is not" in problem
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:8642", "[::1]:1", "127.8.8.8:80", "unix:/run/x.sock"])

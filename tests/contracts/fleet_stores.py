@@ -10,8 +10,11 @@ import pytest
 
 from poller.ports.fleet import FleetStore
 from poller.state.memory.fleet import MemoryFleet, Rows
+from poller.state.sqlite.fleet import SqliteFleet
 from tests.servers.postgresql import in_schema
 
+LEASE_SECONDS = 15.0
+"""The default; deadlines of calls follow from it."""
 Connect = Callable[..., Awaitable[FleetStore]]
 """`await connect(fleet="orders")` is one more daemon's connection to the same rows. Closed with the world."""
 World = Callable[[Path], AbstractAsyncContextManager[Connect]]
@@ -27,7 +30,23 @@ async def memory(_path: Path) -> AsyncIterator[Connect]:
     yield connect
 
 
-WORLDS: dict[str, tuple[World, tuple[Any, ...]]] = {"memory": (memory, ())}
+@asynccontextmanager
+async def sqlite(path: Path) -> AsyncIterator[Connect]:
+    """A file for each fleet, because a file is one fleet's."""
+    opened: list[SqliteFleet] = []
+
+    async def connect(fleet: str = "orders") -> FleetStore:
+        opened.append(await SqliteFleet.joined(path / f"{fleet}.db", fleet, LEASE_SECONDS))
+        return opened[-1]
+
+    try:
+        yield connect
+    finally:
+        for store in opened:
+            store.close()
+
+
+WORLDS: dict[str, tuple[World, tuple[Any, ...]]] = {"memory": (memory, ()), "sqlite": (sqlite, ())}
 """With its marks: `pytest.mark.real_time` for one that is reached by sockets, a skip that says what to install."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from tests.fakes.server import real_time_aws, serving
-from tests.live.test_streams import Daemon, Watched, mapping, put
+from tests.live.stream_daemon import Daemon, Watched, mapping, put
 
 pytestmark = pytest.mark.live
 

@@ -14,7 +14,7 @@ import pytest
 
 from poller.functions.runtime_api.process import interpreter_command
 from tests.fakes.server import real_time_aws, serving
-from tests.live.test_streams import Daemon, Watched, mapping
+from tests.live.stream_daemon import Daemon, Watched, mapping
 from tests.servers.process import free_port
 
 pytestmark = pytest.mark.live

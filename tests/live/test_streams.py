@@ -1,101 +1,15 @@
 """`poller run` as a process against streams that split, merge and roll over under load, killed and started again."""
 
-import asyncio
 import base64
-import contextlib
 import json
-import os
-import signal
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakes.recording import RecordingTransport
 from tests.fakes.server import real_time_aws, serving
+from tests.live.stream_daemon import Daemon, Watched, mapping, put
 
 pytestmark = pytest.mark.live
-CHECKOUT = Path(__file__).parents[2]
-PATIENCE = 60.0
-"""Seconds for what takes two or three on an idle machine."""
-
-
-class Daemon:
-    """`poller run`, as often as it is started, on one configuration and one state."""
-
-    def __init__(self, folder, url, *mappings, access_key="KEY"):
-        self._access_key = access_key
-        self.log = folder / "log"
-        self._config = folder / "poller.json"
-        self._config.write_text(
-            json.dumps(
-                {
-                    "aws": {"region": "eu-west-1", "endpoint_url": url},
-                    "state": f"sqlite:///{folder}/state.db",
-                    "api": {"listen": "127.0.0.1:0"},
-                    "shutdown_grace_seconds": 5,
-                    "event_source_mappings": mappings,
-                }
-            )
-        )
-
-    @contextlib.asynccontextmanager
-    async def running(self):
-        """Ends it softly, and sees that it ends well."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME")}
-        environment |= {"AWS_ACCESS_KEY_ID": self._access_key, "AWS_SECRET_ACCESS_KEY": "secret"}
-        command = [sys.executable, "-m", "poller", "run", "--config", str(self._config)]
-        with self.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log, start_new_session=True
-            )
-        try:
-            yield process
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-                assert await asyncio.wait_for(process.wait(), PATIENCE) == 0, self.log.read_text()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    async def kill(self, process):
-        process.kill()
-        await process.wait()
-
-
-class Watched(RecordingTransport):
-    """The account as the daemon sees it; every call may have brought about what is waited for."""
-
-    def __init__(self, aws):
-        super().__init__(aws)
-        self._called = asyncio.Event()
-        self.after_call = self._called.set
-
-    async def until(self, condition, daemon):
-        try:
-            async with asyncio.timeout(PATIENCE):
-                while not condition():
-                    self._called.clear()
-                    await self._called.wait()
-        except TimeoutError:
-            pytest.fail(f"not within {PATIENCE:g} s:\n{daemon.log.read_text()[-3000:]}")
-
-
-def mapping(name, arn, **parameters):
-    return {
-        "name": name,
-        "event_source_arn": arn,
-        "function_name": "fn",
-        "starting_position": "TRIM_HORIZON",
-        "poll_interval_seconds": 0.2,
-    } | parameters
-
-
-def put(stream, count, start=0):
-    for number in range(start, start + count):
-        stream.put(f"key {number % 13}", f"value {number}")
 
 
 async def test_splits_and_merges_under_load_lose_and_reorder_nothing(tmp_path):

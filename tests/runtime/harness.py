@@ -130,6 +130,7 @@ class FakePartition:
     """`lanes` are given out in turn, then quiet ones; `entering` what each entry raises, None for nothing."""
 
     fixed_lanes = None
+    permit = None
     finished = False
 
     def behind(self):

@@ -11,7 +11,8 @@ import pytest
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.policy.windows import Window, WindowProgress
-from poller.state.sqlite.store import SCHEMA_VERSION, SqliteState
+from poller.state.sqlite.file import SCHEMA_VERSION
+from poller.state.sqlite.store import SqliteState
 from poller.values.errors import EnvironmentProblem, StateError
 from tests.present import present
 
@@ -118,7 +119,7 @@ async def test_a_file_of_another_program_is_refused_and_left_alone(tmp_path):
 async def test_a_full_disk_fails_the_write_and_keeps_what_was_stored(tmp_path):
     path = tmp_path / "state.db"
     store = await filled(path)
-    database = store._database._database
+    database = store.database._database
     (pages,) = database.execute("PRAGMA page_count").fetchone()
     database.execute(f"PRAGMA max_page_count = {pages}")
     many = ShardProgress(tuple(LaneProgress("9" * 4000) for _ in range(10)))
@@ -198,7 +199,7 @@ async def test_no_flipped_bit_anywhere_in_the_file_passes_for_a_position_or_a_bu
 
 async def test_every_commit_reaches_the_disk_before_it_counts(tmp_path):
     store = await filled(tmp_path / "state.db")
-    database = store._database._database
+    database = store.database._database
     assert database.execute("PRAGMA synchronous").fetchone() == (2,)
     assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     store.close()
@@ -267,8 +268,8 @@ async def test_a_disk_that_hangs_is_a_typed_error_shows_and_ends_nothing(tmp_pat
     monkeypatch.setattr("poller.state.sqlite.store.ANSWER_SECONDS", 0.2)
     store = await filled(tmp_path / "state.db")
     disk = threading.Event()
-    real = store._database.save
-    store._database.save = lambda changes: (disk.wait(), real(changes))
+    real = store.database.save
+    store.database.save = lambda changes: (disk.wait(), real(changes))
     for _ in range(2):
         with pytest.raises(StateError, match="no answer within"):
             await store.save("u", "a", SECOND)

@@ -156,7 +156,7 @@ def asynchronous_mapping(function: FunctionConfig, aws: AwsSettings) -> EventSou
         aws=aws,
         batch_size=1,
         # released then, and given up when it is received again
-        maximum_hold_seconds=min(MOST_HOLD_SECONDS, asynchronous.maximum_event_age_in_seconds),
+        maximum_hold_seconds=min(LONGEST_HOLD_SECONDS, asynchronous.maximum_event_age_in_seconds),
         asynchronous=asynchronous,
     )
 

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.fields import Also, Seconds, Written, shown_default, text
+from poller.configuration.model.fleet import FleetSettings
 from poller.configuration.model.sizes import Size
 from poller.configuration.reading.secrets import Secret, SecretText
 from poller.state import kinds
@@ -233,6 +234,11 @@ class Settings(BaseSettings):
         json_schema_extra=shown_default("`$STATE_DIRECTORY/state.db`, else `~/.local/state/poller/state.db`"),
     )
     """The path is absolute once loaded."""
+    fleet: FleetSettings | None = Field(
+        default=None,
+        description="one of several daemons that share the shards of their streams; without it the daemon is alone",
+        json_schema_extra=shown_default("none"),
+    )
     api: ApiSettings = Field(default=ApiSettings(), description="the HTTP server: health, metrics, status")
     log: LogSettings = Field(default=LogSettings(), description="the log, on stderr")
     telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="traces")
@@ -252,6 +258,14 @@ class Settings(BaseSettings):
     @classmethod
     def _state(cls, value: str) -> str:
         return kinds.checked(value)
+
+    @field_validator("fleet")
+    @classmethod
+    def _fleet(cls, value: FleetSettings | None, info: ValidationInfo) -> FleetSettings | None:
+        state = info.data.get("state")
+        if value is not None and isinstance(state, str) and kinds.kind_of(state).join is None:
+            raise ValueError(f"needs a `state` that daemons can share, which {state} is not")
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -141,6 +141,7 @@ def sharded_source(
             discard_oversized,
         ),
         store=shared.store,
+        holdings=run.holdings,
         admission=run.admission,
         status=run.status,
         limits=shared.limits,

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from poller.policy.backoff import SOURCE
 from poller.policy.progress import ShardProgress
+from poller.ports.holdings import Hold
 from poller.ports.source import Unsettled
 from poller.ports.status import Reason, ReasonCode
 from poller.runtime.stop import Stop
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.wakeup import Wakeup
-from poller.values.errors import StateError
+from poller.values.errors import LeaseLost, StateError
 
 
 class Checkpointing:
@@ -21,6 +22,7 @@ class Checkpointing:
         stream: Stream,
         shard_id: str,
         *,
+        hold: Hold,
         stop: Stop,
         progress: Callable[[], ShardProgress],
         show: Callable[[Reason | None], None],
@@ -31,7 +33,10 @@ class Checkpointing:
         """Notified when progress became durable or could not; the partition notifies it at a soft stop."""
         self._stream = stream
         self._shard_id = shard_id
+        self._hold = hold
+        self._save = hold.save
         self._stop = stop
+        self._leaving = False
         self._progress = progress
         self._show = show
         self._report_stored = stored
@@ -59,11 +64,20 @@ class Checkpointing:
             await self.wakeup.wait()
         return None
 
-    async def finish(self) -> None:
-        """Store the present progress, and return when it is durable."""
+    async def finish(self, seconds: float, *, release: bool) -> None:
+        """Store the present progress, within so many seconds; `release` lets others have the shard with it."""
+        if release:
+            self._leaving, self._save, self._stored = True, self._hold.release, None
         self.changed()
         assert self._task is not None
-        await self._task
+        # waited for, because it is cancelled where another daemon turns out to have the shard
+        done, _ = await asyncio.wait({self._task}, timeout=seconds)
+        if not done:
+            self._stream.log.repeating(
+                "progress_not_stored", asyncio.get_running_loop().time(), partition=self._shard_id
+            )
+        elif not self._task.cancelled():
+            self._task.result()
 
     def stop(self) -> None:
         """Start no more writes, and cancel the running one."""
@@ -83,10 +97,13 @@ class Checkpointing:
             changes, progress = self._changes, self._progress()
             try:
                 if progress != self._stored:
-                    await self._stream.store.save(self._stream.uuid, self._shard_id, progress)
+                    await self._save(progress)
+            except LeaseLost:
+                # the hold has told the partition, which stops
+                return
             except StateError as error:
                 failures += 1
-                if self._stop.soft:
+                if self._stop.soft and not self._leaving:
                     self._show_failure(error, 0.0)
                     return
                 await self._wait(error, failures)
@@ -111,5 +128,5 @@ class Checkpointing:
         until = asyncio.get_running_loop().time() + delay
         self._failed = Unsettled(str(error), until)
         self.wakeup.notify()
-        while not self._stop.soft and (left := until - asyncio.get_running_loop().time()) > 0:
+        while not (self._stop.soft and not self._leaving) and (left := until - asyncio.get_running_loop().time()) > 0:
             await self.wakeup.wait(left)

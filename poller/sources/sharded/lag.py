@@ -1,9 +1,10 @@
-"""How far the reading of one shard is behind: by the records it holds, else by the last page."""
+"""How far the reading of one shard is behind, and up to which time it is complete."""
 
 import asyncio
 from collections.abc import Sequence
 
 from poller.policy.unanswered import UnansweredCalls
+from poller.policy.windows import Quiet
 from poller.sources.sharded.api import ShardPage
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.stream import Stream
@@ -12,8 +13,24 @@ PAGE_LASTS = 30.0
 """Seconds for which the lag of the last page is shown, beyond twice the longest time between two reads."""
 
 
+class ShardQuiet:
+    """Tells the lanes up to which time all records have arrived, so that a window can end without a later record."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._quiet = Quiet()
+
+    def note(self, page: ShardPage, lanes: Sequence[StreamLane]) -> None:
+        """A page was read."""
+        now = self._stream.clock.judging(asyncio.get_running_loop().time())
+        if now is not None:
+            complete_to = self._quiet.read(now, page.behind_seconds, empty=not page.records)
+            for lane in lanes:
+                lane.complete_to(complete_to)
+
+
 class ShardLag:
-    """The lag of one shard. Times are the loop's."""
+    """The lag of one shard: by the records it holds, else by the last page. Times are the loop's."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream

@@ -5,24 +5,24 @@ go on to the last record that any of them has received, and the keys are distrib
 """
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
-from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import LaneProgress, ShardProgress
-from poller.policy.windows import Quiet
+from poller.ports.holdings import Hold, Permit
 from poller.ports.source import Unsettled
-from poller.ports.status import PartitionStatus, Reason, ReasonCode
-from poller.sources.sharded.api import Position, PositionKind, Shard, ShardPage
+from poller.sources.sharded.api import Shard, ShardPage
 from poller.sources.sharded.checkpointing import Checkpointing
 from poller.sources.sharded.distribution import Distribution
-from poller.sources.sharded.lag import ShardLag
+from poller.sources.sharded.lag import ShardLag, ShardQuiet
 from poller.sources.sharded.lane import StreamLane
 from poller.sources.sharded.reader import ShardReader
+from poller.sources.sharded.shown_shard import ShownShard
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.topology import Topology
 from poller.sources.sharded.trim_horizon import TrimHorizon
-from poller.values.errors import SourceUnavailable, StreamGone
+from poller.values.errors import LeaseLost, SourceUnavailable, StreamGone
 
 SOFT_STOP, HARD_STOP = 15.0, 2.0
 """Seconds to store the lanes' progress, when left and when cancelled. Without it, records are delivered again."""
@@ -31,8 +31,9 @@ SOFT_STOP, HARD_STOP = 15.0, 2.0
 class ShardPartition:
     """One shard from its start until it is finished; entered again after an error and with other lanes."""
 
-    def __init__(self, stream: Stream, shard: Shard, topology: Topology) -> None:
+    def __init__(self, stream: Stream, shard: Shard, topology: Topology, hold: Hold) -> None:
         self.name = shard.id
+        self.permit: Permit | None = hold.permit
         self.stop = stream.admission.partition_stop()
         self.finished = False
         self.inside = False
@@ -42,10 +43,24 @@ class ShardPartition:
         self._topology = topology
         self._lanes: list[StreamLane] = []
         self._lag = ShardLag(stream)
+        self._hold = hold
+        self._shown = ShownShard(stream.status, shard.id, self.stop, lambda: self.finished)
+        self.show = self._shown.show
+        hold.connect(give=self.stop.request, lose=self.abandon)
+        if hold.progress is not None:
+            stream.progress.shards[shard.id] = hold.progress
 
     async def __aenter__(self) -> Self:
+        with ExitStack() as failed:
+            self._hold.enter()
+            failed.callback(self._hold.left)
+            await self._topology.check()
+            self._begin_reading()
+            failed.pop_all()
+        return self
+
+    def _begin_reading(self) -> None:
         stream = self._stream
-        await self._topology.check()
         stored = stream.progress.shards.get(self.name, ShardProgress())
         progress = stored.dealt_to(stream.options.parallelization_factor)
         self._until = None if progress is not None else stored.furthest
@@ -54,7 +69,7 @@ class ShardPartition:
         self._waits_for_room = False
         self._over = self._drained = False
         self._failure: BaseException | None = None
-        self._quiet = Quiet()
+        self._quiet = ShardQuiet(stream)
         encode = stream.api.encoder(self.name)
         self._lanes = [StreamLane(stream, self.name, self, encode) for _ in self._progress.lanes]
         for lane, lane_progress in zip(self._lanes, self._progress.lanes, strict=True):
@@ -62,9 +77,15 @@ class ShardPartition:
         self._distribution = Distribution(stream, self.name, self._progress, self._lanes, self._until)
         self._given_out = 0
         self._checkpointing = Checkpointing(
-            stream, self.name, stop=self.stop, progress=self.progress, show=self.show, stored=self._stored
+            stream,
+            self.name,
+            hold=self._hold,
+            stop=self.stop,
+            progress=self.progress,
+            show=self.show,
+            stored=self._stored,
         )
-        self._reader = ShardReader(stream, self._shard, self._begin(), self, self._topology)
+        self._reader = ShardReader(stream, self._shard, stream.begin_of(self._progress), self, self._topology)
         self._trim_horizon = TrimHorizon(stream, self._shard, self._lanes, self._topology.closed)
         self._tasks = [asyncio.create_task(self._reader.run()), asyncio.create_task(self._trim_horizon.watch())]
         for task in self._tasks:
@@ -74,19 +95,12 @@ class ShardPartition:
         if self.finished:
             # abandoned while it was entered
             self._checkpointing.stop()
-        return self
-
-    def _begin(self) -> Position:
-        position = self._progress.position
-        if position is None:
-            return self._stream.start_of(self._progress)
-        # an aggregate that was settled in part is read again, and its settled records are skipped
-        kind: PositionKind = "AT_SEQUENCE_NUMBER" if is_inside(position) else "AFTER_SEQUENCE_NUMBER"
-        return Position(kind, sequence_number_of(position))
 
     async def __aexit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         stream = self._stream
         complete = kind is None and not self.stop.soft and self._failure is None
+        # for good: at any other end it is entered again
+        leaving = self.stop.soft or (kind is not None and issubclass(kind, asyncio.CancelledError))
         self._ignore_stop()
         for task in self._tasks:
             task.cancel()
@@ -97,24 +111,33 @@ class ShardPartition:
             if self.finished:
                 return
             stream.progress.shards[self.name] = self.progress()
-            await self._store(SOFT_STOP if kind is None else HARD_STOP)
+            seconds = SOFT_STOP if kind is None else HARD_STOP
+            await self._checkpointing.finish(seconds, release=leaving and self.permit is not None)
         finally:
             self.inside = False
             await self._checkpointing.abandon()
+            self._left()
         if kind is None and self._failure is not None:
             raise self._failure
-        if complete and self._over and not self._drained:
-            await stream.finish(self._shard)
-            self.finished = True
-            stream.limits.forget(stream.api.arn, self.name)
-            self._topology.finished(self.name)
+        if complete and self._over and not self._drained and not self.finished:
+            await self._finish()
 
-    async def _store(self, seconds: float) -> None:
+    async def _finish(self) -> None:
+        """Everything of it is settled, and there will be no more. Raises SourceUnavailable."""
+        stream = self._stream
         try:
-            async with asyncio.timeout(seconds):
-                await self._checkpointing.finish()
-        except TimeoutError:
-            self._stream.log.repeating("progress_not_stored", asyncio.get_running_loop().time(), partition=self.name)
+            await stream.finish(self.name, self._hold)
+        except LeaseLost:
+            # whoever has it finishes it
+            return
+        self.finished = True
+        stream.limits.forget(stream.api.arn, self.name)
+        self._topology.finished(self.name)
+
+    def _left(self) -> None:
+        self._hold.left()
+        if self.finished or self.stop.soft:
+            self._topology.look_again()
 
     @property
     def fixed_lanes(self) -> int:
@@ -182,9 +205,7 @@ class ShardPartition:
     def wait_for_room(self) -> None:
         """Show which lane a full shard waits for, until it is read on."""
         self._waits_for_room = True
-        slowest = max(range(len(self._lanes)), key=lambda number: self._lanes[number].held)
-        text = f"lane {slowest} is the slowest; the shard is read on when it has settled more"
-        self.show(Reason(ReasonCode.READ_AHEAD, text, since=asyncio.get_running_loop().time()))
+        self._shown.show_full([lane.held for lane in self._lanes])
 
     @property
     def _at_read_ahead(self) -> bool:
@@ -203,18 +224,11 @@ class ShardPartition:
             # where no record matches, no lane settles anything; the stored position must advance all the same
             self._checkpointing.changed()
         self._lag.note(page)
-        self._note_quiet(page)
+        self._quiet.note(page, self._lanes)
         self._drained = self._distribution.complete
         if self._drained:
             self._finish_reading()
         return not self._drained
-
-    def _note_quiet(self, page: ShardPage) -> None:
-        now = self._stream.clock.judging(asyncio.get_running_loop().time())
-        if now is not None:
-            complete_to = self._quiet.read(now, page.behind_seconds, empty=not page.records)
-            for lane in self._lanes:
-                lane.complete_to(complete_to)
 
     def end(self, children: tuple[Shard, ...]) -> None:
         self._topology.learn(children)
@@ -224,25 +238,9 @@ class ShardPartition:
         self._over = True
         self._wake()
 
-    def show(self, reason: Reason | None) -> None:
-        status, shown = self._stream.status, self._shown
-        if shown.reason is not reason:
-            shown.reason = reason
-            if not self.stop.soft:
-                status.show_problems()
-
-    @property
-    def _shown(self) -> PartitionStatus:
-        if self.finished:
-            # a shard of the stream that replaced this one may have the same name
-            return PartitionStatus(self.name)
-        found = (one for one in reversed(self._stream.status.partitions) if one.id == self.name)
-        return next(found, None) or PartitionStatus(self.name)
-
     def _stored(self, progress: ShardProgress) -> None:
         self._stream.progress.shards[self.name] = progress
-        shown, windows = self._shown, (lane.window.open for lane in progress.lanes)
-        shown.position, shown.window = progress.position, next(filter(None, windows), None)
+        self._shown.stored(progress)
 
     # what the source tells
 
@@ -257,7 +255,7 @@ class ShardPartition:
         self._wake()
 
     def abandon(self) -> None:
-        """Another stream has replaced this one: store no more progress of it."""
+        """Another stream has replaced this one, or another daemon may have the shard: store no more progress of it."""
         self.finished = True
         if self.inside:
             self._checkpointing.stop()

@@ -7,7 +7,7 @@ that starts there. The reader knows nothing of lanes, checkpoints and the delive
 """
 
 import asyncio
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SOURCE
@@ -32,39 +32,18 @@ from poller.values.errors import (
     UnreadableRecord,
 )
 
+if TYPE_CHECKING:
+    from poller.ports.holdings import Permit
+    from poller.sources.sharded.pages import Pages
+
 READ = 20.0
 """Seconds a read may take before the stream counts as silent. They include the wait for the shard's limit, which
 several mappings may share."""
 SHOWN_AFTER = 3
 """Refusals in a row after which they are shown. Single ones are normal where several readers share a shard: throttled
 reads, and subscriptions that must wait for the first seconds of another one to pass."""
-
-
 LISTED_WITHIN = 5.0
 """Seconds to wait for the listing that confirms a shard's end."""
-
-
-class Pages(Protocol):
-    """A way to get the pages of one shard."""
-
-    call: str
-    """The name of the operation, for messages."""
-
-    def wait(self, now: float) -> float:
-        """Seconds until the next page may be requested; `now` is the loop's time."""
-        ...
-
-    async def next(self, position: Position) -> ShardPage:
-        """The next page. A new iterator or subscription starts at `position`.
-
-        Raises IteratorExpired, PositionTrimmed, ShardGone, StreamGone, CallError; NoRoom where it is
-        larger than reserved.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Nothing further is wanted."""
-        ...
 
 
 class ShardReader:
@@ -136,7 +115,11 @@ class ShardReader:
         """Wait for memory and for the end of the pause; False at a soft stop."""
         time = asyncio.get_running_loop().time
         admission = self._stream.admission
+        permit = self._reads.permit
         while not self._reads.stop.soft:
+            if permit is not None and not permit.valid():
+                await self._suspended(permit)
+                continue
             now = time()
             # a shard that holds no records is read on, even while other shards of the mapping are blocked
             full = self._reads.full
@@ -155,6 +138,15 @@ class ShardReader:
             else:
                 await self.wakeup.wait()
         return False
+
+    async def _suspended(self, permit: "Permit") -> None:
+        """Read nothing more until that is allowed: a subscription would take the shard from the daemon that may have it
+        by now.
+        """
+        self.room.close()
+        self._reads.show(Reason(ReasonCode.SUSPENDED, since=asyncio.get_running_loop().time()))
+        await permit.renewed(self._reads.stop)
+        self._reads.show(self._shown)
 
     def _has_room(self, now: float) -> bool:
         found = self.room.reserve(urgent=self._reads.urgent)

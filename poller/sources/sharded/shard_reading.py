@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from poller.ports.holdings import Permit
 from poller.ports.source import Unsettled
 from poller.ports.status import Reason
 from poller.runtime.stop import Stop
@@ -52,6 +53,8 @@ class Reads(Protocol):
 
     stop: Stop
     """A soft stop of it ends the reading."""
+    permit: Permit | None
+    """The right to read; None where it always stands."""
 
     @property
     def full(self) -> bool:

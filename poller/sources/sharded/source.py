@@ -1,10 +1,11 @@
 """A stream as a source: opened once, then each shard as a partition once its parents are finished."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
 from poller.policy.shards import forgettable
+from poller.ports.holdings import Hold
 from poller.ports.source import Partition
 from poller.ports.status import Lag, Reason, ReasonCode
 from poller.sources.sharded.api import StreamFacts
@@ -31,6 +32,7 @@ class ShardedSource:
         """Each shard when it may run."""
         stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
+        stream.holdings.connect(topology.look_again)
         opened = False
         while not stream.admission.stopping:
             if stream.refused is not None:
@@ -39,15 +41,26 @@ class ShardedSource:
             facts = await topology.refreshed()
             if facts is not None:
                 opened = await self._open(facts)
-            self._running = {name: one for name, one in self._running.items() if not one.finished}
+            self._running = {
+                name: one for name, one in self._running.items() if one.inside or not (one.finished or one.stop.soft)
+            }
             stream.running = len(self._running)
-            if opened:
-                stream.status.waiting = topology.waiting(self._running)
-            for shard in topology.startable(set(self._running)) if opened and stream.refused is None else ():
+            for hold in self._new_holds() if opened and stream.refused is None else ():
                 stream.running = len(self._running) + 1
-                partition = self._running[shard.id] = ShardPartition(stream, shard, topology)
+                shard = topology.shards[hold.shard_id]
+                partition = self._running[shard.id] = ShardPartition(stream, shard, topology, hold)
                 yield partition
         await stream.tips.close()
+
+    def _new_holds(self) -> Sequence[Hold]:
+        """Shards to begin with now."""
+        stream, running = self.stream, set(self._running)
+        for shard_id in stream.holdings.finished():
+            stream.progress.shards[shard_id] = ShardProgress(finished=True)
+        if stream.holdings.elsewhere:
+            running.update(stream.holdings.elsewhere)
+        stream.status.waiting = self._topology.waiting(running)
+        return stream.holdings.take(self._topology.startable(running))
 
     def in_flight(self) -> int:
         """See `RunningSource`."""
@@ -154,7 +167,7 @@ class ShardedSource:
                 progress.shards[shard.id] = ShardProgress(lanes, initial=True, finished=shard.closed)
         progress = await stream.store.open(stream.uuid, progress, instead_of=instead_of)
         await stream.tips.close()
-        if latest and facts.tip is None:
+        if latest and facts.tip is None and not stream.holdings.shared:
             # only now: reading that has to start again from here on has the instant
             await stream.tips.take(self._topology.shards.values(), stream.polled, stream.subscriptions, stream.log)
         return progress
@@ -197,6 +210,7 @@ class ShardedSource:
             partition.abandon()
         self._abandoned = [one for one in (*self._abandoned, *self._running.values()) if one.inside]
         self._running = {}
+        self.stream.holdings.reset()
 
     async def _forget_trimmed(self) -> None:
         stream, shards = self.stream, self._topology.shards

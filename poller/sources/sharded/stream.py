@@ -8,13 +8,15 @@ from typing import Literal
 from poller.policy.backoff import Chance
 from poller.policy.filtering import Filter
 from poller.policy.invocation_record import Discarded
+from poller.policy.positions import is_inside, sequence_number_of
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.policy.seeking import BEFORE_EVERYTHING
 from poller.policy.stream_delivery import StreamPolicy
+from poller.ports.holdings import Hold, Holdings
 from poller.ports.source import Admission
 from poller.ports.status import MappingStatus
-from poller.ports.store import StateStore
-from poller.sources.sharded.api import PolledApi, Position, Shard, ShardApi, Subscriptions
+from poller.ports.store import Positions
+from poller.sources.sharded.api import PolledApi, Position, PositionKind, ShardApi, Subscriptions
 from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.limits import ReadLimits, ShardLimit
 from poller.sources.sharded.tips import Tips
@@ -68,7 +70,8 @@ class Stream:
     api: ShardApi
     options: StreamOptions
     policy: StreamPolicy
-    store: StateStore
+    store: Positions
+    holdings: Holdings
     admission: Admission
     status: MappingStatus
     limits: ReadLimits
@@ -112,6 +115,15 @@ class Stream:
             return Position("AT_TIMESTAMP", timestamp=self.options.starting_position_timestamp)
         return Position("TRIM_HORIZON")
 
+    def begin_of(self, progress: ShardProgress) -> Position:
+        """Where to go on in a shard."""
+        position = progress.position
+        if position is None:
+            return self.start_of(progress)
+        # an aggregate that was settled in part is read again, and its settled records are skipped
+        kind: PositionKind = "AT_SEQUENCE_NUMBER" if is_inside(position) else "AFTER_SEQUENCE_NUMBER"
+        return Position(kind, sequence_number_of(position))
+
     def passed_over_before(self, progress: ShardProgress) -> float:
         """Records created before this (epoch seconds) are skipped. Creation times have whole seconds where an iterator
         cannot begin at an instant.
@@ -149,11 +161,11 @@ class Stream:
             arrival = record.item.setdefault(SEEN_AT, self.service_time())
         return arrival
 
-    async def finish(self, shard: Shard) -> None:
-        """Store that a shard is finished. Raises SourceUnavailable."""
+    async def finish(self, shard_id: str, hold: Hold) -> None:
+        """Store that a shard is finished. Raises SourceUnavailable and LeaseLost."""
         finished = ShardProgress(finished=True)
         try:
-            await self.store.save(self.uuid, shard.id, finished)
+            await hold.save(finished)
         except StateError as error:
             raise SourceUnavailable("state", str(error)) from error
-        self.progress.shards[shard.id] = finished
+        self.progress.shards[shard_id] = finished

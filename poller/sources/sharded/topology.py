@@ -44,10 +44,16 @@ class Topology:
         self._listings = 0
         self._must_recheck = False
         self._holes: list[tuple[int, int]] = []
+        self._again = False
 
-    def startable(self, running: set[str]) -> list[Shard]:
-        """Shards that may be read now and are not yet."""
+    def startable(self, running: Collection[str]) -> list[Shard]:
+        """Shards that may be read now and that nobody reads yet."""
         return may_start(list(self.shards.values()), self._finished(), running)
+
+    def look_again(self) -> None:
+        """What may be read has changed. Unlike a notification, this is kept until somebody asks."""
+        self._again = True
+        self.wakeup.notify()
 
     def waiting(self, running: Collection[str]) -> list[PartitionStatus]:
         """Shards that may not be read yet, each with the parents it waits for."""
@@ -124,8 +130,9 @@ class Topology:
     async def refreshed(self) -> StreamFacts | None:
         """Wait until a listing is due or the wakeup is notified. Returns the facts after a listing, else None."""
         now = asyncio.get_running_loop().time()
-        if now < self._due:
+        if now < self._due and not self._again:
             await self.wakeup.wait(self._due - now)
+        self._again = False
         if self._stream.admission.stopping or asyncio.get_running_loop().time() < self._due:
             return None
         return await self._list()

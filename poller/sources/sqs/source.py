@@ -61,6 +61,7 @@ class SqsPartition:
 
     fixed_lanes = None
     finished = False
+    permit = None
 
     def __init__(
         self,

@@ -9,10 +9,15 @@ from poller.state.postgresql.url import FORM, SCHEME, check, shown
 
 if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
+    from poller.ports.fleet import FleetStore
     from poller.ports.store import StateStore
 
 FLEET = "poller"
-"""The fleet whose rows the daemon uses."""
+"""The fleet whose rows a daemon uses that is in none."""
+
+
+def _fleet_of(settings: "Settings") -> str:
+    return FLEET if settings.fleet is None else settings.fleet.name
 
 
 @asynccontextmanager
@@ -25,22 +30,30 @@ async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
         yield Sole(fleet, new_member())
 
 
+@asynccontextmanager
+async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
+    from poller.state.postgresql.opening import opened  # noqa: PLC0415  (as above)
+
+    async with opened(settings.state, _fleet_of(settings)) as fleet:
+        yield fleet
+
+
 async def _contents(settings: "Settings") -> Contents:
     from poller.state.postgresql.opening import contents  # noqa: PLC0415  (as above)
 
-    return await contents(settings.state, FLEET)
+    return await contents(settings.state, _fleet_of(settings))
 
 
 async def _forget(settings: "Settings", uuid: str) -> None:
     from poller.state.postgresql.opening import forget  # noqa: PLC0415  (as above)
 
-    await forget(settings.state, FLEET, uuid)
+    await forget(settings.state, _fleet_of(settings), uuid)
 
 
 async def _prepare(settings: "Settings") -> str:
     from poller.state.postgresql.opening import opened  # noqa: PLC0415  (as above)
 
-    async with opened(settings.state, FLEET):
+    async with opened(settings.state, _fleet_of(settings)):
         return f"the tables are in {shown(settings.state)}"
 
 
@@ -62,4 +75,5 @@ POSTGRESQL_KIND = StoreKind(
     cost="one commit of the database for all batches that end together; nothing without batches",
     prepare=_prepare,
     script=_script,
+    join=_join,
 )

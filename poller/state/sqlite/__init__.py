@@ -9,6 +9,7 @@ from poller.state.kind import Contents, StoreKind
 
 if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
+    from poller.ports.fleet import FleetStore
     from poller.ports.store import StateStore
 
 PREFIX = "sqlite:///"
@@ -25,6 +26,16 @@ async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
     from poller.state.sqlite.store import SqliteState  # noqa: PLC0415
 
     with closing(await SqliteState.opened(path_of(settings))) as state:
+        yield state
+
+
+@asynccontextmanager
+async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
+    from poller.state.sqlite.fleet import SqliteFleet  # noqa: PLC0415  (as above)
+
+    assert settings.fleet is not None
+    fleet = settings.fleet
+    with closing(await SqliteFleet.joined(path_of(settings), fleet.name, fleet.lease_seconds)) as state:
         yield state
 
 
@@ -49,4 +60,5 @@ SQLITE_KIND = StoreKind(
     open=_open,
     contents=_contents,
     forget=_forget,
+    join=_join,
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from poller.state.kind import Contents
 from poller.state.sqlite.database import Database
-from poller.state.sqlite.store import SqliteState, check
+from poller.state.sqlite.file import check
+from poller.state.sqlite.store import SqliteState
 from poller.values.errors import EnvironmentProblem, StateError
 
 

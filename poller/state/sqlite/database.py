@@ -113,20 +113,35 @@ class Database:
         except (sqlite3.Error, *NONSENSE) as error:
             raise self._state_error(error) from error
 
+    def load_shard(self, uuid: str, shard_id: str) -> ShardProgress:
+        """Load one shard; with nothing read where nothing is stored of it."""
+        key = (uuid, shard_id)
+        try:
+            shards: list[ShardRow] = self._database.execute(
+                "SELECT shard, initial, finished FROM shards WHERE uuid = ? AND shard = ?", key
+            ).fetchall()
+            lanes: list[LaneRow] = self._database.execute(
+                "SELECT shard, lane, position, retry, window FROM lanes WHERE uuid = ? AND shard = ? ORDER BY lane", key
+            ).fetchall()
+            return shards_of(shards, lanes).get(shard_id, ShardProgress())
+        except (sqlite3.Error, *NONSENSE) as error:
+            raise self._state_error(error) from error
+
     def open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
         """Store the first progress of a mapping, or give up another stream's. Returns what is stored."""
         stands = self.load(uuid)
         if stands is not None and not replaces(instead_of, stands):
             return stands
-        self._replace(uuid, first)
+        self._transaction(self._replacing(uuid, first))
         return self.load(uuid) or first
 
-    def _replace(self, uuid: str, progress: StreamProgress) -> None:
+    def _replacing(self, uuid: str, progress: StreamProgress) -> "list[Statement]":
+        """The statements that store this instead of everything that is stored of a mapping."""
         start = None if progress.start is None else float(progress.start)
         row = _row(uuid, progress.name, progress.event_source_arn, progress.epoch, start)
         changes = [(uuid, shard_id, shard) for shard_id, shard in progress.shards.items()]
         self._forget_written(uuid)
-        self._transaction([*_deletes(uuid), (_insert("mappings"), [row]), *self._statements(changes)])
+        return [*deletes(uuid), (_insert("mappings"), [row]), *self._statements(changes)]
 
     def save(self, changes: Collection[Change]) -> None:
         """Save all of them in one transaction."""
@@ -175,7 +190,7 @@ class Database:
     def forget(self, uuid: str) -> None:
         """Delete everything of a mapping."""
         self._forget_written(uuid)
-        self._transaction(_deletes(uuid))
+        self._transaction(deletes(uuid))
 
     def paused(self) -> dict[str, Paused]:
         """The paused mappings, by uuid."""
@@ -221,10 +236,15 @@ class Database:
 
     def write_mapping(self, mapping: StoredMapping) -> bool:
         """Store a revision in the place of the one before; False where another one is stored."""
+        written = self._revision(mapping)
+        self._transaction(written)
+        return bool(written)
+
+    def _revision(self, mapping: StoredMapping) -> "list[Statement]":
+        """The statements that store a revision; none where another one is stored."""
         if not follows(mapping, self._made("WHERE uuid = ?", mapping.uuid).get(mapping.uuid)):
-            return False
-        self._transaction([(_insert("made_mappings"), [_row(mapping.uuid, mapping.revision, mapping_text(mapping))])])
-        return True
+            return []
+        return [(_insert("made_mappings"), [_row(mapping.uuid, mapping.revision, mapping_text(mapping))])]
 
     def remove_mapping(self, uuid: str) -> None:
         """Delete a mapping."""
@@ -277,5 +297,6 @@ def _insert(table: str) -> str:
     return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
 
 
-def _deletes(uuid: str) -> list[Statement]:
+def deletes(uuid: str) -> list[Statement]:
+    """The statements that delete the position of a mapping."""
     return [(f"DELETE FROM {table} WHERE uuid = ?", [(uuid,)]) for table in TABLES]  # noqa: S608 - our own names

@@ -1,4 +1,4 @@
-"""One daemon per state file: operating system locks held for the process's life.
+"""One daemon per state file, or the daemons of one fleet: operating system locks held for the process's life.
 
 Two files are locked: `PATH.lock`, which also names the holder, and the state file itself, so that a second daemon is
 refused even where somebody has removed the first. Both are only trusted while they lie where they lay: a file that was
@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from pathlib import Path
 
 from poller.values.errors import EnvironmentProblem, StateError
@@ -17,12 +18,22 @@ OWNER_ONLY = 0o600
 """Mode of the files: only their owner may read them, because positions contain message ids and answers of functions."""
 
 
+SHARE_SECONDS = 8.0
+"""Seconds to wait while another daemon of the fleet begins: until it has shared the locks, it holds them alone."""
+SHARE_LOOK_SECONDS = 0.02
+
+
 class StateLock:
     """The locks of one state file, which end with the process, however it ends."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the locks. Raises EnvironmentProblem if another daemon holds them, or if they cannot be created."""
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        """Take the locks; with `shared`, beside others that share them, or alone until `share` where there are none.
+        Raises EnvironmentProblem if another daemon holds them, or if they cannot be created.
+        """
+        self.alone = True
+        """Whether no other process has the locks."""
         self._path = path
+        self._shared = shared
         self._open: dict[Path, int] = {}
         self._are: dict[Path, tuple[int, int]] = {}
         """Device and inode of the open files."""
@@ -51,17 +62,26 @@ class StateLock:
         self._are[path] = found.st_dev, found.st_ino
         if not stat.S_ISREG(found.st_mode):
             raise EnvironmentProblem(f"{path} is no regular file; move it away, or set `state`")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno != errno.EWOULDBLOCK:
-                raise
-            raise EnvironmentProblem(
-                f"the state file {self._path} is in use by another poller (process {_named_in(holder)}); "
-                "stop that one, or give this one another `state`"
-            ) from error
+        if not _taken(file, fcntl.LOCK_EX):
+            self.alone = False
+            if not (self._shared and self._taken_beside_others(file)):
+                raise EnvironmentProblem(
+                    f"the state file {self._path} is in use by another poller (process {_named_in(holder)}); "
+                    "stop that one, or give this one another `state`"
+                )
         if found.st_mode & 0o077 and found.st_uid == os.geteuid():
             os.fchmod(file, OWNER_ONLY)
+
+    def _taken_beside_others(self, file: int) -> bool:
+        end = time.monotonic() + SHARE_SECONDS
+        while not (taken := _taken(file, fcntl.LOCK_SH)) and time.monotonic() < end:
+            time.sleep(SHARE_LOOK_SECONDS)
+        return taken
+
+    def share(self) -> None:
+        """Let other daemons of the fleet have the locks as well. Raises OSError."""
+        for file in self._open.values():
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def keep(self, path: Path) -> None:
         """Watch one more file, which exists by now."""
@@ -89,6 +109,16 @@ class StateLock:
         """Release the locks. Only after SQLite has closed its files: closing ours ends SQLite's own locks on them."""
         while self._open:
             os.close(self._open.popitem()[1])
+
+
+def _taken(file: int, how: int) -> bool:
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno != errno.EWOULDBLOCK:
+            raise
+        return False
+    return True
 
 
 def _named_in(holder: Path) -> str:

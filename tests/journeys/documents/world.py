@@ -11,6 +11,7 @@ from typing import Any
 from poller.aws.port import Operation, Reply, ReservedBytes
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import DocumentDBEventSourceConfig, EventSourceMapping
+from poller.engine.fleet.alone import Alone
 from poller.engine.parts import Wiring
 from poller.functions.lambda_api.options import LambdaOptions
 from poller.policy.progress import ShardProgress
@@ -175,7 +176,7 @@ class DocumentLife(Run):
 
     def __init__(self, world: DocumentWorld, mapping: EventSourceMapping, **settings: Any) -> None:
         limits = ReadLimits(lambda _: nullcontext())
-        wiring = Wiring(self, 1 << 30, store=world.store, mappings={mapping.uuid}, limits=limits, **settings)  # type: ignore[arg-type]
+        wiring = Wiring(self, 1 << 30, fleet=Alone(world.store), mappings={mapping.uuid}, limits=limits, **settings)  # type: ignore[arg-type]
         self.server = FakeServer(world.mongo)
         shared = Shared(world.store, {mapping.uuid}, limits)
         wiring.builders["documentdb"] = ChangeStreamBuilder(shared, lambda _: self.server)

@@ -12,10 +12,12 @@ from typing import Any
 from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
 from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping
+from poller.engine.fleet.alone import Alone
 from poller.engine.parts import Wired, Wiring
 from poller.functions.lambda_api.options import LambdaOptions
 from poller.policy.invocation_record import Discarded
 from poller.policy.progress import ShardProgress, StreamProgress
+from poller.ports.holdings import Fleet
 from poller.ports.status import MappingStatus
 from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
@@ -70,10 +72,11 @@ class WatchedStore(MemoryStore):
             raise self.fault
         last = str(10**60) if progress.finished else progress.position
         if last is not None:
-            self._check(shard_id, last)
+            self.check_passing(shard_id, last)
         await super().save(uuid, shard_id, progress)
 
-    def _check(self, shard_id: str, last: str) -> None:
+    def check_passing(self, shard_id: str, last: str) -> None:
+        """A position that is stored now."""
         ledger = self._world.aws.streams.ledger
         first = self._checked.get(shard_id, "0")
         for entry in ledger.between(self._world.stream.arn, shard_id, first, last):
@@ -195,10 +198,16 @@ class StreamLife(Run):
     """With the positions of its world, and what its destination accepted."""
 
     def __init__(
-        self, world: StreamWorld, mapping: EventSourceMapping, *, process_bytes: int = 1 << 30, **settings: Any
+        self,
+        world: StreamWorld,
+        mapping: EventSourceMapping,
+        *,
+        process_bytes: int = 1 << 30,
+        fleet: Fleet | None = None,
+        **settings: Any,
     ) -> None:
-        limits = ReadLimits(lambda _: nullcontext())
-        wiring = Wiring(self, process_bytes, store=world.store, mappings={mapping.uuid}, limits=limits, **settings)  # type: ignore[arg-type]
+        shared = {"fleet": fleet or Alone(world.store), "limits": ReadLimits(lambda _: nullcontext())}
+        wiring = Wiring(self, process_bytes, mappings={mapping.uuid}, **shared, **settings)  # type: ignore[arg-type]
         status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, FUNCTION)
         super().__init__(world, mapping, wiring, status)
 

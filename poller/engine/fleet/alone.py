@@ -1,0 +1,71 @@
+"""A daemon by itself: every shard is its own, and nothing is asked or written beyond its positions."""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from poller.policy.progress import ShardProgress
+from poller.ports.holdings import Hold, Listed
+from poller.ports.store import StateStore
+
+NONE: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class OwnShard:
+    """A `Hold` that nobody can take."""
+
+    shard_id: str
+    save: Callable[[ShardProgress], Awaitable[None]]
+    """The store's own call."""
+    progress: None = None
+    permit: None = None
+
+    def connect(self, *, give: Callable[[], None], lose: Callable[[], None]) -> None:
+        """None of this happens."""
+
+    def enter(self) -> None:
+        """Nobody asks."""
+
+    def left(self) -> None:
+        """Nobody waits."""
+
+    def release(self, progress: ShardProgress) -> Awaitable[None]:
+        """Nobody takes it: the progress is stored."""
+        return self.save(progress)
+
+
+class OwnShards:
+    """The `Holdings` of a daemon by itself."""
+
+    shared = False
+    elsewhere = NONE
+
+    def __init__(self, store: StateStore, uuid: str) -> None:
+        self._save = partial(store.save, uuid)
+
+    def connect(self, changed: Callable[[], None]) -> None:
+        """Nothing changes."""
+
+    def take(self, startable: Sequence[Listed]) -> Sequence[Hold]:
+        return [OwnShard(shard.id, partial(self._save, shard.id)) for shard in startable]
+
+    def finished(self) -> Collection[str]:
+        return ()
+
+    def reset(self) -> None:
+        """Nothing is held of others."""
+
+    def close(self) -> None:
+        """Nothing is held of others."""
+
+
+class Alone:
+    """The `Fleet` of one daemon."""
+
+    def __init__(self, store: StateStore) -> None:
+        self.store = store
+
+    def holdings(self, uuid: str, event_source_arn: str) -> OwnShards:  # noqa: ARG002  (the port's)
+        """See `Fleet.holdings`."""
+        return OwnShards(self.store, uuid)

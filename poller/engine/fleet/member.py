@@ -1,0 +1,119 @@
+"""A daemon as a member of a fleet: it beats, watches the others, and claims and gives shards by the common plan."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from poller import __version__
+from poller.engine.fleet.life import Life
+from poller.engine.fleet.saving import Saving
+from poller.engine.fleet.shards import MemberShards
+from poller.engine.fleet.watching import Watching
+from poller.policy.backoff import Chance
+from poller.ports.fleet import FleetStore
+from poller.support import telemetry
+from poller.values.errors import StateError
+
+if TYPE_CHECKING:
+    from poller.engine.fleet.hold import MemberHold
+
+
+def boot_time() -> float:
+    """Seconds of a clock that goes on while the machine is suspended, as the clocks of the others do."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class Member:
+    """Implements `poller.ports.holdings.Fleet`."""
+
+    def __init__(
+        self,
+        store: FleetStore,
+        *,
+        name: str,
+        lease_seconds: float,
+        rebalance_delay_seconds: float,
+        running: Callable[[], Mapping[str, str]],
+        clock: Callable[[], float] = boot_time,
+        chance: Chance = random.random,
+    ) -> None:
+        """`name` is for people. `running` has the mappings that run here or will in a moment: by uuid the ARN of each
+        event source.
+        """
+        self.store = store
+        self.saving = Saving(store)
+        self._name = name
+        self._running = running
+        self._log = telemetry.logger()
+        self.life = Life(
+            store,
+            lease_seconds,
+            facts=self._facts,
+            clock=clock,
+            chance=chance,
+            log=self._log,
+            ended=self._life_ended,
+        )
+        self._watching = Watching(
+            store,
+            self.life,
+            lease_seconds=lease_seconds,
+            rebalance_delay_seconds=rebalance_delay_seconds,
+            clock=clock,
+            chance=chance,
+            log=self._log,
+        )
+        store.listen(self._watching.look_now)
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {"name": self._name, "version": __version__, "mappings": dict(self._running())}
+
+    def holdings(self, uuid: str, event_source_arn: str) -> MemberShards:
+        """See `Fleet.holdings`."""
+        return MemberShards(self, uuid, event_source_arn)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.life.run(), name="fleet beats")
+            group.create_task(self._watching.run(), name="fleet watch")
+
+    def leave(self) -> None:
+        """Take no more shards. Those that are held are released when their mappings stop."""
+        self.life.leave()
+
+    async def close(self) -> None:
+        """Every mapping has ended. What is still held is free for others at once."""
+        self.saving.close()
+        try:
+            await self.life.end()
+        except StateError as error:
+            self._log.warning("fleet_not_left", text=f"{error}; the others wait for its lease to end")
+
+    # what the shards of a mapping ask, see `Owner`
+
+    def opened(self, shards: MemberShards) -> None:
+        self._watching.shards[shards.uuid] = shards
+        self.look()
+
+    def closed(self, shards: MemberShards) -> None:
+        if self._watching.shards.get(shards.uuid) is shards:
+            del self._watching.shards[shards.uuid]
+
+    def release(self, holds: "Iterable[MemberHold]") -> None:
+        self._watching.unreleased.extend(holds)
+        self.look()
+
+    def look(self) -> None:
+        self._watching.look_now()
+
+    def runs(self, uuid: str) -> bool:
+        return self.life.may_hold and uuid in self._running()
+
+    def _life_ended(self) -> None:
+        for shards in self._watching.shards.values():
+            for hold in [*shards.holds.values()]:
+                hold.lose()
+        self._watching.unreleased.clear()

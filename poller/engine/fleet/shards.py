@@ -1,0 +1,236 @@
+"""The shards of one mapping that this member of a fleet holds, and what it knows of those of others."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from poller.engine.fleet.hold import MemberHold
+from poller.engine.fleet.life import Life
+from poller.engine.fleet.saving import Saving
+from poller.policy.leases import plan
+from poller.ports.fleet import Claimed, Lease
+from poller.ports.holdings import Hold, Listed
+
+LEFT_SECONDS = 3.0
+"""Seconds for which members leave an orphan to the one it was released to, or that the plan names: three readings of
+the rows. Then anybody takes it.
+"""
+
+
+def _nothing() -> None:
+    """Nobody has connected yet."""
+
+
+class Owner(Protocol):
+    """The member, as the shards of a mapping see it."""
+
+    life: Life
+    saving: Saving
+
+    def opened(self, shards: "MemberShards") -> None:
+        """The mapping's stream is read from now on."""
+        ...
+
+    def closed(self, shards: "MemberShards") -> None:
+        """The run of the mapping has ended."""
+        ...
+
+    def release(self, holds: Iterable[MemberHold]) -> None:
+        """Nothing works on these any more, and others may have them."""
+        ...
+
+    def look(self) -> None:
+        """What may be claimed has changed."""
+        ...
+
+    def runs(self, uuid: str) -> bool:
+        """Whether the mapping runs here, or will again in a moment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a member does with the shards of a mapping now."""
+
+    claim: Mapping[str, Lease]
+    """In the order in which to claim, each as it was seen."""
+    give: Mapping[str, str]
+    waiting: bool
+    """Whether a shard waits for a member that is to take it."""
+
+
+class MemberShards:
+    """The `Holdings` of a member for one run of a mapping."""
+
+    shared = True
+
+    def __init__(self, member: Owner, uuid: str, event_source_arn: str) -> None:
+        self.uuid = uuid
+        self.event_source_arn = event_source_arn
+        self.life = member.life
+        self.saving = member.saving
+        self.holds: dict[str, MemberHold] = {}
+        self.stale = True
+        """Whether the rows must be read again."""
+        self.elsewhere: frozenset[str] = frozenset()
+        self._member = member
+        self._changed: Callable[[], None] = _nothing
+        self._startable: dict[str, tuple[str, ...]] = {}
+        """Shards that the source may begin with, each with its parents."""
+        self._finished: set[str] = set()
+        self._told_finished: set[str] = set()
+        self._ended_here: set[str] = set()
+        """Shards that this member read to their end: it begins with their children at once."""
+        self._leases: Mapping[str, Lease] = {}
+        self._live: frozenset[str] = frozenset()
+        """Members that may hold shards, as last seen."""
+        self._unclaimed: dict[str, tuple[int, float]] = {}
+        """Orphans: their fence, and since when they are."""
+        self._now = float("-inf")
+        self._heirs: Mapping[str, str] | None = None
+
+    # see `Holdings`
+
+    def connect(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._member.opened(self)
+
+    def take(self, startable: Sequence[Listed]) -> Sequence[Hold]:
+        offered = {shard.id: shard.parents for shard in startable}
+        new = [hold for hold in self.holds.values() if not hold.taken and hold.shard_id in offered]
+        for hold in new:
+            hold.taken = True
+        if offered.keys() - self._startable.keys() - self.holds.keys():
+            self.stale = True
+            self._member.look()
+        self._startable = offered
+        return new
+
+    def finished(self) -> Collection[str]:
+        new = self._finished - self._told_finished
+        self._told_finished |= new
+        return new
+
+    def reset(self) -> None:
+        holds, self.holds, self._startable = self.holds, {}, {}
+        self._member.release(holds.values())
+
+    def close(self) -> None:
+        self._changed = _nothing
+        self.reset()
+        self._member.closed(self)
+
+    # what the member does
+
+    def note(self, leases: Mapping[str, Lease], live: frozenset[str], dead: Callable[[str], bool], now: float) -> None:
+        """These are the rows `now`. `live` are the members that may hold shards of the mapping, `dead` says of an owner
+        whether its life is over.
+        """
+        me, before = self.life.id, (self.elsewhere, self._finished)
+        for hold in [*self.holds.values()]:
+            lease = leases.get(hold.shard_id)
+            if lease is not None and lease.fence > hold.fence:
+                hold.lose()
+        self._leases, self._live, self._heirs, self._now = leases, live, None, now
+        # those that are forgotten in the store are forgotten here
+        self._ended_here &= leases.keys()
+        self._told_finished &= leases.keys()
+        self._finished = self._ended_here | {shard for shard, lease in leases.items() if lease.finished}
+        self.elsewhere = frozenset(
+            shard
+            for shard, lease in leases.items()
+            if lease.owner is not None and lease.owner != me and not (lease.finished or dead(lease.owner))
+        )
+        self._count_unclaimed()
+        if (self.elsewhere, self._finished) != before:
+            self._changed()
+
+    def _count_unclaimed(self) -> None:
+        found = {}
+        for shard in self._startable:
+            lease = self._leases.get(shard, Lease())
+            if shard not in self.holds and shard not in self.elsewhere:
+                fence, since = self._unclaimed.get(shard, (lease.fence, self._now))
+                found[shard] = (lease.fence, since if fence == lease.fence else self._now)
+        self._unclaimed = found
+
+    def due(self) -> Due:
+        """By the rows last read."""
+        me, owners = self.life.id, self._owners()
+        planned = plan(me, self._live, owners, self.uuid)
+        own = {shard for shard in self._unclaimed if self._is_mine(shard)}
+        late = {shard for shard in self._unclaimed if self._is_late(shard)}
+        if me not in self._live:
+            own, late = set(), set()
+        claim = [
+            shard for shard in (*planned.claim, *sorted((own | late) - {*planned.claim})) if shard in self._unclaimed
+        ]
+        give = {
+            shard: to for shard, to in planned.give.items() if shard in self.holds and self.holds[shard].giving is None
+        }
+        return Due({shard: self._leases.get(shard, Lease()) for shard in claim}, give, bool(self._unclaimed))
+
+    def _is_mine(self, shard: str) -> bool:
+        """Whether this member takes an orphan before any plan: it was released to it, or nobody had it before and its
+        parents ended here, or a claim of its own took effect without an answer.
+        """
+        lease = self._leases.get(shard, Lease())
+        if self.life.id in (lease.owner, lease.next):
+            return True
+        return not (lease.fence or self._ended_here.isdisjoint(self._startable.get(shard, ())))
+
+    def _is_late(self, shard: str) -> bool:
+        return self._now - self._unclaimed[shard][1] > LEFT_SECONDS
+
+    def _owners(self) -> dict[str, str | None]:
+        """The shards that may be read, each with the member that has it or is to have it."""
+        owners: dict[str, str | None] = dict.fromkeys(self.holds, self.life.id)
+        for shard in self.elsewhere:
+            owners[shard] = self._leases[shard].owner
+        for shard in self._unclaimed:
+            if self._is_mine(shard):
+                owners[shard] = self.life.id
+            else:
+                owners[shard] = None if self._is_late(shard) else self._leases.get(shard, Lease()).next
+        return owners
+
+    def claimed(self, shard_id: str, claimed: Claimed) -> None:
+        """The claim took effect."""
+        if claimed.progress.finished:
+            return
+        self.holds[shard_id] = MemberHold(self, shard_id, self.life.id, claimed)
+        self._unclaimed.pop(shard_id, None)
+        self._heirs = None
+        self._changed()
+
+    def heir(self, hold: MemberHold) -> str | None:
+        """The member to release a shard to."""
+        if hold.giving is not None:
+            return hold.giving
+        me = self.life.id
+        if self._member.runs(self.uuid):
+            return me
+        if self._heirs is None:
+            others = self._live - {me}
+            self._heirs = plan(me, others, self._owners(), self.uuid).give
+        return self._heirs.get(hold.shard_id)
+
+    def forget(self, hold: MemberHold) -> None:
+        """The hold is lost."""
+        if self.holds.get(hold.shard_id) is hold:
+            del self.holds[hold.shard_id]
+        self.stale = True
+        self._member.look()
+
+    def end(self, hold: MemberHold, *, finished: bool) -> None:
+        """The hold was released, or its shard is finished: others should know."""
+        if finished:
+            self._finished.add(hold.shard_id)
+            self._told_finished.add(hold.shard_id)
+            self._ended_here.add(hold.shard_id)
+        self.forget(hold)
+        self.life.tell()
+
+    def idle(self) -> Iterable[MemberHold]:
+        """Holds that were to be left, and of which nothing runs that could release them."""
+        return [hold for hold in self.holds.values() if hold.giving is not None and not hold.works]

@@ -1,0 +1,239 @@
+"""Reads the rows of a fleet, and does this member's part: buries the dead, claims, gives, and releases.
+
+The members are read every five seconds, and every second while one joins or leaves or a shard has no owner. The rows of
+shards are read only when something may have changed in them: a member came or went, one told news, or this daemon may
+begin with further shards. So the cost of a quiet fleet does not grow with its shards.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from structlog.typing import FilteringBoundLogger
+
+from poller.engine.fleet.life import Life
+from poller.engine.fleet.shards import Due, MemberShards
+from poller.policy.backoff import Chance
+from poller.policy.membership import Membership
+from poller.ports.fleet import FleetStore, MemberRow, MemberState
+from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.errors import LeaseLost, StateError
+
+if TYPE_CHECKING:
+    from poller.engine.fleet.hold import MemberHold
+
+QUIET_SECONDS, BUSY_SECONDS = 5.0, 1.0
+"""Between two readings of the members."""
+REREAD_SECONDS = 60.0
+"""After which the shards are read in any case."""
+SETTLES_SECONDS = 5.0
+"""After a member came or went, during which more is expected to happen."""
+AT_ONCE = 20
+"""Claims at the same time."""
+SWEPT_AFTER = 600.0
+"""Seconds for which a dead member's row stays, so that everybody has seen what it owned."""
+JITTER = 0.05
+
+
+def mappings_of(row: MemberRow) -> Mapping[str, Any]:
+    """The mappings that a member runs: by uuid the ARN of each event source."""
+    found = row.facts.get("mappings")
+    return found if isinstance(found, dict) else {}
+
+
+class Watching:
+    """Times are seconds of the member's clock."""
+
+    def __init__(
+        self,
+        store: FleetStore,
+        life: Life,
+        *,
+        lease_seconds: float,
+        rebalance_delay_seconds: float,
+        clock: Callable[[], float],
+        chance: Chance,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self.shards: dict[str, MemberShards] = {}
+        """By uuid of the mapping, those that run."""
+        self.unreleased: list[MemberHold] = []
+        """Holds that nobody works on any more."""
+        self.rows: dict[str, MemberRow] = {}
+        """The members as last read."""
+        self._store = store
+        self._life = life
+        self._lease_seconds = lease_seconds
+        self._rebalance_delay = rebalance_delay_seconds
+        self._clock = clock
+        self._chance = chance
+        self._log = log
+        self._repeating = RateLimitedLog(log)
+        self._membership = Membership(lease_seconds, clock())
+        self._news: dict[str, int] = {}
+        self._dead_since: dict[str, float] = {}
+        self._read_all_at = float("-inf")
+        self._owners: dict[str, set[str]] = {}
+        """By uuid, who owns shards of it."""
+        self._now = asyncio.Event()
+
+    def look_now(self) -> None:
+        """Something may have changed."""
+        self._now.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._now.clear()
+            seconds = BUSY_SECONDS
+            try:
+                if self._life.joined:
+                    seconds = await self._look()
+            except StateError as error:
+                text = str(error)
+                self._repeating.repeating("fleet_store_failed", asyncio.get_running_loop().time(), text=text)
+            try:
+                async with asyncio.timeout(seconds * (1 - JITTER + JITTER * self._chance())):
+                    await self._now.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> float:
+        """Returns after how many seconds to look again. Raises StateError."""
+        rows = await self._store.members()
+        now = self._clock()
+        self.rows = {row.id: row for row in rows}
+        changed = self._membership.observe(
+            [(row.id, row.beat) for row in rows if row.state is not MemberState.DEAD], self._dead(), now
+        )
+        buried = await self._bury_expired(now)
+        news = {row.id: row.news for row in rows}
+        balance_at = self._membership.quiet_since + self._rebalance_delay
+        due = self._read_all_at < balance_at <= now or now - self._read_all_at >= REREAD_SECONDS
+        if changed or buried or news != self._news or due:
+            self._read_all_at = now
+            for shards in self.shards.values():
+                shards.stale = True
+        await self._release_idle()
+        waiting = await self._look_at_shards()
+        # only now: where reading failed, they are still news
+        self._news = news
+        await self._sweep(now)
+        return self._pause(now, busy=waiting)
+
+    def _dead(self) -> list[str]:
+        return [row.id for row in self.rows.values() if row.state is MemberState.DEAD]
+
+    async def _bury_expired(self, now: float) -> bool:
+        buried = False
+        if not self._life.valid() or now - self._life.valid_since < self._lease_seconds:
+            # the store was away for everybody: who beats again now is alive
+            return False
+        for member, beat in self._membership.expired(now, self._life.id):
+            if await self._store.bury(member, beat):
+                self._membership.buried(member, self._clock())
+                self._log.warning("fleet_member_buried", member=member, name=self._name_of(member))
+                buried = True
+        return buried
+
+    def _name_of(self, member: str) -> str | None:
+        row = self.rows.get(member)
+        name = None if row is None else row.facts.get("name")
+        return name if isinstance(name, str) else None
+
+    async def _look_at_shards(self) -> bool:
+        """Returns whether a shard waits for an owner."""
+        waiting = False
+        for shards in [*self.shards.values()]:
+            if shards.stale:
+                shards.stale = False
+                try:
+                    waiting |= await self._look_at(shards)
+                except StateError:
+                    shards.stale = True
+                    raise
+        return waiting
+
+    async def _look_at(self, shards: MemberShards) -> bool:
+        leases = await self._store.leases(shards.uuid)
+        now = self._clock()
+        self._owners[shards.uuid] = {lease.owner for lease in leases.values() if lease.owner is not None}
+        self._owners = {uuid: owners for uuid, owners in self._owners.items() if uuid in self.shards}
+        self._membership.owning(set().union(*self._owners.values()), now)
+        shards.note(leases, self._live(shards.uuid), self._is_dead, now)
+        due = shards.due()
+        await self._claim(shards, due)
+        if now - self._membership.quiet_since >= self._rebalance_delay:
+            for shard_id, to in due.give.items():
+                self._log.info("fleet_shard_given", mapping=shards.uuid, partition=shard_id, to=self._name_of(to))
+                shards.holds[shard_id].give(to)
+        # released, or given: rows to read again soon
+        shards.stale |= due.waiting or bool(due.give)
+        return due.waiting or bool(due.give)
+
+    def _live(self, uuid: str) -> frozenset[str]:
+        """The members that may hold shards of a mapping."""
+        live = {
+            row.id
+            for row in self.rows.values()
+            if row.state is MemberState.ACTIVE and row.id in self._membership.live and uuid in mappings_of(row)
+        }
+        return frozenset(live | {self._life.id} if self._life.may_hold else live - {self._life.id})
+
+    def _is_dead(self, member: str) -> bool:
+        return member not in self._membership.live
+
+    async def _claim(self, shards: MemberShards, due: Due) -> None:
+        me, wanted = self._life.id, [*due.claim.items()]
+        failed: StateError | None = None
+        for start in range(0, len(wanted), AT_ONCE):
+            some = wanted[start : start + AT_ONCE]
+            calls = [self._store.claim(shards.uuid, shard, me, seen) for shard, seen in some]
+            for (shard_id, seen), found in zip(some, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+                if isinstance(found, StateError):
+                    # whether it took effect shows in the rows
+                    failed = found
+                elif isinstance(found, BaseException):
+                    raise found
+                elif found is not None and me == self._life.id:
+                    self._log.info(
+                        "fleet_shard_claimed",
+                        mapping=shards.uuid,
+                        partition=shard_id,
+                        fence=found.fence,
+                        of=None if seen.owner is None else self._name_of(seen.owner),
+                    )
+                    shards.claimed(shard_id, found)
+        if failed is not None:
+            raise failed
+
+    async def _release_idle(self) -> None:
+        """Let others have what nobody here works on any more. One that fails is tried again."""
+        idle = [hold for shards in self.shards.values() for hold in shards.idle()]
+        waiting, self.unreleased = [hold for hold in self.unreleased if not hold.over], []
+        results = await asyncio.gather(
+            *(hold.release(None) for hold in (*idle, *waiting) if not hold.works), return_exceptions=True
+        )
+        self.unreleased += [hold for hold in waiting if not hold.over]
+        for found in results:
+            if isinstance(found, BaseException) and not isinstance(found, LeaseLost):
+                raise found
+
+    async def _sweep(self, now: float) -> None:
+        self._dead_since = {member: self._dead_since.get(member, now) for member in self._dead()}
+        old = [member for member, since in self._dead_since.items() if now - since >= SWEPT_AFTER]
+        if old:
+            await self._store.sweep(old)
+
+    def _pause(self, now: float, *, busy: bool) -> float:
+        leaving = any(row.state is MemberState.LEAVING for row in self.rows.values())
+        settling = now - self._membership.quiet_since < SETTLES_SECONDS
+        pause = BUSY_SECONDS if busy or leaving or settling or self.unreleased else QUIET_SECONDS
+        until = self._membership.next_expiry(self._life.id)
+        if until is not None:
+            pause = min(pause, until - now if until > now else BUSY_SECONDS)
+        quiet_in = self._membership.quiet_since + self._rebalance_delay - now
+        if quiet_in > 0:
+            # voluntary moves are due then
+            pause = min(pause, quiet_in)
+        return pause

@@ -1,0 +1,118 @@
+"""Which shards of a stream this daemon reads, and whether it may still begin work on them.
+
+A daemon by itself reads all of them, always. A member of a fleet reads those that it has claimed: another member may
+take one over once this daemon has released it, or could not prove for a while that it is alive.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol
+
+from poller.policy.progress import ShardProgress
+from poller.ports.store import Positions
+from poller.runtime.stop import Stop
+
+
+class Permit(Protocol):
+    """The right to begin work on a shard that others may take over."""
+
+    def valid(self) -> bool:
+        """Whether work may begin now. Asked directly before it begins, with no await between."""
+        ...
+
+    async def renewed(self, stop: Stop) -> bool:
+        """Wait until work may begin; False at a soft stop, which also comes when the shard is lost."""
+        ...
+
+
+class Hold(Protocol):
+    """One shard that this daemon reads."""
+
+    @property
+    def shard_id(self) -> str: ...
+
+    @property
+    def progress(self) -> ShardProgress | None:
+        """What was stored of the shard when it was claimed; None where the mapping's progress says."""
+        ...
+
+    @property
+    def permit(self) -> Permit | None:
+        """None where work may always begin."""
+        ...
+
+    def connect(self, *, give: Callable[[], None], lose: Callable[[], None]) -> None:
+        """Call `give` when the shard is to be left softly and released, and `lose` when another daemon may have it."""
+        ...
+
+    def enter(self) -> None:
+        """The shard is worked on from now on, until `left`."""
+        ...
+
+    def left(self) -> None:
+        """Nothing of the shard runs any more."""
+        ...
+
+    def save(self, progress: ShardProgress) -> Awaitable[None]:
+        """Store progress, as `StateStore.save`; a finished one ends the hold. Raises StateError and LeaseLost."""
+        ...
+
+    def release(self, progress: ShardProgress) -> Awaitable[None]:
+        """Store the last progress and let others have the shard, in one write. Raises StateError and LeaseLost."""
+        ...
+
+
+class Listed(Protocol):
+    """A shard as it is listed."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def parents(self) -> tuple[str, ...]: ...
+
+
+class Holdings(Protocol):
+    """The shards of one run of a mapping that this daemon reads. Every call but those of a `Hold` is synchronous."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other daemons read shards of this stream."""
+        ...
+
+    @property
+    def elsewhere(self) -> Collection[str]:
+        """Shards that other living daemons read."""
+        ...
+
+    def connect(self, changed: Callable[[], None]) -> None:
+        """The mapping's stream is read from now on. Calls `changed` when any of the answers here is another."""
+        ...
+
+    def take(self, startable: Sequence[Listed]) -> Sequence[Hold]:
+        """Shards to begin with, of those that may be read and that nobody reads. Each is returned once; more of them
+        may be claimed later, and `changed` is called then.
+        """
+        ...
+
+    def finished(self) -> Collection[str]:
+        """Shards that other daemons read to their end, each returned once."""
+        ...
+
+    def reset(self) -> None:
+        """Give up every hold: they were of a stream that was replaced, or nothing may be read."""
+        ...
+
+    def close(self) -> None:
+        """The run of the mapping has ended. Holds that were not released are, where that is possible."""
+        ...
+
+
+class Fleet(Protocol):
+    """Where the positions of mappings are, and which of their shards are this daemon's."""
+
+    @property
+    def store(self) -> Positions: ...
+
+    def holdings(self, uuid: str, event_source_arn: str) -> Holdings:
+        """For one run of a mapping."""
+        ...

@@ -1,0 +1,181 @@
+"""Several daemons share a stream: each shard is on one of them, and moves without loss when one comes, goes or dies."""
+
+import asyncio
+
+from poller.ports.status import ReasonCode
+from tests.fakes.queue import loop_time
+from tests.fakes.streams import KinesisStream
+from tests.journeys.streams.fleet import LEASE_SECONDS, FleetLife, FleetWorld
+
+
+def put(world: FleetWorld, count: int, start: int = 0) -> None:
+    for number in range(start, start + count):
+        world.put(f"key {number % 40}", number)
+
+
+async def test_two_daemons_each_read_their_part_and_nothing_is_delivered_twice() -> None:
+    world = FleetWorld(shards=6)
+    first = FleetLife(world, world.mapping())
+    put(world, 100)
+    await world.until_done()
+    assert world.held() == {first.id: 6}
+    second = FleetLife(world, world.mapping())
+    await world.until(lambda: world.held() == {first.id: 3, second.id: 3}, 60.0)
+    put(world, 100, 100)
+    await world.until_done()
+    for life in (first, second):
+        await life.end()
+    world.check()
+    assert world.ledger.repeated() == set()
+    assert first.account.delivered + second.account.delivered == 200
+    assert min(first.account.delivered, second.account.delivered) > 30
+
+
+async def test_a_daemon_that_dies_is_replaced_within_the_bound_and_nothing_is_lost() -> None:
+    world = FleetWorld(shards=4)
+    first, second = (FleetLife(world, world.mapping()) for _ in range(2))
+    await world.until(lambda: sorted(world.held().values()) == [2, 2], 60.0)
+    put(world, 100)
+    died_at = loop_time()
+    await first.crash()
+    await world.until(lambda: [*world.held().values()] == [4], 25.0)
+    assert loop_time() - died_at <= 25.0
+    await world.until_done()
+    await second.end()
+    world.check()
+
+
+async def test_a_daemon_that_stops_hands_its_shards_over_within_seconds_and_nothing_is_redone() -> None:
+    world = FleetWorld(shards=4)
+    world.function.delay = 3.0
+    first, second = (FleetLife(world, world.mapping(batch_size=5)) for _ in range(2))
+    await world.until(lambda: sorted(world.held().values()) == [2, 2], 60.0)
+    put(world, 200)
+    await asyncio.sleep(5.0)
+    await first.end()
+    stopped_at = loop_time()
+    await world.until(lambda: world.held() == {second.id: 4}, 5.0)
+    assert loop_time() - stopped_at <= 5.0
+    await world.until_done()
+    await second.end()
+    world.check()
+    assert world.ledger.repeated() == set()
+
+
+async def test_while_the_store_is_away_nothing_begins_and_afterwards_nothing_is_read_again() -> None:
+    world = FleetWorld(shards=4)
+    lives = [FleetLife(world, world.mapping()) for _ in range(2)]
+    await world.until(lambda: sorted(world.held().values()) == [2, 2], 60.0)
+    put(world, 50)
+    await world.until_done()
+    for life in lives:
+        life.link.broken = True
+    await asyncio.sleep(LEASE_SECONDS)
+    invoked = len(world.function.invocations.all)
+    put(world, 50, 50)
+    await asyncio.sleep(60.0)
+    assert len(world.function.invocations.all) == invoked
+    for life in lives:
+        assert life.status.reason is not None
+        assert life.status.reason.code is ReasonCode.SUSPENDED
+        life.link.broken = False
+    await world.until_done()
+    assert sorted(world.held().values()) == [2, 2]
+    for life in lives:
+        await life.end()
+    world.check()
+    assert world.ledger.repeated() == set()
+
+
+async def test_a_daemon_cut_off_from_the_store_stops_beginning_before_another_begins() -> None:
+    world = FleetWorld(shards=4)
+    first, second = (FleetLife(world, world.mapping(batch_size=5)) for _ in range(2))
+    await world.until(lambda: sorted(world.held().values()) == [2, 2], 60.0)
+    first.link.broken = True
+    for number in range(60):
+        put(world, 10, 10 * number)
+        await asyncio.sleep(1.0)
+    assert world.held() == {second.id: 4}
+    first.link.broken = False
+    # its life is over, and it begins another
+    await world.until(lambda: sorted(world.held().values()) == [2, 2], 120.0)
+    await world.until_done()
+    for life in (first, second):
+        await life.end()
+    world.check()
+    assert len(world.ledger.repeated()) <= 2 * 2 * 5
+
+
+async def test_children_begin_at_once_where_their_last_parent_ended_and_never_before() -> None:
+    world = FleetWorld(shards=3)
+    lives = [FleetLife(world, world.mapping()) for _ in range(3)]
+    await world.until(lambda: sorted(world.held().values()) == [1, 1, 1], 60.0)
+    put(world, 100)
+    assert isinstance(world.stream, KinesisStream)
+    a, b, c = world.stream.open_shards()
+    world.stream.merge(a, b)
+    world.stream.split(c)
+    put(world, 100, 100)
+    await world.until_done(120.0)
+    await world.until(lambda: sorted(world.held().values()) == [1, 1, 1], 120.0)
+    for life in lives:
+        await life.end()
+    world.check()
+    assert world.ledger.repeated() == set()
+
+
+async def test_where_a_stream_starts_at_latest_is_one_instant_for_all_daemons() -> None:
+    world = FleetWorld(shards=4)
+    for number in range(40):
+        world.before_start.add(world.put(f"key {number}", number))
+    await asyncio.sleep(10.0)
+    first = FleetLife(world, world.mapping(starting_position="LATEST"))
+    await world.until(lambda: world.held() == {first.id: 4}, 60.0)
+    put(world, 40, 100)
+    await world.until_done()
+    second = FleetLife(world, world.mapping(starting_position="LATEST"))
+    await asyncio.sleep(1.0)
+    put(world, 40, 200)
+    await world.until(lambda: sorted(world.held().values()) == [2, 2], 120.0)
+    put(world, 40, 300)
+    await world.until_done()
+    for life in (first, second):
+        await life.end()
+    world.check()
+    assert world.ledger.repeated() == set()
+    assert [number for number in world.before_start if world.ledger[number].invoked] == []
+
+
+async def test_a_rolling_deployment_redoes_nothing_and_moves_each_shard_about_once() -> None:
+    world = FleetWorld(shards=6)
+    world.function.delay = 1.0
+    lives = [FleetLife(world, world.mapping(batch_size=5)) for _ in range(3)]
+    await world.until(lambda: sorted(world.held().values()) == [2, 2, 2], 120.0)
+    fences = sum(lease.fence for lease in world.rows.leases["u"].values())
+    for number in range(3):
+        put(world, 100, 100 * number)
+        await asyncio.sleep(3.0)
+        await lives.pop(0).end()
+        lives.append(FleetLife(world, world.mapping(batch_size=5)))
+        await asyncio.sleep(10.0)
+    await world.until_done()
+    await world.until(lambda: sorted(world.held().values()) == [2, 2, 2], 240.0)
+    moves = sum(lease.fence for lease in world.rows.leases["u"].values()) - fences
+    for life in lives:
+        await life.end()
+    world.check()
+    assert world.ledger.repeated() == set()
+    assert moves <= 2.5 * 6
+
+
+async def test_a_quiet_fleet_writes_beats_alone_however_many_shards_it_has() -> None:
+    world = FleetWorld(shards=20)
+    lives = [FleetLife(world, world.mapping(idle_poll_interval_seconds=30.0)) for _ in range(4)]
+    await world.until(lambda: sorted(world.held().values()) == [5, 5, 5, 5], 120.0)
+    await asyncio.sleep(60.0)
+    before = world.rows.writes
+    await asyncio.sleep(300.0)
+    assert (world.rows.writes - before) / 5 <= 52
+    for life in lives:
+        await life.end()
+    world.check()
