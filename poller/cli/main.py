@@ -199,6 +199,22 @@ def failures(
     command.show(client(api, config), mapping)
 
 
+@app.command(epilog=examples("fleet", "fleet --json"))
+def fleet(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Show the daemons that share their streams.
+
+    What each holds, which shards moved and why, and how the store answers.
+    """
+    from poller.cli import fleet as command  # noqa: PLC0415
+
+    command.show(client(api, config), as_json=as_json)
+
+
 @app.command("restart-function", epilog=examples("restart-function local"))
 def restart_function(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Key of the function in `functions`.")],

@@ -15,7 +15,7 @@ from poller.support.printable import say
 Json = dict[str, Any]
 SHOWN = 20
 """Maximum of partitions listed one by one; the rest is counted."""
-QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "stopped"})
+QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "stopped", "not_mine"})
 """Codes of a partition that works normally."""
 
 

@@ -139,6 +139,7 @@ class Poller:
             shared = await self._stack.enter_async_context(kind.join(settings))
         self._member = Member(
             shared,
+            fleet=settings.fleet.name,
             name=settings.fleet.member,
             lease_seconds=settings.fleet.lease_seconds,
             rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
@@ -146,6 +147,7 @@ class Poller:
             clock=self._clock,
             chance=self._chance,
         )
+        self.status.fleet = self._member.status
         self._stack.push_async_callback(self._member.close)
         return self._member
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from poller.ports.fleet_status import FleetStatus
 from poller.ports.status import MappingStatus
 
 
@@ -60,5 +61,7 @@ class DaemonStatus:
     """Seconds the watcher woke too late, last time."""
     steps: Sequence[Callable[[], str | None]] = ()
     """Blocking steps of our own: each says what hangs, or nothing."""
+    fleet: FleetStatus | None = None
+    """None for a daemon by itself."""
     died: list[str] = field(default_factory=list)
     """Names of tasks that ended although they never may."""

@@ -4,10 +4,11 @@ A daemon by itself reads all of them, always. A member of a fleet reads those th
 take one over once this daemon has released it, or could not prove for a while that it is alive.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from poller.policy.progress import ShardProgress
+from poller.ports.status import Reason
 from poller.ports.store import Positions
 from poller.runtime.stop import Stop
 
@@ -77,6 +78,19 @@ class Holdings(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other daemons read shards of this stream."""
+        ...
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known what other daemons do. Before that nothing of the stream may be opened."""
+        ...
+
+    def conflict(self) -> str | None:
+        """Why the mapping must not run here, for a person: another daemon runs one of its uuid on another stream."""
+        ...
+
+    def waiting(self) -> Iterable[tuple[str, Reason]]:
+        """Shards that are not read here, each with the reason: another daemon has it, or is to have it."""
         ...
 
     @property

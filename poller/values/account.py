@@ -38,6 +38,8 @@ class Account:
     """Of those filtered, records rejected only because a pattern asks for fields of a payload that is not JSON."""
     not_unwrapped: int = 0
     """Of those returned, messages that hold no event of the service that `unwrap` names."""
+    fenced: int = 0
+    """Records in work when their shard was lost to another daemon, which delivers them again: an upper bound."""
     deleted: int = 0
     """Records whose delete the source confirmed."""
     delete_failed: int = 0
@@ -84,6 +86,7 @@ class Account:
             "failed_invoke": self.failed_invoke,
             "filtered_not_json": self.filtered_not_json,
             "not_unwrapped": self.not_unwrapped,
+            "fenced": self.fenced,
             "deleted": self.deleted,
             "delete_failed": self.delete_failed,
         }

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.metrics import exposition
 from poller.ports.daemon_status import ConfigurationStatus
+from poller.ports.fleet_status import FleetStatus
 from poller.ports.status import Account, Lag, LaneStatus, MappingState, PartitionStatus, ReasonCode
 from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping
 
@@ -37,6 +38,7 @@ def exposed() -> dict[str, set[str]]:
     status = a_daemon(
         mapping, aws_requests={("sqs", "ReceiveMessage", "ok"): 1}, configuration=ConfigurationStatus(STARTED_AT)
     )
+    status.fleet = FleetStatus("orders", "a")
     parts, _ = exposition(status, "", 120.0, Isolation())
     body = b"".join(parts).decode()
     samples = chain.from_iterable(family.samples for family in text_string_to_metric_families(body))

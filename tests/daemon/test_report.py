@@ -27,6 +27,7 @@ def test_the_whole_shape():
         "version": "1.2.3",
         "started_at": "2026-01-01T00:00:00.000Z",
         "unhealthy": ["the state file was removed"],
+        "fleet": None,
         "configuration": {
             "loaded_at": "2026-01-01T00:00:00.000Z",
             "refused_at": "2026-01-01T00:00:01.000Z",
@@ -54,6 +55,7 @@ def test_the_whole_shape():
                     "failed_invoke": 1,
                     "filtered_not_json": 0,
                     "not_unwrapped": 0,
+                    "fenced": 0,
                     "deleted": 8,
                     "delete_failed": 0,
                 },

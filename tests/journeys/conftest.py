@@ -1,4 +1,4 @@
-"""`--seeds N`: how many random journeys of each kind; the everyday number is 20, and 10 with windows, consumers, aggregates."""
+"""`--seeds N`: how many random journeys of each kind; the everyday number is 20, 10 with windows, consumers, aggregates, 4 of fleets."""
 
 import pytest
 
@@ -9,3 +9,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "special_seed" in metafunc.fixturenames:
         # plain journeys meet most of what these do
         metafunc.parametrize("special_seed", range((metafunc.config.getoption("--seeds") + 1) // 2))
+    if "fleet_seed" in metafunc.fixturenames:
+        # several daemons in each
+        metafunc.parametrize("fleet_seed", range((metafunc.config.getoption("--seeds") + 4) // 5))

@@ -12,6 +12,7 @@ from poller.cli.main import app
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.metrics import exposition
 from poller.daemon.api.pages import PAGES as HTTP_PAGES
+from poller.ports.fleet_status import FleetStatus
 from poller.support import telemetry
 from tests.daemon.samples import a_daemon, a_mapping
 
@@ -21,7 +22,9 @@ NOTE = "<!-- Written by `python -m tests.reference` from the program; a test hol
 
 def metrics() -> str:
     """Every family of `/metrics`, but those of the process."""
-    parts, _ = exposition(a_daemon(a_mapping()), "", 120.0, Isolation())
+    daemon = a_daemon(a_mapping())
+    daemon.fleet = FleetStatus("orders", "a")
+    parts, _ = exposition(daemon, "", 120.0, Isolation())
     families = text_string_to_metric_families(b"".join(parts).decode())
     rows = [
         f"| `{family.name}{'_total' if family.type == 'counter' else ''}` | {family.type} | {family.documentation} |"

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from poller.daemon.api.exposition import Family, Writer, labelled
+from poller.daemon.api.fleet import fleet_families, fleet_histograms
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.ports.daemon_status import DaemonStatus
@@ -30,6 +31,7 @@ _EVENTS = {
     "failed_invoke": "Records in failed invocations",
     "filtered_not_json": "Of the filtered, records rejected only because their payload is not JSON",
     "not_unwrapped": "Of the returned, messages that hold no event of the service that unwrap names",
+    "fenced": "Records in work when another daemon took their shard over, which delivers them again; an upper bound",
     "deleted": "Records whose delete the source confirmed",
     "delete_failed": "Records in failed delete attempts",
 }
@@ -85,7 +87,7 @@ def _parts(status: DaemonStatus, now: float, isolation: Isolation, writer: Write
     for family, samples in (*_daemon(status), *_families(rows)):
         yield writer.head(family)
         yield from writer.samples(family, samples)
-    for family, histograms in _histograms(rows):
+    for family, histograms in (*_histograms(rows), *fleet_histograms(status.fleet)):
         yield writer.head(family)
         yield from writer.histograms(family, histograms)
     yield writer.without_end(process)
@@ -155,6 +157,7 @@ def _daemon(status: DaemonStatus) -> Iterator[tuple[Family, Samples]]:
         for (service, operation, outcome), count in status.aws_requests.items()
     ]
     yield requests, iter(counted)
+    yield from fleet_families(status.fleet)
     configuration = status.configuration
     if configuration is None:
         return

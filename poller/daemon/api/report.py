@@ -5,10 +5,11 @@ is null, times are ISO 8601 in UTC.
 """
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 
 from poller.daemon.api import health
+from poller.daemon.api.fleet import fleet_json
 from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.moments import iso
 from poller.daemon.api.notes import notes
 from poller.daemon.api.shown_reasons import lane_reason, mapping_reason, partition_reason, reason_text, state_of
 from poller.policy.windows import Window
@@ -29,6 +30,7 @@ def rendered(
         "started_at": iso(status.started_at),
         "unhealthy": health.problems(status, time()),
         "configuration": _configuration(status.configuration),
+        "fleet": None if status.fleet is None else fleet_json(status.fleet, time(), wall()),
     }
     yield codec.dumps(head)[:-1] + b',"mappings":['
     for number, mapping in enumerate(list(status.mappings)):
@@ -85,11 +87,6 @@ def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
         "refused_at": None if refused is None else iso(refused),
         "problems": list(configuration.problems),
     }
-
-
-def iso(seconds: float) -> str:
-    """Render seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:

@@ -32,6 +32,9 @@ TEXTS: dict[ReasonCode, str] = {
     ReasonCode.HISTORY_LOST: "the server no longer keeps the changes that follow the stored position",
     ReasonCode.INVALIDATED: "what was watched was dropped or renamed, which ends its change stream",
     ReasonCode.STATE: "positions cannot be stored",
+    ReasonCode.NOT_MINE: "read by another daemon of the fleet",
+    ReasonCode.WAITING_FOR_HANDOVER: "about to be read by another daemon of the fleet",
+    ReasonCode.CONFLICT: "another daemon of the fleet runs a mapping of this uuid on another stream",
     ReasonCode.SUSPENDED: "the fleet's store does not answer: nothing begins until it does, since others may take over",
     ReasonCode.UNREACHABLE: "the service cannot be reached",
     ReasonCode.ERROR: "an unexpected error; restarting",
@@ -53,6 +56,7 @@ MOST_TELLING_FIRST = (
     ReasonCode.HISTORY_LOST,
     ReasonCode.INVALIDATED,
     ReasonCode.STATE,
+    ReasonCode.CONFLICT,
     ReasonCode.SUSPENDED,
     ReasonCode.CREDENTIALS,
     ReasonCode.UNREACHABLE,
@@ -67,6 +71,7 @@ MOST_TELLING_FIRST = (
     ReasonCode.MEMORY,
     ReasonCode.STREAM_DISABLED,
     ReasonCode.PARENT,
+    ReasonCode.WAITING_FOR_HANDOVER,
     ReasonCode.STOPPING,
     ReasonCode.INVOKING,
     ReasonCode.WAITING_FOR_SLOT,
@@ -74,6 +79,7 @@ MOST_TELLING_FIRST = (
     ReasonCode.WINDOW,
     ReasonCode.STARTING,
     ReasonCode.NO_DATA,
+    ReasonCode.NOT_MINE,
     ReasonCode.PAUSED,
     ReasonCode.DISABLED,
     ReasonCode.STOPPED,
@@ -121,7 +127,7 @@ def mapping_reason(mapping: MappingStatus, now: float) -> Reason | None:
     reasons = [partition_reason(partition, now) for partition in mapping.partitions]
     unanswered = None if run is None else _unanswered(run.unanswered_since(now), now)
     reason = _most_telling([unanswered, *reasons])
-    if run is not None and reason is not None and reason.code is ReasonCode.NO_DATA:
+    if run is not None and (reason is None or reason.code is ReasonCode.NO_DATA):
         return run.waits(now) or reason
     return reason
 

@@ -1,11 +1,12 @@
 """A daemon by itself: every shard is its own, and nothing is asked or written beyond its positions."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from poller.policy.progress import ShardProgress
 from poller.ports.holdings import Hold, Listed
+from poller.ports.status import Reason
 from poller.ports.store import StateStore
 
 NONE: frozenset[str] = frozenset()
@@ -39,6 +40,7 @@ class OwnShards:
     """The `Holdings` of a daemon by itself."""
 
     shared = False
+    known = True
     elsewhere = NONE
 
     def __init__(self, store: StateStore, uuid: str) -> None:
@@ -46,6 +48,12 @@ class OwnShards:
 
     def connect(self, changed: Callable[[], None]) -> None:
         """Nothing changes."""
+
+    def conflict(self) -> str | None:
+        return None
+
+    def waiting(self) -> Iterable[tuple[str, Reason]]:
+        return ()
 
     def take(self, startable: Sequence[Listed]) -> Sequence[Hold]:
         return [OwnShard(shard.id, partial(self._save, shard.id)) for shard in startable]

@@ -29,6 +29,8 @@ class MemberHold:
         """Whether the source was told of it."""
         self.giving: str | None = None
         """The member that it goes to, once this one was asked to leave it."""
+        self.released_to: str | None = None
+        """The member it was released to; None for nobody in particular."""
         self.over = False
         """Whether it was released, finished or lost."""
         self.works = False
@@ -80,7 +82,7 @@ class MemberHold:
         """Another member may have it by now."""
         if not self.over:
             self.over = True
-            self._shards.forget(self)
+            self._shards.lost(self)
             self._lose()
 
     async def save(self, progress: ShardProgress) -> None:
@@ -99,8 +101,8 @@ class MemberHold:
         if self.over:
             raise LeaseLost(self.shard_id)
         self._version += 1
-        to = self._shards.heir(self) if release else None
-        write = Write(self._shards.uuid, self.shard_id, self.fence, self._version, progress, release, to)
+        self.released_to = self._shards.heir(self) if release else None
+        write = Write(self._shards.uuid, self.shard_id, self.fence, self._version, progress, release, self.released_to)
         if not await self._shards.saving.save(self.member, write):
             self.lose()
             raise LeaseLost(self.shard_id)

@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from poller.policy.backoff import Chance
 from poller.policy.membership import valid_until
 from poller.ports.fleet import FleetStore, MemberState
+from poller.ports.fleet_status import FleetStatus
 from poller.sources.sharded.wakeup import Wakeup
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import StateError
@@ -42,6 +43,7 @@ class Life:
         clock: Callable[[], float],
         chance: Chance,
         log: FilteringBoundLogger,
+        status: FleetStatus,
         ended: Callable[[], None],
     ) -> None:
         """`facts` are what others need to know, asked before each beat. `ended` is called at the end of this life."""
@@ -55,9 +57,10 @@ class Life:
         self._store = store
         self._lease_seconds = lease_seconds
         self._facts = facts
-        self._clock = clock
+        self.now = clock
         self._chance = chance
         self._log = log
+        self._status = status
         self._repeating = RateLimitedLog(log)
         self._ended = ended
         self._until = float("-inf")
@@ -68,7 +71,7 @@ class Life:
 
     def valid(self) -> bool:
         """Whether the daemon may act: no other one declares it dead before the end of this."""
-        return self._clock() < self._until
+        return self.now() < self._until
 
     @property
     def may_hold(self) -> bool:
@@ -104,7 +107,7 @@ class Life:
     async def _live(self) -> bool:
         """Join, or beat. Returns whether that was stored."""
         self._soon.clear()
-        facts, sent = self._facts(), self._clock()
+        facts, sent = self._facts(), self.now()
         try:
             alive = await (self._store.join(self.id, facts) if not self.joined else self._send_beat(facts))
         except StateError as error:
@@ -116,9 +119,11 @@ class Life:
             return False
         if not self.joined:
             self.joined = True
+            self._status.lives += 1
+            self._status.id = self.id
             self._log.info("fleet_joined", member=self.id)
         self._told = facts
-        self._renew(valid_until(sent, self._lease_seconds))
+        self.renew(valid_until(sent, self._lease_seconds))
         return True
 
     async def _send_beat(self, facts: Mapping[str, Any]) -> bool:
@@ -127,11 +132,12 @@ class Life:
         news = None if facts == self._told else facts
         return await self._store.beat(self.id, self._beat, self.state, self._news, news)
 
-    def _renew(self, until: float) -> None:
+    def renew(self, until: float) -> None:
+        """A beat was stored: the daemon may act until then."""
         suspended = not self.valid()
         self._until = max(self._until, until)
         if suspended and self.valid():
-            self.valid_since = self._clock()
+            self.valid_since = self.now()
             self.renewed.notify()
 
     def _begin_again(self) -> None:

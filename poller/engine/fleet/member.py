@@ -4,15 +4,17 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from poller import __version__
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
+from poller.engine.fleet.timed import TimedStore
 from poller.engine.fleet.watching import Watching
 from poller.policy.backoff import Chance
 from poller.ports.fleet import FleetStore
+from poller.ports.fleet_status import Cause, FleetStatus
 from poller.support import telemetry
 from poller.values.errors import StateError
 
@@ -32,6 +34,7 @@ class Member:
         self,
         store: FleetStore,
         *,
+        fleet: str,
         name: str,
         lease_seconds: float,
         rebalance_delay_seconds: float,
@@ -39,10 +42,11 @@ class Member:
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
     ) -> None:
-        """`name` is for people. `running` has the mappings that run here or will in a moment: by uuid the ARN of each
-        event source.
+        """`fleet` and `name` are for people. `running` has the mappings that run here or will in a moment: by uuid the
+        ARN of each event source.
         """
-        self.store = store
+        self.status = FleetStatus(fleet, name)
+        self.store = store = cast("FleetStore", TimedStore(store, self.status))
         self.saving = Saving(store)
         self._name = name
         self._running = running
@@ -54,6 +58,7 @@ class Member:
             clock=clock,
             chance=chance,
             log=self._log,
+            status=self.status,
             ended=self._life_ended,
         )
         self._watching = Watching(
@@ -64,6 +69,7 @@ class Member:
             clock=clock,
             chance=chance,
             log=self._log,
+            status=self.status,
         )
         store.listen(self._watching.look_now)
 
@@ -105,6 +111,15 @@ class Member:
     def release(self, holds: "Iterable[MemberHold]") -> None:
         self._watching.unreleased.extend(holds)
         self.look()
+
+    def name_of(self, member: str) -> str | None:
+        return self._watching.name_of(member)
+
+    def conflict(self, uuid: str, event_source_arn: str) -> str | None:
+        return self._watching.conflict(uuid, event_source_arn)
+
+    def moved(self, uuid: str, shard_id: str, cause: Cause, other: str | None) -> None:
+        self._watching.moved(uuid, shard_id, cause, other)
 
     def look(self) -> None:
         self._watching.look_now()

@@ -1,6 +1,6 @@
 """The shards of one mapping that this member of a fleet holds, and what it knows of those of others."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +9,9 @@ from poller.engine.fleet.life import Life
 from poller.engine.fleet.saving import Saving
 from poller.policy.leases import plan
 from poller.ports.fleet import Claimed, Lease
+from poller.ports.fleet_status import Cause
 from poller.ports.holdings import Hold, Listed
+from poller.ports.status import Reason, ReasonCode
 
 LEFT_SECONDS = 3.0
 """Seconds for which members leave an orphan to the one it was released to, or that the plan names: three readings of
@@ -37,6 +39,18 @@ class Owner(Protocol):
 
     def release(self, holds: Iterable[MemberHold]) -> None:
         """Nothing works on these any more, and others may have them."""
+        ...
+
+    def conflict(self, uuid: str, event_source_arn: str) -> str | None:
+        """Why the mapping must not run here; see `Holdings.conflict`."""
+        ...
+
+    def name_of(self, member: str) -> str | None:
+        """A member's name for people; None for one that is not known."""
+        ...
+
+    def moved(self, uuid: str, shard_id: str, cause: Cause, other: str | None) -> None:
+        """A shard left this member."""
         ...
 
     def look(self) -> None:
@@ -72,6 +86,7 @@ class MemberShards:
         self.holds: dict[str, MemberHold] = {}
         self.stale = True
         """Whether the rows must be read again."""
+        self.known = False
         self.elsewhere: frozenset[str] = frozenset()
         self._member = member
         self._changed: Callable[[], None] = _nothing
@@ -106,6 +121,26 @@ class MemberShards:
         self._startable = offered
         return new
 
+    def conflict(self) -> str | None:
+        return self._member.conflict(self.uuid, self.event_source_arn)
+
+    def waiting(self) -> Iterator[tuple[str, Reason]]:
+        for shard in sorted(self.elsewhere):
+            owner = self._leases[shard].owner
+            yield shard, Reason(ReasonCode.NOT_MINE, f"read by {self._named(owner)}")
+        for shard in self._unclaimed:
+            lease = self._leases.get(shard, Lease())
+            if lease.next is not None:
+                text = f"released to {self._named(lease.next)}, which is about to begin"
+            elif lease.owner is not None:
+                text = f"{self._named(lease.owner)} had it and is dead; another daemon is about to begin"
+            else:
+                text = "nobody reads it; a daemon is about to begin"
+            yield shard, Reason(ReasonCode.WAITING_FOR_HANDOVER, text)
+
+    def _named(self, member: str | None) -> str:
+        return (member and self._member.name_of(member)) or "another daemon"
+
     def finished(self) -> Collection[str]:
         new = self._finished - self._told_finished
         self._told_finished |= new
@@ -126,12 +161,13 @@ class MemberShards:
         """These are the rows `now`. `live` are the members that may hold shards of the mapping, `dead` says of an owner
         whether its life is over.
         """
-        me, before = self.life.id, (self.elsewhere, self._finished)
+        me, before = self.life.id, (self.known, self.elsewhere, self._finished, self._unclaimed.keys())
+        self.known = True
+        self._leases, self._live, self._heirs, self._now = leases, live, None, now
         for hold in [*self.holds.values()]:
             lease = leases.get(hold.shard_id)
             if lease is not None and lease.fence > hold.fence:
                 hold.lose()
-        self._leases, self._live, self._heirs, self._now = leases, live, None, now
         # those that are forgotten in the store are forgotten here
         self._ended_here &= leases.keys()
         self._told_finished &= leases.keys()
@@ -142,7 +178,7 @@ class MemberShards:
             if lease.owner is not None and lease.owner != me and not (lease.finished or dead(lease.owner))
         )
         self._count_unclaimed()
-        if (self.elsewhere, self._finished) != before:
+        if (True, self.elsewhere, self._finished, self._unclaimed.keys()) != before:
             self._changed()
 
     def _count_unclaimed(self) -> None:
@@ -158,7 +194,7 @@ class MemberShards:
         """By the rows last read."""
         me, owners = self.life.id, self._owners()
         planned = plan(me, self._live, owners, self.uuid)
-        own = {shard for shard in self._unclaimed if self._is_mine(shard)}
+        own = {shard for shard in self._unclaimed if self.is_mine(shard)}
         late = {shard for shard in self._unclaimed if self._is_late(shard)}
         if me not in self._live:
             own, late = set(), set()
@@ -170,7 +206,7 @@ class MemberShards:
         }
         return Due({shard: self._leases.get(shard, Lease()) for shard in claim}, give, bool(self._unclaimed))
 
-    def _is_mine(self, shard: str) -> bool:
+    def is_mine(self, shard: str) -> bool:
         """Whether this member takes an orphan before any plan: it was released to it, or nobody had it before and its
         parents ended here, or a claim of its own took effect without an answer.
         """
@@ -188,7 +224,7 @@ class MemberShards:
         for shard in self.elsewhere:
             owners[shard] = self._leases[shard].owner
         for shard in self._unclaimed:
-            if self._is_mine(shard):
+            if self.is_mine(shard):
                 owners[shard] = self.life.id
             else:
                 owners[shard] = None if self._is_late(shard) else self._leases.get(shard, Lease()).next
@@ -215,8 +251,18 @@ class MemberShards:
             self._heirs = plan(me, others, self._owners(), self.uuid).give
         return self._heirs.get(hold.shard_id)
 
-    def forget(self, hold: MemberHold) -> None:
-        """The hold is lost."""
+    def owners(self) -> list[str]:
+        """The owner of each shard that has one, as far as is known."""
+        others = [self._leases[shard].owner or "" for shard in self.elsewhere]
+        return [*others, *[self.life.id] * len(self.holds)]
+
+    def lost(self, hold: MemberHold) -> None:
+        """Another member may have the shard."""
+        lease = self._leases.get(hold.shard_id, Lease())
+        self._member.moved(self.uuid, hold.shard_id, Cause.LOST, lease.owner if lease.fence > hold.fence else None)
+        self._forget(hold)
+
+    def _forget(self, hold: MemberHold) -> None:
         if self.holds.get(hold.shard_id) is hold:
             del self.holds[hold.shard_id]
         self.stale = True
@@ -228,7 +274,9 @@ class MemberShards:
             self._finished.add(hold.shard_id)
             self._told_finished.add(hold.shard_id)
             self._ended_here.add(hold.shard_id)
-        self.forget(hold)
+        else:
+            self._member.moved(self.uuid, hold.shard_id, Cause.GIVEN, hold.released_to)
+        self._forget(hold)
         self.life.tell()
 
     def idle(self) -> Iterable[MemberHold]:

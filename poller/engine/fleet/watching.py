@@ -6,6 +6,7 @@ begin with further shards. So the cost of a quiet fleet does not grow with its s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from poller.engine.fleet.shards import Due, MemberShards
 from poller.policy.backoff import Chance
 from poller.policy.membership import Membership
 from poller.ports.fleet import FleetStore, MemberRow, MemberState
+from poller.ports.fleet_status import Cause, FleetStatus, MemberStatus, Move
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import LeaseLost, StateError
 
@@ -54,6 +56,7 @@ class Watching:
         clock: Callable[[], float],
         chance: Chance,
         log: FilteringBoundLogger,
+        status: FleetStatus,
     ) -> None:
         self.shards: dict[str, MemberShards] = {}
         """By uuid of the mapping, those that run."""
@@ -68,6 +71,7 @@ class Watching:
         self._clock = clock
         self._chance = chance
         self._log = log
+        self._status = status
         self._repeating = RateLimitedLog(log)
         self._membership = Membership(lease_seconds, clock())
         self._news: dict[str, int] = {}
@@ -92,6 +96,7 @@ class Watching:
             except StateError as error:
                 text = str(error)
                 self._repeating.repeating("fleet_store_failed", asyncio.get_running_loop().time(), text=text)
+            self._show()
             try:
                 async with asyncio.timeout(seconds * (1 - JITTER + JITTER * self._chance())):
                     await self._now.wait()
@@ -132,11 +137,38 @@ class Watching:
         for member, beat in self._membership.expired(now, self._life.id):
             if await self._store.bury(member, beat):
                 self._membership.buried(member, self._clock())
-                self._log.warning("fleet_member_buried", member=member, name=self._name_of(member))
+                self._log.warning("fleet_member_buried", member=member, name=self.name_of(member))
                 buried = True
         return buried
 
-    def _name_of(self, member: str) -> str | None:
+    def moved(self, uuid: str, shard_id: str, cause: Cause, other: str | None) -> None:
+        """A shard came to this member, or left it; `other` is the member that it came from or goes to."""
+        name = None if other is None else self.name_of(other)
+        self._status.move(Move(asyncio.get_running_loop().time(), uuid, shard_id, cause, name))
+
+    def _show(self) -> None:
+        valid, status = self._life.valid(), self._status
+        if valid:
+            status.suspended_since = None
+        elif status.suspended_since is None:
+            status.suspended_since = asyncio.get_running_loop().time()
+        held = Counter(owner for shards in self.shards.values() for owner in shards.owners())
+        status.members = [
+            MemberStatus(row.id, self.name_of(row.id) or "", str(row.facts.get("version", "")), row.state, held[row.id])
+            for row in self.rows.values()
+            if row.state is not MemberState.DEAD
+        ]
+
+    def conflict(self, uuid: str, event_source_arn: str) -> str | None:
+        """See `Holdings.conflict`."""
+        for member in self._live(uuid) - {self._life.id}:
+            other = mappings_of(self.rows[member])[uuid]
+            if other != event_source_arn:
+                return f"{self.name_of(member)}, another daemon of the fleet, runs a mapping of this uuid on {other}"
+        return None
+
+    def name_of(self, member: str) -> str | None:
+        """See `Owner.name_of`."""
         row = self.rows.get(member)
         name = None if row is None else row.facts.get("name")
         return name if isinstance(name, str) else None
@@ -165,7 +197,7 @@ class Watching:
         await self._claim(shards, due)
         if now - self._membership.quiet_since >= self._rebalance_delay:
             for shard_id, to in due.give.items():
-                self._log.info("fleet_shard_given", mapping=shards.uuid, partition=shard_id, to=self._name_of(to))
+                self._log.info("fleet_shard_given", mapping=shards.uuid, partition=shard_id, to=self.name_of(to))
                 shards.holds[shard_id].give(to)
         # released, or given: rows to read again soon
         shards.stale |= due.waiting or bool(due.give)
@@ -201,8 +233,9 @@ class Watching:
                         mapping=shards.uuid,
                         partition=shard_id,
                         fence=found.fence,
-                        of=None if seen.owner is None else self._name_of(seen.owner),
+                        of=None if seen.owner is None else self.name_of(seen.owner),
                     )
+                    self.moved(shards.uuid, shard_id, Cause.CLAIMED, seen.owner)
                     shards.claimed(shard_id, found)
         if failed is not None:
             raise failed

@@ -45,6 +45,8 @@ class StreamLane:
         self._stored: tuple[PartState, ...] = ()
         self._delivery: StreamDelivery | None = None
         self._handed_over = self._latest = 0
+        self._unstored = self._storing = 0
+        """Records settled since the last progress, and in progress that is not durable yet."""
 
     def resume(self, progress: LaneProgress) -> None:
         """Continue from stored progress; called before the first record."""
@@ -212,6 +214,7 @@ class StreamLane:
         """Move the watermark."""
         if records:
             self._mark.settle(records)
+            self._unstored += len(records)
             self._release_bytes(records)
         self._latest = self._reading.changed()
 
@@ -245,9 +248,20 @@ class StreamLane:
 
     def progress(self) -> LaneProgress:
         """The progress to store."""
+        self._storing, self._unstored = self._storing + self._unstored, 0
         position = self._mark.position if self._stored else self._mark.reached(self._reading.read_to)
         retry = self._stored or (self._delivery.snapshot() if self._delivery else ())
         return LaneProgress(position, retry, self._windows.progress())
+
+    def stored(self) -> None:
+        """The last progress is durable."""
+        self._storing = 0
+
+    @property
+    def in_work(self) -> int:
+        """Records of the batch in delivery, and settled ones of which that is not durable yet."""
+        delivery = self._delivery
+        return self._storing + self._unstored + (0 if delivery is None else len(delivery.remaining()))
 
     def catch_up(self) -> None:
         """Progress as far as the shard was read, once the lane's own records are settled."""

@@ -22,7 +22,7 @@ from poller.sources.sharded.shown_shard import ShownShard
 from poller.sources.sharded.stream import Stream
 from poller.sources.sharded.topology import Topology
 from poller.sources.sharded.trim_horizon import TrimHorizon
-from poller.values.errors import LeaseLost, SourceUnavailable, StreamGone
+from poller.values.errors import SourceUnavailable, StreamGone
 
 SOFT_STOP, HARD_STOP = 15.0, 2.0
 """Seconds to store the lanes' progress, when left and when cancelled. Without it, records are delivered again."""
@@ -46,7 +46,7 @@ class ShardPartition:
         self._hold = hold
         self._shown = ShownShard(stream.status, shard.id, self.stop, lambda: self.finished)
         self.show = self._shown.show
-        hold.connect(give=self.stop.request, lose=self.abandon)
+        hold.connect(give=self.stop.request, lose=self._lose)
         if hold.progress is not None:
             stream.progress.shards[shard.id] = hold.progress
 
@@ -119,20 +119,10 @@ class ShardPartition:
             self._left()
         if kind is None and self._failure is not None:
             raise self._failure
-        if complete and self._over and not self._drained and not self.finished:
-            await self._finish()
-
-    async def _finish(self) -> None:
-        """Everything of it is settled, and there will be no more. Raises SourceUnavailable."""
-        stream = self._stream
-        try:
-            await stream.finish(self.name, self._hold)
-        except LeaseLost:
-            # whoever has it finishes it
-            return
-        self.finished = True
-        stream.limits.forget(stream.api.arn, self.name)
-        self._topology.finished(self.name)
+        complete = complete and self._over and not (self._drained or self.finished)
+        if complete and await stream.finish(self.name, self._hold):
+            self.finished = True
+            self._topology.finished(self.name)
 
     def _left(self) -> None:
         self._hold.left()
@@ -240,6 +230,8 @@ class ShardPartition:
 
     def _stored(self, progress: ShardProgress) -> None:
         self._stream.progress.shards[self.name] = progress
+        for lane in self._lanes if self.permit is not None else ():
+            lane.stored()
         self._shown.stored(progress)
 
     # what the source tells
@@ -253,6 +245,11 @@ class ShardPartition:
         self._reader.wakeup.notify()
         self._checkpointing.wakeup.notify()
         self._wake()
+
+    def _lose(self) -> None:
+        """Another daemon may have the shard, and delivers again what is in work here."""
+        self._stream.status.account.fenced += sum(lane.in_work for lane in self._lanes if self.inside)
+        self.abandon()
 
     def abandon(self) -> None:
         """Another stream has replaced this one, or another daemon may have the shard: store no more progress of it."""

@@ -7,7 +7,7 @@ from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
 from poller.policy.shards import forgettable
 from poller.ports.holdings import Hold
 from poller.ports.source import Partition
-from poller.ports.status import Lag, Reason, ReasonCode
+from poller.ports.status import Lag, PartitionStatus, Reason, ReasonCode
 from poller.sources.sharded.api import StreamFacts
 from poller.sources.sharded.partition import ShardPartition
 from poller.sources.sharded.stream import Stream, is_of
@@ -33,14 +33,15 @@ class ShardedSource:
         stream, topology = self.stream, self._topology
         stream.admission.connect(self._poke)
         stream.holdings.connect(topology.look_again)
-        opened = False
+        opened, unopened = False, None
         while not stream.admission.stopping:
             if stream.refused is not None:
                 await topology.wakeup.wait()
                 continue
-            facts = await topology.refreshed()
+            facts = await topology.refreshed() or unopened
             if facts is not None:
-                opened = await self._open(facts)
+                unopened = None if stream.holdings.known else facts
+                opened = unopened is None and await self._open(facts)
             self._running = {
                 name: one for name, one in self._running.items() if one.inside or not (one.finished or one.stop.soft)
             }
@@ -59,7 +60,8 @@ class ShardedSource:
             stream.progress.shards[shard_id] = ShardProgress(finished=True)
         if stream.holdings.elsewhere:
             running.update(stream.holdings.elsewhere)
-        stream.status.waiting = self._topology.waiting(running)
+        others = [PartitionStatus(shard_id, reason=reason) for shard_id, reason in stream.holdings.waiting()]
+        stream.status.waiting = [*self._topology.waiting(running), *others]
         return stream.holdings.take(self._topology.startable(running))
 
     def in_flight(self) -> int:
@@ -90,8 +92,8 @@ class ShardedSource:
         """See `RunningSource`. What is known of a stream comes with its records."""
 
     def waits(self, _now: float) -> Reason | None:
-        """See `RunningSource`. The partitions say what each waits for."""
-        return None
+        """See `RunningSource`. The partitions say what each waits for, where there are any."""
+        return None if self._running else next((one.reason for one in self.stream.status.waiting), None)
 
     def _poke(self) -> None:
         self._topology.wakeup.notify()
@@ -105,6 +107,10 @@ class ShardedSource:
             if not stream.progress.epoch and not await self._load(facts):
                 return False
             replacement = self._replacement(facts)
+            if replacement is not None and (conflict := stream.holdings.conflict()) is not None:
+                # not even by on_stream_recreated: the position is in use
+                self._topology.show_unavailable(ReasonCode.CONFLICT, conflict)
+                return False
             if replacement is not None and not await self._replaced(facts, *replacement):
                 return False
             await self._forget_trimmed()

@@ -21,7 +21,7 @@ from poller.sources.sharded.clock import ServiceClock
 from poller.sources.sharded.limits import ReadLimits, ShardLimit
 from poller.sources.sharded.tips import Tips
 from poller.support.rate_limited_log import RateLimitedLog
-from poller.values.errors import SourceUnavailable, StateError
+from poller.values.errors import LeaseLost, SourceUnavailable, StateError
 from poller.values.record import Record
 
 READ_AHEAD = 32 * 1024 * 1024
@@ -161,11 +161,17 @@ class Stream:
             arrival = record.item.setdefault(SEEN_AT, self.service_time())
         return arrival
 
-    async def finish(self, shard_id: str, hold: Hold) -> None:
-        """Store that a shard is finished. Raises SourceUnavailable and LeaseLost."""
+    async def finish(self, shard_id: str, hold: Hold) -> bool:
+        """Store that a shard is finished; False where another daemon has it, which finishes it. Raises
+        SourceUnavailable.
+        """
         finished = ShardProgress(finished=True)
         try:
             await hold.save(finished)
         except StateError as error:
             raise SourceUnavailable("state", str(error)) from error
+        except LeaseLost:
+            return False
         self.progress.shards[shard_id] = finished
+        self.limits.forget(self.api.arn, shard_id)
+        return True

@@ -36,75 +36,75 @@ class MemoryFleet:
     """A `FleetStore` for daemons that run in one process."""
 
     def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+        self.rows = rows
 
     # members
 
     async def join(self, member: str, facts: Mapping[str, Any]) -> bool:
-        row = self._rows.members.get(member)
+        row = self.rows.members.get(member)
         if row is None:
             row = MemberRow(member, 0, MemberState.ACTIVE, 0, deepcopy(facts))
-            self._rows.members[member] = row
-            self._rows.changed()
+            self.rows.members[member] = row
+            self.rows.changed()
         return row.state is not MemberState.DEAD
 
     async def beat(
         self, member: str, beat: int, state: MemberState, news: int, facts: Mapping[str, Any] | None = None
     ) -> bool:
-        row = self._rows.members.get(member)
+        row = self.rows.members.get(member)
         if row is None or row.state is MemberState.DEAD:
             return False
         if row.beat < beat:
             known = row.facts if facts is None else deepcopy(facts)
-            self._rows.members[member] = MemberRow(member, beat, state, news, known)
-            self._rows.changed()
+            self.rows.members[member] = MemberRow(member, beat, state, news, known)
+            self.rows.changed()
         return True
 
     async def bury(self, member: str, seen: int | None) -> bool:
-        row = self._rows.members.get(member)
+        row = self.rows.members.get(member)
         if row is None and seen is None:
-            self._rows.members[member] = MemberRow(member, 0, MemberState.DEAD, 0)
-            self._rows.changed()
+            self.rows.members[member] = MemberRow(member, 0, MemberState.DEAD, 0)
+            self.rows.changed()
             return True
         if row is not None and row.state is not MemberState.DEAD and row.beat == seen:
             self._end(row)
-        row = self._rows.members.get(member)
+        row = self.rows.members.get(member)
         return row is not None and row.state is MemberState.DEAD
 
     async def leave(self, member: str) -> None:
-        row = self._rows.members.get(member)
+        row = self.rows.members.get(member)
         if row is not None and row.state is not MemberState.DEAD:
             self._end(row)
 
     def _end(self, row: MemberRow) -> None:
-        self._rows.members[row.id] = replace(row, state=MemberState.DEAD)
-        self._rows.changed()
+        self.rows.members[row.id] = replace(row, state=MemberState.DEAD)
+        self.rows.changed()
 
     async def members(self) -> list[MemberRow]:
-        return [replace(row, facts=deepcopy(row.facts)) for row in self._rows.members.values()]
+        return [replace(row, facts=deepcopy(row.facts)) for row in self.rows.members.values()]
 
     async def sweep(self, members: Collection[str]) -> None:
         for member in members:
-            row = self._rows.members.get(member)
+            row = self.rows.members.get(member)
             if row is not None and row.state is MemberState.DEAD:
-                del self._rows.members[member]
-                self._rows.changed()
+                del self.rows.members[member]
+                self.rows.changed()
 
     # shards
 
     async def leases(self, uuid: str) -> dict[str, Lease]:
-        return dict(self._rows.leases.get(uuid, {}))
+        return dict(self.rows.leases.get(uuid, {}))
 
     async def claim(self, uuid: str, shard_id: str, member: str, seen: Lease) -> Claimed | None:
-        leases = self._rows.leases.setdefault(uuid, {})
+        leases = self.rows.leases.setdefault(uuid, {})
         row = leases.get(shard_id, Lease())
         claimed = Lease(member, seen.fence + 1, 0, None)
         if row != claimed:
             if (row.owner, row.fence) != (seen.owner, seen.fence) or row.finished:
                 return None
             leases[shard_id] = claimed
-            self._rows.changed()
-        mapping = self._rows.mappings.get(uuid)
+            self.rows.changed()
+        mapping = self.rows.mappings.get(uuid)
         progress = None if mapping is None else mapping.shards.get(shard_id)
         return Claimed(claimed.fence, deepcopy(progress) or ShardProgress())
 
@@ -113,8 +113,8 @@ class MemoryFleet:
 
     def _write(self, member: str, one: Write) -> bool:
         """Whether it is stored, now or before."""
-        row = self._rows.leases.get(one.uuid, {}).get(one.shard_id)
-        mapping = self._rows.mappings.get(one.uuid)
+        row = self.rows.leases.get(one.uuid, {}).get(one.shard_id)
+        mapping = self.rows.mappings.get(one.uuid)
         if row is None or row.fence != one.fence:
             return False
         if row.owner != member:
@@ -126,41 +126,41 @@ class MemoryFleet:
             return False
         finished = one.progress is not None and one.progress.finished
         ended = one.release or finished
-        self._rows.leases[one.uuid][one.shard_id] = Lease(
+        self.rows.leases[one.uuid][one.shard_id] = Lease(
             None if ended else member, one.fence, one.version, one.to if one.release else None, finished
         )
         if mapping is not None and one.progress is not None:
             mapping.shards[one.shard_id] = deepcopy(one.progress)
-        self._rows.changed()
+        self.rows.changed()
         return True
 
     async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        row = self._rows.leases.get(uuid, {}).get(LISTING)
+        row = self.rows.leases.get(uuid, {}).get(LISTING)
         if row is None or (row.owner, row.fence) != (member, fence):
             return False
         if row.version < version:
-            self._rows.leases[uuid][LISTING] = replace(row, version=version)
-            self._rows.listings[uuid] = Published(fence, version, text)
-            self._rows.changed()
+            self.rows.leases[uuid][LISTING] = replace(row, version=version)
+            self.rows.listings[uuid] = Published(fence, version, text)
+            self.rows.changed()
         return True
 
     async def published(self, uuid: str, known: int = -1) -> Published | None:
-        found = self._rows.listings.get(uuid)
+        found = self.rows.listings.get(uuid)
         return None if found is None or found.fence << 32 | found.version == known else found
 
     def listen(self, wake: Callable[[], None]) -> None:
         """See `FleetStore.listen`."""
-        self._rows.wakes.append(wake)
+        self.rows.wakes.append(wake)
 
     # positions
 
     async def load(self, uuid: str) -> StreamProgress | None:
-        return deepcopy(self._rows.mappings.get(uuid))
+        return deepcopy(self.rows.mappings.get(uuid))
 
     async def open(
         self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
     ) -> StreamProgress:
-        rows, stands = self._rows, self._rows.mappings.get(uuid)
+        rows, stands = self.rows, self.rows.mappings.get(uuid)
         if stands is None or replaces(instead_of, stands):
             stands = rows.mappings[uuid] = deepcopy(first)
             old = rows.leases.get(uuid, {})
@@ -174,56 +174,56 @@ class MemoryFleet:
         return deepcopy(stands)
 
     async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
-        leases, mapping = self._rows.leases.get(uuid, {}), self._rows.mappings.get(uuid)
+        leases, mapping = self.rows.leases.get(uuid, {}), self.rows.mappings.get(uuid)
         gone = [shard for shard in shard_ids if leases.get(shard, Lease()).finished]
         for shard in gone:
             del leases[shard]
             if mapping is not None:
                 mapping.shards.pop(shard, None)
         if gone:
-            self._rows.changed()
+            self.rows.changed()
 
     async def stored(self) -> dict[str, tuple[str, str]]:
-        return {uuid: (progress.name, progress.event_source_arn) for uuid, progress in self._rows.mappings.items()}
+        return {uuid: (progress.name, progress.event_source_arn) for uuid, progress in self.rows.mappings.items()}
 
     async def forget(self, uuid: str) -> None:
-        self._rows.mappings.pop(uuid, None)
-        self._rows.leases.pop(uuid, None)
-        self._rows.listings.pop(uuid, None)
-        self._rows.changed()
+        self.rows.mappings.pop(uuid, None)
+        self.rows.leases.pop(uuid, None)
+        self.rows.listings.pop(uuid, None)
+        self.rows.changed()
 
     async def paused(self) -> dict[str, Paused]:
-        return dict(self._rows.paused)
+        return dict(self.rows.paused)
 
     async def pause(self, uuid: str, paused: Paused) -> None:
-        self._rows.paused[uuid] = paused
-        self._rows.changed()
+        self.rows.paused[uuid] = paused
+        self.rows.changed()
 
     async def resume(self, uuid: str) -> None:
-        self._rows.paused.pop(uuid, None)
-        self._rows.changed()
+        self.rows.paused.pop(uuid, None)
+        self.rows.changed()
 
     async def note(self, action: Action) -> None:
-        self._rows.actions[action.id] = action
-        for surplus in list(self._rows.actions)[:-MOST_ACTIONS]:
-            del self._rows.actions[surplus]
+        self.rows.actions[action.id] = action
+        for surplus in list(self.rows.actions)[:-MOST_ACTIONS]:
+            del self.rows.actions[surplus]
 
     async def actions(self) -> list[Action]:
-        return [*reversed(self._rows.actions.values())]
+        return [*reversed(self.rows.actions.values())]
 
     async def mappings(self) -> dict[str, StoredMapping]:
-        return deepcopy(self._rows.made)
+        return deepcopy(self.rows.made)
 
     async def write_mapping(self, mapping: StoredMapping) -> bool:
-        if not follows(mapping, self._rows.made.get(mapping.uuid)):
+        if not follows(mapping, self.rows.made.get(mapping.uuid)):
             return False
-        self._rows.made[mapping.uuid] = deepcopy(mapping)
-        self._rows.changed()
+        self.rows.made[mapping.uuid] = deepcopy(mapping)
+        self.rows.changed()
         return True
 
     async def remove_mapping(self, uuid: str) -> None:
-        self._rows.made.pop(uuid, None)
-        self._rows.changed()
+        self.rows.made.pop(uuid, None)
+        self.rows.changed()
 
     def problem(self) -> str | None:
         return None

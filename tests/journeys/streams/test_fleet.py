@@ -2,7 +2,8 @@
 
 import asyncio
 
-from poller.ports.status import ReasonCode
+from poller.ports.fleet_status import Cause
+from poller.ports.status import Reason, ReasonCode
 from tests.fakes.queue import loop_time
 from tests.fakes.streams import KinesisStream
 from tests.journeys.streams.fleet import LEASE_SECONDS, FleetLife, FleetWorld
@@ -177,5 +178,64 @@ async def test_a_quiet_fleet_writes_beats_alone_however_many_shards_it_has() -> 
     await asyncio.sleep(300.0)
     assert (world.rows.writes - before) / 5 <= 52
     for life in lives:
+        await life.end()
+    world.check()
+
+
+async def test_each_daemon_says_what_it_does_not_read_and_who_does() -> None:
+    world = FleetWorld(shards=2)
+    first, second = (FleetLife(world, world.mapping()) for _ in range(2))
+    await world.until(lambda: sorted(world.held().values()) == [1, 1], 60.0)
+    await asyncio.sleep(10.0)
+    for life, other in ((first, second), (second, first)):
+        [elsewhere] = life.status.waiting
+        assert elsewhere.reason == Reason(ReasonCode.NOT_MINE, f"read by {other.member.status.member}")
+        assert {one.name: one.shards for one in life.member.status.members} == {"daemon 1": 1, "daemon 2": 1}
+    put(world, 20)
+    await first.crash()
+    await world.until_done()
+    await asyncio.sleep(10.0)
+    assert second.status.waiting == []
+    [*_, last] = second.member.status.moves
+    assert (last.cause, last.other) == (Cause.CLAIMED, first.member.status.member)
+    await second.end()
+    assert [move.cause for move in second.member.status.moves][-2:] == [Cause.GIVEN, Cause.GIVEN]
+    world.check()
+
+
+async def test_what_is_in_work_where_a_shard_is_lost_is_counted_and_delivered_elsewhere() -> None:
+    world = FleetWorld(shards=1)
+    world.function.delay = 28.0
+    first = FleetLife(world, world.mapping(batch_size=5))
+    await world.until(lambda: bool(world.held().get(first.id)), 60.0)
+    put(world, 5)
+    await asyncio.sleep(2.0)
+    first.link.broken = True
+    second = FleetLife(world, world.mapping(batch_size=5))
+    await world.until(lambda: bool(world.held().get(second.id)), 60.0)
+    first.link.broken = False
+    await world.until_done()
+    await asyncio.sleep(90.0)
+    for life in (first, second):
+        await life.end(within=100.0)
+    world.check()
+    assert (first.account.fenced, second.account.fenced) == (5, 0)
+    assert first.member.status.lives == 2
+
+
+async def test_a_mapping_is_not_run_on_another_stream_than_the_fleet_runs_it_on() -> None:
+    world = FleetWorld(shards=1)
+    first = FleetLife(world, world.mapping())
+    await world.until(lambda: bool(world.held().get(first.id)), 60.0)
+    other = world.aws.stream("other", 1)
+    changed = world.mapping(event_source_arn=other.arn, on_stream_recreated="trim_horizon")
+    second = FleetLife(world, changed)
+    await world.until(lambda: second.status.reason is not None, 60.0)
+    assert second.status.reason is not None
+    assert second.status.reason.code is ReasonCode.CONFLICT
+    assert world.stream.arn in second.status.reason.text
+    put(world, 10)
+    await world.until_done()
+    for life in (first, second):
         await life.end()
     world.check()
