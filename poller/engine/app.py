@@ -116,7 +116,7 @@ class Poller:
         )
         self._stack.push_async_callback(self.wiring.close)
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall)
-        self.steering = Steering(self.mappings, self.store, self._wall)
+        self.steering = Steering(self.mappings, self.store, self._wall, alone=self._member is None)
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
         self.catalog = Catalog(self.mappings, self.store, self._wall)
         self._stack.push_async_callback(self.catalog.close)

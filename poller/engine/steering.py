@@ -40,9 +40,11 @@ class _Plan:
 class Steering:
     """The `poller.ports.steering.Mappings` of a running engine."""
 
-    def __init__(self, mappings: Mappings, store: Positions, wall: Callable[[], float]) -> None:
+    def __init__(self, mappings: Mappings, store: Positions, wall: Callable[[], float], *, alone: bool) -> None:
+        """`alone` is False where other daemons keep positions in the same store."""
         self._mappings = mappings
         self._store = store
+        self._alone = alone
         self._wall = wall
         self._doing: set[asyncio.Task[Action]] = set()
 
@@ -138,6 +140,9 @@ class Steering:
         return _Plan(tuple(seeking.undo_impact(last.before)), perform)
 
     async def _stored(self, runner: MappingRunner) -> StreamProgress:
+        if not self._alone:
+            # another member that reads a shard would store its own position over the one moved to
+            raise NotPossible("a fleet shares its positions, and no daemon can move those of the others")
         stored = await self._mappings.progress(runner)
         if stored is None:
             raise NotPossible("nothing is stored of this mapping, so there is no position that could be moved")

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Literal
 
+from poller.daemon.api.moments import iso
 from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
-from poller.daemon.api.report import iso
 from poller.daemon.api.shown_reasons import reason_text
 from poller.policy.advice import ADVICE, TO_DO
 from poller.ports.status import Lag, MappingState, Reason
