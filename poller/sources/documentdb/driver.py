@@ -34,6 +34,8 @@ ANSWER = 30.0
 CLOSE = 2.0
 """Seconds to close sessions and connections."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+_OTHER_PRODUCT = "You appear to be connected to a "
+"""Begins the driver's warning that a host is one of DocumentDB, for instance."""
 _UNAUTHENTICATED = 18
 _CODES_OF_CREDENTIALS = frozenset({_UNAUTHENTICATED, 8000})
 
@@ -92,13 +94,16 @@ class Driver:
     async def _made(self) -> "AsyncMongoClient[dict[str, Any]]":
         uri, options = await self._connection()
         try:
-            with warnings.catch_warnings():
-                # an option that is not understood would be left out, as `tls` that is misspelt
-                warnings.simplefilter("error")
-                return AsyncMongoClient(uri, **{**options, **self._options})
-        except (PyMongoError, OSError, ValueError, TypeError, Warning) as error:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(uri, **{**options, **self._options})
+        except (PyMongoError, OSError, ValueError, TypeError) as error:
             # its text may repeat the string with the password
             raise SetupFailed(f"the connection string or a file that it names is refused: {_kind(error)}") from None
+        if any(not str(warning.message).startswith(_OTHER_PRODUCT) for warning in said):
+            # the driver would leave such an option out, for instance `tls` that is misspelt
+            raise SetupFailed("the connection string has an option, or a value of one, that the driver does not know")
+        return client
 
     async def close(self) -> None:
         """See `Server.close`."""

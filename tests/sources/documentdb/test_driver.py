@@ -138,6 +138,13 @@ async def test_a_server_that_is_not_there_and_a_connection_that_breaks_are_told_
         assert (await until_it_answers(driver))["ok"] == 1
 
 
+async def test_an_endpoint_of_documentdb_is_taken_though_the_driver_warns_of_it():
+    driver = Driver(at("mongodb://shop.cluster-x1.eu-west-1.docdb.amazonaws.com:27017/?replicaSet=rs0"), OPTIONS)
+    session = await driver.session()
+    await session.end()
+    await driver.close()
+
+
 @pytest.mark.parametrize(
     "uri",
     ["mongodb://user:s3cret@:::", "http://user:s3cret@host", "mongodb://user:s3cret@host/?tls=perhaps&replicaSet=a"],
