@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from poller import __version__
-from poller.cli import developing, steering
+from poller.cli import developing, moving, steering
 from poller.cli.client import NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.cli.filter import app as filter_commands
@@ -42,6 +42,7 @@ app = typer.Typer(
 app.add_typer(filter_commands, name="filter")
 app.add_typer(import_commands, name="import")
 developing.add_to(app)
+moving.add_to(app)
 steering.add_to(app)
 app.add_typer(state_commands, name="state")
 

@@ -57,7 +57,7 @@ async def _draft(mapping: dict[str, Any], calls: SdkCalls, found: Findings) -> D
     if mapping.get("FilterCriteriaError"):
         found.remarks.append(Remark(uuid, "its filters are encrypted and cannot be read; the mapping has none here"))
     if mapping.get("StartingPosition"):
-        text = "starts at its starting_position here, not where Lambda is now: start it before the other one ends"
+        text = f"starts at its starting_position here, not where Lambda is now: for that, run poller cutover {uuid}"
         found.remarks.append(Remark(uuid, text))
     source = str(parameters.get("EventSourceArn", "")).rpartition(":")[2].rpartition("/")
     name = f"{source[2] or source[0]}-{str(parameters['FunctionName']).partition(':function:')[2]}"

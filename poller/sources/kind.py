@@ -174,6 +174,10 @@ class SourceKind:
     builder: Callable[[Shared], SourceBuilder]
     messaging_system: str
     """`messaging.system` of traces, in the words of OpenTelemetry's semantic conventions as far as they have one."""
+    beginning_at: Callable[["EventSourceMapping", "Transports", float], Awaitable["StreamProgress"]] | None = None
+    """The progress of a mapping that begins at an instant, epoch seconds, in every shard that there is. Raises
+    CallError and StreamGone. None for a kind without positions by time.
+    """
     left_by_kcl: Callable[["EventSourceMapping", "Transports", str], Awaitable["StreamProgress"]] | None = None
     """What a lease table of the Kinesis Client Library, by its name, says of the mapping's source. Raises
     EnvironmentProblem. None for a kind that KCL does not read.

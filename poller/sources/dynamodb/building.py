@@ -16,8 +16,8 @@ _ACTIONS = Actions(
 
 
 def builder(shared: Shared) -> StreamBuilder:
-    return StreamBuilder(shared, _make, _ACTIONS)
+    return StreamBuilder(shared, make, _ACTIONS)
 
 
-def _make(mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]:
+def make(mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]:
     return DynamoDBStreamApi(transport, arn=mapping.event_source_arn, region=mapping.source.region), None

@@ -46,6 +46,14 @@ async def _left_by_kcl(mapping: "EventSourceMapping", transports: "Transports", 
     return await left_by_kcl(transport, table, taker)
 
 
+async def _beginning_at(mapping: "EventSourceMapping", transports: "Transports", instant: float) -> "StreamProgress":
+    from poller.sources.kinesis.building import make  # noqa: PLC0415  (one command needs it, once)
+    from poller.sources.sharded.beginning import beginning_at  # noqa: PLC0415
+
+    api, _ = make(mapping, await transports.get(mapping.aws, mapping.region))
+    return await beginning_at(api, mapping.name, mapping.event_source_arn, instant)
+
+
 KINESIS_KIND = SourceKind(
     name="kinesis",
     title=TITLE,
@@ -70,6 +78,7 @@ KINESIS_KIND = SourceKind(
     competing=False,
     grants=grants,
     builder=_builder,
+    beginning_at=_beginning_at,
     left_by_kcl=_left_by_kcl,
     development=_development,
     messaging_system="aws_kinesis",

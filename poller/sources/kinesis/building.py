@@ -18,10 +18,10 @@ _ACTIONS = Actions(
 
 
 def builder(shared: Shared) -> StreamBuilder:
-    return StreamBuilder(shared, _make, _ACTIONS, PUSH_ACTION)
+    return StreamBuilder(shared, make, _ACTIONS, PUSH_ACTION)
 
 
-def _make(mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]:
+def make(mapping: EventSourceMapping, transport: Transport) -> tuple[PolledApi, Subscriptions | None]:
     api = KinesisApi(
         transport,
         # where a consumer is the source, polled calls still name the stream itself
