@@ -12,6 +12,7 @@ from poller.configuration import ApiSettings
 from poller.daemon.api.page.history import History
 from poller.daemon.api.page.html import Markup
 from poller.daemon.api.page.live import MOST_VIEWERS, Feed
+from poller.daemon.api.page.overview import Rows
 from poller.daemon.api.page.screen import NOTHING, Screen, changes
 from poller.daemon.api.server import serve
 from poller.ports.status import MappingState
@@ -116,3 +117,18 @@ async def test_the_number_of_viewers_is_bounded_and_a_stop_ends_their_streams():
         assert streams[0].content.at_eof()
         for stream in streams:
             stream.close()
+
+
+def test_a_row_is_made_anew_only_where_it_shows_something_else():
+    rows, made = Rows(), []
+
+    def make():
+        made.append("row")
+        return Markup("row")
+
+    for shown in ("a", "a", "b", "b"):
+        assert rows.row("u", shown, make) == "row"
+    assert len(made) == 2
+    rows.keep({"another"})
+    rows.row("u", "b", make)
+    assert len(made) == 3

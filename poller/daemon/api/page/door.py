@@ -39,6 +39,7 @@ class Page:
         self._wall = wall
         self._isolation = isolation
         self._history = History()
+        self._rows = overview.Rows()
         self.live = Live(status, self._history, isolation, wall)
 
     def add_to(self, application: web.Application) -> None:
@@ -84,8 +85,8 @@ class Page:
         return await self.live.stream(request, f"{found.uuid} {steers}", partial(self._one, found, steers=steers))
 
     async def _overview(self) -> Screen:
-        now = asyncio.get_running_loop().time()
-        return await overview.screen(self._status.mappings, self._history, self._isolation, now, self._to_wall(now))
+        to_wall = self._to_wall(asyncio.get_running_loop().time())
+        return await overview.screen(self._status.mappings, self._history, self._isolation, self._rows, to_wall)
 
     async def _failures(self) -> Screen:
         now = asyncio.get_running_loop().time()

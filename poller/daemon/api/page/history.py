@@ -20,6 +20,8 @@ class History:
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[tuple[float, int]]] = {}
+        self._curves: dict[str, str] = {}
+        """Made since the last sample."""
 
     def sample(self, mappings: Iterable[MappingStatus], now: float) -> None:
         """Note how far each mapping is; those that are gone are forgotten."""
@@ -27,7 +29,7 @@ class History:
         for mapping in mappings:
             kept[mapping.uuid] = samples = self._samples.get(mapping.uuid) or deque(maxlen=KEPT)
             samples.append((now, _done(mapping)))
-        self._samples = kept
+        self._samples, self._curves = kept, {}
 
     def rate(self, uuid: str) -> float | None:
         """Records that a mapping was done with per second; None while that is not known."""
@@ -39,21 +41,25 @@ class History:
 
     def curve(self, uuid: str) -> str:
         """The rates as the points of an SVG polyline, the oldest first; empty while there are none."""
-        samples = [*self._samples.get(uuid, ())]
-        rates = [
-            (done - done_before) / (at - before)
-            for (before, done_before), (at, done) in pairwise(samples)
-            if at > before
-        ]
-        most = max(rates, default=0.0)
-        if len(rates) < 2:
-            return ""
-        step = WIDTH / (KEPT - 2)
-        left = WIDTH - step * (len(rates) - 1)
-        return " ".join(
-            f"{left + step * number:.0f},{HEIGHT - 1 - (HEIGHT - 2) * (rate / most if most else 0.0):.0f}"
-            for number, rate in enumerate(rates)
-        )
+        found = self._curves.get(uuid)
+        if found is None:
+            found = self._curves[uuid] = _curve([*self._samples.get(uuid, ())])
+        return found
+
+
+def _curve(samples: list[tuple[float, int]]) -> str:
+    rates = [
+        (done - done_before) / (at - before) for (before, done_before), (at, done) in pairwise(samples) if at > before
+    ]
+    most = max(rates, default=0.0)
+    if len(rates) < 2:
+        return ""
+    step = WIDTH / (KEPT - 2)
+    left = WIDTH - step * (len(rates) - 1)
+    return " ".join(
+        f"{left + step * number:.0f},{HEIGHT - 1 - (HEIGHT - 2) * (rate / most if most else 0.0):.0f}"
+        for number, rate in enumerate(rates)
+    )
 
 
 def _done(mapping: MappingStatus) -> int:

@@ -1,5 +1,6 @@
 """HTML from plain values. Every text is escaped unless it is `Markup`: no name, payload or error becomes code."""
 
+from functools import lru_cache
 from html import escape
 
 from poller.support.printable import printable
@@ -16,7 +17,13 @@ Child = str | Markup | None
 
 def safe(value: str) -> Markup:
     """A text of anybody as HTML. Control characters, and those that change the direction of text, show as escapes."""
-    return value if isinstance(value, Markup) else Markup(escape(printable(value)))
+    return value if isinstance(value, Markup) else _escaped(value)
+
+
+@lru_cache(maxsize=8192)
+def _escaped(value: str) -> Markup:
+    """Of plain text; a screen says the same again and again."""
+    return Markup(escape(printable(value)))
 
 
 def tag(name: str, /, *children: Child, **attributes: str | bool | None) -> Markup:

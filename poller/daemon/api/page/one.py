@@ -9,20 +9,17 @@ from poller.daemon.api.notes import notes, span
 from poller.daemon.api.page import words
 from poller.daemon.api.page.history import History
 from poller.daemon.api.page.html import Markup, join, tag, void
-from poller.daemon.api.page.overview import curve
+from poller.daemon.api.page.overview import QUIET, curve
 from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.page.words import ToWall
 from poller.daemon.api.shown_reasons import mapping_reason, partition_reason, state_of
 from poller.policy.advice import TO_DO
 from poller.ports.held import Held
-from poller.ports.status import LaneStatus, MappingState, MappingStatus, ReasonCode
+from poller.ports.status import LaneStatus, MappingState, MappingStatus
 
 MOST_PARTITIONS = 200
 """Shown one by one; those that wait first."""
 MOST_HELD = 50
-QUIET = frozenset(
-    {ReasonCode.NO_DATA, ReasonCode.INVOKING, ReasonCode.SETTLING, ReasonCode.WINDOW, ReasonCode.STARTING}
-)
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -74,7 +71,7 @@ def _facts(mapping: MappingStatus, history: History, to_wall: ToWall) -> Markup:
     rows: list[tuple[str, Markup | str]] = [
         ("Source", mapping.event_source_arn),
         ("Function", mapping.function),
-        ("Records/s", join(words.number(history.rate(mapping.uuid)), " ", curve(history, mapping))),
+        ("Records/s", join(words.number(history.rate(mapping.uuid)), " ", curve(history.curve(mapping.uuid)))),
         ("Behind", words.behind(lag)),
         ("Oldest expires", words.expiry(lag)),
         ("In flight", f"{in_flight:,}"),

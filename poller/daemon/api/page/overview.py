@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from poller.daemon.api.isolation import Isolation
@@ -13,17 +14,60 @@ from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.page.words import ToWall
 from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.daemon.api.streaming import SLICE
-from poller.ports.status import MappingState, MappingStatus
+from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 
+QUIET = frozenset(
+    {ReasonCode.NO_DATA, ReasonCode.INVOKING, ReasonCode.SETTLING, ReasonCode.WINDOW, ReasonCode.STARTING}
+)
+"""Of ordinary work."""
 WORST_FIRST = (MappingState.PROBLEM, MappingState.DEGRADED)
 _RANK = {state: rank for rank, state in enumerate(WORST_FIRST)}
 COLUMNS = ("Mapping", "State", "Why", "Records/s", "Behind", "Oldest expires")
 
 
+class Rows:
+    """The rows that were made last, each with what it was made of: most of them show the same a second later."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[object, Markup]] = {}
+
+    def row(self, uuid: str, shown: object, make: Callable[[], Markup]) -> Markup:
+        """The row of a mapping, made anew only where what it shows has changed."""
+        made = self._made.get(uuid)
+        if made is None or made[0] != shown:
+            made = self._made[uuid] = shown, make()
+        return made[1]
+
+    def keep(self, uuids: Set[str]) -> None:
+        """Forget the rows of all other mappings."""
+        for gone in self._made.keys() - uuids:
+            del self._made[gone]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a row shows."""
+
+    name: str
+    source: str
+    function: str
+    state: MappingState
+    reason: Reason | None
+    rate: str
+    curve: str
+    behind: str
+    expiry: str
+
+
 async def screen(
-    mappings: Sequence[MappingStatus], history: History, isolation: Isolation, now: float, to_wall: ToWall
+    mappings: Sequence[MappingStatus],
+    history: History,
+    isolation: Isolation,
+    rows_made: Rows,
+    to_wall: ToWall,
 ) -> Screen:
     """The rows, and a line that counts them by state. Gives the loop its turn between rows."""
+    now = asyncio.get_running_loop().time()
     rows: list[tuple[int, str, Markup]] = []
     states: Counter[str] = Counter()
     time = asyncio.get_running_loop().time
@@ -35,11 +79,12 @@ async def screen(
         isolation.sample((mapping,), now)
         state, row = isolation.ask(
             mapping,
-            lambda mapping=mapping: _row(mapping, history, now, to_wall),  # type: ignore[misc]
+            lambda mapping=mapping: _row(mapping, history, now, to_wall, rows_made),  # type: ignore[misc]
             lambda problem, mapping=mapping: _untold(mapping, problem),  # type: ignore[misc]
         )
         states[state.value] += 1
         rows.append((_RANK.get(state, len(_RANK)), f"m-{mapping.uuid}", row))
+    rows_made.keep({mapping.uuid for mapping in mappings})
     # the sort is stable, so that mappings stay as they are configured
     rows.sort(key=lambda row: row[0])
     summary = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "no mappings"
@@ -52,17 +97,37 @@ def path(mapping: MappingStatus) -> str:
     return f"/mappings/{quote(mapping.uuid, safe='')}"
 
 
-def _row(mapping: MappingStatus, history: History, now: float, to_wall: ToWall) -> tuple[MappingState, Markup]:
+def _row(
+    mapping: MappingStatus, history: History, now: float, to_wall: ToWall, rows: Rows
+) -> tuple[MappingState, Markup]:
     reason, lag = mapping_reason(mapping, now), mapping.lag()
     state = state_of(mapping, reason)
-    cells = (
-        tag("td", words.badge(state)),
-        tag("td", words.reason(reason, to_wall)),
-        tag("td", words.number(history.rate(mapping.uuid)), " ", curve(history, mapping), class_="number"),
-        tag("td", words.behind(lag), class_="number"),
-        tag("td", words.expiry(lag), class_="number"),
+    if reason is not None and reason.code in QUIET:
+        # how long a step of ordinary work takes is for the mapping's own screen
+        reason = Reason(reason.code)
+    shown = _Shown(
+        mapping.name,
+        mapping.event_source_arn,
+        mapping.function,
+        state,
+        reason,
+        words.number(history.rate(mapping.uuid)),
+        history.curve(mapping.uuid),
+        words.behind(lag),
+        words.expiry(lag),
     )
-    return state, _tr(mapping, state, *cells)
+    return state, rows.row(mapping.uuid, shown, lambda: _made(mapping, shown, to_wall))
+
+
+def _made(mapping: MappingStatus, shown: _Shown, to_wall: ToWall) -> Markup:
+    cells = (
+        tag("td", words.badge(shown.state)),
+        tag("td", words.reason(shown.reason, to_wall)),
+        tag("td", shown.rate, " ", curve(shown.curve), class_="number"),
+        tag("td", shown.behind, class_="number"),
+        tag("td", shown.expiry, class_="number"),
+    )
+    return _tr(mapping, shown.state, *cells)
 
 
 def _untold(mapping: MappingStatus, problem: str) -> tuple[MappingState, Markup]:
@@ -77,9 +142,8 @@ def _tr(mapping: MappingStatus, state: MappingState, *cells: Markup) -> Markup:
     return tag("tr", head, *cells, id=f"m-{mapping.uuid}", data_name=mapping.name, data_state=state.value)
 
 
-def curve(history: History, mapping: MappingStatus) -> Markup | None:
+def curve(points: str) -> Markup | None:
     """The pace of the last five minutes."""
-    points = history.curve(mapping.uuid)
     if not points:
         return None
     line = tag("polyline", points=points)
