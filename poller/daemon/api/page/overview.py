@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -38,7 +39,7 @@ class Rows:
             made = self._made[uuid] = shown, make()
         return made[1]
 
-    def keep(self, uuids: Set[str]) -> None:
+    def keep(self, uuids: AbstractSet[str]) -> None:
         """Forget the rows of all other mappings."""
         for gone in self._made.keys() - uuids:
             del self._made[gone]
