@@ -1,4 +1,4 @@
-"""Values of a mapping that may be written in several forms: instants, tags, UUIDs."""
+"""Values of a mapping that a range alone does not describe: instants, ages of records, tags, UUIDs."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator
 
-from poller.configuration.model.fields import Also, Seconds, text
+from poller.configuration.model.fields import Also, Seconds, Whole, text
+from poller.policy.stream_delivery import FOR_EVER
+from poller.sources.sharded.parameters import LEAST_AGE, MOST_AGE
 
 
 def _instant(value: Any) -> Any:
@@ -58,6 +60,13 @@ def _uuid(value: str) -> str:
         raise ValueError("must be a UUID; remove it to have one made from the name") from error
 
 
+def _record_age(value: int) -> int:
+    if FOR_EVER < value < LEAST_AGE:
+        raise ValueError(f"must be -1, without limit, or from {LEAST_AGE} to {MOST_AGE:,}")
+    return value
+
+
 Instant = Annotated[Seconds, BeforeValidator(_instant), Also(type="string", pattern=_INSTANT_PATTERN)]
+RecordAge = Annotated[Whole, AfterValidator(_record_age)]
 Tags = Annotated[dict[str, str], BeforeValidator(_tags), _LISTED_TAGS]
 Uuid = Annotated[str, AfterValidator(_uuid), text(_UUID_PATTERN)]

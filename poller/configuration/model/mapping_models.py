@@ -5,12 +5,12 @@ Which source takes which parameter is in `parameters`; checks between parameters
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.document_models import WrittenAccess, WrittenDocumentDB, WrittenMongoDB
 from poller.configuration.model.fields import Also, FilledText, Name, Seconds, Whole, Written, shown_default
-from poller.configuration.model.forms import Instant, Tags, Uuid
+from poller.configuration.model.forms import Instant, RecordAge, Tags, Uuid
 from poller.configuration.model.mapping import ExtendedJson, OnRecreated, StartingPosition
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
@@ -92,15 +92,6 @@ class WrittenFilters(Written):
 
 class WrittenNoMatch(Written):
     send_to: str = Field(description="the ARN of an SQS queue: such messages are sent to it, then deleted")
-
-
-def _record_age(value: int) -> int:
-    if FOR_EVER < value < LEAST_AGE:
-        raise ValueError(f"must be -1, without limit, or from {LEAST_AGE} to {MOST_AGE:,}")
-    return value
-
-
-RecordAge = Annotated[Whole, AfterValidator(_record_age)]
 
 
 def _on_no_match(value: Any) -> Any:
