@@ -1,4 +1,4 @@
-"""`poller check`: says what the configuration means, once it was found valid."""
+"""`poller check`: shows what a valid configuration means."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,11 +14,11 @@ from poller.values.errors import capped
 FILES_MOST = 10
 NAMED_MOST = 10
 ROWS_MOST = 1000
-"""Mappings that are listed; laying out the table is what takes longest."""
+"""Most mappings that are listed, because laying out the table takes longest."""
 
 
 def show(configuration: Configuration) -> None:
-    """Print the mappings as they would run, and on stderr what is probably not meant."""
+    """Print the mappings as they would run, and warnings on stderr."""
     for warning in configuration.warnings:
         say(f"warning: {warning}", error=True)
     mappings = configuration.mappings

@@ -1,7 +1,7 @@
 """A client of a running daemon's HTTP server, over TCP or a Unix socket.
 
-Decides where the daemon is and how its silence or refusal is told to a person; what an answer means is the command's
-business. The standard library does: a command asks one question at a time.
+It decides where the daemon listens, and how a missing or refused answer is reported to a person. The command decides
+what an answer means. The standard library is enough, because a command asks one question at a time.
 """
 
 import http.client
@@ -15,21 +15,21 @@ from poller.configuration.model.settings import ApiSettings
 from poller.values.errors import ConfigurationError, PollerError
 
 RELOAD_TIMEOUT = 60.0
-"""Seconds for a reload: the daemon gives the files 20 s, and others that were asked for before come first."""
+"""Seconds for a reload: the daemon gives the files 20 s, and finishes earlier reloads first."""
 TIMEOUT = 10.0
-"""Seconds for connect and for each read. A daemon whose loop lags half of that is unhealthy already."""
+"""Seconds for connecting and for each read. A daemon whose loop lags half of that is already unhealthy."""
 
 _STANDARD_PHRASES = frozenset(status.phrase for status in HTTPStatus)
-"""What an answer says that is none of the daemon's own words."""
+"""Stands for an answer that is not in the daemon's own words."""
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (recognised here, not listened on)
 
 
 class NoAnswer(PollerError):
-    """The daemon asked about does not answer, or not as one of ours. The command ends with 1."""
+    """The daemon does not answer, or the answer is not a poller's. The command ends with 1."""
 
 
 class ReloadRefused(PollerError):
-    """The daemon read the configuration anew, and runs on as before. `problems` has one line each."""
+    """The daemon refused the new configuration and runs on with the previous one. `problems` has one line each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("the changed configuration is refused, and what ran before runs on")
@@ -48,7 +48,9 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Client:
-    """Asks one daemon. `address` is `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`; else ConfigurationError."""
+    """Asks one daemon. `address` is `http://HOST:PORT`, `https://HOST:PORT` or `unix:PATH`; others raise
+    ConfigurationError.
+    """
 
     def __init__(self, address: str, token: str | None) -> None:
         self.address = address
@@ -56,7 +58,7 @@ class Client:
         self._connection = _connection(address)
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """Ask once; returns status and body. Raises NoAnswer."""
+        """Ask once, and return status and body. Raises NoAnswer."""
         return self._ask("GET", path)
 
     def _ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes]:
@@ -73,11 +75,11 @@ class Client:
             self._connection.close()
 
     def status(self) -> dict[str, Any]:
-        """Ask for the daemon's status. Raises NoAnswer, and ConfigurationError when the token is refused."""
+        """Return the daemon's status. Raises NoAnswer, and ConfigurationError when the token is refused."""
         return self._known("/status", "mappings")
 
     def failures(self) -> dict[str, Any]:
-        """Ask what functions failed of. Raises as `status` does."""
+        """Return the failures of functions, grouped by cause. Raises as `status` does."""
         return self._known("/failures", "mappings")
 
     def _known(self, path: str, member: str) -> dict[str, Any]:
@@ -89,19 +91,19 @@ class Client:
         return answer
 
     def order(self, mapping: str, order: str, given: dict[str, Any]) -> dict[str, Any]:
-        """Order something of a mapping; returns its name, state and reason afterwards, and the impact. Raises
-        NoAnswer, also when the daemon will not, and ConfigurationError when the token is refused.
+        """Give an order for a mapping, and return its name, state and reason afterwards, and the impact. Raises
+        NoAnswer, also when the daemon refuses, and ConfigurationError when the token is refused.
         """
         return self._post(f"/mappings/{quote(mapping, safe='')}/{order}", given)
 
     def actions(self) -> list[dict[str, Any]]:
-        """Ask for the action log, the latest first. Raises as `status` does."""
+        """Return the action log, the latest entry first. Raises as `status` does."""
         found: list[dict[str, Any]] = self._known("/actions", "actions")["actions"]
         return found
 
     def reload(self) -> dict[str, Any]:
-        """Reload the configuration; returns the names of mappings that were added, changed and removed. Raises as
-        `order` does, and ReloadRefused.
+        """Reload the configuration, and return the names of the mappings that were added, changed and removed. Raises
+        as `order` does, and ReloadRefused.
         """
         self._connection.timeout = RELOAD_TIMEOUT
         return self._post("/reload")
@@ -152,7 +154,7 @@ def _connection(address: str) -> http.client.HTTPConnection:
 
 
 def address_of(api: ApiSettings) -> str:
-    """The address of a daemon with these settings, as seen from this machine. Raises ConfigurationError."""
+    """The address of a daemon with these settings, as this machine reaches it. Raises ConfigurationError."""
     if api.socket is not None:
         return f"unix:{api.socket}"
     if api.port == 0:

@@ -1,4 +1,4 @@
-"""What commands share that need the configuration, or the running daemon it is of."""
+"""Shared by commands that need the configuration, or the running daemon that it belongs to."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ AllowEmpty = Annotated[
 
 
 def examples(*commands: str) -> str:
-    """The end of a command's help; it keeps its lines."""
+    """The end of a command's help. Its line breaks are kept."""
     return "\b\nExamples:\n" + "\n".join(f"  poller {command}" for command in commands)
 
 
@@ -44,22 +44,21 @@ def loaded(paths: list[Path] | None, need: Need = Need.NOTHING) -> Configuration
 
 
 def reader(paths: list[Path] | None, need: Need = Need.NOTHING) -> Reader:
-    """The same for whoever reads it more than once."""
+    """The configuration for commands that read it more than once."""
     return Reader(paths or None, os.environ, need)
 
 
 def needed(*, allow_empty: bool) -> Need:
-    """Of commands that are about mappings."""
+    """The configuration for commands that need at least one mapping."""
     return Need.FILES if allow_empty else Need.MAPPINGS
 
 
 def client(api: str | None, paths: list[Path] | None) -> Client:
-    """Of the daemon at `api`, else of the one whose configuration this is. Raises ConfigurationError.
-
-    The daemon may run on what was there before the files broke: what is wrong with them is a warning here.
+    """A client of the daemon at `api`, by default of the daemon with this configuration. Raises ConfigurationError. The
+    daemon may run on with an earlier version of the files, so a mistake in them is only a warning here.
     """
     settings, problems = read_api_leniently(paths or None, environ=os.environ)
-    # a person who names the daemon, and no files, does not ask about those that lie around here
+    # whoever names the daemon and no files does not mean the files that are found by default
     if problems and (api is None or paths):
         say("warning: the configuration cannot be loaded; a daemon may run on what was there before:", error=True)
         for problem in problems:

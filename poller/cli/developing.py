@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NOT_SO = 1
 EVENT_MOST = 16 * 1024 * 1024
-"""Bytes of an event or payload that is read."""
+"""Most bytes of an event or payload that is read."""
 _KINDS = ", ".join(name for name, kind in KINDS.items() if kind.development is not None)
 _FIRST = next(iter(KINDS))
 
@@ -57,7 +57,7 @@ def init(
 ) -> None:
     """Write a configuration, a handler and a test to begin with.
 
-    Asks for what no option says, where a person can answer.
+    Asks for what no option gives, where a person can answer.
     """
     from poller.dev import project  # noqa: PLC0415
 
@@ -112,9 +112,9 @@ def invoke(
     sample: Annotated[str | None, typer.Option("--sample", metavar="KIND", help=f"One of {_KINDS}.")] = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Invoke a function once, and judge its answer.
+    """Invoke a function once, and judge its answer as a mapping would.
 
-    As a mapping would. Exit 1 if it would not settle the whole batch.
+    Exit 1 if it would not settle the whole batch.
     """
     import asyncio  # noqa: PLC0415
 
@@ -148,7 +148,7 @@ def send(
 ) -> None:
     """Put one message or record into the source of a mapping.
 
-    Into the local AWS of a `poller dev` that runs in this folder, else where the configuration says.
+    It goes to the local AWS of a `poller dev` that runs in this folder, else to where the configuration says.
     """
     import asyncio  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`poller failures`: what functions failed of, grouped by cause, the latest first."""
+"""`poller failures`: shows the failures of functions, grouped by cause, the latest first."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def show(client: Client, mapping: str | None) -> None:
-    """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
+    """Print the failures. Raises NoAnswer, also for a mapping that the daemon does not have."""
     mappings = client.failures()["mappings"]
     if mapping is not None:
         names = ", ".join(entry["name"] for entry in mappings) or "none"

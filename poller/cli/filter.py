@@ -1,7 +1,7 @@
-"""`poller filter test`: does a pattern let a record pass, and why.
+"""`poller filter test`: shows whether a pattern matches a record, and why.
 
-Reads a pattern and an event from files, as they are pasted from a console, a template or a log, and says so record by
-record. The engine itself is `poller.policy.filtering`, imported only when the command runs.
+It reads a pattern and an event from files, as they are copied from a console, a template or a log, and answers record
+by record. The engine itself is `poller.policy.filtering`, imported only when the command runs.
 """
 
 import json
@@ -102,14 +102,14 @@ def _read(path: Path) -> str:
 
 
 def _patterns(path: Path) -> list[Any]:
-    """One pattern as it stands, or those of pasted filter criteria."""
+    """The one pattern of the file, or the patterns of copied filter criteria."""
     text = _read(path)
     try:
         given = _yaml(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
     except ConfigurationError as error:
         raise ConfigurationError([f"{path}: {problem}" for problem in error.problems]) from None
     except (ValueError, RecursionError):
-        return [text]  # the engine says best what is wrong with it
+        return [text]  # the engine reports best what is wrong with it
     filters = given.get("Filters", given.get("filters")) if isinstance(given, dict) and len(given) == 1 else None
     if not isinstance(filters, list) or not all(isinstance(one, dict) for one in filters):
         return [given if path.suffix in (".yaml", ".yml") else text]

@@ -1,4 +1,4 @@
-"""`poller iam-policy`: the least policy for a configuration, as JSON."""
+"""`poller iam-policy`: prints the least policy that a configuration needs, as JSON."""
 
 from poller.cli.permissions import policies, remarks
 from poller.configuration import Configuration
@@ -7,7 +7,7 @@ from poller.values.errors import ConfigurationError
 
 
 def show(configuration: Configuration, principal: str | None) -> None:
-    """Print one policy document; where several principals are at work and none was named, an object of them all."""
+    """Print one policy document, or an object of all of them where several are needed and none was named."""
     found = policies(configuration)
     for remark in remarks(configuration):
         say(remark, error=True)

@@ -1,7 +1,7 @@
-"""`poller import`: mappings that another tool has, as this program's configuration.
+"""`poller import`: turns the mappings of another tool into a configuration.
 
-Each command reads one tool's file, or asks Lambda. What could not be taken is said line by line on stderr, with its
-place; the same stands as a comment in the file that is written.
+Each command reads one tool's file, or asks Lambda. What could not be imported is reported line by line on stderr, with
+its place, and stands as a comment in the file that is written.
 """
 
 import shlex
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Take over mappings of other tools.", no_args_is_help=True)
 
 INCOMPLETE = 1
-"""Something is left to do: a hole, or something that was not taken."""
+"""Exit code when something is left to do: a value to fill in, or a part that was not imported."""
 
 Template = Annotated[Path, typer.Argument(metavar="TEMPLATE", help="YAML or JSON.")]
 Output = Annotated[
@@ -54,7 +54,7 @@ def cloudformation(
 ) -> None:
     """Import the mappings of a CloudFormation template.
 
-    Also one that `cdk synth` has written. Exit 1 if something is left to do.
+    A template that `cdk synth` has written is fine too. Exit 1 if something is left to do.
     """
     _template("cloudformation", template, _given(parameter, region, account, stack, run_here=run_here), output)
 

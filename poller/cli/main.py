@@ -1,7 +1,7 @@
 """The command line: arguments in, exit code out, errors as a few readable lines on stderr.
 
-Decides how a failure is told and which code it gives; the commands themselves live in `commands`, `daemon` and `demo`,
-imported by the command that needs them, since the daemon's memory is measured.
+It decides how a failure is reported and which exit code it has. The commands themselves live in their modules, in
+`daemon` and in `demo`, and are imported only by the command that needs them, because the daemon's memory counts.
 """
 
 import sys
@@ -222,9 +222,9 @@ def restart_function(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Restart a function's workers.
+    """Restart a function's workers, for instance after its code has changed.
 
-    Each when it has finished what it does: after the function's code has changed.
+    Each worker finishes its invocation first.
     """
     client(api, config).restart_function(name)
     say(f"{name}: its workers are started anew")
@@ -234,7 +234,7 @@ def restart_function(
 def reload(api: Api = None, config: ConfigPaths = None) -> None:
     """Make a running daemon read its configuration again.
 
-    Says what that changes; exits 1, with the report, if it is refused.
+    Prints what changed; exits 1 with the report if the configuration is refused.
     """
     answer = client(api, config).reload()
     for warning in answer["warnings"]:
@@ -252,7 +252,7 @@ def health(api: Api = None, config: ConfigPaths = None) -> None:
 
 
 def _fail(code: int, *lines: str) -> int:
-    # through the log, because a blocked reader of stderr must not prevent the daemon's end
+    # through the log, because a blocked reader of stderr must not prevent the end of the daemon
     telemetry.flush()
     out = LogWriter(sys.stderr)
     for line in lines:

@@ -1,4 +1,4 @@
-"""How answers reach the terminal, or the pipe, and the words several commands share."""
+"""Prints answers to a terminal or a pipe, and has the words that several commands share."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +12,11 @@ from poller.daemon.api.notes import span
 from poller.support.printable import printable
 
 PIPE_WIDTH = 200
-"""Columns where the output is no terminal, so that nothing is cut."""
+"""Columns where the output is not a terminal, so that nothing is cut."""
 
 
 class _Console(Console):
-    """Shows each text it is given on one line of its own, harmless; what may have styles comes as `rich.text.Text`."""
+    """Prints each text on one line of its own, made harmless. Text with styles comes as `rich.text.Text`."""
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(printable(text), **options)
@@ -24,7 +24,7 @@ class _Console(Console):
 
 def console() -> Console:
     """Build the console for standard output, as it is now."""
-    # a name in brackets is a name, not a colour, and one in colons no picture
+    # brackets and colons in a name are neither colours nor emoji
     made = _Console(markup=False, highlight=False, emoji=False)
     if not made.is_terminal:
         made.width = PIPE_WIDTH
@@ -32,12 +32,14 @@ def console() -> Console:
 
 
 def table(*columns: str) -> Table:
-    """Build a table without lines, whose cells a script can still split."""
+    """Build a table without lines, whose cells a script can split."""
     return Table(*columns, box=None, pad_edge=False)
 
 
 def of_mapping(client: Client, mapping: str | None) -> dict[str, Any]:
-    """The daemon's status, of one mapping if named. Raises NoAnswer, also for a mapping the daemon does not have."""
+    """The daemon's status, reduced to one mapping if named. Raises NoAnswer, also for a mapping that the daemon does
+    not have.
+    """
     status = client.status()
     if mapping is None:
         return status
@@ -49,7 +51,7 @@ def of_mapping(client: Client, mapping: str | None) -> dict[str, Any]:
 
 
 def of_daemon(status: dict[str, Any]) -> list[str]:
-    """Why the daemon is unhealthy, and what a refused configuration has wrong; nothing while all is well."""
+    """Why the daemon is unhealthy, and the problems of a refused configuration; empty while all is well."""
     lines = [f"the daemon is unhealthy: {problem}" for problem in status["unhealthy"]]
     configuration = status["configuration"]
     if configuration is None or not configuration["problems"]:
@@ -73,7 +75,7 @@ def times(reason: dict[str, Any], now: datetime | None = None) -> str:
 
 
 def lag_in_words(lag: dict[str, Any]) -> str | None:
-    """How far behind, and until when; None if nothing of it is known."""
+    """How far behind a mapping is, and until when; None if nothing of it is known."""
     records = lag["records"]
     known = ["1 record" if records == 1 else f"{records:,} records"] if records is not None else []
     known += [span(lag["seconds"])] if lag["seconds"] is not None else []

@@ -1,7 +1,8 @@
 """Computes the permissions that a configuration needs: actions on exact ARNs, for each principal.
 
-Knows IAM's names of actions and how each resource is written in a policy. Reads the configuration alone; asks nobody.
-What the configuration does not name is not in it: `kms:Decrypt` on a customer's key that encrypts a source.
+It knows IAM's names of actions and how a policy writes each resource. It reads the configuration alone and makes no
+call, so a permission for something that the configuration does not name is missing, such as `kms:Decrypt` on a
+customer's key that encrypts a source.
 """
 
 from collections.abc import Iterator
@@ -14,14 +15,14 @@ from poller.state import kinds as stores
 from poller.values.permissions import Condition, Grant
 
 DEFAULT = "default"
-"""The principal of the SDK's own chain."""
+"""The principal of the SDK's default chain."""
 
 Grants = Iterator[tuple[str, Grant]]
 """Permissions with the principal that needs each."""
 
 
 def policies(configuration: Configuration) -> dict[str, dict[str, object]]:
-    """One policy document per principal: the ARN of a role assumed, `profile NAME`, else `default`."""
+    """One policy document per principal: the ARN of an assumed role, `profile NAME`, or `default`."""
     found: dict[str, set[Grant]] = {}
     for mapping in configuration.mappings:
         for principal, grant in _of_mapping(mapping):
@@ -80,7 +81,7 @@ def _document(grants: set[Grant]) -> dict[str, object]:
     for (sid, actions, condition), resources in statements.items():
         taken[sid] = taken.get(sid, 0) + 1
         statement: dict[str, object] = {
-            # each may stand only once in a policy
+            # a policy may hold each statement only once
             "Sid": sid if taken[sid] == 1 else f"{sid}{taken[sid]}",
             "Effect": "Allow",
             "Action": list(actions),

@@ -9,7 +9,7 @@ from poller.values.errors import EnvironmentProblem
 
 
 def show(output: Path | None) -> None:
-    """Print it, or write it to a file."""
+    """Print the schema, or write it to a file."""
     if output is None:
         say_json(json.loads(schema_text()), indent=1)
         return

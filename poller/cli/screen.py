@@ -1,4 +1,4 @@
-"""The status as it fits a terminal: mappings with a problem first, a line for each, with what is wrong below."""
+"""Fits the status to a terminal: mappings with a problem first, a line for each, with their problems below."""
 
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from poller.support.printable import printable
 
 Json = dict[str, Any]
 Line = tuple[str, str]
-"""Its text, and the state it shows; empty where it shows none."""
+"""The text of a line, and the state that it shows; empty where it shows none."""
 STATES = ("problem", "degraded", "stopping", "starting", "running", "paused", "disabled", "stopped")
-"""What to look at first."""
+"""The order of states: what needs attention comes first."""
 NEED_ATTENTION = frozenset({"problem", "degraded"})
 LOOKS_BACK = 10.0
 """Seconds over which rates and latencies are taken."""
 REFUSED_LINES = 3
-"""Of the report on a refused configuration, where lines are scarce."""
+"""Most lines of the report on a refused configuration, where lines are scarce."""
 DETAIL_LINES = 2
-"""Of one reason or error, where lines are scarce."""
+"""Most lines of one reason or error, where lines are scarce."""
 COLUMNS = (("state", 9), ("per s", 8), ("latency", 8), ("last ok", 8), ("behind", 10), ("in flight", 9))
-"""Beside the name, which gets what is left."""
+"""The columns beside the name, which gets the rest of the width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +37,26 @@ class _Sample:
 
 
 class Rates:
-    """How fast each mapping goes, by its counters at several looks."""
+    """The rates of each mapping, computed from its counters at several looks."""
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[_Sample]] = {}
 
     def look(self, mappings: list[Json], now: float) -> None:
-        """One more look, at `now` in seconds of any clock that goes on evenly."""
+        """Take one more look, at `now` in seconds of any steady clock."""
         for mapping in mappings:
             invoked = mapping["invocations"]
             sample = _Sample(now, mapping["counters"]["delivered"], invoked["count"], invoked["seconds"])
             samples = self._samples.setdefault(mapping["uuid"], deque())
             if samples and sample.delivered < samples[-1].delivered:
-                # another process
+                # the counters are those of another process
                 samples.clear()
             samples.append(sample)
             while now - samples[0].moment > LOOKS_BACK:
                 samples.popleft()
 
     def of(self, uuid: str) -> tuple[float | None, float | None]:
-        """Records delivered a second, and seconds an invocation takes; None is not known."""
+        """Records delivered per second, and seconds per invocation; None where unknown."""
         samples = self._samples.get(uuid, deque())
         if len(samples) < 2:
             return None, None
@@ -67,9 +67,9 @@ class Rates:
 
 
 def lines(status: Json, rates: Rates, now: datetime, width: int, height: int | None = None) -> list[Line]:
-    """The status of all mappings on a screen of that size; None for as many lines as it takes.
+    """The status of all mappings on a screen of that size; with None as height, on as many lines as it takes.
 
-    Every mapping's line comes before any details, and of those the ones of the worst come first.
+    Every mapping has its line before any details are shown, and the details of the worst mappings come first.
     """
     mappings = sorted(status["mappings"], key=lambda mapping: STATES.index(mapping["state"]))
     head = [_heading(status, now), *of_daemon(status)[: None if height is None else REFUSED_LINES]]
@@ -128,11 +128,11 @@ def _row(name: str, cells: list[str], width: int) -> str:
 
 
 def _details(mapping: Json, now: datetime, width: int, most: int | None) -> Iterator[str]:
-    """What is wrong with a mapping, each thing on at most so many lines."""
+    """The problems of a mapping, each on at most `most` lines."""
     reason, failure = mapping["reason"], mapping["last_failure"]
     said = []
     if mapping["state"] in NEED_ATTENTION and reason is not None:
-        # the times first, since the end may be cut
+        # the times come first, because the end may be cut
         said.append(f"{times(reason, now).strip(' ()') or reason['code']}: {reason['text']}")
     if mapping["state"] in NEED_ATTENTION and failure is not None and failure["text"] not in "".join(said):
         said.append(f"last error, {clock(failure['at'], now)}: {failure['text']}")
@@ -144,7 +144,7 @@ def _details(mapping: Json, now: datetime, width: int, most: int | None) -> Iter
 
 
 def _wrapped(text: str, width: int, most: int | None) -> Iterator[str]:
-    """Indented, on at most so many lines; what does not fit is an ellipsis. Only long words are broken."""
+    """The text, indented, on at most `most` lines; an ellipsis stands for the rest. Only long words are broken."""
     room, rest, made = max(10, width - 4), " ".join(printable(text).split()), 0
     while cell_len(rest) > room and (most is None or made + 1 < most):
         line = set_cell_size(rest, room)

@@ -1,4 +1,4 @@
-"""`poller state`: lists the stored positions of mappings, removed ones too, and deletes them."""
+"""`poller state`: lists the stored positions of mappings, also of removed ones, and deletes them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -61,9 +61,9 @@ def forget(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")],
     config: ConfigPaths = None,
 ) -> None:
-    """Delete the stored position of a mapping.
+    """Delete the stored position of a mapping, and its pause.
 
-    Its position, and that it is paused: it begins at its starting position. No daemon may be running.
+    The mapping then begins at its starting position. No daemon may be running.
     """
     settings = loaded(config).settings
     kind = kind_of(settings.state)

@@ -1,4 +1,4 @@
-"""`poller status`: what a running daemon is doing, as a table or as JSON, once or until interrupted."""
+"""`poller status`: shows the present state of a running daemon, as a table or as JSON, once or until interrupted."""
 
 import time
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from poller.support.printable import printable_lines, say_json
 
 WATCH_SECONDS = 1.0
 STYLES = {"problem": "bold red", "degraded": "yellow", "paused": "dim", "disabled": "dim", "stopped": "dim"}
-"""Of the lines of mappings in that state."""
+"""Styles of the lines of mappings, by state."""
 _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
 
 
 def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> None:
-    """Print the status, of one mapping if named. Raises NoAnswer, also for a mapping the daemon does not have."""
+    """Print the status, of one mapping if named. Raises NoAnswer, also for a mapping that the daemon does not have."""
     if watch:
         with suppress(KeyboardInterrupt):
             _watch(client, mapping, as_json=as_json)
@@ -64,7 +64,7 @@ def screen_of(
 
 
 def _picture(status: dict[str, Any], overview: RenderableType | None, *, detailed: bool) -> RenderableType:
-    """Everything; `overview` is that of a terminal, None for a table that is as wide as it takes."""
+    """The whole picture. `overview` is that of a terminal; None gives a table that is as wide as its content."""
     parts: list[RenderableType] = [_overview(status["mappings"]) if overview is None else overview]
     for mapping in status["mappings"]:
         if overview is None:

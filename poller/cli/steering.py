@@ -1,4 +1,4 @@
-"""The commands that act on a mapping of a running daemon, each with a preview, and the log of what was done."""
+"""The commands that act on a mapping of a running daemon, each with a preview, and the action log."""
 
 import getpass
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ Lane = Annotated[int | None, typer.Option(metavar="N", help="The lane of the sha
 def pause(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
     """Pause a mapping until it is resumed.
 
-    What it has in work is finished first. It rests over restarts too.
+    Batches in work are finished first. The pause outlives restarts.
     """
     _act(client(api, config), name, "pause", dry_run=dry_run, why=why)
 
@@ -44,10 +44,7 @@ def retry(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Try batches now that wait for another try.
-
-    All of the mapping, or those of a shard or a lane.
-    """
+    """Try waiting batches again at once: all of the mapping, or those of a shard or a lane."""
     given = {"partition": shard, "lane": lane, "reset_attempts": reset_attempts}
     _act(client(api, config), name, "retry", dry_run=dry_run, why=why, **given)
 
@@ -110,16 +107,13 @@ def actions(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Show what was done to mappings by hand.
-
-    Who did it, when and why, and its effect.
-    """
+    """Show the actions that people took on mappings: who did it, when and why, and its effect."""
     found = client(api, config).actions()
     if mapping is not None:
         found = [one for one in found if mapping in (one["name"], one["uuid"])]
     if not found:
         say("nothing was done by hand")
-    # the latest last, where the eye is
+    # the latest comes last, where the eye is
     for one in reversed(found[:most]):
         for line in _lines(one):
             say(line)
@@ -168,7 +162,7 @@ def _act(daemon: Client, name: str, order: str, **given: Any) -> None:
 
 
 def _me() -> str:
-    """The name of the user who runs the command; nobody proves it."""
+    """The name of the user who runs the command. Nothing proves it."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

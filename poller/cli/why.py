@@ -1,6 +1,6 @@
 """`poller why`: explains why each mapping waits, since when, when the next try is, and what to do.
 
-The daemon gives typed reasons; here they become sentences, and the advice that belongs to each code.
+The daemon gives typed reasons. Here they become sentences, with the advice that belongs to each code.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ QUIET = frozenset({"no_data", "invoking", "settling", "window", "starting", "sto
 
 
 def show(client: Client, mapping: str | None) -> None:
-    """Print it. Raises NoAnswer, also for a mapping the daemon does not have."""
+    """Print the reasons. Raises NoAnswer, also for a mapping that the daemon does not have."""
     status = of_mapping(client, mapping)
     for line in of_daemon(status):
         say(line)
@@ -58,7 +58,7 @@ def sentence(reason: Json) -> str:
 
 
 def _partitions(mapping: Json) -> Iterator[str]:
-    """Those that stand still one by one, the others counted by what they do."""
+    """Partitions that stand still, one by one; the others are counted by reason."""
     reasons = {one["id"]: one["reason"] for one in mapping["partitions"] if one["reason"] is not None}
     if len(reasons) < 2 and [*reasons.values()] == [mapping["reason"]]:
         return

@@ -1,4 +1,4 @@
-"""`Poller`: runs the mappings of a configuration inside an event loop, without knowing the process around it."""
+"""`Poller`: runs the mappings of a configuration inside an event loop. It knows nothing of the process around it."""
 
 import asyncio
 import random
@@ -33,11 +33,11 @@ from poller.support import telemetry
 from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
 
 STATE_LOOK_SECONDS = 5.0
-"""Between two checks that the state file is still where it was."""
+"""Seconds between two checks that the state file is still in its place."""
 SETTLED_SECONDS = 60.0
-"""A batch window, a long poll and a few retries fit in."""
+"""Seconds that `settled` waits by default: enough for a batch window, a long poll and a few retries."""
 SETTLED_LOOK_SECONDS = 0.2
-"""Between two questions to the source. Each is a call where the source is a queue."""
+"""Seconds between two questions to the source, each of which costs a call where the source is a queue."""
 
 
 class Poller:
@@ -79,7 +79,7 @@ class Poller:
         self._watch = watch
 
     async def __aenter__(self) -> Self:
-        """Raises EnvironmentProblem where the state cannot be opened or read."""
+        """Open the state and the traces. Raises EnvironmentProblem where the state cannot be opened or read."""
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self.close)
             await self.open()
@@ -94,7 +94,7 @@ class Poller:
             await within(CLOSE_SECONDS, "closing", self.close())
 
     async def open(self) -> None:
-        """Know every mapping and whether it is paused; nothing runs yet. Raises EnvironmentProblem."""
+        """Create every mapping, paused or not; nothing runs yet. Raises EnvironmentProblem."""
         settings = self._configuration.settings
         self.status.started = asyncio.get_running_loop().time()
         fleet = await self._joined()
@@ -162,8 +162,8 @@ class Poller:
         self.keep("state", self._look_after_state())
 
     def apply(self, configuration: Configuration) -> Changes:
-        """Run by another configuration from now on. Mappings that it leaves as they are go on without a pause; its
-        `state` and `telemetry` have no effect, for what holds the positions and the traces is built already.
+        """Run by another configuration from now on. Mappings that it does not change run on without a pause. Its
+        `state` and `telemetry` have no effect, because the store and the traces exist already.
         """
         self._configuration = configuration
         self.wiring.resize(configuration.settings.max_bytes_in_flight)
@@ -181,8 +181,8 @@ class Poller:
         return self.mappings.find(uuid).status
 
     async def change(self, name: str, **parameters: Any) -> MappingStatus:
-        """Run a mapping that was given as keyword arguments with other values for these. It finishes what it has first,
-        and keeps its position. Raises UnknownMapping and ConfigurationError.
+        """Change these parameters of a mapping that was given as keyword arguments. It finishes its running invocations
+        first, and keeps its position. Raises UnknownMapping and ConfigurationError.
         """
         mapping = self.mappings.find(name).mapping
         written = self._configuration.written.get(mapping.name)
@@ -246,11 +246,11 @@ class Poller:
             raise
 
     async def close(self) -> None:
-        """Close functions with their workers, connections, traces, and the store where `open` opened it."""
+        """Close functions with their workers, connections and traces, and the store where `open` opened it."""
         await self._stack.aclose()
 
     def keep(self, name: str, work: Coroutine[object, object, None]) -> None:
-        """Run `work` until `close`. If it ends by an error, the status names it as a task that died."""
+        """Run `work` until `close`. If it ends with an error, the status names it as a task that died."""
 
         def ended(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (error := task.exception()) is not None:
@@ -268,7 +268,7 @@ class Poller:
 
 
 def unsettled(status: MappingStatus, seconds: float) -> str:
-    """Why a mapping is not settled, for a person."""
+    """The reason for a person why a mapping is not settled."""
     lag = status.lag()
     waiting = [] if lag.records is None else [f"{lag.records} messages wait in the queue"]
     waiting += [] if not lag.hidden else [f"{lag.hidden} are received and neither deleted nor visible again"]

@@ -9,13 +9,13 @@ from collections.abc import Coroutine
 from poller.support import telemetry
 
 HARD_STOP_SECONDS = 5.0
-"""After the hard stop: settling has two seconds, the rest is cancellation."""
+"""Seconds after the hard stop: settling has two, the rest is for cancellation."""
 CLOSE_SECONDS = 5.0
-"""Workers have two seconds to end before they are killed, the API's answers one, traces two."""
+"""Seconds for closing: workers have two before they are killed, the answers of the API one, traces two."""
 
 
 async def end_mappings(running: set[asyncio.Task[None]], grace: float, hard: asyncio.Event) -> None:
-    """Soft stop within the grace period, then the hard one. `running` have been asked to end."""
+    """Stop softly within the grace period, then hard. The `running` tasks have been asked to end."""
     log = telemetry.logger()
     second = asyncio.ensure_future(hard.wait())
     ended = asyncio.ensure_future(_all_of(running))
@@ -38,7 +38,7 @@ async def _all_of(tasks: set[asyncio.Task[None]]) -> None:
 
 
 async def within(seconds: float, what: str, closing: Coroutine[object, object, object]) -> None:
-    """Close something, or leave it behind."""
+    """Close something within its time, or leave it behind."""
     task = asyncio.ensure_future(closing)
     await asyncio.wait({task}, timeout=seconds)
     if task.done():

@@ -1,4 +1,4 @@
-"""How a program that embeds the engine gives its configuration: as files, or as Python values with Python callables."""
+"""Reads the configuration of a program that embeds the engine: from files, or from Python values with callables."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ FUNCTION_NAME = "function_name"
 
 
 def load(*paths: str | Path, environ: Mapping[str, str] = os.environ) -> Configuration:
-    """Read files and directories as `poller run --config` does, with the settings of the environment; without a path,
-    those that it finds by itself. Raises ConfigurationError with all problems at once.
+    """Read files and directories as `poller run --config` does, with the settings of the environment. Without a path,
+    read the default files. Raises ConfigurationError with all problems at once.
     """
     return load_files([Path(path) for path in paths] or None, environ=environ)
 
@@ -45,7 +45,7 @@ def configure(
 
 
 def with_given(present: Configuration, parameters: Parameters, *, replacing: str = "") -> Configuration:
-    """The configuration with one more mapping, or another in the place of `replacing`. Raises ConfigurationError."""
+    """The configuration with one more mapping, or another in place of `replacing`. Raises ConfigurationError."""
     callables = {
         key: present.functions[key] for key in present.declared if isinstance(present.functions[key].options, Callable)
     }
@@ -54,7 +54,7 @@ def with_given(present: Configuration, parameters: Parameters, *, replacing: str
 
 
 def _named(parameters: Parameters, callables: dict[str, FunctionConfig], taken: set[str]) -> dict[str, Any]:
-    """The parameters with a callable's key in its place. `callables` and `taken` gain it."""
+    """The parameters with a key in place of a callable. `callables` and `taken` gain the key."""
     if not isinstance(parameters, Mapping):
         raise ConfigurationError([f"{LABEL}: a mapping is given as a dict of its parameters, not as {parameters!r}"])
     function = parameters.get(FUNCTION_NAME)

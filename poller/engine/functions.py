@@ -1,4 +1,4 @@
-"""The functions that are in use: built for the first user of one, a mapping or a caller, and closed after the last."""
+"""The functions in use: each is built for its first user, a mapping or a caller, and closed after its last."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ from poller.runtime.slots import Slots
 from poller.values.errors import UnknownFunction
 
 Key: TypeAlias = tuple[FunctionConfig, str]
-"""A function and the region it is called from; a function that runs here serves all regions."""
+"""A function and the region from which it is called. A function that runs here has one key for all regions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Use:
 
     config: FunctionConfig
     region: str
-    """From which it is called."""
+    """The region from which it is called."""
     arn: str
 
     @classmethod
     def by(cls, mapping: EventSourceMapping) -> Self:
-        """As a mapping does."""
+        """The use by a mapping."""
         return cls(mapping.function, mapping.region, arn_of(mapping))
 
     @property
@@ -42,13 +42,13 @@ class Use:
 
 
 class Functions:
-    """Shared by all users."""
+    """The functions that all users share."""
 
     def __init__(self, transports: Transports, chance: Chance) -> None:
         self._transports = transports
         self._chance = chance
         self._builders: dict[str, FunctionBuilder] = {}
-        """By the type of function, once one is used."""
+        """By the type of function, from its first use."""
         self.built: dict[Key, tuple[Function, Borrowed]] = {}
         """Each with the transports it has borrowed."""
         self.users: Counter[Key] = Counter()
@@ -58,7 +58,9 @@ class Functions:
         self.breakers: dict[Key, Breaker] = {}
 
     async def take(self, use: Use) -> Function:
-        """For one more user. Raises EnvironmentProblem and ConfigurationError."""
+        """Return the function, built if needed, and count one more user. Raises EnvironmentProblem and
+        ConfigurationError.
+        """
         key = use.key
         if key not in self.built:
             transports = self._transports.borrow()
@@ -74,7 +76,7 @@ class Functions:
         return await self._builders[row.name].build(use.config, place)
 
     async def release(self, use: Use) -> None:
-        """One user less; the last one closes it."""
+        """Count one user less, and close the function after the last."""
         key = use.key
         self.users[key] -= 1
         if not self.users[key]:
@@ -88,8 +90,8 @@ class Functions:
             await transports.close()
 
     def slots(self, config: FunctionConfig) -> Slots:
-        """By the key of the function and not by its parameters: the limit holds while mappings change from one set of
-        them to another, and is the newest one's.
+        """The slots of a function, by its name and not by its parameters: while mappings change from one set of
+        parameters to another, one limit holds, the newest.
         """
         slots = self.limits.setdefault((config.key, config.aws), Slots(config.concurrency))
         if slots.limit != config.concurrency:
@@ -98,11 +100,11 @@ class Functions:
         return slots
 
     def breaker(self, use: Use) -> Breaker:
-        """One for all users; what is called differently is tried anew."""
+        """The circuit breaker for all users of one function. A function with other parameters has another one."""
         return self.breakers.setdefault(use.key, Breaker(self._chance))
 
     def restart(self, name: str) -> None:
-        """Start the workers of a function that runs here anew. Raises UnknownFunction."""
+        """Restart the workers of a function that runs here. Raises UnknownFunction."""
         started = {function.name: function for function in self._functions() if isinstance(function, Restartable)}
         if name in started:
             started[name].restart("request")
@@ -116,12 +118,12 @@ class Functions:
         return [function for function, _ in self.built.values()]
 
     def refresh(self) -> None:
-        """Secrets and code may have changed."""
+        """Take over changed secrets and code."""
         for function in self._functions():
             function.refresh()
 
     async def close(self) -> None:
-        """Close them all; transports belong to whoever made them."""
+        """Close all functions. The transports belong to their maker."""
         await asyncio.gather(*(function.close() for function in self._functions()))
         for builder in self._builders.values():
             builder.close()

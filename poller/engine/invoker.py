@@ -1,7 +1,7 @@
-"""Invokes functions by name, for callers that are no mapping: a caller owns its errors, and repeats what it wants to.
+"""Invokes functions by name, for callers other than mappings. A caller handles errors and retries itself.
 
-A function that only callers use is built at its first call, and kept until the configuration changes it. Slots and
-circuit are those of the mappings that use the same function.
+A function that only callers use is built at its first call, and kept until the configuration changes it. It shares
+slots and circuit with the mappings that use it.
 """
 
 import asyncio
@@ -26,9 +26,9 @@ from poller.support import telemetry
 from poller.values.errors import ConfigurationError, EnvironmentProblem, UnknownFunction
 
 SLOT_SECONDS = 1.0
-"""For a slot to get free, in the line with the function's mappings. Lambda has no line: it throttles at once."""
+"""Seconds to wait for a free slot, in line with the function's mappings. Lambda has no line: it throttles at once."""
 HOME_REGION, HOME_ACCOUNT = "us-east-1", "000000000000"
-"""In the ARN of a function that no mapping uses, where the settings name neither."""
+"""The region and account in the ARN of a function that no mapping uses, where the settings name neither."""
 STOPPING = NotInvoked("stopping", "the daemon stops")
 
 
@@ -37,7 +37,7 @@ class _Taken:
     invocable: Invocable
     running: int = 0
     retired: bool = False
-    """The configuration has another function in its place."""
+    """Whether the configuration has replaced the function."""
 
 
 class FunctionInvoker:
@@ -59,14 +59,14 @@ class FunctionInvoker:
         self._taken: dict[str, _Taken] = {}
         self._taking = asyncio.Lock()
         self.running = 0
-        """Invocations that run now."""
+        """The number of running invocations."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._releases: set[asyncio.Task[None]] = set()
         self.apply(configuration)
 
     def apply(self, configuration: Configuration) -> None:
-        """Call the functions of this configuration from now on. Invocations that run are finished."""
+        """Use the functions of this configuration from now on. Running invocations are finished."""
         uses = {key: _use(configuration, configuration.functions[key]) for key in sorted(configuration.declared)}
         for key, taken in list(self._taken.items()):
             if key not in uses or uses[key].config != taken.invocable.use.config:
@@ -186,7 +186,7 @@ class FunctionInvoker:
             release.add_done_callback(self._releases.discard)
 
     def stop(self) -> asyncio.Task[None]:
-        """Begin no invocation any more. The task ends once none runs, and what the configuration replaced is closed."""
+        """Begin no more invocations. The returned task ends once none runs, and after replaced functions are closed."""
         self._stop.request()
         return asyncio.get_running_loop().create_task(self._ended(), name="invocations")
 
@@ -212,7 +212,7 @@ def _hosted(use: Use) -> Hosted:
 
 
 def _use(configuration: Configuration, config: FunctionConfig) -> Use:
-    """As the first mapping that uses the function calls it, or else as nobody does."""
+    """The use of a function as its first mapping calls it, or without a mapping."""
     for mapping in configuration.mappings:
         if mapping.function == config:
             return Use.by(mapping)

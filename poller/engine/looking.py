@@ -1,4 +1,4 @@
-"""A look at what a new mapping names, before it is made: whether source and function are there and may be used."""
+"""Looks at the source and the function of a new mapping before it is made: do they exist, and may they be used."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,19 +14,20 @@ from poller.values.errors import CallError, ConfigurationError, PollerError, Str
 
 Result = TypeVar("Result")
 SECONDS = 5.0
-"""For all calls together. What does not answer by then is taken as it is, and shows once the mapping runs."""
+"""Seconds for all calls together. A part that has not answered by then is accepted; its problem shows once the mapping
+runs."""
 SAID = {"source_missing": "missing", "access_denied": "denied"}
-"""Reasons that a caller can do something about."""
+"""Reasons that a caller can act on."""
 
 
 @dataclass(slots=True)
 class Look:
-    """Implements `poller.ports.reach.Tries`: what the first refusal was."""
+    """Implements `poller.ports.reach.Tries`: keeps the first refusal."""
 
     found: str = ""
-    """`missing`, `denied`, or nothing that stands in the way."""
+    """`missing`, `denied`, or empty."""
     action: str = ""
-    """IAM's name of what was refused."""
+    """IAM's name of the refused action."""
     untried: list[str] = field(default_factory=list)
 
     @property
@@ -44,7 +45,7 @@ class Look:
         except CallError as error:
             self.found, self.action = SAID.get(code_of(error), ""), action
         except PollerError:
-            # a shard or an iterator that ended meanwhile
+            # a shard or an iterator ended meanwhile
             return None
         return None
 
@@ -57,20 +58,20 @@ class Look:
 
 
 class Looking:
-    """Looks by the connections of the engine."""
+    """Looks through the connections of the engine."""
 
     def __init__(self, wiring: Wiring, transports: Transports) -> None:
         self._wiring = wiring
         self._transports = transports
 
     async def function(self, mapping: EventSourceMapping) -> Look:
-        """Whether the mapping's function is there, as far as its type can tell without running it."""
+        """Whether the mapping's function exists, as far as its type can tell without running it."""
         function = mapping.function
         reach = FUNCTION_TYPES[function.type].reach
         return await self._bounded(lambda transports, look: reach(function, mapping.region, transports, look))
 
     async def source(self, mapping: EventSourceMapping) -> Look:
-        """Whether the mapping's source is there, and may be read."""
+        """Whether the mapping's source exists and may be read."""
         reach = self._wiring.builder(mapping).reach
         return await self._bounded(lambda transports, look: reach(mapping, transports, look))
 
@@ -83,7 +84,7 @@ class Looking:
             if not bound.expired():
                 raise
         except ConfigurationError:
-            # a secret of it cannot be read, which the mapping will say
+            # one of its secrets cannot be read, which the mapping reports when it runs
             return Look()
         finally:
             await transports.close()

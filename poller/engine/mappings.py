@@ -1,4 +1,4 @@
-"""All mappings of the process: made to be what the configuration says, paused and resumed, and ended together."""
+"""All mappings of the process: makes them follow the configuration, pauses and resumes them, and ends them together."""
 
 import asyncio
 import time
@@ -18,11 +18,11 @@ from poller.support import telemetry
 from poller.values.errors import NotPossible, UnknownMapping
 
 MOST_SHOWN = 10
-"""Mappings named in one line of the log."""
+"""Most mappings named in one line of the log."""
 
 
 class Mappings:
-    """By uuid, since names may be exchanged."""
+    """Runners by uuid, because mappings may exchange their names."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Mappings:
         configured: set[str],
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`configured` is kept as the uuids of all that are configured; whoever has it sees them change."""
+        """`configured` receives the uuids of all configured mappings; everybody who holds it sees the changes."""
         self._status = status
         self._wiring = wiring
         self._store = store
@@ -47,13 +47,13 @@ class Mappings:
         self._started = False
 
     async def load(self, mappings: Sequence[EventSourceMapping], deleted: Collection[str] = ()) -> None:
-        """Know all mappings, and which are paused; nothing runs yet. `deleted` as of `apply`. Raises StateError."""
+        """Create all mappings, paused or not; nothing runs yet. `deleted` is that of `apply`. Raises StateError."""
         offset = asyncio.get_running_loop().time() - self._wall()
         self._paused = {uuid: paused.since + offset for uuid, paused in (await self._store.paused()).items()}
         self.apply(mappings, deleted)
 
     def start(self) -> None:
-        """Let them run."""
+        """Let the mappings run."""
         self._started = True
         for runner in self._runners.values():
             self._start(runner)
@@ -64,7 +64,9 @@ class Mappings:
         runner.task.add_done_callback(lambda task: self._ended(runner, task))
 
     def _ended(self, runner: MappingRunner, task: asyncio.Task[None]) -> None:
-        """A mapping ends when it is removed or the daemon stops; anything else is a bug, and makes us unhealthy."""
+        """Watch a mapping's task. It ends when the mapping is removed or the daemon stops; any other end is a bug, and
+        makes the daemon unhealthy.
+        """
         if task.cancelled():
             return
         error = task.exception()
@@ -73,9 +75,8 @@ class Mappings:
             telemetry.logger().error("task_died", mapping=task.get_name(), exc_info=error)
 
     def apply(self, mappings: Sequence[EventSourceMapping], deleted: Collection[str] = ()) -> Changes:
-        """Run these mappings from now on, each as it is here; those that are as before are not touched.
-
-        `deleted` are uuids of others that are to go, whose positions are nobody's.
+        """Run these mappings from now on, with these parameters; unchanged ones run on. `deleted` are uuids of others
+        to delete, with their positions.
         """
         changes = Changes()
         wanted = {mapping.uuid for mapping in mappings}
@@ -108,13 +109,13 @@ class Mappings:
         runner = MappingRunner(mapping, self._wiring, paused_since=paused_since, removed=self._removed)
         self._runners[mapping.uuid] = runner
         if paused_since is not None:
-            # it may have been removed and come back since, by when nobody remembers
+            # it may have been removed and be back, and the pause forgotten meanwhile
             telemetry.logger().warning("mapping_still_paused", mapping=mapping.name)
         if self._started:
             self._start(runner)
 
     def _wake(self, runner: MappingRunner) -> None:
-        """One that a bug ended gets another chance, or could never be removed."""
+        """Start a mapping again that a bug has ended or that cannot be removed."""
         if runner.task is not None and runner.task.done():
             self._start(runner)
 
@@ -125,7 +126,9 @@ class Mappings:
         telemetry.logger().info("mapping_removed", mapping=runner.mapping.name, account=account_of(runner.status))
 
     def _sort(self, mappings: Sequence[EventSourceMapping]) -> None:
-        """As configured, then those that are still ending; a name of theirs that is another's now tells them apart."""
+        """The mappings in the order of the configuration, then those that are still ending. Such a mapping is renamed
+        where another has its name now.
+        """
         runners = [self._runners[mapping.uuid] for mapping in mappings]
         names = {runner.status.name for runner in runners}
         ending = [runner for runner in self._runners.values() if runner.is_removed]
@@ -158,7 +161,7 @@ class Mappings:
             return runner.status
 
     async def forget_pause(self, uuid: str) -> None:
-        """Resume a mapping that may be gone. Raises StateError."""
+        """Resume a mapping that may no longer exist. Raises StateError."""
         async with self._steering:
             await self._forget_pause(uuid)
 
@@ -169,16 +172,16 @@ class Mappings:
             telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
 
     def is_paused(self, uuid: str) -> bool:
-        """Whether the mapping rests until it is resumed."""
+        """Whether the mapping is paused."""
         return uuid in self._paused
 
     def is_applied(self, uuid: str) -> bool:
-        """Whether the mapping runs, or rests, as it was last asked to."""
+        """Whether the mapping has reached the state that was last asked for."""
         runner = self._runners.get(uuid)
         return runner is not None and runner.is_applied
 
     def statuses(self) -> Mapping[str, MappingStatus]:
-        """By uuid."""
+        """The runner of a mapping by its uuid."""
         return {uuid: runner.status for uuid, runner in self._runners.items()}
 
     async def ended(self, uuid: str) -> None:
@@ -191,11 +194,11 @@ class Mappings:
         return {uuid: runner.mapping.event_source_arn for uuid, runner in self._runners.items() if runner.runs}
 
     def restart_function(self, name: str) -> None:
-        """Begin to start the workers of a function anew. Raises UnknownFunction."""
+        """Restart the workers of a function. Raises UnknownFunction."""
         self._wiring.restart_function(name)
 
     def find(self, name: str) -> MappingRunner:
-        """The mapping of that name or uuid. Raises UnknownMapping."""
+        """The runner of the mapping with that name or uuid. Raises UnknownMapping."""
         runners = [runner for runner in self._runners.values() if not runner.is_removed]
         for runner in runners:
             if name in (runner.mapping.name, runner.mapping.uuid):
@@ -236,18 +239,18 @@ class Mappings:
         return await self._wiring.seek(runner.mapping, target, epoch)
 
     def present(self, runner: MappingRunner) -> MappingRunner:
-        """The runner of the same mapping now: it may have been removed meanwhile, and be there again."""
+        """The present runner of the same mapping, which may have been removed meanwhile and be back."""
         return self._runners.get(runner.mapping.uuid, runner)
 
     def stop(self) -> set[asyncio.Task[None]]:
-        """Ask all of them for the soft stop, and return the tasks that end with it."""
+        """Ask all mappings for the soft stop, and return the tasks that end with it."""
         for runner in self._runners.values():
             runner.end()
         self._log_waits()
         return {runner.task for runner in self._runners.values() if runner.task is not None}
 
     def _log_waits(self) -> None:
-        """Say what the soft stop waits for, of a few mappings in words."""
+        """Log what the soft stop waits for; only a few mappings are named."""
         now = asyncio.get_running_loop().time()
         running = [(status.name, status.run) for status in self._status.mappings if status.run is not None]
         waits = {name: found.text for name, run in running if (found := run.waits(now))}
@@ -258,7 +261,7 @@ class Mappings:
 
 
 def account_of(status: MappingStatus) -> dict[str, int]:
-    """For the log, when nobody can ask any more: what a person asks after a stop."""
+    """Log the final accounts, for after the stop nobody can ask the daemon."""
     in_flight = status.in_flight()
     counted = status.account.counters()
     left_out = ("invoked", "failed_invoke", "delete_failed")

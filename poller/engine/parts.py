@@ -1,4 +1,6 @@
-"""From configuration to running parts: a mapping's source, function and destination, and what mappings share."""
+"""Builds the running parts of a mapping from its configuration (source, function, destination), and keeps what mappings
+share.
+"""
 
 import asyncio
 import random
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 
 
 Watch = Callable[[Function, EventSourceMapping], Function]
-"""Puts a function in the place of a mapping's own that also shows what passes."""
+"""Replaces a mapping's function by one that also shows its invocations."""
 
 
 @dataclass(slots=True)
@@ -58,12 +60,12 @@ class Wired:
     source: Source
     context: LaneContext
     running: Running
-    """As the status asks them."""
+    """The parts that the status asks."""
     borrowed: AsyncExitStack
-    """What others may use as well."""
+    """Parts that others may use as well."""
 
     async def close(self) -> None:
-        """Let go of what nobody else uses. Before that, the next run of the mapping may have taken it over."""
+        """Release the borrowed parts. The next run of the mapping may already share them."""
         await self.borrowed.aclose()
 
 
@@ -97,13 +99,13 @@ class Wiring:
         only. `mappings` are the uuids of all configured.
         """
         self.chance = chance
-        """For the jitter of everything that is built."""
+        """Gives numbers from 0 to 1 for the jitter of all parts."""
         self._wall = wall
         self._transports = transports
         self._fleet = fleet or Alone(MemoryStore())
         self._shared = Shared(self._fleet.store, mappings, limits or ReadLimits())
         self.builders: dict[str, SourceBuilder] = {}
-        """By the kind of source, once a mapping has it."""
+        """By the kind of source, from its first mapping."""
         self.memory = Memory(max_bytes_in_flight)
         """Bytes in flight of all mappings together."""
         self.functions = Functions(transports, chance)
@@ -114,8 +116,8 @@ class Wiring:
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
     ) -> Wired:
-        """Make no call; what cannot be reached shows once the mapping runs."""
-        # one after the other, so that nothing shared is built twice
+        """Build the parts of a mapping. Makes no call: a part that cannot be reached shows once the mapping runs."""
+        # one after the other, so that no shared part is built twice
         async with self._building, AsyncExitStack() as borrowed:
             transports = self._transports.borrow()
             borrowed.push_async_callback(transports.close)
@@ -123,7 +125,7 @@ class Wiring:
             rare = RateLimitedLog(log)
             context = await self._context(mapping, status, stop, rare)
             borrowed.push_async_callback(self.functions.release, Use.by(mapping))
-            # a run that never begins must not go on listening to what it shares
+            # a run that never begins must not go on listening to shared parts
             borrowed.callback(context.admission.close)
             source = await self._source(mapping, context, transports, borrowed)
             running = Running(source, context.admission, credentials)
@@ -175,12 +177,12 @@ class Wiring:
         return Invocable(use, function, self.functions.slots(use.config), self.functions.breaker(use))
 
     async def release_function(self, use: Use) -> None:
-        """Nothing is called any more that `function` gave."""
+        """Release a function that `function` gave, once no call of it runs."""
         async with self._building:
             await self.functions.release(use)
 
     def builder(self, mapping: EventSourceMapping) -> SourceBuilder:
-        """What builds and reaches sources of the mapping's kind."""
+        """The builder for the mapping's kind of source."""
         kind = KINDS[mapping.source.kind]
         if kind.name not in self.builders:
             self.builders[kind.name] = kind.builder(self._shared)
@@ -221,12 +223,12 @@ class Wiring:
         return await self.builder(mapping).source(mapping, run)
 
     def forget(self, uuid: str) -> None:
-        """The mapping was removed, and has ended."""
+        """Forget a mapping that was removed and has ended."""
         for builder in self.builders.values():
             builder.forget(uuid)
 
     def resize(self, max_bytes_in_flight: int) -> None:
-        """Another bound for the whole process from now on."""
+        """Change the bound of bytes in flight for the whole process."""
         self.memory.resize(max_bytes_in_flight)
 
     def restart_function(self, name: str) -> None:
@@ -234,16 +236,16 @@ class Wiring:
         self.functions.restart(name)
 
     def refresh(self) -> None:
-        """Secrets and code may have changed."""
+        """Take over changed secrets and code."""
         self.functions.refresh()
 
     async def close(self) -> None:
-        """Close every function; transports belong to whoever made them."""
+        """Close every function. The transports belong to their maker."""
         await self.functions.close()
 
 
 async def traces_of(settings: Settings, stack: AsyncExitStack) -> "Tracing | None":
-    """Traces as configured, until the stack ends; None for none."""
+    """Open the traces that the settings ask for, until the stack ends; None for none."""
     if settings.telemetry.traces == "none":
         return None
     from poller.engine.tracing import otlp  # noqa: PLC0415  (memory of those who want none)

@@ -26,17 +26,17 @@ from poller.support import telemetry
 from poller.values.errors import Overdue, PollerError
 
 BUILD_SECONDS = 30.0
-"""For the parts of a run: nothing is called for them, but a file may be read and a port listened on."""
+"""Seconds for building the parts of a run. No call is made, but a file may be read and a port opened."""
 SOFT_STOP_SECONDS = 120.0
-"""Beside the function's timeout: a long poll returns within 20 s, and settling gives up at its own deadlines, which are
-far below this. A soft stop that takes longer would be a bug, and must not keep a reload or a pause waiting for ever.
-"""
+"""Seconds beside the function's timeout: a long poll returns within 20 s, and settling gives up at its own deadlines,
+which are far shorter. A soft stop that takes longer would be a bug, and must not hold up a reload or a pause for
+ever."""
 STOPS_NOW = "Ctrl-C again stops now"
 FINISHING = "what runs is finished and settled, what waits is given back"
 
 
 class MappingRunner:
-    """Counters are those of all runs together, since process start."""
+    """The counters add up all runs since the start of the process."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class MappingRunner:
     ) -> None:
         """`paused_since` in the loop's time. `removed` is told when a removed mapping has ended."""
         self.mapping = mapping
-        """As wanted."""
+        """The parameters that are wanted."""
         self.status = MappingStatus(mapping.name, mapping.uuid, mapping.event_source_arn, mapping.function.key)
         self.task: asyncio.Task[None] | None = None
         self.is_removed = False
@@ -65,31 +65,31 @@ class MappingRunner:
         self._wired: Wired | None = None
         self._show_rest()
 
-    # wishes
+    # orders
 
     def start(self) -> None:
-        """Begin to do what is wanted, until removed or ended."""
+        """Start the task, which follows the orders until the mapping is removed or ended."""
         self.task = asyncio.create_task(self._obey(), name=self.mapping.name)
 
     def change(self, mapping: EventSourceMapping) -> None:
-        """Run with other parameters; also brings a removed one back that has not ended yet."""
+        """Run with other parameters. This also brings a removed mapping back that has not ended yet."""
         self.mapping, self.is_removed = mapping, False
         self.status.name = mapping.name
         self._turn(f"its configuration changed: {FINISHING}, then it starts again")
 
     def retag(self, mapping: EventSourceMapping) -> None:
-        """Go on under other tags."""
+        """Take over other tags; the run goes on."""
         if self._wired is not None and self._wired.mapping is self.mapping:
             self._wired.mapping = mapping
         self.mapping, self.status.tags = mapping, mapping.tags
 
     def pause(self, since: float) -> None:
-        """Rest until `resume`. `since` is the loop's time."""
+        """Pause until `resume`. `since` is the loop's time."""
         self._paused_since = since
         self._turn(f"to be paused: {FINISHING}")
 
     def resume(self) -> None:
-        """Rest no longer for having been paused."""
+        """End the pause."""
         self._paused_since = None
         self._turn(f"resumed: {FINISHING}, then it starts again" if self.runs else "")
 
@@ -109,7 +109,7 @@ class MappingRunner:
             await self._at_rest.wait()
 
     def remove(self, *, deleted: bool = False) -> None:
-        """It is no longer configured. What is stored of it stays, unless it was deleted."""
+        """Remove the mapping from the configuration. Its stored position stays, unless it was deleted."""
         self.is_removed = True
         self._turn(
             f"deleted: {FINISHING}; then its position is forgotten"
@@ -118,7 +118,7 @@ class MappingRunner:
         )
 
     def end(self) -> None:
-        """The daemon stops."""
+        """End for the stop of the daemon."""
         self._ending = True
         self._turn(STOPS_NOW)
 
@@ -134,7 +134,7 @@ class MappingRunner:
 
     @property
     def is_applied(self) -> bool:
-        """Whether what runs, or rests, is what is wanted."""
+        """Whether the present run, or rest, is the one that is wanted."""
         if self._stop is None:
             return self._rests and not self.runs and not self._wish.is_set()
         return not self._stop.soft and self._wired is not None and self._wired.mapping is self.mapping
@@ -150,7 +150,7 @@ class MappingRunner:
         return self.mapping.enabled and self._paused_since is None and not self.ending and not self._held
 
     def _turn(self, why: str) -> None:
-        """Something else is wanted: what runs ends softly, what rests looks again."""
+        """Follow a new order: a run ends softly, a rest looks again."""
         self._wish.set()
         if self._stop is None:
             if self.runs:
@@ -159,11 +159,11 @@ class MappingRunner:
         if not self._stop.soft:
             self._stop.request()
             self._stopping_since = asyncio.get_running_loop().time()
-        # also where the run ends already, for something that is no longer wanted
+        # this holds too for a run that ends already because of an older order
         self.status.state = MappingState.STOPPING
         self.status.reason = Reason(ReasonCode.STOPPING, why, since=self._stopping_since)
 
-    # what becomes of them
+    # what follows the orders
 
     async def _obey(self) -> None:
         while True:
@@ -186,7 +186,7 @@ class MappingRunner:
             self._tell_removed(self)
 
     async def _run(self) -> None:
-        """One run, from start to soft stop."""
+        """Run once, from the start to the soft stop."""
         mapping, stop = self.mapping, Stop()
         self._stop = stop
         log = telemetry.logger(mapping=mapping.name)
@@ -211,7 +211,7 @@ class MappingRunner:
     async def _run_until_stopped(
         self, wired: Wired, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger
     ) -> None:
-        """Run, and cancel what is left when the soft stop does not end by itself."""
+        """Run, and cancel the rest when the soft stop does not end by itself."""
         time = asyncio.get_running_loop().time
         most = SOFT_STOP_SECONDS + mapping.function.timeout_seconds
         try:
@@ -227,10 +227,10 @@ class MappingRunner:
             log.warning("hard_stop", mappings=[mapping.name])
 
     async def _build(self, mapping: EventSourceMapping, stop: Stop, log: FilteringBoundLogger) -> Wired | None:
-        """The parts of the next run; None when something else is wanted before they could be built."""
+        """Build the parts of the next run; None when another order came first."""
         before, failures, since = self._wired, 0, asyncio.get_running_loop().time()
         if before is not None and before.mapping.function != mapping.function:
-            # two of one function at once could stand in each other's way, as with a port
+            # two runs of one function at once could stand in each other's way, as with a port
             await self._let_go()
         while not stop.soft:
             try:
@@ -246,7 +246,7 @@ class MappingRunner:
                 await self._let_go()
                 await stop.wait(delay)
             else:
-                # only now, so that what both runs use is not closed and built again between them
+                # only now, so that parts of both runs are not closed and built again in between
                 await self._let_go()
                 self._wired = wired
                 return wired
@@ -273,7 +273,7 @@ class MappingRunner:
         self.status.partitions.clear()
 
     def _show_rest(self) -> None:
-        """Why nothing runs, or that it is about to."""
+        """Show why nothing runs, or that a run is about to begin."""
         self._describe()
         if not self.mapping.enabled:
             self.status.rest(MappingState.DISABLED, Reason(ReasonCode.DISABLED))

@@ -41,9 +41,9 @@ from poller.ports.source import Delivery, Lane, Partition, Source
 from poller.values.record import Page, Record
 
 MOST_LINKS = 128
-"""The SDK's own limit of links in a span."""
+"""Most links of a span, as in the SDK."""
 FLUSH_SECONDS = 2.0
-"""For what is left at the end."""
+"""Seconds to export what is left at the end."""
 
 _W3C = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
@@ -75,7 +75,7 @@ class Tracing:
         self._provider.shutdown()
 
     async def close(self) -> None:
-        """Export what is left, for a few seconds at the most: traces must not hold a stop up."""
+        """Export what is left, for a few seconds at most: traces must not hold up a stop."""
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
         def end() -> None:
@@ -84,7 +84,7 @@ class Tracing:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)
 
-        # not one of the loop's, whose end waits for them: a collector that swallows packets takes its time
+        # not a thread of the loop's pool, whose end would wait for it: a collector that swallows packets takes its time
         threading.Thread(target=end, name="traces", daemon=True).start()
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
@@ -93,7 +93,7 @@ class Tracing:
 
 @asynccontextmanager
 async def otlp() -> AsyncIterator[Tracing]:
-    """Traces by OTLP over HTTP, to where OTEL_EXPORTER_OTLP_ENDPOINT and its kin say."""
+    """Traces by OTLP over HTTP, to the address of the standard OTEL_EXPORTER_OTLP_* variables."""
     tracing = Tracing(OTLPSpanExporter())
     try:
         yield tracing
@@ -102,14 +102,14 @@ async def otlp() -> AsyncIterator[Tracing]:
 
 
 def _resource() -> Resource:
-    """Who makes the spans: as OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say, else `poller`."""
+    """The resource that makes the spans: by OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, else `poller`."""
     said = Resource.create()
     unnamed = str(said.attributes.get("service.name", "unknown_service")).startswith("unknown_service")
     return said.merge(Resource({"service.name": "poller", "service.version": __version__})) if unnamed else said
 
 
 class _Around:
-    """Whatever is not said here is what is wrapped."""
+    """Passes everything on to the wrapped object, except what a subclass defines."""
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped
@@ -170,7 +170,7 @@ class _Lane(_Around):
 
 
 class _Delivery(_Around):
-    """Lives in its lane's task, where its span is the current one until it is over."""
+    """Runs in its lane's task, where its span is the current one until the batch is over."""
 
     def __init__(self, delivery: Delivery, span: Span) -> None:
         super().__init__(delivery)
@@ -183,7 +183,7 @@ class _Delivery(_Around):
             self._span.add_event("batch failed", {"why": self._wrapped.failure, "records": self._wrapped.failed})
 
     def remaining(self) -> list[Record]:
-        """Asked for once, when the batch is over, one way or another."""
+        """Called once, when the batch is over for whatever reason."""
         left: list[Record] = self._wrapped.remaining()
         if self._span is not None:
             if left:
@@ -203,7 +203,7 @@ class _Spans:
         self._attributes = attributes
 
     def batch(self, records: Sequence[Record], lane: Lane, received: int | None) -> Span:
-        """`received`: when the first of them came, nanoseconds since the epoch; None for now."""
+        """`received` is the time of the first record in nanoseconds since the epoch; None for now."""
         xray = lane.trace(records) if records else None
         parent = None if xray is None else parse_xray(xray)
         links: list[Link] = []
@@ -232,11 +232,11 @@ class _Function(_Around):
         self._span_name = f"invoke {function.name}"
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
-        """With the invocation's own span for the function to go on from, in the trace of the batch."""
+        """Invoke with the invocation's own span, in the trace of the batch, for the function to continue."""
         attributes = {"faas.invoked_name": self._wrapped.name, "messaging.message.body.size": len(event)}
         with self._tracer.start_as_current_span(self._span_name, kind=SpanKind.CLIENT, attributes=attributes) as span:
             own = span.get_span_context()
-            # there is none where OTEL_SDK_DISABLED says so
+            # OTEL_SDK_DISABLED leaves it without a span
             outcome: Outcome = await self._wrapped.invoke(event, as_xray(own) if own.is_valid else trace)
             _tell(span, outcome)
             return outcome
@@ -258,19 +258,19 @@ def _tell(span: Span, outcome: Outcome) -> None:
 
 
 def parse_xray(header: str) -> SpanContext | None:
-    """What `Root=1-…;Parent=…;Sampled=1` names; None where it names no parent."""
+    """The span that `Root=1-…;Parent=…;Sampled=1` names; None without a parent."""
     found = parse_trace_header(header)
     return None if found is None else _context(found.trace_id, found.span_id, int(found.sampled))
 
 
 def parse_w3c(traceparent: str) -> SpanContext | None:
-    """What `00-TRACE-SPAN-FLAGS` names."""
+    """The span that `00-TRACE-SPAN-FLAGS` names; None for any other text."""
     found = _W3C.fullmatch(traceparent.strip().lower())
     return None if found is None else _context(found[1], found[2], int(found[3], 16))
 
 
 def as_xray(span: SpanContext) -> str:
-    """As an X-Amzn-Trace-Id header."""
+    """The span as the X-Amzn-Trace-Id header."""
     trace_id, sampled = f"{span.trace_id:032x}", int(span.trace_flags.sampled)
     return f"Root=1-{trace_id[:8]}-{trace_id[8:]};Parent={span.span_id:016x};Sampled={sampled}"
 

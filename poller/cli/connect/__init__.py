@@ -1,7 +1,7 @@
-"""`poller check --connect`: reaches every source, function and destination, and says what stands in the way.
+"""`poller check --connect`: reaches every source, function and destination, and reports what stands in the way.
 
-Nothing is received, sent or changed, and nothing invoked unless that is asked for. All targets are asked at once,
-within bounds, and each is told in a row of its own; what could not be tried without a trace is named.
+It receives, sends and changes nothing, and invokes nothing unless `--try-functions` asks for it. Targets are reached
+together, within bounds, and each has a row. A row also names what could not be tried without a trace.
 """
 
 import asyncio
@@ -30,14 +30,14 @@ from poller.state.memory.store import MemoryStore
 from poller.support.printable import say
 
 AT_ONCE = 50
-"""Targets asked at the same time."""
+"""Targets reached at the same time."""
 SECONDS = 20.0
-"""For all calls to one target."""
+"""Seconds for all calls to one target."""
 
 
 @dataclass(slots=True)
 class Target:
-    """One thing to reach."""
+    """A source, function or destination to reach."""
 
     what: str
     name: str
@@ -46,7 +46,7 @@ class Target:
 
 
 def show(configuration: Configuration, *, run_functions: bool = False) -> bool:
-    """Print a row for each target; whether nothing stands in the way."""
+    """Print a row for each target, and return whether nothing stands in the way."""
     targets = asyncio.run(reach_all(configuration, reach=try_function if run_functions else reach_function))
     if targets:
         console().print(_table(targets))
@@ -59,7 +59,7 @@ def show(configuration: Configuration, *, run_functions: bool = False) -> bool:
 async def reach_all(
     configuration: Configuration, transports: Transports | None = None, reach: Reach = reach_function
 ) -> list[Target]:
-    """Ask every target; `transports` stand in for those made from the configuration."""
+    """Reach every target. `transports` replace those that the configuration asks for."""
     quiet = structlog.wrap_logger(
         structlog.ReturnLogger(), wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL)
     )
@@ -88,7 +88,7 @@ async def _reach(target: Target, room: asyncio.Semaphore) -> None:
 
 
 def _targets(configuration: Configuration, transports: Transports, reach: Reach) -> Iterator[Target]:
-    """Each target once, however many mappings have it, in the order they are written."""
+    """Each target once, however many mappings use it, in the order of the file."""
     shared = Shared(MemoryStore(), (), ReadLimits())
     known: set[Hashable] = set()
 

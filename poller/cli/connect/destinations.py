@@ -1,4 +1,4 @@
-"""Reaching a destination without sending it anything: whether it exists, as far as the permissions let one ask."""
+"""Reaches a destination without sending anything: asks whether it exists, as far as the permissions allow."""
 
 from poller.aws.transports import Transports
 from poller.cli.connect.tries import Tries

@@ -1,4 +1,4 @@
-"""Reaching a function without running it, unless that was asked for. Its type says how."""
+"""Reaches a function without running it, unless that was asked for. The row of its type says how."""
 
 import random
 from collections.abc import Awaitable, Callable
@@ -12,19 +12,19 @@ from poller.policy.response import Failed, Succeeded
 from poller.values.errors import ConfigurationError
 
 TEST_EVENT = b'{"Records": []}'
-"""An event as sources make them, without any record."""
+"""An event as sources make it, without any record."""
 
 Reach = Callable[[FunctionConfig, str, Transports, Tries], Awaitable[None]]
 
 
 async def reach_function(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
-    """Note the answers in `tries`. `region` is that of the mapping which uses it."""
+    """Note the answers in `tries`. `region` is that of the mapping that uses the function."""
     await FUNCTION_TYPES[function.type].reach(function, region, transports, tries)
 
 
 async def try_function(function: FunctionConfig, region: str, transports: Transports, tries: Tries) -> None:
-    """Reach a function, and run it once with `TEST_EVENT` where nothing less shows whether it can be run: behind a URL.
-    Lambda answers that to a dry run.
+    """Reach a function. Run it once with `TEST_EVENT` where nothing less shows whether it can be run, which is behind a
+    URL; Lambda answers a dry run instead.
     """
     await reach_function(function, region, transports, tries)
     row = FUNCTION_TYPES[function.type]

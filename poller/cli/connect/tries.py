@@ -21,13 +21,13 @@ Result = TypeVar("Result")
 
 _WORDS = {"source_missing": "missing", "access_denied": "refused"}
 ANSWERED = (IteratorExpired, PositionTrimmed, ShardGone)
-"""Errors that prove the call was allowed: only its subject no longer exists."""
+"""Errors that prove that the call was allowed: only what it named no longer exists."""
 _KMS = "KMS"
 FORBIDDEN = frozenset({"403", "Forbidden"})
-"""What S3 answers to HEAD, which has no body to say more."""
+"""S3's errors for HEAD, whose answers have no body to say more."""
 ABSENT = frozenset({"404", "StateMachineDoesNotExist"})
 ELSEWHERE = frozenset({"301", "PermanentRedirect"})
-"""It is there, in another region."""
+"""S3's answer for a bucket in another region."""
 
 
 @dataclass(slots=True)
@@ -37,22 +37,21 @@ class Tries:
     principal: str
     """The principal whose policy has to allow them."""
     answer: str = "ok"
-    """In a word: ok, refused, missing, unreachable, credentials, throttled, error."""
+    """The answer in one word: ok, refused, missing, unreachable, credentials, throttled, error."""
     told: list[str] = field(default_factory=list)
-    """What is wrong, one line each."""
+    """Problems, one line each."""
     missing: list[str] = field(default_factory=list)
     """IAM actions that were refused."""
     untried: list[str] = field(default_factory=list)
-    """Checks that could not be made, and why."""
+    """Checks that were not possible, and why."""
     done: list[str] = field(default_factory=list)
     """Actions that did more than read."""
     hopeless: bool = False
     """Whether further calls would only meet the same problem."""
 
     async def attempt(self, action: str, call: Callable[[], Awaitable[Result]]) -> Result | None:
-        """The answer, or None with the problem noted under `action`, IAM's name of what is called.
-
-        Does not call where earlier calls have shown that it would be in vain.
+        """Make a call, and return its answer, or None with the problem noted under `action`, IAM's name of the call.
+        Makes no call that earlier ones have shown to be in vain.
         """
         if self.hopeless:
             return None
@@ -69,7 +68,7 @@ class Tries:
         return None
 
     async def ask(self, action: str, call: Callable[[], Awaitable[object]]) -> None:
-        """Find out by an `action` that is not what the target is for whether it is there, as far as one may."""
+        """Find out whether the target exists, by an `action` that a mapping itself does not need."""
         try:
             await call()
         except CallError as error:
@@ -82,7 +81,7 @@ class Tries:
                 self.refused(action, error)
 
     def refused(self, action: str, error: CallError) -> None:
-        """Note a call that brought no good answer."""
+        """Note a call that failed."""
         code = code_of(error)
         if isinstance(error, NoCredentials) and "AssumeRole" in str(error):
             self.lack("sts:AssumeRole", f"{error}")
@@ -104,18 +103,18 @@ class Tries:
                 self.told.append(said)
 
     def blocked(self, code: str, said: str) -> None:
-        """Note what stands in the way of every call."""
+        """Note a problem of every call."""
         self.hopeless = True
         self.answer = _WORDS.get(code, code)
         self.told.append(said)
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found that stands in the way."""
+        """Whether no problem was found."""
         return self.answer == "ok"
 
     def lines(self) -> list[str]:
-        """All of it for a person."""
+        """The whole result for a person."""
         found = []
         if self.missing:
             who = self.principal if self.principal != "default" else "whoever runs this"
