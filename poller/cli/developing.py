@@ -112,9 +112,9 @@ def invoke(
     sample: Annotated[str | None, typer.Option("--sample", metavar="KIND", help=f"One of {_KINDS}.")] = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Invoke a function once, and judge its answer as a mapping would.
+    """Invoke a function once, and judge its answer.
 
-    Exit 1 if it would not settle the whole batch.
+    It is judged as a mapping would judge it. Exit 1 if it would not settle the whole batch.
     """
     import asyncio  # noqa: PLC0415
 

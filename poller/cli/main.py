@@ -222,9 +222,9 @@ def restart_function(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Restart a function's workers, for instance after its code has changed.
+    """Restart a function's workers.
 
-    Each worker finishes its invocation first.
+    Use it after the function's code has changed. Each worker finishes its invocation first.
     """
     client(api, config).restart_function(name)
     say(f"{name}: its workers are started anew")

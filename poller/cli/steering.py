@@ -44,7 +44,10 @@ def retry(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Try waiting batches again at once: all of the mapping, or those of a shard or a lane."""
+    """Try waiting batches again at once.
+
+    These are all of the mapping, or those of a shard or a lane.
+    """
     given = {"partition": shard, "lane": lane, "reset_attempts": reset_attempts}
     _act(client(api, config), name, "retry", dry_run=dry_run, why=why, **given)
 
@@ -107,7 +110,10 @@ def actions(
     api: Api = None,
     config: ConfigPaths = None,
 ) -> None:
-    """Show the actions that people took on mappings: who did it, when and why, and its effect."""
+    """Show the actions that people took on mappings.
+
+    Each line says who did it, when and why, and its effect.
+    """
     found = client(api, config).actions()
     if mapping is not None:
         found = [one for one in found if mapping in (one["name"], one["uuid"])]

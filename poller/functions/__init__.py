@@ -1,6 +1,6 @@
-"""What batches go to: one folder for each type of function.
+"""The functions that batches are delivered to: one folder for each type.
 
-The configuration is imported first, because its loader asks the table of types, whose rows use its models: begun from
+The configuration is imported first, because its loader asks the table of types, whose rows use its models. Begun from
 here, that import finds every module complete.
 """
 

@@ -1,4 +1,4 @@
-"""The ARN of a function: one rule for events, invocation records, permissions and the function's own context."""
+"""Derives the ARN of a function: one rule for events, invocation records, permissions and its own context."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,9 @@ def arn_of(mapping: "EventSourceMapping") -> str:
 
 
 def function_arn(function: FunctionConfig, region: str, account: str) -> str:
-    """The configured ARN; else one made of the name that is called, in the region and the account where it is called.
-
-    `region` and `account` are the mapping's; they stand in for what the function's name and settings leave open. Lambda
-    looks a bare name up in the caller's account.
+    """The configured ARN, else one made of the function's name, in the region and the account where it is called.
+    `region` and `account` are the mapping's, for whatever the function's name and settings leave open. Lambda looks a
+    bare name up in the caller's account.
     """
     if function.function_arn is not None:
         return function.function_arn

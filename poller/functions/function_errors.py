@@ -1,12 +1,12 @@
-"""Failures of a function that runs here, worded as Lambda words them, and the limits of an answer."""
+"""Words failures of a function that runs here as Lambda words them, and has the limits of an answer."""
 
 from poller.policy.response import Failed
 from poller.support import codec
 
 RESPONSE_LIMIT = 6_291_556
-"""Bytes of a synchronous answer, as Lambda itself enforces them."""
+"""Most bytes of a synchronous answer, as Lambda enforces them."""
 DETAIL = 300
-"""Characters of a function's error message kept for log and status."""
+"""Most characters of a function's error message that log and status keep."""
 VERSION = "$LATEST"
 UNHANDLED = "Unhandled"
 

@@ -1,14 +1,14 @@
-"""Answers of the services that invoke Lambda functions: the Invoke API, and the front of function URLs."""
+"""Judges the answers of services that invoke Lambda functions: of the Invoke API, and in front of function URLs."""
 
 from poller.aws.error_reasons import CREDENTIALS, DENIED, THROTTLES
 from poller.policy.response import Failed, NotInvoked, Outcome, TooLarge
 from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError
 
 READ_MARGIN = 10.0
-"""Seconds our own limit lies above the function's timeout, so that Lambda's answer about a timeout is heard."""
+"""Seconds by which our own limit lies above the function's timeout, so that Lambda's answer about a timeout arrives."""
 BEFORE_THE_FUNCTION = frozenset(
     {
-        # what the Invoke API answers when the function did not run
+        # the Invoke API's answers when the function did not run
         "EC2AccessDeniedException",
         "EC2ThrottledException",
         "EC2UnexpectedException",
@@ -43,7 +43,7 @@ BEFORE_THE_FUNCTION = frozenset(
 
 
 def outcome_of(error: CallError) -> Outcome:
-    """What an Invoke call that brought no 2xx means for the batch."""
+    """The outcome of an Invoke call that had no 2xx answer."""
     if isinstance(error, NotSent):
         return NotInvoked("credentials" if isinstance(error, NoCredentials) else "unreachable", str(error))
     if not isinstance(error, ServiceError):
@@ -57,7 +57,7 @@ def outcome_of(error: CallError) -> Outcome:
 
 
 def _refusal(error: ServiceError) -> str | None:
-    """Why the function did not run, None where it may have, or where trying again would not help."""
+    """Why the function did not run. None where it may have run, or where another try would not help."""
     if error.status == 429 or error.code in THROTTLES:
         return "throttled"
     if error.code == "ResourceNotFoundException":

@@ -1,4 +1,4 @@
-"""Shared by the keys of all function types: the keys that every type has, limits, and the entry to read."""
+"""Has what the keys of all function types share: the keys of every type, limits, and the entry that is read."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
 
 LAMBDA_MOST_SECONDS = 900
-"""The longest a Lambda function can run."""
+"""The longest run of a Lambda function, in seconds."""
 LOCAL_SECONDS = 30
 """The default timeout of functions that Lambda does not run."""
 HTTP_CONCURRENCY = 10
@@ -65,21 +65,21 @@ class WrittenFunction(Written):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of `functions`, its keys valid one by one."""
+    """One entry of `functions`, each of its keys valid by itself."""
 
     key: str
     model: Any
-    """Of the class that the type names."""
+    """An instance of the class that the type names."""
     node: Node
     aws: AwsSettings
-    """The process's own settings, below the function's."""
+    """The settings of the process, which the function's own settings override."""
     report: Report
     common: dict[str, Any]
     """The members of FunctionConfig that every type has."""
 
 
 def with_endpoint(service: str, endpoint_url: str | None, own: AwsSettings, aws: AwsSettings) -> AwsSettings:
-    """The settings of a function: its own, over the process's, with its endpoint for one service over both."""
+    """The AWS settings of a function: its own over the process's, and its endpoint for one service over both."""
     if endpoint_url is None:
         return own.merged_over(aws)
     services = {service: ServiceSettings(endpoint_url=endpoint_url)}
@@ -87,7 +87,7 @@ def with_endpoint(service: str, endpoint_url: str | None, own: AwsSettings, aws:
 
 
 def read_path(node: Node, name: str, report: Report, *, directory: bool = False) -> Path | None:
-    """The file or directory a key names, relative to the file it stands in; reported where it is not there."""
+    """The file or directory that a key names, relative to the file of the key. A missing one is reported."""
     found = node.get(name)
     if found is None or not isinstance(found.value, str):
         return None

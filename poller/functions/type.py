@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a function is called from."""
+    """The place from which a function is called."""
 
     region: str
-    """The mapping's."""
+    """The mapping's region."""
     function_arn: str
-    """As `poller.functions.arns` derives it."""
+    """The function's ARN, as `poller.functions.arns` derives it."""
     transports: "Borrowed | Transports"
 
 
@@ -39,7 +39,7 @@ class FunctionBuilder(Protocol):
         ...
 
     def close(self) -> None:
-        """Every function has been closed."""
+        """Close what functions share, after every function was closed."""
         ...
 
 
@@ -48,13 +48,13 @@ class FileKeys:
     """How files configure a type."""
 
     model: type[WrittenFunction]
-    """Its keys as users write them."""
+    """The keys as users write them."""
     read: Callable[[Entry], FunctionConfig | None]
-    """From valid keys to the resolved function; None with every contradiction reported."""
+    """Turns valid keys into the resolved function; None, with every contradiction reported, where they contradict."""
 
 
 def no_grants(_function: FunctionConfig, _region: str, _account: str) -> Iterator[Grant]:
-    """For a function whose invocation needs no permission."""
+    """The grants of a function whose invocation needs no permission."""
     yield from ()
 
 
@@ -72,24 +72,24 @@ class FunctionType:
     title: str
     """For sentences: `an Express workflow of Step Functions`."""
     keys: FileKeys | None
-    """None: only a program that embeds the engine can configure it."""
+    """None for a type that only a program that embeds the engine can configure."""
     builder: Callable[["Chance"], FunctionBuilder]
     concurrency: int | None = None
     """The default; None is without limit."""
     payload_limit: int = SYNCHRONOUS_PAYLOAD_BYTES
-    """The default, in bytes of one event."""
+    """Bytes of one event, by default."""
     runs_here: bool = False
-    """One function serves the mappings of all regions: its workers are on this machine."""
+    """Whether one function serves the mappings of all regions, because its workers are on this machine."""
     takes_context: bool = False
-    """Whether its functions are told the context of a client that calls them (`ServesClients`)."""
+    """Whether its functions get the context of a client that calls them (`ServesClients`)."""
     extra: str | None = None
     """The extra of the package that some of its functions need."""
 
     grants: Callable[[FunctionConfig, str, str], Iterator[Grant]] = no_grants
-    """The permissions to invoke it, given the region and the account of the mapping."""
+    """The permissions to invoke it, from the region and the account of the mapping."""
     remarks: Callable[[FunctionConfig], Iterator[str]] = no_remarks
-    """What is left to a person about these permissions."""
+    """Remarks about these permissions, for a person to decide."""
     reach: Callable[[FunctionConfig, str, "Borrowed | Transports", "Tries"], Awaitable[None]]
-    """Try what runs nothing, given the region of the mapping; note the answers in the tries."""
+    """Makes the calls that run nothing, in the region of the mapping, and notes their answers."""
     reach_is_proof: bool = True
-    """Whether a function that was reached can be invoked; where not, only an invocation shows it."""
+    """Whether reaching a function shows that it can be invoked. Otherwise only an invocation shows it."""

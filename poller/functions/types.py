@@ -13,7 +13,7 @@ from poller.functions.web import FUNCTION_URL, HTTP
 FUNCTION_TYPES: Mapping[str, FunctionType] = {
     row.name: row for row in (LAMBDA, FUNCTION_URL, HTTP, RUNTIME, STEP_FUNCTIONS, CALLABLE)
 }
-"""By name."""
+"""The types by name."""
 MODELS: Mapping[str, type[WrittenFunction]] = {row.name: row.keys.model for row in FUNCTION_TYPES.values() if row.keys}
 """The keys of each type that files can configure."""
 IMPLIED = LAMBDA
@@ -21,5 +21,5 @@ IMPLIED = LAMBDA
 
 
 def types_with(key: str) -> list[str]:
-    """The types that have a key."""
+    """The names of the types that have a key."""
     return [name for name, model in MODELS.items() if key in model.model_fields]

@@ -1,4 +1,4 @@
-"""Outcomes of a handler's result or error, worded as Lambda's runtime for Python words them."""
+"""Turns a handler's result or error into an outcome, worded as Lambda's runtime for Python words it."""
 
 import asyncio
 import decimal
@@ -13,7 +13,7 @@ from poller.functions import function_errors
 from poller.policy.response import Outcome, Succeeded
 
 _OURS = str(Path(__file__).parent.parent.parent)
-"""Frames of this package are cut off the beginning of a stack trace: they are not the user's."""
+"""Frames of this package are cut from the beginning of a stack trace, because they are not the user's."""
 
 
 def _number(value: object) -> object:
@@ -27,7 +27,7 @@ _encoder = json.JSONEncoder(ensure_ascii=False, default=_number)
 
 
 def outcome_of_result(request_id: str, result: Any) -> Outcome:
-    """Bytes are taken as they are, as by Lambda's runtime; everything else has to be JSON."""
+    """Bytes are taken as they are, as by Lambda's runtime. Everything else must be JSON."""
     if isinstance(result, bytes):
         body = result
     else:
@@ -42,7 +42,7 @@ def outcome_of_result(request_id: str, result: Any) -> Outcome:
 
 
 def outcome_of_error(request_id: str, error: BaseException) -> Outcome:
-    """Its type and message, with the stack trace where Lambda has it too: in the function's log."""
+    """The type and message of an error. The stack trace is in the function's log, as on Lambda."""
     if isinstance(error, SystemExit):
         return function_errors.exited(request_id, "Runtime exited without providing a reason")
     error_type, message = type(error).__name__, _text(error)
@@ -53,7 +53,7 @@ def outcome_of_error(request_id: str, error: BaseException) -> Outcome:
 
 
 def cancelled(request_id: str) -> Outcome:
-    """The handler cancelled itself: neither a deadline nor a stop did."""
+    """The outcome when the handler cancelled itself: neither a deadline nor a stop did."""
     return function_errors.failed(request_id, asyncio.CancelledError.__name__, "the handler cancelled its own task")
 
 

@@ -1,4 +1,4 @@
-"""Python callables: built from what the program passes."""
+"""Builds Python callables from what the program passes."""
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.callable.function import CallableFunction

@@ -16,7 +16,7 @@ class LambdaContext:
     log_group_name: str
     log_stream_name: str
     deadline: float
-    """By the clock of `now`."""
+    """By the clock that `now` reads."""
     now: collections.abc.Callable[[], float]
     write: collections.abc.Callable[..., object]
     """Logs an event with its fields."""
@@ -32,5 +32,5 @@ class LambdaContext:
         return max(0, int((self.deadline - self.now()) * 1000))
 
     def log(self, message: object) -> None:
-        """Log it as what a function writes."""
+        """Log a message as output of the function."""
         self.write("function_log", request_id=self.aws_request_id, text=str(message))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 CLOSE_SECONDS = 5.0
-"""For cancelled handlers to end when the function is closed."""
+"""Seconds for cancelled handlers to end when the function is closed."""
 
 
 class _Exited(Exception):
-    """The handler raised SystemExit, which would end the event loop and with it the program."""
+    """The handler raised SystemExit, which would end the event loop and the program with it."""
 
 
 class CallableFunction:
@@ -108,7 +108,7 @@ class CallableFunction:
         return outcome_of_result(request_id, future.result()) if error is None else outcome_of_error(request_id, error)
 
     def refresh(self) -> None:
-        """Nothing: the program has its own secrets."""
+        """Changes nothing, because the program has its own secrets."""
 
     async def close(self) -> None:
         """Cancel the handlers that still run on the loop, and wait at most `CLOSE_SECONDS`. A thread ends by itself."""
@@ -132,5 +132,5 @@ def _call(handler: Handler, event: bytes, context: LambdaContext) -> Any:
 
 
 def _is_coroutine_function(handler: Any) -> bool:
-    """Of an object that can be called, its `__call__` counts."""
+    """Whether it is a coroutine function; of an object that can be called, its `__call__` decides."""
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004

@@ -28,7 +28,7 @@ class Threads:
         self._closed = False
 
     async def take(self, seconds: float) -> DaemonThread | None:
-        """A thread that does nothing else; None when none became free within `seconds`."""
+        """Take a free thread; None when none became free within `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._places.acquire()
@@ -39,7 +39,9 @@ class Threads:
         return thread
 
     def start(self, thread: DaemonThread, call: Callable[[], Any]) -> tuple["Future[Any]", asyncio.Event]:
-        """Begin `call` on a thread that was taken, which is free again afterwards. The event is set at its end."""
+        """Run `call` on a thread that was taken, which is free again afterwards. The event is set at the end of the
+        call.
+        """
         ended = asyncio.Event()
 
         def end() -> None:

@@ -1,4 +1,4 @@
-"""Lambda functions: built from their configuration."""
+"""Builds Lambda functions from their configuration."""
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.lambda_api.function import LambdaFunction
@@ -10,7 +10,7 @@ class LambdaBuilder:
     """See `FunctionBuilder`."""
 
     async def build(self, config: FunctionConfig, place: Place) -> LambdaFunction:
-        """In the mapping's region, unless the configuration names another: Lambda itself knows no other."""
+        """The function is in the mapping's region, unless the configuration names another."""
         options = LambdaOptions.of(config)
         return LambdaFunction(
             config.key,

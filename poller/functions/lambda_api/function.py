@@ -1,4 +1,6 @@
-"""Functions behind the Lambda Invoke API, or an endpoint that speaks it, the Runtime Interface Emulator included."""
+"""Invokes functions by the Lambda Invoke API, or by an endpoint that speaks it, the Runtime Interface Emulator
+included.
+"""
 
 import base64
 import binascii
@@ -13,11 +15,11 @@ from poller.support import codec
 from poller.values.errors import CallError, ServiceError
 
 EMULATOR_BUSY = "the Runtime Interface Emulator runs one invocation at a time, and is busy with another caller's"
-"""What an empty answer of status 400 from it means."""
+"""The meaning of an empty answer of status 400 from the emulator."""
 
 
 class LambdaFunction:
-    """Invokes synchronously and reads what happened from status, headers and, for the emulator, body."""
+    """Invokes synchronously. The outcome follows from status, headers and, for the emulator, body."""
 
     def __init__(
         self,
@@ -32,10 +34,9 @@ class LambdaFunction:
         invocation_type: str = "RequestResponse",
         log_type: str = "None",
     ) -> None:
-        """`function_name`: name, partial ARN or ARN without qualifier. `rie`: the emulator's errors come as 200s.
-
-        With the invocation type `Event` the answer says that Lambda's own queue has the event. With the log type `Tail`
-        it brings the last 4 KB of the function's log.
+        """`function_name` is a name, partial ARN or ARN without qualifier. `rie`: the emulator's errors have status
+        200. With the invocation type `Event` the answer says that Lambda's own queue has the event. With the log type
+        `Tail` it has the last 4 KB of the function's log.
         """
         self.name = name
         self.payload_limit = payload_limit
@@ -75,16 +76,16 @@ class LambdaFunction:
         )
 
     def refresh(self) -> None:
-        """Nothing: credentials are the transport's."""
+        """Changes nothing, because the transport has the credentials."""
 
     async def close(self) -> None:
-        """The transport is not ours to close."""
+        """Closes nothing, because the transport is shared."""
 
 
 def invoke_operation(
     function_name: str, qualifier: str | None, timeout: float, headers: tuple[tuple[str, str], ...] = ()
 ) -> Operation:
-    """One function's Invoke. `headers` name what is not the default, the type of invocation."""
+    """The Invoke operation of one function. `headers` give the type of invocation where it is not the default."""
     query = f"?{urlencode({'Qualifier': qualifier})}" if qualifier else ""
     return Operation(
         "lambda",
@@ -99,7 +100,7 @@ def invoke_operation(
 
 
 def _emulator_error(body: bytes) -> bool:
-    """The emulator answers errors with 200: a handled one as an object, a timeout as plain text."""
+    """The emulator's errors have status 200: a handled one is an object, a timeout plain text."""
     if body.startswith(b"Task timed out after "):
         return True
     answer = _object(body)

@@ -21,9 +21,9 @@ from poller.functions.lambda_api.options import InvocationType, LambdaOptions, L
 from poller.values.arns import parse_function_name
 
 EMULATOR_NAME = "function"
-"""What the Runtime Interface Emulator calls the one function it runs."""
+"""The name of the one function that the Runtime Interface Emulator runs."""
 EVENT_PAYLOAD_BYTES = 1024 * 1024
-"""Lambda's limit for what is handed over to its own queue: 1 MB."""
+"""Lambda's limit for an event that goes to its own queue: 1 MB."""
 
 
 class WrittenLambda(WrittenFunction):
@@ -49,12 +49,12 @@ class WrittenLambda(WrittenFunction):
         description=TIMEOUT,
         json_schema_extra=shown_default(f"{LAMBDA_MOST_SECONDS}; {LOCAL_SECONDS} with `invocation_type: Event`"),
     )
-    """By default 900, and 30 to hand an event over."""
+    """By default 900 s, and 30 s for handing an event over."""
     aws: AwsSettings = Field(default=AwsSettings(), description=AWS_OVER)
 
 
 def read(entry: Entry) -> FunctionConfig | None:
-    """Reports what cannot stand together."""
+    """Resolve the function. Reports keys that contradict each other."""
     model: WrittenLambda = entry.model
     report = entry.report
     try:

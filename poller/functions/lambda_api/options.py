@@ -1,4 +1,4 @@
-"""What only a Lambda function has."""
+"""The options of a Lambda function."""
 
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -19,7 +19,7 @@ class LambdaOptions(FunctionOptions):
     invocation_type: InvocationType = "RequestResponse"
     log_type: LogType = "None"
     rie: bool = False
-    """Lambda's Runtime Interface Emulator answers, whose errors come as status 200."""
+    """Whether Lambda's Runtime Interface Emulator answers, whose errors have status 200."""
 
     @property
     def name(self) -> FunctionName:

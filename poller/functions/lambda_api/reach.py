@@ -10,14 +10,14 @@ from poller.functions.reachable import SECONDS, connect
 from poller.ports.reach import Tries
 
 DRY_RUN = (("x-amz-invocation-type", "DryRun"),)
-"""Lambda checks the permission and that there is such a function, and runs nothing."""
+"""Lambda checks the permission and that the function exists, and runs nothing."""
 
 
 async def reach(function: FunctionConfig, region: str, transports: Borrowed | Transports, tries: Tries) -> None:
     """Note the answers in `tries`."""
     options, endpoint_url = LambdaOptions.of(function), function.endpoint_url
     if options.rie:
-        # it runs whatever it is sent
+        # it runs every event that it gets
         assert endpoint_url is not None
         await tries.attempt("connect", partial(connect, endpoint_url))
         tries.untried.append("the function itself (the emulator would run it)")

@@ -1,7 +1,8 @@
-"""Functions that run unmodified beside the daemon: Lambda's Runtime API, served here.
+"""Functions that run unmodified beside the daemon, by Lambda's Runtime API, which is served here.
 
-`RuntimeFunction` starts the function's processes and keeps them; `SharedRuntimeFunction` serves runtimes that somebody
-else starts, such as a container in the same pod. Its code calls with credentials of its own: it needs no grant.
+`RuntimeFunction` starts the function's processes and keeps them. `SharedRuntimeFunction` serves runtimes that are
+started elsewhere, such as a container in the same pod. The function's code calls AWS with credentials of its own, so no
+grant is needed.
 """
 
 from typing import TYPE_CHECKING

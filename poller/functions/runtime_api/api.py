@@ -1,7 +1,7 @@
-"""The Runtime API, version 2018-06-01: from requests to calls of whoever hands out invocations, and back to answers.
+"""Serves the Runtime API, version 2018-06-01: turns requests into calls of a desk, and its results into answers.
 
-Statuses, error types and texts are Lambda's. Only the runtime's part is served: extensions and their telemetry have no
-place here, and SnapStart's restore neither.
+Statuses, error types and texts are Lambda's. Only the part of runtimes is served: extensions with their telemetry, and
+SnapStart's restore, have no place here.
 """
 
 import json
@@ -23,19 +23,19 @@ RESPONSE_MODE = "lambda-runtime-function-response-mode"
 ACCEPTED = b'{"status":"OK"}\n'
 JSON = "content-type: application/json\r\n"
 OF_BROWSERS = ("origin", "sec-fetch-site")
-"""Headers only browsers send. This API has no authentication, so a page that a user of this machine happens to open
-must not be able to take an event away."""
+"""Headers that only browsers send. This API has no authentication, so a page that a user of this machine opens must not
+be able to take an event."""
 
 
 class Desk(Protocol):
-    """Whoever hands out invocations behind one address."""
+    """Hands out invocations behind one address."""
 
     def waits(self, request: Request) -> str | None:
-        """A runtime asks for its next invocation. Returns why it may not; else `request` is answered in time."""
+        """A runtime asks for an invocation. Returns the reason of a refusal; else `request` is answered in time."""
         ...
 
     def find(self, request_id: str) -> Invocation | None:
-        """An invocation that was handed out and not answered."""
+        """The invocation of that id, handed out and not yet answered."""
         ...
 
     def settle(self, invocation: Invocation, outcome: Succeeded | Failed) -> None:
@@ -43,7 +43,7 @@ class Desk(Protocol):
         ...
 
     def init_failed(self, error_type: str, message: str) -> bool:
-        """A runtime could not get ready. False when none is starting."""
+        """A runtime failed to start. Returns False when none is starting."""
         ...
 
 
@@ -51,7 +51,9 @@ class RuntimeApi:
     """Serves one address for one desk."""
 
     def __init__(self, desk: Desk, timeout: float) -> None:
-        """`timeout`: seconds of an invocation. What a runtime takes longer to say is of no use to anybody."""
+        """`timeout` is the limit of an invocation in seconds; a runtime that takes longer to send its answer is cut
+        off.
+        """
         self._desk = desk
         self.server = HttpServer(self._received, RESPONSE_LIMIT, timeout)
 
@@ -79,7 +81,7 @@ class RuntimeApi:
         if invocation is None:
             _refuse(request, 400, "InvalidRequestID", "Invalid request ID")
         elif not request.complete:
-            # whether the rest would have made it a success is not known, so it was none
+            # the rest might have made it a success or not, so it counts as none
             message = f"RequestId: {request_id} Error: the connection ended within the response"
             self._desk.settle(invocation, invocation.failed("Runtime.TruncatedResponse", message))
         elif request.oversized:
@@ -99,7 +101,7 @@ class RuntimeApi:
             self._desk.settle(invocation, invocation.failed("Runtime.InvalidResponseModeHeader", message))
             _refuse(request, 400, "InvalidFunctionResponseMode", "Invalid function response mode")
             return
-        # A streamed response counts once it is complete, as for everybody who calls Invoke without streaming. Where it
+        # A streamed response counts once it is complete, as for every caller of Invoke without streaming. Where it
         # broke off, the error comes in its trailers.
         failed = mode is not None and ERROR_TYPE in request.headers
         self._desk.settle(

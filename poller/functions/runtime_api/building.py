@@ -1,4 +1,4 @@
-"""Functions that run here: from their configuration to workers, and what all of them share."""
+"""Builds functions that run here, from their configuration to workers, and keeps what all of them share."""
 
 import importlib.util
 
@@ -19,7 +19,7 @@ from poller.values.errors import EnvironmentProblem
 
 
 class Runtimes:
-    """Builds them. One function each for all mappings and regions: it has one set of workers, or one address."""
+    """Builds each function once for all mappings and regions: it has one set of workers, or one address."""
 
     def __init__(self, chance: Chance) -> None:
         self._chance = chance
@@ -27,7 +27,7 @@ class Runtimes:
         self._output = for_all_workers()
 
     async def build(self, config: FunctionConfig, place: Place) -> RuntimeFunction | SharedRuntimeFunction:
-        """Raises EnvironmentProblem for what this machine does not have."""
+        """Build the function. Raises EnvironmentProblem for what this machine lacks."""
         runtime = RuntimeOptions.of(config)
         self._guard.adopting |= kernel.prepare()
         settings = settings_of(config, place)
@@ -42,12 +42,12 @@ class Runtimes:
         return function
 
     def close(self) -> None:
-        """After every function was closed."""
+        """Close what all functions share, after every function was closed."""
         self._guard.close()
 
 
 def settings_of(config: FunctionConfig, place: Place) -> RuntimeSettings:
-    """Raises EnvironmentProblem for what this machine does not have."""
+    """Resolve the settings. Raises EnvironmentProblem for what this machine lacks."""
     runtime = RuntimeOptions.of(config)
     return RuntimeSettings(
         name=config.key,
@@ -62,7 +62,7 @@ def settings_of(config: FunctionConfig, place: Place) -> RuntimeSettings:
 
 
 def command_of(key: str, runtime: RuntimeOptions) -> tuple[str, ...]:
-    """What is run for a worker. Raises EnvironmentProblem where this machine does not have it."""
+    """The command of a worker. Raises EnvironmentProblem where this machine lacks it."""
     if runtime.command:
         return runtime.command
     if runtime.handler is None:

@@ -1,5 +1,7 @@
-"""A control group for each worker, where cgroup v2 is delegated to the daemon: no process leaves it by itself, so all
-that a worker started is found and ended at once. Elsewhere there is none, and `kernel` finds what can be found.
+"""A control group for each worker, where cgroup v2 is delegated to the daemon.
+
+No process leaves its group by itself, so everything that a worker started is found and ended at once. Elsewhere there
+are no groups, and `kernel` finds what it can.
 """
 
 import os
@@ -10,7 +12,7 @@ from pathlib import Path
 from poller.functions.runtime_api import kernel
 
 SYSTEMD = Path("/run/systemd/system")
-"""Is there where systemd runs the machine. Then only groups that it has delegated may be divided."""
+"""Exists where systemd runs the machine. There only groups that it has delegated may be divided."""
 DELEGATED = ("user.delegate", "trusted.delegate")
 
 
@@ -39,16 +41,14 @@ def _is_delegated(group: Path) -> bool:
 
 
 class Cgroup:
-    """One worker's."""
+    """The control group of one worker."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @classmethod
     def around(cls, pid: int) -> "Cgroup | None":
-        """Put a process that was just started into a new one, and what it has started meanwhile. None where that is not
-        possible.
-        """
+        """Move a process that was just started into a new group, with its children. None where that is not possible."""
         own = own_group()
         if own is None:
             return None
@@ -70,7 +70,7 @@ class Cgroup:
         (self.folder / "cgroup.procs").write_text(str(pid))
 
     def kill(self) -> None:
-        """Everything in it."""
+        """Kill every process in the group."""
         with suppress(OSError):
             (self.folder / "cgroup.kill").write_text("1")
 
@@ -82,6 +82,6 @@ class Cgroup:
             return True
 
     def remove(self) -> None:
-        """Once nobody is in it."""
+        """Remove the group once it is empty."""
         with suppress(OSError):
             self.folder.rmdir()

@@ -1,7 +1,7 @@
-"""A function's code where it lies: whether it has changed since its workers were started, and who is told.
+"""Watches a function's code: notices changes since its workers were started.
 
-What counts is path, size and time of each file below the folder, and where the folder really is, since a release is
-often put into place by another target of a symbolic link.
+The path, size and time of each file below the folder count, and the folder's real path, because a release is often put
+into place by changing a symbolic link.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ NOT_CODE = frozenset({"__pycache__", ".git"})
 STEP = 1000
 """Milliseconds between two looks of the watcher."""
 LOOK_ANYWAY = 30_000
-"""Milliseconds after which the code is compared though nothing was heard: of a symbolic link that leads elsewhere, or a
+"""Milliseconds after which the code is compared even without a notice: of a symbolic link that was changed, or on a
 file system of another machine."""
 AGAIN_SECONDS = 5.0
-"""Until it is tried again after the watcher failed."""
+"""Seconds until the next try after the watcher failed."""
 
 
 def _real(folder: Path) -> str:
@@ -30,7 +30,7 @@ def _real(folder: Path) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """Of all files below. What cannot be read is passed over: the worker says what is wrong with it."""
+    """The fingerprint of all files below the folder. Unreadable files are left out: the worker will report them."""
     found = hashlib.sha256(os.fsencode(_real(folder)))
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(set(folders) - NOT_CODE)
@@ -43,7 +43,7 @@ def fingerprint(folder: Path) -> str:
 
 
 async def current(folder: Path) -> str:
-    """The fingerprint, from a thread of its own that an exit does not wait for: a file system may hang."""
+    """The fingerprint, made by a thread of its own that an exit does not wait for, because a file system may hang."""
     loop = asyncio.get_running_loop()
     found: asyncio.Future[str] = loop.create_future()
 
@@ -62,7 +62,7 @@ async def current(folder: Path) -> str:
 
 
 class CodeWatch:
-    """Of one function. `changed` is called after each change that was seen."""
+    """Watches the code of one function. `changed` is called after each change."""
 
     def __init__(self, folder: Path | None, changed: Callable[[], None], log: FilteringBoundLogger) -> None:
         """Call it inside the running loop. Without a folder nothing ever changes."""
@@ -75,17 +75,17 @@ class CodeWatch:
         """Looks that have not ended, and the watch."""
 
     def look(self) -> None:
-        """Begin to compare the code with what was there at the last look; the first only sees what is there."""
+        """Begin to compare the code with the last look. The first look only notes what is there."""
         if self._folder is not None:
             self._spawn(self._compare(self._folder))
 
     def watch(self) -> None:
-        """Look whenever the file system tells of a change, until closed."""
+        """Look whenever the file system reports a change, until closed."""
         if self._folder is not None:
             self._spawn(self._watch(self._folder))
 
     def close(self) -> None:
-        """Not waited for: a file system may hang."""
+        """End the watch without waiting for it, because a file system may hang."""
         for task in self.tasks:
             task.cancel()
 
@@ -108,7 +108,7 @@ class CodeWatch:
             real = _real(folder)
             try:
                 changes = awatch(real, step=STEP, debounce=2 * STEP, rust_timeout=LOOK_ANYWAY, yield_on_timeout=True)
-                # what changed before the watch was set up
+                # for changes before the watch was set up
                 asyncio.get_running_loop().call_soon(self.look)
                 async with aclosing(changes):
                     async for _ in changes:

@@ -16,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 
 SECONDS = 2.0
-"""For what was killed to be gone, and for what it started meanwhile to be found."""
+"""Seconds for killed processes to be gone, and for those that they started meanwhile to be found."""
 
 
 def marked(marks: set[bytes]) -> list[int]:
     found: list[int] = []
     if not os.path.exists("/proc/self") or os.readlink("/proc/self") != str(os.getpid()):  # noqa: PTH110, PTH115
-        # none, or one of another namespace, where the numbers are those of others
+        # none, or one of another namespace, whose numbers mean other processes
         return found
     for process in Path("/proc").glob("[1-9]*"):
         with suppress(OSError):
@@ -57,13 +57,13 @@ def end(workers: dict[int, list[bytes]]) -> None:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
     while cgroups and time.monotonic() < until:
-        # refused as long as somebody is in it
+        # refused while a process is in it
         cgroups = [cgroup for cgroup in cgroups if not removed(cgroup)]
 
 
 def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # a service manager may signal all of a service at once, and this one is needed to the end
+        # a service manager may signal all processes of a service, and this one is needed to the end
         signal.signal(number, signal.SIG_IGN)
     workers: dict[int, list[bytes]] = {}
     for line in sys.stdin.buffer:

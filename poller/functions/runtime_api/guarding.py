@@ -1,4 +1,4 @@
-"""Keeps a small process that ends the workers of a daemon that was killed: see `guard`."""
+"""Keeps a small process that ends the workers of a daemon that was killed (see `guard`)."""
 
 import asyncio
 import os
@@ -12,26 +12,26 @@ from poller.support import telemetry
 
 PROGRAM = Path(__file__).with_name("guard.py")
 AGAIN_SECONDS = 1.0
-"""Until another one is started in the place of one that has ended."""
+"""Seconds until another guard is started after one has ended."""
 END_SECONDS = 1.0
-"""For the guard's own end. The event loop waits for it, at the daemon's end only."""
+"""Seconds for the guard's own end. The event loop waits for it, only at the daemon's end."""
 
 
 class Guard:
-    """One for all workers of a daemon; started with the first of them, and again when it was killed."""
+    """One guard for all workers of a daemon. It is started with the first worker, and again when it was killed."""
 
     def __init__(self) -> None:
         self.adopting = os.getpid() == 1
         """Whether processes whose parent has ended become the daemon's children."""
         self._workers: dict[int, str] = {}
-        """By process group: mark, and control group."""
+        """The mark and the control group of each process group."""
         self._child: subprocess.Popen[bytes] | None = None
         self._handle: int | None = None
         self._again: asyncio.TimerHandle | None = None
 
     def add(self, group: int, mark: str, cgroup: str) -> None:
-        """A worker was started. `mark` is a variable of its environment, `NAME=VALUE`, that no other has; `cgroup` the
-        folder of its control group, empty for none.
+        """Tell the guard of a worker. `mark` is a variable of its environment, `NAME=VALUE`, that no other worker has;
+        `cgroup` is the folder of its control group, or empty.
         """
         self._workers[group] = f"{mark} {cgroup}".rstrip()
         if self._child is None and self._again is None:
@@ -40,12 +40,12 @@ class Guard:
             self._tell(f"+ {group} {self._workers[group]}")
 
     def remove(self, group: int) -> None:
-        """All of it has ended."""
+        """Tell the guard that all processes of the worker have ended."""
         self._workers.pop(group, None)
         self._tell(f"- {group}")
 
     def knows(self, pid: int) -> bool:
-        """Whether somebody here waits for the end of this process."""
+        """Whether the daemon itself waits for the end of this process."""
         return pid in self._workers or (self._child is not None and self._child.pid == pid)
 
     def _start(self) -> None:
@@ -56,13 +56,13 @@ class Guard:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={},
-            start_new_session=True,  # Ctrl-C is for the daemon
+            start_new_session=True,  # Ctrl-C is meant for the daemon
         )
         assert self._child.stdin is not None
-        # one that was stopped reads nothing, and the daemon must not wait for it
+        # a guard that was stopped reads nothing, and the daemon must not wait for it
         os.set_blocking(self._child.stdin.fileno(), False)
         with suppress(OSError, AttributeError):
-            # where the system has no such handles, nobody notices that it was killed
+            # without such handles, nothing notices that the guard was killed
             self._handle = os.pidfd_open(self._child.pid)
             asyncio.get_running_loop().add_reader(self._handle, self._ended)
         for group, known in self._workers.items():
@@ -75,14 +75,14 @@ class Guard:
         try:
             os.write(self._child.stdin.fileno(), line.encode() + b"\n")
         except BlockingIOError:
-            # stopped, and its pipe is full: another one is started once this is dead
+            # stopped, with a full pipe: another guard is started once this one is dead
             self._child.kill()
         except OSError:
-            # dead already, as will be noticed
+            # already dead, which is noticed soon
             return
 
     def _ended(self) -> None:
-        """It never does by itself."""
+        """Wait for its end, which it never reaches by itself."""
         child = self._child
         self._let_go()
         telemetry.logger().warning("guard_ended", code=None if child is None else child.returncode)
@@ -103,7 +103,7 @@ class Guard:
             try:
                 child.wait(END_SECONDS)
             except subprocess.TimeoutExpired:
-                # stopped by somebody: what it was to end is ended here
+                # stopped from outside: the daemon ends the workers of its list itself
                 child.kill()
                 child.wait()
                 for group in self._workers:
@@ -111,7 +111,7 @@ class Guard:
                         os.killpg(group, signal.SIGKILL)
 
     def close(self) -> None:
-        """Let it go. What it was not told to have ended it ends now."""
+        """End the guard. It kills all workers whose end it was not told of."""
         if self._again is not None:
             self._again.cancel()
             self._again = None

@@ -1,4 +1,4 @@
-"""One invocation as a runtime sees it, and how its failures are worded: as Lambda words them."""
+"""One invocation as a runtime sees it. Its failures are worded as Lambda words them."""
 
 import asyncio
 import time
@@ -13,12 +13,12 @@ from poller.ports.function import Client
 from poller.support import codec
 
 NO_ERROR_TYPE = "Runtime.Unknown"
-"""What Lambda puts in the place of an error type that a runtime did not name."""
+"""Lambda's error type where a runtime named none."""
 
 
 @dataclass(slots=True)
 class Invocation:
-    """One event on its way through a runtime. `outcome` is set once, whoever is first to know it."""
+    """One event on its way through a runtime. `outcome` is set once, by the first part that knows it."""
 
     event: bytes
     function_arn: str
@@ -29,7 +29,7 @@ class Invocation:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def headers(self) -> str:
-        """The lines that go with the event."""
+        """The headers that go with the event."""
         now = time.time()
         trace = self.trace or _trace(self.request_id, now)
         return (
@@ -42,11 +42,11 @@ class Invocation:
 
     @property
     def wants_logs(self) -> bool:
-        """Whether the end of the log is wanted in any case; after a failure it always is."""
+        """Whether the end of the log is always wanted; after a failure it always is."""
         return self.client is not None and self.client.tail
 
     def settle(self, outcome: Outcome) -> None:
-        """Say how it ended, unless that is known or nobody wants to know any more."""
+        """Set the outcome, unless it is set or cancelled already."""
         if not self.outcome.done():
             self.outcome.set_result(outcome)
 
@@ -58,7 +58,7 @@ class Invocation:
         return function_errors.timed_out(self.request_id, self.timeout)
 
     def exited(self, how: str) -> Failed:
-        """`how`: see `exit_text`."""
+        """The runtime has ended. `how` is that of `exit_text`."""
         return function_errors.exited(self.request_id, how)
 
     def too_large(self) -> Failed:
@@ -66,7 +66,7 @@ class Invocation:
 
 
 def exit_text(code: int) -> str:
-    """How Lambda speaks of a runtime that has ended. `code` is negative for a signal."""
+    """Lambda's words for the exit of a runtime. `code` is negative for a signal."""
     if code == 0:
         return "Runtime exited without providing a reason"
     reason = f"signal: {_SIGNALS.get(-code, -code)}" if code < 0 else f"exit status {code}"
@@ -79,11 +79,11 @@ _SIGNALS = {1: "hangup", 2: "interrupt", 4: "illegal instruction", 6: "aborted",
     13: "broken pipe",
     15: "terminated",
 }
-"""As the language of Lambda's own supervisor names them."""
+"""The name of a signal as in the language of Lambda's supervisor."""
 
 
 def error_of(header: str | None, body: bytes) -> tuple[str, str]:
-    """Type and message of an error that a runtime posts: of the body where it has them, else of the header."""
+    """The type and message of an error that a runtime posts: from the body where it has them, else from the header."""
     answer = _error(body)
     if answer is None:
         return header or NO_ERROR_TYPE, body[:DETAIL].decode("utf-8", "replace")
@@ -91,7 +91,7 @@ def error_of(header: str | None, body: bytes) -> tuple[str, str]:
 
 
 def is_error(body: bytes) -> bool:
-    """Whether it is an error as runtimes post it, fit to be shown to a caller."""
+    """Whether the body is an error as runtimes post it, fit to be shown to a caller."""
     return _error(body) is not None
 
 
@@ -104,6 +104,6 @@ def _error(body: bytes) -> dict[str, Any] | None:
 
 
 def _trace(request_id: str, now: float) -> str:
-    """Lambda always sends one. Where nobody traces, nobody is asked to record either."""
+    """A trace header, because Lambda always sends one. Without traces it asks for none to be recorded."""
     digits = request_id.replace("-", "")
     return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[16:]};Sampled=0"

@@ -33,8 +33,8 @@ def _prctl(option: int, value: int) -> bool:
 
 
 def proc_is_ours() -> bool:
-    """Whether /proc tells of the processes that this one sees. In a namespace of its own, without a /proc of its own,
-    the numbers there are those of others.
+    """Whether /proc shows the processes that this one sees. In a PID namespace without a /proc of its own, the numbers
+    there mean other processes.
     """
     with suppress(OSError):
         return Path("/proc/self").readlink().name == str(os.getpid())
@@ -42,7 +42,7 @@ def proc_is_ours() -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """Direct ones. None where the kernel does not tell."""
+    """The direct children. None where the kernel does not list them."""
     found: list[int] = []
     # it may end meanwhile
     with suppress(OSError):
@@ -52,7 +52,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def below(pid: int, without: Callable[[int], bool]) -> set[int]:
-    """Everything it has started that is still there, and what that has started; not the trees that begin `without`."""
+    """All running descendants, except the trees that begin at a process for which `without` holds."""
     found: set[int] = set()
     new = [pid] if proc_is_ours() else []
     while new:
@@ -62,8 +62,8 @@ def below(pid: int, without: Callable[[int], bool]) -> set[int]:
 
 
 def is_marked(pid: int, mark: bytes) -> bool | None:
-    """Whether a process was started with `mark` in its environment, as far as that may be read. None where nothing is
-    there, as in the moment in which one becomes another program.
+    """Whether a process was started with `mark` in its environment. None where its environment is empty, as in the
+    moment in which it becomes another program.
     """
     try:
         environment = Path(f"/proc/{pid}/environ").read_bytes()

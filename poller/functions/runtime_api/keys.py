@@ -103,7 +103,7 @@ class WrittenRuntime(WrittenFunction):
 
 
 def read(entry: Entry) -> FunctionConfig:
-    """Reports what cannot stand together, and what this machine does not have."""
+    """Resolve the function. Reports keys that contradict each other, and what this machine lacks."""
     model: WrittenRuntime = entry.model
     report = entry.report
     code = read_path(entry.node, "code", report, directory=True)
@@ -125,7 +125,7 @@ def read(entry: Entry) -> FunctionConfig:
 
 
 def _check_started(model: WrittenRuntime, code: Path | None, report: Report) -> None:
-    """Workers that we start."""
+    """Check the keys of workers that poller starts."""
     if model.allow_unauthenticated:
         report.say("is for runtime_listen; remove it", "allow_unauthenticated")
     if not (model.handler or model.command or model.code):
@@ -139,7 +139,7 @@ def _check_started(model: WrittenRuntime, code: Path | None, report: Report) -> 
             report.say("holds a bootstrap that may not be executed; chmod +x it", "code")
     if model.user is not None and not _is_user(model.user):
         report.say(f"is {model.user!r}, and there is no user of that name on this machine", "user")
-    # what a command makes of its handler is its own business
+    # a command decides itself what it makes of its handler
     if model.handler and not model.command and not _HANDLER.fullmatch(model.handler):
         report.say(f"is {model.handler!r}; it must be module.function, such as app.handler", "handler")
     if model.handler and not model.command and not is_installed("runtime"):
@@ -158,7 +158,7 @@ def _is_user(name: str) -> bool:
 
 
 def _check_listening(model: WrittenRuntime, report: Report) -> None:
-    """Workers that somebody else starts."""
+    """Check the keys of workers that are started elsewhere."""
     assert model.runtime_listen is not None
     if not is_private(model.runtime_listen) and not model.allow_unauthenticated:
         report.say(

@@ -1,7 +1,7 @@
-"""What a worker writes, as log lines: in order, with the invocation they belong to, and bounded.
+"""Turns the output of a worker into log lines: in order, each with its invocation, and bounded.
 
-A worker and its child processes may write without end. So no step here handles all that was written: a step logs
-`STEP_BYTES`, what is over the allowance is counted and left out, and a pipe that fills faster makes its writer wait.
+A worker and its child processes may write without end. So no step here handles everything that was written: a step logs
+`STEP_BYTES`, lines over the allowance are counted and left out, and a pipe that fills faster makes its writer wait.
 """
 
 import asyncio
@@ -12,37 +12,38 @@ from typing import Protocol
 from poller.functions.runtime_api.allowance import LINE_COST, LogAllowance
 
 LONGEST_LINE = 8192
-"""Bytes of a line; the rest of it is left out."""
+"""Most bytes of a line; the rest of it is left out."""
 TAIL_BYTES = 4096
-"""Kept for the last failure: what the Invoke API gives as `Tail`."""
+"""Bytes kept for the last failure: as many as the Invoke API gives as `Tail`."""
 READ_BYTES = 65536
-"""Of one read, and of one `drain`: a pipe holds no more, so all is read that an invocation wrote before it ended."""
+"""Bytes of one read and of one `drain`. A pipe holds no more, so this reads all that an invocation wrote before its
+end."""
 STEP_BYTES = 4096
-"""Logged in one step of the loop, by `LINE_COST` a millisecond or two of work."""
+"""Bytes logged in one step of the loop. By `LINE_COST`, that is one or two milliseconds of work."""
 BACKLOG_BYTES = 262_144
-"""Read and not yet logged. Beyond that, invocations that end quickly and write much have their lines left out."""
+"""Most bytes read and not yet logged. Beyond that, lines of short invocations that write much are left out."""
 CLOSING_BYTES = 65536
-"""Logged at once when the worker has ended; the rest is left out."""
+"""Bytes logged at once when the worker has ended; the rest is left out."""
 DRAIN_READS = 16
-"""Most reads of one `drain`, of which one is enough but for a child process that goes on writing."""
+"""Most reads of one `drain`. One is enough, unless a child process goes on writing."""
 READ_AGAIN_SECONDS = 0.01
-"""After a full read or lines over the allowance: a writer without end is read at some 6 MB/s, and else waits."""
+"""Seconds of pause after a full read or lines over the allowance: a writer without end is read at about 6 MB/s."""
 NOTICE_SECONDS = 1.0
-"""Between two notices of how much was left out."""
+"""Seconds between two notices of how much was left out."""
 CLIENTS_WARNING = b"LAMBDA_WARNING: Unhandled exception."
-"""Begins a paragraph that awslambdaric writes above each error of the function's start. It is about updates of Lambda's
-managed runtimes, which do not exist here."""
+"""The beginning of a paragraph that awslambdaric writes above each error of the function's start. It is about updates
+of Lambda's managed runtimes, which do not exist here."""
 
 
 class Listener(Protocol):
-    """Who logs it."""
+    """Logs the lines."""
 
     def line(self, label: str | None, text: str) -> None:
-        """One line, with what was the pipe's `label` when it was read."""
+        """One line, with the pipe's `label` at the time when it was read."""
         ...
 
     def left_out(self, lines: int, size: int) -> None:
-        """So many lines, and bytes, were not logged since the last notice."""
+        """Lines, and bytes, that were not logged since the last notice."""
         ...
 
 
@@ -60,9 +61,9 @@ class LogPipe:
         self._chunks: deque[tuple[str | None, bytes]] = deque()
         self._size = 0
         self._held = b""
-        """The beginning of a line whose end has not come."""
+        """The beginning of a line whose end has not been read."""
         self._skipping = False
-        """The end of that line is left out."""
+        """Whether the rest of that line is left out."""
         self._recent = b""
         self._cut = False
         self.omitted = [0, 0]
@@ -74,7 +75,7 @@ class LogPipe:
         self._loop.add_reader(self._fd, self._readable)
 
     def opened(self) -> None:
-        """The worker has its end."""
+        """The worker holds its end of the pipe."""
         os.close(self.inlet)
 
     @property
@@ -84,11 +85,11 @@ class LogPipe:
         return "\n".join(text for line in recent.split(b"\n") if (text := _text(line)))
 
     def forget(self) -> None:
-        """The tail is another invocation's from here on."""
+        """Begin the tail of another invocation."""
         self._recent, self._cut = b"", False
 
     def drain(self) -> None:
-        """Read what has been written so far: what belongs to an invocation that is just ending."""
+        """Read everything that was written so far, for an invocation that is just ending."""
         size = 0
         for _ in range(DRAIN_READS):
             read = self._read()
@@ -100,7 +101,7 @@ class LogPipe:
             self._pause(0.0)
 
     def close(self) -> None:
-        """Read what is left. Somebody may still hold the other end; nobody hears them any more."""
+        """Read the rest. Another process may still hold the other end; its lines are lost."""
         self.drain()
         self._closed = True
         self._chunks.append((self.label, b"\n"))
@@ -113,7 +114,7 @@ class LogPipe:
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
 
-    # in
+    # reading
 
     def _readable(self) -> None:
         full = self._read() == READ_BYTES
@@ -132,7 +133,7 @@ class LogPipe:
         if not data:
             self._loop.remove_reader(self._fd)
             return 0
-        # Lambda's client for Python ends the lines of a traceback so; and a progress bar writes over itself
+        # Lambda's client for Python ends the lines of a traceback so, and a progress bar writes over itself
         lines = data.replace(b"\r", b"\n")
         self._recent += lines
         if len(self._recent) > TAIL_BYTES:
@@ -156,7 +157,7 @@ class LogPipe:
         else:
             self._loop.add_reader(self._fd, self._readable)
 
-    # out
+    # logging
 
     def _log(self, most: int) -> None:
         """Log lines until they have cost `most`."""
@@ -182,7 +183,7 @@ class LogPipe:
                 spent += self._begun(label, rest)
 
     def _whole(self, label: str | None, line: bytes) -> int | None:
-        """A line's end has come. Returns what it cost; None when it was over the allowance."""
+        """End a line. Returns its cost; None when it was over the allowance."""
         line, self._held = self._held + line, b""
         if self._skipping:
             self._skipping = False
@@ -217,7 +218,7 @@ class LogPipe:
         self._size = 0
 
     def _omit(self, data: bytes) -> None:
-        """Leave it out, with a line that it ends and one that it begins."""
+        """Leave bytes out, with the line that they end and the one that they begin."""
         if not data:
             return
         self.omitted[0] += data.count(b"\n")
@@ -235,7 +236,7 @@ class LogPipe:
 
 
 def _text(line: bytes) -> str:
-    """As it is logged; empty for what is no line."""
+    """The text as it is logged; empty where it is no line."""
     if CLIENTS_WARNING in line:
         return ""
     text = line[:LONGEST_LINE].decode("utf-8", "replace")

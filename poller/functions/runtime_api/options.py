@@ -1,4 +1,4 @@
-"""What only a function that runs here has."""
+"""The options of a function that runs here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from poller.configuration.model.functions import FunctionOptions
 from poller.configuration.reading.secrets import Secret
 
 BOOTSTRAP = "bootstrap"
-"""The program that Lambda starts of a function which brings its own runtime."""
+"""The program that Lambda starts for a function with its own runtime."""
 INIT_SECONDS = 10
-"""Lambda's own limit for the initialization of a function."""
+"""Seconds: Lambda's own limit for the initialization of a function."""
 MEMORY_MB = 128
-"""Lambda's default, and the least there is."""
+"""MB: Lambda's default, and its least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,24 +20,24 @@ class RuntimeOptions(FunctionOptions):
     """A function that runs here, by Lambda's Runtime API. `concurrency` is the number of its workers."""
 
     handler: str | None = None
-    """Of Python code, `module.function`; beside a command only told to what that starts."""
+    """For Python code, `module.function`. A command gets it in its environment."""
     command: tuple[str, ...] = ()
-    """What is started for a worker. Without it and a handler, that is `bootstrap` in `code`."""
+    """The command of a worker. Without it and a handler, it is `bootstrap` in `code`."""
     code: Path | None = None
-    """The directory it runs in, absolute. None only with `runtime_listen`."""
+    """The working directory, absolute. None only with `runtime_listen`."""
     environment: Mapping[str, Secret] = field(default_factory=dict, hash=False)
     runtime_listen: str | None = None
-    """`HOST:PORT` where workers that somebody else starts ask for events; then none is started."""
+    """`HOST:PORT` where workers that are started elsewhere ask for events; then poller starts none."""
     allow_unauthenticated: bool = False
     minimum_workers: int = 1
-    """Started at once and never ended for want of work."""
+    """Workers that are started at once and always kept."""
     idle_timeout_seconds: float | None = None
-    """After which a worker beyond those that has no work is ended; None keeps it."""
+    """Seconds without work after which a worker beyond those is stopped; None keeps it."""
     user: str | None = None
-    """As whom workers run; None for the daemon's own user."""
+    """The user of the workers; None for the daemon's own."""
     reload_on_change: bool = False
-    """Workers are started anew when the code has changed."""
+    """Whether workers are restarted when the code has changed."""
     init_timeout_seconds: float = INIT_SECONDS
-    """Seconds from a worker's start to its first asking for an invocation."""
+    """Seconds from a worker's start to its first request for an event."""
     memory_size: int = MEMORY_MB
-    """MB, as the function is told; nobody enforces it."""
+    """MB, as the function is told. Nothing enforces it."""

@@ -27,16 +27,16 @@ from poller.ports.status import Reason
 from poller.values.errors import ConfigurationError
 
 STARTS_AT_ONCE = 8
-"""Most workers that start at one time. An interpreter's start is some tenths of a second of CPU: a hundred at once on
-two cores would all miss the time for their init."""
+"""Most workers that start at one time. Starting an interpreter costs tenths of a second of CPU: a hundred at once on
+two cores would all exceed the time for their init."""
 RETURN_SECONDS = 0.2
-"""A worker that has answered asks again within a moment, and is worth waiting for: a new one takes longer to start."""
+"""Seconds. A worker that has answered asks again within a moment. Waiting for it is faster than starting a new one."""
 KILL_SECONDS = TERMINATE_SECONDS + 1.0
-"""Beyond a limit, by which a worker that kept to none has ended."""
+"""Seconds after a limit by which a worker that kept to none has been killed."""
 
 
 class RuntimeFunction:
-    """See `Function`. Workers start with the first invocation, or before by `start`."""
+    """See `Function`. Workers start with the first invocation, or earlier by `start`."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class RuntimeFunction:
         self.starting: set[Worker] = set()
         """Workers that have not yet asked for an event."""
         self._owed = 0
-        """Workers to keep whose start has to wait for that of others."""
+        """Workers to keep whose start waits for the starts of others."""
         self.idle_workers: deque[Worker] = deque()
         """Workers that wait for an event. The last one gets it, so that those before it may stop."""
         self._waiting: deque[asyncio.Future[Worker | NotInvoked]] = deque()
@@ -69,10 +69,10 @@ class RuntimeFunction:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._environment: Mapping[str, str] | None = None
-        """As the newest worker was given it."""
+        """The environment of the newest worker."""
         self.code = CodeWatch(settings.options.code, lambda: self.restart("code"), log)
         self._outdated: set[Worker] = set()
-        """Workers of older code or environment, which stop when they are through with what they do."""
+        """Workers with older code or environment, which stop after their invocation."""
 
     def start(self) -> None:
         """Begin to start the workers that are always kept: one at least, to show at once whether it starts."""
@@ -86,7 +86,7 @@ class RuntimeFunction:
         self._start_owed()
 
     def problem(self) -> Reason | None:
-        """Why it cannot be started, while no worker is there that was."""
+        """Why no worker can be started; None while one runs."""
         return self._starts.reason if self._workers <= self.starting else None
 
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
@@ -109,13 +109,13 @@ class RuntimeFunction:
             raise
 
     def refresh(self) -> None:
-        """A process keeps the environment and code it was started with: others replace it where they changed."""
+        """A process keeps its environment and code, so workers are replaced where these have changed."""
         if self._workers and self._read_environment() != self._environment:
             self.restart("environment")
         self.code.look()
 
     def restart(self, why: str) -> None:
-        """Start every worker anew: those that have an invocation finish it first."""
+        """Restart every worker. Those with an invocation finish it first."""
         self._log.info("workers_restarted", why=why, workers=len(self._workers))
         self._starts.over()
         self._outdated = set(self._workers)
@@ -127,7 +127,7 @@ class RuntimeFunction:
         try:
             return dict(self._settings.environment())
         except ConfigurationError:
-            # a worker that is to be started with it says what is wrong
+            # a worker that is started with it reports what is wrong
             return None
 
     def _retire(self, worker: Worker) -> None:
@@ -137,7 +137,7 @@ class RuntimeFunction:
         self._spawn(worker.stop(STOP_SECONDS))
 
     async def close(self) -> None:
-        """Stop every worker, all at once; those that do not stop are killed."""
+        """Stop every worker, all at once, and kill those that do not stop."""
         self._closed = True
         for timer in (self._reaper, self._retry):
             if timer is not None:
@@ -198,7 +198,7 @@ class RuntimeFunction:
             self._start_one()
 
     def _start_next(self) -> None:
-        """A start is through: others may have had to wait for it."""
+        """A start has ended, and others may have waited for it."""
         if not self._closed:
             self._start_owed()
             self._start_more(self._returning())
@@ -234,7 +234,7 @@ class RuntimeFunction:
             self._refuse_all(self._starts.refusal(now))
 
     def _try_again(self) -> None:
-        """Though nobody waits for it, so that it shows when it can be started."""
+        """Try again though no invocation waits, so that it shows when the function can be started."""
         if not self._workers and self._starts.failures:
             self._start_one()
 

@@ -1,7 +1,7 @@
-"""What a worker of a Python handler runs: Lambda's own client of the Runtime API, and then the function's code.
+"""The program of a worker with a Python handler: Lambda's own client of the Runtime API, and then the function's code.
 
-The client is imported before the code's folder is on the path, as Lambda does it: a function may have a `token.py` or
-a `types.py` of its own, and the client needs the standard library's. This file is a program, and imports nothing of
+The client is imported before the code's folder is on the path, as on Lambda: a function may have a `token.py` or a
+`types.py` of its own, and the client needs the standard library's. This file is a program, and imports nothing of
 poller.
 """
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 CLIENT = "awslambdaric.__main__"
 NEEDED_LATER = ("concurrent.futures.thread", "linecache", "tokenize", "traceback")
-"""What the client and the interpreter import only once something fails, or with the first invocation."""
+"""Modules that the client and the interpreter otherwise import only after a failure, or with the first invocation."""
 
 
 def main() -> None:
-    """Ask for invocations and hand them to the handler that the first argument names, until the process is ended."""
+    """Ask for invocations and give them to the handler that the first argument names, until the process is ended."""
     added = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if entry not in added]

@@ -1,4 +1,4 @@
-"""Checks whether this machine has all that a local function needs to start. Starts nothing."""
+"""Checks whether this machine has all that a local function needs. Starts nothing."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A function that runs here, where it is used: its options, and what every type has, found out."""
+"""The settings of one function that runs here: its options, and the resolved settings that every type has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ class RuntimeSettings:
     function_arn: str
     region: str
     timeout: float
-    """Seconds from the hand-over of an event to the runtime's answer and its asking again."""
+    """Seconds from handing an event to the runtime until it has answered and asks again."""
     payload_limit: int
     concurrency: int
     """Most workers."""
     options: RuntimeOptions
     command: tuple[str, ...] = ()
-    """What is run for a worker, found by PATH and relative to `code`. Nothing where others start the runtimes."""
+    """The command of a worker, found by PATH and relative to `code`. Empty where runtimes are started elsewhere."""
 
     def environment(self) -> Mapping[str, str]:
-        """The configured variables, secrets as they are now. Raises ConfigurationError."""
+        """Reads the configured variables, secrets included, as they are now. Raises ConfigurationError."""
         return {name: value.read() for name, value in self.options.environment.items()}

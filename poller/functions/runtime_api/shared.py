@@ -1,7 +1,7 @@
-"""A function whose runtimes somebody else starts: one address, where any number of them may ask for invocations.
+"""A function whose runtimes are started elsewhere: any number of them may ask for invocations at one address.
 
-Such a runtime cannot be ended from here. One that runs out of time has failed like any other, but it may still be
-working when its batch is tried again, and what it answers then is refused.
+Such a runtime cannot be ended from here. One that runs out of time has failed like any other. It may still be working
+when its batch is tried again, and then its answer is refused.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from poller.ports.status import Reason, ReasonCode
 from poller.values.errors import EnvironmentProblem
 
 WAIT_SECONDS = 5.0
-"""For a runtime to ask: between two invocations a moment, after a restart of its container some seconds."""
+"""Seconds for a runtime to ask: a moment between two invocations, some seconds after a restart of its container."""
 MISSING_SECONDS = 10.0
-"""After which it is a problem that nobody asks: what a container takes to be started again."""
+"""Seconds without a request after which the status shows a problem: about what a container takes to restart."""
 AGAIN_SECONDS = 1.0
-"""Until a batch for which none asked is offered again: who waits is us, so there is nobody to spare."""
+"""Retry delay while no runtime asks; short, because only the daemon waits."""
 
 
 class SharedRuntimeFunction:
@@ -46,7 +46,7 @@ class SharedRuntimeFunction:
         self._invocations: dict[str, Invocation] = {}
         self._problem = ""
         self._seen = self._loop.time()
-        """When a runtime was last heard of."""
+        """The loop's time of the last request of a runtime."""
         self.address = ""
 
     async def open(self, host: str, port: int) -> None:
@@ -85,7 +85,7 @@ class SharedRuntimeFunction:
             self._invocations.pop(invocation.request_id, None)
 
     def problem(self) -> Reason | None:
-        """That no runtime asks, or what the last one said that could not start."""
+        """The problem that no runtime asks, or the error of the last one that could not start."""
         idle = self.runtimes or self._invocations
         if idle or (not self._problem and self._loop.time() - self._seen < MISSING_SECONDS):
             return None
@@ -93,10 +93,10 @@ class SharedRuntimeFunction:
         return Reason(ReasonCode.FUNCTION_NOT_STARTED, text, since=self._seen)
 
     def refresh(self) -> None:
-        """Nothing: whoever starts the runtimes gives them their secrets."""
+        """Changes nothing: the runtimes get their secrets elsewhere."""
 
     async def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         await self._api.server.close()
 
     async def _wait_for_runtime(self) -> Request | None:
@@ -156,7 +156,7 @@ class SharedRuntimeFunction:
         invocation.settle(outcome)
 
     def init_failed(self, error_type: str, message: str) -> bool:
-        """See `Desk.init_failed`. Whose init it was cannot be told: it is believed."""
+        """See `Desk.init_failed`. The runtime cannot be identified, so every such report is accepted."""
         self._problem = f"{error_type}: {message}"
         self._log.warning("worker_not_started", why=self._problem)
         return True

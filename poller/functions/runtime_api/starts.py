@@ -1,17 +1,19 @@
-"""Attempts to start a worker while none gets ready: how they went, when the next is due, and what is said of them."""
+"""Counts attempts to start a worker while none gets ready: their failures, the time of the next, and its reason for
+people.
+"""
 
 from poller.policy.backoff import Backoff, Chance
 from poller.policy.response import NotInvoked
 from poller.ports.status import Reason, ReasonCode
 
 START = Backoff(first=1.0, cap=60.0)
-"""Between attempts to start a worker while none gets ready: this alone bounds restarts. A worker that ends with an
-invocation spends an attempt of its batch, whose own back-off bounds those."""
+"""Seconds between attempts to start a worker while none gets ready. Nothing else bounds restarts then: a worker that
+ends with an invocation spends an attempt of its batch, whose own back-off bounds those."""
 SHORTEST_WAIT = 0.1
 
 
 class Starts:
-    """Of one function. Times are the loop's."""
+    """The attempts of one function. Times are the loop's."""
 
     def __init__(self, name: str, chance: Chance) -> None:
         self._name = name
@@ -22,8 +24,8 @@ class Starts:
         self._since = 0.0
 
     def failed(self, why: str, now: float) -> float | None:
-        """One failed. Returns the seconds until the next; None where it counts with one that failed just before: of
-        several that were started at once, the first to fail counts for all.
+        """Count a failure, and return the seconds until the next attempt. None where it counts with a failure just
+        before: of several workers started at once, the first failure counts for all.
         """
         if now < self.next:
             return None
@@ -36,7 +38,7 @@ class Starts:
         return delay
 
     def over(self) -> None:
-        """One got ready, or there is another reason to try at once."""
+        """A worker got ready, or there is another reason to try at once."""
         self.failures, self.next, self._why = 0, 0.0, ""
 
     def due(self, now: float) -> bool:
@@ -44,12 +46,12 @@ class Starts:
         return now >= self.next
 
     def refusal(self, now: float) -> NotInvoked:
-        """For an invocation that would need one."""
+        """The answer to an invocation that needs a worker."""
         return NotInvoked("init_failed", self._why, max(self.next - now, SHORTEST_WAIT))
 
     @property
     def reason(self) -> Reason | None:
-        """For a person; None while nothing is wrong."""
+        """The reason for a person; None while nothing is wrong."""
         if not self.failures:
             return None
         attempts = f"{self.failures} attempt{'s' if self.failures > 1 else ''}"

@@ -1,16 +1,17 @@
-"""The time a worker has for its invocation, and for its asking again."""
+"""The time that a worker has for its invocation, and for its next request."""
 
 import asyncio
 from collections.abc import Callable
 
 LATE_SECONDS = 0.05
-"""A timer that fires later than this says that the loop was busy, and that what the worker sent is not read yet."""
+"""Seconds. A timer that fires later than this shows that the loop was busy, and has not read the worker's answer
+yet."""
 READ_SECONDS = 1.0
-"""For that to be read: the daemon's own delay is no fault of the worker."""
+"""Seconds for reading that answer: the daemon's own delay is not the worker's fault."""
 
 
 class TimeLimit:
-    """One at a time. Calls `over` once when it is over."""
+    """One limit at a time. Calls `over` once when the time is over."""
 
     def __init__(self, over: Callable[[], None]) -> None:
         """Call it inside the running loop."""
@@ -24,7 +25,7 @@ class TimeLimit:
         self._timer = self._loop.call_at(self._due, self._fired)
 
     def end(self) -> None:
-        """It was kept to."""
+        """The worker kept to the limit."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

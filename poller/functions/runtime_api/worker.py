@@ -1,8 +1,8 @@
-"""One worker: a process, the address it asks at, and the one invocation it may have.
+"""One worker: a process, the address at which it asks, and its one invocation.
 
-Each worker has a port of its own, from its start to its end: so the port says who asks, whatever connections a runtime
-opens for that, and a process that should be dead has nobody left to talk to. (Addresses of the loopback net other than
-127.0.0.1 would do as well, but only on Linux.)
+Each worker has a port of its own from its start to its end. So the port identifies the worker, whatever connections a
+runtime opens, and a process that should be dead can reach nobody. (Addresses of the loopback net other than 127.0.0.1
+would do as well, but only on Linux.)
 """
 
 import asyncio
@@ -26,30 +26,31 @@ from poller.http.server import Request
 from poller.policy.response import Failed, Succeeded
 
 TERMINATE_SECONDS = 0.3
-"""From SIGTERM to SIGKILL for a worker whose time is over: its batch waits to be tried again."""
+"""Seconds from SIGTERM to SIGKILL for a worker whose time is over, because its batch waits for another try."""
 KILLED_SECONDS = 2.0
-"""From SIGKILL to the end of a process that is not stuck in the kernel, on a machine that has much to do."""
+"""Seconds from SIGKILL to the end of a process that is not stuck in the kernel, on a busy machine."""
 STOP_SECONDS = 2.0
-"""The same for one that has nothing to do, which may have connections to close. What Lambda gives at its shutdown."""
+"""Seconds from SIGTERM to SIGKILL for an idle worker, which may have connections to close. Lambda gives the same at its
+shutdown."""
 
 _Verdict = Callable[[Invocation], Failed]
 
 
 class Owner(Protocol):
-    """The pool."""
+    """What a worker tells its pool."""
 
     def idle(self, worker: "Worker") -> None:
-        """It asks for an invocation."""
+        """The worker asks for an invocation."""
 
     def away(self, worker: "Worker") -> None:
-        """It asked, and is not there any more."""
+        """The worker asked, and its connection is gone."""
 
     def ended(self, worker: "Worker") -> None:
-        """Its process has. Told once, last."""
+        """The worker's process has ended. Called once, last."""
 
 
 class Worker:
-    """Started once, ended once."""
+    """A worker is started once and ended once."""
 
     def __init__(
         self,
@@ -76,12 +77,12 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._launched = asyncio.Event()
-        """Or will never be."""
+        """Whether its process has ended, or never will start."""
         self._ended = asyncio.Event()
         self._watch: asyncio.Task[None] | None = None
         self.idle_since = 0.0
         self.ending = False
-        """It was told to, or has ended."""
+        """Whether it was told to end, or has ended."""
 
     @property
     def asks(self) -> bool:
@@ -94,7 +95,7 @@ class Worker:
         return self._invocation is None and self._request is None and self._ready.done() and not self.ending
 
     async def start(self) -> None:
-        """Return when it asks for its first invocation. Raises StartFailed, with nothing left running."""
+        """Start it, and return at its first request for an event. Raises StartFailed, with nothing left running."""
         try:
             await self._launch()
             async with asyncio.timeout(self._settings.options.init_timeout_seconds):
@@ -158,12 +159,12 @@ class Worker:
         request.answer(200, invocation.event, invocation.headers())
 
     def abandon(self) -> None:
-        """Nobody waits for its invocation any more. It cannot be taken back, so the worker has to end."""
+        """Abandon its invocation. That cannot be taken back, so the worker has to end."""
         self._invocation = None
         self._signal(signal.SIGKILL)
 
     async def stop(self, grace: float = STOP_SECONDS) -> None:
-        """End it: SIGTERM, and SIGKILL after `grace` seconds."""
+        """End it by SIGTERM, and by SIGKILL after `grace` seconds."""
         self.ending = True
         await self._launched.wait()
         if self._process is None:
@@ -179,7 +180,7 @@ class Worker:
         else:
             self._signal(signal.SIGKILL)
         with suppress(TimeoutError):
-            # one that the kernel does not end is not waited for either
+            # a process that the kernel does not end is not waited for either
             async with asyncio.timeout(KILLED_SECONDS):
                 await self._ended.wait()
 
@@ -212,9 +213,9 @@ class Worker:
         return current if current is not None and current.request_id == request_id else None
 
     def settle(self, invocation: Invocation, outcome: Succeeded | Failed) -> None:
-        """See `Desk.settle`. The time limit stays: it is for the runtime's asking again, too."""
+        """See `Desk.settle`. The time limit goes on, because it covers the runtime's next request too."""
         if self._verdict is not None and isinstance(outcome, Failed):
-            # it is being killed, and has failed for that once it is dead
+            # it is being killed, and fails for that once it is dead
             return
         self._invocation = None
         if (isinstance(outcome, Failed) or invocation.wants_logs) and self._logs is not None:
@@ -227,20 +228,20 @@ class Worker:
         if self._ready.done():
             return False
         self._fail_start(f"{error_type}: {message}")
-        # and is given nothing, should it ask all the same
+        # it gets none, even if it asks
         self.ending = True
         return True
 
-    # how it ends
+    # the end of the process
 
     def _lost(self) -> None:
-        """It has closed the connection it waited on: it is ending, or asks again."""
+        """It closed the connection that waited: it is ending, or asks again."""
         self._request = None
         self._owner.away(self)
         self._limit.begin(self._settings.options.init_timeout_seconds)
 
     def _too_late(self) -> None:
-        """Out of time with an invocation, or in coming back after one."""
+        """The time for its invocation, or for its next request, is over."""
         self.ending = True
         self._verdict = Invocation.timed_out
         self._log.warning("worker_killed", request_id=self._logged_for, seconds=self._settings.timeout)
@@ -271,7 +272,7 @@ class Worker:
         self._fail_start(f"Runtime.ExitError: {how}")
         invocation, self._invocation = self._invocation, None
         if invocation is not None:
-            # only now, so that what may be tried again is never still being worked on
+            # only now, so that a batch that is tried again is never still being worked on
             failed = self._verdict(invocation) if self._verdict else invocation.exited(how)
             invocation.settle(replace(failed, logs=tail or None))
         self._ended.set()

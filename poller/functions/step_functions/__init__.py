@@ -1,4 +1,4 @@
-"""Express workflows of Step Functions: started and waited for, the output read as a function's answer."""
+"""Express workflows of Step Functions: started and waited for; their output is read as a function's answer."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Express workflows: built from their configuration."""
+"""Builds Express workflows from their configuration."""
 
 from poller.configuration.model.functions import FunctionConfig
 from poller.functions.step_functions.function import StepFunctionsFunction
@@ -10,7 +10,7 @@ class WorkflowBuilder:
     """See `FunctionBuilder`."""
 
     async def build(self, config: FunctionConfig, place: Place) -> StepFunctionsFunction:
-        """In the region of the workflow's ARN, unless an endpoint applies."""
+        """The workflow is in the region of its ARN, unless an endpoint applies."""
         return StepFunctionsFunction(
             config.key,
             await place.transports.get(config.aws, config.region or place.region),

@@ -1,4 +1,4 @@
-"""Express workflows of Step Functions: started and waited for, the output read as a function's answer."""
+"""Invokes Express workflows of Step Functions: starts one, waits, and reads its output as an answer."""
 
 from typing import Any
 
@@ -11,20 +11,21 @@ from poller.support import codec
 from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError
 
 REPLY_LIMIT = 4 * 1024 * 1024
-"""Bytes of an answer: input and output of 256 KiB each, as text within JSON, whose escapes can make it six-fold."""
+"""Most bytes of an answer: input and output of 256 KiB each, as text within JSON, whose escapes can make it six times
+as long."""
 
 BEFORE_THE_WORKFLOW = {
     "StateMachineDoesNotExist": "function_missing",
     "StateMachineDeleting": "function_missing",
     "InvalidArn": "function_missing",
-    # a Standard workflow, which cannot be waited for
+    # a Standard workflow cannot be waited for
     "StateMachineTypeNotSupported": "unavailable",
     "KmsAccessDeniedException": "unavailable",
     "KmsInvalidStateException": "unavailable",
     "KmsThrottlingException": "throttled",
     "ServiceUnavailable": "unavailable",
 }
-"""What is answered when no execution was started, and the reason's code."""
+"""Error codes of answers when no execution was started, with the reason's code."""
 
 
 class StepFunctionsFunction:
@@ -61,10 +62,10 @@ class StepFunctionsFunction:
         return _outcome(reply)
 
     def refresh(self) -> None:
-        """Nothing: credentials are the transport's."""
+        """Changes nothing, because the transport has the credentials."""
 
     async def close(self) -> None:
-        """The transport is not ours to close."""
+        """Closes nothing, because the transport is shared."""
 
 
 def _outcome(reply: Reply) -> Outcome:

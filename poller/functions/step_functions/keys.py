@@ -12,9 +12,9 @@ from poller.functions.keys import TIMEOUT, TYPE, Entry, WrittenFunction, with_en
 from poller.functions.step_functions.options import WorkflowOptions
 
 WORKFLOW_PAYLOAD_BYTES = 262_144
-"""Step Functions' limit for the input of an execution, 256 KiB of UTF-8."""
+"""Bytes: Step Functions' limit for the input of an execution, 256 KiB of UTF-8."""
 WORKFLOW_MOST_SECONDS = 300
-"""The longest an Express workflow can run: five minutes."""
+"""Seconds: the longest run of an Express workflow."""
 _STATE_MACHINE = re.compile(
     r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:(?:stateMachine:[A-Za-z0-9_-]{1,80}(?::[A-Za-z0-9_.-]{1,80})?)"
 )
@@ -40,7 +40,7 @@ class WrittenStepFunctions(WrittenFunction):
 
 
 def read(entry: Entry) -> FunctionConfig:
-    """Nothing about it can contradict itself."""
+    """Resolve the function. Its keys cannot contradict each other."""
     model: WrittenStepFunctions = entry.model
     return FunctionConfig(
         **entry.common,

@@ -1,4 +1,4 @@
-"""What only an Express workflow has."""
+"""The options of an Express workflow."""
 
 from dataclasses import dataclass
 from typing import ClassVar

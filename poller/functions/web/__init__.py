@@ -1,6 +1,6 @@
-"""Functions behind a URL, function URLs included: the event is the body of a POST, the status says what happened.
+"""Functions behind a URL, function URLs included: the event is the body of a POST, and the status decides the outcome.
 
-Two rows: they differ in their keys only, and are invoked, authorized and reached alike.
+The two rows differ in their keys only. Both are invoked, authorized and reached alike.
 """
 
 from typing import TYPE_CHECKING

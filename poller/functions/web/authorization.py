@@ -1,4 +1,4 @@
-"""How requests to a function behind a URL are authorized: by headers, a signature or a client certificate."""
+"""Authorizes requests to a function behind a URL: by headers, a signature or a client certificate."""
 
 import asyncio
 import base64
@@ -29,7 +29,7 @@ def requests_of(config: FunctionConfig, web: WebOptions) -> Requests:
 
 
 def _headers(web: WebOptions) -> Mapping[str, str]:
-    """The headers that every request has. Reads the secrets."""
+    """The headers of every request. Reads the secrets."""
     headers = {name: value.read() for name, value in web.headers.items()}
     if web.bearer_token is not None:
         headers["Authorization"] = f"Bearer {web.bearer_token.read()}"

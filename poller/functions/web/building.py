@@ -1,4 +1,4 @@
-"""Functions behind a URL: built from their configuration."""
+"""Builds functions behind a URL from their configuration."""
 
 from poller.aws.proxies import proxy_for
 from poller.configuration.model.functions import FunctionConfig
@@ -21,7 +21,7 @@ class WebBuilder:
 
 
 def web_function(config: FunctionConfig) -> HttpFunction:
-    """Call it inside the running loop."""
+    """Build the function. Call it inside the running loop."""
     web = WebOptions.of(config)
     proxy = proxy_for(web.url)
     if proxy is not None:

@@ -1,4 +1,4 @@
-"""The permissions that signed requests need, and what the configuration leaves open about them."""
+"""The permissions that signed requests need, and remarks where the configuration leaves them open."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ def _function_url(function: FunctionConfig, region: str, account: str) -> Iterat
 
 
 def remarks(function: FunctionConfig) -> Iterator[str]:
-    """What is wider than it could be, and what is missing."""
+    """Remarks on permissions that are wider than necessary, and on missing ones."""
     sigv4 = WebOptions.of(function).sigv4
     if sigv4 is None:
         return

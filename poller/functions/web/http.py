@@ -1,4 +1,6 @@
-"""Functions behind HTTP, function URLs included: the event is the body of a POST, the status says what happened."""
+"""Invokes functions behind HTTP, function URLs included: the event is the body of a POST, the status decides the
+outcome.
+"""
 
 import ssl
 
@@ -13,10 +15,10 @@ from poller.support.blocking import Blocking
 from poller.values.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, Overdue, ServiceError
 
 LOOKED_AT = 20 * DETAIL
-"""Bytes of a refusal that are searched for secrets, of which `DETAIL` are kept."""
+"""Bytes of a refusal that are searched for secrets; `DETAIL` of them are kept."""
 NO_FILES = TlsFiles()
 READING_SECONDS = 5.0
-"""For reading a client certificate anew."""
+"""Seconds for reading a client certificate again."""
 
 
 class HttpFunction:
@@ -66,7 +68,7 @@ class HttpFunction:
         except NoCredentials as error:
             return NotInvoked("credentials", str(error))
         except NotSent as error:
-            # the other side may have refused a certificate that has been renewed since
+            # the other side may have refused a certificate that was renewed since
             await self._read_certificate_again()
             return NotInvoked("unreachable", str(error))
         except AnswerLost as error:
@@ -95,13 +97,15 @@ class HttpFunction:
         return Failed(f"http_{status}", detail, status=status)
 
     async def _read_certificate_again(self) -> None:
-        """Where its files have changed. Off the loop: they may lie on a mount that hangs."""
+        """Read the certificate's files where they have changed. A thread reads them, because they may lie on a mount
+        that hangs.
+        """
         if not self._has_certificate:
             return
         try:
             renewed = await self._reading.run(_renewed, self._files, self._stamp)
         except (Overdue, OSError, ConfigurationError):
-            # half written, or not there for a moment: the one at hand goes on
+            # half written, or not there for a moment: the present certificate stays in use
             return
         if renewed is not None:
             tls, self._stamp = renewed
@@ -118,6 +122,8 @@ class HttpFunction:
 
 
 def _renewed(files: TlsFiles, known: object) -> tuple[ssl.SSLContext, tuple[tuple[int, int, int], ...]] | None:
-    """None where nothing has changed. A context of its own, since the other may be in the middle of a handshake."""
+    """A new TLS context where files have changed, else None. It is a new one, because the old one may be in the middle
+    of a handshake.
+    """
     stamp = files.stamp()
     return None if stamp == known else (tls_context(files), stamp)

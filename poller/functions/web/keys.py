@@ -122,7 +122,7 @@ class WrittenHttp(WrittenFunction):
 
 
 def read_function_url(entry: Entry) -> FunctionConfig:
-    """Reports what cannot stand together."""
+    """Resolve a function URL. Reports keys that contradict each other."""
     model: WrittenFunctionUrl = entry.model
     report = entry.report
     merged = model.aws.merged_over(entry.aws)
@@ -139,7 +139,7 @@ def read_function_url(entry: Entry) -> FunctionConfig:
 
 
 def read_http(entry: Entry) -> FunctionConfig:
-    """Reports what cannot stand together."""
+    """Resolve a function behind a URL. Reports keys that contradict each other."""
     model: WrittenHttp = entry.model
     report = entry.report
     merged = model.aws.merged_over(entry.aws)

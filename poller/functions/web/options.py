@@ -1,4 +1,4 @@
-"""What only a function behind a URL has."""
+"""The options of a function behind a URL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ class BasicAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HmacSignature:
-    """The hexadecimal HMAC of `SECONDS.BODY` in one header, the seconds since the epoch in another."""
+    """Signs with the hexadecimal HMAC of `SECONDS.BODY` in one header, and the seconds since the epoch in another."""
 
     secret: Secret
     header: str
@@ -30,13 +30,13 @@ class HmacSignature:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigV4:
     service: str
-    """As it stands in a signature's scope: `lambda`, `execute-api`."""
+    """The service in the signature's scope: `lambda`, `execute-api`."""
     region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebOptions(FunctionOptions):
-    """How a function behind a URL is asked."""
+    """The URL of a function, and how requests to it are authorized."""
 
     url: str
     headers: Mapping[str, Secret] = field(default_factory=dict, hash=False)
@@ -46,7 +46,7 @@ class WebOptions(FunctionOptions):
     sigv4: SigV4 | None = None
     client_certificate: Path | None = None
     client_key: Path | None = None
-    """None where the certificate's file holds it too."""
+    """None where the certificate's file holds the key too."""
     ca_bundle: Path | None = None
 
     @property

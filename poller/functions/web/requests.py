@@ -1,6 +1,6 @@
-"""What is written to a function behind a URL: the event as the body of a POST, and what proves who sends it.
+"""Writes the requests to a function behind a URL: the event as the body of a POST, with proof of the sender.
 
-Secrets and credentials are read when the first request is built, kept, and read again after the target refused them.
+Secrets and credentials are read for the first request, kept, and read again after the target has refused them.
 """
 
 import hmac
@@ -24,25 +24,25 @@ ReadHeaders = Callable[[], Mapping[str, str]]
 """Reads the configured headers, secrets included, as they are now. Raises ConfigurationError."""
 
 TOLERATED_SKEW_SECONDS = 240.0
-"""Signatures up to 5 minutes off are accepted; less than that is not why one was refused."""
+"""Seconds: signatures up to 5 minutes off are accepted, so a smaller difference was not the reason of a refusal."""
 
 _STANDING = (("user-agent", f"poller/{__version__}"), ("accept", "application/json"), ("accept-encoding", "identity"))
 SHORTEST_SECRET = 6
-"""Characters of what is hidden. Shorter values are parts of ordinary words, and no secret worth the name."""
+"""Characters of a secret that is hidden. Shorter values are parts of ordinary words, and hardly secret."""
 HIDDEN = "***"
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]")
-"""What would end a header's line, or is no text of one."""
+"""Characters that would end a header's line, or that no header may have."""
 
 
 class Requests(Protocol):
     """Builds the requests to one URL."""
 
     async def build(self, event: bytes, trace: str | None) -> bytes:
-        """The whole request. Raises ConfigurationError for a secret that cannot be read, NoCredentials."""
+        """The whole request. Raises ConfigurationError for a secret that cannot be read, and NoCredentials."""
         ...
 
     async def refused(self, reply: Reply) -> None:
-        """The target did not accept who we are: what proves it is read again for the next request."""
+        """The target refused the credentials: they are read again for the next request."""
         ...
 
     def forget(self) -> None:
@@ -50,13 +50,13 @@ class Requests(Protocol):
         ...
 
     def hide(self, text: str) -> str:
-        """What the target said, without what it was told in confidence: some repeat the whole request."""
+        """The target's text without our secrets, because some servers repeat the whole request."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Hmac:
-    """How each request is signed with a shared secret."""
+    """Signs each request with a shared secret."""
 
     read_secret: Callable[[], str]
     """Raises ConfigurationError."""
@@ -65,7 +65,7 @@ class Hmac:
     algorithm: str
 
     def lines(self, secret: bytes, event: bytes, seconds: int) -> bytes:
-        """Both headers. The time is signed with the body, so that a request cannot be sent again much later."""
+        """Both headers. The signature covers the time too, so that a request cannot be sent again much later."""
         stamp = b"%d" % seconds
         signature = hmac.new(secret, stamp + b".", self.algorithm)
         signature.update(event)
@@ -78,7 +78,7 @@ class Hmac:
 
 
 class PlainRequests:
-    """With the configured headers, and signed by HMAC where that is configured."""
+    """Requests with the configured headers, signed by HMAC where that is configured."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class PlainRequests:
         self._read: tuple[bytes, bytes] | None = self._read_secrets()
 
     def _read_secrets(self) -> tuple[bytes, bytes]:
-        """The head as far as it is always the same, and the key of the signature."""
+        """The part of the head that never changes, and the key of the signature."""
         own = _fit(self._name, self._read_headers())
         headers = {"content-type": "application/json"} | own
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
@@ -129,7 +129,7 @@ class PlainRequests:
 
 
 class SignedRequests:
-    """By Signature Version 4, with credentials of the SDK's chain."""
+    """Requests signed by Signature Version 4, with credentials of the SDK's chain."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class SignedRequests:
         region: str,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`service` as in a signature's scope. Raises ConfigurationError for a header that cannot be sent."""
+        """`service` is that of the signature's scope. Raises ConfigurationError for a header that cannot be sent."""
         self._name = name
         self._read_headers = headers
         self._target = _target(url)
@@ -176,7 +176,7 @@ class SignedRequests:
         return signer.request(operation, event, trace)
 
     async def refused(self, reply: Reply) -> None:
-        """See `Requests.refused`. A clock that is wrong is put right instead."""
+        """See `Requests.refused`. Where the clock is wrong, it corrects the clock instead."""
         self.forget()
         assert self._signer is not None, "nothing is refused before it was sent"
         told = timestamp(reply.headers.get("date", ""))
@@ -201,7 +201,7 @@ def _target(url: str) -> str:
 
 
 def _trace(trace: str) -> bytes:
-    """Both headers that name a trace: AWS's own, and W3C's for everybody else."""
+    """Both headers that name a trace: AWS's own, and W3C's for other servers."""
     parent = traceparent(trace)
     lines = f"x-amzn-trace-id: {trace}\r\n" + (f"traceparent: {parent}\r\n" if parent else "")
     return lines.encode("ascii")
@@ -215,7 +215,7 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 
 
 def _fit(name: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """Names in lower case. Raises ConfigurationError."""
+    """The headers with names in lower case. Raises ConfigurationError."""
     for header, value in headers.items():
         if _UNFIT.search(header) or _UNFIT.search(value) or ":" in header or not header:
             raise ConfigurationError([f"function {name}: header {header!r} cannot be sent: a control character"])
