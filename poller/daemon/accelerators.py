@@ -1,4 +1,4 @@
-"""What makes it fast (compiled modules, uvloop, orjson, pybase64): used where it is installed, never by a setting."""
+"""Uses compiled modules, uvloop, orjson and pybase64 where they are installed. No setting turns them on."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -25,8 +25,8 @@ else:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run` on the fastest event loop there is, with a bounded end: tasks that do not end when they are
-    cancelled are left behind, and so are threads of the loop's pool, which `asyncio.run` waits for without an end.
+    """`asyncio.run` on the fastest event loop that is installed, with a bounded end. Tasks that do not end when they
+    are cancelled are left behind, and so are threads of the loop's pool, for which `asyncio.run` would wait for ever.
     """
     loop = loop_factory()
     try:
@@ -52,7 +52,7 @@ async def _cancel_what_is_left() -> None:
 
 
 def describe() -> dict[str, str]:
-    """For the log line of the start: what stands behind the data plane, the event loop, JSON and base64."""
+    """For the log line of the start: the implementations of data plane, event loop, JSON and base64."""
     return {
         "code": built(),
         "event_loop": f"uvloop {version('uvloop')}" if UVLOOP else "asyncio",
@@ -62,7 +62,7 @@ def describe() -> dict[str, str]:
 
 
 def _base64() -> str:
-    """Told without loading it, for it is loaded only where a stream is filtered."""
+    """Found out without loading the module, which is loaded only where a stream is filtered."""
     # a finder may raise instead of finding nothing
     with suppress(ModuleNotFoundError):
         if find_spec("pybase64"):

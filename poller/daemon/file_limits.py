@@ -3,13 +3,13 @@
 import resource
 
 ENOUGH = 65_536
-"""Two thousand mappings with thirty connections each. Some systems allow a billion, which means no limit at all."""
+"""Enough for two thousand mappings with thirty connections each. Some systems allow a billion, which means no limit."""
 
 
 def raise_limit() -> int:
-    """Raise the soft limit as far as the hard one, and return it. A login shell's 1,024 would end at some 500 mappings.
+    """Raise the soft limit towards the hard one, and return it.
 
-    A limit that is higher already is left alone.
+    The 1,024 of a login shell would end at about 500 mappings. A higher limit is left alone.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:

@@ -24,23 +24,24 @@ from poller.values.errors import capped
 LOOK = 10.0
 """Seconds between two updates of the status line, if no watchdog needs more."""
 SEND_SECONDS = 0.25
-"""Seconds that a full queue of the service manager may block the loop; far below the limit of its lag."""
+"""Seconds for which a full queue of the service manager may block the loop; far below the limit of its lag."""
 NEED_ATTENTION = (MappingState.PROBLEM, MappingState.DEGRADED)
 NAMED = 20
-"""Maximum of mappings with a problem that the status line names."""
+"""Most mappings with a problem that the status line names."""
 UNHEALTHY_LOOKS = 8
-"""Looks in half a watchdog's time while unhealthy: what is over in time must not cost the process its life."""
+"""Looks per half of a watchdog's time while unhealthy: a problem that passes in time must not cost the process its
+life."""
 
 
 class Notifier:
-    """Tells the service manager what state the process is in. One that cannot be told is logged once, no more."""
+    """Tells the service manager the state of the process. A failure to reach it is logged once."""
 
     def __init__(
         self, address: str | None, watchdog: float | None = None, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._address = "\0" + address[1:] if address and address.startswith("@") else address
         self.watchdog = watchdog
-        """Seconds without a sign of life after which the process is killed; None where nobody watches."""
+        """Seconds without a sign of life after which the process is killed; None where no watchdog runs."""
         self._monotonic = monotonic
         self._text: str | None = None
         self._ready = False
@@ -48,7 +49,9 @@ class Notifier:
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str]) -> "Notifier":
-        """Read the service manager's variables and take them out of `environ`, so that no child speaks in our name."""
+        """Read the service manager's variables and remove them from `environ`, so that no child speaks in the daemon's
+        name.
+        """
         address = environ.pop("NOTIFY_SOCKET", None)
         interval = environ.pop("WATCHDOG_USEC", "")
         meant = environ.pop("WATCHDOG_PID", str(os.getpid()))
@@ -61,23 +64,25 @@ class Notifier:
         return bool(self._address)
 
     def ready(self, text: str) -> None:
-        """Say that the start is over."""
+        """Tell that the start is over."""
         self._ready = True
         self._text = text
         self._send("READY=1", f"STATUS={_line(text)}")
 
     def reloading(self) -> None:
-        """Say that a reload begins. Its time is what tells the end of this one from that of an earlier one."""
+        """Tell that a reload begins. Its time distinguishes its end from that of an earlier reload."""
         if self._ready:
             self._send("RELOADING=1", f"MONOTONIC_USEC={int(self._monotonic() * 1e6)}")
 
     def reloaded(self, text: str) -> None:
-        """Say that it is over, taken or refused. During the start nothing is said: READY=1 would end that."""
+        """Tell that the reload is over, accepted or refused. During the start nothing is sent, because READY=1 would
+        end it.
+        """
         if self._ready:
             self.ready(text)
 
     def stopping(self, text: str) -> None:
-        """Say that the process is on its way out."""
+        """Tell that the process is about to end."""
         self._text = text
         self._send("STOPPING=1", f"STATUS={_line(text)}")
 
@@ -119,15 +124,15 @@ async def report(status: DaemonStatus, notifier: Notifier) -> None:
             notifier.alive()
             notifier.status(summary(status, loop.time()))
         elif was_healthy:
-            # once: the seconds in it grow with each look
+            # once, because the seconds in the text grow with each look
             notifier.status(f"unhealthy: {problems[0]}")
         was_healthy = not problems
         await asyncio.sleep(half / UNHEALTHY_LOOKS if problems else half)
 
 
 def summary(status: DaemonStatus, now: float) -> str:
-    """Say in one line how the mappings are, problems by name: `2 mappings: 1 running, 1 problem (a: error)`. `now` is
-    the loop's time.
+    """Describe all mappings in one line, problems by name: `2 mappings: 1 running, 1 problem (a: error)`. `now` is the
+    loop's time.
     """
     isolation = Isolation()
     stands = [(mapping, *_stand_of(mapping, now, isolation)) for mapping in status.mappings]
@@ -146,7 +151,7 @@ def summary(status: DaemonStatus, now: float) -> str:
 
 
 def _stand_of(mapping: MappingStatus, now: float, isolation: Isolation) -> tuple[MappingState, Reason | None]:
-    """State and reason of one mapping."""
+    """The state and reason of one mapping."""
 
     def told() -> tuple[MappingState, Reason | None]:
         reason = mapping_reason(mapping, now)
@@ -156,5 +161,5 @@ def _stand_of(mapping: MappingStatus, now: float, isolation: Isolation) -> tuple
 
 
 def _line(text: str) -> str:
-    """On one line, since line ends separate the assignments of a message."""
+    """The text on one line, because line ends separate the assignments of a message."""
     return printable(" ".join(text.split()))

@@ -1,4 +1,4 @@
-"""The first step of the daemon: the store is opened, and waited for where it is away."""
+"""The first step of the daemon: opens the store, and waits while it cannot be reached."""
 
 import asyncio
 import random
@@ -13,8 +13,8 @@ AGAIN = Backoff(first=0.5, cap=15.0)
 
 
 async def opened(poller: Poller, stop: Stop, wait: float | None) -> bool:
-    """Open `poller`. A store that is away is tried again, for `wait` seconds or for good; False where the daemon was
-    asked to stop meanwhile. Raises EnvironmentProblem.
+    """Open `poller`. A store that cannot be reached is tried again, for `wait` seconds or without end. Returns False
+    where the daemon was asked to stop meanwhile. Raises EnvironmentProblem.
     """
     loop, log = asyncio.get_running_loop(), telemetry.logger()
     began, failures = loop.time(), 0
@@ -36,7 +36,7 @@ async def opened(poller: Poller, stop: Stop, wait: float | None) -> bool:
 
 
 async def _within(seconds: float, asked: asyncio.Event) -> None:
-    """Return at the end of the wait, or once `asked` is set."""
+    """Wait, and return early once `asked` is set."""
     waiting = asyncio.ensure_future(asked.wait())
     await asyncio.wait({waiting}, timeout=seconds)
     waiting.cancel()

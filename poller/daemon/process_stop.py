@@ -25,12 +25,12 @@ from typing import NoReturn
 from poller.support import telemetry
 
 AFTER_GRACE_SECONDS = 18.0
-"""All steps after the grace period, and a second more."""
+"""Seconds for all steps after the grace period, and one more."""
 BUG = 70
 
 
 class LastResort:
-    """Ends the process where a stop that was asked for does not: the event loop hangs in a blocking call."""
+    """Ends the process where a requested stop does not end, because the event loop hangs in a blocking call."""
 
     def __init__(self, seconds: float) -> None:
         self._timer = threading.Timer(seconds, self._end)
@@ -48,9 +48,9 @@ class LastResort:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process with this code, whatever its threads do."""
+    """End the process with this code, even while threads of it run."""
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
-        # the interpreter would wait for them, and some wait for what never comes
+        # the interpreter would wait for its threads, and some may wait for ever
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

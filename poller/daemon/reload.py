@@ -16,9 +16,9 @@ from poller.support.blocking import Blocking
 from poller.values.errors import LOGGED_MOST, ConfigurationError, Overdue
 
 READ_SECONDS = 20.0
-"""For reading everything: thousands of mappings take some seconds."""
+"""Seconds for reading all files: thousands of mappings take some seconds."""
 SPARE_READERS = 3
-"""Reads that may hang, each in a thread of its own, before reloads are impossible."""
+"""Most reads that may hang, each in a thread of its own. After that, reloads are impossible."""
 LOOK_SECONDS = 5.0
 """Between two looks at whether a file system that hung answers again."""
 NEEDS_RESTART = ("state", "fleet", "api", "telemetry")
@@ -32,7 +32,7 @@ def files() -> Blocking:
 
 
 class Reloads:
-    """Asked by `request`; `run` obeys."""
+    """Carries out reloads: `request` asks for one, `run` does it."""
 
     def __init__(
         self,
@@ -42,8 +42,8 @@ class Reloads:
         shown: ConfigurationStatus,
         take: Callable[[Configuration], Changes | None],
     ) -> None:
-        """`take` runs by a new configuration from then on, and says what that changes; None where the daemon stops.
-        `shown` is kept true.
+        """`take` applies a new configuration, and returns what it changes; None where the daemon stops. `shown` is kept
+        up to date.
         """
         self._reader = reader
         self._calls = calls
@@ -52,26 +52,28 @@ class Reloads:
         self._take = take
         self._wanted = asyncio.Event()
         self._by: str | None = None
-        """What asked for a reload; None for the files, which may be as they were by then."""
+        """What asked for the next reload; None for the files, which may be unchanged again by then."""
         self._unread = False
-        """The last reading did not end in time."""
+        """Whether the last reading did not end in time."""
         self._waiting: list[asyncio.Future[Reloaded]] = []
-        """Those who asked for the next reload and wait for its end."""
+        """Callers that asked for the next reload and wait for its end."""
 
     async def reload(self, by: str) -> Reloaded:
-        """Read anew, and tell how that ended."""
+        """Reload, and return the result."""
         waiting: asyncio.Future[Reloaded] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         self.request(by)
         return await waiting
 
     def request(self, by: str | None = None) -> None:
-        """Read anew, in any case where `by` names what asks for it, else if the files have changed."""
+        """Ask for a reload: in any case where `by` names who asks, else if the files have changed."""
         self._by = by or self._by
         self._wanted.set()
 
     async def run(self, begins: Callable[[], None], ended: Callable[[], None]) -> None:
-        """Obey until cancelled; what is asked for during one reload is the next. `ended`: taken or refused."""
+        """Carry out reloads until cancelled. Requests during one reload become the next one. `ended` is called after
+        each, accepted or refused.
+        """
         while True:
             await self._next()
             self._wanted.clear()
@@ -101,11 +103,11 @@ class Reloads:
         try:
             return await self._calls.run(self._reader.has_changed)
         except Overdue:
-            # the reload says so
+            # the reload reports it
             return True
 
     async def _reload(self) -> Reloaded:
-        """Read everything anew, and run by it if nothing is wrong with it."""
+        """Read all files again, and apply the configuration if nothing is wrong with it."""
         try:
             configuration = await self._calls.run(self._reader.read)
             self._refuse_what_needs_a_restart(configuration)

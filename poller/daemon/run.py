@@ -1,6 +1,5 @@
-"""The process around a `Poller`: signals, service manager, reloads, API and exit.
-
-`stopping` has the order of a stop.
+"""The process around a `Poller`: signals, service manager, reloads, API and exit. `process_stop` has the order of a
+stop.
 """
 
 import asyncio
@@ -36,9 +35,10 @@ from poller.support.blocking import Blocking
 from poller.values.errors import LOGGED_MOST, EnvironmentProblem, Overdue, capped
 
 GC_THRESHOLD = 50_000
-"""Allocations between two looks for cycles. The data path makes none, and looking is a measurable share of its cost."""
+"""Allocations between two garbage collections of cycles. The data path makes no cycles, and a collection is a
+measurable share of its cost."""
 READY_LOOK_SECONDS = 0.1
-"""Between two looks at whether the daemon is ready, of which there are at most a hundred."""
+"""Seconds between two looks at whether the daemon is ready; there are at most a hundred."""
 
 
 def run(reader: Reader, *, watch_events: Watch | None = None, wait: float | None = None) -> int:
@@ -60,7 +60,7 @@ def run(reader: Reader, *, watch_events: Watch | None = None, wait: float | None
 
 
 class Daemon:
-    """The process, from start to exit."""
+    """The process from start to exit."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Daemon:
         self._last_resort: LastResort | None = None
 
     async def run(self) -> int:
-        """Start, wait for the stop, end what runs within the grace period."""
+        """Start, wait for the stop, and end running work within the grace period."""
         self._stop = Stop()
         shown = self._status.configuration = ConfigurationStatus(loaded_at=time.time())
         self._reloads = Reloads(self._reader, self._files, self._configuration, shown, self._take)
@@ -136,19 +136,19 @@ class Daemon:
         ):
             poller.keep(name, work)
 
-    # what the outside is told, and when
+    # notices to the outside
 
     def _on_ready(self) -> None:
-        """Every source was reached or says why it cannot be, as `/readyz` says from now on."""
+        """Every source was reached, or its reason says why it cannot be; `/readyz` says so from now on."""
         self._log.info("ready")
         self._notifier.ready(notify.summary(self._status, asyncio.get_running_loop().time()))
-        # everything that lives as long as the process is there now
+        # everything that lives as long as the process exists by now
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
 
     def _on_reloaded(self) -> None:
-        """It was taken or refused; mappings that changed may still be finishing what they had."""
+        """A reload was accepted or refused; changed mappings may still be finishing their batches."""
         self._notifier.reloaded(notify.summary(self._status, asyncio.get_running_loop().time()))
 
     def _on_stopping(self) -> None:
@@ -189,7 +189,7 @@ class Daemon:
         self._log.warning("configuration_not_watched", why=why)
 
     def _take(self, configuration: Configuration) -> Changes | None:
-        """Run by it from now on; None at a stop."""
+        """Apply the configuration from now on; None at a stop."""
         if self._stop.soft:
             return None
         self._configuration = configuration
@@ -210,7 +210,7 @@ class Daemon:
 
     def _stop_signalled(self, number: signal.Signals) -> None:
         if self._hard.is_set():
-            # nothing is left to ask for: a storm of signals must neither renew the bound nor keep the loop from ending
+            # no request is left: a storm of signals must neither renew the bound nor keep the loop from ending
             return
         idle = self._watched and not any(status.in_flight() for status in self._status.mappings)
         hard = self._stop.soft or idle

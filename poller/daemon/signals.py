@@ -17,10 +17,11 @@ from types import FrameType
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 MOST_STOPS = 2
-"""Signals to stop that mean something: the soft stop, and the hard one. Further ones are ignored."""
+"""Signals to stop that have a meaning: the first is the soft stop, the second the hard one. Further ones are
+ignored."""
 _before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
 _reloads: list[int] = []
-"""SIGHUPs that are not handled yet."""
+"""SIGHUPs that were not handled yet."""
 
 
 def begin() -> None:
@@ -82,6 +83,6 @@ def ignore() -> None:
 
 
 def _unraisable(told: "sys.UnraisableHookArgs") -> None:
-    """Keep quiet about signals that Python had noted before they were ignored: it writes an OSError for each."""
+    """Suppress the OSErrors that Python writes for signals that it had noted before they were ignored."""
     if not (isinstance(told.exc_value, OSError) and "ignored due to race condition" in str(told.exc_value)):
         sys.__unraisablehook__(told)

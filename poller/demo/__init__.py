@@ -1,7 +1,7 @@
-"""`poller demo`: the product at work against a local AWS, with an account of every message at the end.
+"""`poller demo`: shows the product at work against a local AWS, and accounts for every message at the end.
 
-The daemon is the real one, in a process of its own; queue, dead-letter queue and function live in MiniStack. All of
-it runs on loopback and in a temporary folder, and ends with the command, however that ends.
+The daemon is the real one, in a process of its own. Queue, dead-letter queue and functions live in MiniStack.
+Everything runs on loopback and in a temporary folder, and ends with the command, however the command ends.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from poller.demo.process import forget_the_users_aws
 from poller.support.printable import say
 
 INTERRUPTED = 1
-"""An account that was not drawn up does not balance."""
+"""The exit code where the account was not made."""
 
 
 def run(*, seconds: int, messages: int) -> int:
@@ -32,7 +32,7 @@ def run(*, seconds: int, messages: int) -> int:
 
 
 async def _until_signalled(work: Coroutine[Any, Any, int]) -> int:
-    """Cancel on the first signal only, so that impatience does not cut the tidying up short."""
+    """Cancel on the first signal only, so that an impatient person does not interrupt the cleaning up."""
     task = asyncio.create_task(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

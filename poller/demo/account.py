@@ -1,4 +1,4 @@
-"""Whether every order is accounted for, and if not, what is wrong. Pure: facts in, judgement out."""
+"""Decides whether every order is accounted for, and if not, what is wrong. It is pure: facts in, judgement out."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from poller.demo.streams import POISON, STREAM
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What is said of one stream or table: by producer, function, on-failure destination and daemon."""
+    """The facts on one stream or table, from producer, function, on-failure destination and daemon."""
 
     name: str
     produced: Collection[int]
     """Records by number."""
     ledger: Ledger
     given_up: Collection[int]
-    """Records the on-failure destination was told of."""
+    """Records that arrived at the on-failure destination."""
     daemon: Mapping[str, int] | None
     """As of `Facts`."""
 
@@ -28,25 +28,25 @@ class StreamFacts:
 
     @property
     def unaccounted(self) -> int:
-        """Records nobody knows about; negative when there are more than were produced."""
+        """Missing records; negative when there are more than were produced."""
         return len(self.produced) - len(self.ledger.shipped.keys() | set(self.given_up))
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the four witnesses say when all has ended: producer, function, queues, daemon."""
+    """The facts at the end, from four witnesses: producer, function, queues and daemon."""
 
     produced: Collection[int]
-    """Orders the queue took, by number."""
+    """Orders that the queue accepted, by number."""
     ledger: Ledger
     dead: Collection[int]
     """Orders found in the dead-letter queue."""
     left: int
     """Messages still in the queue."""
     daemon: Mapping[str, int] | None
-    """The mapping's account as the daemon logs it at its end; None when it did not come so far."""
+    """The mapping's account, as the daemon logs it at its end; None when it did not come so far."""
     exit_code: int | None
-    """Of the daemon; None when it did not end."""
+    """The exit code of the daemon; None when it did not end."""
     streams: Sequence[StreamFacts] = ()
 
     @property
@@ -61,7 +61,7 @@ class Facts:
 
     @property
     def unaccounted(self) -> int:
-        """Orders nobody knows about; negative when there are more than were produced."""
+        """Missing orders; negative when there are more than were produced."""
         return len(self.produced) - len(self.ledger.shipped.keys() | set(self.dead)) - self.left
 
 
@@ -80,12 +80,12 @@ def sentence(facts: Facts) -> str:
 
 
 def exit_code(facts: Facts) -> int:
-    """Return what the command ends with: 0 only when everything balances."""
+    """Return the exit code of the command: 0 only when everything balances."""
     return 1 if problems(facts) else 0
 
 
 def problems(facts: Facts) -> list[str]:
-    """Return one line for everything that does not balance; none when all does."""
+    """Return one line for everything that does not balance; none when everything does."""
     shipped, dead = facts.ledger.shipped.keys(), set(facts.dead)
     found = [
         (facts.unaccounted != 0, f"orders unaccounted for: {facts.unaccounted:,}"),

@@ -1,4 +1,6 @@
-"""Where the demo's functions run: unmodified under the daemon itself, or in the local AWS where that cannot be."""
+"""Decides where the demo's functions run: unmodified under the daemon itself, or in the local AWS where that is not
+possible.
+"""
 
 import importlib.util
 import io
@@ -12,7 +14,7 @@ from poller.demo.local_aws import ACCOUNT
 
 FUNCTION = "ship-orders"
 COUNTER = "count-"
-"""Functions of the streams: followed by the name of what they count."""
+"""The beginning of the names of the streams' functions; the name of the source follows."""
 HANDLERS = {"ship": "ship_orders", "count": "count"}
 """Modules of the functions, in the package beside this one, by the first word of a function's name."""
 CODE = "poller.demo.function"
@@ -28,17 +30,17 @@ ENTRY = """\
 
 
 def run_here() -> bool:
-    """Whether the daemon can run them: there is no package of Lambda's client of the Runtime API for every machine."""
+    """Whether the daemon can run them: Lambda's client of the Runtime API is not available for every machine."""
     return importlib.util.find_spec("awslambdaric") is not None
 
 
 def ledger_of(folder: Path, function: str) -> Path:
-    """Return where a function writes down what it did."""
+    """Return the file in which a function writes down its work."""
     return folder / f"{function}.jsonl"
 
 
 def entries(names: Iterable[str], folder: Path) -> str:
-    """Return the part of the configuration that names them; without it, they are Lambda's."""
+    """Return the part of the configuration that names the functions. Without it they are Lambda's."""
     if not run_here():
         return ""
     code = Path(str(resources.files(CODE)))
@@ -55,7 +57,7 @@ def entries(names: Iterable[str], folder: Path) -> str:
 
 
 async def deploy(client: Any, names: Iterable[str], folder: Path) -> None:
-    """Give them to the local AWS, where they are not run here."""
+    """Create the functions in the local AWS, where they do not run here."""
     if run_here():
         return
     for name in names:

@@ -1,4 +1,4 @@
-"""The function's own ledger: what it did with every order, written by the function and read here."""
+"""Reads the function's own ledger, in which it writes down its work on every order."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Ledger:
-    """Everything the function wrote down, counted."""
+    """Counts of everything that the function wrote down."""
 
     shipped: Counter[int] = field(default_factory=Counter)
     """Successful receives by order."""
@@ -20,7 +20,7 @@ class Ledger:
     """Invocations that raised."""
 
     def add(self, line: str) -> None:
-        """Take in the line of one invocation."""
+        """Count the line of one invocation."""
         batch = json.loads(line)
         self.shipped.update(batch["shipped"])
         self.failed.update(batch["failed"])
@@ -29,14 +29,14 @@ class Ledger:
 
 
 class Tail:
-    """Reads a file that grows, whole lines at a time."""
+    """Reads a growing file, whole lines at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
 
     def lines(self) -> list[str]:
-        """Return what was completed since the last call."""
+        """Return the lines that were completed since the last call."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The local AWS of the demo: MiniStack, on loopback, in a throw-away folder."""
+"""The local AWS of the demo: MiniStack, on loopback, in a temporary folder."""
 
 import asyncio
 import importlib.util
@@ -15,12 +15,12 @@ from poller.support.extras import how_to_install
 from poller.values.errors import EnvironmentProblem
 
 ACCOUNT = "123456789012"
-"""MiniStack takes a 12-digit access key for the account."""
+"""MiniStack uses a 12-digit access key as the account."""
 REGION = "us-east-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "demo", "AWS_EC2_METADATA_DISABLED": "true"}
 
 START_SECONDS = 30.0
-"""It takes a quarter of a second on an idle machine."""
+"""Seconds for its start, which takes a quarter of a second on an idle machine."""
 PAUSE_SECONDS = 0.05
 
 
@@ -40,7 +40,7 @@ async def started(folder: Path) -> AsyncIterator[str]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[Child, str]]:
-    """The same, without waiting until it answers."""
+    """Run it until the context ends, without waiting for its first answer."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {

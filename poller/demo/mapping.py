@@ -1,4 +1,4 @@
-"""The real thing in the demo: a configuration file, and a daemon in a process of its own, asked over its API."""
+"""The real part of the demo: a configuration file, and a daemon in a process of its own, asked over its API."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from poller.values.errors import EnvironmentProblem
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
-"""A hard stop takes seven at most."""
+"""Seconds for the daemon's end; a hard stop takes seven at most."""
 PAUSE_SECONDS = 0.02
 EVENTS_KEPT = 4
 COMPLAINTS_KEPT = 8
@@ -67,29 +67,29 @@ def configuration(url: str, feeds: Sequence[Feed], folder: Path) -> str:
 
 
 class Daemon:
-    """A running `poller run`, seen from outside: its log on stderr, its status over HTTP."""
+    """A running `poller run`, as others see it: its log on stderr, its status over HTTP."""
 
     def __init__(self, process: Child) -> None:
         self._process = process
         self._log = Tail(process.log)
         self._client: Client | None = None
         self.address = ""
-        """What `--api` takes."""
+        """The value for `--api`."""
         self.events: deque[dict[str, Any]] = deque(maxlen=EVENTS_KEPT)
         """The last log events, oldest first."""
         self.complaints: deque[str] = deque(maxlen=COMPLAINTS_KEPT)
-        """The last lines above `info`, and those that are no log events, for when something went wrong."""
+        """The last lines above `info`, and lines that are no log events, to explain a failure."""
         self.stopping = False
         self.accounts: dict[str, dict[str, int]] = {}
-        """The mappings' last accounts, which the daemon logs when it has stopped."""
+        """The mappings' last accounts, which the daemon logs at its end."""
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self._process.exit_code
 
     def read_log(self) -> None:
-        """Take in what was logged since the last time."""
+        """Read what was logged since the last call."""
         for line in self._log.lines():
             try:
                 event = json.loads(line)
@@ -99,7 +99,7 @@ class Daemon:
             if event["level"] != "info":
                 self.complaints.append(line)
             if event["event"] != "function_log":
-                # a function's own words, which would leave no room for poller's
+                # a function's own lines, which would leave no room for poller's
                 self.events.append(event)
             match event["event"]:
                 case "api_listening":
@@ -132,9 +132,8 @@ class Daemon:
         raise EnvironmentProblem(f"poller run did not start:\n{self._process.last_words()}")
 
     async def stop(self) -> int | None:
-        """Stop it, softly and then hard: a long poll under way would keep a soft stop waiting for up to 20 s.
-
-        Call it when there is nothing left to deliver. Returns the exit code, None when it does not end.
+        """Stop it, softly and then hard, because a running long poll would keep a soft stop waiting for up to 20 s.
+        Call it when nothing is left to deliver. Returns the exit code; None when it does not end.
         """
         self._process.ask_to_stop()
         asked_again = False

@@ -3,7 +3,8 @@
 import json
 
 UNDELIVERABLE = 7
-"""The one order that no receive ships. Early, so that its receives are used up while others are still produced."""
+"""The one order that no receive ships. It comes early, so that its receives are used up while others are still
+produced."""
 MOST_RECEIVES = 6
 """maxReceiveCount of the queue: more than twice what any other order needs."""
 

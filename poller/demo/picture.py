@@ -1,4 +1,4 @@
-"""What the demo knows at one moment, and over the last seconds: plain values for whoever shows them."""
+"""What the demo knows at one moment, and over the last seconds: plain values for the view."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from poller.demo.shop import Depth
 from poller.support.printable import printable
 
 HISTORY_POINTS = 14
-"""As many as a station of the view is wide on 80 columns: the newest stand on the right."""
+"""Points of the history: as many as a station of the view is wide on 80 columns. The newest is on the right."""
 HISTORY_SECONDS = 0.5
-"""Between two points of the history."""
+"""Seconds between two points of the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +27,21 @@ class StreamPicture:
     failed: int = 0
     """Invocations that raised."""
     mapping: dict[str, Any] | None = None
-    """As of `Picture`."""
+    """See `Picture`."""
 
     @property
     def given_up(self) -> int:
-        """Records the on-failure destination was told of."""
+        """Records that arrived at the on-failure destination."""
         return int(self.mapping["counters"]["on_failure_destination_delivered"]) if self.mapping else 0
 
     @property
     def left(self) -> int:
-        """Records that are neither."""
+        """Records that are neither delivered nor given up."""
         return self.produced - self.delivered - self.given_up
 
     @property
     def reason(self) -> str:
-        """Why the mapping stands where it stands, in words."""
+        """Why the mapping waits, in words."""
         reason = self.mapping["reason"] if self.mapping else None
         return printable(reason["text"]) if reason else ""
 
@@ -86,7 +86,7 @@ class Picture:
 
     @property
     def reason(self) -> str:
-        """Why the mapping stands where it stands, in words."""
+        """Why the mapping waits, in words."""
         reason = self.mapping["reason"] if self.mapping else None
         return printable(reason["text"]) if reason else ""
 
@@ -98,7 +98,7 @@ class History:
         self._points: deque[Picture] = deque(maxlen=HISTORY_POINTS)
 
     def add(self, picture: Picture) -> None:
-        """Keep it when its step has come."""
+        """Keep the picture when its step has come."""
         if not self._points or picture.elapsed - self._points[-1].elapsed >= HISTORY_SECONDS:
             self._points.append(picture)
 

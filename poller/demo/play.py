@@ -22,19 +22,19 @@ from poller.demo.streams import Feed
 
 PRODUCING = "producing"
 STEP_SECONDS = 0.125
-"""From one picture to the next."""
+"""Seconds between two pictures."""
 DEEPEST = 300
-"""Messages in the queue above which nobody orders: MiniStack looks through the whole queue at every receive."""
+"""Messages in the queue above which no orders are produced, because MiniStack searches the whole queue at every
+receive."""
 PATIENCE_SECONDS = 30.0
-"""Without any progress, after which what is left in the queue is given up."""
+"""Seconds without progress after which the rest of the queue is given up."""
 
 
 async def play(console: Console, seconds: int, messages: int) -> int:
-    """Produce up to `messages` orders within `seconds`; the exit code says whether all are accounted for.
-
-    Raises EnvironmentProblem when something of it cannot run here.
+    """Produce up to `messages` orders within `seconds`. The exit code tells whether all are accounted for. Raises
+    EnvironmentProblem when a part of the demo cannot run here.
     """
-    # what is killed at the end may still be writing
+    # a function that is killed at the end may still be writing
     with tempfile.TemporaryDirectory(prefix="poller-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         console.print("starting a local AWS …", style="dim")
@@ -63,14 +63,14 @@ def _introduce(console: Console, config: Path, daemon: Daemon) -> None:
 
 
 class Book:
-    """One function's ledger, as it grows."""
+    """The ledger of one function, as it grows."""
 
     def __init__(self, folder: Path, function: str) -> None:
         self._lines = Tail(ledger_of(folder, function))
         self.ledger = Ledger()
 
     def read(self) -> Ledger:
-        """Take in what was written since the last time."""
+        """Read what was written since the last call."""
         for line in self._lines.lines():
             self.ledger.add(line)
         return self.ledger
@@ -93,7 +93,7 @@ class Course:
         self._mappings: dict[str, dict[str, Any]] = {}
 
     async def run(self, shown: Screen) -> Facts:
-        """Produce, wait until the queue is empty, stop the daemon, and gather what everybody counted."""
+        """Produce, wait until the queue is empty, stop the daemon, and collect all counts."""
         while self._producing and self._daemon.exit_code is None:
             due = min(self._messages, int(self._messages * self._elapsed / self._seconds))
             room = max(0, DEEPEST - self._depth.left)
@@ -152,7 +152,7 @@ class Course:
 
     async def _look(self, phase: str) -> Picture:
         self._depth = await self._shop.depth()
-        # once it has stopped, what it said last stands
+        # after its stop, its last words count
         self._mappings = await self._daemon.status() or self._mappings
         self._daemon.read_log()
         ledger = self._book.read()

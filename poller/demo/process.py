@@ -1,4 +1,4 @@
-"""Child processes of the demo: an environment without anything of the user's, and an end nothing survives."""
+"""Child processes of the demo: their environment has nothing of the user's, and none of them outlives it."""
 
 import os
 import signal
@@ -11,7 +11,8 @@ from pathlib import Path
 import poller
 
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-"""All that children get of the user's environment: no credentials, endpoints, profiles, proxies or settings."""
+"""The variables of the user's environment that children get: no credentials, endpoints, profiles, proxies or
+settings."""
 LOG_TAIL = 5
 """Last lines of a child's output that an error message repeats."""
 
@@ -25,7 +26,7 @@ class Child:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self._process.poll()
 
     def ask_to_stop(self) -> None:
@@ -44,7 +45,7 @@ def child(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     folder.mkdir()
     log = folder / "log"
     own = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    # our package is found from there too, where it is not installed but run from its checkout
+    # our package is found from there too, where it runs from its checkout
     own |= {"HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(Path(poller.__file__).parents[1])}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  (our own command line)
@@ -54,7 +55,7 @@ def child(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # else Ctrl-C would reach it before us
+            start_new_session=True,  # otherwise Ctrl-C would reach the child first
         )
     try:
         yield Child(process, log)
@@ -65,7 +66,7 @@ def child(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 
 
 def forget_the_users_aws() -> None:
-    """Keep the SDK in this process, too, from the user's account and proxy."""
+    """Keep the SDK of this process, too, away from the user's account and proxy."""
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             del os.environ[name]

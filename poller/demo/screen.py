@@ -1,4 +1,4 @@
-"""Where the demo shows itself: a live view on a terminal, progress lines elsewhere."""
+"""Shows the demo: a live view on a terminal, progress lines elsewhere."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -10,11 +10,11 @@ from poller.demo import view
 from poller.demo.picture import History, Picture
 
 LINE_SECONDS = 2.0
-"""Between two progress lines."""
+"""Seconds between two progress lines."""
 
 
 class Screen(Protocol):
-    """Shows one picture after the other."""
+    """Shows one picture after another."""
 
     def __enter__(self) -> Self: ...
 
@@ -28,7 +28,7 @@ class Screen(Protocol):
 
 
 def screen(console: Console, seconds: float) -> Screen:
-    """Choose by what the output is; `seconds` is how long orders are produced."""
+    """Choose by the kind of output; `seconds` is how long orders are produced."""
     if console.is_terminal and not console.is_dumb_terminal:
         return _LiveView(console, seconds)
     return _Lines(console)

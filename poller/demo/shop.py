@@ -1,4 +1,4 @@
-"""The demo's AWS resources: a queue with a dead-letter queue, functions, and somebody who orders."""
+"""The demo's AWS resources: a queue with a dead-letter queue, functions, and the producer of orders."""
 
 import json
 from collections.abc import AsyncIterator, Iterable
@@ -35,7 +35,7 @@ class Depth:
 
     @property
     def left(self) -> int:
-        """What still belongs to the queue itself."""
+        """Messages that the queue itself still holds."""
         return self.visible + self.hidden
 
 
@@ -70,14 +70,14 @@ async def opened(url: str, folder: Path) -> AsyncIterator[tuple["Shop", list[Fee
 
 
 class Shop:
-    """Orders things, and looks into the queues."""
+    """Produces orders, and looks into the queues."""
 
     def __init__(self, sqs: Any, queue: str, dead_letter_queue: str) -> None:
         self._sqs = sqs
         self._queue = queue
         self._dead_letter_queue = dead_letter_queue
         self.produced: set[int] = set()
-        """Numbers of the orders the queue has taken."""
+        """Numbers of the orders that the queue has accepted."""
 
     async def order(self, upto: int) -> None:
         """Send the orders after the last one, up to number `upto`."""
@@ -106,7 +106,7 @@ class Shop:
         return int(answer["Attributes"][names[0]]), int(answer["Attributes"][names[1]])
 
     async def dead_letters(self) -> list[int]:
-        """Receive all of the dead-letter queue; the numbers of the orders found there."""
+        """Receive everything in the dead-letter queue, and return the numbers of its orders."""
         found: list[int] = []
         while True:
             answer = await self._sqs.receive_message(QueueUrl=self._dead_letter_queue, MaxNumberOfMessages=BATCH)
@@ -117,7 +117,7 @@ class Shop:
 
 
 async def _create_queues(sqs: Any) -> Shop:
-    # what is received from the dead-letter queue is counted once, so it stays hidden
+    # messages received from the dead-letter queue stay hidden, so that each is counted once
     hidden = {"VisibilityTimeout": "3600"}
     dead_letter_queue = (await sqs.create_queue(QueueName=DEAD_LETTER_QUEUE, Attributes=hidden))["QueueUrl"]
     redrive = {"deadLetterTargetArn": queue_arn(DEAD_LETTER_QUEUE), "maxReceiveCount": orders.MOST_RECEIVES}

@@ -1,4 +1,4 @@
-"""The demo's stream and table: with every order a click and a change of the stock, one of the clicks poison."""
+"""The demo's stream and table: with every order come a click and a change of the stock, and one click is poison."""
 
 import json
 from typing import Any, Protocol
@@ -11,11 +11,12 @@ FAILED = "clicks-failed"
 """The on-failure destination of the clicks, a queue."""
 SHARDS = 2
 POISON = 5
-"""Number of the one click that the function cannot read. Early, so that it is long given up when all is counted."""
+"""The number of the one click that the function cannot read. It comes early, so that it is given up long before the
+account."""
 MOST_CLICKS = 100
-"""Of one PutRecords."""
+"""Most records of one PutRecords."""
 MOST_CHANGES = 25
-"""Of one BatchWriteItem: the service's limit."""
+"""Most items of one BatchWriteItem."""
 
 
 class Feed(Protocol):
@@ -35,12 +36,12 @@ class Feed(Protocol):
         ...
 
     async def given_up(self) -> list[int]:
-        """Numbers of the records that the on-failure destination was told of."""
+        """Numbers of the records that arrived at the on-failure destination."""
         ...
 
 
 class Clicks:
-    """A Kinesis stream, and the queue that is told of what could not be read."""
+    """A Kinesis stream, and the queue that is its on-failure destination."""
 
     name, service = STREAM, "Kinesis"
     arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{STREAM}"
@@ -116,13 +117,13 @@ class Stock:
             left = [number for number in left if number not in self.produced]
 
     async def given_up(self) -> list[int]:
-        """Nothing of it is poison, so it has no destination."""
+        """No record of it is poison, so it has no destination."""
         return []
 
 
 async def create(kinesis: Any, dynamodb: Any, sqs: Any) -> list[Feed]:
     """Create stream, table and destination."""
-    # what is received from it is counted once, so it stays hidden
+    # messages received from it stay hidden, so that each is counted once
     failed = await sqs.create_queue(QueueName=FAILED, Attributes={"VisibilityTimeout": "3600"})
     await kinesis.create_stream(StreamName=STREAM, ShardCount=SHARDS)
     table = await dynamodb.create_table(

@@ -1,4 +1,4 @@
-"""The summary of the demo, as people read it."""
+"""The summary of the demo, for people."""
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -9,7 +9,7 @@ from poller.demo.account import Facts, StreamFacts, problems, sentence, stream_s
 
 
 def render(facts: Facts) -> RenderableType:
-    """Render the account of every order, and the one line it comes down to."""
+    """Render the account of every order, and the one line that sums it up."""
     wrong = problems(facts)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     table.add_column("orders")

@@ -1,4 +1,4 @@
-"""The live view of the demo, drawn from a picture: where the orders are, how fast they move, and why."""
+"""Draws the live view of the demo from a picture: where the orders are, how fast they move, and why."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ from poller.support.printable import printable
 EVENT_LINES = 3
 MOST_LANES = 30
 SPARKS = "▁▂▃▄▅▆▇█"
-"""Marks drawn; the numbers beside them count all."""
+"""Most marks drawn; the numbers beside them count all."""
 LANES = {"invoking": ("●", "green"), "settling": ("◐", "cyan")}
 SHOWN_ELSEWHERE = ("timestamp", "level", "event", "mapping", "function", "event_source_arn")
-"""Fields of a log event that would say again what the picture shows."""
+"""Fields of a log event that the picture shows already."""
 OTHER_LANE = ("·", "dim")
 STATION_WIDTH = 17
-"""Columns at least, so that four of them fit on 80."""
+"""Least columns of a station, so that four of them fit on 80."""
 
 
 class Whereabouts:
-    """One bar as wide as the screen that every order is somewhere on."""
+    """One bar as wide as the screen, in which every order has its place."""
 
     def __init__(self, shares: Sequence[tuple[int, str]], total: int) -> None:
-        """`shares`: number and colour, from the left; what is missing to `total` stays empty."""
+        """`shares` are numbers with colours, from the left. The rest up to `total` stays empty."""
         missing = max(0, total - sum(number for number, _ in shares))
         self._shares = [("█", number, Style(color=colour)) for number, colour in shares]
         self._shares.append(("░", missing, Style(dim=True)))
@@ -46,7 +46,7 @@ class Whereabouts:
 
 
 def proportional(numbers: Sequence[int], width: int) -> list[int]:
-    """Divide `width` cells in proportion, but so that even a single order is seen."""
+    """Divide `width` cells in proportion, but so that even a single order is visible."""
     total = sum(numbers) or 1
     cells = [max(int(number > 0), width * number // total) for number in numbers]
     cells[cells.index(max(cells))] += width - sum(cells)
@@ -208,7 +208,7 @@ def event_line(event: dict[str, object]) -> Text:
 
 
 def plain(picture: Picture) -> str:
-    """Print the same in one line, for where there is no terminal."""
+    """Print the picture in one line, where there is no terminal."""
     depth = picture.depth
     return (
         f"{picture.elapsed:5.1f} s  {picture.phase}: {picture.produced:,} produced, {picture.shipped:,} delivered, "

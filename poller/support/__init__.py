@@ -1,1 +1,1 @@
-"""What any package may use: the codec, the log, throttles. Nothing here knows event source mappings."""
+"""Tools for any package: the codec, the log, throttles. Nothing here knows event source mappings."""

@@ -23,8 +23,8 @@ class Blocking:
     """Runs calls of one kind, one after the other."""
 
     def __init__(self, what: str, seconds: float, *, spare: int = 0) -> None:
-        """`what` is being waited for, for a person. After `seconds` a call is given up. `spare` threads may take the
-        place of one that hangs; only for calls that may run beside a hung one.
+        """`what` names for people what is being waited for. After `seconds` a call is given up. `spare` threads may
+        replace one that hangs; only for calls that may run beside a hung one.
         """
         self.what = what
         self._seconds = seconds
@@ -49,7 +49,7 @@ class Blocking:
     def run_now(
         self, call: Callable[[*Arguments], Result], *arguments: *Arguments, seconds: float | None = None
     ) -> Result:
-        """The same where no event loop runs, at most `seconds`. Signals are handled meanwhile."""
+        """Call where no event loop runs, for at most `seconds`. Signals are handled meanwhile."""
         limit = self._seconds if seconds is None else seconds
         future: Future[Result] = self._thread_for_next().submit(call, *arguments)
         try:
@@ -62,11 +62,11 @@ class Blocking:
 
     @property
     def busy(self) -> bool:
-        """Whether a call runs."""
+        """Whether a call is running."""
         return self._thread.busy_seconds > 0
 
     def problem(self) -> str | None:
-        """What `hung` means, for a person."""
+        """The meaning of `hung` for a person."""
         hung = self.hung
         return None if hung is None else f"{self.what}: no answer for {hung:.0f} s"
 
@@ -101,7 +101,7 @@ class DaemonThread(Executor):
 
     @property
     def busy_seconds(self) -> float:
-        """Since the call that runs now began; 0 while none does."""
+        """When the running call began; 0 while none runs."""
         began = self._began
         return 0.0 if began is None else time.monotonic() - began
 
@@ -115,7 +115,7 @@ class DaemonThread(Executor):
         return future
 
     def shutdown(self, wait: bool = False, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """Let the thread end after what it was given. Never waits."""
+        """End the thread after the calls that it was given. Never waits."""
         self._jobs.put(None)
 
     def _work(self) -> None:

@@ -1,4 +1,4 @@
-"""How this package was built."""
+"""Tells how this package was built."""
 
 from importlib.machinery import ExtensionFileLoader
 from typing import Literal

@@ -20,9 +20,10 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 
 
 def base64_decoder() -> Callable[[str, None, bool], bytes]:
-    """What decodes base64 fastest here, called with a text, None and True. Raises ValueError for what is none.
+    """The fastest base64 decoder here, called with a text, None and True. Raises ValueError for text that is not
+    base64.
 
-    Loaded only now: who filters no stream needs none.
+    It is loaded only now, because only filters on streams need it.
     """
     try:
         from pybase64 import b64decode  # noqa: PLC0415
@@ -44,7 +45,7 @@ def plain_loads(data: bytes) -> Any:
 
 
 def plain_dumps(value: Any) -> bytes:
-    # backslashreplace meets nothing but lone surrogates here, and its form of them is JSON's own escape
+    # backslashreplace meets only lone surrogates here, and its form of them is JSON's own escape
     return _encoder.encode(value).encode("utf-8", "backslashreplace")
 
 
@@ -65,8 +66,8 @@ def verbatim(text: bytes) -> Any:
 if ORJSON:
     _fast_loads, _fast_dumps = orjson.loads, orjson.dumps
     fast_loads: Callable[[str | bytes], Any] | None = orjson.loads
-    """For text whose reader does without the exact answer on what is not JSON; None where there is nothing faster than
-    the standard library."""
+    """For text whose reader does not need the exact answer on what is not JSON; None where nothing is faster than the
+    standard library."""
 
     def loads(data: bytes) -> Any:
         """Raise ValueError, and nothing else, for what is not JSON in UTF-8."""

@@ -1,4 +1,4 @@
-"""Whether an extra of this package is installed, and how to install it, by a command that works where it stands."""
+"""Tells whether an extra of this package is installed, and by which command it can be installed here."""
 
 import json
 from importlib.metadata import Distribution, PackageNotFoundError
@@ -11,16 +11,17 @@ MODULES = {
     "documentdb": ("bson", "pymongo"),
     "otel": ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter"),
 }
-"""What each brings that a configuration may ask for; parent packages first, because find_spec imports them."""
+"""The modules of each extra that a configuration may ask for. Parent packages come first, because find_spec imports
+them."""
 
 
 def is_installed(extra: str) -> bool:
-    """Whether everything is there. What a configuration asks for is refused without it, when it is read."""
+    """Whether all modules of the extra are installed. A configuration that asks for a missing extra is refused."""
     return all(find_spec(name) for name in MODULES[extra])
 
 
 def how_to_install(extra: str) -> str:
-    """The package is in no public index: it is installed from where it came from, as pip wrote it down."""
+    """The command to install an extra. The package is in no public index: it comes from its recorded origin."""
     origin = _origin()
     return f"pip install '{origin}[{extra}]'" if origin else f"pip install '.[{extra}]' in poller's source directory"
 

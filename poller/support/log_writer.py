@@ -14,13 +14,13 @@ from queue import SimpleQueue
 from typing import TextIO
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Held for a reader that is slow: some ten thousand lines."""
+"""Most bytes held for a slow reader: about ten thousand lines."""
 LEFT_OUT_EVERY = 10.0
-"""Seconds between two counts of lines left out, where lines go through only now and then."""
+"""Seconds between two notices of lines left out, where only some lines get through."""
 
 
 class LogWriter:
-    """One per stream. Any thread may write."""
+    """One writer per stream. Any thread may write."""
 
     def __init__(self, stream: TextIO, tell_left_out: Callable[[int], None] = lambda _: None) -> None:
         """`tell_left_out` is called, in the writer's thread, with the number of lines that were left out."""
@@ -36,7 +36,7 @@ class LogWriter:
         self._thread: threading.Thread | None = None
 
     def write(self, line: str) -> None:
-        """Hand over a line, without its end. Never waits and never raises."""
+        """Hand over a line without its line end. Never waits and never raises."""
         size = len(line)
         with self._lock:
             if self._taken_in - self._written + size > MOST_BYTES:
@@ -49,7 +49,7 @@ class LogWriter:
                 self._thread.start()
 
     def flush(self, seconds: float) -> bool:
-        """Wait until everything handed over is written, at most so long. False where it is not."""
+        """Wait until everything handed over is written, at most `seconds`. False where it is not."""
         if self._thread is None:
             return True
         through = threading.Event()
@@ -76,7 +76,7 @@ class LogWriter:
                 self._tell()
 
     def _tell(self) -> bool:
-        """Hand the count over; False where it was handed over a moment ago and more lines wait."""
+        """Hand the number over; False where that was done a moment ago and more lines wait."""
         now = time.monotonic()
         if now - self._told < LEFT_OUT_EVERY and not self._lines.empty():
             return False
@@ -88,7 +88,7 @@ class LogWriter:
 
 
 def _write(stream: TextIO, text: str) -> bool:
-    """Whether all of it went through: a pipe may be closed, and a disk full."""
+    """Whether everything was written: a pipe may be closed, and a disk full."""
     try:
         try:
             file = stream.fileno()
@@ -102,7 +102,7 @@ def _write(stream: TextIO, text: str) -> bool:
             try:
                 data = data[os.write(file, data) :]
             except BlockingIOError:
-                # somebody who shares the other end has made it so
+                # another process that shares the other end has made it non-blocking
                 select.select([], [file], [])
     except (OSError, ValueError):
         return False

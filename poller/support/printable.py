@@ -1,8 +1,8 @@
-"""Text of others, made safe to show: error messages of functions and services, names, and whatever else comes in.
+"""Makes text from elsewhere safe to show: error messages of functions and services, names, and all other input.
 
-A terminal obeys escape sequences, and a reader believes lines. So everything that is no visible character is shown as
-its escape: control characters, line ends, and the characters that change the direction of text. Every print, table
-cell and console log line of the program goes through here.
+A terminal obeys escape sequences, and a reader trusts lines. So every character that is not visible is shown as its
+escape: control characters, line ends, and the characters that change the direction of text. Every print, table cell and
+console log line of the program goes through here.
 """
 
 import json
@@ -29,6 +29,6 @@ def say(line: str, *, error: bool = False, flush: bool = False) -> None:
 
 
 def say_json(document: object, *, indent: int | None = 2, flush: bool = False) -> None:
-    """Print a document as JSON, whose own escapes leave nothing to a terminal."""
+    """Print a document as JSON, whose own escapes are harmless to a terminal."""
     for line in json.dumps(document, indent=indent, ensure_ascii=True).split("\n"):
         say(line, flush=flush)

@@ -20,7 +20,7 @@ DIFFER = ("partition", "code", "action")
 
 IDS = "message_ids"
 MOST_IDS = 1000
-"""Maximum of ids in one line; a faulty service could invent them without end."""
+"""Most ids in one line, because a faulty service could invent them without end."""
 
 _Kind = tuple[Any, ...]
 
@@ -85,7 +85,7 @@ class RateLimitedLog:
     def lost(
         self, event: str, now: float, *, partition: str, first: str | None, last: str | None, records: int, **why: Any
     ) -> None:
-        """Log lost records, from one position to another. `why` is the same for all that are gathered in a line."""
+        """Log lost records, from one position to another. `why` is equal for all events of one line."""
         kind = (event, partition, *(f"{name}={value}" for name, value in why.items()))
         fields = {"partition": partition, "first": first, "last": last, "records": records, **why}
         found = self._gathered.get(kind)
@@ -100,7 +100,7 @@ class RateLimitedLog:
         self._timers[kind] = asyncio.get_running_loop().call_at(now + INTERVAL, self._over, kind)
 
     def _over(self, kind: _Kind) -> None:
-        """An interval is over: log its events in one line, with which the next interval begins."""
+        """An interval is over: log its events in one line, and begin the next interval."""
         gathered = self._gathered.pop(kind)
         del self._timers[kind]
         if gathered.count:
@@ -111,7 +111,7 @@ class RateLimitedLog:
         self._log.warning(gathered.event, **gathered.fields, repeated=gathered.count)
 
     def flush(self) -> None:
-        """Log what is gathered, at the end of a run of a mapping or partition."""
+        """Log the collected events, at the end of a run of a mapping or partition."""
         for timer in self._timers.values():
             timer.cancel()
         gathered, self._gathered, self._timers = self._gathered, {}, {}

@@ -119,7 +119,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["json", "console"]
 
 FLUSH_SECONDS = 2.0
-"""At the exit, for a reader that is slow."""
+"""Seconds for a slow reader at the exit."""
 
 _NUMBERS: dict[Level, int] = {
     "debug": logging.DEBUG,
@@ -130,11 +130,13 @@ _NUMBERS: dict[Level, int] = {
 
 
 class Logger(structlog.BoundLoggerBase):
-    """The one class of all our loggers. `set_level` swaps its methods, and so those of every logger bound long ago."""
+    """The one class of all loggers of this program. `set_level` swaps its methods, and so changes loggers that were
+    bound long ago.
+    """
 
 
 class _Writer:
-    """What structlog hands its lines to."""
+    """The logger to which structlog gives its lines."""
 
     def __init__(self, lines: LogWriter) -> None:
         self.write = lines.write
@@ -146,16 +148,16 @@ class _Writer:
 
 
 class _Foreign(logging.Handler):
-    """Sends the log records of libraries the way of our own."""
+    """Sends the log records of libraries through this log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
         except (TypeError, ValueError, KeyError):
-            # arguments that do not fit their format are the library's mistake, and must not end our call into it
+            # arguments that do not fit their format are the library's mistake, and must not end the daemon's call
             message = str(record.msg)
         level = min(_NUMBERS.values(), key=lambda number: abs(number - record.levelno))
-        # a warning is about what people or networks do, which is told without a traceback
+        # a warning is about people or networks, and needs no traceback
         failed = record.exc_info if record.levelno >= logging.ERROR else None
         if record.exc_info and record.exc_info[1] is not None and failed is None:
             message += f" {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
@@ -167,13 +169,15 @@ class _Renderer(Protocol):
 
 
 _lines: LogWriter | None = None
-"""Of the stream last set."""
+"""The writer of the present stream."""
 _processors: list[Processor] = []
-"""One list for the life of the process: loggers already bound hold it, so a new format reaches them too."""
+"""One list for the life of the process: loggers that are already bound hold it, so a new format reaches them too."""
 
 
 def configure(level: Level = "info", output: Format = "json", stream: TextIO | None = None) -> None:
-    """Set logging up, or anew: loggers bound before follow in level and format, not in stream (default stderr)."""
+    """Configure logging, again if needed: loggers that are already bound follow in level and format, but not in stream
+    (default stderr).
+    """
     stream = stream or sys.stderr
     lines = _writer_of(stream)
     _processors[:] = [
@@ -192,7 +196,7 @@ def configure(level: Level = "info", output: Format = "json", stream: TextIO | N
 
 
 def _writer_of(stream: TextIO) -> LogWriter:
-    """One for all loggers of a stream, or their lines would mix."""
+    """One writer for all loggers of a stream, because their lines would mix otherwise."""
     global _lines  # noqa: PLW0603  (of the process, as the stream is)
     if _lines is None or _lines.stream is not stream:
         _lines = LogWriter(stream, _tell_left_out)
@@ -204,7 +208,7 @@ def _tell_left_out(count: int) -> None:
 
 
 def flush(seconds: float = FLUSH_SECONDS) -> bool:
-    """Wait until everything logged is written, at most so long. False where it is not."""
+    """Wait until everything logged is written, at most `seconds`. False where it is not."""
     return _lines is None or _lines.flush(seconds)
 
 
@@ -218,7 +222,9 @@ def _rendering(output: Format, *, colours: bool) -> list[Processor]:
 
 
 def _for_people(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:
-    """For a console: nothing that is empty, and nothing a terminal would obey. Tracebacks alone have several lines."""
+    """Render a line for a console, without empty fields and without characters that a terminal obeys. Only tracebacks
+    have several lines.
+    """
     if trace := fields.pop("exception", None):
         fields["exception"] = "\n".join(f"    {line}" for line in printable_lines(trace))
     if more := fields.pop("left_out", 0):
@@ -228,7 +234,7 @@ def _for_people(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventD
 
 
 def _without_nothing(value: object) -> object:
-    """A mapping without its zeros: of an account only what happened is news."""
+    """A mapping without its zeros, because only the counters that moved are news."""
     if not isinstance(value, dict):
         return value
     return {name: _without_nothing(inner) for name, inner in value.items() if inner not in (0, None)}
@@ -243,7 +249,7 @@ def _order(_logger: WrappedLogger, _name: str, fields: EventDict) -> EventDict:
 
 
 def set_level(level: Level) -> None:
-    """Change the level of every logger at once, those bound before included."""
+    """Change the level of all loggers at once, bound or not."""
     filtering = structlog.make_filtering_bound_logger(_NUMBERS[level])
     for name, method in vars(filtering).items():
         if not name.startswith("__"):
@@ -256,7 +262,7 @@ def _route_libraries() -> None:
         if isinstance(handler, _Foreign):
             root.removeHandler(handler)
     root.addHandler(_Foreign())
-    # below this, libraries log payloads and signed headers
+    # below this level, libraries log payloads and signed headers
     root.setLevel(logging.WARNING)
 
 
@@ -270,7 +276,7 @@ def logger(**context: Any) -> FilteringBoundLogger:
 
 
 def _as_text(_logger: WrappedLogger, _name: str, fields: EventDict) -> tuple[tuple[str], dict[str, Any]]:
-    """As arguments of a standard logger: the event with its fields behind it."""
+    """The event as arguments of a standard logger, with its fields behind it."""
     failed, event = fields.pop("exc_info", None), fields.pop("event")
     return (" ".join([event, *(f"{name}={value!r}" for name, value in fields.items())]),), {"exc_info": failed}
 

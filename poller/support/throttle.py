@@ -1,4 +1,4 @@
-"""So many calls a second, for whoever has to keep a limit of somebody else's."""
+"""Limits calls per second, to keep to a limit of another service."""
 
 import asyncio
 from types import TracebackType
@@ -7,7 +7,9 @@ from asyncio_throttle.throttler import Throttler
 
 
 class Throttled:
-    """Around each call. One waiter asks at a time, since whoever asks wakes a hundred times a second."""
+    """Entered around each call. One waiter asks at a time, because the library's waiter wakes a hundred times per
+    second.
+    """
 
     def __init__(self, per_second: float) -> None:
         calls = max(1, int(per_second))
@@ -21,4 +23,4 @@ class Throttled:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """A call once made stays counted."""
+        """A call that was made stays counted."""

@@ -7,14 +7,14 @@ from poller.values.histogram import BATCH_SIZE_BOUNDS, DURATION_BOUNDS, Histogra
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """Where every record of one mapping went, since process start.
+    """Counts where every record of one mapping went, since process start.
 
     polled = filtered + delivered + destination + dropped + expired + before_start + returned + in flight, always: the
     code that ends a record counts it in the step in which it leaves the in-flight number, without an await between.
     """
 
     polled: int = 0
-    """Records received from the source, every time they are received."""
+    """Records received from the source, counted at every receive."""
     filtered: int = 0
     """Rejected by the filter criteria."""
     delivered: int = 0
@@ -28,7 +28,7 @@ class Account:
     before_start: int = 0
     """Older than the starting position."""
     returned: int = 0
-    """Back to the source, by us or by its timeout."""
+    """Returned to the source, by a release or by its timeout."""
 
     invoked: int = 0
     """Records in invocations, retries included."""
@@ -59,7 +59,7 @@ class Account:
         self.invocation_duration.observe(seconds)
 
     def unaccounted(self, in_flight: int) -> int:
-        """Records that are in no bucket. Not 0 is a bug of ours: positive is lost, negative counted twice."""
+        """Records that are in no bucket. Other than 0 is a bug: positive means lost, negative counted twice."""
         ended = (
             self.filtered
             + self.delivered

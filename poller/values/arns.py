@@ -1,4 +1,4 @@
-"""ARNs, and names of functions, taken apart. The grammar of one kind of source or destination is in its folder."""
+"""Takes ARNs and names of functions apart. The grammar of each kind of source or destination is in its folder."""
 
 import re
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _FUNCTION = re.compile(
 _URL = re.compile(r"[a-z0-9+.-]+://", re.IGNORECASE)
 _BUCKET_URL = re.compile(r"s3://([a-z0-9.-]+)(?:/.*)?")
 _NAME_MOST = 64
-"""Characters of a Lambda function's bare name."""
+"""Most characters of a Lambda function's bare name."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventSource:
-    """What an event source ARN says."""
+    """The parts of an event source ARN."""
 
     arn: str
     kind: str
@@ -33,17 +33,17 @@ class EventSource:
     region: str
     account: str
     name: str
-    """Of the queue, stream or cluster."""
+    """The name of the queue, stream or cluster."""
     fifo: bool = False
 
     @property
     def stream_arn(self) -> str:
-        """Of what is read: a stream's consumer names its stream."""
+        """The ARN of the stream that is read; for a stream's consumer, the ARN of its stream."""
         return self.arn.partition("/consumer/")[0]
 
     @property
     def fan_out(self) -> bool:
-        """Whether it is a consumer of a stream, which records are pushed to."""
+        """Whether it is a consumer of a stream, to which records are pushed."""
         return self.stream_arn != self.arn
 
 
@@ -59,20 +59,20 @@ class Arn(NamedTuple):
 
 
 def split_arn(written: str) -> Arn | None:
-    """None for what is no ARN."""
+    """The parts of an ARN; None for any other text."""
     found = _ARN.fullmatch(written)
     return None if found is None else Arn(written, *found.groups())
 
 
 def event_source(arn: Arn, *, kind: str, service: str, fifo: bool = False) -> EventSource:
-    """The source behind an ARN. `stream/clicks/consumer/c:1` is the stream clicks, `table/t/stream/…` the table t."""
+    """The source of an ARN. `stream/clicks/consumer/c:1` is the stream clicks, `table/t/stream/…` the table t."""
     parts = re.split(r"[/:]", arn.resource)
     name = parts[1] if len(parts) > 1 else parts[0]
     return EventSource(arn.written, kind, service, arn.region, arn.account, name, fifo)
 
 
 def instead_of_url(written: str) -> str:
-    """The ARN to write instead of a queue's or a bucket's URL, to append to a refusal; nothing for other texts."""
+    """A hint for a refusal: the ARN to write instead of the URL of a queue or bucket. Empty for other texts."""
     bucket = _BUCKET_URL.fullmatch(written)
     if bucket is not None:
         return f"; that is a bucket's URL: write arn:aws:s3:::{bucket[1]}"
@@ -84,18 +84,18 @@ def instead_of_url(written: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FunctionName:
-    """A Lambda function as written: name, partial ARN or ARN, each with an optional version or alias."""
+    """A Lambda function as a user writes it: name, partial ARN or ARN, each with an optional version or alias."""
 
     written: str
     name: str
-    """Bare name."""
+    """The bare name."""
     qualifier: str | None = None
     account: str | None = None
     region: str | None = None
 
     @property
     def unqualified(self) -> str:
-        """What the Invoke API takes as FunctionName when the qualifier is given apart."""
+        """The value of the Invoke API's FunctionName, where the qualifier is given separately."""
         return self.written.removesuffix(f":{self.qualifier}") if self.qualifier else self.written
 
 

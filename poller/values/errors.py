@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 
 SHOWN_MOST = 100
-"""Lines of one report to a person."""
+"""Most lines of one report to a person."""
 LOGGED_MOST = 20
-"""Items of one log line: collectors cut or split lines of more than 16 KiB."""
+"""Most items of one log line: collectors cut or split lines of more than 16 KiB."""
 _LONGEST = 600
-"""Characters of one line of a report. What the user wrote is repeated in it, and may be of any length."""
+"""Most characters of one line of a report, which may repeat what the user wrote, of any length."""
 
 
 def capped(lines: Sequence[str], most: int = SHOWN_MOST) -> list[str]:
-    """The first lines, and how many more there are."""
+    """The first lines, and the number of further ones."""
     shown = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines[:most]]
     return [*shown, f"and {len(lines) - most:,} more"] if len(lines) > most else shown
 
 
 class PollerError(Exception):
-    """Base of everything raised on purpose."""
+    """Base of all exceptions that are raised on purpose."""
 
 
 class ConfigurationError(PollerError):
@@ -67,7 +67,7 @@ class AnswerLost(CallError):
 
 
 class NoRoom(CallError):
-    """The answer was dropped: it has `size` bytes, more than there is room for now. Ask again with that much room."""
+    """The answer was dropped: it has `size` bytes, for which there is no room now. Ask again with that much room."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"no room for an answer of {size} bytes")
@@ -105,7 +105,7 @@ class SourceUnavailable(PollerError):
 
 
 class CutByStop(PollerError):
-    """A soft stop came, and the seconds that it leaves to running work are over."""
+    """A soft stop began, and its seconds for running work are over."""
 
 
 class UnknownMapping(PollerError):
@@ -113,7 +113,7 @@ class UnknownMapping(PollerError):
 
 
 class NotPossible(PollerError):
-    """What a person ordered cannot be done now. Nothing has changed."""
+    """An order of a person cannot be carried out now. Nothing has changed."""
 
 
 class MappingExists(PollerError):
@@ -125,7 +125,7 @@ class MappingExists(PollerError):
 
 
 class MappingChanged(PollerError):
-    """A mapping was changed since it was looked at."""
+    """A mapping was changed since it was read."""
 
 
 class NotSettled(PollerError):
@@ -133,7 +133,7 @@ class NotSettled(PollerError):
 
 
 class UnknownFunction(PollerError):
-    """A request names a function that is not used, or that has no workers of poller."""
+    """A request names a function that no mapping uses, or that has no workers of poller."""
 
 
 class StateError(PollerError):
@@ -141,7 +141,7 @@ class StateError(PollerError):
 
 
 class LeaseLost(PollerError):
-    """Another daemon may hold the shard by now. What was to be stored of it was not, and nothing more may start."""
+    """Another daemon may hold the shard now. The store refused to write, and nothing more may start."""
 
 
 class IteratorExpired(PollerError):
@@ -157,8 +157,8 @@ class ShardGone(PollerError):
 
 
 class UnreadableRecord(PollerError):
-    """An answer holds a record that cannot be delivered, since nothing says where in its shard it is. It is named by
-    `text`; `index` counts from 0.
+    """An answer holds a record that cannot be delivered, because its position in the shard is missing. `text` names it;
+    `index` counts from 0.
     """
 
     def __init__(self, index: int, text: str) -> None:
@@ -168,4 +168,4 @@ class UnreadableRecord(PollerError):
 
 
 class StreamGone(PollerError):
-    """The stream does not exist, or no longer."""
+    """The stream does not exist, or no longer exists."""

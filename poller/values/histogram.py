@@ -1,4 +1,4 @@
-"""Counts of observed values in buckets, with the bounds the metrics have."""
+"""Counts observed values in buckets, with the bounds of the metrics."""
 
 from bisect import bisect_left
 
@@ -21,13 +21,13 @@ DURATION_BOUNDS = (
     600.0,
     900.0,
 )
-"""Seconds; the last is Lambda's longest timeout."""
+"""Seconds; the last bound is Lambda's longest timeout."""
 BATCH_SIZE_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
-"""Records; the last is the largest batch size AWS allows."""
+"""Records; the last bound is the largest batch size that AWS allows."""
 
 
 class Histogram:
-    """Counts per bucket, not cumulated; the last bucket takes what is above every bound."""
+    """Counts per bucket, not cumulated; the last bucket takes values above every bound."""
 
     __slots__ = ("bounds", "buckets", "total")
 
@@ -35,7 +35,7 @@ class Histogram:
         self.bounds = bounds
         self.buckets = [0] * (len(bounds) + 1)
         self.total = 0.0
-        """Sum of everything observed."""
+        """Sum of all observed values."""
 
     def observe(self, value: float) -> None:
         """Count a value into the first bucket whose bound is not below it."""

@@ -1,16 +1,16 @@
-"""HttpFace: how a function is reached by plain HTTP requests, in the manner of one of AWS's services."""
+"""HttpFace: the plain HTTP requests that reach a function, and the AWS service whose manner they follow."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 Payload = Literal["function_url", "api_gateway_v2", "api_gateway_v1", "alb"]
-"""The service whose event the function gets, and whose answers it gives."""
+"""The service whose event the function gets, and whose answers the face gives."""
 Auth = Literal["none", "aws_iam"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cors:
-    """Which pages of other origins may read the answers. Members are those of a function URL."""
+    """The pages of other origins that may read the answers. Members are those of a function URL."""
 
     allow_origins: tuple[str, ...] = ()
     allow_methods: tuple[str, ...] = ()
@@ -24,7 +24,7 @@ class Cors:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpFace:
     path: str
-    """Begins every path of the face, without a slash at the end; the function sees what follows."""
+    """The beginning of every path of the face, without a slash at the end. The function gets the rest of the path."""
     payload: Payload
     auth: Auth
     multi_value_headers: bool = False

@@ -1,4 +1,4 @@
-"""AWS's partitions, from the SDK's own table: one of ours would miss the next."""
+"""AWS's partitions, from the SDK's own table, which knows new ones first."""
 
 from functools import cache
 from typing import Any
@@ -7,7 +7,7 @@ AWS = "aws"
 
 
 def partition_of(region: str) -> str:
-    """The partition a region is in, as ARNs name it; that of most regions for one nobody knows."""
+    """The partition of a region, as ARNs name it; the most common one for an unknown region."""
     from botocore.endpoint_provider import RuleSetStandardLibrary  # noqa: PLC0415 - checking a configuration needs no SDK
 
     found = RuleSetStandardLibrary(_table()).aws_partition(region)
@@ -15,7 +15,7 @@ def partition_of(region: str) -> str:
 
 
 def dns_suffix(partition: str) -> str:
-    """What the host names of a partition's services end with."""
+    """The end of the host names of a partition's services."""
     suffixes = {one["id"]: str(one["outputs"]["dnsSuffix"]) for one in _table()["partitions"]}
     return suffixes.get(partition, suffixes[AWS])
 

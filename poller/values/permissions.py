@@ -11,7 +11,7 @@ class Grant:
     """Actions on one resource."""
 
     sid: str
-    """What the resources are; a policy document joins equal ones."""
+    """The resources in plural, as a heading; a policy document joins grants with equal ones."""
     actions: tuple[str, ...]
     resource: str
     condition: Condition | None = None

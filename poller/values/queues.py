@@ -1,4 +1,4 @@
-"""The URL of an SQS queue, and the ARN behind a URL. Both the source and the destination of that name call queues."""
+"""The URL of an SQS queue, and the ARN of the queue behind a URL. The source and the destination share them."""
 
 import re
 
@@ -11,14 +11,14 @@ _QUEUE_URL = re.compile(
 
 
 def queue_url(arn: str, endpoint_url: str | None) -> str:
-    """A queue's URL as its service gives it. With an endpoint of one's own only the path counts."""
+    """A queue's URL as the service gives it. With a custom endpoint only the path counts."""
     _, partition, _, region, account, name = arn.split(":")
     host = f"https://sqs.{region}.{dns_suffix(partition)}"
     return f"{(endpoint_url or host).rstrip('/')}/{account}/{name}"
 
 
 def arn_of_queue_url(url: str) -> str | None:
-    """The ARN of the queue behind a URL, with REGION where the URL names none; None for what is no queue's URL."""
+    """The ARN of the queue behind a URL, with REGION where the URL names none; None for any other URL."""
     found = _QUEUE_URL.fullmatch(url)
     if found is None:
         return None

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class UnreadableClick(Exception):
-    """One record is poison, and the whole batch has failed."""
+    """The batch holds the poison record, so it fails as a whole."""
 
 
 def handler(event: dict[str, Any], _context: object) -> None:

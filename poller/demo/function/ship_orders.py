@@ -12,9 +12,9 @@ import time
 from typing import Any
 
 FAILS_UNTIL = {"once": 1, "twice": 2, "always": float("inf")}
-"""Receives on which an order with this plan is named as failed."""
+"""Receives on which an order with this plan is reported as failed."""
 SECONDS_PER_BATCH = 0.03
-"""What shipping takes, so that invocations can be seen running."""
+"""Seconds that shipping takes, so that running invocations can be seen."""
 
 
 class DispatchFailed(Exception):
@@ -22,12 +22,12 @@ class DispatchFailed(Exception):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Ship what can be shipped; name the rest, so that SQS keeps only those for another receive."""
+    """Ship what can be shipped, and report the rest, so that SQS keeps only that for another receive."""
     time.sleep(SECONDS_PER_BATCH)
     records = event["Records"]
     receives = {record["messageId"]: int(record["attributes"]["ApproximateReceiveCount"]) for record in records}
     orders = {record["messageId"]: json.loads(record["body"]) for record in records}
-    # a third receive must succeed, so an order on its third is never in a batch that fails as a whole
+    # a third receive must succeed, so an order on its third receive is never in a batch that fails as a whole
     crash = max(receives.values()) <= 2 and any(
         order.get("fails") == "with its batch" and receives[message] == 1 for message, order in orders.items()
     )

@@ -104,7 +104,9 @@ def _expand(pattern: Mapping[str, object]) -> list[Alternative]:
 
 
 class _Object:
-    """An object of the pattern that is being read; as a branch of `$or` it gathers alternatives instead of adding."""
+    """An object of the pattern that is being read. As a branch of `$or` it collects alternatives instead of adding to
+    one.
+    """
 
     __slots__ = ("base", "done", "inside_or", "last", "members", "path")
 
@@ -127,7 +129,7 @@ class _Object:
         self.last = False
 
     def close(self, alternatives: list[Alternative]) -> list[Alternative]:
-        """What to go on with after this object: all branches' alternatives after the last one of an `$or`."""
+        """What follows this object: after the last branch of an `$or`, the alternatives of all branches."""
         if self.base is None or self.done is None:
             return alternatives
         self.done += alternatives
@@ -156,13 +158,13 @@ def _show(value: object) -> str:
 
 
 def _as_json(pattern: Mapping[str, object]) -> str:
-    """A pattern given as plain YAML, as the JSON text whose length the limit counts."""
+    """The pattern, given as plain YAML, as the JSON text whose length the limit counts."""
     left = MOST_CHARACTERS
     waiting: list[tuple[object, str]] = [(pattern, "")]
     while waiting:
         value, path = waiting.pop()
         left -= 1
-        if left < 0:  # every value takes a character at least; also ends what refers to itself
+        if left < 0:  # every value takes at least one character; this also ends a pattern that contains itself
             raise PatternError(f"a pattern has at most {MOST_CHARACTERS:,} characters")
         if isinstance(value, Mapping):
             for key, inner in value.items():

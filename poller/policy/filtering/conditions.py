@@ -73,7 +73,7 @@ class Condition:
 
 
 def read_condition(values: Sequence[object], where: str) -> Condition:
-    """The leaf `values` found at `where`, which only serves the error text."""
+    """The leaf `values`, found at `where`, which only the error text needs."""
     if not values:
         raise PatternError("an empty list matches nothing; name at least one value", where)
     tests: list[Test] = []
@@ -170,7 +170,7 @@ def _cidr(operand: object, where: str) -> Test:
 
 
 def _exists(operand: object, where: str) -> Test:
-    # `{"exists": false}` never comes here: it is a property of the condition, not a test of a value.
+    # `{"exists": false}` never comes here, because it is a property of the condition and not a test of a value
     if operand is not True:
         raise PatternError("needs true or false", where)
     return Present()

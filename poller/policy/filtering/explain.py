@@ -1,6 +1,7 @@
-"""Why a record passes or not: each condition of each filter with the values it was held against.
+"""Explains why a record passes or not: each condition of each filter, with the values that it was compared with.
 
-For people, at their leisure: every condition is judged by itself, which is slower than `Filter.match` and says more.
+It is for people, and need not be fast: every condition is judged by itself, which is slower than `Filter.match` and
+tells more.
 """
 
 import json
@@ -23,10 +24,10 @@ _MOST_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition of one filter, or (`path` empty) what is to say about the filter as a whole."""
+    """One condition of one filter, or, with an empty `path`, a remark on the filter as a whole."""
 
     filter: int
-    """Counted from 0."""
+    """The filter's position, counted from 0."""
     path: str
     wanted: str
     """The condition as the pattern has it, as JSON."""
@@ -37,7 +38,7 @@ class Clause:
 
 
 def explain(criteria: Filter, view: Mapping[str, Any], payload: str | bytes = "") -> list[Clause]:
-    """All conditions of all filters in the order of the patterns, each once, and notes where they do not tell all."""
+    """All conditions of all filters in the order of the patterns, each once, and notes on what they do not show."""
     event = dict(view)
     key = criteria.members.payload
     text = as_text(payload)

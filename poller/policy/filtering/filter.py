@@ -25,7 +25,7 @@ class Members:
     """The members of one kind of source's records, as patterns see them."""
 
     names: tuple[str, ...] = field(kw_only=False)
-    """At the top of a record; the one with the user's data first."""
+    """The members at the top of a record. The first one holds the user's data."""
     records: str
     """The kind's name, for sentences about its records."""
     payload: str | None = None
@@ -35,18 +35,19 @@ class Members:
 
 
 class Verdict(Enum):
-    """What the filter criteria say about one record."""
+    """The judgement of the filter criteria on one record."""
 
     MATCH = "match"
     NO_MATCH = "no match"
     NOT_JSON = "not JSON"
-    """No match, and only because the pattern asks for fields of a payload that is not JSON: counted apart."""
+    """No match, and only because the pattern asks for fields of a payload that is not JSON. It is counted
+    separately."""
 
     def __bool__(self) -> bool:
         return self is Verdict.MATCH
 
 
-# An enumeration's members are slower to come by than anything else that is done for a small record.
+# Attribute access on the enum dominates small records, so its members are cached.
 _MATCH, _NO_MATCH, _NOT_JSON = Verdict.MATCH, Verdict.NO_MATCH, Verdict.NOT_JSON
 
 
@@ -88,21 +89,21 @@ class Filter:
 
     @property
     def needs_payload(self) -> bool:
-        """Whether a pattern looks into the payload; otherwise none need be given, nor decoded."""
+        """Whether a pattern looks into the payload. Otherwise it need be neither given nor decoded."""
         return self._payload is not None
 
     @property
     def needs_view(self) -> bool:
-        """Whether a pattern looks at anything else; otherwise an empty view will do."""
+        """Whether a pattern looks at other members. Otherwise an empty view is enough."""
         return bool(self._metadata)
 
     @property
     def top_level_keys(self) -> frozenset[str]:
-        """The members that patterns name, for warnings about names no record of the source has."""
+        """The members that patterns name, for warnings about names that no record of the source has."""
         return frozenset(self._tree.root.children) if self._tree else frozenset()
 
     def match(self, view: Mapping[str, Any], payload: str | bytes = "") -> Verdict:
-        """Never raises for what a record can hold."""
+        """The judgement on a record. Never raises for anything that a record can hold."""
         tree = self._tree
         if tree is None:
             return _MATCH
@@ -117,7 +118,7 @@ class Filter:
             return _NOT_JSON
 
     def _judge(self, payload: str | bytes, node: Node, tree: Tree, left: int) -> Verdict:
-        """`left` are the alternatives that hold but for the payload. The format of both must agree."""
+        """`left` are the alternatives that hold except for the payload. Its format and the pattern's must agree."""
         for_fields = left & self._for_fields
         if left & self._for_neither:
             return _MATCH

@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Anchor(Enum):
-    """Which part of the value the pattern must cover."""
+    """The part of the value that the pattern must cover."""
 
     WHOLE = "whole"
     START = "start"
@@ -66,7 +66,7 @@ class FoldedTable:
     def _check(self, key: str, text: str) -> int:
         """The bits of the patterns with this key that accept the text character by character."""
         found = 0
-        # A character folds to at least one, so what matches at the end is never longer than its key.
+        # a character folds to at least one, so a match at the end is never longer than its key
         start = max(0, len(text) - len(key)) if self._anchor is Anchor.END else 0
         for expression, bits in self._buckets[key]:
             search = expression.search if self._anchor is Anchor.END else expression.match

@@ -121,7 +121,7 @@ class _Ordered:
 
     def _array(self, array: list[Any], node: Node) -> _Judgement:
         direct = seen = 0
-        # of many elements most are alike
+        # of many elements, most are alike
         parts: set[_Judgement] = set()
         # An array in an array is an element like any other only where a value and members can come from it together.
         for element in array if node.mixed else _flat(array):

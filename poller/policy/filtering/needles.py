@@ -10,7 +10,7 @@ from poller.policy.filtering.compile import Alternative
 from poller.policy.filtering.conditions import Condition, Text
 from poller.policy.filtering.folding import Anchor
 
-# More are not worth it: each is a walk through the payload.
+# More words are not worth it, because each is a search through the payload.
 _MOST = 8
 # Shorter texts are found nearly everywhere.
 _SHORTEST_TEXT = 3
@@ -18,7 +18,7 @@ _OPENING, _CLOSING = frozenset("{["), frozenset("}]")
 
 
 class Needles:
-    """Of one filter."""
+    """The words of one filter."""
 
     __slots__ = ("_bytewise", "words")
 
@@ -27,7 +27,7 @@ class Needles:
         self._bytewise = [word.encode().decode("latin-1") for word in words]
 
     def rule_out(self, payload: str | bytes) -> bool:
-        """Whether this looks like JSON and cannot match. What does not look like JSON is told apart by the parser."""
+        """Whether this looks like JSON and cannot match. The parser finds out what is not JSON."""
         words = self.words
         if not isinstance(payload, str):
             # searching text is faster than searching bytes, by more than this costs
@@ -52,7 +52,7 @@ def needles(alternatives: Iterable[Alternative], key: str) -> Needles | None:
 
 
 def _needed(alternative: Alternative, key: str) -> list[str]:
-    """One of these words at least."""
+    """The test that at least one of these words is present."""
     texts: list[list[str]] = []
     names: list[str] = []
     for path, condition in alternative.items():

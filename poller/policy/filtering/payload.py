@@ -55,7 +55,7 @@ def decode(payload: str | bytes, loads: Loads | None, *, exact: bool) -> Any:
     `exact` is for patterns that compare numbers: no other parser says how one was written that it may have rounded.
     """
     if loads is not None and not exact and payload[:1] in _OPENING:
-        # what most payloads come to, with no further look at them
+        # the case of most payloads, which need no further look
         document = _quickly(payload, loads)
         if document is not NOT_JSON:
             return document

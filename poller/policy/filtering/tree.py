@@ -11,7 +11,7 @@ from poller.policy.filtering.compile import Alternative
 from poller.policy.filtering.conditions import Condition
 from poller.policy.filtering.values import ValueTable
 
-# Up to so many children it is cheaper to ask an object for each than to go through its keys.
+# Up to this number of children, asking an object for each is cheaper than going through its keys.
 _FEW = 8
 # How far members are counted, see `Node.least`.
 _MOST_COUNTED = 16
@@ -75,9 +75,9 @@ class Node:
         self.order = 0
         """This field's bit among all fields, in the order in which the engine judges them; 0 without a condition."""
         self.empty_here = self.empty_below = 0
-        """The alternatives content with no value here, and with nothing below."""
+        """The alternatives that hold with no value here, and nothing below."""
         self.empty = 0
-        """The alternatives content with neither."""
+        """The alternatives that hold with neither."""
         self.unclaimed = 0
         """The alternatives without a condition here."""
         self.any_below = 0
@@ -91,7 +91,7 @@ class Node:
         self.many = False
         """Whether it is cheaper to go through an object's keys than to ask it for each child."""
         self._content = False
-        """Whether every alternative is content with all children missing."""
+        """Whether every alternative holds with all children missing."""
         self._places: dict[str, int] = {}
         self._lacking: dict[tuple[str, ...], int] = {}
         self._runs: list[list[int]] = []
@@ -221,7 +221,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """Everything that is known before an event is seen."""
+    """Everything that is computed before the first event."""
 
     root: Node
     everything: int

@@ -96,7 +96,7 @@ class _Automaton:
             state = state[character]
         if not text:
             return self._ending(state.bits & self._final)
-        # Where a text ends, most often no other passes: not worth a state.
+        # most often no other wildcard ends where a text ends, so a state would not pay
         moved = state.bits & self._last_moves.get(text[-1], 0)
         return state.accepted | self._ending(moved << 1) if moved else state.accepted
 
