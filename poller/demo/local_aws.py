@@ -38,12 +38,9 @@ async def started(folder: Path) -> AsyncIterator[str]:
         yield url
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[tuple[Child, str]]:
-    """Run it until the context ends, without waiting for its first answer."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
+def environment(port: int, folder: Path) -> dict[str, str]:
+    """The settings of one on this port, which keeps its files in `folder` and remembers nothing."""
+    return {
         "BIND_HOST": "127.0.0.1",  # it would listen on every interface
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
@@ -52,7 +49,14 @@ def running(folder: Path) -> Iterator[tuple[Child, str]]:
         "PERSIST_STATE": "0",
         "STATE_DIR": str(folder / "state"),
     }
-    with child([sys.executable, "-m", "ministack"], folder, environment) as process:
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[tuple[Child, str]]:
+    """Run it until the context ends, without waiting for its first answer."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with child([sys.executable, "-m", "ministack"], folder, environment(port, folder)) as process:
         yield process, url
 
 

@@ -34,11 +34,20 @@ class Endpoint:
         """It holds nothing."""
 
 
+def behind(endpoint, **changes):
+    settings: dict[str, Any] = {
+        "function_name": "f",
+        "qualifier": None,
+        "timeout": 60,
+        "payload_limit": 6_291_456,
+        "rie": False,
+        **changes,
+    }
+    return LambdaFunction("f", endpoint, **settings)
+
+
 async def outcome(answer, *, rie=False):
-    function = LambdaFunction(
-        "f", Endpoint(answer), function_name="f", qualifier=None, timeout=60, payload_limit=6_291_456, rie=rie
-    )
-    return await function.invoke(b"{}")
+    return await behind(Endpoint(answer), rie=rie).invoke(b"{}")
 
 
 @pytest.mark.parametrize(
@@ -190,9 +199,7 @@ async def test_the_emulators_errors_come_as_successes_and_are_told_by_their_body
 )  # fmt: skip
 async def test_the_request_names_the_function_and_is_never_sent_twice(name, qualifier, path):
     endpoint = Endpoint(Reply(200, {}, b""))
-    function = LambdaFunction(
-        "f", endpoint, function_name=name, qualifier=qualifier, timeout=60, payload_limit=1, rie=False
-    )
+    function = behind(endpoint, function_name=name, qualifier=qualifier)
     await function.invoke(b"{}")
     operation = endpoint.operation
     assert operation.path == f"/2015-03-31/functions/{path}"
@@ -202,16 +209,7 @@ async def test_the_request_names_the_function_and_is_never_sent_twice(name, qual
 
 async def test_a_handed_over_event_asks_for_it_and_is_settled_by_202():
     endpoint = Endpoint(Reply(202, {"x-amzn-requestid": "r"}, b""))
-    function = LambdaFunction(
-        "f",
-        endpoint,
-        function_name="f",
-        qualifier=None,
-        timeout=30,
-        payload_limit=1,
-        rie=False,
-        invocation_type="Event",
-    )
+    function = behind(endpoint, invocation_type="Event")
     assert await function.invoke(b"{}") == Succeeded(b"", "r")
     assert endpoint.operation.headers == (("x-amz-invocation-type", "Event"),)
 
@@ -224,16 +222,7 @@ async def test_the_end_of_the_log_comes_with_the_outcome_where_it_was_asked_for(
     headers = {"x-amzn-requestid": "r"} | ({"x-amz-log-result": tail} if tail else {})
     for error in ({}, {"x-amz-function-error": "Unhandled"}):
         endpoint = Endpoint(Reply(200, headers | error, b"{}"))
-        function = LambdaFunction(
-            "f",
-            endpoint,
-            function_name="f",
-            qualifier=None,
-            timeout=30,
-            payload_limit=1,
-            rie=False,
-            log_type="Tail",
-        )
+        function = behind(endpoint, log_type="Tail")
         outcome = await function.invoke(b"{}")
         assert isinstance(outcome, Succeeded | Failed)
         assert outcome.logs == logs
@@ -249,6 +238,6 @@ async def test_an_emulator_that_is_busy_was_not_invoked_and_elsewhere_400_has_fa
 
 async def test_the_trace_goes_along():
     endpoint = Endpoint(Reply(200, {}, b""))
-    function = LambdaFunction("f", endpoint, function_name="f", qualifier=None, timeout=60, payload_limit=1, rie=False)
+    function = behind(endpoint)
     await function.invoke(b"{}", "Root=1-2")
     assert endpoint.trace == "Root=1-2"

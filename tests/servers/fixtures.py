@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from poller.demo import local_aws
 from tests.servers.account import Account
 from tests.servers.process import free_port, server
 
@@ -27,16 +28,9 @@ def _program(name: str, extra: str) -> str:
 @pytest.fixture(scope="session")
 def ministack_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
-    environment = {
-        "BIND_HOST": "127.0.0.1",  # it would listen on every interface
-        "GATEWAY_PORT": str(port),
-        "LAMBDA_EXECUTOR": "local",
-        "LOG_LEVEL": "WARNING",
-        "AUTH": "false",
-        "PERSIST_STATE": "0",
-    }
     command = [_program("ministack", "demo")]
-    with server(command, port, "/_ministack/ready", tmp_path_factory.mktemp("ministack"), environment) as url:
+    folder = tmp_path_factory.mktemp("ministack")
+    with server(command, port, "/_ministack/ready", folder, local_aws.environment(port, folder)) as url:
         yield url
 
 
