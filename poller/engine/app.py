@@ -115,7 +115,7 @@ class Poller:
             watch=self._watch,
         )
         self._stack.push_async_callback(self.wiring.close)
-        self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall)
+        self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell)
         self.steering = Steering(self.mappings, self.store, self._wall, alone=self._member is None)
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
         self.catalog = Catalog(self.mappings, self.store, self._wall)
@@ -144,12 +144,20 @@ class Poller:
             lease_seconds=settings.fleet.lease_seconds,
             rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
             running=self._mappings_running,
+            look_at_pauses=self._look_at_pauses,
             clock=self._clock,
             chance=self._chance,
         )
         self.status.fleet = self._member.status
         self._stack.push_async_callback(self._member.close)
         return self._member
+
+    async def _look_at_pauses(self) -> None:
+        await self.mappings.look_at_pauses()
+
+    def _tell(self) -> None:
+        if self._member is not None:
+            self._member.tell()
 
     def _mappings_running(self) -> dict[str, str]:
         return self.mappings.running()

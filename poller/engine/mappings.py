@@ -30,14 +30,19 @@ class Mappings:
         wiring: Wiring,
         store: Positions,
         configured: set[str],
+        *,
         wall: Callable[[], float] = time.time,
+        tell: Callable[[], None] = lambda: None,
     ) -> None:
-        """`configured` receives the uuids of all configured mappings; everybody who holds it sees the changes."""
+        """`configured` receives the uuids of all configured mappings; everybody who holds it sees the changes. `tell` is
+        called when others should know that a mapping was paused or resumed.
+        """
         self._status = status
         self._wiring = wiring
         self._store = store
         self._configured = configured
         self._wall = wall
+        self._tell = tell
         self._runners: dict[str, MappingRunner] = {}
         self._paused: dict[str, float] = {}
         """Loop times, by uuid."""
@@ -144,10 +149,9 @@ class Mappings:
             uuid = runner.mapping.uuid
             if uuid not in self._paused:
                 await self._store.pause(uuid, Paused(self._wall(), runner.mapping.name))
-                self._paused[uuid] = since = asyncio.get_running_loop().time()
+                self._pause(uuid, asyncio.get_running_loop().time())
+                self._tell()
                 runner = self.present(runner)
-                runner.pause(since)
-                telemetry.logger().info("mapping_paused", mapping=runner.mapping.name)
             return runner.status
 
     async def resume(self, name: str) -> MappingStatus:
@@ -167,9 +171,30 @@ class Mappings:
 
     async def _forget_pause(self, uuid: str) -> None:
         await self._store.resume(uuid)
+        self._resume(uuid)
+        self._tell()
+
+    def _pause(self, uuid: str, since: float) -> None:
+        self._paused[uuid] = since
+        if (runner := self._runners.get(uuid)) is not None:
+            runner.pause(since)
+            telemetry.logger().info("mapping_paused", mapping=runner.mapping.name)
+
+    def _resume(self, uuid: str) -> None:
         if self._paused.pop(uuid, None) is not None and (runner := self._runners.get(uuid)) is not None:
             runner.resume()
             telemetry.logger().info("mapping_resumed", mapping=runner.mapping.name)
+
+    async def look_at_pauses(self) -> None:
+        """Another daemon of the fleet may have paused or resumed mappings: do as it is stored. Raises StateError."""
+        async with self._steering:
+            # read in here, so that nothing is stored by this daemon meanwhile
+            stored = await self._store.paused()
+            offset = asyncio.get_running_loop().time() - self._wall()
+            for uuid in stored.keys() - self._paused.keys():
+                self._pause(uuid, stored[uuid].since + offset)
+            for uuid in self._paused.keys() - stored.keys():
+                self._resume(uuid)
 
     def is_paused(self, uuid: str) -> bool:
         """Whether the mapping is paused."""

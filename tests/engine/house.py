@@ -58,12 +58,15 @@ class LocalTransports(Transports):
 class House(Poller):
     """A Poller on the fake AWS, and the makers of what it runs on."""
 
-    def __init__(self, store=None, aws=None):
+    def __init__(self, store=None, aws=None, fleet=None):
         self.aws = aws or FakeAws()
         self.aws.latency = 0.01
+        state = {"state": "memory:"} if fleet is None else {"state": "sqlite:////shared", "fleet": {}}
         self.local = LocalTransports(self.aws)
         super().__init__(
-            Configuration(Settings(state="memory:", max_bytes_in_flight=1 << 30), {}, [], [], []),
+            Configuration(Settings(**state, max_bytes_in_flight=1 << 30), {}, [], [], []),
+            fleet=fleet,
+            clock=loop_time,
             store=store or MemoryStore(),
             transports=self.local,
             limits=ReadLimits(lambda _: nullcontext()),

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from poller import __version__
@@ -39,16 +39,18 @@ class Member:
         lease_seconds: float,
         rebalance_delay_seconds: float,
         running: Callable[[], Mapping[str, str]],
+        look_at_pauses: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
     ) -> None:
         """`fleet` and `name` are for people. `running` has the mappings that run here or will in a moment: by uuid the
-        ARN of each event source.
+        ARN of each event source. `look_at_pauses` is called when another member may have paused or resumed one.
         """
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
         self.saving = Saving(store)
         self._name = name
+        self._runs: asyncio.Task[None] | None = None
         self._running = running
         self._log = telemetry.logger()
         self.life = Life(
@@ -70,6 +72,7 @@ class Member:
             chance=chance,
             log=self._log,
             status=self.status,
+            look_at_pauses=look_at_pauses,
         )
         store.listen(self._watching.look_now)
 
@@ -82,9 +85,14 @@ class Member:
 
     async def run(self) -> None:
         """Until cancelled."""
+        self._runs = asyncio.current_task()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.life.run(), name="fleet beats")
             group.create_task(self._watching.run(), name="fleet watch")
+
+    def tell(self) -> None:
+        """Others should read the rows again."""
+        self.life.tell()
 
     def leave(self) -> None:
         """Take no more shards. Those that are held are released when their mappings stop."""
@@ -93,6 +101,9 @@ class Member:
     async def close(self) -> None:
         """Every mapping has ended. What is still held is free for others at once."""
         self.saving.close()
+        if self._runs is not None:
+            self._runs.cancel()
+            await asyncio.wait({self._runs})
         try:
             await self.life.end()
         except StateError as error:

@@ -7,7 +7,7 @@ begin with further shards. So the cost of a quiet fleet does not grow with its s
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from structlog.typing import FilteringBoundLogger
@@ -57,6 +57,7 @@ class Watching:
         chance: Chance,
         log: FilteringBoundLogger,
         status: FleetStatus,
+        look_at_pauses: Callable[[], Awaitable[None]],
     ) -> None:
         self.shards: dict[str, MemberShards] = {}
         """By uuid of the mapping, those that run."""
@@ -72,6 +73,7 @@ class Watching:
         self._chance = chance
         self._log = log
         self._status = status
+        self._look_at_pauses = look_at_pauses
         self._repeating = RateLimitedLog(log)
         self._membership = Membership(lease_seconds, clock())
         self._news: dict[str, int] = {}
@@ -119,6 +121,7 @@ class Watching:
             self._read_all_at = now
             for shards in self.shards.values():
                 shards.stale = True
+            await self._look_at_pauses()
         await self._release_idle()
         waiting = await self._look_at_shards()
         # only now: where reading failed, they are still news

@@ -73,6 +73,10 @@ class WatchedMember(Member):
         return shards
 
 
+async def nothing() -> None:
+    """Nobody pauses anything here."""
+
+
 class Link:
     """One daemon's connection to the rows, which can be slow, broken and cut off."""
 
@@ -184,6 +188,7 @@ class FleetLife(StreamLife):
             lease_seconds=settings.pop("lease_seconds", LEASE_SECONDS),
             rebalance_delay_seconds=settings.pop("rebalance_delay_seconds", REBALANCE_SECONDS),
             running=lambda: {} if self.stop.soft else {mapping.uuid: mapping.event_source_arn},
+            look_at_pauses=nothing,
             clock=settings.pop("clock", loop_time),
             chance=random.Random(len(world.links)).random,
         )
@@ -210,7 +215,6 @@ class FleetLife(StreamLife):
         """As a daemon stops: no more shards, then softly, then gone."""
         self.member.leave()
         await super().end(within=within)
-        await self._stop_beating()
         await self.member.close()
 
     async def _stop_beating(self) -> None:
