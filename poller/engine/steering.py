@@ -129,6 +129,7 @@ class Steering:
         return _Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
 
     async def _undoing(self, runner: MappingRunner) -> _Plan:
+        self._refuse_beside_others()
         last = policy.last_seek(await self._store.actions(), runner.mapping.uuid)
         if last is None:
             raise NotPossible("no seek of this mapping can be undone")
@@ -139,10 +140,13 @@ class Steering:
 
         return _Plan(tuple(seeking.undo_impact(last.before)), perform)
 
-    async def _stored(self, runner: MappingRunner) -> StreamProgress:
+    def _refuse_beside_others(self) -> None:
         if not self._alone:
             # another member that reads a shard would store its own position over the one moved to
             raise NotPossible("a fleet shares its positions, and no daemon can move those of the others")
+
+    async def _stored(self, runner: MappingRunner) -> StreamProgress:
+        self._refuse_beside_others()
         stored = await self._mappings.progress(runner)
         if stored is None:
             raise NotPossible("nothing is stored of this mapping, so there is no position that could be moved")
