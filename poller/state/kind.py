@@ -71,6 +71,10 @@ class StoreKind:
     """
 
 
+ANSWER_PART = 0.4
+"""Part of the lease that one call to a shared store may take: less than half of it."""
+
+
 def as_it_is(url: str, _directory: Path) -> str:
     """For kinds whose URLs hold no path of a file."""
     return url

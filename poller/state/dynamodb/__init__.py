@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from poller.state.kind import Contents, StoreKind, as_it_is
+from poller.state.kind import ANSWER_PART, Contents, StoreKind, as_it_is
 from poller.values.partitions import partition_of
 from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
+    from poller.ports.fleet import FleetStore
     from poller.ports.store import StateStore
-    from poller.state.dynamodb.fleet import DynamoDBFleet
 
 SCHEME = "dynamodb"
 FORM = "dynamodb://TABLE?region=REGION"
@@ -25,7 +25,7 @@ USD_A_MILLION_WRITES = 0.625
 """AWS's price in us-east-1 of write units on demand. A stored position is one while it is smaller than 1 KB."""
 MONTHLY_USD = USD_A_MILLION_WRITES * 30 * 24 * 3600 / 1e6
 FLEET = "poller"
-"""The fleet whose rows the daemon uses."""
+"""The fleet whose rows a daemon uses that is in none."""
 
 
 def place_of(url: str) -> tuple[str, str]:
@@ -34,34 +34,43 @@ def place_of(url: str) -> tuple[str, str]:
     return table, dict(parse_qsl(query))["region"]
 
 
-@asynccontextmanager
-async def _fleet(settings: "Settings", fleet: str) -> AsyncIterator["DynamoDBFleet"]:
-    # the configuration imports the row, and not every process opens a table
-    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
-
-    async with opened(settings.aws, *place_of(settings.state), fleet) as store:
-        yield store
+def _fleet_of(settings: "Settings") -> str:
+    return FLEET if settings.fleet is None else settings.fleet.name
 
 
 @asynccontextmanager
 async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
-    from poller.state.sole import Sole, new_member  # noqa: PLC0415  (as above)
+    # the configuration imports the row, and not every process opens a table
+    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
+    from poller.state.sole import Sole, new_member  # noqa: PLC0415
 
-    async with _fleet(settings, FLEET) as store:
+    async with opened(settings.aws, *place_of(settings.state), FLEET) as store:
         yield Sole(store, new_member())
+
+
+@asynccontextmanager
+async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
+    from poller.state.dynamodb.opening import opened  # noqa: PLC0415  (as above)
+
+    assert settings.fleet is not None
+    seconds = ANSWER_PART * settings.fleet.lease_seconds
+    async with opened(settings.aws, *place_of(settings.state), settings.fleet.name, seconds) as store:
+        yield store
 
 
 async def _contents(settings: "Settings") -> Contents:
     from poller.state.contents import contents  # noqa: PLC0415  (as above)
+    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
 
-    async with _fleet(settings, FLEET) as store:
+    async with opened(settings.aws, *place_of(settings.state), _fleet_of(settings)) as store:
         return await contents(store)
 
 
 async def _forget(settings: "Settings", uuid: str) -> None:
     from poller.state.contents import forget  # noqa: PLC0415  (as above)
+    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
 
-    async with _fleet(settings, FLEET) as store:
+    async with opened(settings.aws, *place_of(settings.state), _fleet_of(settings)) as store:
         await forget(store, uuid)
 
 
@@ -91,6 +100,7 @@ DYNAMODB_KIND = StoreKind(
     open=_open,
     contents=_contents,
     forget=_forget,
+    join=_join,
     cost=f"{MONTHLY_USD:.2f} USD a month for each batch a second, by on-demand capacity; nothing without batches",
     service="dynamodb",
     grants=_grants,

@@ -14,7 +14,7 @@ from poller.support import codec
 from poller.values.errors import CallError, ServiceError, StateError
 
 ANSWER_SECONDS = 5.0
-"""Deadline of one call, in seconds: less than half of the shortest lease that is of use."""
+"""Deadline of one call, in seconds, where no lease sets another."""
 KEYS = {"AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]} | {
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
 }

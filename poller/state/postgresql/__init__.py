@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from poller.state.kind import Contents, StoreKind, as_it_is
+from poller.state.kind import ANSWER_PART, Contents, StoreKind, as_it_is
 from poller.state.postgresql.url import FORM, SCHEME, check, shown
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
 async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
     from poller.state.postgresql.opening import opened  # noqa: PLC0415  (as above)
 
-    async with opened(settings.state, _fleet_of(settings)) as fleet:
+    assert settings.fleet is not None
+    seconds = ANSWER_PART * settings.fleet.lease_seconds
+    async with opened(settings.state, settings.fleet.name, seconds) as fleet:
         yield fleet
 
 

@@ -17,7 +17,7 @@ from poller.state.postgresql.url import shown
 from poller.values.errors import StateError
 
 ANSWER_SECONDS = 5.0
-"""Deadline of one call with its second try, in seconds: less than half of the shortest lease that is of use."""
+"""Deadline of one call with its second try, in seconds, where no lease sets another."""
 CUT_SECONDS = 1.0
 """Seconds in which the driver ends a statement whose connection was cut."""
 MOST = 4
@@ -32,18 +32,20 @@ Rows = list[tuple[Any, ...]]
 class Connections:
     """Opened as needed, and again after they broke."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seconds: float = ANSWER_SECONDS) -> None:
+        """`seconds` is the deadline of one call with its second try."""
         self.where = shown(url)
         """For people, without user and password."""
+        self.seconds = seconds
         self._url = url
         self._idle: list[Connection] = []
         self._places = asyncio.Semaphore(MOST)
 
     async def rows(self, statement: LiteralString, parameters: Mapping[str, object] | None = None) -> Rows:
         """The rows that a statement returns. It may be sent again after its answer was lost. Raises StateError."""
-        end = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        end = asyncio.get_running_loop().time() + self.seconds
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self.seconds):
                 await self._places.acquire()
         except TimeoutError as error:
             raise StateError(f"the store {self.where}: all connections wait for an answer") from error
@@ -69,7 +71,7 @@ class Connections:
                 await _end(connection, task)
         error = task.exception() if task.done() else None
         if late:
-            raise StateError(f"the store {self.where}: no answer within {ANSWER_SECONDS:.0f} s")
+            raise StateError(f"the store {self.where}: no answer within {self.seconds:g} s")
         if error is None:
             self._idle.append(connection)
             return task.result()
@@ -79,15 +81,15 @@ class Connections:
         await self.close()
         raise _Lost(error)
 
-    async def connect(self, end: float) -> Connection:
-        """Open one more connection, which the caller closes. Raises StateError."""
+    async def connect(self, end: float | None = None) -> Connection:
+        """Open one more connection until then, which the caller closes. Raises StateError."""
         try:
-            async with asyncio.timeout(_left(end)):
+            async with asyncio.timeout(self.seconds if end is None else _left(end)):
                 return await psycopg.AsyncConnection.connect(
                     self._url, autocommit=True, prepare_threshold=None, fallback_application_name=NAME
                 )
         except TimeoutError as error:
-            raise StateError(f"the store {self.where}: no connection within {ANSWER_SECONDS:.0f} s") from error
+            raise StateError(f"the store {self.where}: no connection within {self.seconds:g} s") from error
         except (psycopg.Error, OSError, UnicodeError) as error:
             raise StateError(f"the store {self.where} cannot be reached: {one_line(error)}") from error
 

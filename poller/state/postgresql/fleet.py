@@ -12,7 +12,7 @@ from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
 from poller.state.judging import in_rounds, is_end, stored_before
 from poller.state.postgresql import statements as sql
-from poller.state.postgresql.connections import ANSWER_SECONDS, Connections, Rows
+from poller.state.postgresql.connections import Connections, Rows
 from poller.state.rows import (
     NONSENSE,
     action_of,
@@ -130,7 +130,9 @@ class PostgresqlFleet:
     async def _listen(self, wake: Callable[[], None]) -> None:
         while True:
             with suppress(StateError, psycopg.Error):
-                connection = await self._connections.connect(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+                connection = await self._connections.connect(
+                    asyncio.get_running_loop().time() + self._connections.seconds
+                )
                 async with connection:
                     await connection.execute("LISTEN poller")
                     wake()  # what was told before is not heard

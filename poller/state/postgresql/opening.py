@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from poller.state.contents import contents as everything
 from poller.state.contents import forget as give_up
 from poller.state.kind import Contents
-from poller.state.postgresql.connections import Connections
+from poller.state.postgresql.connections import ANSWER_SECONDS, Connections
 from poller.state.postgresql.errors import Refused
 from poller.state.postgresql.fleet import PostgresqlFleet
 from poller.state.postgresql.schema import prepare
@@ -14,11 +14,11 @@ from poller.values.errors import EnvironmentProblem, StateError, StoreAway
 
 
 @asynccontextmanager
-async def opened(url: str, fleet: str) -> AsyncIterator[PostgresqlFleet]:
+async def opened(url: str, fleet: str, seconds: float = ANSWER_SECONDS) -> AsyncIterator[PostgresqlFleet]:
     """The rows of a fleet, for a daemon. Raises StoreAway where the database does not answer, and EnvironmentProblem
-    where a person must change something.
+    where a person must change something. `seconds` is the deadline of each call.
     """
-    connections = Connections(url)
+    connections = Connections(url, seconds)
     store = PostgresqlFleet(connections, fleet)
     try:
         try:

@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.state.kind import ANSWER_PART
 from poller.state.sqlite.file import OPEN_SECONDS, StateFile, opened_by
 from poller.state.sqlite.fleet_database import FleetDatabase
 from poller.support.blocking import Blocking
-
-ANSWER_PART = 0.4
-"""Part of the lease that one call to the disk may take: less than half of it."""
 
 
 class SqliteFleet(StateFile[FleetDatabase]):
