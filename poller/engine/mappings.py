@@ -34,8 +34,8 @@ class Mappings:
         wall: Callable[[], float] = time.time,
         tell: Callable[[], None] = lambda: None,
     ) -> None:
-        """`configured` receives the uuids of all configured mappings; everybody who holds it sees the changes. `tell` is
-        called when others should know that a mapping was paused or resumed.
+        """`configured` receives the uuids of all configured mappings; everybody who holds it sees the changes. It calls
+        `tell` when others should know that a mapping was paused or resumed.
         """
         self._status = status
         self._wiring = wiring

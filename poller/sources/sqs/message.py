@@ -145,10 +145,10 @@ def trace_header_of(message: Message) -> Any:
 
 
 def traceparent_of(message: Message) -> str | None:
-    """The message attribute `traceparent`; None for a message without it."""
+    """The message attribute `traceparent`; None for a message without it, or with something other than a text."""
     attribute = (message.get("MessageAttributes") or {}).get("traceparent") or {}
-    value: str | None = attribute.get("StringValue")
-    return value
+    value = attribute.get("StringValue")
+    return value if isinstance(value, str) else None
 
 
 def sent_at(message: Message) -> float | None:
