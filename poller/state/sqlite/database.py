@@ -113,20 +113,6 @@ class Database:
         except (sqlite3.Error, *NONSENSE) as error:
             raise self._state_error(error) from error
 
-    def load_shard(self, uuid: str, shard_id: str) -> ShardProgress:
-        """Load one shard; with nothing read where nothing is stored of it."""
-        key = (uuid, shard_id)
-        try:
-            shards: list[ShardRow] = self._database.execute(
-                "SELECT shard, initial, finished FROM shards WHERE uuid = ? AND shard = ?", key
-            ).fetchall()
-            lanes: list[LaneRow] = self._database.execute(
-                "SELECT shard, lane, position, retry, window FROM lanes WHERE uuid = ? AND shard = ? ORDER BY lane", key
-            ).fetchall()
-            return shards_of(shards, lanes).get(shard_id, ShardProgress())
-        except (sqlite3.Error, *NONSENSE) as error:
-            raise self._state_error(error) from error
-
     def open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
         """Store the first progress of a mapping, or give up another stream's. Returns what is stored."""
         stands = self.load(uuid)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from poller.policy.progress import ShardProgress, StreamProgress, replaces
 from poller.ports.fleet import LISTING, Claimed, Lease, Published, Write
+from poller.state.rows import NONSENSE, shards_of
 from poller.state.sqlite.database import deletes
 from poller.state.sqlite.fleet_members import SharedDatabase
 from poller.values.stored_mapping import StoredMapping
@@ -55,7 +56,7 @@ class FleetDatabase(SharedDatabase):
         return self._once(self._claim, uuid, shard_id, member, seen)
 
     def _claim(self, uuid: str, shard_id: str, member: str, seen: Lease) -> Claimed | None:
-        stored = self.load_shard(uuid, shard_id)
+        stored = self._shard(uuid, shard_id)
         row = self._lease(uuid, shard_id) or Lease(finished=stored.finished)
         claimed = Lease(member, seen.fence + 1)
         if row != claimed:
@@ -65,6 +66,18 @@ class FleetDatabase(SharedDatabase):
         # another daemon may have written it since this one did
         self._written.pop((uuid, shard_id), None)
         return Claimed(claimed.fence, stored)
+
+    def _shard(self, uuid: str, shard_id: str) -> ShardProgress:
+        """With nothing read where nothing is stored of it."""
+        key = (uuid, shard_id)
+        shards = self._read("SELECT shard, initial, finished, start FROM shards WHERE uuid = ? AND shard = ?", key)
+        lanes = self._read(
+            "SELECT shard, lane, position, retry, window FROM lanes WHERE uuid = ? AND shard = ? ORDER BY lane", key
+        )
+        try:
+            return shards_of(shards, lanes).get(shard_id, ShardProgress())
+        except NONSENSE as error:
+            raise self._state_error(error) from error
 
     def write(self, member: str, writes: Sequence[Write]) -> set[tuple[str, str]]:
         """See `FleetStore.write`."""

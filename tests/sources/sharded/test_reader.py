@@ -48,7 +48,7 @@ async def test_the_record_to_begin_at_is_not_passed_over_when_a_subscription_end
         return True
 
     reads = SimpleNamespace(
-        stop=Stop(), full=False, empty=True, urgent=False, take=take, show=lambda _: None, end=ended.append
+        stop=Stop(), permit=None, full=False, empty=True, urgent=False, take=take, show=lambda _: None, end=ended.append
     )
     begin = Position("AT_SEQUENCE_NUMBER", "7")
     topology: Any = SimpleNamespace(closed=lambda _: True, has_more=lambda _: None)
