@@ -8,7 +8,7 @@ import pytest
 
 from poller.cli.main import main
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 
 @pytest.fixture

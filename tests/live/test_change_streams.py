@@ -10,7 +10,7 @@ from tests.live.daemon import command, configuration, running, until
 from tests.servers.mongo import MongoThread
 from tests.servers.threaded import Handler, ThreadedServer
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 ARN = "arn:aws:rds:eu-west-1:123456789012:cluster:shop"
 
 

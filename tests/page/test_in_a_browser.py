@@ -7,7 +7,7 @@ import pytest
 from poller.ports.status import MappingState, Reason, ReasonCode
 from tests.page.browser import browsing, in_a_browser, shop
 
-pytestmark = in_a_browser
+pytestmark = [*in_a_browser, pytest.mark.slow]
 
 
 async def watched(context: Any) -> tuple[Any, list[str]]:

@@ -124,6 +124,17 @@ def test_parts_of_a_batch_whose_hold_is_over_go_back_too():
     assert steps == ["invoke 0 1 2 3", "invoke 0 1", "wait 1000 throttled", "back 0 1", "back 2 3"]
 
 
+def test_a_failure_that_is_kept_elsewhere_is_deleted_and_still_told_as_one():
+    delivery = QueueDelivery(records(2), PARTIAL, HOLD)
+    assert isinstance(delivery.next_step(0.0), Invoke)
+    delivery.report(Failed("Unhandled", kept=True), 0.0, half)
+    assert (delivery.failed, delivery.failure) == (2, "Unhandled")
+    step = present(delivery.next_step(0.0))
+    assert isinstance(step, Settle)
+    assert identifiers(step.records) == ["0", "1"]
+    assert delivery.next_step(0.0) is None
+
+
 def test_too_large_a_batch_is_halved_until_it_fits_and_order_is_kept():
     steps = story(records(5), TooLarge(), Succeeded(), TooLarge(), Succeeded(), Succeeded())
     assert steps == [
