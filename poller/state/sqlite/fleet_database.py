@@ -183,12 +183,13 @@ class FleetDatabase(SharedDatabase):
             if self._read("SELECT 1 FROM shards WHERE uuid = ? AND shard = ? AND finished", (uuid, shard_id))
         ]
         for table in ("lanes", "shards", "fleet_leases"):
-            self._database.executemany(f"DELETE FROM {table} WHERE uuid = ? AND shard = ?", rows)  # noqa: S608
+            self._database.executemany(f"DELETE FROM {table} WHERE uuid = ? AND shard = ?", rows)  # noqa: S608 - our own names
         for row in rows:
             self._written.pop(row, None)
 
     def forget(self, uuid: str) -> None:
         """See `FleetStore`."""
         self._forget_written(uuid)
-        own = [(f"DELETE FROM {table} WHERE uuid = ?", [(uuid,)]) for table in ("fleet_leases", "fleet_listings")]  # noqa: S608
+        tables = ("fleet_leases", "fleet_listings")
+        own = [(f"DELETE FROM {table} WHERE uuid = ?", [(uuid,)]) for table in tables]  # noqa: S608 - our own names
         self._transaction([*deletes(uuid), *own])
