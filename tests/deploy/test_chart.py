@@ -26,9 +26,13 @@ MAPPING = {
     "filter_criteria": {"filters": [{"pattern": '{"body": {"kind": ["order"]}}'}]},
 }
 SINGLE = {"configuration": {"event_source_mappings": [MAPPING]}, "serviceMonitor": {"enabled": True}}
-FLEET = {
+FLEET: dict[str, Any] = {
     "mode": "fleet",
-    "configuration": {"state": "dynamodb://positions", "event_source_mappings": [MAPPING]},
+    "configuration": {
+        "state": "dynamodb://positions?region=eu-west-1",
+        "fleet": {},
+        "event_source_mappings": [MAPPING],
+    },
     "extraEnv": [{"name": "X", "value": "text"}],
 }
 needs_helm = pytest.mark.skipif(HELM is None, reason="helm 3 is not installed; it renders the chart")
@@ -53,6 +57,15 @@ def test_the_values_are_as_the_schema_says_and_mistakes_are_not():
     for wrong in ({"mode": "many"}, {"replica": 3}, {"configuration": {"api": {"listen": "x"}}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**VALUES, **wrong}, SCHEMA)
+
+
+def test_replicas_that_are_no_members_of_a_fleet_are_refused():
+    """Each of them would read every shard, and the others' positions would be taken from them again and again."""
+    jsonschema.validate({**VALUES, **FLEET}, SCHEMA)
+    alone = {**FLEET["configuration"]}
+    del alone["fleet"]
+    with pytest.raises(jsonschema.ValidationError, match="'fleet' is a required property"):
+        jsonschema.validate({**VALUES, **FLEET, "configuration": alone}, SCHEMA)
 
 
 def test_its_version_is_the_program_s():
@@ -93,7 +106,7 @@ def test_a_fleet_has_no_volume_and_needs_a_store_that_is_shared(tmp_path: Path):
     assert (spec["replicas"], spec["strategy"]["type"]) == (3, "RollingUpdate")
     assert "PersistentVolumeClaim" not in made
     path = tmp_path / "alone.yaml"
-    path.write_text(yaml.safe_dump({"mode": "fleet"}), encoding="utf-8")
+    path.write_text(yaml.safe_dump({"mode": "fleet", "configuration": {"fleet": {}}}), encoding="utf-8")
     ended = helm("template", "shop", str(CHART), "--values", str(path), "--kube-version", "1.30.0")
     assert ended.returncode != 0
     assert "needs a store that the daemons share" in ended.stderr
