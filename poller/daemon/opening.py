@@ -27,7 +27,7 @@ async def opened(poller: Poller, stop: Stop, wait: float | None) -> bool:
             failures += 1
             delay = AGAIN.delay(failures, random.random)
             if wait is not None and loop.time() + delay - began > wait:
-                raise StoreAway(f"{error}. It was tried for {wait:g} s, which is --wait") from error
+                raise StoreAway(f"{str(error).rstrip('.?')}. It was tried for {wait:g} s, which is --wait") from error
             log.warning("store_away", text=str(error), next_try_seconds=round(delay, 1))
             await _within(delay, asked)
         else:
