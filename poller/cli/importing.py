@@ -162,7 +162,7 @@ def kcl(
     """
     import asyncio  # noqa: PLC0415
 
-    from poller.cli.leases import take  # noqa: PLC0415
+    from poller.cli.kcl import take  # noqa: PLC0415
 
     asyncio.run(take(loaded(config, Need.MAPPINGS), mapping, table, dry_run=dry_run))
 

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from poller import __version__
+from poller.engine.fleet.claiming import Claiming
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
 from poller.engine.fleet.timed import TimedStore
-from poller.engine.fleet.watching import Watching
 from poller.policy.backoff import Chance
 from poller.ports.fleet import FleetStore
 from poller.ports.fleet_status import Cause, FleetStatus
@@ -63,7 +63,7 @@ class Member:
             status=self.status,
             ended=self._life_ended,
         )
-        self._watching = Watching(
+        self._claiming = Claiming(
             store,
             self.life,
             lease_seconds=lease_seconds,
@@ -74,7 +74,7 @@ class Member:
             status=self.status,
             look_at_pauses=look_at_pauses,
         )
-        store.listen(self._watching.look_now)
+        store.listen(self._claiming.look_now)
 
     def _facts(self) -> Mapping[str, Any]:
         return {"name": self._name, "version": __version__, "mappings": dict(self._running())}
@@ -88,7 +88,7 @@ class Member:
         self._runs = asyncio.current_task()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.life.run(), name="fleet beats")
-            group.create_task(self._watching.run(), name="fleet watch")
+            group.create_task(self._claiming.run(), name="fleet claims")
 
     def tell(self) -> None:
         """Others should read the rows again."""
@@ -112,34 +112,34 @@ class Member:
     # what the shards of a mapping ask, see `Owner`
 
     def opened(self, shards: MemberShards) -> None:
-        self._watching.shards[shards.uuid] = shards
+        self._claiming.shards[shards.uuid] = shards
         self.look()
 
     def closed(self, shards: MemberShards) -> None:
-        if self._watching.shards.get(shards.uuid) is shards:
-            del self._watching.shards[shards.uuid]
+        if self._claiming.shards.get(shards.uuid) is shards:
+            del self._claiming.shards[shards.uuid]
 
     def release(self, holds: "Iterable[MemberHold]") -> None:
-        self._watching.unreleased.extend(holds)
+        self._claiming.unreleased.extend(holds)
         self.look()
 
     def name_of(self, member: str) -> str | None:
-        return self._watching.name_of(member)
+        return self._claiming.name_of(member)
 
     def conflict(self, uuid: str, event_source_arn: str) -> str | None:
-        return self._watching.conflict(uuid, event_source_arn)
+        return self._claiming.conflict(uuid, event_source_arn)
 
     def moved(self, uuid: str, shard_id: str, cause: Cause, other: str | None) -> None:
-        self._watching.moved(uuid, shard_id, cause, other)
+        self._claiming.moved(uuid, shard_id, cause, other)
 
     def look(self) -> None:
-        self._watching.look_now()
+        self._claiming.look_now()
 
     def runs(self, uuid: str) -> bool:
         return self.life.may_hold and uuid in self._running()
 
     def _life_ended(self) -> None:
-        for shards in self._watching.shards.values():
+        for shards in self._claiming.shards.values():
             for hold in [*shards.holds.values()]:
                 hold.lose()
-        self._watching.unreleased.clear()
+        self._claiming.unreleased.clear()

@@ -7,7 +7,7 @@ from typing import Protocol
 from poller.engine.fleet.hold import MemberHold
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.saving import Saving
-from poller.policy.leases import plan
+from poller.policy.shard_plan import plan
 from poller.ports.fleet import Claimed, Lease
 from poller.ports.fleet_status import Cause
 from poller.ports.holdings import Hold, Listed

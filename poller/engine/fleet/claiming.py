@@ -43,7 +43,7 @@ def mappings_of(row: MemberRow) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-class Watching:
+class Claiming:
     """Times are seconds of the member's clock."""
 
     def __init__(

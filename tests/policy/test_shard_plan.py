@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poller.policy.leases import Plan, plan
+from poller.policy.shard_plan import Plan, plan
 
 MEMBERS = "ABC"
 SHARDS = "wxyz"
