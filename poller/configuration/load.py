@@ -8,7 +8,7 @@ from typing import Any
 
 from poller.configuration.model.aws import usable_aws
 from poller.configuration.model.functions import FunctionConfig
-from poller.configuration.model.keys import keys
+from poller.configuration.model.key_roles import keys
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.configuration.model.read_functions import read_function
 from poller.configuration.model.read_mappings import Functions, asynchronous_mappings, read_mapping, report_duplicates

@@ -10,8 +10,8 @@ from typing import Any
 
 from poller.configuration.load import Configuration
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.configuration.model.parameters import AWS_PARAMETERS
 from poller.configuration.model.read_mappings import Functions, read_mapping
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.spelling import snake_case
 from poller.configuration.reading.tree import Node, Origin, grow

@@ -12,6 +12,7 @@ from poller.configuration.model.fields import FilledText, Seconds, Whole, Writte
 from poller.configuration.model.http_face import WrittenFace
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
+from poller.values.limits import LONGEST_HOLD_SECONDS
 
 LAMBDA_MOST_SECONDS = 900
 """The longest run of a Lambda function, in seconds."""
@@ -29,8 +30,9 @@ TIMEOUT = "seconds after which an invocation has failed"
 
 
 class WrittenFunction(Written):
-    """The keys of every type."""
+    """The keys of every type. A type with another limit declares `timeout_seconds` anew."""
 
+    timeout_seconds: Seconds | None = Field(default=LOCAL_SECONDS, gt=0, le=LONGEST_HOLD_SECONDS, description=TIMEOUT)
     concurrency: Whole | None = Field(
         default=None,
         ge=1,

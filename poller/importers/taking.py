@@ -9,9 +9,9 @@ from typing import Any
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.fields import NAME_MOST, is_name
 from poller.configuration.model.mapping import EventSourceMapping
-from poller.configuration.model.parameters import AWS_PARAMETERS, OF_BROKERS, OWN, REFUSED
 from poller.configuration.model.read_functions import read_function
 from poller.configuration.model.read_mappings import Functions, read_mapping, report_duplicates
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS, OF_BROKERS, OWN, REFUSED
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.spelling import snake_case
 from poller.configuration.reading.tree import Origin, grow

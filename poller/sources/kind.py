@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.aws import AwsSettings
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.configuration.model.mapping_models import WrittenMapping
+    from poller.configuration.model.mapping_keys import WrittenMapping
     from poller.policy.backoff import Chance
     from poller.policy.progress import ShardProgress, StreamProgress
     from poller.policy.seeking import Target

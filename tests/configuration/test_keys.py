@@ -1,6 +1,6 @@
 """Which keys are names, data or secrets follows from the models, so that a new secret cannot be read once and kept."""
 
-from poller.configuration.model.keys import keys
+from poller.configuration.model.key_roles import keys
 from poller.configuration.reading.spelling import Keys
 
 

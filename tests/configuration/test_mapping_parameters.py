@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from poller.configuration import load
 from poller.configuration.model.mapping import default_uuid
-from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import AWS_PARAMETERS, COMMON, REFUSED, not_for
+from poller.configuration.model.mapping_keys import WrittenMapping
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS, COMMON, REFUSED, not_for
 from poller.configuration.reading.spelling import snake_case
 from poller.sources.kinds import KINDS
 from poller.sources.sqs import SQS_KIND

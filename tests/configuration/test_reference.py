@@ -1,6 +1,6 @@
 """config/README.md says what the models say, no more and no less."""
 
-from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.model.settings import Settings
 from poller.functions.types import MODELS
 from tests.reference.page import PATH, page

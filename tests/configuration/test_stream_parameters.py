@@ -6,8 +6,8 @@ from datetime import date
 import pytest
 import yaml
 
-from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import AWS_PARAMETERS, OWN, REFUSED, not_for, takes
+from poller.configuration.model.mapping_keys import WrittenMapping
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS, OWN, REFUSED, not_for, takes
 from poller.sources.kinds import KINDS as ROWS
 
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"

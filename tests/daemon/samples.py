@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.report import rendered
+from poller.daemon.api.status_json import rendered
 from poller.policy.actions import Action, Asked, Order, Stage, what_of
 from poller.ports.daemon_status import DaemonStatus, Reloaded
 from poller.ports.status import Lag, LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode

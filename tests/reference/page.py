@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import AWS_PARAMETERS, REFUSED, takes
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.model.settings import Settings
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS, REFUSED, takes
 from poller.functions.keys import WrittenFunction
 from poller.functions.types import MODELS
 from poller.sources.kinds import KINDS
@@ -42,7 +42,7 @@ examples. `poller check` reports all problems of a file at once, with line and k
 - **Sizes** are bytes, or have a unit: B, kB, KiB, MB, MiB, GB, GiB.
 """
 FUNCTIONS = """`functions.NAME`, where NAME is the `function_name` of a mapping. A Lambda function needs an entry only to change a
-default. Every type has:
+default. Every type has these keys; what a type says anew below holds for it:
 """
 COLUMNS = "| key | type | default | description |\n|---|---|---|---|"
 COLUMNS_OF_MAPPINGS = "| key | for | type | default | description |\n|---|---|---|---|---|"
@@ -76,7 +76,9 @@ def table(head: str, lines: Iterable[str]) -> str:
 
 
 def function(kind: str) -> list[str]:
-    found = list(rows(MODELS[kind], leave_out=(*COMMON, "type")))
+    declared = vars(MODELS[kind]).get("__annotations__", {})
+    shared = [name for name in COMMON if name not in declared]
+    found = list(rows(MODELS[kind], leave_out=(*shared, "type")))
     return [f"`type: {kind}`\n", table(COLUMNS, map(str, found))]
 
 

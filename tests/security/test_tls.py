@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.model.settings import Settings
 from poller.functions.types import MODELS
 

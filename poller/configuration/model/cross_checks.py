@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.functions import FunctionConfig
-from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.destinations.kinds import check_destination
 from poller.sources.kind import Finding
 from poller.sources.kinds import KINDS

@@ -8,7 +8,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
 from poller.policy.filtering import PatternError, compile_filters

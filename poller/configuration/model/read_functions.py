@@ -10,7 +10,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.http_face import read_face
 from poller.configuration.reading.explain import Report, similar
 from poller.configuration.reading.tree import Node
-from poller.functions.keys import Entry
+from poller.functions.keys import LOCAL_SECONDS, Entry
 from poller.functions.type import FileKeys, FunctionType
 from poller.functions.types import FUNCTION_TYPES, IMPLIED, MODELS, types_with
 from poller.values.arns import parse_function_name
@@ -38,7 +38,7 @@ def _common(row: FunctionType, key: str, model: Any) -> dict[str, Any]:
     return {
         "key": key,
         "type": row.name,
-        "timeout_seconds": model.timeout_seconds,
+        "timeout_seconds": model.timeout_seconds or LOCAL_SECONDS,
         "concurrency": model.concurrency or row.concurrency,
         "max_requests_per_second": model.max_requests_per_second,
         "payload_limit": row.payload_limit,

@@ -18,10 +18,10 @@ from poller.configuration.model.mapping import (
     asynchronous_mapping,
     default_uuid,
 )
-from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import not_for
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.model.patterns import read_patterns
 from poller.configuration.model.read_functions import implied_function
+from poller.configuration.model.taken_parameters import not_for
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
 from poller.functions.keys import read_path

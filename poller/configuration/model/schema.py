@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 from pydantic.json_schema import models_json_schema
 
 from poller.configuration.model.fields import DEFAULT_TEXT
-from poller.configuration.model.mapping_models import WrittenMapping
-from poller.configuration.model.parameters import not_for
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.model.settings import Settings
+from poller.configuration.model.taken_parameters import not_for
 from poller.configuration.reading.documents import SCHEMA
 from poller.functions.types import MODELS
 from poller.sources.kinds import KINDS

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from poller.daemon.api.moments import iso
-from poller.daemon.api.report import Json
+from poller.daemon.api.status_json import Json
 from poller.policy.failures import Failure, FailureGroup, began
 from poller.ports.daemon_status import ConfigurationStatus
 from poller.ports.status import MappingStatus

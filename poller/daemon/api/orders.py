@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from poller.daemon.api.moments import iso
-from poller.daemon.api.report import Json
 from poller.daemon.api.shown_reasons import mapping_reason, reason_text, state_of
+from poller.daemon.api.status_json import Json
 from poller.policy.actions import (
     LONGEST_NAME,
     LONGEST_TEXT,

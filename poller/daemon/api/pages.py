@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from poller.daemon.api import health, report
+from poller.daemon.api import health, status_json
 from poller.daemon.api.access import wants_html
 from poller.daemon.api.failures import failures_json
 from poller.daemon.api.isolation import Isolation
@@ -83,7 +83,7 @@ class Pages:
         return await answer(request, "application/json; charset=utf-8", self._rendered())
 
     def _rendered(self) -> Iterator[bytes]:
-        return report.rendered(self._status, asyncio.get_running_loop().time, self._wall, self._isolation)
+        return status_json.rendered(self._status, asyncio.get_running_loop().time, self._wall, self._isolation)
 
     async def mapping(self, request: web.Request) -> web.Response:
         found = find(self._status, request.match_info["name"])
@@ -92,7 +92,7 @@ class Pages:
         if wants_html(request):
             return await self._page.mapping(request, found)
         now = asyncio.get_running_loop().time()
-        return web.json_response(report.mapping_json(found, now, self._wall(), self._isolation))
+        return web.json_response(status_json.mapping_json(found, now, self._wall(), self._isolation))
 
     async def failures(self, request: web.Request) -> web.Response:
         if wants_html(request):

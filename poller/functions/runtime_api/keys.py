@@ -13,7 +13,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.settings import LISTEN_PATTERN, is_listen_address, is_private
 from poller.configuration.reading.explain import Report
 from poller.configuration.reading.secrets import SecretText
-from poller.functions.keys import LOCAL_SECONDS, TIMEOUT, TYPE, Entry, WrittenFunction, read_path
+from poller.functions.keys import TYPE, Entry, WrittenFunction, read_path
 from poller.functions.runtime_api.options import BOOTSTRAP, INIT_SECONDS, MEMORY_MB, RuntimeOptions
 from poller.support.extras import how_to_install, is_installed
 from poller.values.limits import LONGEST_HOLD_SECONDS
@@ -99,7 +99,6 @@ class WrittenRuntime(WrittenFunction):
     memory_size: Whole = Field(
         default=MEMORY_MB, ge=MEMORY_MB, le=10_240, description="MB, as told to the function; not enforced"
     )
-    timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=LONGEST_HOLD_SECONDS, description=TIMEOUT)
 
 
 def read(entry: Entry) -> FunctionConfig:

@@ -24,7 +24,6 @@ from poller.configuration.reading.explain import Report
 from poller.configuration.reading.secrets import Secret, SecretText
 from poller.functions.keys import (
     LAMBDA_MOST_SECONDS,
-    LOCAL_SECONDS,
     TIMEOUT,
     TYPE,
     Entry,
@@ -32,7 +31,7 @@ from poller.functions.keys import (
     read_path,
 )
 from poller.functions.web.options import BasicAuth, Digest, HmacSignature, SigV4, WebOptions
-from poller.values.limits import LONGEST_HOLD_SECONDS, SYNCHRONOUS_PAYLOAD_BYTES
+from poller.values.limits import SYNCHRONOUS_PAYLOAD_BYTES
 
 HEADERS = "headers of each request; values may be secrets, which are read again when the service answers 401 or 403"
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -112,7 +111,6 @@ class WrittenHttp(WrittenFunction):
             "machine's; certificates are always verified"
         ),
     )
-    timeout_seconds: Seconds = Field(default=LOCAL_SECONDS, gt=0, le=LONGEST_HOLD_SECONDS, description=TIMEOUT)
     max_payload_bytes: Size = Field(
         default=SYNCHRONOUS_PAYLOAD_BYTES,
         ge=1,

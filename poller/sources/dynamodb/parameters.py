@@ -10,7 +10,7 @@ from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.configuration.model.mapping_models import WrittenMapping
+    from poller.configuration.model.mapping_keys import WrittenMapping
     from poller.sources.kind import Finding
 
 SERVICE = "dynamodbstreams"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.configuration.model.mapping_models import WrittenMapping
+    from poller.configuration.model.mapping_keys import WrittenMapping
     from poller.sources.kind import Finding
 
 LEAST_AGE = 60

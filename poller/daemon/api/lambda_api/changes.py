@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poller.configuration import EventSource, EventSourceMapping, parse_source
-from poller.configuration.model.parameters import AWS_PARAMETERS, REFUSED, not_for, takes
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS, REFUSED, not_for, takes
 from poller.configuration.reading.spelling import snake_case
 from poller.daemon.api.lambda_api.catalog import Catalog, Entry, Looking
 from poller.daemon.api.lambda_api.described import described

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from poller.configuration.model.mapping_models import WrittenMapping
+from poller.configuration.model.mapping_keys import WrittenMapping
 from poller.configuration.model.settings import Settings
 from poller.configuration.reading.secrets import Secret
 from poller.configuration.reading.spelling import Keys

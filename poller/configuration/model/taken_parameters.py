@@ -1,6 +1,6 @@
 """Which source takes which parameter of a mapping: put together from the rows of the source kinds.
 
-The parameters themselves are in `mapping_models`, checks between them in `cross_checks` and in the kinds' folders.
+The parameters themselves are in `mapping_keys`, checks between them in `cross_checks` and in the kinds' folders.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The entries of `event_source_mappings` as users write them: keys, defaults and ranges.
 
-Which source takes which parameter is in `parameters`; checks between parameters are in `cross_checks`.
+Which source takes which parameter is in `taken_parameters`; checks between parameters are in `cross_checks`.
 """
 
 from typing import Annotated, Any, Literal
