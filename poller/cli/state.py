@@ -1,6 +1,10 @@
-"""`poller state`: lists the stored positions of mappings, also of removed ones, and deletes them."""
+"""`poller state`: lists the stored positions of mappings, also of removed ones, deletes them, and brings back mappings
+that were deleted through Lambda's API.
+"""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +14,14 @@ import typer
 from poller.cli.configured import ConfigPaths, examples, loaded
 from poller.configuration import Settings
 from poller.policy.progress import Paused
+from poller.ports.store import Positions
+from poller.state.contents import forget as give_up
+from poller.state.contents import restore as bring_back
 from poller.state.copying import copied
 from poller.state.kinds import absolute, checked, kind_of
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError
+from poller.values.stored_mapping import KEPT_SECONDS, StoredMapping
 
 Url = Annotated[str | None, typer.Argument(metavar="TO", help="Default: `state` of the configuration.")]
 
@@ -32,10 +40,11 @@ def show(config: ConfigPaths = None) -> None:
     settings = loaded(config).settings
     found = asyncio.run(kind_of(settings.state).contents(settings))
     stored, paused = found.progress, dict(found.paused)
-    if not stored and not paused:
+    deleted = {uuid: made for uuid, made in found.made.items() if made.deleted}
+    if not stored and not paused and not deleted:
         say("no position is stored")
         return
-    shown = table("mapping", "uuid", "source", "shards", "finished", "in retry", "paused since")
+    shown = table("mapping", "uuid", "source", "shards", "finished", "in retry", "paused since", "deleted, kept until")
     for uuid, progress in stored.items():
         shards = progress.shards.values()
         shown.add_row(
@@ -46,14 +55,30 @@ def show(config: ConfigPaths = None) -> None:
             str(sum(1 for shard in shards if shard.finished)),
             str(sum(1 for shard in shards for lane in shard.lanes if lane.retry)),
             _since(paused.pop(uuid, None)),
+            _until(deleted.pop(uuid, None)),
         )
     for uuid, row in paused.items():
-        shown.add_row(row.name or "", uuid, "", "", "", "", _since(row))
+        shown.add_row(row.name or "", uuid, "", "", "", "", _since(row), _until(deleted.pop(uuid, None)))
+    for uuid, made in deleted.items():
+        shown.add_row("", uuid, made.parameters["EventSourceArn"], "", "", "", "", _until(made))
     console().print(shown)
 
 
 def _since(paused: Paused | None) -> str:
-    return "" if paused is None else datetime.fromtimestamp(paused.since, UTC).isoformat(timespec="seconds")
+    return "" if paused is None else _at_second(paused.since)
+
+
+def _until(deleted: StoredMapping | None) -> str:
+    return "" if deleted is None else _at_second(deleted.modified + KEPT_SECONDS)
+
+
+def _at_second(epoch: float) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="seconds")
+
+
+async def _edited(settings: Settings, change: Callable[[Positions], Awaitable[None]]) -> None:
+    async with kind_of(settings.state).edit(settings) as store:
+        await change(store)
 
 
 @app.command(epilog=examples("state forget clicks"))
@@ -78,10 +103,38 @@ def forget(
         say(f"several mappings were called {name!r}; name one by its uuid: {', '.join(found)}")
         raise typer.Exit(1)
     (uuid,) = found
-    asyncio.run(kind.forget(settings, uuid))
+    asyncio.run(_edited(settings, lambda store: give_up(store, uuid)))
     given_up = [what for what, rows in (("the position", stored), ("the pause", paused)) if uuid in rows]
     verb = "is" if len(given_up) == 1 else "are"
     say(f"{' and '.join(given_up)} of {names[uuid] or 'the mapping'} ({uuid}) {verb} given up")
+
+
+@app.command(epilog=examples("state restore 2f6d1d0e-5f0c-4d5e-9c55-5d3f0a7e1b11"))
+def restore(
+    uuid: Annotated[str, typer.Argument(metavar="UUID", help="Of the mapping, as `poller state list` shows it.")],
+    config: ConfigPaths = None,
+) -> None:
+    """Bring back a mapping that was deleted through Lambda's API, within a week.
+
+    It goes on from the position it had. Daemons that share the store run it within five seconds; of a state file no
+    daemon may be running.
+    """
+    settings = loaded(config).settings
+    made = asyncio.run(kind_of(settings.state).contents(settings)).made
+    found = made.get(uuid)
+    if found is None or not found.deleted:
+        say(f"no deleted mapping {uuid!r} is stored" if found is None else f"the mapping {uuid} was not deleted")
+        raise typer.Exit(1)
+    twins = [other for other in made.values() if not other.deleted and _of(other) == _of(found)]
+    if twins:
+        say(f"the mapping {twins[0].uuid} has the same source and function by now; delete that one first")
+        raise typer.Exit(1)
+    asyncio.run(_edited(settings, lambda store: bring_back(store, found, time.time())))
+    say(f"the mapping {uuid} runs again, from the position it had")
+
+
+def _of(made: StoredMapping) -> tuple[object, object]:
+    return made.parameters["EventSourceArn"], made.parameters["FunctionName"]
 
 
 @app.command(epilog=examples("state migrate", "state migrate --print --config poller.yaml"))

@@ -30,10 +30,13 @@ from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.kinds import kind_of
 from poller.support import telemetry
+from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
 
-STATE_LOOK_SECONDS = 5.0
-"""Seconds between two checks that the state file is still in its place."""
+STATE_LOOK_SECONDS = 4.0
+"""Seconds between two looks whether the state file is still in its place, and which mappings other daemons have stored:
+those are to run here within 5 s.
+"""
 SETTLED_SECONDS = 60.0
 """Seconds that `settled` waits by default: enough for a batch window, a long poll and a few retries."""
 SETTLED_LOOK_SECONDS = 0.2
@@ -118,8 +121,9 @@ class Poller:
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell)
         self.steering = Steering(self.mappings, self.store, self._wall, alone=self._member is None)
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
-        self.catalog = Catalog(self.mappings, self.store, self._wall)
-        self._stack.push_async_callback(self.catalog.close)
+        self.catalog = Catalog(
+            self.mappings, self.store, self._wall, tell=self._tell, runs_elsewhere=fleet.runs_elsewhere
+        )
         self.looking = Looking(self.wiring, self.transports)
         try:
             await self.catalog.load(self._configuration)
@@ -144,7 +148,7 @@ class Poller:
             lease_seconds=settings.fleet.lease_seconds,
             rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
             running=self._mappings_running,
-            look_at_pauses=self._look_at_pauses,
+            look_at_news=self._look_at_news,
             clock=self._clock,
             chance=self._chance,
         )
@@ -152,8 +156,9 @@ class Poller:
         self._stack.push_async_callback(self._member.close)
         return self._member
 
-    async def _look_at_pauses(self) -> None:
+    async def _look_at_news(self) -> None:
         await self.mappings.look_at_pauses()
+        await self.catalog.look()
 
     def _tell(self) -> None:
         if self._member is not None:
@@ -270,9 +275,14 @@ class Poller:
         self._stack.callback(task.cancel)
 
     async def _look_after_state(self) -> None:
+        log = RateLimitedLog(telemetry.logger())
         while True:
             await asyncio.sleep(STATE_LOOK_SECONDS)
             await self.store.look()
+            try:
+                await self.catalog.look()
+            except StateError as error:
+                log.repeating("made_mappings_not_read", asyncio.get_running_loop().time(), text=str(error))
 
 
 def unsettled(status: MappingStatus, seconds: float) -> str:

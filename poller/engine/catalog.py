@@ -1,18 +1,19 @@
 """The catalog of all mappings: those of the configuration, and those made through Lambda's API, which a store keeps.
 
 The configuration wins: a made mapping that it contradicts does not run, and says why. What a call asks for is stored
-before it is so. A mapping that is deleted runs no more at once; its position goes once it has ended, then itself.
+before it is so. Every daemon on the store follows what is stored, whichever of them was asked: `look` finds it. A
+mapping that is deleted runs no more at once; it and its position stay stored for a week, so that it can be restored.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
 from poller.configuration import Configuration, EventSourceMapping
 from poller.configuration.made import read_made, shown_arn
+from poller.engine.catalog_entry import Entry
 from poller.engine.mappings import Mappings
 from poller.functions.arns import arn_of
 from poller.policy.mapping_states import ApiState, Change, api_state, creation, update
@@ -21,30 +22,8 @@ from poller.ports.status import MappingStatus
 from poller.ports.store import Positions
 from poller.sources.kinds import KINDS
 from poller.support import telemetry
-from poller.values.errors import ConfigurationError, MappingChanged, MappingExists, StateError, UnknownFunction
-from poller.values.stored_mapping import StoredMapping
-
-FORGET_AGAIN_SECONDS = 5.0
-"""Between two tries to delete from a store that fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A mapping of the catalog, as it is now."""
-
-    uuid: str
-    mapping: EventSourceMapping | None
-    """As it runs, or would; None where it cannot."""
-    status: MappingStatus | None
-    """None where it does not run."""
-    function_arn: str
-    state: ApiState
-    stored: StoredMapping | None
-    """None for one of the configuration."""
-    place: str = ""
-    """Where it stands in the configuration's files."""
-    problem: str = ""
-    """Why a made mapping does not run."""
+from poller.values.errors import ConfigurationError, MappingChanged, MappingExists, UnknownFunction
+from poller.values.stored_mapping import KEPT_SECONDS, StoredMapping
 
 
 @dataclass(slots=True)
@@ -60,26 +39,81 @@ class _Made:
 class Catalog:
     """Used within one running loop. Calls that change something raise StateError where nothing could be stored."""
 
-    def __init__(self, mappings: Mappings, store: Positions, wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        mappings: Mappings,
+        store: Positions,
+        wall: Callable[[], float],
+        *,
+        tell: Callable[[], None] = lambda: None,
+        runs_elsewhere: Callable[[str], bool] = lambda _uuid: False,
+    ) -> None:
+        """It calls `tell` when others should look at what is stored. `runs_elsewhere`: whether another daemon is known
+        to run the mapping of a uuid.
+        """
         self._mappings = mappings
         self._store = store
         self._wall = wall
+        self._tell = tell
+        self._runs_elsewhere = runs_elsewhere
         self._made: dict[str, _Made] = {}
-        self._going: dict[str, asyncio.Task[None]] = {}
-        """The ends of deleted mappings, by uuid."""
+        self._version: str | None = None
+        """What the store said of its mappings when they were last read."""
         self._changing = asyncio.Lock()
         self._closed = False
 
     async def load(self, configuration: Configuration) -> None:
         """Know all mappings, and which are paused; nothing runs yet. Raises StateError."""
         self._configuration = configuration
+        self._version = await self._store.mappings_version()
         self._made = {uuid: _Made(stored) for uuid, stored in (await self._store.mappings()).items()}
         for made in self._made.values():
             self._read(made)
         await self._mappings.load(self._joined(), self._deleted())
-        for made in self._made.values():
-            if made.stored.deleted:
-                self._finish(made)
+
+    async def look(self) -> None:
+        """Run what is stored by now, whoever stored it, and forget what was deleted a week ago. Raises StateError."""
+        async with self._changing:
+            await self._follow()
+            for uuid, made in [*self._made.items()]:
+                if made.stored.deleted and self._wall() - made.stored.modified >= KEPT_SECONDS and not self._closed:
+                    await self._forget(uuid)
+
+    async def _follow(self) -> None:
+        """Raises StateError."""
+        version = await self._store.mappings_version()
+        if version == self._version:
+            return
+        found = await self._store.mappings()
+        # asked for before the mappings were read: what changed in between is another version at the next look
+        self._version = version
+        if self._closed:
+            return
+        known = {uuid: made.stored for uuid, made in self._made.items()}
+        changed = [stored for uuid, stored in found.items() if known.get(uuid) != stored]
+        gone = known.keys() - found.keys()
+        for uuid in gone:
+            del self._made[uuid]
+        for stored in changed:
+            self._follow_one(stored)
+        if changed or gone:
+            self._run()
+
+    def _follow_one(self, stored: StoredMapping) -> None:
+        now, before = asyncio.get_running_loop().time(), self._made.get(stored.uuid)
+        change = creation(now) if before is None else update(_is_enabled(before.stored), _is_enabled(stored), now)
+        made = self._made[stored.uuid] = _Made(stored, change=change)
+        self._read(made)
+        telemetry.logger().info("made_mapping_followed", mapping=stored.uuid, revision=stored.revision)
+
+    async def _forget(self, uuid: str) -> None:
+        """Raises StateError; then it is done at a later look."""
+        await self._store.forget(uuid)
+        await self._mappings.forget_pause(uuid)
+        await self._store.remove_mapping(uuid)
+        del self._made[uuid]
+        telemetry.logger().info("made_mapping_forgotten", mapping=uuid)
+        self._run()
 
     def apply(self, configuration: Configuration) -> Changes:
         """Run by another configuration from now on."""
@@ -122,7 +156,12 @@ class Catalog:
             state = self._state(mapping, None)
             place = places.get(mapping.uuid, "")
             found.append(Entry(mapping.uuid, mapping, status, arn_of(mapping), state, None, place))
-        return [*found, *(self._entry(made, statuses) for made in self._made.values())]
+        # a deleted one until every daemon has let go of it
+        made = [one for uuid, one in self._made.items() if not one.stored.deleted or self._runs(uuid)]
+        return [*found, *(self._entry(one, statuses) for one in made)]
+
+    def _runs(self, uuid: str) -> bool:
+        return uuid in self._mappings.statuses() or self._runs_elsewhere(uuid)
 
     def find(self, uuid: str) -> Entry | None:
         """One of them."""
@@ -154,13 +193,14 @@ class Catalog:
         Raises ConfigurationError, UnknownFunction and MappingExists.
         """
         mapping = read_made(self._configuration, uuid or str(uuid4()), parameters)
-        made = [one.mapping for one in self._made.values() if one.mapping is not None and one.stored.uuid != uuid]
-        _refuse_twin(mapping, [*self._configuration.mappings, *made])
+        others = [entry.mapping for entry in self.entries() if entry.uuid != uuid and entry.mapping is not None]
+        _refuse_twin(mapping, others)
         return mapping
 
     async def create(self, parameters: Mapping[str, Any]) -> Entry:
         """Raises what `check` does, and MappingChanged at the daemon's stop."""
         async with self._changing:
+            await self._follow()
             stored = StoredMapping(str(uuid4()), parameters, 1, self._wall())
             self.check(parameters)
             await self._write(stored)
@@ -179,7 +219,7 @@ class Catalog:
             made = await self._next(replace(stored, parameters=parameters))
             if paused and resume:
                 await self._mappings.forget_pause(stored.uuid)
-            before = not paused and stored.parameters.get("Enabled", True)
+            before = not paused and _is_enabled(stored)
             after = parameters.get("Enabled", True) and not (paused and not resume)
             made.change = update(before, after, asyncio.get_running_loop().time())
             telemetry.logger().info("made_mapping_changed", mapping=stored.uuid)
@@ -191,15 +231,14 @@ class Catalog:
             self._take(await self._next(replace(stored, parameters={**stored.parameters, "Tags": tags})))
 
     async def delete(self, stored: StoredMapping) -> Entry:
-        """Stop a mapping softly, and forget it and its position. Raises MappingChanged."""
+        """Stop a mapping softly. It and its position can be restored for a week. Raises MappingChanged."""
         async with self._changing:
             made = await self._next(replace(stored, deleted=True))
-            telemetry.logger().info("made_mapping_deleted", mapping=stored.uuid)
-            entry = self._take(made)
-            self._finish(made)
-            return entry
+            telemetry.logger().info("made_mapping_deleted", mapping=stored.uuid, kept_days=KEPT_SECONDS / 86400)
+            return self._take(made)
 
     async def _next(self, changed: StoredMapping) -> _Made:
+        await self._follow()
         made = self._made.get(changed.uuid)
         if made is None or made.stored.revision != changed.revision:
             raise MappingChanged(f"the mapping {changed.uuid} was changed meanwhile")
@@ -211,6 +250,7 @@ class Catalog:
     async def _write(self, stored: StoredMapping) -> None:
         if self._closed or not await self._store.write_mapping(stored):
             raise MappingChanged(f"the mapping {stored.uuid} was changed meanwhile, or the daemon stops")
+        self._tell()
 
     def _take(self, made: _Made) -> Entry:
         """Run as it is stored now."""
@@ -219,37 +259,13 @@ class Catalog:
             self._run()
         return self._entry(made, self._mappings.statuses())
 
-    def _finish(self, made: _Made) -> None:
-        uuid = made.stored.uuid
-        self._going[uuid] = asyncio.get_running_loop().create_task(self._forget(uuid), name=f"forget {uuid}")
-
-    async def _forget(self, uuid: str) -> None:
-        await self._mappings.ended(uuid)
-        while True:
-            try:
-                await self._store.forget(uuid)
-                await self._mappings.forget_pause(uuid)
-                await self._store.remove_mapping(uuid)
-            except StateError as error:
-                telemetry.logger().warning("made_mapping_not_forgotten", mapping=uuid, text=str(error))
-                await asyncio.sleep(FORGET_AGAIN_SECONDS)
-            else:
-                break
-        del self._made[uuid], self._going[uuid]
-        if not self._closed:
-            self._run()
-
     def stop(self) -> None:
-        """Change nothing any more. What was not forgotten yet is at the next start."""
+        """Change nothing any more."""
         self._closed = True
 
-    async def close(self) -> None:
-        """Call it before the store is closed."""
-        self.stop()
-        for task in list(self._going.values()):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+
+def _is_enabled(stored: StoredMapping) -> bool:
+    return bool(stored.parameters.get("Enabled", True))
 
 
 def _refuse_twin(mapping: EventSourceMapping, others: Sequence[EventSourceMapping]) -> None:

@@ -109,10 +109,10 @@ class MappingRunner:
             await self._at_rest.wait()
 
     def remove(self, *, deleted: bool = False) -> None:
-        """Remove the mapping from the configuration. Its stored position stays, unless it was deleted."""
+        """Remove the mapping from the configuration, or as one that was deleted. Its stored position stays."""
         self.is_removed = True
         self._turn(
-            f"deleted: {FINISHING}; then its position is forgotten"
+            f"deleted: {FINISHING}; then it can be restored for a week"
             if deleted
             else f"removed from the configuration: {FINISHING}; its position stays stored"
         )

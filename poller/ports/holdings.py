@@ -130,3 +130,7 @@ class Fleet(Protocol):
     def holdings(self, uuid: str, event_source_arn: str) -> Holdings:
         """For one run of a mapping."""
         ...
+
+    def runs_elsewhere(self, uuid: str) -> bool:
+        """Whether another daemon is known to run the mapping."""
+        ...

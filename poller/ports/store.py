@@ -15,6 +15,12 @@ class MappingStore(Protocol):
         """All of them by uuid, those that are to go included."""
         ...
 
+    async def mappings_version(self) -> str:
+        """Another text after every `write_mapping` that changed something, by whichever daemon. Asked every few
+        seconds, so it costs a row, however many mappings there are.
+        """
+        ...
+
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         """Store a new mapping (revision 1), or the next revision of one. False, and nothing has changed, where neither
         the revision before nor this very mapping is stored.

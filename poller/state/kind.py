@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from poller.configuration.model.settings import Settings
     from poller.policy.progress import Paused, StreamProgress
     from poller.ports.fleet import FleetStore
-    from poller.ports.store import StateStore
+    from poller.ports.store import Positions, StateStore
+    from poller.values.stored_mapping import StoredMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Contents:
     """By uuid of the mapping."""
     paused: Mapping[str, "Paused"] = field(default_factory=dict)
     """The paused mappings by uuid, those without a position included."""
+    made: Mapping[str, "StoredMapping"] = field(default_factory=dict)
+    """The mappings made through Lambda's API by uuid, those that were deleted included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +52,9 @@ class StoreKind:
     """Opens the store for a daemon's life. Raises EnvironmentProblem where that is not possible."""
     contents: Callable[["Settings"], Coroutine[Any, Any, Contents]]
     """Reads everything, also while daemons use the store. Raises EnvironmentProblem."""
-    forget: Callable[["Settings", str], Coroutine[Any, Any, None]]
-    """Deletes the position and the pause of a mapping, by uuid. Raises EnvironmentProblem where a daemon could still
-    write them.
+    edit: Callable[["Settings"], AbstractAsyncContextManager["Positions"]]
+    """Opens the store for a command that changes something in it. Raises EnvironmentProblem where that is not possible,
+    or a daemon would not know of the change.
     """
     cost: str | None = None
     """What keeping positions costs a month, for a person; None for a kind that is on a machine that is there anyway."""

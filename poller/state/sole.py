@@ -131,6 +131,9 @@ class Sole:
     async def mappings(self) -> dict[str, StoredMapping]:
         return await self._store.mappings()
 
+    async def mappings_version(self) -> str:
+        return await self._store.mappings_version()
+
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         return await self._store.write_mapping(mapping)
 

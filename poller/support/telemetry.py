@@ -32,13 +32,15 @@ bound):
 | mapping_removed | info | one that is no longer configured has ended; its account beside it |
 | mapping_made | info | Lambda's API was asked for a mapping, which is stored |
 | made_mapping_changed | info | Lambda's API was asked for other parameters of a mapping it had made |
-| made_mapping_deleted | info | Lambda's API was asked to delete a mapping: it ends, then its position is forgotten |
+| made_mapping_deleted | info | Lambda's API was asked to delete a mapping: it ends, and can be restored for a week |
 | asynchronous_event_not_kept | error | the queue of a function did not take an event, so its caller was refused |
 | asynchronous_event_dropped | warning | an asynchronous event was given up, and its function has no on_failure |
 | asynchronous_event_not_settled | error | what follows an invocation could not be sent; its event is invoked again |
 | made_mapping_not_run | warning | a stored mapping contradicts the configuration, which wins |
 | made_mapping_not_stored | error | what Lambda's API was asked for could not be stored, so nothing has changed |
-| made_mapping_not_forgotten | warning | a deleted mapping's position could not be deleted; it is tried again |
+| made_mapping_followed | info | another daemon has stored, changed or deleted a mapping: this one does as is stored |
+| made_mapping_forgotten | info | a mapping was deleted a week ago: it and its position are stored no more |
+| made_mappings_not_read | warning | the store does not tell which mappings it has by now; the known ones run on |
 | reload_requested | info | the configuration is read anew; `by` a signal or a changed file |
 | reloaded | info | the new configuration runs; what it means for the mappings beside it |
 | reload_refused | error | the new configuration is not taken, nothing has changed; `problems` as `check` tells |

@@ -1,8 +1,11 @@
 """A mapping that was made through Lambda's API, as a store keeps it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+KEPT_SECONDS = 7 * 86400.0
+"""For which a deleted mapping and its position stay stored, for `poller state restore`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +20,14 @@ class StoredMapping:
     modified: float
     """When it was last changed, epoch seconds."""
     deleted: bool = False
-    """It is to go, and runs no more; what is stored of it goes first."""
+    """It runs no more. It and its position are kept for `KEPT_SECONDS`."""
 
 
 def follows(mapping: StoredMapping, stands: StoredMapping | None) -> bool:
     """Whether a store may put a mapping in the place of what stands there: the revision before, or the very same."""
     return stands == mapping or mapping.revision - 1 == (0 if stands is None else stands.revision)
+
+
+def versions_of(mappings: Iterable[StoredMapping]) -> str:
+    """Another text for other mappings, or other revisions of the same."""
+    return ",".join(sorted(f"{one.uuid}:{one.revision}" for one in mappings))

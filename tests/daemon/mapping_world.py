@@ -15,11 +15,13 @@ from poller.daemon.api.lambda_api.errors import LambdaError
 from poller.daemon.api.lambda_api.mappings import MappingOperations
 from poller.daemon.api.lambda_api.operation import Answer, Call
 from poller.engine.app import Poller
+from poller.ports.fleet import FleetStore
 from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory.store import MemoryStore
 from tests.engine.house import LocalTransports
 from tests.fakes.aws import FakeAws
+from tests.fakes.queue import loop_time
 from tests.virtual_time import EPOCH
 
 FUNCTION = "thumbnails"
@@ -102,15 +104,23 @@ class MappingWorld:
 
 @asynccontextmanager
 async def mapping_world(
-    tmp_path: Path, *, aws: FakeAws | None = None, store: StateStore | None = None, **configuration: Any
+    tmp_path: Path,
+    *,
+    aws: FakeAws | None = None,
+    store: StateStore | None = None,
+    fleet: FleetStore | None = None,
+    **configuration: Any,
 ) -> AsyncIterator[MappingWorld]:
     """From start to stop. `configuration` is a file's; queues `orders` and `more`, the stream `clicks` are there."""
     aws = aws or an_account()
     path = tmp_path / "poller.json"
-    path.write_text(json.dumps({"state": "memory:", **configuration}))
+    shared = {} if fleet is None else {"state": "sqlite:////shared", "fleet": {}}
+    path.write_text(json.dumps({"state": "memory:", **shared, **configuration}))
     running = Poller(
         load([path], environ={}),
         store=store or MemoryStore(),
+        fleet=fleet,
+        clock=loop_time,
         transports=LocalTransports(aws),
         limits=ReadLimits(lambda _: nullcontext()),
         wall=lambda: EPOCH + asyncio.get_running_loop().time(),

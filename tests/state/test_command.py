@@ -8,6 +8,7 @@ from poller.cli.main import main
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, Paused, ShardProgress, StreamProgress
 from poller.state.sqlite.store import SqliteState
+from poller.values.stored_mapping import StoredMapping
 
 
 @pytest.fixture
@@ -110,3 +111,56 @@ def test_a_damaged_file_is_an_error_in_words(poller, tmp_path):
     assert code == 69
     assert "restore it" in err
     assert "Traceback" not in err
+
+
+def made(tmp_path, *mappings):
+    store = SqliteState(tmp_path / "state.db")
+
+    async def fill():
+        for uuid, deleted in mappings:
+            given = {"EventSourceArn": "arn:of:the:stream", "FunctionName": "fn", "BatchSize": 5}
+            assert await store.write_mapping(StoredMapping(uuid, given, 1, 0.0, deleted))
+
+    asyncio.run(fill())
+    return store
+
+
+def stored_mappings(tmp_path):
+    store = SqliteState(tmp_path / "state.db")
+    try:
+        return asyncio.run(store.mappings())
+    finally:
+        store.close()
+
+
+def test_a_deleted_mapping_is_listed_with_the_end_of_its_week_and_restored_with_its_position(poller, tmp_path):
+    stored(tmp_path, u1="u1").close()
+    made(tmp_path, ("u1", True), ("u2", True), ("u3", False)).close()
+    _, out, _ = poller("list")
+    [_, *rows] = [line.split() for line in out.splitlines()]
+    assert rows == [
+        ["u1", "u1", "arn:of:the:stream", "2", "1", "1", "1970-01-08T00:00:00+00:00"],
+        ["u2", "arn:of:the:stream", "1970-01-08T00:00:00+00:00"],
+    ]
+    assert poller("restore", "u3") == (1, "the mapping u3 was not deleted\n", "")
+    assert poller("restore", "u4") == (1, "no deleted mapping 'u4' is stored\n", "")
+    told = "the mapping u3 has the same source and function by now; delete that one first\n"
+    assert poller("restore", "u1") == (1, told, "")
+    assert stored_mappings(tmp_path)["u1"].deleted
+
+
+def test_a_restored_mapping_is_as_it_was(poller, tmp_path):
+    made(tmp_path, ("u1", True)).close()
+    before = stored_mappings(tmp_path)["u1"]
+    assert poller("restore", "u1") == (0, "the mapping u1 runs again, from the position it had\n", "")
+    after = stored_mappings(tmp_path)["u1"]
+    assert (after.deleted, after.revision, after.parameters) == (False, 2, before.parameters)
+    assert poller("restore", "u1") == (1, "the mapping u1 was not deleted\n", "")
+
+
+def test_nothing_is_restored_in_a_state_file_that_a_daemon_uses(poller, tmp_path):
+    store = made(tmp_path, ("u1", True))
+    code, _, said = poller("restore", "u1")
+    store.close()
+    assert code == 69
+    assert "in use by another poller" in said

@@ -20,8 +20,9 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'po
 
 import psycopg
 
+from poller.state.contents import forget
 from poller.state.postgresql.connections import MOST, Connections
-from poller.state.postgresql.opening import contents, forget, opened
+from poller.state.postgresql.opening import contents, opened
 from poller.state.postgresql.schema import prepare
 
 pytestmark = pytest.mark.real_time
@@ -102,7 +103,8 @@ async def test_what_is_stored_is_listed_while_a_daemon_runs_and_given_up(url):
     async with daemon(url) as store:
         await store.open("u", mapping(a=at("1")))
         assert (await contents(url, "poller")).progress == {"u": mapping(a=at("1"))}
-        await forget(url, "poller", "u")
+        async with opened(url, "poller") as of_a_command:
+            await forget(of_a_command, "u")
         assert not (await contents(url, "poller")).progress
         assert await store.load("u") is None
 

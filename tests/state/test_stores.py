@@ -226,6 +226,16 @@ async def test_only_the_revision_after_the_stored_one_is_stored(opened):
     assert await opened().mappings() == {"u": second}
 
 
+async def test_the_version_of_the_made_mappings_is_another_after_each_change(opened):
+    store = opened()
+    versions = [await store.mappings_version()]
+    for mapping in (StoredMapping("u", MADE, 1, 1.0), StoredMapping("w", {}, 1, 1.0), StoredMapping("u", {}, 2, 1.0)):
+        await store.write_mapping(mapping)
+        versions.append(await store.mappings_version())
+    assert len(set(versions)) == len(versions)
+    assert await opened().mappings_version() == versions[-1]
+
+
 async def test_a_mapping_that_was_made_goes_apart_from_its_position_and_its_pause(opened):
     store = opened()
     await store.write_mapping(StoredMapping("u", MADE, 1, 1.0))

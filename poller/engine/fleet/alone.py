@@ -77,3 +77,7 @@ class Alone:
     def holdings(self, uuid: str, event_source_arn: str) -> OwnShards:  # noqa: ARG002  (the port's)
         """See `Fleet.holdings`."""
         return OwnShards(self.store, uuid)
+
+    def runs_elsewhere(self, uuid: str) -> bool:  # noqa: ARG002  (the port's)
+        """Nothing is known of other daemons."""
+        return False

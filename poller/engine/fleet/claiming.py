@@ -57,7 +57,7 @@ class Claiming:
         chance: Chance,
         log: FilteringBoundLogger,
         status: FleetStatus,
-        look_at_pauses: Callable[[], Awaitable[None]],
+        look_at_news: Callable[[], Awaitable[None]],
     ) -> None:
         self.shards: dict[str, MemberShards] = {}
         """By uuid of the mapping, those that run."""
@@ -73,7 +73,7 @@ class Claiming:
         self._chance = chance
         self._log = log
         self._status = status
-        self._look_at_pauses = look_at_pauses
+        self._look_at_news = look_at_news
         self._repeating = RateLimitedLog(log)
         self._membership = Membership(lease_seconds, clock())
         self._news: dict[str, int] = {}
@@ -121,7 +121,7 @@ class Claiming:
             self._read_all_at = now
             for shards in self.shards.values():
                 shards.stale = True
-            await self._look_at_pauses()
+            await self._look_at_news()
         await self._release_idle()
         waiting = await self._look_at_shards()
         # only now: where reading failed, they are still news
@@ -169,6 +169,10 @@ class Claiming:
             if other != event_source_arn:
                 return f"{self.name_of(member)}, another daemon of the fleet, runs a mapping of this uuid on {other}"
         return None
+
+    def runs_elsewhere(self, uuid: str) -> bool:
+        """Whether another member says that it runs a mapping."""
+        return bool(self._live(uuid) - {self._life.id})
 
     def name_of(self, member: str) -> str | None:
         """See `Owner.name_of`."""

@@ -39,12 +39,13 @@ class Member:
         lease_seconds: float,
         rebalance_delay_seconds: float,
         running: Callable[[], Mapping[str, str]],
-        look_at_pauses: Callable[[], Awaitable[None]],
+        look_at_news: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
     ) -> None:
         """`fleet` and `name` are for people. `running` has the mappings that run here or will in a moment: by uuid the
-        ARN of each event source. `look_at_pauses` is called when another member may have paused or resumed one.
+        ARN of each event source. `look_at_news` is called when another member may have
+        paused or resumed one, or stored one.
         """
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
@@ -72,7 +73,7 @@ class Member:
             chance=chance,
             log=self._log,
             status=self.status,
-            look_at_pauses=look_at_pauses,
+            look_at_news=look_at_news,
         )
         store.listen(self._claiming.look_now)
 
@@ -82,6 +83,10 @@ class Member:
     def holdings(self, uuid: str, event_source_arn: str) -> MemberShards:
         """See `Fleet.holdings`."""
         return MemberShards(self, uuid, event_source_arn)
+
+    def runs_elsewhere(self, uuid: str) -> bool:
+        """See `Fleet.runs_elsewhere`."""
+        return self._watching.runs_elsewhere(uuid)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -6,7 +6,9 @@ from typing import Any
 
 from poller.ports.fleet_status import FleetStatus
 
-READS = frozenset({"load", "stored", "paused", "actions", "members", "leases", "published", "mappings", "look"})
+READS = frozenset(
+    {"load", "stored", "paused", "actions", "members", "leases", "published", "mappings", "mappings_version", "look"}
+)
 """Calls that write nothing."""
 
 

@@ -58,20 +58,19 @@ async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
         yield store
 
 
+@asynccontextmanager
+async def _edit(settings: "Settings") -> AsyncIterator["FleetStore"]:
+    from poller.state.dynamodb.opening import opened  # noqa: PLC0415  (as above)
+
+    async with opened(settings.aws, *place_of(settings.state), _fleet_of(settings)) as store:
+        yield store
+
+
 async def _contents(settings: "Settings") -> Contents:
     from poller.state.contents import contents  # noqa: PLC0415  (as above)
-    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
 
-    async with opened(settings.aws, *place_of(settings.state), _fleet_of(settings)) as store:
+    async with _edit(settings) as store:
         return await contents(store)
-
-
-async def _forget(settings: "Settings", uuid: str) -> None:
-    from poller.state.contents import forget  # noqa: PLC0415  (as above)
-    from poller.state.dynamodb.opening import opened  # noqa: PLC0415
-
-    async with opened(settings.aws, *place_of(settings.state), _fleet_of(settings)) as store:
-        await forget(store, uuid)
 
 
 async def _prepare(settings: "Settings") -> str:
@@ -99,7 +98,7 @@ DYNAMODB_KIND = StoreKind(
     absolute=as_it_is,
     open=_open,
     contents=_contents,
-    forget=_forget,
+    edit=_edit,
     join=_join,
     cost=f"{MONTHLY_USD:.2f} USD a month for each batch a second, by on-demand capacity; nothing without batches",
     service="dynamodb",

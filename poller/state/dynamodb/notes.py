@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import TypeVar
+from uuid import uuid4
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused
@@ -11,6 +12,8 @@ from poller.state.rows import NONSENSE, action_of, action_text, mapping_of, mapp
 from poller.values.stored_mapping import StoredMapping
 
 Result = TypeVar("Result")
+MADE_VERSION = "made_version"
+"""The key of an item that each change of a made mapping replaces: daemons read it instead of all mappings."""
 
 
 class Notes:
@@ -51,6 +54,10 @@ class Notes:
         found = [self.read(_made, row) for row in rows]
         return {mapping.uuid: mapping for mapping in found}
 
+    async def mappings_version(self) -> str:
+        row = await self.table.get(self.pk, MADE_VERSION)
+        return "" if row is None else self.read(lambda: str(row["version"]))
+
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         text = mapping_text(mapping)
         condition = "(#revision = :revision AND #document = :document)"
@@ -59,8 +66,9 @@ class Notes:
         change.where(revision=mapping.revision, document=text)
         if mapping.revision != 1:
             change.where(before=mapping.revision - 1)
+        version = item(pk=self.pk, sk=MADE_VERSION, version=str(uuid4()))
         try:
-            await self.table.update(change.set(revision=mapping.revision, document=text))
+            await self.table.together(change.set(revision=mapping.revision, document=text), [version])
         except Unmet:
             return False
         return True

@@ -25,10 +25,6 @@ async def _contents(_settings: "Settings") -> Contents:
     return Contents()
 
 
-async def _forget(_settings: "Settings", _uuid: str) -> None:
-    """Nothing is left to forget."""
-
-
 MEMORY_KIND = StoreKind(
     scheme="memory",
     forms=(URL,),
@@ -37,5 +33,5 @@ MEMORY_KIND = StoreKind(
     absolute=as_it_is,
     open=_open,
     contents=_contents,
-    forget=_forget,
+    edit=_open,
 )

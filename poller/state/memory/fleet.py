@@ -8,7 +8,7 @@ from typing import Any
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
-from poller.values.stored_mapping import StoredMapping, follows
+from poller.values.stored_mapping import StoredMapping, follows, versions_of
 
 
 @dataclass(slots=True)
@@ -213,6 +213,9 @@ class MemoryFleet:
 
     async def mappings(self) -> dict[str, StoredMapping]:
         return deepcopy(self.rows.made)
+
+    async def mappings_version(self) -> str:
+        return versions_of(self.rows.made.values())
 
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         if not follows(mapping, self.rows.made.get(mapping.uuid)):

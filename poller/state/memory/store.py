@@ -5,7 +5,7 @@ from copy import deepcopy
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
-from poller.values.stored_mapping import StoredMapping, follows
+from poller.values.stored_mapping import StoredMapping, follows, versions_of
 
 
 class MemoryStore:
@@ -61,6 +61,9 @@ class MemoryStore:
 
     async def mappings(self) -> dict[str, StoredMapping]:
         return deepcopy(self._made)
+
+    async def mappings_version(self) -> str:
+        return versions_of(self._made.values())
 
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         if not follows(mapping, self._made.get(mapping.uuid)):

@@ -46,10 +46,12 @@ async def _contents(settings: "Settings") -> Contents:
     return await contents(settings.state, _fleet_of(settings))
 
 
-async def _forget(settings: "Settings", uuid: str) -> None:
-    from poller.state.postgresql.opening import forget  # noqa: PLC0415  (as above)
+@asynccontextmanager
+async def _edit(settings: "Settings") -> AsyncIterator["FleetStore"]:
+    from poller.state.postgresql.opening import opened  # noqa: PLC0415  (as above)
 
-    await forget(settings.state, _fleet_of(settings), uuid)
+    async with opened(settings.state, _fleet_of(settings)) as store:
+        yield store
 
 
 async def _prepare(settings: "Settings") -> str:
@@ -73,7 +75,7 @@ POSTGRESQL_KIND = StoreKind(
     absolute=as_it_is,
     open=_open,
     contents=_contents,
-    forget=_forget,
+    edit=_edit,
     cost="one commit of the database for all batches that end together; nothing without batches",
     prepare=_prepare,
     script=_script,

@@ -202,6 +202,10 @@ class PostgresqlFleet:
     async def mappings(self) -> dict[str, StoredMapping]:
         return {row[0]: self._understood(mapping_of, *row) for row in await self._rows(sql.MADE)}
 
+    async def mappings_version(self) -> str:
+        ((version,),) = await self._rows(sql.MADE_VERSION)
+        return str(version)
+
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         statement = sql.MADE_FIRST if mapping.revision == 1 else sql.MADE_NEXT
         document = mapping_text(mapping)

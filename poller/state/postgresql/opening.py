@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from poller.state.contents import contents as everything
-from poller.state.contents import forget as give_up
 from poller.state.kind import Contents
 from poller.state.postgresql.connections import ANSWER_SECONDS, Connections
 from poller.state.postgresql.errors import Refused
@@ -42,11 +41,3 @@ async def contents(url: str, fleet: str) -> Contents:
         raise EnvironmentProblem(str(error)) from error
     finally:
         await store.close()
-
-
-async def forget(url: str, fleet: str, uuid: str) -> None:
-    """Delete everything stored of a mapping. What a daemon saves of it from now on is refused. Raises
-    EnvironmentProblem.
-    """
-    async with opened(url, fleet) as store:
-        await give_up(store, uuid)

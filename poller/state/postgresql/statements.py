@@ -118,6 +118,9 @@ WHERE fleet = %(fleet)s ORDER BY at DESC, id DESC"""
 
 _SAME: LiteralString = "m.revision = %(revision)s AND m.document = %(document)s"
 MADE: LiteralString = "SELECT uuid, revision, document FROM poller_made_mappings WHERE fleet = %(fleet)s"
+MADE_VERSION: LiteralString = """SELECT coalesce(
+    encode(sha256(convert_to(string_agg(uuid || ':' || revision, ',' ORDER BY uuid), 'UTF8')), 'hex'), '')
+FROM poller_made_mappings WHERE fleet = %(fleet)s"""
 MADE_FIRST: LiteralString = f"""INSERT INTO poller_made_mappings AS m (fleet, uuid, revision, document)
 VALUES (%(fleet)s, %(uuid)s, %(revision)s, %(document)s)
 ON CONFLICT (fleet, uuid) DO UPDATE SET document = excluded.document WHERE {_SAME} RETURNING {_TOLD}"""

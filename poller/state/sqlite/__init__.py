@@ -45,12 +45,6 @@ async def _contents(settings: "Settings") -> Contents:
     return contents(path_of(settings))
 
 
-async def _forget(settings: "Settings", uuid: str) -> None:
-    from poller.state.sqlite.contents import forget  # noqa: PLC0415  (as above)
-
-    await forget(path_of(settings), uuid)
-
-
 SQLITE_KIND = StoreKind(
     scheme="sqlite",
     forms=("sqlite:////absolute/path", "sqlite:///relative/path"),
@@ -59,6 +53,6 @@ SQLITE_KIND = StoreKind(
     absolute=lambda url, directory: PREFIX + str(directory / url.removeprefix(PREFIX)),
     open=_open,
     contents=_contents,
-    forget=_forget,
+    edit=_open,
     join=_join,
 )

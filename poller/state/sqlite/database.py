@@ -220,6 +220,15 @@ class Database:
         except (sqlite3.Error, *NONSENSE) as error:
             raise self._state_error(error) from error
 
+    def mappings_version(self) -> str:
+        """Which mappings are stored, with their revisions."""
+        statement = "SELECT group_concat(uuid || ':' || revision) FROM (SELECT * FROM made_mappings ORDER BY uuid)"
+        try:
+            ((version,),) = self._database.execute(statement)
+        except sqlite3.Error as error:
+            raise self._state_error(error) from error
+        return version or ""
+
     def write_mapping(self, mapping: StoredMapping) -> bool:
         """Store a revision in the place of the one before; False where another one is stored."""
         written = self._revision(mapping)

@@ -118,6 +118,9 @@ class StateFile(Generic[AnyDatabase]):
     async def mappings(self) -> dict[str, StoredMapping]:
         return await self.run_read(self.database.mappings)
 
+    async def mappings_version(self) -> str:
+        return await self.run_read(self.database.mappings_version)
+
     async def write_mapping(self, mapping: StoredMapping) -> bool:
         return await self.run_write(self.database.write_mapping, mapping)
 

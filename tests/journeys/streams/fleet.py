@@ -188,7 +188,7 @@ class FleetLife(StreamLife):
             lease_seconds=settings.pop("lease_seconds", LEASE_SECONDS),
             rebalance_delay_seconds=settings.pop("rebalance_delay_seconds", REBALANCE_SECONDS),
             running=lambda: {} if self.stop.soft else {mapping.uuid: mapping.event_source_arn},
-            look_at_pauses=nothing,
+            look_at_news=nothing,
             clock=settings.pop("clock", loop_time),
             chance=random.Random(len(world.links)).random,
         )

@@ -44,6 +44,10 @@ class Entry(Protocol):
 class Catalog(Protocol):
     """All mappings. Calls that change one raise StateError where nothing could be stored."""
 
+    async def look(self) -> None:
+        """Know what other daemons have stored by now. Raises StateError."""
+        ...
+
     def entries(self) -> Sequence[Entry]: ...
     def find(self, uuid: str) -> Entry | None: ...
     def check(self, parameters: Mapping[str, Any], uuid: str | None = None) -> EventSourceMapping:

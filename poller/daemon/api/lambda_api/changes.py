@@ -55,7 +55,7 @@ class ChangeOperations:
         return await self._changed(stored(self._catalog.create(parameters), "create"), parameters, source)
 
     async def update(self, call: Call) -> Answer:
-        entry = found(self._catalog, call)
+        entry = await found(self._catalog, call)
         present = of_api(entry)
         given = _given(call)
         check(UPDATE, given)
@@ -73,7 +73,7 @@ class ChangeOperations:
         return await self._changed(stored(change, "update"), parameters, source)
 
     async def delete(self, call: Call) -> Answer:
-        entry = found(self._catalog, call)
+        entry = await found(self._catalog, call)
         present = of_api(entry)
         _refuse_in_use(entry, "delete")
         entry = await stored(self._catalog.delete(present), "delete")

@@ -1,6 +1,7 @@
 """GetEventSourceMapping, ListEventSourceMappings, and the tags of mappings."""
 
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from poller.daemon.api.lambda_api.catalog import Catalog, Entry
@@ -42,6 +43,7 @@ class MappingOperations:
         ]
 
     async def list(self, call: Call) -> Answer:
+        await look_at(self._catalog)
         begin, most = marker(call), most_items(call, PAGE)
         source, function = call.query.get("EventSourceArn"), call.query.get("FunctionName")
         found = sorted(
@@ -61,13 +63,13 @@ class MappingOperations:
         return Answer(200, body)
 
     async def get(self, call: Call) -> Answer:
-        return Answer(200, described(found(self._catalog, call), self._started_at))
+        return Answer(200, described(await found(self._catalog, call), self._started_at))
 
     async def tags(self, call: Call) -> Answer:
-        return Answer(200, {"Tags": tags_of(self._tagged(call))})
+        return Answer(200, {"Tags": tags_of(await self._tagged(call))})
 
     async def tag(self, call: Call) -> Answer:
-        entry = self._tagged(call)
+        entry = await self._tagged(call)
         given = call.document()
         check(TAGGING, given, required=("Tags",))
         check_tags(tags := {**tags_of(entry), **given["Tags"]})
@@ -75,7 +77,7 @@ class MappingOperations:
         return Answer(204)
 
     async def untag(self, call: Call) -> Answer:
-        entry = self._tagged(call)
+        entry = await self._tagged(call)
         going = set(call.query.getall("tagKeys", []))
         if not going:
             check(UNTAGGING, {}, required=("tagKeys",))
@@ -83,16 +85,24 @@ class MappingOperations:
         await stored(self._catalog.tag(of_api(entry), tags), "update")
         return Answer(204)
 
-    def _tagged(self, call: Call) -> Entry:
+    async def _tagged(self, call: Call) -> Entry:
         arn = call.parts["ARN"]
+        await look_at(self._catalog)
         entry = self._catalog.find(arn.rpartition(":")[2])
         if entry is None or mapping_arn(entry) != arn:
             raise LambdaError("ResourceNotFoundException", f"Event source mapping not found: {arn}")
         return entry
 
 
-def found(catalog: Catalog, call: Call) -> Entry:
+async def look_at(catalog: Catalog) -> None:
+    """So that an answer shows what was done through another daemon. Where the store fails, it shows what is known."""
+    with suppress(StateError):
+        await catalog.look()
+
+
+async def found(catalog: Catalog, call: Call) -> Entry:
     """The mapping that the path names. Raises LambdaError."""
+    await look_at(catalog)
     entry = catalog.find(call.parts["UUID"])
     if entry is None:
         raise LambdaError("ResourceNotFoundException", "The resource you requested does not exist.")
