@@ -86,7 +86,7 @@ class Member:
 
     def runs_elsewhere(self, uuid: str) -> bool:
         """See `Fleet.runs_elsewhere`."""
-        return self._watching.runs_elsewhere(uuid)
+        return self._claiming.runs_elsewhere(uuid)
 
     async def run(self) -> None:
         """Until cancelled."""
