@@ -380,8 +380,7 @@ async def test_the_version_of_the_made_mappings_changes_for_all_with_each_change
         for uuid, revision in ((UUID, 1), (UUID, 2), ("another", 1)):
             assert await store.write_mapping(StoredMapping(uuid, {}, revision, 1.0))
             versions.append(await other.mappings_version())
-        assert len(set(versions)) == len(versions)
-        assert await store.mappings_version() == versions[-1]
+        assert len({*versions}) == len(versions)
 
 
 async def test_two_fleets_of_one_store_see_nothing_of_each_other(world: Stores) -> None:
