@@ -118,6 +118,7 @@ SHARED = {
     "poller.state.rows",  # how progress is written, whatever the store
     "poller.state.judging",  # what a shared store answers, whatever keeps its rows
     "poller.state.sole",  # one daemon on a shared store
+    "poller.state.presence",  # which daemons use a shared store
     "poller.functions.type",
     "poller.functions.keys",  # the keys of every type, and limits that several have
     "poller.functions.arns",  # one rule for the ARN of a function, whatever its type

@@ -88,7 +88,7 @@ def forget(
 ) -> None:
     """Delete the stored position of a mapping, and its pause.
 
-    The mapping then begins at its starting position. No daemon may be running.
+    The mapping then begins at its starting position. No daemon may be running; of a fleet, none that has the mapping.
     """
     settings = loaded(config).settings
     kind = kind_of(settings.state)
@@ -103,6 +103,8 @@ def forget(
         say(f"several mappings were called {name!r}; name one by its uuid: {', '.join(found)}")
         raise typer.Exit(1)
     (uuid,) = found
+    if kind.unused is not None:
+        asyncio.run(kind.unused(settings, uuid))
     asyncio.run(_edited(settings, lambda store: give_up(store, uuid)))
     given_up = [what for what, rows in (("the position", stored), ("the pause", paused)) if uuid in rows]
     verb = "is" if len(given_up) == 1 else "are"

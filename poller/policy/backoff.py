@@ -33,5 +33,8 @@ in sixty seconds."""
 SOURCE = Backoff(first=1.0, cap=60.0)
 """After a source could not be reached, or refused a call."""
 
+STATE = Backoff(first=0.5, cap=5.0)
+"""After progress could not be stored: finished batches wait for it. Short, because a store is the daemon's own."""
+
 SETTLE = Backoff(first=0.2, cap=20.0)
 """After a delete or a visibility change brought no answer."""

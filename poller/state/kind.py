@@ -56,6 +56,8 @@ class StoreKind:
     """Opens the store for a command that changes something in it. Raises EnvironmentProblem where that is not possible,
     or a daemon would not know of the change.
     """
+    unused: Callable[["Settings", str], Coroutine[Any, Any, None]] | None = None
+    """Raises EnvironmentProblem where a daemon has a mapping, by uuid. None for a kind whose `edit` does so."""
     cost: str | None = None
     """What keeping positions costs a month, for a person; None for a kind that is on a machine that is there anyway."""
     service: str | None = None

@@ -1,16 +1,18 @@
-"""One daemon on a shared store, without a fleet around it: the last one to start has the positions.
+"""One daemon on a shared store, without a fleet around it.
 
 Each shard is claimed before its first save in this life, whoever held it, so that a daemon which was believed dead and
 is not stores nothing over what its successor stored. It is told so, and its batches wait.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from poller.policy.actions import Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.ports.fleet import FleetStore, Lease, Write
+from poller.state.presence import Presence, present
 from poller.values.errors import StateError
 from poller.values.stored_mapping import StoredMapping
 
@@ -22,11 +24,20 @@ def new_member() -> str:
     return str(uuid4())
 
 
+@asynccontextmanager
+async def alone(store: FleetStore, where: str) -> AsyncIterator["Sole"]:
+    """The rows for a daemon that is in no fleet. Raises EnvironmentProblem where another daemon uses them."""
+    member = new_member()
+    async with present(store, member, where) as presence:
+        yield Sole(store, member, presence)
+
+
 class Sole:
     """A `StateStore` over the store of a fleet. A shard that another daemon took is a StateError at each save."""
 
-    def __init__(self, store: FleetStore, member: str) -> None:
-        """`member` is new in each life."""
+    def __init__(self, store: FleetStore, member: str, presence: Presence | None = None) -> None:
+        """`member` is new in each life. Without a presence no other daemon sees that this one is there."""
+        self._presence = presence
         self._store = store
         self._member = member
         self._fences: dict[tuple[str, str], int] = {}
@@ -141,7 +152,7 @@ class Sole:
         await self._store.remove_mapping(uuid)
 
     def problem(self) -> str | None:
-        return self._store.problem()
+        return self._store.problem() or (None if self._presence is None else self._presence.problem)
 
     async def look(self) -> None:
         await self._store.look()

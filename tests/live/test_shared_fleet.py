@@ -47,7 +47,7 @@ async def test_a_daemon_that_stops_hands_over_without_delivering_anything_twice(
         put(stream, 200)
         async with second.running():
             async with first.running():
-                await watched.until(lambda: claims(first) == 2, first)
+                await watched.until(lambda: claims(first) >= 2, first)
                 put(stream, 200, 200)
                 await watched.until(lambda: len(ledger.lost()) < 200, first)
             await watched.until(lambda: not ledger.lost(), second)
@@ -66,12 +66,13 @@ async def test_what_a_daemon_read_that_is_gone_the_other_goes_on_with(tmp_path, 
         async with first.running() as process:
             await watched.until(lambda: not ledger.lost(), first)
             async with second.running():
-                await watched.until(lambda: claims(second) == 2, second)
+                await watched.until(lambda: claims(second) >= 2, second)
                 put(stream, 300, 100)
                 await watched.until(lambda: len(ledger.lost()) < 200, second)
                 process.send_signal(how)
                 await watched.until(lambda: not ledger.lost(), second)
-                process.send_signal(signal.SIGCONT)
+                if how == signal.SIGSTOP:
+                    process.send_signal(signal.SIGCONT)
                 put(stream, 20, 400)
                 await watched.until(lambda: not ledger.lost(), second)
             if how == signal.SIGKILL:

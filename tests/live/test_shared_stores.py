@@ -119,6 +119,9 @@ def test_positions_pauses_and_what_is_given_up_outlive_the_machine(ministack, st
         assert daemon.status()["orders"]["state"] == "paused"
         assert poller(second, config, "resume", "orders", "--api", daemon.address)[0] == 0
         until(lambda: len(function.values) >= 5, "the rest to be delivered")
+        for command_line in (("run",), ("state", "forget", "orders")):
+            code, _, err = poller(first, config, *command_line, environment=account)
+            assert (code, "stop" in err) == (69, True), err
         daemon.stop()
     assert function.values == ["1", "2", "3", "4", "5"]
     assert poller(second, config, "state", "forget", "orders", environment=account)[0] == 0

@@ -74,8 +74,10 @@ class Server:
         """Returns once it takes connections."""
         with (self.folder / "log").open("ab") as log:
             place = ["-D", "data", "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+            # the server would outlive a worker of the tests that is killed
+            ended_with_us = ["setpriv", "--pdeathsig", "QUIT"] if shutil.which("setpriv") else []
             self._process = subprocess.Popen(
-                [_program("postgres"), *place, "-c", "max_connections=200", *self._settings],
+                [*ended_with_us, _program("postgres"), *place, "-c", "max_connections=200", *self._settings],
                 user=self._user,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,

@@ -129,6 +129,25 @@ def test_the_command_makes_the_table_or_prints_it(ministack, aws, tmp_path, caps
 
 
 @pytest.mark.live
+async def test_a_release_is_lost_where_the_stream_was_replaced_and_its_fences_are_not_raised_yet(aws, table):
+    name, client = table(**KEYS)
+    async with opened(aws, name, REGION, "poller") as store:
+        await store.open("u", mapping())
+        claimed = await store.claim("u", "a", ONE, Lease())
+        assert claimed is not None
+        # another daemon replaced the mapping, and died before it came to the rows of shards
+        client.update_item(
+            TableName=name,
+            Key={"pk": {"S": "F#poller"}, "sk": {"S": "map#u"}},
+            UpdateExpression="SET g = :g",
+            ExpressionAttributeValues={":g": {"S": "another"}},
+        )
+        assert (await store.leases("u"))["a"] == Lease(fence=1)
+        write = Write("u", "a", claimed.fence, 1, ShardProgress(finished=True))
+        assert await store.write(ONE, [write]) == {("u", "a")}
+
+
+@pytest.mark.live
 async def test_windows_with_more_state_than_an_item_takes_are_stored_whole(aws, table):
     name, _ = table(**KEYS)
     async with opened(aws, name, REGION, "poller") as store, opened(aws, name, REGION, "poller") as other:

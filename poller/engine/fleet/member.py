@@ -51,6 +51,7 @@ class Member:
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
         self.saving = Saving(store)
         self._name = name
+        self._lease_seconds = lease_seconds
         self._runs: asyncio.Task[None] | None = None
         self._running = running
         self._log = telemetry.logger()
@@ -78,7 +79,12 @@ class Member:
         store.listen(self._claiming.look_now)
 
     def _facts(self) -> Mapping[str, Any]:
-        return {"name": self._name, "version": __version__, "mappings": dict(self._running())}
+        return {
+            "name": self._name,
+            "version": __version__,
+            "lease_seconds": self._lease_seconds,
+            "mappings": dict(self._running()),
+        }
 
     def holdings(self, uuid: str, event_source_arn: str) -> MemberShards:
         """See `Fleet.holdings`."""

@@ -1,9 +1,9 @@
 """Stores one shard's progress after each change, one write at a time, and retries until it is stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from poller.policy.backoff import SOURCE
+from poller.policy.backoff import STATE
 from poller.policy.progress import ShardProgress
 from poller.ports.holdings import Hold
 from poller.ports.source import Unsettled
@@ -44,7 +44,7 @@ class Checkpointing:
         self._durable = 0
         self._stopped = False
         self._failing_since: float | None = None
-        self._stored: ShardProgress | None = None
+        self._stored: tuple[Callable[[ShardProgress], Awaitable[None]], ShardProgress] | None = None
         self._failed: Unsettled | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -67,7 +67,7 @@ class Checkpointing:
     async def finish(self, seconds: float, *, release: bool) -> None:
         """Store the present progress, within so many seconds; `release` lets others have the shard with it."""
         if release:
-            self._leaving, self._save, self._stored = True, self._hold.release, None
+            self._leaving, self._save = True, self._hold.release
         self.changed()
         assert self._task is not None
         # waited for, because it is cancelled where another daemon turns out to have the shard
@@ -94,10 +94,11 @@ class Checkpointing:
     async def _write(self) -> None:
         failures = 0
         while self._durable < self._changes:
-            changes, progress = self._changes, self._progress()
+            changes, progress, save = self._changes, self._progress(), self._save
             try:
-                if progress != self._stored:
-                    await self._save(progress)
+                # a release is due although the same progress was saved by a write that still ran
+                if (save, progress) != self._stored:
+                    await save(progress)
             except LeaseLost:
                 # the hold has told the partition, which stops
                 return
@@ -111,7 +112,7 @@ class Checkpointing:
             if failures:
                 failures, self._failing_since = 0, None
                 self._show(None)
-            self._stored, self._durable = progress, changes
+            self._stored, self._durable = (save, progress), changes
             self._report_stored(progress)
             self.wakeup.notify()
 
@@ -123,7 +124,7 @@ class Checkpointing:
         self._stream.log.repeating("progress_not_stored", now, partition=self._shard_id, text=str(error))
 
     async def _wait(self, error: StateError, failures: int) -> None:
-        delay = SOURCE.delay(failures, self._stream.chance)
+        delay = STATE.delay(failures, self._stream.chance)
         self._show_failure(error, delay)
         until = asyncio.get_running_loop().time() + delay
         self._failed = Unsettled(str(error), until)

@@ -25,7 +25,7 @@ USD_A_MILLION_WRITES = 0.625
 """AWS's price in us-east-1 of write units on demand. A stored position is one while it is smaller than 1 KB."""
 MONTHLY_USD = USD_A_MILLION_WRITES * 30 * 24 * 3600 / 1e6
 FLEET = "poller"
-"""The fleet whose rows a daemon uses that is in none."""
+"""The fleet whose rows a daemon uses that is in none: what is stored stays there for a fleet of the default name."""
 
 
 def place_of(url: str) -> tuple[str, str]:
@@ -42,19 +42,26 @@ def _fleet_of(settings: "Settings") -> str:
 async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
     # the configuration imports the row, and not every process opens a table
     from poller.state.dynamodb.opening import opened  # noqa: PLC0415
-    from poller.state.sole import Sole, new_member  # noqa: PLC0415
+    from poller.state.sole import Sole, alone, new_member  # noqa: PLC0415
 
-    async with opened(settings.aws, *place_of(settings.state), FLEET) as store:
-        yield Sole(store, new_member())
+    async with opened(settings.aws, *place_of(settings.state), _fleet_of(settings)) as store:
+        if settings.fleet is not None:
+            # for commands, which store where nothing is stored
+            yield Sole(store, new_member())
+        else:
+            async with alone(store, settings.state) as sole:
+                yield sole
 
 
 @asynccontextmanager
 async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
     from poller.state.dynamodb.opening import opened  # noqa: PLC0415  (as above)
+    from poller.state.presence import refuse_beside_one_alone  # noqa: PLC0415
 
     assert settings.fleet is not None
     seconds = ANSWER_PART * settings.fleet.lease_seconds
     async with opened(settings.aws, *place_of(settings.state), settings.fleet.name, seconds) as store:
+        await refuse_beside_one_alone(store, settings.state, settings.fleet.name)
         yield store
 
 
@@ -71,6 +78,13 @@ async def _contents(settings: "Settings") -> Contents:
 
     async with _edit(settings) as store:
         return await contents(store)
+
+
+async def _unused(settings: "Settings", uuid: str) -> None:
+    from poller.state.contents import unused  # noqa: PLC0415  (as above)
+
+    async with _edit(settings) as store:
+        await unused(store, uuid)
 
 
 async def _prepare(settings: "Settings") -> str:
@@ -99,8 +113,12 @@ DYNAMODB_KIND = StoreKind(
     open=_open,
     contents=_contents,
     edit=_edit,
+    unused=_unused,
     join=_join,
-    cost=f"{MONTHLY_USD:.2f} USD a month for each batch a second, by on-demand capacity; nothing without batches",
+    cost=(
+        f"{MONTHLY_USD:.2f} USD a month for each batch a second, by on-demand capacity; without batches "
+        f"{MONTHLY_USD / 5:.2f} USD for each daemon"
+    ),
     service="dynamodb",
     grants=_grants,
     prepare=_prepare,

@@ -141,8 +141,10 @@ class DynamoDBFleet(Notes):
             else:
                 await self.table.update(change)
         except Unmet as unmet:
-            row = None if unmet.item is None else self.read(lease_of, unmet.item, mapping.generation)
-            return stored_before(row, member, one)
+            if unmet.item is None or unmet.item.get("g") != mapping.generation:
+                # a row of the stream before, whose owner is nobody's any more
+                return False
+            return stored_before(self.read(lease_of, unmet.item, mapping.generation), member, one)
         return True
 
     async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:

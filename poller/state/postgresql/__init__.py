@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from poller.ports.store import StateStore
 
 FLEET = "poller"
-"""The fleet whose rows a daemon uses that is in none."""
+"""The fleet whose rows a daemon uses that is in none: what is stored stays there for a fleet of the default name."""
 
 
 def _fleet_of(settings: "Settings") -> str:
@@ -24,20 +24,27 @@ def _fleet_of(settings: "Settings") -> str:
 async def _open(settings: "Settings") -> AsyncIterator["StateStore"]:
     # the configuration imports the row, and the driver is an extra
     from poller.state.postgresql.opening import opened  # noqa: PLC0415
-    from poller.state.sole import Sole, new_member  # noqa: PLC0415
+    from poller.state.sole import Sole, alone, new_member  # noqa: PLC0415
 
-    async with opened(settings.state, FLEET) as fleet:
-        yield Sole(fleet, new_member())
+    async with opened(settings.state, _fleet_of(settings)) as store:
+        if settings.fleet is not None:
+            # for commands, which store where nothing is stored
+            yield Sole(store, new_member())
+        else:
+            async with alone(store, shown(settings.state)) as sole:
+                yield sole
 
 
 @asynccontextmanager
 async def _join(settings: "Settings") -> AsyncIterator["FleetStore"]:
     from poller.state.postgresql.opening import opened  # noqa: PLC0415  (as above)
+    from poller.state.presence import refuse_beside_one_alone  # noqa: PLC0415
 
     assert settings.fleet is not None
     seconds = ANSWER_PART * settings.fleet.lease_seconds
-    async with opened(settings.state, settings.fleet.name, seconds) as fleet:
-        yield fleet
+    async with opened(settings.state, settings.fleet.name, seconds) as store:
+        await refuse_beside_one_alone(store, shown(settings.state), settings.fleet.name)
+        yield store
 
 
 async def _contents(settings: "Settings") -> Contents:
@@ -52,6 +59,13 @@ async def _edit(settings: "Settings") -> AsyncIterator["FleetStore"]:
 
     async with opened(settings.state, _fleet_of(settings)) as store:
         yield store
+
+
+async def _unused(settings: "Settings", uuid: str) -> None:
+    from poller.state.contents import unused  # noqa: PLC0415  (as above)
+
+    async with _edit(settings) as store:
+        await unused(store, uuid)
 
 
 async def _prepare(settings: "Settings") -> str:
@@ -76,7 +90,8 @@ POSTGRESQL_KIND = StoreKind(
     open=_open,
     contents=_contents,
     edit=_edit,
-    cost="one commit of the database for all batches that end together; nothing without batches",
+    unused=_unused,
+    cost="one commit of the database for all batches that end together; without batches, one every five seconds",
     prepare=_prepare,
     script=_script,
     join=_join,
