@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poller.cli.configured import ConfigPaths, examples, loaded
+from poller.cli.output import NOT_SO
 from poller.configuration import Need
 from poller.sources.kinds import KINDS
 from poller.support.printable import say, say_json
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from poller.configuration import Configuration, EventSourceMapping
 
-NOT_SO = 1
 EVENT_MOST = 16 * 1024 * 1024
 """Most bytes of an event or payload that is read."""
 _KINDS = ", ".join(name for name, kind in KINDS.items() if kind.development is not None)
@@ -119,6 +119,7 @@ def invoke(
     import asyncio  # noqa: PLC0415
 
     from poller.dev import invoking, project  # noqa: PLC0415
+    from poller.engine.judging import judge  # noqa: PLC0415
     from poller.support import telemetry  # noqa: PLC0415
 
     if (event is None) == (sample is None):
@@ -132,7 +133,7 @@ def invoke(
     partial = any(
         mapping.report_batch_item_failures for mapping in configuration.mappings if mapping.function.key == name
     )
-    judged = invoking.judge(outcome, payload, partial=partial)
+    judged = judge(outcome, payload, partial=partial)
     telemetry.flush()
     for line in judged.lines:
         say(line)

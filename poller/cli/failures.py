@@ -18,7 +18,7 @@ def show(client: Client, mapping: str | None) -> None:
         mappings = [entry for entry in mappings if mapping in (entry["name"], entry["uuid"])]
         if not mappings:
             raise NoAnswer(f"the poller at {client.address} has no mapping {mapping}; it has: {names}")
-    failed = [entry for entry in mappings if entry["groups"]]
+    failed = [entry for entry in mappings if entry["groups"] or entry["kept"]]
     if not failed:
         say("no function has failed since the daemon's start")
     for number, entry in enumerate(failed):
@@ -44,5 +44,12 @@ def _lines(mapping: Json) -> Iterator[str]:
             yield f"    smallest batch that failed: {records} {smallest['first_record']} of {smallest['partition']}"
         if last["request_id"]:
             yield f"    last request: {last['request_id']}"
+    if mapping["kept"]:
+        yield "  failed events that are kept, for `poller rerun ID`:"
+    for event in mapping["kept"]:
+        records = "1 record" if event["records"] == 1 else f"{event['records']:,} records"
+        first = "" if event["first_record"] is None else f" from {event['first_record']} of {event['partition']}"
+        hidden = f", {event['redacted']:,} values redacted" if event["redacted"] else ""
+        yield f"    {event['id']}  {clock(event['at'])}  {event['error']}, {records}{first}{hidden}"
     if mapping["forgotten"]:
         yield f"  and {mapping['forgotten']:,} older causes, which are no longer kept"

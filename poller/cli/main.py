@@ -17,6 +17,7 @@ from poller.cli.client import NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
 from poller.cli.filter import app as filter_commands
 from poller.cli.importing import app as import_commands
+from poller.cli.output import NOT_SO
 from poller.cli.state import app as state_commands
 from poller.configuration import Need
 from poller.daemon import signals
@@ -27,7 +28,6 @@ from poller.support.printable import printable, say
 from poller.values.errors import ConfigurationError, EnvironmentProblem
 
 DONE = 0
-NOT_SO = 1
 BAD_INPUT = 2
 ENVIRONMENT = 69
 BUG = 70

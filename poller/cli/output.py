@@ -22,6 +22,10 @@ class _Console(Console):
         return super().render_str(printable(text), **options)
 
 
+NOT_SO = 1
+"""The exit code where what was asked about is not so."""
+
+
 def console() -> Console:
     """Build the console for standard output, as it is now."""
     # brackets and colons in a name are neither colours nor emoji

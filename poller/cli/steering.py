@@ -7,7 +7,7 @@ import typer
 
 from poller.cli.client import Client, NoAnswer
 from poller.cli.configured import Api, ConfigPaths, client, examples
-from poller.cli.output import clock
+from poller.cli.output import NOT_SO, clock
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError
 
@@ -95,6 +95,33 @@ def seek(
     _act(client(api, config), name, "seek", dry_run=dry_run, why=why, **given)
 
 
+def rerun(
+    event: Annotated[str, typer.Argument(metavar="ID", help="The event, as `poller failures` shows it.")],
+    *,
+    function: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Key of another function in the configuration.")
+    ] = None,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Invoke a function once with a failed event that is kept.
+
+    Nothing is settled and no position moves. Its answer is judged as the mapping would judge it. Exit 1 if the mapping
+    would not settle the whole batch.
+    """
+    daemon = client(api, config)
+    found = [one["uuid"] for one in daemon.failures()["mappings"] if event in [kept["id"] for kept in one["kept"]]]
+    if not found:
+        raise NoAnswer(f"the poller at {daemon.address} keeps no failed event {event}; see `poller failures`")
+    answer = _act(daemon, found[0], "rerun", dry_run=dry_run, why=why, event=event, function=function)
+    for line in answer["result"].get("lines", ()):
+        say(line)
+    if answer["result"].get("settled") is False:
+        raise typer.Exit(NOT_SO)
+
+
 def undo(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
     """Go back to where a mapping was before its last seek.
 
@@ -147,13 +174,14 @@ def add_to(app: typer.Typer) -> None:
                 "seek orders --trim-horizon --shard shardId-000000000003",
             ),
         ),
+        (rerun, ("rerun 0f3a9c1d2e4b --dry-run", "rerun 0f3a9c1d2e4b --function fixed")),
         (undo, ("undo orders --dry-run", "undo orders")),
         (actions, ("actions", "actions orders --most 100")),
     ):
         app.command(epilog=examples(*example))(command)
 
 
-def _act(daemon: Client, name: str, order: str, **given: Any) -> None:
+def _act(daemon: Client, name: str, order: str, **given: Any) -> dict[str, Any]:
     wanted = {key: value for key, value in given.items() if value not in (None, False, "")}
     answer = daemon.order(name, order, {**wanted, "who": _me()})
     if not isinstance(impact := answer.get("impact"), list):
@@ -165,6 +193,7 @@ def _act(daemon: Client, name: str, order: str, **given: Any) -> None:
         say(f"{answer['name']}: {answer['state']}{why}")
         if answer.get("stage") == "begun":
             say("it is begun and goes on; `poller actions` shows how it ends")
+    return answer
 
 
 def _me() -> str:

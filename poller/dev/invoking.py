@@ -1,33 +1,18 @@
-"""`poller invoke`: one event to one function, with the answer judged as a mapping would judge it."""
+"""`poller invoke`: one event to one function."""
 
-import json
 import random
-from dataclasses import dataclass
-from typing import Any
 
 from poller.aws.transports import Transports
 from poller.configuration import Configuration, FunctionConfig
 from poller.functions.arns import function_arn
 from poller.functions.type import Place
 from poller.functions.types import FUNCTION_TYPES
-from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, failed_identifiers
-from poller.sources.kinds import KINDS
+from poller.policy.response import Outcome
 from poller.support import telemetry
 from poller.values.errors import ConfigurationError
 
-SHOWN_MOST = 2000
-"""Characters of an answer."""
 REGION, ACCOUNT = "us-east-1", "123456789012"
 """For functions that no mapping uses, where nothing else is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the answer means."""
-
-    settled: bool
-    """Whether all records of the event would be done for good."""
-    lines: list[str]
 
 
 def function_of(configuration: Configuration, name: str) -> tuple[FunctionConfig, str, str]:
@@ -60,42 +45,3 @@ async def invoke(configuration: Configuration, name: str, event: bytes) -> tuple
     finally:
         builder.close()
         await transports.close()
-
-
-def judge(outcome: Outcome, event: bytes, *, partial: bool) -> Judged:
-    """`partial` says whether the function's mapping has ReportBatchItemFailures."""
-    if isinstance(outcome, NotInvoked):
-        said = f"not invoked: {outcome.code} {outcome.detail}".strip()
-        return Judged(False, [said, "a mapping would hold the batch and try again; no retry is spent"])
-    if isinstance(outcome, Failed):
-        said = f"failed: {outcome.error} {outcome.detail}".strip()
-        return Judged(False, [said, "a mapping would deliver the batch again, within its limits"])
-    if not isinstance(outcome, Succeeded):
-        return Judged(False, [f"too large: {outcome.detail}".strip(), "a mapping would split the batch"])
-    answer = outcome.body.decode(errors="replace")
-    lines = [f"succeeded: {answer[:SHOWN_MOST]}"] if answer else ["succeeded, with an empty answer"]
-    if not partial:
-        return Judged(True, [*lines, "a mapping would settle the whole batch"])
-    records = identifiers_of(event)
-    failed = failed_identifiers(outcome.body, set(records))
-    if failed is None:
-        return Judged(False, [*lines, "the partial batch response is invalid: a mapping would fail the whole batch"])
-    if not failed:
-        return Judged(True, [*lines, f"a mapping would settle every record ({len(records):,})"])
-    named = ", ".join(sorted(failed))
-    return Judged(False, [*lines, f"a mapping would deliver again: {named}; of a stream, all behind the first as well"])
-
-
-def identifiers_of(event: bytes) -> list[str]:
-    """The item identifiers of the records of an event. Raises ConfigurationError for what is no event with records."""
-    try:
-        records: Any = json.loads(event)["Records"]
-        return [_identifier(record) for record in records]
-    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
-        raise ConfigurationError(["the event has no list of Records that a source could have made"]) from None
-
-
-def _identifier(record: dict[str, Any]) -> str:
-    kind = next(kind for kind in KINDS.values() if kind.sign in record and kind.development is not None)
-    assert kind.development is not None
-    return kind.development().identifier(record)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from poller.configuration import EventSourceMapping
-from poller.dev.invoking import judge
+from poller.engine.judging import judge
 from poller.policy.response import Outcome
 from poller.ports.function import Function
 from poller.sources.kinds import KINDS

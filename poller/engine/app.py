@@ -14,13 +14,15 @@ from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.catalog import Catalog
 from poller.engine.embedding import with_given
+from poller.engine.failed_events import FailedEvents
 from poller.engine.fleet.alone import Alone
 from poller.engine.fleet.member import Member, boot_time
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.looking import Looking
 from poller.engine.mappings import Mappings
 from poller.engine.parts import Watch, Wiring, traces_of
-from poller.engine.steering import Steering
+from poller.engine.steering import Hands, Steering
+from poller.engine.unsettled import unsettled
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.fleet import FleetStore
@@ -106,12 +108,14 @@ class Poller:
         self._stack.push_async_callback(self.transports.close)
         self.status.aws_requests = self.transports.counts.by_outcome
         configured: set[str] = set()
+        self.failed_events = FailedEvents(self.store, settings.failed_events, self._wall)
         self.wiring = Wiring(
             self.transports,
             settings.max_bytes_in_flight,
             fleet=fleet,
             mappings=configured,
             limits=self._limits,
+            failed_events=self.failed_events,
             traces=await traces_of(settings, self._stack),
             chance=self._chance,
             wall=self._wall,
@@ -119,8 +123,9 @@ class Poller:
         )
         self._stack.push_async_callback(self.wiring.close)
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell)
-        self.steering = Steering(self.mappings, self.store, self._wall, alone=self._member is None)
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
+        hands = Hands(self.invoker, self.failed_events)
+        self.steering = Steering(self.mappings, self.store, self._wall, hands, alone=self._member is None)
         self.catalog = Catalog(
             self.mappings, self.store, self._wall, tell=self._tell, runs_elsewhere=fleet.runs_elsewhere
         )
@@ -172,6 +177,7 @@ class Poller:
         self.mappings.start()
         if self._member is not None:
             self.keep("fleet", self._member.run())
+        self.keep("failed_events", self.failed_events.run())
         self.keep("state", self._look_after_state())
 
     def apply(self, configuration: Configuration) -> Changes:
@@ -179,6 +185,7 @@ class Poller:
         `state` and `telemetry` have no effect, because the store and the traces exist already.
         """
         self._configuration = configuration
+        self.failed_events.apply(configuration.settings.failed_events)
         self.wiring.resize(configuration.settings.max_bytes_in_flight)
         self.wiring.refresh()
         self.invoker.apply(configuration)
@@ -283,15 +290,3 @@ class Poller:
                 await self.catalog.look()
             except StateError as error:
                 log.repeating("made_mappings_not_read", asyncio.get_running_loop().time(), text=str(error))
-
-
-def unsettled(status: MappingStatus, seconds: float) -> str:
-    """The reason for a person why a mapping is not settled."""
-    lag = status.lag()
-    waiting = [] if lag.records is None else [f"{lag.records} messages wait in the queue"]
-    waiting += [] if not lag.hidden else [f"{lag.hidden} are received and neither deleted nor visible again"]
-    waiting += [] if not lag.seconds else [f"{lag.seconds:.1f} s behind"]
-    reason = [] if status.reason is None else [status.reason.text or status.reason.code.value]
-    failure = [] if status.last_failure is None else [f"the last failure: {status.last_failure.text}"]
-    facts = "; ".join([f"{status.in_flight()} records in flight", *waiting, *reason, *failure])
-    return f"the mapping {status.name} is not settled after {seconds:g} s: it is {status.state.value}; {facts}"

@@ -94,6 +94,20 @@ class FunctionInvoker:
             path = path.rpartition("/")[0]
         return None
 
+    def use(self, key: str) -> Use | None:
+        """How a function with an entry of its own in the configuration is called."""
+        return self._uses.get(key)
+
+    async def once(self, use: Use, event: bytes) -> Outcome:
+        """Invoke once, as `invoke`, any function that the configuration has or implies."""
+        if self._stop.soft:
+            return STOPPING
+        try:
+            taken = _Taken(await self._wiring.function(use), retired=True)
+        except (ConfigurationError, EnvironmentProblem) as error:
+            return NotInvoked("not_started", str(error))
+        return await self._counted(taken, event, None, None)
+
     async def invoke(
         self, key: str, event: bytes, *, trace: str | None = None, client: Client | None = None
     ) -> Outcome:
@@ -104,6 +118,9 @@ class FunctionInvoker:
             taken = await self._take(key)
         except (ConfigurationError, EnvironmentProblem) as error:
             return NotInvoked("not_started", str(error))
+        return await self._counted(taken, event, trace, client)
+
+    async def _counted(self, taken: _Taken, event: bytes, trace: str | None, client: Client | None) -> Outcome:
         taken.running += 1
         self.running += 1
         self._idle.clear()

@@ -16,6 +16,7 @@ from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, Settings
 from poller.destinations.kinds import kind_of
 from poller.engine.asynchronous import asynchronous_function
+from poller.engine.failed_events import FailedEvents
 from poller.engine.fleet.alone import Alone
 from poller.engine.functions import Functions, Use
 from poller.functions.arns import arn_of
@@ -90,6 +91,7 @@ class Wiring:
         fleet: Fleet | None = None,
         mappings: Collection[str] = (),
         limits: ReadLimits | None = None,
+        failed_events: FailedEvents | None = None,
         traces: "Tracing | None" = None,
         watch: Watch | None = None,
         chance: Chance = random.random,
@@ -110,6 +112,7 @@ class Wiring:
         """Bytes in flight of all mappings together."""
         self.functions = Functions(transports, chance)
         self._building = asyncio.Lock()
+        self._failed_events = failed_events
         self._traces = traces
         self._watch = watch
 
@@ -166,6 +169,7 @@ class Wiring:
             status=status,
             chance=self.chance,
             log=log,
+            keep_failed=None if self._failed_events is None else self._failed_events.keeper(mapping),
         )
 
     async def function(self, use: Use) -> Invocable:

@@ -6,14 +6,19 @@ that was cut off by a crash stays in the log as begun.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from poller.engine.failed_events import FailedEvents
+from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
+from poller.engine.plan import Plan, calling
+from poller.engine.rerunning import rerunning
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
 from poller.policy import seeking
 from poller.policy.actions import Action, Asked, Batch, Order, Stage
+from poller.policy.failed_events import FailedEvent
 from poller.policy.progress import StreamProgress
 from poller.policy.seeking import Before
 from poller.ports.held import Held
@@ -30,20 +35,23 @@ KEPT_SEEKS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    impact: tuple[str, ...]
-    perform: Callable[[Action], Awaitable[Action]]
-    """Gets the stored entry, and returns it as it is then."""
-    batch: Batch | None = None
+class Hands:
+    """What orders need beside the mappings."""
+
+    invoker: FunctionInvoker
+    events: FailedEvents
 
 
 class Steering:
     """The `poller.ports.steering.Mappings` of a running engine."""
 
-    def __init__(self, mappings: Mappings, store: Positions, wall: Callable[[], float], *, alone: bool) -> None:
+    def __init__(
+        self, mappings: Mappings, store: Positions, wall: Callable[[], float], hands: Hands, *, alone: bool
+    ) -> None:
         """`alone` is False where other daemons keep positions in the same store."""
         self._mappings = mappings
         self._store = store
+        self._hands = hands
         self._alone = alone
         self._wall = wall
         self._doing: set[asyncio.Task[Action]] = set()
@@ -74,9 +82,9 @@ class Steering:
         else:
             # nobody asks for its result any more; the log says how it ended
             doing.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return Acted(self._mappings.present(runner).status, plan.impact, plan.batch, action)
+        return Acted(self._mappings.present(runner).status, plan.impact, plan.batch, action, plan.result)
 
-    async def _carry_out(self, action: Action, plan: _Plan) -> Action:
+    async def _carry_out(self, action: Action, plan: Plan) -> Action:
         try:
             done = replace(await plan.perform(action), stage=Stage.DONE)
         except PollerError as error:
@@ -97,21 +105,26 @@ class Steering:
     async def actions(self) -> list[Action]:
         return await self._store.actions()
 
+    async def failed_events(self) -> list[FailedEvent]:
+        return await self._hands.events.shown()
+
     def restart_function(self, name: str) -> None:
         self._mappings.restart_function(name)
 
-    async def _plan(self, runner: MappingRunner, order: Order) -> _Plan:
+    async def _plan(self, runner: MappingRunner, order: Order) -> Plan:
         """Raises NotPossible and StateError."""
         uuid = runner.mapping.uuid
         match order:
             case policy.Pause():
-                return _Plan((_pausing(runner),), _calling(lambda: self._mappings.pause(uuid)))
+                return Plan((_pausing(runner),), calling(lambda: self._mappings.pause(uuid)))
             case policy.Resume():
-                return _Plan((_resuming(runner),), _calling(lambda: self._mappings.resume(uuid)))
+                return Plan((_resuming(runner),), calling(lambda: self._mappings.resume(uuid)))
             case policy.Retry():
                 return _retrying(runner, order)
             case policy.Skip():
                 return _skipping(runner, order)
+            case policy.Rerun():
+                return await rerunning(runner, order, self._hands.events, self._hands.invoker)
             case policy.Seek():
                 return await self._seeking(runner, order)
             case policy.Undo():
@@ -119,16 +132,16 @@ class Steering:
 
     # positions
 
-    async def _seeking(self, runner: MappingRunner, order: policy.Seek) -> _Plan:
+    async def _seeking(self, runner: MappingRunner, order: policy.Seek) -> Plan:
         stored = await self._stored(runner)
         shards = await self._mappings.seek(runner, order.target, stored.epoch)
 
         async def perform(action: Action) -> Action:
             return await self._move(runner, action, shards)
 
-        return _Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
+        return Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
 
-    async def _undoing(self, runner: MappingRunner) -> _Plan:
+    async def _undoing(self, runner: MappingRunner) -> Plan:
         self._refuse_beside_others()
         last = policy.last_seek(await self._store.actions(), runner.mapping.uuid)
         if last is None:
@@ -138,7 +151,7 @@ class Steering:
         async def perform(action: Action) -> Action:
             return await self._move(runner, replace(action, undoes=last.id), last.before)
 
-        return _Plan(tuple(seeking.undo_impact(last.before)), perform)
+        return Plan(tuple(seeking.undo_impact(last.before)), perform)
 
     def _refuse_beside_others(self) -> None:
         if not self._alone:
@@ -173,16 +186,6 @@ class Steering:
             await self._store.note(replace(old, before={}))
 
 
-def _calling(call: Callable[[], Awaitable[object]]) -> Callable[[Action], Awaitable[Action]]:
-    """A call that changes nothing of the entry."""
-
-    async def perform(action: Action) -> Action:
-        await call()
-        return action
-
-    return perform
-
-
 def _pausing(runner: MappingRunner) -> str:
     if runner.paused_since is not None:
         return "Nothing changes: it is paused already."
@@ -200,7 +203,7 @@ def _resuming(runner: MappingRunner) -> str:
     return "It reads on from where it was paused."
 
 
-def _retrying(runner: MappingRunner, order: policy.Retry) -> _Plan:
+def _retrying(runner: MappingRunner, order: policy.Retry) -> Plan:
     found = _held(runner.status, order)
     if not found:
         raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(runner.status, policy.Retry())]))
@@ -211,10 +214,10 @@ def _retrying(runner: MappingRunner, order: policy.Retry) -> _Plan:
         return action
 
     impact = tuple(policy.retry_impact(batch, order, runner.status.function) for batch, _ in found)
-    return _Plan(impact, perform, found[0][0] if len(found) == 1 else None)
+    return Plan(impact, perform, found[0][0] if len(found) == 1 else None)
 
 
-def _skipping(runner: MappingRunner, order: policy.Skip) -> _Plan:
+def _skipping(runner: MappingRunner, order: policy.Skip) -> Plan:
     found = _held(runner.status, order)
     if not found:
         raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(runner.status, policy.Skip())]))
@@ -231,7 +234,7 @@ def _skipping(runner: MappingRunner, order: policy.Skip) -> _Plan:
             held.give_up(notify=not order.drop)
         return action
 
-    return _Plan((policy.skip_impact(batch, order, runner.mapping.on_failure_destination),), perform, batch)
+    return Plan((policy.skip_impact(batch, order, runner.mapping.on_failure_destination),), perform, batch)
 
 
 def _held(status: MappingStatus, order: policy.OfBatch) -> list[tuple[Batch, Held]]:

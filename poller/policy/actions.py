@@ -105,7 +105,17 @@ class Undo:
     """Go back to the position before the last seek."""
 
 
-Order = Pause | Resume | Retry | Skip | Seek | Undo
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Invoke a function once with a failed event that is kept."""
+
+    event: str
+    """Its id."""
+    function: str | None = None
+    """Key of another function than the mapping's."""
+
+
+Order = Pause | Resume | Retry | Skip | Seek | Undo | Rerun
 
 
 def last_seek(actions: Sequence[Action], uuid: str) -> Action | None:

@@ -1,9 +1,11 @@
 """What the process offers to people who act on a mapping by hand."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from poller.policy.actions import Action, Asked, Batch, Order
+from poller.policy.failed_events import FailedEvent
 from poller.ports.status import MappingStatus
 
 
@@ -18,6 +20,8 @@ class Acted:
     """The single batch that is meant, where the order is about batches."""
     action: Action | None = None
     """The entry in the action log; None for a preview."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What an order found that looks at something; empty for a preview, and while it is not done."""
 
 
 class Mappings(Protocol):
@@ -32,6 +36,10 @@ class Mappings(Protocol):
 
     async def actions(self) -> list[Action]:
         """The action log, the latest first. Raises StateError."""
+        ...
+
+    async def failed_events(self) -> list[FailedEvent]:
+        """The failed events that are kept, the latest first, as of a few seconds ago."""
         ...
 
     def restart_function(self, name: str) -> None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from poller.policy.actions import Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 
@@ -32,7 +33,27 @@ class MappingStore(Protocol):
         ...
 
 
-class Positions(MappingStore, Protocol):
+class KeptStore(Protocol):
+    """What is kept for people beside positions. Raises StateError as `Positions` does."""
+
+    async def keep(self, kept: Kept) -> None:
+        """Store it, also in the place of an older one with the same room and id."""
+        ...
+
+    async def kept(self, room: str) -> list[Kept]:
+        """All of a room without their bodies, the latest first."""
+        ...
+
+    async def kept_one(self, room: str, key: str) -> Kept | None:
+        """One of them with its body."""
+        ...
+
+    async def let_go(self, room: str, ids: Collection[str]) -> None:
+        """Delete these of a room, as far as they are there."""
+        ...
+
+
+class Positions(MappingStore, KeptStore, Protocol):
     """What every store does, whether one daemon uses it or several. A call that raises StateError has changed nothing,
     or its answer was lost; each of these calls may be made again.
     """

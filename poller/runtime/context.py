@@ -1,9 +1,11 @@
 """The context that the lanes of one partition share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
+from poller.policy.failures import Failure
 from poller.ports.function import Function
 from poller.ports.holdings import Permit
 from poller.ports.status import MappingStatus
@@ -11,6 +13,9 @@ from poller.runtime.admission import Admission
 from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
 from poller.support.rate_limited_log import RateLimitedLog
+
+KeepFailed = Callable[[bytes, Failure, str], None]
+"""Gets the event, the failure and the partition's name."""
 
 
 @dataclass(slots=True)
@@ -26,6 +31,8 @@ class LaneContext:
     status: MappingStatus
     chance: Chance
     log: RateLimitedLog
+    keep_failed: KeepFailed | None = None
+    """Keeps a failed event for people; hands over and returns."""
     permit: Permit | None = None
     """The partition's right to begin work; None where work may always begin."""
     partition: str = ""

@@ -35,6 +35,8 @@ class Invoked:
     outcome: Outcome
     records: Sequence[Record]
     seconds: float = 0.0
+    event: bytes = b""
+    """What the function got; empty where it was not invoked."""
 
     def note(self, delivery: Delivery, context: LaneContext, now: float) -> None:
         """Count the outcome, and update pace, status and log. It was already reported to `delivery`."""
@@ -52,9 +54,9 @@ class Invoked:
         account.failed_invoke += delivery.failed
         account.count_invocation(word, len(records), self.seconds)
         if delivery.failure is not None:
-            _report_failure(outcome, records, delivery, context, now)
+            _report_failure(outcome, self, delivery, context, now)
         elif not isinstance(outcome, TooLarge):
-            _report_success(outcome, records, delivery, context, now)
+            _report_success(outcome, self, delivery, context, now)
 
 
 async def invoke(
@@ -94,7 +96,7 @@ async def invoke(
                 context.log.each("circuit_closed", function=context.status.function)
     # nothing is awaited from here to the next step, so this deadline can only pass if the loop blocks, which is
     # detected
-    return Invoked(outcome, records, time() - begun)
+    return Invoked(outcome, records, time() - begun, event)
 
 
 async def _may_begin(context: LaneContext, status: LaneStatus, time: Callable[[], float]) -> bool:
@@ -161,15 +163,13 @@ def _report_refusal(refusal: NotInvoked, records: Sequence[Record], context: Lan
     )
 
 
-def _report_failure(
-    outcome: _Ran, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float
-) -> None:
+def _report_failure(outcome: _Ran, invoked: Invoked, delivery: Delivery, context: LaneContext, now: float) -> None:
     """Update pace, status and log after an invocation that failed as a whole."""
     status = context.status
     assert delivery.failure is not None
     status.last_result = "PROBLEM: Function call failed"
     status.last_failure = _last_failure(outcome, delivery.failure, now)
-    status.failures.add(_failure(outcome, delivery.failure, records, delivery.failed), context.partition, now)
+    _add_failure(_failure(outcome, delivery.failure, invoked.records, delivery.failed), invoked, context, now)
     if not context.report_batch_item_failures:
         context.admission.failed(now)
     context.log.repeating(
@@ -177,20 +177,18 @@ def _report_failure(
         now,
         function=status.function,
         why=delivery.failure,
-        records=len(records),
+        records=len(invoked.records),
         request_id=status.last_failure.request_id,
     )
 
 
-def _report_success(
-    outcome: _Ran, records: Sequence[Record], delivery: Delivery, context: LaneContext, now: float
-) -> None:
+def _report_success(outcome: _Ran, invoked: Invoked, delivery: Delivery, context: LaneContext, now: float) -> None:
     """Update pace, status and log after an invocation that succeeded, perhaps with records it named as failed."""
     status = context.status
     status.last_result, status.last_success = "OK", now
     context.admission.succeeded()
     if delivery.failed:
-        status.failures.add(_failure(outcome, NAMED, records, delivery.failed), context.partition, now)
+        _add_failure(_failure(outcome, NAMED, invoked.records, delivery.failed), invoked, context, now)
     if delivery.gap and not context.gap_warned:
         context.gap_warned = True
         context.log.repeating(
@@ -199,6 +197,12 @@ def _report_success(
             text="the function named a failed message but not the later ones of its group, which are deleted as on "
             "AWS; let it name them too, or set fifo_stop_at_first_failure",
         )
+
+
+def _add_failure(failure: Failure, invoked: Invoked, context: LaneContext, now: float) -> None:
+    context.status.failures.add(failure, context.partition, now)
+    if context.keep_failed is not None and invoked.event:
+        context.keep_failed(invoked.event, failure, context.partition)
 
 
 def _failure(outcome: _Ran, why: str, records: Sequence[Record], failed: int) -> Failure:

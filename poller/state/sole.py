@@ -14,6 +14,7 @@ from poller.policy.progress import Paused, ShardProgress, StreamProgress
 from poller.ports.fleet import FleetStore, Lease, Write
 from poller.state.presence import Presence, present
 from poller.values.errors import StateError
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 CLAIMS_AT_ONCE = 20
@@ -138,6 +139,18 @@ class Sole:
 
     async def actions(self) -> list[Action]:
         return await self._store.actions()
+
+    async def keep(self, kept: Kept) -> None:
+        await self._store.keep(kept)
+
+    async def kept(self, room: str) -> list[Kept]:
+        return await self._store.kept(room)
+
+    async def kept_one(self, room: str, key: str) -> Kept | None:
+        return await self._store.kept_one(room, key)
+
+    async def let_go(self, room: str, ids: Collection[str]) -> None:
+        await self._store.let_go(room, ids)
 
     async def mappings(self) -> dict[str, StoredMapping]:
         return await self._store.mappings()

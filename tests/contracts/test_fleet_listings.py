@@ -1,8 +1,12 @@
-"""What every store of a fleet promises of a stream's listing, which one member stores for all."""
+"""What every store of a fleet promises of a stream's listing, which one member stores for all, and of what is kept for
+people.
+"""
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from poller.ports.fleet import LISTING, Lease, Published, Write
+from poller.values.kept import LARGEST_BODY, Kept
 from tests.contracts.fleet_stores import Connect, world
 from tests.contracts.test_fleet_stores import ONE, TWO, UUID, claimed, first
 
@@ -41,3 +45,15 @@ async def test_the_listing_is_released_like_a_shard_and_is_no_shard_of_the_strea
         assert await store.leases(UUID) == {LISTING: Lease(None, 1, 2, TWO)}
         assert await store.published(UUID) == Published(1, 1, "listed")
         assert (await store.load(UUID) or first()).shards == {}
+
+
+async def test_what_is_kept_for_people_is_everybodys(world: Stores) -> None:
+    async with world as connect:
+        store, other, elsewhere = await connect(), await connect(), await connect(fleet="payments")
+        first, second = Kept("failed", "a", 1.5, "é", "x" * LARGEST_BODY), Kept("failed", "b", 2.5, "{}")
+        await store.keep(first)
+        await store.keep(second)
+        assert await other.kept("failed") == [second, replace(first, body="")]
+        assert (await other.kept_one("failed", "a"), await other.kept_one("failed", "c")) == (first, None)
+        await other.let_go("failed", ["a"])
+        assert (await store.kept("failed"), await elsewhere.kept("failed")) == ([second], [])

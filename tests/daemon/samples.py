@@ -6,6 +6,7 @@ from typing import Any
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.status_json import rendered
 from poller.policy.actions import Action, Asked, Order, Stage, what_of
+from poller.policy.failed_events import FailedEvent
 from poller.ports.daemon_status import DaemonStatus, Reloaded
 from poller.ports.status import Lag, LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 from poller.ports.steering import Acted
@@ -102,6 +103,7 @@ class Steered:
     def __init__(self, status: DaemonStatus) -> None:
         self._status = status
         self.log: list[Action] = []
+        self.events: list[FailedEvent] = []
 
     async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
         mapping, what = self._find(name), what_of(order)
@@ -132,6 +134,9 @@ class Steered:
 
     async def actions(self) -> list[Action]:
         return [*reversed(self.log)]
+
+    async def failed_events(self) -> list[FailedEvent]:
+        return self.events
 
     def restart_function(self, name: str) -> None:
         if name != "thumbnails":

@@ -11,6 +11,7 @@ from poller.cli.client import Client, NoAnswer
 from poller.configuration import ApiSettings
 from poller.daemon.api.failures import failures_json
 from poller.daemon.api.server import serve
+from poller.policy.failed_events import FailedEvent
 from poller.policy.failures import Failure
 from poller.ports.daemon_status import ConfigurationStatus
 from tests.daemon.samples import STARTED_AT, Reloading, Steered, a_daemon, a_mapping
@@ -23,11 +24,18 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def listening(status):
+async def listening(status, *kept):
     """The address of a server with that status."""
     api = ApiSettings(listen="127.0.0.1:0")
-    async with serve(status, api, Steered(status), Reloading(None), wall=lambda: STARTED_AT) as address:
+    steered = Steered(status)
+    steered.events = [*kept]
+    async with serve(status, api, steered, Reloading(None), wall=lambda: STARTED_AT) as address:
         yield address
+
+
+KEPT = FailedEvent(
+    "0f3a9c1d2e4b", STARTED_AT, a_mapping().uuid, "orders", "fn", "shardId-0", "104", 1, "Key\x1b", "", 9, 2
+)
 
 
 def failing(now):
@@ -43,9 +51,10 @@ def failing(now):
 
 def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
     status = failing(100.0)
-    told: Any = failures_json(status.mappings, status.configuration, 100.0, STARTED_AT)
+    told: Any = failures_json(status.mappings, status.configuration, [KEPT], 100.0, STARTED_AT)
     orders, idle = told["mappings"]
     assert (idle["groups"], orders["forgotten"]) == ([], 0)
+    assert ([event["id"] for event in orders["kept"]], idle["kept"]) == (["0f3a9c1d2e4b"], [])
     (group,) = orders["groups"]
     assert (group["error"], group["template"], group["count"], group["records"]) == (
         "KeyError",
@@ -59,7 +68,7 @@ def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
 
 
 async def test_the_command_prints_them_harmlessly_and_knows_the_mappings_by_name(capsys):
-    async with listening(failing(now())) as address:
+    async with listening(failing(now()), KEPT) as address:
         await asyncio.to_thread(command.show, Client(address, None), "orders")
         with pytest.raises(NoAnswer, match="it has: orders, idle"):
             await asyncio.to_thread(command.show, Client(address, None), "order")
@@ -71,4 +80,7 @@ async def test_the_command_prints_them_harmlessly_and_knows_the_mappings_by_name
     assert lines[3].startswith("    order 2 is unknown")
     assert "\x1b" not in lines[3]
     assert lines[4] == "    smallest batch that failed: 1 record 104 of shardId-0"
+    assert lines[6] == "  failed events that are kept, for `poller rerun ID`:"
+    assert lines[7].startswith("    0f3a9c1d2e4b  ")
+    assert lines[7].endswith("Key\\x1b, 1 record from 104 of shardId-0, 2 values redacted")
     assert last == "no function has failed since the daemon's start"

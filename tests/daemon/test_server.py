@@ -28,12 +28,14 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None, operations=(), **settings):
+async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None, operations=(), *, events=(), **settings):
     """A function that asks the server: path and headers in; status, headers and text out."""
     api = ApiSettings(listen=listen, token=token, **settings)
     status = status or a_daemon(started=now())
+    steered = Steered(status)
+    steered.events = [*events]
     async with serve(
-        status, api, Steered(status), Reloading(reloaded), wall=lambda: STARTED_AT, operations=operations
+        status, api, steered, Reloading(reloaded), wall=lambda: STARTED_AT, operations=operations
     ) as address:
         path = api.socket and str(api.socket)
         connector = aiohttp.UnixConnector(path) if path else aiohttp.TCPConnector()
@@ -129,6 +131,10 @@ async def test_a_token_that_is_emptied_lets_nobody_in(tmp_path):
         assert (await ask("/status", Authorization="Bearer "))[0] == 403
 
 
+WANTED = {"seek": '{"to": "LATEST"}', "rerun": '{"event": "0"}'}
+"""Bodies of orders that say more than which mapping."""
+
+
 async def test_the_root_lists_what_there_is():
     async with serving() as ask:
         code, _, text = await ask("/")
@@ -136,7 +142,7 @@ async def test_the_root_lists_what_there_is():
         assert code == 200
         for page in pages:
             path = page["path"].replace("NAME", "typo")
-            body = '{"to": "LATEST"}' if path.endswith("/seek") else "{}"
+            body = WANTED.get(path.rpartition("/")[2], "{}")
             data = body if page["method"] == "POST" else None
             answered, _, _ = await ask(path, page["method"], data, **{"Content-Type": "application/json"})
             assert answered == (404 if "NAME" in page["path"] else 200), page

@@ -39,6 +39,7 @@ async def test_pause_and_resume_answer_with_the_state_that_follows():
             "batch": None,
             "action": "a0",
             "stage": "done",
+            "result": {},
         }
         assert await post(ask) == (200, answer)
         assert mapping.state is MappingState.PAUSED

@@ -12,7 +12,7 @@ import pytest
 
 from poller.cli.main import main
 from poller.configuration import load
-from poller.dev.invoking import judge
+from poller.engine.judging import judge
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.sources.kinds import KINDS, parse_source
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from poller.engine.steering import Steering
+from poller.engine.steering import Hands, Steering
 from poller.policy.actions import Asked, Pause, Resume, Seek, Undo
 from poller.policy.progress import LaneProgress
 from poller.policy.seeking import Target
@@ -297,7 +297,9 @@ async def test_in_a_fleet_no_daemon_moves_what_others_may_read():
     async with living(of_stream(house, stream), house=house):
         put(stream, KEYS)
         await asyncio.sleep(10)
-        steering = Steering(house.mappings, house.store, house.wall, alone=False)
+        steering = Steering(
+            house.mappings, house.store, house.wall, Hands(house.invoker, house.failed_events), alone=False
+        )
         for wanted in (Seek(Target("TRIM_HORIZON")), Undo()):
             with pytest.raises(NotPossible, match="a fleet shares its positions"):
                 await steering.act("a", wanted, ANN, dry_run=False)

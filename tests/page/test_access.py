@@ -8,6 +8,7 @@ import pytest
 
 from poller.daemon.api import sessions
 from poller.daemon.api.page.html import safe, tag
+from poller.policy.failed_events import FailedEvent
 from poller.policy.failures import Failure
 from poller.ports.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping
@@ -217,7 +218,8 @@ async def test_what_others_say_stays_text_on_every_screen():
     mapping.failures.add(Failure(HOSTILE, HOSTILE, 2, 2, HOSTILE, HOSTILE), HOSTILE, 100.0)
     broken = a_mapping("broken", uuid="b", state=MappingState.PROBLEM, reason=Reason(ReasonCode.ERROR, HOSTILE))
     untold = a_mapping("untold", uuid="u", lag=untellable)
-    async with serving(a_daemon(mapping, broken, untold)) as ask:
+    event = FailedEvent(HOSTILE, STARTED_AT, "b", HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, 1)
+    async with serving(a_daemon(mapping, broken, untold), events=[event]) as ask:
         await ask("/mappings/broken/pause", "POST", json.dumps({"who": HOSTILE, "why": HOSTILE}).encode(), **JSON)
         for path in (
             "/",

@@ -135,7 +135,7 @@ async def test_a_full_disk_fails_the_write_and_keeps_what_was_stored(tmp_path):
 
 
 async def test_a_file_another_process_writes_to_fails_the_write_and_keeps_what_was_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr("poller.state.sqlite.database.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("poller.state.sqlite.connection.BUSY_SECONDS", 0.01)
     path = tmp_path / "state.db"
     store = await filled(path)
     other = sqlite3.connect(path)

@@ -15,6 +15,7 @@ from poller.state.memory.fleet import MemoryFleet, Rows
 from poller.state.memory.store import MemoryStore
 from poller.state.sole import Sole, new_member
 from poller.state.sqlite.store import SqliteState
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 PARTS = (
@@ -194,6 +195,23 @@ async def test_the_oldest_actions_are_forgotten(opened):
         await store.note(an_action(number))
     kept = await store.actions()
     assert (len(kept), kept[0], kept[-1]) == (MOST_ACTIONS, an_action(MOST_ACTIONS + 1), an_action(2))
+
+
+async def test_what_is_kept_for_people_is_listed_the_latest_first_without_its_body_and_let_go(opened):
+    store = opened()
+    first, second, other = (
+        Kept("failed", "a", 1.5, "{}", "x"),
+        Kept("failed", "b", 2.5, "é"),
+        Kept("redrive", "a", 1, ""),
+    )
+    for one in (first, second, other, replace(first, about="[]", body="y" * 1000)):
+        await store.keep(one)
+    store = opened()
+    assert await store.kept("failed") == [second, replace(first, about="[]", body="")]
+    assert await store.kept_one("failed", "a") == replace(first, about="[]", body="y" * 1000)
+    await store.let_go("failed", ["a", "never there"])
+    assert (await store.kept_one("failed", "a"), await store.kept("failed")) == (None, [second])
+    assert await opened().kept("redrive") == [other]
 
 
 MADE = {

@@ -5,7 +5,7 @@ Which source takes which parameter is in `taken_parameters`; checks between para
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.document_models import WrittenAccess, WrittenDocumentDB, WrittenMongoDB
@@ -15,6 +15,7 @@ from poller.configuration.model.mapping import ExtendedJson, OnRecreated, Starti
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
 from poller.policy.filtering import MOST_FILTERS
+from poller.policy.redaction import path_of
 from poller.policy.stream_delivery import FOR_EVER
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.parameters import LEAST_AGE, MOST_AGE
@@ -112,6 +113,12 @@ class WrittenOnFailure(Written):
 class WrittenDestinations(Written):
     on_failure: WrittenOnFailure | None = Field(default=None, description="the on-failure destination")
     on_success: Any = Field(default=None, description="refused, as in Lambda", json_schema_extra={"type": "null"})
+
+
+def _path(value: str) -> str:
+    """Raises ValueError."""
+    path_of(value)
+    return value
 
 
 class WrittenMapping(Written):
@@ -269,6 +276,14 @@ class WrittenMapping(Written):
         description=(
             "each message carries an event of this service, and the function gets that event; `auto` for whichever of "
             "them. Makes `batch_size` 1"
+        ),
+    )
+    redact: list[Annotated[str, AfterValidator(_path)]] = Field(
+        default_factory=list,
+        max_length=100,
+        description=(
+            "paths from the event inward, such as `Records.body.customer.email`; what they lead to is hidden in failed "
+            "events before they are kept, and where records are shown"
         ),
     )
     max_bytes_in_flight: Size = Field(

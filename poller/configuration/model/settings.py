@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from poller.configuration.model.aws import AwsSettings
+from poller.configuration.model.failed_events import FailedEventsSettings
 from poller.configuration.model.fields import Also, Seconds, Written, shown_default, text
 from poller.configuration.model.fleet import FleetSettings
 from poller.configuration.model.sizes import Size
@@ -242,6 +243,9 @@ class Settings(BaseSettings):
     api: ApiSettings = Field(default=ApiSettings(), description="the HTTP server: health, metrics, status")
     log: LogSettings = Field(default=LogSettings(), description="the log, on stderr")
     telemetry: TelemetrySettings = Field(default=TelemetrySettings(), description="traces")
+    failed_events: FailedEventsSettings = Field(
+        default=FailedEventsSettings(), description="the events that functions failed of, kept to be looked at again"
+    )
     shutdown_grace_seconds: Seconds = Field(
         default=25,
         ge=0,

@@ -15,6 +15,7 @@ from poller.policy.actions import (
     Asked,
     Order,
     Pause,
+    Rerun,
     Resume,
     Retry,
     Seek,
@@ -94,6 +95,14 @@ class SeekBody(Body):
         return Seek(Target("AT_SEQUENCE_NUMBER", sequence_number=self.sequence_number, shard=self.partition))
 
 
+class RerunBody(Body):
+    event: Annotated[str, Field(max_length=100)]
+    function: Annotated[str | None, Field(max_length=200)] = None
+
+    def order(self) -> Order:
+        return Rerun(self.event, self.function)
+
+
 class UndoBody(Body):
     def order(self) -> Order:
         return Undo()
@@ -115,6 +124,7 @@ BODIES: dict[str, type[Body]] = {
     "resume": ResumeBody,
     "retry": RetryBody,
     "skip": SkipBody,
+    "rerun": RerunBody,
     "seek": SeekBody,
     "undo": UndoBody,
 }
@@ -155,6 +165,7 @@ def acted_json(acted: Acted, order: Order, now: float) -> Json:
         "batch": batch,
         "action": acted.action and acted.action.id,
         "stage": acted.action and acted.action.stage.value,
+        "result": dict(acted.result),
     }
 
 

@@ -13,6 +13,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page.door import Page, find
 from poller.daemon.api.streaming import answer
 from poller.ports.daemon_status import DaemonStatus
+from poller.ports.steering import Mappings
 from poller.support import codec
 
 STATUS_AGE = 10.0
@@ -26,13 +27,14 @@ PAGES = (
     ("GET", "/readyz", "200 once every source was reached or it is known why not, else 503; needs no token"),
     ("GET", "/status", "what each mapping does, why, and its counters"),
     ("GET", "/mappings/NAME", "one mapping as in `/status`; its screen, for browsers"),
-    ("GET", "/failures", "what functions failed of, grouped by cause"),
+    ("GET", "/failures", "what functions failed of, grouped by cause, and the failed events that are kept"),
     ("GET", "/metrics", "the same for Prometheus"),
     ("GET", "/actions", "what people did to mappings by hand: who, when, why, and its effect"),
     ("POST", "/mappings/NAME/pause", "let a mapping rest, over restarts too; `dry_run` previews each order"),
     ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
     ("POST", "/mappings/NAME/retry", "try batches that wait now, with `reset_attempts` as if they had never failed"),
     ("POST", "/mappings/NAME/skip", "give up one batch that waits: to its on-failure destination, or with `drop` not"),
+    ("POST", "/mappings/NAME/rerun", "invoke a function once with a failed `event` that is kept; settles nothing"),
     ("POST", "/mappings/NAME/seek", "move its position: `to` (TRIM_HORIZON, LATEST), `timestamp` or `sequence_number`"),
     ("POST", "/mappings/NAME/undo", "go back to the position before the last seek"),
     ("POST", "/reload", "read the configuration anew; answers with what that changed, or 422 with what is wrong"),
@@ -43,8 +45,11 @@ PAGES = (
 class Pages:
     """Answers the GET requests."""
 
-    def __init__(self, status: DaemonStatus, wall: Callable[[], float], isolation: Isolation, page: Page) -> None:
+    def __init__(
+        self, status: DaemonStatus, mappings: Mappings, wall: Callable[[], float], isolation: Isolation, page: Page
+    ) -> None:
         self._status = status
+        self._mappings = mappings
         self._wall = wall
         self._isolation = isolation
         self._page = page
@@ -98,7 +103,8 @@ class Pages:
         if wants_html(request):
             return await self._page.failures(request)
         now = asyncio.get_running_loop().time()
-        found = failures_json(self._status.mappings, self._status.configuration, now, self._wall())
+        kept = await self._mappings.failed_events()
+        found = failures_json(self._status.mappings, self._status.configuration, kept, now, self._wall())
         return web.Response(body=codec.dumps(found), content_type="application/json", charset="utf-8")
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:

@@ -62,9 +62,9 @@ async def serve(
     connections, isolation = Connections(), Isolation()
     faces = [] if invoker is None else [Faces(invoker, api, connections.admit, wall).middleware]
     application = web.Application(middlewares=[_plain_errors, *faces, checked(api, wall), connections.admit])
-    page = Page(status, api, wall, isolation)
+    page = Page(status, mappings, api, wall, isolation)
     page.add_to(application)
-    Pages(status, wall, isolation, page).add_to(application)
+    Pages(status, mappings, wall, isolation, page).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
     Front(operations, api, wall).add_to(application)
     runner = web.AppRunner(

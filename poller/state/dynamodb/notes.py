@@ -1,6 +1,8 @@
-"""What is in the partition of the fleet beside members: names of mappings, pauses, actions, mappings made by API."""
+"""What is in the partition of the fleet beside members: names of mappings, pauses, actions, mappings made by API, and
+what is kept for people.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ from poller.policy.progress import Paused
 from poller.state.dynamodb.items import Item, item
 from poller.state.dynamodb.table import Change, Table, Unmet
 from poller.state.rows import NONSENSE, action_of, action_text, mapping_of, mapping_text
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 Result = TypeVar("Result")
@@ -49,6 +52,23 @@ class Notes:
         rows = [row async for row in self.table.query(self.pk, "action#")]
         return [self.read(lambda row: action_of(row["action"]), row) for row in reversed(rows)]
 
+    async def keep(self, kept: Kept) -> None:
+        key = f"kept#{kept.room}#{kept.id}"
+        await self.table.put(item(pk=self.pk, sk=key, at=float(kept.at), about=kept.about, body=kept.body))
+
+    async def kept(self, room: str) -> list[Kept]:
+        prefix = f"kept#{room}#"
+        found = [row async for row in self.table.query(self.pk, prefix, ("sk", "at", "about"))]
+        kept = [self.read(lambda row: _kept(room, row["sk"].removeprefix(prefix), row), row) for row in found]
+        return sorted(kept, key=lambda one: (one.at, one.id), reverse=True)
+
+    async def kept_one(self, room: str, key: str) -> Kept | None:
+        row = await self.table.get(self.pk, f"kept#{room}#{key}")
+        return None if row is None else self.read(lambda row: _kept(room, key, row), row)
+
+    async def let_go(self, room: str, ids: Collection[str]) -> None:
+        await self.table.delete_all([(self.pk, f"kept#{room}#{key}") for key in ids])
+
     async def mappings(self) -> dict[str, StoredMapping]:
         rows = [row async for row in self.table.query(self.pk, "made#")]
         found = [self.read(_made, row) for row in rows]
@@ -82,6 +102,10 @@ class Notes:
             return read(*arguments)
         except NONSENSE as error:
             raise self.table.nonsense(error) from error
+
+
+def _kept(room: str, key: str, row: Item) -> Kept:
+    return Kept(room, key, float(row["at"]), row["about"], row.get("body", ""))
 
 
 def _made(row: Item) -> StoredMapping:

@@ -8,6 +8,8 @@ from typing import Any
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
 from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.state.memory.kept import KeptInMemory
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping, follows, versions_of
 
 
@@ -22,6 +24,7 @@ class Rows:
     paused: dict[str, Paused] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     made: dict[str, StoredMapping] = field(default_factory=dict)
+    kept: dict[tuple[str, str], Kept] = field(default_factory=dict)
     wakes: list[Callable[[], None]] = field(default_factory=list)
     writes: int = 0
     """How many writes changed something."""
@@ -32,11 +35,12 @@ class Rows:
             wake()
 
 
-class MemoryFleet:
+class MemoryFleet(KeptInMemory):
     """A `FleetStore` for daemons that run in one process."""
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        self._kept = rows.kept
 
     # members
 

@@ -5,10 +5,11 @@ from copy import deepcopy
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
+from poller.state.memory.kept import KeptInMemory
 from poller.values.stored_mapping import StoredMapping, follows, versions_of
 
 
-class MemoryStore:
+class MemoryStore(KeptInMemory):
     """A `StateStore` that forgets everything at exit."""
 
     def __init__(self) -> None:
@@ -16,6 +17,7 @@ class MemoryStore:
         self._made: dict[str, StoredMapping] = {}
         self._paused: dict[str, Paused] = {}
         self._actions: dict[str, Action] = {}
+        self._kept = {}
 
     async def load(self, uuid: str) -> StreamProgress | None:
         return deepcopy(self._mappings.get(uuid))

@@ -24,6 +24,7 @@ from poller.state.rows import (
 )
 from poller.support import codec
 from poller.values.errors import StateError
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 Value = TypeVar("Value")
@@ -198,6 +199,20 @@ class PostgresqlFleet:
 
     async def actions(self) -> list[Action]:
         return [self._understood(action_of, text) for (text,) in await self._rows(sql.ACTIONS)]
+
+    async def keep(self, kept: Kept) -> None:
+        values = {"id": kept.id, "at": float(kept.at), "about": kept.about, "body": kept.body}
+        await self._rows(sql.KEEP, room=kept.room, **values)
+
+    async def kept(self, room: str) -> list[Kept]:
+        return [Kept(*row) for row in await self._rows(sql.KEPT, room=room)]
+
+    async def kept_one(self, room: str, key: str) -> Kept | None:
+        rows = await self._rows(sql.KEPT_ONE, room=room, id=key)
+        return Kept(*rows[0]) if rows else None
+
+    async def let_go(self, room: str, ids: Collection[str]) -> None:
+        await self._rows(sql.LET_GO, room=room, ids=list(ids))
 
     async def mappings(self) -> dict[str, StoredMapping]:
         return {row[0]: self._understood(mapping_of, *row) for row in await self._rows(sql.MADE)}

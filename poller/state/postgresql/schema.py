@@ -22,6 +22,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "poller_pauses": ("fleet", "uuid", "since", "name"),
     "poller_actions": ("fleet", "id", "at", "action"),
     "poller_made_mappings": ("fleet", "uuid", "revision", "document"),
+    "poller_kept": ("fleet", "room", "id", "at", "about", "body"),
 }
 """With the columns that this version reads and writes."""
 STATEMENTS: tuple[LiteralString, ...] = (
@@ -48,6 +49,9 @@ STATEMENTS: tuple[LiteralString, ...] = (
     """CREATE TABLE IF NOT EXISTS poller_made_mappings (
     fleet text NOT NULL, uuid text NOT NULL, revision bigint NOT NULL, document text NOT NULL,
     PRIMARY KEY (fleet, uuid))""",
+    """CREATE TABLE IF NOT EXISTS poller_kept (
+    fleet text NOT NULL, room text NOT NULL, id text NOT NULL, at double precision NOT NULL, about text NOT NULL,
+    body text NOT NULL, PRIMARY KEY (fleet, room, id))""",
     "INSERT INTO poller_schema (program, version, oldest) VALUES ('poller', 1, 1) ON CONFLICT DO NOTHING",
 )
 """What makes the tables. Updates of a shard's row touch no index, and find room on its page."""

@@ -114,6 +114,18 @@ FORGET_ACTIONS: LiteralString = """DELETE FROM poller_actions WHERE fleet = %(fl
 ACTIONS: LiteralString = """SELECT action FROM poller_actions
 WHERE fleet = %(fleet)s ORDER BY at DESC, id DESC"""
 
+# what is kept for people
+
+KEEP: LiteralString = """INSERT INTO poller_kept (fleet, room, id, at, about, body)
+VALUES (%(fleet)s, %(room)s, %(id)s, %(at)s, %(about)s, %(body)s)
+ON CONFLICT (fleet, room, id) DO UPDATE SET at = excluded.at, about = excluded.about, body = excluded.body"""
+KEPT: LiteralString = """SELECT room, id, at, about FROM poller_kept WHERE fleet = %(fleet)s AND room = %(room)s
+ORDER BY at DESC, id DESC"""
+KEPT_ONE: LiteralString = """SELECT room, id, at, about, body FROM poller_kept
+WHERE fleet = %(fleet)s AND room = %(room)s AND id = %(id)s"""
+LET_GO: LiteralString = """DELETE FROM poller_kept
+WHERE fleet = %(fleet)s AND room = %(room)s AND id = ANY (%(ids)s::text[])"""
+
 # mappings made through Lambda's API
 
 _SAME: LiteralString = "m.revision = %(revision)s AND m.document = %(document)s"

@@ -1,8 +1,7 @@
 """The state file itself: every statement, synchronous, for one thread at a time."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from functools import cache
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from poller.policy.actions import MOST_ACTIONS, Action
@@ -13,86 +12,33 @@ from poller.state.rows import (
     ShardRow,
     action_of,
     action_text,
-    checksum,
     mapping_of,
     mapping_text,
     retry_text,
     shards_of,
     window_text,
 )
-from poller.state.sqlite.schema import ADDED, AFTER_CHECKSUM, COLUMNS, SCHEMA, TABLES
-from poller.values.errors import StateError
+from poller.state.sqlite.connection import Statement, checked_sum, insert, row_of
+from poller.state.sqlite.kept import KeptRows
+from poller.state.sqlite.schema import TABLES
 from poller.values.stored_mapping import StoredMapping, follows
-
-BUSY_SECONDS = 5.0
-"""Seconds that a statement waits for another process that reads the file, such as a backup."""
 
 Change = tuple[str, str, ShardProgress]
 """Mapping, shard and progress."""
 
 
-class Database:
+class Database(KeptRows):
     """An open state file. Every method raises StateError, and then nothing has changed."""
 
     def __init__(self, path: Path, *, writable: bool = True) -> None:
-        self._path = path
         self._written: dict[tuple[str, str], ShardProgress] = {}
-        mode = "rw" if writable else "ro"
-        try:
-            self._database = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                timeout=BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            if writable:
-                # one synchronisation for each commit, where a rollback journal needs three
-                self._database.execute("PRAGMA journal_mode = WAL")
-                self._database.execute("PRAGMA synchronous = FULL")
-                self._database.executescript(SCHEMA)
-                self._add_columns()
-            self._verify()
-        except (sqlite3.Error, *NONSENSE) as error:
-            raise self._state_error(error) from error
-
-    def _add_columns(self) -> None:
-        """Add the columns that an older schema lacks, all at once: later, a row without a checksum counts as
-        damaged.
-        """
-        database = self._database
-        database.execute("BEGIN IMMEDIATE")
-        for table, columns in COLUMNS.items():
-            there = self._columns_of(table)
-            for column in ADDED.get(table, ()):
-                if column not in there:
-                    database.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
-            if "checksum" not in there:
-                database.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
-                rows = database.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()  # noqa: S608 - our own names
-                database.executemany(_insert(table), [(*values, _sum(table, values)) for values in rows])
-        database.execute("COMMIT")
-
-    def _columns_of(self, table: str) -> set[str]:
-        return {name for _, name, *_ in self._database.execute(f"PRAGMA table_info({table})")}
+        super().__init__(path, writable=writable)
 
     def _verify(self) -> None:
-        """Check that every row is intact. Only the daemon reads the rows of an older schema."""
-        for table, columns in COLUMNS.items():
-            if "checksum" not in self._columns_of(table):
-                raise self._state_error("it was written by an older poller; let this version's daemon start once")
-            statement = f"SELECT {', '.join(columns)}, checksum FROM {table}"  # noqa: S608 - our own names
-            for *values, written in self._database.execute(statement):
-                if _sum(table, values) != written:
-                    raise self._state_error(f"a row of {table} is damaged ({values[0]})")
+        super()._verify()
         for uuid in self.stored():
             self.load(uuid)
         self.mappings()
-
-    def _state_error(self, error: Exception | str) -> StateError:
-        return StateError(
-            f"the state file {self._path} cannot be used: {error}; make room or restore the file. No position has moved"
-        )
 
     def load(self, uuid: str) -> StreamProgress | None:
         """Load everything stored of a mapping."""
@@ -124,10 +70,10 @@ class Database:
     def _replacing(self, uuid: str, progress: StreamProgress) -> "list[Statement]":
         """The statements that store this instead of everything that is stored of a mapping."""
         start = None if progress.start is None else float(progress.start)
-        row = _row(uuid, progress.name, progress.event_source_arn, progress.epoch, start)
+        row = row_of(uuid, progress.name, progress.event_source_arn, progress.epoch, start)
         changes = [(uuid, shard_id, shard) for shard_id, shard in progress.shards.items()]
         self._forget_written(uuid)
-        return [*deletes(uuid), (_insert("mappings"), [row]), *self._statements(changes)]
+        return [*deletes(uuid), (insert("mappings"), [row]), *self._statements(changes)]
 
     def save(self, changes: Collection[Change]) -> None:
         """Save all of them in one transaction."""
@@ -140,17 +86,17 @@ class Database:
             before = self._written.get((uuid, shard_id))
             if before is None or _of_shard(before) != _of_shard(progress):
                 values = uuid, shard_id, *_of_shard(progress)
-                shards.append((*values, _sum("shards", values)))
+                shards.append((*values, checked_sum("shards", values)))
             if before is None or len(before.lanes) > len(progress.lanes):
                 surplus.append((uuid, shard_id, len(progress.lanes)))
             for number, lane in enumerate(progress.lanes):
                 if before is None or number >= len(before.lanes) or before.lanes[number] != lane:
                     retry, window = retry_text(lane.retry), window_text(lane.window)
-                    lanes.append(_row(uuid, shard_id, number, lane.position, retry, window))
+                    lanes.append(row_of(uuid, shard_id, number, lane.position, retry, window))
         return [
-            (_insert("shards"), shards),
+            (insert("shards"), shards),
             ("DELETE FROM lanes WHERE uuid = ? AND shard = ? AND lane >= ?", surplus),
-            (_insert("lanes"), lanes),
+            (insert("lanes"), lanes),
         ]
 
     def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
@@ -188,7 +134,7 @@ class Database:
 
     def pause(self, uuid: str, paused: Paused) -> None:
         """Store that a mapping is paused."""
-        self._transaction([(_insert("paused"), [_row(uuid, float(paused.since), paused.name)])])
+        self._transaction([(insert("paused"), [row_of(uuid, float(paused.since), paused.name)])])
 
     def resume(self, uuid: str) -> None:
         """Delete that a mapping is paused."""
@@ -197,8 +143,8 @@ class Database:
     def note(self, action: Action) -> None:
         """Store an action, and forget the oldest beyond the bound."""
         forget = "DELETE FROM actions WHERE id NOT IN (SELECT id FROM actions ORDER BY at DESC, id DESC LIMIT ?)"
-        row = _row(action.id, float(action.at), action_text(action))
-        self._transaction([(_insert("actions"), [row]), (forget, [(MOST_ACTIONS,)])])
+        row = row_of(action.id, float(action.at), action_text(action))
+        self._transaction([(insert("actions"), [row]), (forget, [(MOST_ACTIONS,)])])
 
     def actions(self) -> list[Action]:
         """The actions, the latest first."""
@@ -239,7 +185,7 @@ class Database:
         """The statements that store a revision; none where another one is stored."""
         if not follows(mapping, self._made("WHERE uuid = ?", mapping.uuid).get(mapping.uuid)):
             return []
-        return [(_insert("made_mappings"), [_row(mapping.uuid, mapping.revision, mapping_text(mapping))])]
+        return [(insert("made_mappings"), [row_of(mapping.uuid, mapping.revision, mapping_text(mapping))])]
 
     def remove_mapping(self, uuid: str) -> None:
         """Delete a mapping."""
@@ -249,47 +195,10 @@ class Database:
         for key in [key for key in self._written if key[0] == uuid]:
             del self._written[key]
 
-    def _transaction(self, statements: "Iterable[Statement]") -> None:
-        database = self._database
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            for statement, rows in statements:
-                database.executemany(statement, rows)
-            database.execute("COMMIT")
-        except sqlite3.Error as error:
-            # SQLite may have rolled the transaction back by itself
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise self._state_error(error) from error
-
-    def close(self) -> None:
-        """Close the file, which merges the write-ahead log into it."""
-        self._database.close()
-
-
-Statement = tuple[str, Sequence[tuple[str | int | float | None, ...]]]
-"""And its rows."""
-
 
 def _of_shard(progress: ShardProgress) -> tuple[int, int, str | None]:
     start = None if progress.start is None else repr(float(progress.start))
     return int(progress.initial), int(progress.finished), start
-
-
-def _sum(table: str, values: Sequence[str | int | float | None]) -> int:
-    covered = values[:-1] if table in AFTER_CHECKSUM and values[-1] is None else values
-    return checksum(*covered)
-
-
-def _row(*values: str | float | None) -> tuple[str | int | float | None, ...]:
-    return (*values, checksum(*values))
-
-
-@cache
-def _insert(table: str) -> str:
-    columns = (*COLUMNS[table], "checksum")
-    # by name, because the columns of an older schema have another order
-    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
 
 
 def deletes(uuid: str) -> list[Statement]:

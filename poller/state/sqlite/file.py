@@ -14,6 +14,7 @@ from poller.state.sqlite.lock import StateLock
 from poller.support import telemetry
 from poller.support.blocking import Blocking
 from poller.values.errors import EnvironmentProblem, Overdue, StateError
+from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 Result = TypeVar("Result")
@@ -114,6 +115,18 @@ class StateFile(Generic[AnyDatabase]):
 
     async def actions(self) -> list[Action]:
         return await self.run_read(self.database.actions)
+
+    async def keep(self, kept: Kept) -> None:
+        await self.run_write(self.database.keep, kept)
+
+    async def kept(self, room: str) -> list[Kept]:
+        return await self.run_read(self.database.kept, room)
+
+    async def kept_one(self, room: str, key: str) -> Kept | None:
+        return await self.run_read(self.database.kept_one, room, key)
+
+    async def let_go(self, room: str, ids: Collection[str]) -> None:
+        await self.run_write(self.database.let_go, room, ids)
 
     async def mappings(self) -> dict[str, StoredMapping]:
         return await self.run_read(self.database.mappings)

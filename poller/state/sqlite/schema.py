@@ -7,6 +7,7 @@ COLUMNS = {
     "paused": ("uuid", "since", "name"),
     "actions": ("id", "at", "text"),
     "made_mappings": ("uuid", "revision", "document"),
+    "kept": ("room", "id", "at", "about", "body"),
 }
 """Columns of each table, without the checksum of their values."""
 SCHEMA = """
@@ -33,6 +34,10 @@ CREATE TABLE IF NOT EXISTS actions (
 CREATE TABLE IF NOT EXISTS made_mappings (
     uuid TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL, checksum INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (
+    room TEXT NOT NULL, id TEXT NOT NULL, at REAL NOT NULL, about TEXT NOT NULL, body TEXT NOT NULL, checksum INTEGER,
+    PRIMARY KEY (room, id)
+) STRICT;
 """
 ADDED = {"lanes": ("window",), "paused": ("name",), "shards": ("start",)}
 """Columns of a later schema. The checksum covers them."""

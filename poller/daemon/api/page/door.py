@@ -19,6 +19,7 @@ from poller.daemon.api.page.live import Live
 from poller.daemon.api.page.screen import Screen
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.status import MappingStatus
+from poller.ports.steering import Mappings
 
 ASSETS = {
     frame.STYLE: "text/css; charset=utf-8",
@@ -33,8 +34,16 @@ LIVE = "/page/live"
 class Page:
     """Answers browsers."""
 
-    def __init__(self, status: DaemonStatus, api: ApiSettings, wall: Callable[[], float], isolation: Isolation) -> None:
+    def __init__(
+        self,
+        status: DaemonStatus,
+        mappings: Mappings,
+        api: ApiSettings,
+        wall: Callable[[], float],
+        isolation: Isolation,
+    ) -> None:
         self._status = status
+        self._mappings = mappings
         self._api = api
         self._wall = wall
         self._isolation = isolation
@@ -63,7 +72,7 @@ class Page:
 
     async def failures(self, request: web.Request) -> web.Response:
         """The screen of failures."""
-        body = causes.failures_layout(await self._failures())
+        body = causes.failures_layout(await self._failures(steers=request[ROLE] is Role.STEER))
         return frame.answer(frame.document("Failures", body, request, here="/failures", live=f"{LIVE}/failures"))
 
     async def mapping(self, request: web.Request, found: MappingStatus) -> web.Response:
@@ -76,7 +85,8 @@ class Page:
         return await self.live.stream(request, "mappings", self._overview)
 
     async def live_failures(self, request: web.Request) -> web.StreamResponse:
-        return await self.live.stream(request, "failures", self._failures)
+        steers = request[ROLE] is Role.STEER
+        return await self.live.stream(request, f"failures {steers}", partial(self._failures, steers=steers))
 
     async def live_mapping(self, request: web.Request) -> web.StreamResponse:
         found, steers = find(self._status, request.match_info["name"]), request[ROLE] is Role.STEER
@@ -88,9 +98,10 @@ class Page:
         to_wall = self._to_wall(asyncio.get_running_loop().time())
         return await overview.screen(self._status.mappings, self._history, self._isolation, self._rows, to_wall)
 
-    async def _failures(self) -> Screen:
-        now = asyncio.get_running_loop().time()
-        return causes.failures(self._status.mappings, self._status.configuration, self._to_wall(now))
+    async def _failures(self, *, steers: bool) -> Screen:
+        now, kept = asyncio.get_running_loop().time(), await self._mappings.failed_events()
+        configuration, to_wall = self._status.configuration, self._to_wall(now)
+        return causes.failures(self._status.mappings, configuration, kept, to_wall, steers=steers)
 
     async def _one(self, found: MappingStatus, *, steers: bool) -> Screen:
         now = asyncio.get_running_loop().time()

@@ -147,6 +147,12 @@ function seek(form) {
   preview({ mapping: form.dataset.mapping, name: "seek", given, text: "Seek" });
 }
 
+function show(lines) {
+  document.getElementById("impact").replaceChildren(
+    ...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })),
+  );
+}
+
 async function preview(wanted) {
   order = wanted;
   document.getElementById("order-title").textContent = `${wanted.text}?`;
@@ -160,9 +166,7 @@ async function preview(wanted) {
   dialog.showModal();
   try {
     const found = await send(true);
-    document.getElementById("impact").replaceChildren(
-      ...found.impact.map((sentence) => Object.assign(document.createElement("li"), { textContent: sentence })),
-    );
+    show(found.impact);
     confirm.disabled = false;
     confirm.focus();
   } catch (error) {
@@ -176,8 +180,9 @@ async function carryOut() {
   localStorage.setItem("who", document.getElementById("who").value);
   try {
     const done = await send(false);
-    dialog.close();
     say(`${order.text}: ${done.stage}`);
+    if (done.result?.lines) show(done.result.lines);
+    else dialog.close();
   } catch (error) {
     refuse(error);
   }

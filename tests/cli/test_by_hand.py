@@ -1,0 +1,52 @@
+"""Commands that act by hand, over the API of mappings that run on the fake AWS."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from poller.cli.main import main
+from poller.configuration.model.failed_events import FailedEventsSettings
+from tests.page.browser import shop
+
+pytestmark = pytest.mark.real_time
+
+
+class Terminal:
+    """Runs commands against one daemon."""
+
+    def __init__(self, address: str, capsys: Any) -> None:
+        self._address = address
+        self._capsys = capsys
+
+    async def __call__(self, *arguments: str) -> tuple[int, list[str]]:
+        """The exit code, and the lines that were printed."""
+        return await asyncio.to_thread(self._run, arguments)
+
+    def _run(self, arguments: tuple[str, ...]) -> tuple[int, list[str]]:
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--api", self._address])
+        printed = self._capsys.readouterr()
+        return int(ended.value.code or 0), (printed.out + printed.err).splitlines()
+
+
+async def test_a_failed_event_is_found_and_run_again(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with shop() as (house, address), asyncio.timeout(60):
+        house.failed_events.apply(FailedEventsSettings(keep=5))
+        poller = Terminal(address, capsys)
+        while not await house.failed_events.all():  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.1)
+        (event,) = await house.failed_events.all()
+        _, lines = await poller("failures", "clicks")
+        assert f"    {event.id}  " in next(line for line in lines if event.id in line)
+        code, lines = await poller("rerun", event.id, "--dry-run")
+        assert (code, lines[0].startswith("would: count-clicks is invoked once")) == (0, True)
+        code, lines = await poller("rerun", event.id)
+        assert (code, "order 4711 has no customer" in lines[-2]) == (1, True)
+        house.aws.functions["count-clicks"].handler = lambda _: None
+        code, lines = await poller("rerun", event.id, "--why", "mended")
+        assert (code, lines[-1]) == (0, "a mapping would settle the whole batch")
+        assert (await poller("rerun", "nothing"))[0] == 1
+        _, lines = await poller("actions", "clicks")
+        assert "  because: mended" in lines
