@@ -59,8 +59,8 @@ class _AdvancingSelector(selectors.DefaultSelector):
         if self.turns > SPIN_LIMIT:
             raise HotLoop(f"{SPIN_LIMIT} turns of the loop at {self.loop.time():.3f} s; {self.loop.describe_tasks()}")
         self.all_turns += 1
-        if self.all_turns > TURN_LIMIT:
-            raise Deadlock(f"{TURN_LIMIT} turns of the loop without an end; {self.loop.describe_tasks()}")
+        if self.all_turns > self.loop.turn_limit:
+            raise Deadlock(f"{self.loop.turn_limit} turns of the loop without an end; {self.loop.describe_tasks()}")
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -77,6 +77,8 @@ class _AdvancingSelector(selectors.DefaultSelector):
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """Starts at 0 seconds."""
+
+    turn_limit = TURN_LIMIT
 
     def __init__(self) -> None:
         self._now = 0.0
