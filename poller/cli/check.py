@@ -7,7 +7,7 @@ from rich.table import Table
 from poller.cli.output import console, table
 from poller.configuration import Configuration, EventSourceMapping
 from poller.sources.kinds import KINDS
-from poller.state.kinds import kind_of
+from poller.state.kinds import checkpoint_interval, kind_of
 from poller.support.printable import say
 from poller.values.errors import capped
 
@@ -39,7 +39,9 @@ def _of_state(configuration: Configuration) -> Iterator[str]:
     if not streams:
         return
     repeated = capped([f"{mapping.name} {_repeated(mapping):,}" for mapping in streams], NAMED_MOST)
-    yield f"records of each shard that a crash may deliver again, at most: {', '.join(repeated)}"
+    interval = checkpoint_interval(configuration.settings)
+    more = f", and those of the last {interval:g} s, the interval between two writes" if interval else ""
+    yield f"records of each shard that a crash may deliver again, at most: {', '.join(repeated)}{more}"
     cost = kind_of(configuration.settings.state).cost
     if cost is not None:
         yield f"what the positions cost: {cost}"

@@ -30,7 +30,7 @@ from poller.ports.holdings import Fleet
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
-from poller.state.kinds import kind_of
+from poller.state.kinds import checkpoint_interval, kind_of
 from poller.support import telemetry
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
@@ -141,7 +141,8 @@ class Poller:
         if settings.fleet is None:
             if self._given_store is not None:
                 return Alone(self._given_store)
-            return Alone(await self._stack.enter_async_context(kind.open(settings)))
+            store = await self._stack.enter_async_context(kind.open(settings))
+            return Alone(store, checkpoint_interval(settings))
         shared = self._given_fleet
         if shared is None:
             assert kind.join is not None, "the configuration was checked"
@@ -154,6 +155,7 @@ class Poller:
             rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
             running=self._mappings_running,
             look_at_news=self._look_at_news,
+            checkpoint_interval_seconds=checkpoint_interval(settings),
             clock=self._clock,
             chance=self._chance,
         )

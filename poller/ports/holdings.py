@@ -37,6 +37,11 @@ class Hold(Protocol):
         ...
 
     @property
+    def interval(self) -> float:
+        """Seconds between two saves of progress that can wait; 0 where it is saved as it comes."""
+        ...
+
+    @property
     def permit(self) -> Permit | None:
         """None where work may always begin."""
         ...

@@ -60,6 +60,8 @@ class StoreKind:
     """Raises EnvironmentProblem where a daemon has a mapping, by uuid. None for a kind whose `edit` does so."""
     cost: str | None = None
     """What keeping positions costs a month, for a person; None for a kind that is on a machine that is there anyway."""
+    checkpoint_interval: float = 0.0
+    """Seconds between two saves of a shard's position that can wait, where `fleet` does not say."""
     service: str | None = None
     """The service of AWS that it is in, by the SDK's name."""
     grants: Callable[["Settings", str], Iterable[Grant]] = field(default=lambda _settings, _account: ())

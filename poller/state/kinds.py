@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from poller.state.dynamodb import DYNAMODB_KIND
 from poller.state.kind import StoreKind
 from poller.state.memory import MEMORY_KIND
 from poller.state.postgresql import POSTGRESQL_KIND
 from poller.state.sqlite import SQLITE_KIND
+
+if TYPE_CHECKING:
+    from poller.configuration.model.settings import Settings
 
 _ROWS = (SQLITE_KIND, POSTGRESQL_KIND, DYNAMODB_KIND, MEMORY_KIND)
 KINDS: Mapping[str, StoreKind] = {kind.scheme: kind for kind in _ROWS}
@@ -29,6 +33,12 @@ def forms(quote: str = "") -> str:
 def kind_of(url: str) -> StoreKind:
     """The kind of a store that the configuration has checked."""
     return KINDS[url.partition(":")[0]]
+
+
+def checkpoint_interval(settings: "Settings") -> float:
+    """Seconds between two saves of a shard's position that can wait."""
+    own = None if settings.fleet is None else settings.fleet.checkpoint_interval_seconds
+    return kind_of(settings.state).checkpoint_interval if own is None else own
 
 
 def checked(url: str) -> str:

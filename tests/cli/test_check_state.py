@@ -44,7 +44,8 @@ def test_a_queue_has_no_positions(checked):
 
 def test_the_price_of_a_table_is_said(checked):
     out = checked("dynamodb://positions?region=eu-west-1", STREAM)
-    assert "what the positions cost: 1.62 USD a month for each batch a second" in out
+    assert "what the positions cost: 1.62 USD a month for each write a second" in out
+    assert "at most: clicks 200, and those of the last 1 s, the interval between two writes\n" in out
 
 
 def test_a_database_costs_commits(checked):

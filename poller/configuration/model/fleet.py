@@ -25,6 +25,15 @@ class FleetSettings(Written):
         le=300,
         description="seconds after which the others take over from a daemon that does not answer",
     )
+    checkpoint_interval_seconds: Seconds | None = Field(
+        default=None,
+        ge=0,
+        le=60,
+        description=(
+            "seconds between two writes of a shard's position; retry states, windows and the end are written at once"
+        ),
+        json_schema_extra=shown_default("1 in DynamoDB, where each write has a price; else 0, after each batch"),
+    )
     rebalance_delay_seconds: Seconds = Field(
         default=30,
         ge=0,

@@ -19,6 +19,7 @@ class OwnShard:
     shard_id: str
     save: Callable[[ShardProgress], Awaitable[None]]
     """The store's own call."""
+    interval: float = 0.0
     progress: None = None
     permit: None = None
 
@@ -43,8 +44,9 @@ class OwnShards:
     known = True
     elsewhere = NONE
 
-    def __init__(self, store: StateStore, uuid: str) -> None:
+    def __init__(self, store: StateStore, uuid: str, interval: float) -> None:
         self._save = partial(store.save, uuid)
+        self._interval = interval
 
     def connect(self, changed: Callable[[], None]) -> None:
         """Nothing changes."""
@@ -56,7 +58,7 @@ class OwnShards:
         return ()
 
     def take(self, startable: Sequence[Listed]) -> Sequence[Hold]:
-        return [OwnShard(shard.id, partial(self._save, shard.id)) for shard in startable]
+        return [OwnShard(shard.id, partial(self._save, shard.id), self._interval) for shard in startable]
 
     def finished(self) -> Collection[str]:
         return ()
@@ -71,12 +73,13 @@ class OwnShards:
 class Alone:
     """The `Fleet` of one daemon."""
 
-    def __init__(self, store: StateStore) -> None:
+    def __init__(self, store: StateStore, checkpoint_interval_seconds: float = 0.0) -> None:
         self.store = store
+        self._interval = checkpoint_interval_seconds
 
     def holdings(self, uuid: str, event_source_arn: str) -> OwnShards:  # noqa: ARG002  (the port's)
         """See `Fleet.holdings`."""
-        return OwnShards(self.store, uuid)
+        return OwnShards(self.store, uuid, self._interval)
 
     def runs_elsewhere(self, uuid: str) -> bool:  # noqa: ARG002  (the port's)
         """Nothing is known of other daemons."""

@@ -40,6 +40,10 @@ class MemberHold:
         self._give = self._lose = _nothing
 
     @property
+    def interval(self) -> float:
+        return self._shards.interval
+
+    @property
     def permit(self) -> "MemberHold":
         return self
 

@@ -40,6 +40,7 @@ class Member:
         rebalance_delay_seconds: float,
         running: Callable[[], Mapping[str, str]],
         look_at_news: Callable[[], Awaitable[None]],
+        checkpoint_interval_seconds: float = 0.0,
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
     ) -> None:
@@ -50,6 +51,7 @@ class Member:
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
         self.saving = Saving(store)
+        self.checkpoint_interval = checkpoint_interval_seconds
         self._name = name
         self._lease_seconds = lease_seconds
         self._runs: asyncio.Task[None] | None = None

@@ -28,6 +28,8 @@ class Owner(Protocol):
 
     life: Life
     saving: Saving
+    checkpoint_interval: float
+    """Seconds between two saves of a shard that can wait."""
 
     def opened(self, shards: "MemberShards") -> None:
         """The mapping's stream is read from now on."""
@@ -83,6 +85,7 @@ class MemberShards:
         self.event_source_arn = event_source_arn
         self.life = member.life
         self.saving = member.saving
+        self.interval = member.checkpoint_interval
         self.holds: dict[str, MemberHold] = {}
         self.stale = True
         """Whether the rows must be read again."""

@@ -1,7 +1,12 @@
-"""Stores one shard's progress after each change, one write at a time, and retries until it is stored."""
+"""Stores one shard's progress after each change, one write at a time, and retries until it is stored.
+
+Where each write has a price the hold asks for an interval between two. Retry states, closed windows and the end are
+stored at once all the same, and no lane waits for a write that is only put off.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from poller.policy.backoff import STATE
 from poller.policy.progress import ShardProgress
@@ -42,23 +47,39 @@ class Checkpointing:
         self._report_stored = stored
         self._changes = 0
         self._durable = 0
+        self._urgent = 0
+        """The last change that is to be stored at once."""
+        self._wrote_at = -inf
+        self._resting = False
+        """Whether what is not stored is only put off."""
         self._stopped = False
         self._failing_since: float | None = None
         self._stored: tuple[Callable[[ShardProgress], Awaitable[None]], ShardProgress] | None = None
         self._failed: Unsettled | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def changed(self) -> int:
-        """Store the present progress soon. Returns the number of this change."""
+    def changed(self, *, at_once: bool) -> int:
+        """Store the present progress, at once or when the interval is over. Returns the number of this change."""
         self._changes += 1
+        if at_once:
+            self._hurry(self._changes)
         if not self._stopped and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._write())
         return self._changes
 
-    async def durable(self, change: int) -> Unsettled | None:
-        """Return None when a change is stored, or at a soft stop; else the reason after each failed try."""
+    def _hurry(self, change: int) -> None:
+        self._urgent = max(self._urgent, change)
+        if self._resting:
+            self.wakeup.notify()
+
+    async def durable(self, change: int, *, at_once: bool) -> Unsettled | None:
+        """Return None when a change is stored, or is only put off where it is not wanted `at_once`, or at a soft stop;
+        else the reason after each failed try.
+        """
         failed = self._failed
-        while self._durable < change and not (self._stopped or self._stop.soft):
+        if at_once:
+            self._hurry(change)
+        while self._durable < change and not (self._stopped or self._stop.soft or (self._resting and not at_once)):
             if self._failed is not failed and self._failed is not None:
                 return self._failed
             await self.wakeup.wait()
@@ -68,7 +89,7 @@ class Checkpointing:
         """Store the present progress, within so many seconds; `release` lets others have the shard with it."""
         if release:
             self._leaving, self._save = True, self._hold.release
-        self.changed()
+        self.changed(at_once=True)
         assert self._task is not None
         # waited for, because it is cancelled where another daemon turns out to have the shard
         done, _ = await asyncio.wait({self._task}, timeout=seconds)
@@ -94,6 +115,8 @@ class Checkpointing:
     async def _write(self) -> None:
         failures = 0
         while self._durable < self._changes:
+            if self._hold.interval:
+                await self._rest()
             changes, progress, save = self._changes, self._progress(), self._save
             try:
                 # a release is due although the same progress was saved by a write that still ran
@@ -115,6 +138,19 @@ class Checkpointing:
             self._stored, self._durable = (save, progress), changes
             self._report_stored(progress)
             self.wakeup.notify()
+
+    async def _rest(self) -> None:
+        """Until the interval since the last write is over, or something is to be stored at once."""
+        now = asyncio.get_running_loop().time
+        until = self._wrote_at + self._hold.interval
+        self._resting = True
+        self.wakeup.notify()
+        try:
+            while self._urgent <= self._durable and not self._stop.soft and (left := until - now()) > 0:
+                await self.wakeup.wait(left)
+        finally:
+            self._resting = False
+        self._wrote_at = now()
 
     def _show_failure(self, error: StateError, delay: float) -> None:
         now = asyncio.get_running_loop().time()

@@ -201,7 +201,7 @@ class StreamLane:
 
     def keep(self) -> None:
         """See `Lane.keep`."""
-        self._reading.changed()
+        self._reading.changed(at_once=True)
 
     async def notify(self, discarded: Discarded) -> bool:
         """See `Lane.notify`."""
@@ -216,7 +216,8 @@ class StreamLane:
             self._mark.settle(records)
             self._unstored += len(records)
             self._release_bytes(records)
-        self._latest = self._reading.changed()
+        # without records it was the invocation that closes a window
+        self._latest = self._reading.changed(at_once=not records)
 
     def release(self, records: Sequence[Record], *, failed: bool) -> None:  # noqa: ARG002  (the shard keeps both)
         """Hold the records no more; they are read again after the shard is entered again."""
@@ -230,14 +231,14 @@ class StreamLane:
 
     async def ready(self) -> Unsettled | None:
         """See `Lane.ready`."""
-        unsettled = await self._reading.durable(self._handed_over)
+        unsettled = await self._reading.durable(self._handed_over, at_once=False)
         if unsettled is None:
             self._handed_over = self._latest
         return unsettled
 
     async def all_settled(self) -> Unsettled | None:
         """See `Lane.all_settled`."""
-        return await self._reading.durable(self._latest)
+        return await self._reading.durable(self._latest, at_once=True)
 
     def give_up(self) -> int:
         """The shard is left. Returns how many records were still held."""

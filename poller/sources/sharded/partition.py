@@ -169,11 +169,11 @@ class ShardPartition:
         if not self._held:
             self._reader.room.reserved.settled()
 
-    def changed(self) -> int:
-        return self._checkpointing.changed()
+    def changed(self, *, at_once: bool) -> int:
+        return self._checkpointing.changed(at_once=at_once)
 
-    async def durable(self, change: int) -> Unsettled | None:
-        return await self._checkpointing.durable(change)
+    async def durable(self, change: int, *, at_once: bool) -> Unsettled | None:
+        return await self._checkpointing.durable(change, at_once=at_once)
 
     # what the reader tells
 
@@ -212,7 +212,7 @@ class ShardPartition:
         passed = self._distribution.passed(page)
         if passed or (page.records and self._distribution.skipped):
             # where no record matches, no lane settles anything; the stored position must advance all the same
-            self._checkpointing.changed()
+            self._checkpointing.changed(at_once=False)
         self._lag.note(page)
         self._quiet.note(page, self._lanes)
         self._drained = self._distribution.complete

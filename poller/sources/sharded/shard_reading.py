@@ -39,12 +39,12 @@ class Reading(Protocol):
         """So many bytes are no longer held."""
         ...
 
-    def changed(self) -> int:
-        """Store the progress of the lane soon. Returns the number of this change."""
+    def changed(self, *, at_once: bool) -> int:
+        """Store the progress of the lane, at once or soon. Returns the number of this change."""
         ...
 
-    async def durable(self, change: int) -> Unsettled | None:
-        """Return None when a change is stored, or at the stop; else the reason after each failed try."""
+    async def durable(self, change: int, *, at_once: bool) -> Unsettled | None:
+        """See `Checkpointing.durable`."""
         ...
 
 

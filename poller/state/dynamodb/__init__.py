@@ -116,9 +116,10 @@ DYNAMODB_KIND = StoreKind(
     unused=_unused,
     join=_join,
     cost=(
-        f"{MONTHLY_USD:.2f} USD a month for each batch a second, by on-demand capacity; without batches "
-        f"{MONTHLY_USD / 5:.2f} USD for each daemon"
+        f"{MONTHLY_USD:.2f} USD a month for each write a second, by on-demand capacity: at most one of each shard in "
+        f"each interval, and {MONTHLY_USD / 5:.2f} USD for each daemon in any case"
     ),
+    checkpoint_interval=1.0,
     service="dynamodb",
     grants=_grants,
     prepare=_prepare,

@@ -189,6 +189,7 @@ class FleetLife(StreamLife):
             rebalance_delay_seconds=settings.pop("rebalance_delay_seconds", REBALANCE_SECONDS),
             running=lambda: {} if self.stop.soft else {mapping.uuid: mapping.event_source_arn},
             look_at_news=nothing,
+            checkpoint_interval_seconds=settings.pop("checkpoint_interval_seconds", 0.0),
             clock=settings.pop("clock", loop_time),
             chance=random.Random(len(world.links)).random,
         )

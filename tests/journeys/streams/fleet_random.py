@@ -52,13 +52,19 @@ class Story:
             poll_interval_seconds=2.0,
             idle_poll_interval_seconds=5.0,
         )
+        self.interval = pick([0.0, 0.0, 1.0, 5.0])
         self.number = 0
         self.lives: list[FleetLife] = []
 
     def begin(self) -> None:
         """One more daemon, with a clock of its own."""
         rate, offset = self.chance.uniform(0.96, 1.04), self.chance.uniform(0, 1e6)
-        life = FleetLife(self.world, self.mapping, clock=lambda: loop_time() * rate + offset)
+        life = FleetLife(
+            self.world,
+            self.mapping,
+            clock=lambda: loop_time() * rate + offset,
+            checkpoint_interval_seconds=self.interval,
+        )
         life.link.latency = lambda: self.chance.uniform(0, 0.3)
         self.lives.append(life)
 

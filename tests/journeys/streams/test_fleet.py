@@ -63,6 +63,28 @@ async def test_a_daemon_that_stops_hands_its_shards_over_within_seconds_and_noth
     assert world.ledger.repeated() == set()
 
 
+async def test_with_an_interval_between_writes_a_stop_redoes_nothing_and_a_crash_what_the_interval_held() -> None:
+    world = FleetWorld(shards=2)
+    world.function.delay = 0.1
+    settings = {"checkpoint_interval_seconds": 5.0, "rebalance_delay_seconds": 0.0}
+    first, second = (FleetLife(world, world.mapping(batch_size=1), **settings) for _ in range(2))
+    await world.until(lambda: sorted(world.held().values()) == [1, 1], 60.0)
+    writes, began = world.rows.writes, loop_time()
+    put(world, 600)
+    await asyncio.sleep(20.0)
+    # of a shard one in five seconds, and beats
+    assert world.rows.writes - writes <= 2 * (20 / 5 + 1) + 2 * (loop_time() - began) / (LEASE_SECONDS / 3) + 2
+    await first.end()
+    assert world.ledger.repeated() == set()
+    third = FleetLife(world, world.mapping(batch_size=1), **settings)
+    await asyncio.sleep(10.0)
+    await second.crash()
+    await world.until_done(200.0)
+    await third.end()
+    world.check()
+    assert 0 < len(world.ledger.repeated()) <= 2 * (5.0 / 0.1 + 2)
+
+
 async def test_while_the_store_is_away_nothing_begins_and_afterwards_nothing_is_read_again() -> None:
     world = FleetWorld(shards=4)
     lives = [FleetLife(world, world.mapping()) for _ in range(2)]
