@@ -70,19 +70,31 @@ def read_claim(authorization: str) -> Claim:
     algorithm, _, rest = authorization[:LONGEST_HEADER].partition(" ")
     if algorithm != ALGORITHM or len(authorization) > LONGEST_HEADER:
         raise BadSignature("IncompleteSignatureException", f"the Authorization header must begin with {ALGORITHM}")
-    parts = dict(_pair(part) for part in rest.split(","))
+    parts = dict(map(_pair, rest.split(",")))
     for name in ("Credential", "Signature", "SignedHeaders"):
         if not parts.get(name):
             raise BadSignature("IncompleteSignatureException", f"Authorization header requires '{name}' parameter.")
-    credential = _CREDENTIAL.fullmatch(parts["Credential"])
-    if credential is None:
-        text = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
-        raise BadSignature("IncompleteSignatureException", text)
-    names = tuple(parts["SignedHeaders"].split(";"))
-    if not all(_HEADER_NAME.fullmatch(name) for name in names) or list(names) != sorted(set(names)):
+    key, day, region, service = _credential(parts["Credential"])
+    return Claim(key, day, region, service, _names(parts["SignedHeaders"]), parts["Signature"])
+
+
+@lru_cache(maxsize=64)
+def _credential(text: str) -> tuple[str, ...]:
+    """Key id, day, region and service: the same for all calls of a client in a day. Raises BadSignature."""
+    found = _CREDENTIAL.fullmatch(text)
+    if found is None:
+        problem = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
+        raise BadSignature("IncompleteSignatureException", problem)
+    return found.groups()
+
+
+@lru_cache(maxsize=64)
+def _names(text: str) -> tuple[str, ...]:
+    """The signed headers, which a client signs in every call. Raises BadSignature."""
+    names = tuple(text.split(";"))
+    if not all(map(_HEADER_NAME.fullmatch, names)) or list(names) != sorted(set(names)):
         raise BadSignature("IncompleteSignatureException", "SignedHeaders must be sorted names in lower case")
-    key, day, region, service = credential.groups()
-    return Claim(key, day, region, service, names, parts["Signature"])
+    return names
 
 
 def _pair(part: str) -> tuple[str, str]:
@@ -111,10 +123,7 @@ def _check_time(claim: Claim, stamp: str, now: float) -> None:
         text = "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP"
         raise BadSignature("InvalidSignatureException", text)
     try:
-        # strptime takes ten times as long, which every call would pay
-        year, month, day = int(stamp[:4]), int(stamp[4:6]), int(stamp[6:8])
-        hour, minute, second = int(stamp[9:11]), int(stamp[11:13]), int(stamp[13:15])
-        signed_at = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+        signed_at = _epoch(stamp)
     except ValueError as error:
         raise BadSignature("IncompleteSignatureException", f"'{stamp}' is no date") from error
     minutes = f"{SKEW_SECONDS / 60:.0f} min."
@@ -126,6 +135,12 @@ def _check_time(claim: Claim, stamp: str, now: float) -> None:
     if signed_at > now + SKEW_SECONDS:
         text = f"Signature not yet current: {stamp} is still later than {_stamp(now + SKEW_SECONDS)} "
         raise BadSignature("InvalidSignatureException", f"{text}({_stamp(now)} + {minutes})")
+
+
+@lru_cache(maxsize=64)
+def _epoch(stamp: str) -> float:
+    """The same for all calls of a second. Raises ValueError."""
+    return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _stamp(seconds: float) -> str:
@@ -168,13 +183,16 @@ def _canonical(claim: Claim, request: Signed) -> str:
     return "\n".join(
         (
             request.method,
-            canonical_path(path),
-            _canonical_query(query),
+            _canonical_path(path),
+            _canonical_query(query) if query else "",
             headers,
             names,
             sha256(request.body).hexdigest(),
         )
     )
+
+
+_canonical_path = lru_cache(maxsize=64)(canonical_path)
 
 
 def _canonical_query(query: str) -> str:

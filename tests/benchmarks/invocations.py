@@ -6,6 +6,7 @@ five rounds.
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,6 +20,7 @@ from poller.aws.lean import LeanTransport
 from poller.aws.port import Transport
 from poller.aws.sdk_transport import ReferenceTransport
 from poller.daemon import accelerators
+from poller.daemon.run import GC_THRESHOLD
 from poller.functions.lambda_api.function import LambdaFunction
 from poller.functions.step_functions.function import StepFunctionsFunction
 from poller.functions.web.http import HttpFunction
@@ -130,6 +132,7 @@ async def costs(invocations: int) -> dict[str, Cost]:
 
 
 if __name__ == "__main__":
+    gc.set_threshold(GC_THRESHOLD)  # as in the daemon
     rounds = [accelerators.run(costs(1_000)) for _ in range(5)]
     sys.stdout.write("us per invocation: CPU of the daemon, of its workers, until the outcome\n")
     for what in rounds[0]:

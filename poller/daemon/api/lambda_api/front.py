@@ -11,7 +11,7 @@ from aiohttp import web
 
 from poller.configuration import ApiSettings
 from poller.daemon.api.access import OWN_ACCESS
-from poller.daemon.api.connections import LINGER_SECONDS, allow_seconds
+from poller.daemon.api.connections import LINGER_SECONDS, OWN_TIME
 from poller.daemon.api.lambda_api.access import Access
 from poller.daemon.api.lambda_api.errors import LambdaError
 from poller.daemon.api.lambda_api.operation import Answer, Call, Operation
@@ -32,12 +32,16 @@ class Front:
 
     def __init__(self, operations: Sequence[Operation], api: ApiSettings, wall: Callable[[], float]) -> None:
         self._operations = operations
+        self._by_form: dict[tuple[str, int], list[Operation]] = {}
+        """By method and number of segments of the path."""
+        for operation in operations:
+            self._by_form.setdefault((operation.method, len(operation.segments)), []).append(operation)
         self._access = Access(api, wall)
         self._held = 0
         self._log = RateLimitedLog(telemetry.logger())
 
     def add_to(self, application: web.Application) -> None:
-        application.router.add_route("*", PATHS, self.answer, name=f"{OWN_ACCESS}.lambda_api")
+        application.router.add_route("*", PATHS, self.answer, name=f"{OWN_ACCESS}.{OWN_TIME}.lambda_api")
 
     async def answer(self, request: web.Request) -> web.Response:
         request_id = str(uuid.uuid4())
@@ -55,45 +59,53 @@ class Front:
         if operation.scope not in caller.scopes:
             text = f"this credential does not allow lambda:{operation.name}: its scopes lack {operation.scope}"
             raise LambdaError("AccessDeniedException", text)
-        allow_seconds(request, BODY_SECONDS + operation.seconds + 1.0)
-        body = bytearray()
+        chunks: list[bytes] = []
         try:
-            await self._read(request, operation.body_limit, body)
-            caller.verify(bytes(body))
+            await self._read(request, operation.body_limit, chunks)
+            caller.verify(body := b"".join(chunks))
             _check_content(request, operation, body)
-            call = Call(parts, request.query, request.headers, bytes(body), request_id, caller.region)
+            call = Call(parts, request.query, request.headers, body, request_id, caller.region)
             return await self._handled(operation, call)
         finally:
-            self._held -= len(body)
+            self._held -= sum(map(len, chunks))
 
     def _operation(self, request: web.Request) -> tuple[Operation, dict[str, str]]:
         path = request.raw_path.partition("?")[0]
         segments = tuple(unquote(segment) for segment in path.strip("/").split("/"))
-        for operation in self._operations:
-            if operation.method == request.method and (parts := operation.match(segments)) is not None:
+        for operation in self._by_form.get((request.method, len(segments)), ()):
+            if (parts := operation.match(segments)) is not None:
                 return operation, parts
         names = ", ".join(sorted(operation.name for operation in self._operations)) or "nothing"
         text = f"poller has no {request.method} of this path; of Lambda's API it has {names}"
         raise LambdaError("NotImplementedException", text)
 
-    async def _read(self, request: web.Request, limit: int, body: bytearray) -> None:
-        """The body into `body`, which counts as held with every byte. Raises LambdaError."""
+    async def _read(self, request: web.Request, limit: int, chunks: list[bytes]) -> None:
+        """The body into `chunks`, which count as held. Raises LambdaError."""
         if (request.content_length or 0) > limit:
             await _pass_over(request)
             raise _too_large(limit)
+        if request.content.is_eof():
+            # most bodies are there with the head, and need no timer
+            await self._gather(request, limit, chunks)
+            return
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                async for chunk in request.content.iter_any():
-                    body += chunk
-                    self._held += len(chunk)
-                    if len(body) > limit:
-                        raise _too_large(limit)
-                    if self._held > MOST_BODY_BYTES:
-                        text = "Rate exceeded: too many bodies at once"
-                        raise LambdaError("TooManyRequestsException", text, Reason="CallerRateLimitExceeded")
+                await self._gather(request, limit, chunks)
         except TimeoutError as error:
             text = f"the body was not there within {BODY_SECONDS:.0f} s"
             raise LambdaError("RequestTimeoutException", text) from error
+
+    async def _gather(self, request: web.Request, limit: int, chunks: list[bytes]) -> None:
+        size = 0
+        async for chunk in request.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            self._held += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            if self._held > MOST_BODY_BYTES:
+                text = "Rate exceeded: too many bodies at once"
+                raise LambdaError("TooManyRequestsException", text, Reason="CallerRateLimitExceeded")
 
     async def _handled(self, operation: Operation, call: Call) -> Answer:
         try:
@@ -120,7 +132,7 @@ async def _pass_over(request: web.Request) -> None:
                 pass
 
 
-def _check_content(request: web.Request, operation: Operation, body: bytearray) -> None:
+def _check_content(request: web.Request, operation: Operation, body: bytes) -> None:
     """Raises LambdaError."""
     given = request.headers.get("Content-Type")
     if body and given is not None and request.content_type != JSON and not operation.any_content:

@@ -70,15 +70,20 @@ class Operation:
     any_content: bool = False
     """Whether the body may be of any content type; otherwise it has to be JSON."""
 
+    segments: tuple[str, ...] = field(init=False)
+    """Of the path."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "segments", tuple(self.path.strip("/").split("/")))
+
     def match(self, segments: tuple[str, ...]) -> dict[str, str] | None:
         """The variable parts of a path; None where it is another one."""
-        pattern = self.path.strip("/").split("/")
-        if len(pattern) != len(segments):
+        if len(self.segments) != len(segments):
             return None
         parts: dict[str, str] = {}
-        for expected, given in zip(pattern, segments, strict=True):
-            if expected.startswith("{"):
-                parts[expected.strip("{}")] = given
+        for expected, given in zip(self.segments, segments, strict=True):
+            if expected[0] == "{":
+                parts[expected[1:-1]] = given
             elif expected != given:
                 return None
         return parts
