@@ -12,8 +12,10 @@ import botocore.session
 from botocore.config import Config
 
 from poller.configuration import load
+from poller.daemon.api.lambda_api.changes import ChangeOperations
 from poller.daemon.api.lambda_api.functions import FunctionOperations
 from poller.daemon.api.lambda_api.invoke import InvokeOperation
+from poller.daemon.api.lambda_api.mappings import MappingOperations
 from poller.daemon.api.server import serve
 from poller.engine.app import Poller
 from poller.state.memory.store import MemoryStore
@@ -116,6 +118,8 @@ async def served(directory: Path, functions: dict[str, Any], **settings: Any) ->
         operations = [
             *FunctionOperations(running.invoker, 1_767_225_600.0).operations(),
             InvokeOperation(running.invoker).operation(),
+            *MappingOperations(running.catalog, 1_767_225_600.0).operations(),
+            *ChangeOperations(running.catalog, running.looking, 1_767_225_600.0).operations(),
         ]
         api = configuration.settings.api
         async with serve(

@@ -102,6 +102,29 @@ async def test_other_signatures_are_refused_and_nothing_is_called(changed, code,
         assert things.calls == []
 
 
+@pytest.mark.parametrize(
+    ("replayed", "error"),
+    [
+        ({}, None),
+        ({"body": b'{"a": 1}'}, "InvalidSignatureException"),
+        ({"path": "/2015-03-31/things/two"}, "InvalidSignatureException"),
+        ({"path": f"{PATH}?Qualifier=2"}, "InvalidSignatureException"),
+        ({"Host": "127.0.0.1:1"}, "InvalidSignatureException"),
+        ({"X-Amz-Date": "20260101T000001Z"}, "InvalidSignatureException"),
+        ({"X-Amz-Security-Token": "more"}, "InvalidSignatureException"),
+        ({"X-Amz-Invocation-Type": "Event"}, "InvalidSignatureException"),
+    ],
+)
+async def test_a_signature_that_was_seen_is_good_for_the_same_call_alone(replayed, error):
+    """The same call within five minutes is one that a client has sent again, which AWS takes as well."""
+    things = Things()
+    async with serving(operations=things.operations(), credentials=CREDENTIALS) as ask:
+        signed = signature("PUT", PATH, b"{}")
+        assert (await put(ask, **signed))[0] == 202
+        assert (await put(ask, **{**signed, **replayed}))[1] == error
+        assert len(things.calls) == (2 if error is None else 1)
+
+
 @pytest.mark.parametrize("authorization", ["", "Bearer wrong", "Bearer ", "Basic eDp5", "nonsense", UNSIGNED])
 async def test_with_credentials_and_a_token_nothing_else_will_do(authorization):
     things = Things()
