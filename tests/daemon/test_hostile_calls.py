@@ -191,7 +191,7 @@ async def test_many_bodies_at_once_are_held_up_to_a_bound_and_the_rest_is_refuse
                 writer.close()
 
         floods = [asyncio.ensure_future(flood()) for _ in range(20)]
-        refused = set()
+        refused: set[asyncio.Future[bytes]] = set()
         while len(refused) < 12:
             done, _ = await asyncio.wait({*floods} - refused, return_when=asyncio.FIRST_COMPLETED)
             refused |= done

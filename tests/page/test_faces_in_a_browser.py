@@ -57,7 +57,11 @@ async def faces(tmp_path: Any, **cors: Any) -> AsyncIterator[Served]:
 
 async def test_a_page_of_an_allowed_origin_sends_and_reads_what_it_is_allowed_to(tmp_path: Any) -> None:
     async with a_site() as site, a_site() as other, browsing() as context:
-        cors = {"allow_origins": [site], "allow_methods": ["PUT", "GET"], "allow_headers": ["content-type", "x-a"]}
+        cors: dict[str, Any] = {
+            "allow_origins": [site],
+            "allow_methods": ["PUT", "GET"],
+            "allow_headers": ["content-type", "x-a"],
+        }
         cors |= {"expose_headers": ["x-of"], "allow_credentials": True, "max_age": 60}
         async with faces(tmp_path, auth="none", cors=cors) as world:
             allowed, foreign = await context.new_page(), await context.new_page()
