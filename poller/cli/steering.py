@@ -95,6 +95,38 @@ def seek(
     _act(client(api, config), name, "seek", dry_run=dry_run, why=why, **given)
 
 
+def peek(
+    name: Name,
+    shard: Annotated[str | None, typer.Argument(metavar="SHARD", help="Which shard; needless where it is one.")] = None,
+    *,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From an instant: ISO 8601, UTC without a zone.")
+    ] = None,
+    sequence: Annotated[str | None, typer.Option(metavar="N", help="From this record.")] = None,
+    trim_horizon: Annotated[bool, typer.Option("--trim-horizon", help="From the oldest record.")] = False,
+    most: Annotated[int, typer.Option(min=1, max=100, help="How many are shown.")] = 10,
+    pattern: Annotated[
+        str | None, typer.Option("--filter", metavar="PATTERN", help="Only those that match, as JSON.")
+    ] = None,
+    event: Annotated[bool, typer.Option("--event", help="Also as the event that the function would get.")] = False,
+    dead_letters: Annotated[bool, typer.Option("--dead-letters", help="Of a queue's dead-letter queue.")] = False,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Look at records without consuming them.
+
+    By default those that the mapping reads next. Messages of a queue are received and given back, which counts as a
+    receive.
+    """
+    given = {"partition": shard, "timestamp": at, "sequence_number": sequence, "trim_horizon": trim_horizon}
+    given |= {"pattern": pattern, "event": event, "of": "dead_letters" if dead_letters else None}
+    answer = _act(client(api, config), name, "peek", dry_run=dry_run, why=why, most=most, **given)
+    for line in answer["result"].get("lines", ()):
+        say(line)
+
+
 def rerun(
     event: Annotated[str, typer.Argument(metavar="ID", help="The event, as `poller failures` shows it.")],
     *,
@@ -174,6 +206,7 @@ def add_to(app: typer.Typer) -> None:
                 "seek orders --trim-horizon --shard shardId-000000000003",
             ),
         ),
+        (peek, ("peek orders --dead-letters", "peek clicks shardId-000000000003 --at 2026-09-01T10:00:00Z --event")),
         (rerun, ("rerun 0f3a9c1d2e4b --dry-run", "rerun 0f3a9c1d2e4b --function fixed")),
         (undo, ("undo orders --dry-run", "undo orders")),
         (actions, ("actions", "actions orders --most 100")),

@@ -124,7 +124,7 @@ class Poller:
         self._stack.push_async_callback(self.wiring.close)
         self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell)
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
-        hands = Hands(self.invoker, self.failed_events)
+        hands = Hands(self.invoker, self.failed_events, self.wiring)
         self.steering = Steering(self.mappings, self.store, self._wall, hands, alone=self._member is None)
         self.catalog = Catalog(
             self.mappings, self.store, self._wall, tell=self._tell, runs_elsewhere=fleet.runs_elsewhere

@@ -5,8 +5,8 @@ share.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Collection
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from poller.engine.functions import Functions, Use
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
+from poller.policy.beside import Which
 from poller.policy.pace import Pace
 from poller.policy.progress import ShardProgress
 from poller.policy.seeking import Target
@@ -37,7 +38,7 @@ from poller.runtime.memory import Memory
 from poller.runtime.running import Running
 from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
-from poller.sources.kind import Run, Seeks, Shared, SourceBuilder
+from poller.sources.kind import Beside, ReadsBeside, Run, Seeks, Shared, SourceBuilder
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.limits import ReadLimits
 from poller.state.memory.store import MemoryStore
@@ -192,6 +193,10 @@ class Wiring:
             self.builders[kind.name] = kind.builder(self._shared)
         return self.builders[kind.name]
 
+    def looks(self, mapping: EventSourceMapping) -> bool:
+        """Whether the mapping's source can be read beside it."""
+        return isinstance(self.builder(mapping), ReadsBeside)
+
     def seeks(self, mapping: EventSourceMapping) -> bool:
         """Whether the mapping has a position that can be moved."""
         return isinstance(self.builder(mapping), Seeks)
@@ -204,6 +209,20 @@ class Wiring:
         transports = self._transports.borrow()
         try:
             return await builder.seek(mapping, transports, target, epoch)
+        finally:
+            await transports.close()
+
+    @asynccontextmanager
+    async def beside(self, mapping: EventSourceMapping, which: Which, visibility: int) -> AsyncIterator[Beside]:
+        """What reads the mapping's source, or the queue of its dead letters, beside the mapping. Messages that are
+        received stay invisible for `visibility` seconds. Raises NotPossible.
+        """
+        builder = self.builder(mapping)
+        if not isinstance(builder, ReadsBeside):
+            raise NotPossible("this kind of source can only be read by its mapping")
+        transports = self._transports.borrow()
+        try:
+            yield await builder.beside(mapping, transports, which, visibility)
         finally:
             await transports.close()
 

@@ -16,6 +16,8 @@ class Plan:
     perform: Callable[[Action], Awaitable[Action]]
     """Gets the stored entry, and returns it as it is then."""
     batch: Batch | None = None
+    seconds: float = 5.0
+    """For which the person who asked waits at most; then it goes on by itself, and the action log says how it ended."""
     result: dict[str, Any] = field(default_factory=dict)
     """What `perform` found, for the person who asked; empty before."""
 

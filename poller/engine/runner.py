@@ -285,7 +285,7 @@ class MappingRunner:
 
     def _describe(self) -> None:
         mapping, status = self.mapping, self.status
-        status.seeks = self._wiring.seeks(mapping)
+        status.seeks, status.looks = self._wiring.seeks(mapping), self._wiring.looks(mapping)
         status.event_source_arn, status.function, status.tags, status.destination = (
             mapping.event_source_arn,
             mapping.function.key,

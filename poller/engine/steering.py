@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from poller.engine.failed_events import FailedEvents
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
+from poller.engine.parts import Wiring
+from poller.engine.peeking import peeking
 from poller.engine.plan import Plan, calling
 from poller.engine.rerunning import rerunning
 from poller.engine.runner import MappingRunner
@@ -28,8 +30,6 @@ from poller.ports.store import Positions
 from poller.support import telemetry
 from poller.values.errors import NotPossible, PollerError, StateError
 
-ANSWER_SECONDS = 5.0
-"""After which an order that has to wait for a running invocation is answered as begun. It goes on by itself."""
 KEPT_SEEKS = 5
 """Seeks of a mapping whose former positions are kept."""
 
@@ -40,6 +40,7 @@ class Hands:
 
     invoker: FunctionInvoker
     events: FailedEvents
+    wiring: Wiring
 
 
 class Steering:
@@ -76,7 +77,7 @@ class Steering:
         doing = asyncio.ensure_future(self._carry_out(action, plan))
         self._doing.add(doing)
         doing.add_done_callback(self._doing.discard)
-        await asyncio.wait({doing}, timeout=ANSWER_SECONDS)
+        await asyncio.wait({doing}, timeout=plan.seconds)
         if doing.done():
             action = doing.result()
         else:
@@ -123,6 +124,8 @@ class Steering:
                 return _retrying(runner, order)
             case policy.Skip():
                 return _skipping(runner, order)
+            case policy.Peek():
+                return await peeking(runner, order, self._hands.wiring, await self._mappings.progress(runner))
             case policy.Rerun():
                 return await rerunning(runner, order, self._hands.events, self._hands.invoker)
             case policy.Seek():

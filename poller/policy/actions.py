@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from poller.policy.beside import From, Which
 from poller.policy.seeking import Before, Target
 
 MOST_ACTIONS = 1000
@@ -101,6 +102,21 @@ class Seek:
 
 
 @dataclass(frozen=True, slots=True)
+class Peek:
+    """Look at records without consuming them."""
+
+    partition: str | None = None
+    begin: From | None = None
+    """None: what the mapping reads next."""
+    most: int = 10
+    pattern: str | None = None
+    """A filter pattern, as JSON text."""
+    event: bool = False
+    """Whether the event that the function would get is shown as well."""
+    which: Which = "source"
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Go back to the position before the last seek."""
 
@@ -115,7 +131,7 @@ class Rerun:
     """Key of another function than the mapping's."""
 
 
-Order = Pause | Resume | Retry | Skip | Seek | Undo | Rerun
+Order = Pause | Resume | Retry | Skip | Seek | Undo | Rerun | Peek
 
 
 def last_seek(actions: Sequence[Action], uuid: str) -> Action | None:

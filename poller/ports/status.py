@@ -198,6 +198,8 @@ class MappingStatus:
     function: str
     destination: str | None = None
     """ARN of the on-failure destination, where there is one."""
+    looks: bool = False
+    """Whether its source can be read beside the mapping."""
     seeks: bool = False
     """Whether it has a position that a person can move."""
     state: MappingState = MappingState.STARTING

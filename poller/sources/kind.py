@@ -4,7 +4,7 @@ A new kind is a folder with its row, and a line in `poller.sources.kinds`. The c
 module of a row imports values and policy only; its functions import the modules that call a service.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_keys import WrittenMapping
     from poller.policy.backoff import Chance
+    from poller.policy.beside import From, Which
     from poller.policy.progress import ShardProgress, StreamProgress
     from poller.policy.seeking import Target
     from poller.ports.destination import Destination
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from poller.ports.store import Positions
     from poller.sources.sharded.limits import ReadLimits
     from poller.support.rate_limited_log import RateLimitedLog
+    from poller.values.record import Record
 
 Call = Callable[..., Awaitable[dict[str, Any]]]
 """`call(service, method, **arguments)` of the SDK. Raises CallError."""
@@ -113,6 +115,55 @@ class Seeks(Protocol):
     ) -> "dict[str, ShardProgress]":
         """The progress of the shards that a seek would move, by what the service says now. `epoch` is that of the
         stored progress. Raises NotPossible.
+        """
+        ...
+
+
+class Seen(Protocol):
+    """Records that were read together beside their mapping."""
+
+    partition: str
+    records: "Sequence[Record]"
+    encode: "Callable[[Sequence[Record]], bytes]"
+    """The event that the mapping's function would get."""
+
+    def arrived(self, record: "Record") -> float | None:
+        """When the service accepted it, epoch seconds; None where it does not say."""
+        ...
+
+    async def done(self, records: "Sequence[Record]") -> None:
+        """These were delivered: a queue forgets them. Raises CallError."""
+        ...
+
+    async def give_back(self, records: "Sequence[Record]") -> None:
+        """These were not delivered: a queue shows them to everybody again. Raises CallError."""
+        ...
+
+
+class Beside(Protocol):
+    """Reads a source beside its mapping. Each call may raise CallError and NotPossible."""
+
+    receives: bool
+    """Whether reading hides the records from others until they are done or given back."""
+
+    async def partitions(self) -> list[str]:
+        """What there is to be read."""
+        ...
+
+    def seen(self, partition: str, begin: "From", most: int) -> "AsyncGenerator[Seen, None]":
+        """The records up to the present end, at most `most` together."""
+        ...
+
+
+@runtime_checkable
+class ReadsBeside(Protocol):
+    """A builder of sources that can be read beside their mappings."""
+
+    async def beside(
+        self, mapping: "EventSourceMapping", transports: "Borrowed | Transports", which: "Which", visibility: int
+    ) -> Beside:
+        """What reads the mapping's source, or its dead letters. Messages stay invisible for `visibility` seconds.
+        Raises NotPossible where there is no such thing.
         """
         ...
 

@@ -4,12 +4,20 @@ import asyncio
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from poller.cli.main import main
 from poller.configuration.model.failed_events import FailedEventsSettings
 from tests.page.browser import shop
 
 pytestmark = pytest.mark.real_time
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """The daemon of the test logs to the terminal of its commands."""
+    with capture_logs():
+        yield
 
 
 class Terminal:
@@ -50,3 +58,24 @@ async def test_a_failed_event_is_found_and_run_again(capsys, tmp_path, monkeypat
         assert (await poller("rerun", "nothing"))[0] == 1
         _, lines = await poller("actions", "clicks")
         assert "  because: mended" in lines
+
+
+async def test_records_are_looked_at(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with shop() as (house, address), asyncio.timeout(60):
+        poller = Terminal(address, capsys)
+        while len(house.of("clicks").partitions) < 2:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)
+        shard = house.of("clicks").partitions[0].id
+        code, lines = await poller("peek", "clicks", shard, "--dry-run")
+        assert (code, "no position moves" in lines[0]) == (0, True)
+        code, lines = await poller(
+            "peek", "clicks", shard, "--trim-horizon", "--filter", '{"partitionKey": ["poison"]}'
+        )
+        found = [line for line in lines if "key poison" in line]
+        code, lines = await poller("peek", "clicks", "elsewhere")
+        assert (code, "say which shard is meant" in lines[0]) == (1, True)
+        other = house.of("clicks").partitions[1].id
+        _, lines = await poller("peek", "clicks", other, "--trim-horizon", "--event")
+        found += [line for line in lines if "key poison" in line]
+        assert len(found) == 1

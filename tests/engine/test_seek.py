@@ -298,7 +298,11 @@ async def test_in_a_fleet_no_daemon_moves_what_others_may_read():
         put(stream, KEYS)
         await asyncio.sleep(10)
         steering = Steering(
-            house.mappings, house.store, house.wall, Hands(house.invoker, house.failed_events), alone=False
+            house.mappings,
+            house.store,
+            house.wall,
+            Hands(house.invoker, house.failed_events, house.wiring),
+            alone=False,
         )
         for wanted in (Seek(Target("TRIM_HORIZON")), Undo()):
             with pytest.raises(NotPossible, match="a fleet shares its positions"):

@@ -177,6 +177,22 @@ async def test_no_name_or_error_of_others_becomes_code() -> None:
         assert problems == []
 
 
+async def test_no_payload_or_key_that_is_looked_at_becomes_code() -> None:
+    async with shop() as (house, address), browsing() as context:
+        page, problems = await watched(context)
+        house.aws.streams.streams["clicks"].put(HOSTILE, HOSTILE)
+        await page.goto(f"{address}/mappings/clicks")
+        for look in await page.get_by_role("button", name="Look at what is next").all():
+            await look.click()
+            await page.get_by_text("no position moves").wait_for()
+            await page.locator("#confirm").click()
+            await page.get_by_text("that were looked at").wait_for()
+            assert await page.evaluate("window.hacked") is None
+            assert await page.locator("img").count() == 0
+            await page.keyboard.press("Escape")
+        assert problems == []
+
+
 async def test_a_page_of_another_origin_can_neither_frame_it_nor_order_anything() -> None:
     async with shop() as (house, address), browsing() as context:
         page = await context.new_page()

@@ -15,6 +15,7 @@ from poller.policy.actions import (
     Asked,
     Order,
     Pause,
+    Peek,
     Rerun,
     Resume,
     Retry,
@@ -23,6 +24,7 @@ from poller.policy.actions import (
     Undo,
     what_of,
 )
+from poller.policy.beside import From
 from poller.policy.seeking import Target
 from poller.ports.steering import Acted
 from poller.support import codec
@@ -95,6 +97,25 @@ class SeekBody(Body):
         return Seek(Target("AT_SEQUENCE_NUMBER", sequence_number=self.sequence_number, shard=self.partition))
 
 
+class PeekBody(Body):
+    partition: Partition | None = None
+    trim_horizon: bool = False
+    timestamp: str | float | None = None
+    sequence_number: Partition | None = None
+    most: Annotated[int, Field(ge=1, le=100)] = 10
+    pattern: Annotated[str | None, Field(max_length=10_000)] = None
+    event: bool = False
+    of: Literal["source", "dead_letters"] = "source"
+
+    def order(self) -> Order:
+        begin = From() if self.trim_horizon else None
+        if self.timestamp is not None:
+            begin = From("AT_TIMESTAMP", timestamp=_instant(self.timestamp))
+        if self.sequence_number is not None:
+            begin = From("AT_SEQUENCE_NUMBER", sequence_number=self.sequence_number)
+        return Peek(self.partition, begin, self.most, self.pattern or None, self.event, self.of)
+
+
 class RerunBody(Body):
     event: Annotated[str, Field(max_length=100)]
     function: Annotated[str | None, Field(max_length=200)] = None
@@ -124,6 +145,7 @@ BODIES: dict[str, type[Body]] = {
     "resume": ResumeBody,
     "retry": RetryBody,
     "skip": SkipBody,
+    "peek": PeekBody,
     "rerun": RerunBody,
     "seek": SeekBody,
     "undo": UndoBody,

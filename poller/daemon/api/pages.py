@@ -34,6 +34,7 @@ PAGES = (
     ("POST", "/mappings/NAME/resume", "let a paused mapping go on"),
     ("POST", "/mappings/NAME/retry", "try batches that wait now, with `reset_attempts` as if they had never failed"),
     ("POST", "/mappings/NAME/skip", "give up one batch that waits: to its on-failure destination, or with `drop` not"),
+    ("POST", "/mappings/NAME/peek", "look at records of a shard or a queue, decoded; consumes nothing"),
     ("POST", "/mappings/NAME/rerun", "invoke a function once with a failed `event` that is kept; settles nothing"),
     ("POST", "/mappings/NAME/seek", "move its position: `to` (TRIM_HORIZON, LATEST), `timestamp` or `sequence_number`"),
     ("POST", "/mappings/NAME/undo", "go back to the position before the last seek"),

@@ -11,12 +11,14 @@ from typing import Protocol
 from poller.aws.port import Transport
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.mapping import EventSourceMapping
+from poller.policy.beside import Which
 from poller.policy.progress import ShardProgress
 from poller.policy.seeking import Listed, Target, Unreachable, sought
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run, Shared
 from poller.sources.sharded.api import PolledApi, Position, ShardApi, Subscriptions
+from poller.sources.sharded.beside import ShardsBeside
 from poller.sources.sharded.notifying import notifier
 from poller.sources.sharded.source import ShardedSource
 from poller.sources.sharded.stream import Stream, StreamOptions
@@ -104,6 +106,19 @@ class StreamBuilder:
         except (CallError, StreamGone, ShardGone, PositionTrimmed) as error:
             raise NotPossible(f"the stream refuses: {error}") from error
         return found
+
+    async def beside(
+        self,
+        mapping: EventSourceMapping,
+        transports: Borrowed | Transports,
+        which: Which,
+        visibility: int,  # noqa: ARG002 - a stream hides nothing
+    ) -> ShardsBeside:
+        """See `ReadsBeside`."""
+        if which != "source":
+            raise NotPossible("a stream has no dead-letter queue; what was given up is in its on-failure destination")
+        api, _ = self._make(mapping, await transports.get(mapping.aws, mapping.region))
+        return ShardsBeside(api, self._shared.limits)
 
     def forget(self, uuid: str) -> None:
         """Nothing is kept here: positions are in the store."""

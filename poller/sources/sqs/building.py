@@ -1,13 +1,16 @@
 """Builds the source of a queue from its mapping, and reaches queues for `poller check --connect`."""
 
+import asyncio
 from collections import OrderedDict
 from typing import cast
 
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.mapping import EventSourceMapping
+from poller.policy.beside import Which
 from poller.policy.queue_delivery import RetryPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run
+from poller.sources.sqs.beside import QueueBeside
 from poller.sources.sqs.envelopes import opener
 from poller.sources.sqs.options import SqsOptions
 from poller.sources.sqs.parameters import read_queue
@@ -16,8 +19,11 @@ from poller.sources.sqs.skipping import SqsFiltering
 from poller.sources.sqs.source import SqsPartition, SqsSource
 from poller.support import codec
 from poller.values.arns import EventSource
+from poller.values.errors import CallError, NotPossible
 from poller.values.queues import queue_url
 
+DEAD_LETTERS_SECONDS = 10.0
+"""For the question where they are."""
 NO_MESSAGES_HANDLE = "poller-check"
 """A receipt handle of no message: a call with it changes nothing."""
 
@@ -58,6 +64,25 @@ class QueueBuilder:
         await tries.attempt("sqs:DeleteMessage", lambda: queue.delete([NO_MESSAGES_HANDLE]))
         await tries.attempt("sqs:ChangeMessageVisibility", lambda: queue.change_visibility([(NO_MESSAGES_HANDLE, 0)]))
         tries.untried.append("sqs:ReceiveMessage (each receive is counted against the message)")
+
+    async def beside(
+        self, mapping: EventSourceMapping, transports: Borrowed | Transports, which: Which, visibility: int
+    ) -> QueueBeside:
+        """See `ReadsBeside`."""
+        own = queue_name(mapping, mapping.source)
+        queue = Queue(own, await transports.get(mapping.aws, mapping.region))
+        if which == "dead_letters":
+            try:
+                async with asyncio.timeout(DEAD_LETTERS_SECONDS):
+                    arn = await queue.dead_letters()
+            except (CallError, TimeoutError) as error:
+                raise NotPossible(f"the queue does not say where its dead letters are: {error}") from error
+            found = None if arn is None else read_queue(arn)
+            if found is None:
+                raise NotPossible("the queue has no dead-letter queue")
+            region = mapping.aws.region_of(found.service, found.region) or found.region
+            queue = Queue(queue_name(mapping, found), await transports.get(mapping.aws, region))
+        return QueueBeside(queue, own, visibility)
 
     def forget(self, uuid: str) -> None:
         """The mapping was removed, and has ended."""

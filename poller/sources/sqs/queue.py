@@ -187,6 +187,15 @@ class Queue:
         found = _attributes(await self._transport.call(ATTRIBUTES, self._question(visible, hidden, delayed)))
         return Depth(_whole(found.get(visible)), _whole(found.get(hidden)), _whole(found.get(delayed, "0")))
 
+    async def dead_letters(self) -> str | None:
+        """The ARN of the queue that gets the messages that were received too often; None where there is none."""
+        found = _attributes(await self._transport.call(ATTRIBUTES, self._question("RedrivePolicy")))
+        try:
+            arn = codec.loads(found["RedrivePolicy"].encode())["deadLetterTargetArn"]
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+        return arn if isinstance(arn, str) else None
+
     def _question(self, *attributes: str) -> bytes:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
 

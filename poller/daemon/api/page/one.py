@@ -35,7 +35,7 @@ def screen(
                 "batches": dict(_batches(mapping, to_wall, steers=steers)),
                 "orders": {"order-mapping": _orders(mapping)} if steers else {},
                 "more": {"facts": _facts(mapping, history, to_wall)},
-                "partitions": dict(_partitions(mapping, now, to_wall)),
+                "partitions": dict(_partitions(mapping, now, to_wall, steers=steers)),
             }
         )
 
@@ -90,9 +90,12 @@ def _facts(mapping: MappingStatus, history: History, to_wall: ToWall) -> Markup:
 
 def _orders(mapping: MappingStatus) -> Markup:
     paused = mapping.state is MappingState.PAUSED
-    return tag(
-        "div", button("Resume" if paused else "Pause", mapping, "resume" if paused else "pause"), id="order-mapping"
-    )
+    buttons = [button("Resume" if paused else "Pause", mapping, "resume" if paused else "pause")]
+    if mapping.looks and not mapping.seeks:
+        # a stream has such a button for each shard
+        buttons.append(button("Look at messages", mapping, "peek"))
+        buttons.append(button("Look at dead letters", mapping, "peek", of="dead_letters"))
+    return tag("div", *buttons, id="order-mapping", class_="buttons")
 
 
 def button(text: str, mapping: MappingStatus, order: str, about: str = "", **given: str | None) -> Markup:
@@ -169,12 +172,15 @@ def _of_batch(mapping: MappingStatus, one: _Waiting) -> Markup:
     return tag("div", *buttons, class_="buttons")
 
 
-def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall) -> Iterator[tuple[str, Markup]]:
+def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall, *, steers: bool) -> Iterator[tuple[str, Markup]]:
     found = [(partition, partition_reason(partition, now)) for partition in (*mapping.partitions, *mapping.waiting)]
     found.sort(key=lambda one: one[1] is None or one[1].code in QUIET)
     for partition, reason in found[:MOST_PARTITIONS]:
         key = f"p-{partition.id}"
         behind = partition.behind()
+        look = None
+        if steers and mapping.looks and mapping.seeks:
+            look = button("Look at what is next", mapping, "peek", partition.id, partition=partition.id)
         lanes = Counter(lane.code.value.replace("_", " ") for lane in partition.lanes)
         yield (
             key,
@@ -184,7 +190,7 @@ def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall) -> Iterator
                 tag("td", tag("code", partition.position or words.NONE)),
                 tag("td", words.NONE if behind is None else span(behind), class_="number"),
                 tag("td", ", ".join(f"{count} {code}" for code, count in lanes.most_common()) or words.NONE),
-                tag("td", words.reason(reason, to_wall)),
+                tag("td", words.reason(reason, to_wall), look),
                 id=key,
             ),
         )

@@ -1,0 +1,187 @@
+"""Looks at records beside a mapping, for a person: decoded, without what `redact` names, and within bounds."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from poller.configuration import EventSourceMapping
+from poller.engine.parts import Wiring
+from poller.engine.plan import Plan
+from poller.engine.runner import MappingRunner
+from poller.policy.actions import Action, Peek
+from poller.policy.beside import From
+from poller.policy.decoding import change, readable
+from poller.policy.filtering import Filter, PatternError, compile_filters
+from poller.policy.invocation_record import iso_milliseconds
+from poller.policy.progress import StreamProgress
+from poller.policy.redaction import Redaction
+from poller.sources.kind import Beside, Seen, SourceKind
+from poller.sources.kinds import KINDS
+from poller.values.errors import CallError, NotPossible
+
+SECONDS = 8.0
+"""For everything; what was found by then is shown."""
+HIDDEN_SECONDS = 20
+"""Of messages of a queue, should giving them back fail."""
+MOST_READS = 50
+MOST_CHARACTERS = 8_000
+"""Of one payload."""
+MOST_BYTES = 1_000_000
+"""Of all that is shown."""
+
+
+@dataclass(slots=True)
+class _Look:
+    """What is wanted, and what was found."""
+
+    mapping: EventSourceMapping
+    order: Peek
+    criteria: Filter | None
+    redaction: Redaction
+    records: list[dict[str, Any]]
+    size: int = 0
+    looked_at: int = 0
+    ended: str = ""
+
+    @property
+    def full(self) -> bool:
+        return len(self.records) >= self.order.most or self.size >= MOST_BYTES
+
+    def take(self, seen: Seen) -> None:
+        """Those of the records that are wanted."""
+        kind = KINDS[self.mapping.source.kind]
+        for record in seen.records:
+            if self.full:
+                return
+            self.looked_at += 1
+            event = json.loads(self.redaction(seen.encode([record]))[0])
+            of_event = event["Records"][0] if isinstance(event, dict) else {}
+            try:
+                view, payload = kind.split(of_event)
+            except ValueError:
+                # all of it is hidden
+                view, payload = {}, json.dumps(of_event)
+            if self.criteria is not None and not self.criteria.match(view, payload):
+                continue
+            shown = _shown(kind, view, payload)
+            shown |= {"partition": seen.partition, "id": record.identifier}
+            shown["at"] = None if (at := seen.arrived(record)) is None else iso_milliseconds(at)
+            if self.order.event:
+                shown["event"] = event
+            self.size += len(json.dumps(shown))
+            self.records.append(shown)
+
+
+async def peeking(runner: MappingRunner, order: Peek, wiring: Wiring, stored: StreamProgress | None) -> Plan:
+    """`stored` is the mapping's progress. Raises NotPossible."""
+    mapping = runner.mapping
+    criteria = _criteria(mapping, order)
+    if mapping.source.fifo and runner.runs:
+        raise NotPossible("receiving from a FIFO queue would hold up its groups: pause the mapping first")
+    async with wiring.beside(mapping, order.which, HIDDEN_SECONDS) as beside:
+        partition = await _partition(beside, order)
+    begin = order.begin or From.behind(_position(stored, partition))
+
+    async def perform(action: Action) -> Action:
+        look = _Look(mapping, order, criteria, Redaction(mapping.redact), [])
+        async with wiring.beside(mapping, order.which, HIDDEN_SECONDS) as beside:
+            await _look(look, beside, partition, begin)
+        plan.result.update(records=look.records, looked_at=look.looked_at, lines=list(_lines(look)))
+        return action
+
+    plan = Plan((_impact(beside, partition, begin, order),), perform, seconds=SECONDS + 1.5)
+    return plan
+
+
+async def _look(look: _Look, beside: Beside, partition: str, begin: From) -> None:
+    reads = 0
+    most = look.order.most if look.criteria is None else max(look.order.most, 100)
+    try:
+        async with asyncio.timeout(SECONDS) as bound, aclosing(beside.seen(partition, begin, most)) as pages:
+            async for seen in pages:
+                reads += 1
+                try:
+                    look.take(seen)
+                finally:
+                    await seen.give_back(seen.records)
+                if look.full or reads >= MOST_READS or beside.receives:
+                    look.ended = "" if look.full or beside.receives else f"stopped after {reads} reads"
+                    return
+    except TimeoutError:
+        if not bound.expired():
+            raise
+        look.ended = f"stopped after {SECONDS:.0f} s"
+    except CallError as error:
+        raise NotPossible(f"the source refuses: {error}") from error
+
+
+def _criteria(mapping: EventSourceMapping, order: Peek) -> Filter | None:
+    if order.pattern is None:
+        return None
+    try:
+        return compile_filters([order.pattern], KINDS[mapping.source.kind].members)
+    except PatternError as error:
+        raise NotPossible(f"the pattern is none: {error}") from error
+
+
+async def _partition(beside: Beside, order: Peek) -> str:
+    try:
+        async with asyncio.timeout(SECONDS):
+            known = await beside.partitions()
+    except TimeoutError as error:
+        raise NotPossible(f"the source did not answer within {SECONDS:.0f} s") from error
+    except CallError as error:
+        raise NotPossible(f"the source refuses: {error}") from error
+    if order.partition is None and len(known) == 1:
+        return known[0]
+    if order.partition is None or order.partition not in known:
+        names = ", ".join(known[:10]) + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+        raise NotPossible(f"say which shard is meant: {names or 'none is listed'}")
+    return order.partition
+
+
+def _position(stored: StreamProgress | None, partition: str) -> str | None:
+    shard = None if stored is None else stored.shards.get(partition)
+    return None if shard is None else shard.position
+
+
+def _impact(beside: Beside, partition: str, begin: From, order: Peek) -> str:
+    if beside.receives:
+        return (
+            f"Up to {min(order.most, 10)} messages of {partition} are received and given back at once. Until then they "
+            f"are hidden from all consumers, for {HIDDEN_SECONDS} s at most. The look counts as a receive of each: one "
+            "whose receives are used up goes to its dead-letter queue the next time."
+        )
+    return (
+        f"Up to {order.most} records of {partition} are read from {begin.words}. Nothing is consumed and no position "
+        "moves. The reads count in the shard's quota."
+    )
+
+
+def _shown(kind: SourceKind, view: dict[str, Any], payload: str | bytes) -> dict[str, Any]:
+    data = view.get(kind.members.names[0]) if kind.members.payload is None else None
+    if isinstance(data, dict):
+        # no payload apart: typed values
+        text, packed = json.dumps(change(data), ensure_ascii=False, indent=1), ["JSON"]
+    else:
+        text, packed = readable(payload)
+    size = len(payload) if payload else len(text)
+    key = view.get("partitionKey") or (view.get("attributes") or {}).get("MessageGroupId")
+    return {"key": key, "payload": text[:MOST_CHARACTERS], "packed": packed, "size": size}
+
+
+def _lines(look: _Look) -> Iterator[str]:
+    for one in look.records:
+        key = f", key {one['key']}" if one["key"] else ""
+        packed = f", {', '.join(one['packed'])}" if one["packed"] else ""
+        yield f"{one['partition']} {one['id']}, {one['at'] or 'time unknown'}{key}, {one['size']:,} bytes{packed}"
+        yield from (f"  {line}" for line in one["payload"].splitlines())
+        if len(one["payload"]) == MOST_CHARACTERS:
+            yield "  and more, which is not shown"
+        if "event" in one:
+            yield json.dumps(one["event"])
+    found = f"{len(look.records):,} of {look.looked_at:,} records that were looked at"
+    yield found + (f"; {look.ended}" if look.ended else "")
