@@ -15,7 +15,7 @@ from tests.deploy.tools import DEPLOY
 FOLDER = DEPLOY / "kubernetes"
 USER = 10001
 """Who the image runs as."""
-NAMES = ["poller.yaml", "sidecar.yaml"]
+NAMES = ["poller.yaml", "sidecar.yaml", "fleet.yaml"]
 
 
 def resources(name: str) -> list[dict[str, Any]]:
@@ -117,6 +117,30 @@ def test_everything_that_selects_selects_the_pods(name):
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= {
             port["name"] for port in poller(name)["ports"]
         }
+
+
+def test_the_daemons_of_a_fleet_are_apart_and_one_at_a_time_goes():
+    deployment = of_kind("fleet.yaml", "Deployment")["spec"]
+    assert deployment["replicas"] == 3
+    assert deployment["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+    labels = deployment["template"]["metadata"]["labels"]
+    spread = pod("fleet.yaml")["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+    assert all(one["labelSelector"]["matchLabels"] == labels for one in spread)
+    assert not [volume for volume in pod("fleet.yaml")["volumes"] if "persistentVolumeClaim" in volume]
+
+
+@pytest.mark.parametrize("configuration", ["fleet.yaml"], indirect=True)
+def test_the_daemons_of_a_fleet_reach_the_store_that_they_share(configuration):
+    settings = load([configuration], environ={}).settings
+    assert settings.fleet is not None
+    assert settings.state.startswith("postgresql://")
+    assert may_reach("fleet.yaml", "52.95.110.1", 5432)
+    (password,) = poller("fleet.yaml")["env"]
+    assert password["name"] == "PGPASSWORD"
 
 
 def may_reach(name: str, address: str, port: int, protocol: str = "TCP") -> bool:
