@@ -135,8 +135,10 @@ def restore(
     say(f"the mapping {uuid} runs again, from the position it had")
 
 
-def _of(made: StoredMapping) -> tuple[object, object]:
-    return made.parameters["EventSourceArn"], made.parameters["FunctionName"]
+def _of(made: StoredMapping) -> tuple[object, ...]:
+    documents = made.parameters.get("DocumentDBEventSourceConfig", {})
+    read = documents.get("DatabaseName"), documents.get("CollectionName")
+    return made.parameters["EventSourceArn"], made.parameters["FunctionName"], read
 
 
 @app.command(epilog=examples("state migrate", "state migrate --print --config poller.yaml"))

@@ -271,6 +271,14 @@ def _is_enabled(stored: StoredMapping) -> bool:
 def _refuse_twin(mapping: EventSourceMapping, others: Sequence[EventSourceMapping]) -> None:
     """Raises MappingExists."""
     for other in others:
-        same = other.event_source_arn == mapping.event_source_arn and other.function.same_target(mapping.function)
+        same = _reads(other) == _reads(mapping) and other.function.same_target(mapping.function)
         if same or other.uuid == mapping.uuid:
             raise MappingExists(other.uuid)
+
+
+def _reads(mapping: EventSourceMapping) -> tuple[str, ...]:
+    """A cluster is as many sources as databases and collections are read of it."""
+    documents = mapping.document_db
+    if documents is None:
+        return (mapping.event_source_arn,)
+    return mapping.event_source_arn, documents.database_name, documents.collection_name or ""

@@ -23,6 +23,9 @@ from poller.values.errors import ConfigurationError, MappingExists, UnknownFunct
 INVALID = "InvalidParameterValueException"
 FIXED = ("EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "Tags")
 """Parameters that only the creation takes; tags have calls of their own."""
+DOCUMENTS = "DocumentDBEventSourceConfig"
+FIXED_OF_DOCUMENTS = frozenset(("DatabaseName", "CollectionName"))
+"""Its members that an update may not name, even unchanged, as at Lambda."""
 NO_FUNCTION = "Function does not exist"
 
 
@@ -59,11 +62,14 @@ class ChangeOperations:
         present = of_api(entry)
         given = _given(call)
         check(UPDATE, given)
-        if fixed := [name for name in FIXED if name in given]:
+        documents = given.get(DOCUMENTS, {})
+        if fixed := [*(name for name in FIXED if name in given), *sorted(FIXED_OF_DOCUMENTS & documents.keys())]:
             raise LambdaError(INVALID, f"{fixed[0]} cannot be changed by an update; create another mapping")
         _refuse_in_use(entry, "update")
         source = parse_source(present.parameters["EventSourceArn"])
         _refuse(given, source)
+        if documents:
+            given[DOCUMENTS] = {**present.parameters.get(DOCUMENTS, {}), **documents}
         parameters = tidied({**present.parameters, **given})
         _refuse_by(parameters, source)
         mapping = self._checked(parameters, source, entry.uuid)

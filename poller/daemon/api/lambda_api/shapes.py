@@ -58,11 +58,11 @@ def text(least: int = 0, most: int = 10_000, pattern: str | None = None, values:
     return Shape("String", lambda value: isinstance(value, str), find)
 
 
-def listed(of: Shape, most: int, values: Sequence[str] = ()) -> Shape:
-    """A list of so many."""
+def listed(of: Shape, most: int | None = None, values: Sequence[str] = ()) -> Shape:
+    """A list of so many; without `most` of any number."""
 
     def find(path: str, value: Any) -> Found:
-        if len(value) > most:
+        if most is not None and len(value) > most:
             yield path, value, f"Member must have length less than or equal to {most}"
         if values and any(one not in values for one in value):
             allowed = f"Member must satisfy enum value set: [{', '.join(values)}], Member must not be null"
@@ -93,11 +93,23 @@ INSTANT = Shape("Timestamp", lambda value: isinstance(value, int | float) and no
 TAGS = Shape("Map", _texts, _nothing)
 
 _DESTINATION = structure(Destination=text(0, 350))
+_ACCESS_TYPES = (
+    "BASIC_AUTH",
+    "VPC_SUBNET",
+    "VPC_SECURITY_GROUP",
+    "SASL_SCRAM_512_AUTH",
+    "SASL_SCRAM_256_AUTH",
+    "VIRTUAL_HOST",
+    "CLIENT_CERTIFICATE_TLS_AUTH",
+    "SERVER_ROOT_CA_CERTIFICATE",
+)
+_ACCESS = structure(Type=text(values=_ACCESS_TYPES), URI=text(1, 200, r"[ a-zA-Z0-9-\/*:_+=.@-]*"))
 _CHANGEABLE: Mapping[str, Shape] = {
     "FunctionName": text(1, 256),
     "Enabled": BOOLEAN,
     "BatchSize": whole(1, 10_000),
-    "FilterCriteria": structure(Filters=listed(structure(Pattern=text(0, 4096)), 10)),
+    # Lambda's model has no bound on filters: five are a quota, which is checked with the patterns
+    "FilterCriteria": structure(Filters=listed(structure(Pattern=text(0, 4096)))),
     "MaximumBatchingWindowInSeconds": whole(0, 300),
     "ParallelizationFactor": whole(1, 10),
     "DestinationConfig": structure(OnSuccess=_DESTINATION, OnFailure=_DESTINATION),
@@ -105,11 +117,17 @@ _CHANGEABLE: Mapping[str, Shape] = {
     "BisectBatchOnFunctionError": BOOLEAN,
     "MaximumRetryAttempts": whole(-1, 10_000),
     "TumblingWindowInSeconds": whole(0, 900),
+    "SourceAccessConfigurations": listed(_ACCESS, 23),
     "FunctionResponseTypes": listed(text(), 1, ("ReportBatchItemFailures",)),
     "ScalingConfig": structure(MaximumConcurrency=whole(2, 1000)),
     "ProvisionedPollerConfig": structure(MinimumPollers=whole(1, 200), MaximumPollers=whole(1, 10_000)),
     "MetricsConfig": structure(Metrics=listed(text(), 3, ("EventCount", "ErrorCount", "KafkaMetrics"))),
     "KMSKeyArn": text(),
+    "DocumentDBEventSourceConfig": structure(
+        DatabaseName=text(1, 63, r"[^ /\.$\x22]*"),
+        CollectionName=text(1, 57, r"(^(?!(system\x2e)))(^[_a-zA-Z0-9])([^$]*)"),
+        FullDocument=text(values=("UpdateLookup", "Default")),
+    ),
 }
 UPDATE = structure(**_CHANGEABLE)
 CREATE = structure(
