@@ -89,6 +89,14 @@ IMPORTS: dict[str, set[str]] = {
     "poller.daemon.api.faces": SUPPORT
     | VALUES
     | {"poller.configuration", "poller.policy", "poller.ports", "poller.daemon.api"},
+    # the parent of several workers: no more than its memory allows
+    "poller.workers": {
+        "poller.daemon.api.listening",
+        "poller.policy.backoff",
+        "poller.support.printable",
+        "poller.support.service_manager",
+        "poller.values.errors",
+    },
     "poller.daemon.file_limits": set(),
     "poller.daemon.signals": set(),
     "poller.daemon.process_stop": SUPPORT,

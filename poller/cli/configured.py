@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,9 +43,9 @@ def loaded(paths: list[Path] | None, need: Need = Need.NOTHING) -> Configuration
     return load(paths or None, environ=os.environ, need=need)
 
 
-def reader(paths: list[Path] | None, need: Need = Need.NOTHING) -> Reader:
-    """The configuration for commands that read it more than once."""
-    return Reader(paths or None, os.environ, need)
+def reader(paths: list[Path] | None, need: Need = Need.NOTHING, overrides: dict[str, Any] | None = None) -> Reader:
+    """The configuration for commands that read it more than once. `overrides` are settings of the command line."""
+    return Reader(paths or None, os.environ, need, overrides)
 
 
 def needed(*, allow_empty: bool) -> Need:

@@ -14,7 +14,7 @@ import typer
 from poller import __version__
 from poller.cli import developing, moving, steering
 from poller.cli.client import NoAnswer, ReloadRefused
-from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed, reader
+from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed
 from poller.cli.filter import app as filter_commands
 from poller.cli.importing import app as import_commands
 from poller.cli.output import NOT_SO
@@ -76,11 +76,19 @@ def run(
             min=0, metavar="SECONDS", help="How long to wait for a store that is away; else until it answers."
         ),
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto", help="Share the work among so many processes; `auto` for as many as there are CPUs."
+        ),
+    ] = None,
+    as_worker: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the daemon, in the foreground."""
-    from poller.daemon import run as daemon  # noqa: PLC0415
+    from poller.cli import running as command  # noqa: PLC0415
 
-    raise typer.Exit(daemon.run(reader(config, needed(allow_empty=allow_empty)), wait=wait))
+    need = needed(allow_empty=allow_empty)
+    raise typer.Exit(command.run(config, need, wait=wait, workers=workers, as_worker=as_worker))
 
 
 @app.command(epilog=examples("check", "check --config poller.yaml --connect", "check --connect --try-functions"))

@@ -25,6 +25,7 @@ from poller.values.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
 _EMPTY = "no event source mapping is configured"
+NOT_BY_SEVERAL = "is not served by several workers; remove it, or set `workers: 1`"
 SETTINGS = tuple(Settings.model_fields)
 
 
@@ -156,7 +157,10 @@ class Loader:
         """The settings. If one is wrong: defaults and the valid keys of `aws`, to check functions and mappings with."""
         merged = self.merged(groups, overrides)
         self.places = {key: node.place for key, node in merged.value.items()}
-        settings = Report(merged, (), self.problems).validated(Settings, merged)
+        report = Report(merged, (), self.problems)
+        settings = report.validated(Settings, merged)
+        if settings is not None and settings.workers > 1 and settings.api.credentials:
+            report.say(f"are for Lambda's API, which {NOT_BY_SEVERAL}", "api", "credentials")
         return settings or Settings(state="memory:", aws=usable_aws(merged.get("aws")))
 
     def merged(self, groups: Groups, overrides: dict[str, Any]) -> Node:
@@ -205,6 +209,8 @@ class Loader:
                 own = Report(root, (FUNCTIONS, key), self.problems)
                 found[key] = function = read_function(key, node, settings.aws, own)
                 self.function_reports[key] = own
+                if function is not None and settings.workers > 1:
+                    _refuse_with_workers(function, own)
                 if function is not None and (face := function.http_face) is not None:
                     if face.path in faces:
                         own.say(f"is the path of {faces[face.path]} already; choose another", "http_face", "path")
@@ -230,6 +236,13 @@ class Loader:
         self.warnings += warnings_of([(mapping, report.place) for mapping, report in found])
         self.mapping_places = {mapping.uuid: report.place for mapping, report in found}
         return [mapping for mapping, _ in found]
+
+
+def _refuse_with_workers(function: FunctionConfig, report: Report) -> None:
+    if function.http_face is not None:
+        report.say(NOT_BY_SEVERAL, "http_face")
+    if function.asynchronous is not None:
+        report.say(f"has its events from Lambda's API, which {NOT_BY_SEVERAL}", "asynchronous")
 
 
 def _place(problem: str) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 from poller.configuration.load import Configuration, Need, load
 from poller.configuration.reading.documents import SUFFIXES
@@ -37,9 +38,18 @@ OnProblem = Callable[[str], None]
 class Reader:
     """Knows the paths of the configuration, and the content that was read last."""
 
-    def __init__(self, paths: list[Path] | None, environ: Mapping[str, str], need: Need = Need.NOTHING) -> None:
-        """`paths` are those of the command line; None searches the usual places at each reading."""
+    def __init__(
+        self,
+        paths: list[Path] | None,
+        environ: Mapping[str, str],
+        need: Need = Need.NOTHING,
+        overrides: dict[str, Any] | None = None,
+    ) -> None:
+        """`paths` are those of the command line; None searches the usual places at each reading. `overrides` are
+        settings from the command line, nested like a file's.
+        """
         self._need = need
+        self._overrides = overrides
         self._given = paths
         self._environ = environ
         self._seen: str | None = None
@@ -49,7 +59,7 @@ class Reader:
         # taken before reading, so that a write during the reading counts as a change
         self._seen = self._fingerprint()
         try:
-            return load(self._given, environ=self._environ, need=self._need)
+            return load(self._given, environ=self._environ, need=self._need, overrides=self._overrides)
         except OSError as error:
             # a directory without permission, or a file system that is gone
             raise ConfigurationError([f"{error.filename}: cannot be read ({error.strerror})"]) from error

@@ -21,7 +21,7 @@ SPARE_READERS = 3
 """Most reads that may hang, each in a thread of its own. After that, reloads are impossible."""
 LOOK_SECONDS = 5.0
 """Between two looks at whether a file system that hung answers again."""
-NEEDS_RESTART = ("state", "fleet", "api", "telemetry")
+NEEDS_RESTART = ("state", "fleet", "workers", "api", "telemetry")
 """Settings that cannot be changed in a running process: what holds the positions and for whom, where it is steered
 from, and what is built into every part."""
 

@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from poller import __version__
 from poller.configuration import Configuration
@@ -34,6 +36,9 @@ from poller.support import telemetry
 from poller.support.blocking import Blocking
 from poller.values.errors import LOGGED_MOST, EnvironmentProblem, Overdue, capped
 
+if TYPE_CHECKING:
+    from poller.daemon.worker import Worker
+
 GC_THRESHOLD = 50_000
 """Allocations between two garbage collections of cycles. The data path makes no cycles, and a collection is a
 measurable share of its cost."""
@@ -41,22 +46,33 @@ READY_LOOK_SECONDS = 0.1
 """Seconds between two looks at whether the daemon is ready; there are at most a hundred."""
 
 
-def run(reader: Reader, *, watch_events: Watch | None = None, wait: float | None = None) -> int:
+def run(
+    reader: Reader,
+    *,
+    watch_events: Watch | None = None,
+    wait: float | None = None,
+    worker: "Worker | None" = None,
+    instead: Callable[[Configuration], None] = lambda _: None,
+) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem.
 
     `wait` bounds the seconds for which a store that is away is tried; None tries until it answers.
 
     With `watch_events` a person sits in front of it: every invocation is shown to it, and a stop cuts long polls short
-    where nothing is in work.
+    where nothing is in work. `worker` is this process among several. `instead` may end this process for another one.
     """
     files = reload.files()
     try:
         configuration = files.run_now(reader.read)
     except Overdue as error:
         raise EnvironmentProblem(f"{error}; does their file system hang?") from error
+    instead(configuration)
     settings = configuration.settings
+    if worker is not None:
+        telemetry.name_process(worker=worker.number)
     telemetry.configure(settings.log.level, settings.log.format)
-    return accelerators.run(Daemon(configuration, reader, files, watch_events, wait).run())
+    daemon = Daemon(configuration, reader, files, watch_events=watch_events, wait=wait, worker=worker)
+    return accelerators.run(daemon.run())
 
 
 class Daemon:
@@ -67,19 +83,22 @@ class Daemon:
         configuration: Configuration,
         reader: Reader,
         files: Blocking,
+        *,
         watch_events: Watch | None = None,
         wait: float | None = None,
+        worker: "Worker | None" = None,
     ) -> None:
         """`files` reads with `reader`."""
+        self._worker = worker
         self._wait = wait
         self._configuration = configuration
         self._reader = reader
         self._files = files
         self._log = telemetry.logger()
         self._watched = watch_events is not None
-        self._poller = Poller(configuration, watch=watch_events)
+        self._poller = Poller(configuration, watch=watch_events, workers=None if worker is None else worker.workers)
         self._status = self._poller.status
-        self._notifier = notify.Notifier.of(os.environ)
+        self._notifier = notify.Notifier.of(os.environ) if worker is None else worker.notifier
         self._hard = asyncio.Event()
         self._last_resort: LastResort | None = None
 
@@ -89,6 +108,8 @@ class Daemon:
         shown = self._status.configuration = ConfigurationStatus(loaded_at=time.time())
         self._reloads = Reloads(self._reader, self._files, self._configuration, shown, self._take)
         signals.listen(self._stop_signalled, self._reload_signalled)
+        if self._worker is not None:
+            self._worker.listen(self._poller, self._stop_requested, self._reload_requested)
         stack = AsyncExitStack()
         try:
             stack.push_async_callback(self._poller.close)
@@ -123,6 +144,7 @@ class Daemon:
                 self._reloads,
                 operations=operations,
                 invoker=poller.invoker,
+                listening=None if self._worker is None else self._worker.listening,
             )
         )
         self._announce(address)
@@ -170,7 +192,8 @@ class Daemon:
             files=capped([str(file.absolute()) for file in configuration.sources], LOGGED_MOST),
             mappings=capped([mapping.name for mapping in configuration.mappings], LOGGED_MOST),
         )
-        self._log.info("api_listening", address=address)
+        if self._worker is None:
+            self._log.info("api_listening", address=address)
         self._warn()
 
     def _warn(self) -> None:
@@ -209,12 +232,18 @@ class Daemon:
     # stop
 
     def _stop_signalled(self, number: signal.Signals) -> None:
+        # a worker's second signal is none: the parent may have sent the first stop
+        self._stop_requested(number.name, self._stop.soft and self._worker is None)
+
+    def _stop_requested(self, by: str, hard: bool) -> None:
         if self._hard.is_set():
             # no request is left: a storm of signals must neither renew the bound nor keep the loop from ending
             return
+        if self._worker is not None and self._stop.soft and not hard:
+            return
         idle = self._watched and not any(status.in_flight() for status in self._status.mappings)
-        hard = self._stop.soft or idle
-        self._log.info("stop_requested", by=number.name, kind="hard" if hard else "soft")
+        hard = hard or idle
+        self._log.info("stop_requested", by=by, kind="hard" if hard else "soft")
         if hard:
             self._hard.set()
             signals.ignore()
@@ -228,8 +257,11 @@ class Daemon:
         self._last_resort = LastResort(grace + AFTER_GRACE_SECONDS)
 
     def _reload_signalled(self) -> None:
+        self._reload_requested(signal.SIGHUP.name)
+
+    def _reload_requested(self, by: str) -> None:
         if not self._stop.soft:
-            self._reloads.request(signal.SIGHUP.name)
+            self._reloads.request(by)
 
     async def _wait_for_stop(self) -> None:
         asked = asyncio.Event()

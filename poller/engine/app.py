@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from poller import __version__
 from poller.aws.transports import Transports
@@ -34,6 +34,9 @@ from poller.state.kinds import checkpoint_interval, kind_of
 from poller.support import telemetry
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
+
+if TYPE_CHECKING:
+    from poller.engine.workers import Workers
 
 STATE_LOOK_SECONDS = 4.0
 """Seconds between two looks whether the state file is still in its place, and which mappings other daemons have stored:
@@ -64,11 +67,12 @@ class Poller:
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = boot_time,
         watch: Watch | None = None,
+        workers: "Workers | None" = None,
     ) -> None:
         """Without `store`, the one that the configuration's `state` names is opened by `open` and closed by `close`.
         `fleet` is the store of the fleet, where the configuration has one. `chance` gives numbers from 0 to 1 for
         jitter, `wall` the seconds since the epoch, `clock` those of a clock that goes on while the machine is
-        suspended. `watch` sees every invocation.
+        suspended. `watch` sees every invocation. `workers` knows the other processes that share the mappings.
         """
         self.status = DaemonStatus(version=__version__, started_at=wall(), started=0.0)
         self._configuration = configuration
@@ -82,6 +86,7 @@ class Poller:
         self._clock = clock
         self._member: Member | None = None
         self._watch = watch
+        self._workers = workers
 
     async def __aenter__(self) -> Self:
         """Open the state and the traces. Raises EnvironmentProblem where the state cannot be opened or read."""
@@ -101,6 +106,8 @@ class Poller:
     async def open(self) -> None:
         """Create every mapping, paused or not; nothing runs yet. Raises EnvironmentProblem."""
         settings = self._configuration.settings
+        if settings.workers > 1 and self._workers is None:
+            raise ConfigurationError(["workers: is for `poller run`; here one process runs everything: remove it"])
         self.status.started = asyncio.get_running_loop().time()
         fleet = await self._joined()
         self.store = fleet.store
@@ -120,9 +127,13 @@ class Poller:
             chance=self._chance,
             wall=self._wall,
             watch=self._watch,
+            workers=self._workers,
         )
         self._stack.push_async_callback(self.wiring.close)
-        self.mappings = Mappings(self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell)
+        share = list if self._workers is None else self._workers.share
+        self.mappings = Mappings(
+            self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=share
+        )
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
         hands = Hands(self.invoker, self.failed_events, self.wiring)
         self.steering = Steering(self.mappings, self.store, self._wall, hands, alone=self._member is None)
@@ -154,16 +165,23 @@ class Poller:
             lease_seconds=settings.fleet.lease_seconds,
             rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
             running=self._mappings_running,
-            look_at_news=self._look_at_news,
+            look_at_news=self.look_at_news,
             checkpoint_interval_seconds=checkpoint_interval(settings),
             clock=self._clock,
             chance=self._chance,
+            process=None if self._workers is None else self._workers.process,
         )
         self.status.fleet = self._member.status
         self._stack.push_async_callback(self._member.close)
         return self._member
 
-    async def _look_at_news(self) -> None:
+    async def process_ended(self, process: str) -> None:
+        """A worker is known to be dead: what it held goes on elsewhere at once. Raises StateError."""
+        if self._member is not None:
+            await self._member.process_ended(process)
+
+    async def look_at_news(self) -> None:
+        """Another process may have paused, resumed or stored mappings. Raises StateError."""
         await self.mappings.look_at_pauses()
         await self.catalog.look()
 

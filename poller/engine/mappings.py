@@ -33,11 +33,14 @@ class Mappings:
         *,
         wall: Callable[[], float] = time.time,
         tell: Callable[[], None] = lambda: None,
+        share: Callable[[Sequence[EventSourceMapping]], Sequence[EventSourceMapping]] = list,
     ) -> None:
         """`configured` receives the uuids of all configured mappings; everybody who holds it sees the changes. It calls
-        `tell` when others should know that a mapping was paused or resumed.
+        `tell` when others should know that a mapping was paused or resumed. `share` gives this process's part of all
+        mappings.
         """
         self._status = status
+        self._share = share
         self._wiring = wiring
         self._store = store
         self._configured = configured
@@ -84,9 +87,10 @@ class Mappings:
         to delete, with their positions.
         """
         changes = Changes()
-        wanted = {mapping.uuid for mapping in mappings}
         self._configured.clear()
-        self._configured.update(wanted, deleted)
+        self._configured.update((mapping.uuid for mapping in mappings), deleted)
+        mappings = self._share(mappings)
+        wanted = {mapping.uuid for mapping in mappings}
         for runner in list(self._runners.values()):
             if runner.mapping.uuid not in wanted and not runner.is_removed:
                 changes.removed.append(runner.mapping.name)

@@ -48,6 +48,7 @@ from poller.values.errors import NotPossible
 if TYPE_CHECKING:
     # loaded only where traces are asked for
     from poller.engine.tracing import Tracing
+    from poller.engine.workers import Workers
 
 
 Watch = Callable[[Function, EventSourceMapping], Function]
@@ -95,11 +96,12 @@ class Wiring:
         failed_events: FailedEvents | None = None,
         traces: "Tracing | None" = None,
         watch: Watch | None = None,
+        workers: "Workers | None" = None,
         chance: Chance = random.random,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`fleet` keeps positions and says which shards are this daemon's: by default all of them, and for this process
-        only. `mappings` are the uuids of all configured.
+        only. `mappings` are the uuids of all configured. `workers` knows the other processes of the daemon.
         """
         self.chance = chance
         """Gives numbers from 0 to 1 for the jitter of all parts."""
@@ -116,6 +118,7 @@ class Wiring:
         self._failed_events = failed_events
         self._traces = traces
         self._watch = watch
+        self._workers = workers
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
@@ -155,6 +158,8 @@ class Wiring:
         own = Memory(mapping.max_bytes_in_flight, self.memory)
         use = Use.by(mapping)
         function = await self.functions.take(use)
+        standby = None if self._workers is None else self._workers.standby(mapping)
+        breaker = self.functions.breaker(use)
         return LaneContext(
             function=function,
             slots=self.functions.slots(mapping.function),
@@ -165,7 +170,7 @@ class Wiring:
                 kind.shortest_receive,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, own, status, self.chance, breaker=self.functions.breaker(use)),
+            admission=Admission(stop, pace, own, status, self.chance, breaker=breaker, standby=standby),
             stop=stop,
             status=status,
             chance=self.chance,

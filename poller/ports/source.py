@@ -57,6 +57,10 @@ class Admission(Protocol):
         """Every lane has a batch and the source has more: another lane may be worth it."""
         ...
 
+    def nothing(self) -> None:
+        """A receive was answered, and found nothing."""
+        ...
+
 
 class Delivery(Protocol):
     """The delivery of one batch. The lane asks it for the next step, and reports the outcome of each invocation."""

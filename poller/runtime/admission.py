@@ -9,6 +9,7 @@ from poller.policy.pace import Pace
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.breaker import Breaker
 from poller.runtime.memory import Memory
+from poller.runtime.standby import Standby
 from poller.runtime.stop import Stop
 
 
@@ -28,8 +29,11 @@ class Admission:
         chance: Chance,
         *,
         breaker: Breaker | None = None,
+        standby: Standby | None = None,
     ) -> None:
-        """`breaker` belongs to the function, which shares it among its mappings."""
+        """`breaker` belongs to the function, which shares it among its mappings. `standby` says whether another worker
+        polls.
+        """
         self.stop = stop
         self.breaker = breaker or Breaker(chance)
         self.pace = pace
@@ -42,8 +46,11 @@ class Admission:
         self._waiting_for_slot = 0
         self._resume: asyncio.TimerHandle | None = None
         self._failing_since: float | None = None
-        self._ignore_circuit = self.breaker.listen(self._circuit_changed)
+        self._ignore_circuit = self.breaker.listen(self._changed)
         memory.on_waiting = self._show
+        self._standby = standby
+        if standby is not None:
+            standby.connect(self._changed)
 
     def connect(self, poke: Callable[[], None]) -> None:
         """Call `poke` whenever `lanes` may answer more than before."""
@@ -89,6 +96,8 @@ class Admission:
     def _closed(self, now: float) -> ReasonCode | None:
         if self.stop.soft:
             return ReasonCode.STOPPING
+        if self._standby is not None and self._standby.rests(now):
+            return ReasonCode.NOT_MINE
         if self.breaker.is_open and not self.breaker.may_receive(now):
             return ReasonCode.CIRCUIT_OPEN
         if self._waiting_for_slot:
@@ -108,6 +117,8 @@ class Admission:
             text = f"the function fails ({failure}); the pace is lowered" if failure else ""
             advised = with_advice(text, cause_of_failure(failure)) if text else ""
             return Reason(closed, advised, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
+        if closed is ReasonCode.NOT_MINE:
+            return Reason(closed, "another worker polls the queue as long as it can take all of it")
         return Reason(closed, since=now)
 
     def _show(self) -> None:
@@ -117,7 +128,7 @@ class Admission:
             closed = self._closed(now)
             self._status.reason = None if closed is None else self._reason(closed, now)
 
-    def _circuit_changed(self) -> None:
+    def _changed(self) -> None:
         self._show()
         self._poke()
 
@@ -139,6 +150,13 @@ class Admission:
         self.pace.busy(now)
         if self.pace.lanes > before:
             self._grow()
+        if self._standby is not None:
+            self._standby.busy(now)
+
+    def nothing(self) -> None:
+        """A receive found nothing."""
+        if self._standby is not None:
+            self._standby.nothing()
 
     def succeeded(self) -> None:
         """A batch succeeded."""
@@ -171,5 +189,7 @@ class Admission:
             self._resume = None
         self._ignore_stop()
         self._ignore_circuit()
+        if self._standby is not None:
+            self._standby.connect(_nobody)
         self.memory.on_waiting = _nobody
         self._poke = self._grow = _nobody

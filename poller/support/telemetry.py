@@ -174,6 +174,8 @@ class _Renderer(Protocol):
 
 _lines: LogWriter | None = None
 """The writer of the present stream."""
+_process: dict[str, Any] = {}
+"""Fields of every line."""
 _processors: list[Processor] = []
 """One list for the life of the process: loggers that are already bound hold it, so a new format reaches them too."""
 
@@ -185,6 +187,7 @@ def configure(level: Level = "info", output: Format = "json", stream: TextIO | N
     stream = stream or sys.stderr
     lines = _writer_of(stream)
     _processors[:] = [
+        lambda _logger, _name, fields: {**fields, **_process},
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         *_rendering(output, colours=stream.isatty()),
@@ -197,6 +200,11 @@ def configure(level: Level = "info", output: Format = "json", stream: TextIO | N
         cache_logger_on_first_use=True,
     )
     _route_libraries()
+
+
+def name_process(**fields: Any) -> None:
+    """Add these fields to every line of this process from the next `configure` on."""
+    _process.update(fields)
 
 
 def _writer_of(stream: TextIO) -> LogWriter:

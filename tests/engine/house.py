@@ -47,18 +47,20 @@ class LocalTransports(Transports):
         self.make = Lent
         self.open: set[tuple[AwsSettings, str]] = set()
         self.opened: list[tuple[AwsSettings, str]] = []
+        self.lent: list[Lent] = []
 
     async def _build(self, aws, region):
         key = (aws, region)
         self.open.add(key)
         self.opened.append(key)
-        return self.make(self._aws, lambda: self.open.remove(key))
+        self.lent.append(lent := self.make(self._aws, lambda: self.open.remove(key)))
+        return lent
 
 
 class House(Poller):
     """A Poller on the fake AWS, and the makers of what it runs on."""
 
-    def __init__(self, store=None, aws=None, fleet=None):
+    def __init__(self, store=None, aws=None, fleet=None, workers=None):
         self.aws = aws or FakeAws()
         self.aws.latency = 0.01
         state = {"state": "memory:"} if fleet is None else {"state": "sqlite:////shared", "fleet": {}}
@@ -71,6 +73,7 @@ class House(Poller):
             transports=self.local,
             limits=ReadLimits(lambda _: nullcontext()),
             wall=self.wall,
+            workers=workers,
         )
 
     def wall(self):

@@ -14,6 +14,8 @@ from poller.daemon.api.metrics import exposition
 from poller.daemon.api.pages import PAGES as HTTP_PAGES
 from poller.ports.fleet_status import FleetStatus
 from poller.support import telemetry
+from poller.workers import log
+from poller.workers.exposition import merged_metrics
 from tests.daemon.samples import a_daemon, a_mapping
 
 FOLDER = Path(__file__).parents[2] / "docs/reference"
@@ -25,7 +27,8 @@ def metrics() -> str:
     daemon = a_daemon(a_mapping())
     daemon.fleet = FleetStatus("orders", "a")
     parts, _ = exposition(daemon, "", 120.0, Isolation())
-    families = text_string_to_metric_families(b"".join(parts).decode())
+    whole = b"".join(parts).decode() + merged_metrics([], 2, {"1": 1})
+    families = text_string_to_metric_families(whole)
     rows = [
         f"| `{family.name}{'_total' if family.type == 'counter' else ''}` | {family.type} | {family.documentation} |"
         for family in families
@@ -37,7 +40,8 @@ def metrics() -> str:
 
 def events() -> str:
     """Every event of the log, as its module's docstring lists them."""
-    rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*) \|$", telemetry.__doc__ or "", re.MULTILINE)
+    documents = (telemetry.__doc__ or "") + (log.__doc__ or "")
+    rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*) \|$", documents, re.MULTILINE)
     listed = [f"| `{name}` | {level} | {when} |" for name, level, when in rows if name not in ("event", "---")]
     head = (
         "The log is on stderr, as JSON lines or, with `log: {format: console}`, as text. Each line has a named event; "

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from poller.configuration.model.aws import AwsSettings
 from poller.configuration.model.failed_events import FailedEventsSettings
-from poller.configuration.model.fields import Also, Seconds, Written, shown_default, text
+from poller.configuration.model.fields import Seconds, Written, shown_default, text
 from poller.configuration.model.fleet import FleetSettings
 from poller.configuration.model.sizes import Size
+from poller.configuration.model.telling import LogSettings, TelemetrySettings
+from poller.configuration.model.workers import Workers
 from poller.configuration.reading.secrets import Secret, SecretText
 from poller.state import kinds
-from poller.support.extras import how_to_install, is_installed
 
 MIB = 1024 * 1024
 LEAST_BYTES_IN_FLIGHT = MIB
@@ -179,39 +180,6 @@ class ApiSettings(Written):
         return int(self.listen.rpartition(":")[2])
 
 
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-_UPPER_LEVELS = Also(enum=["DEBUG", "INFO", "WARNING", "ERROR"])
-
-
-class LogSettings(Written):
-    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower), _UPPER_LEVELS] = Field(
-        default="info", description="the lowest level that is logged"
-    )
-    format: Annotated[Literal["json", "console"], BeforeValidator(_lower)] = Field(
-        default="json", description="JSON lines, or text for people"
-    )
-
-
-class TelemetrySettings(Written):
-    traces: Annotated[Literal["none", "otlp"], BeforeValidator(_lower)] = Field(
-        default="none",
-        description=(
-            "`otlp` exports OpenTelemetry traces to where the standard `OTEL_EXPORTER_OTLP_*` "
-            "variables say; needs the extra `otel`"
-        ),
-    )
-
-    @field_validator("traces")
-    @classmethod
-    def _traces(cls, value: str) -> str:
-        if value == "otlp" and not is_installed("otel"):
-            raise ValueError(f"is otlp, which needs OpenTelemetry: {how_to_install('otel')}")
-        return value
-
-
 def default_state(environ: Mapping[str, str]) -> str:
     """The state file in the directory of the systemd unit (the first of several), else in the user's."""
     directory = environ.get("STATE_DIRECTORY", "").split(":")[0]
@@ -239,6 +207,14 @@ class Settings(BaseSettings):
         default=None,
         description="one of several daemons that share the shards of their streams; without it the daemon is alone",
         json_schema_extra=shown_default("none"),
+    )
+    workers: Workers = Field(
+        default=1,
+        examples=[2, "auto"],
+        description=(
+            "processes of `poller run`, which share the work: `auto` for as many as the daemon may use CPUs; 1 is the "
+            "daemon by itself"
+        ),
     )
     api: ApiSettings = Field(default=ApiSettings(), description="the HTTP server: health, metrics, status")
     log: LogSettings = Field(default=LogSettings(), description="the log, on stderr")
@@ -269,6 +245,22 @@ class Settings(BaseSettings):
         state = info.data.get("state")
         if value is not None and isinstance(state, str) and kinds.kind_of(state).join is None:
             raise ValueError(f"needs a `state` that daemons can share, which {state} is not")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _workers(cls, value: int, info: ValidationInfo) -> int:
+        state = info.data.get("state")
+        if value > 1 and isinstance(state, str) and kinds.kind_of(state).join is None:
+            raise ValueError(f"needs a `state` that processes can share, which {state} is not; or set `workers: 1`")
+        return value
+
+    @field_validator("max_bytes_in_flight")
+    @classmethod
+    def _bytes(cls, value: int, info: ValidationInfo) -> int:
+        workers = info.data.get("workers", 1)
+        if value < workers * LEAST_BYTES_IN_FLIGHT:
+            raise ValueError(f"must be at least 1 MiB for each of {workers} workers, which share it")
         return value
 
     @classmethod

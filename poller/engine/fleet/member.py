@@ -13,7 +13,7 @@ from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
 from poller.engine.fleet.timed import TimedStore
 from poller.policy.backoff import Chance
-from poller.ports.fleet import FleetStore
+from poller.ports.fleet import FleetStore, MemberState
 from poller.ports.fleet_status import Cause, FleetStatus
 from poller.support import telemetry
 from poller.values.errors import StateError
@@ -43,10 +43,11 @@ class Member:
         checkpoint_interval_seconds: float = 0.0,
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
+        process: str | None = None,
     ) -> None:
-        """`fleet` and `name` are for people. `running` has the mappings that run here or will in a moment: by uuid the
-        ARN of each event source. `look_at_news` is called when another member may have
-        paused or resumed one, or stored one.
+        """`fleet` and `name` are for people. `process` names a worker, see `process_ended`. `running` has the mappings
+        that run here or will in a moment: by uuid the ARN of each event source. `look_at_news` is called when another
+        member may have paused or resumed one, or stored one.
         """
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
@@ -54,6 +55,7 @@ class Member:
         self.checkpoint_interval = checkpoint_interval_seconds
         self._name = name
         self._lease_seconds = lease_seconds
+        self._process = process
         self._runs: asyncio.Task[None] | None = None
         self._running = running
         self._log = telemetry.logger()
@@ -81,12 +83,13 @@ class Member:
         store.listen(self._claiming.look_now)
 
     def _facts(self) -> Mapping[str, Any]:
-        return {
+        facts = {
             "name": self._name,
             "version": __version__,
             "lease_seconds": self._lease_seconds,
             "mappings": dict(self._running()),
         }
+        return facts if self._process is None else {**facts, "process": self._process}
 
     def holdings(self, uuid: str, event_source_arn: str) -> MemberShards:
         """See `Fleet.holdings`."""
@@ -102,6 +105,13 @@ class Member:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.life.run(), name="fleet beats")
             group.create_task(self._claiming.run(), name="fleet claims")
+
+    async def process_ended(self, process: str) -> None:
+        """That worker's process has ended for certain, so nobody need wait for its lease. Raises StateError."""
+        for row in await self.store.members():
+            if row.facts.get("process") == process and row.state is not MemberState.DEAD:
+                await self.store.leave(row.id)
+        self.look()
 
     def tell(self) -> None:
         """Others should read the rows again."""

@@ -203,6 +203,8 @@ class Receiving:
             self._over(turn)
         if self._polls.failing:
             self._concurrency.failed()
+        elif self._polls.quiet:
+            self._admission.nothing()
         full = self._concurrency.brought(len(messages), turn.most, self._loop.time())
         page = self._bring(messages, size, limit) if messages else EMPTY_PAGE
         return page, full

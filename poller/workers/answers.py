@@ -1,0 +1,81 @@
+"""One request to the API of one worker, over a connection that the parent hands to it."""
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from poller.workers.child import Child
+
+ANSWER_SECONDS = 30.0
+"""For each read of an answer. A reload takes longest."""
+PASSED = frozenset({"Content-Type", "WWW-Authenticate", "Allow"})
+"""Headers of a worker's answer that the client gets."""
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client asks."""
+
+    method: str
+    target: str
+    """Path and query."""
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def document(self) -> Any:
+        """The JSON in the body. Raises ValueError."""
+        return json.loads(self.body)
+
+
+def as_json(document: object, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """A document as an answer."""
+    return Answer(status, JSON, json.dumps(document).encode())
+
+
+def refusal(status: HTTPStatus, text: str) -> Answer:
+    """Why nothing was done."""
+    return as_json({"error": text}, status)
+
+
+def ask(child: Child, request: Request) -> Answer | None:
+    """The worker's answer; None where it gives none."""
+    channel = child.channel
+    if channel is None or not child.serving:
+        return None
+    ours, theirs = socket.socketpair()
+    try:
+        if not channel.send({}, theirs):
+            return None
+        theirs.close()
+        ours.settimeout(ANSWER_SECONDS)
+        connection = http.client.HTTPConnection("worker")
+        connection.sock = ours
+        connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers.items():
+            connection.putheader(name, value)
+        connection.putheader("Connection", "close")
+        connection.putheader("Content-Length", str(len(request.body)))
+        connection.endheaders(request.body or None)
+        answer = connection.getresponse()
+        shown = {name: value for name, value in answer.getheaders() if name in PASSED}
+        return Answer(answer.status, shown, answer.read())
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        ours.close()
+        theirs.close()

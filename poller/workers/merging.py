@@ -1,0 +1,153 @@
+"""The JSON answers of several workers as one, as if one process had given it. Pure.
+
+Numbers of records are summed; what is asked of the source as a whole is taken from the worker that shows it worst.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+WORST_FIRST = ("problem", "degraded", "starting", "stopping", "running", "paused", "disabled", "stopped")
+"""States of a mapping; that of the worker that is worst off is the whole mapping's."""
+ELSEWHERE = frozenset({"not_mine", "waiting_for_handover"})
+"""Reasons of a worker that leaves a partition to another one."""
+QUIET = ELSEWHERE | {"no_data"}
+
+
+def status(documents: Sequence[Json]) -> Json:
+    """Of `GET /status`."""
+    first = documents[0]
+    refused = [one["configuration"] for one in documents if one["configuration"] and one["configuration"]["problems"]]
+    return {
+        **first,
+        "started_at": min(one["started_at"] for one in documents),
+        "unhealthy": _union(problem for one in documents for problem in one["unhealthy"]),
+        "configuration": refused[0] if refused else first["configuration"],
+        "mappings": [mapping(same) for same in _by_uuid(documents)],
+    }
+
+
+def _by_uuid(documents: Sequence[Json]) -> list[list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for document in documents:
+        for one in document["mappings"]:
+            found.setdefault(one["uuid"], []).append(one)
+    return [*found.values()]
+
+
+def mapping(same: Sequence[Json]) -> Json:
+    """One mapping, of those workers that run it."""
+    if len(same) == 1:
+        return same[0]
+    shown = min(same, key=_rank)
+    latest = max(same, key=lambda one: max(one["last_success_at"] or "", _at(one["last_failure"])))
+    return {
+        **shown,
+        "notes": [*{note["text"]: note for one in same for note in one["notes"]}.values()],
+        "counters": _sums([one["counters"] for one in same]),
+        "in_flight": _sum(one["in_flight"] for one in same),
+        "unaccounted": _sum(one["unaccounted"] for one in same),
+        "lag": _lag([one["lag"] for one in same]),
+        "invocations": _sums([one["invocations"] for one in same]),
+        "last_result": latest["last_result"],
+        "last_success_at": max(one["last_success_at"] or "" for one in same) or None,
+        "last_failure": max((one["last_failure"] for one in same), key=_at),
+        "partitions": _partitions(same),
+    }
+
+
+def _rank(one: Json) -> tuple[int, bool]:
+    return WORST_FIRST.index(one["state"]), one["reason"] is None or one["reason"]["code"] in QUIET
+
+
+def _at(failure: Json | None) -> str:
+    return "" if failure is None else str(failure["at"])
+
+
+def _sums(counted: Sequence[Json]) -> Json:
+    return {name: sum(one[name] for one in counted) for name in counted[0]}
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _lag(lags: Sequence[Json]) -> Json:
+    return {
+        **{name: _most(lag[name] for lag in lags) for name in lags[0]},
+        "expires_in_seconds": min(
+            (lag["expires_in_seconds"] for lag in lags if lag["expires_in_seconds"] is not None), default=None
+        ),
+    }
+
+
+def _partitions(same: Sequence[Json]) -> list[Json]:
+    found: dict[str, list[Json]] = {}
+    for one in same:
+        for partition in one["partitions"]:
+            found.setdefault(partition["id"], []).append(partition)
+    return [_partition(entries) for entries in found.values()]
+
+
+def _partition(entries: Sequence[Json]) -> Json:
+    """A shard is one worker's; a queue is that of all."""
+    here = [one for one in entries if one["reason"] is None or one["reason"]["code"] not in ELSEWHERE] or entries
+    telling = [one for one in here if one["reason"] is not None and one["reason"]["code"] not in QUIET]
+    shown = (telling or here)[0]
+    return {
+        **shown,
+        "behind_seconds": _most(one["behind_seconds"] for one in here),
+        "lanes": [lane for one in here for lane in one["lanes"]],
+    }
+
+
+def failures(documents: Sequence[Json]) -> Json:
+    """Of `GET /failures`."""
+    return {"mappings": [_failures(same) for same in _by_uuid(documents)]}
+
+
+def _failures(same: Sequence[Json]) -> Json:
+    groups: dict[tuple[str, str], Json] = {}
+    for group in (group for one in same for group in one["groups"]):
+        key = str(group["error"]), str(group["template"])
+        groups[key] = _group(groups[key], group) if key in groups else group
+    ordered = sorted(groups.values(), key=lambda group: _at(group["last"]), reverse=True)
+    return {**same[0], "forgotten": sum(one["forgotten"] for one in same), "groups": ordered}
+
+
+def _group(one: Json, other: Json) -> Json:
+    return {
+        **one,
+        "count": one["count"] + other["count"],
+        "records": one["records"] + other["records"],
+        "first": min(one["first"], other["first"], key=_at),
+        "last": max(one["last"], other["last"], key=_at),
+        "smallest": min(one["smallest"], other["smallest"], key=lambda failure: failure["records"]),
+    }
+
+
+def orders(documents: Sequence[Json]) -> Json:
+    """Of an order that each worker carries out for itself."""
+    if "impact" not in documents[0]:
+        return documents[0]
+    return {**documents[0], "impact": [line for one in documents for line in one["impact"]]}
+
+
+def reloads(documents: Sequence[Json]) -> Json:
+    """Of `POST /reload`, where no worker refused. A mapping that runs on some of them is told by those."""
+    names = ("added", "changed", "removed", "warnings")
+    return {
+        **documents[0],
+        **{name: _union(value for one in documents for value in one[name]) for name in names},
+        "unchanged": max(one["unchanged"] for one in documents),
+    }
+
+
+def _union(values: Iterable[str]) -> list[str]:
+    return [*dict.fromkeys(values)]

@@ -1,0 +1,177 @@
+"""Which workers are asked what, and how their answers become one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+from urllib.parse import unquote
+
+from poller.workers import merging
+from poller.workers.answers import Answer, Request, as_json, refusal
+from poller.workers.child import Child
+from poller.workers.departed import Departed
+from poller.workers.exposition import merged_metrics
+from poller.workers.supervised import Supervised
+
+Ask = Callable[[Child, Request], Answer | None]
+ONE_PROCESS = (
+    "is not served by a daemon of several workers: use `poller status`, `why`, `pause` and the like, "
+    "or set `workers: 1`"
+)
+
+
+class Routes:
+    """Answers requests, several at a time."""
+
+    def __init__(self, parent: Supervised, ask: Ask) -> None:
+        self._parent = parent
+        self._ask_one = ask
+        self._departed = Departed()
+
+    def answer(self, request: Request) -> Answer:
+        """The answer of all workers to one request."""
+        parts = [unquote(part) for part in request.path.strip("/").split("/")]
+        done = self._look(request, parts) if request.method == "GET" else self._steer(request, parts)
+        return done or refusal(HTTPStatus.NOT_IMPLEMENTED, f"{request.path} {ONE_PROCESS}")
+
+    def _look(self, request: Request, parts: list[str]) -> Answer | None:
+        match parts:
+            case ["healthz"]:
+                return self._healthz(request)
+            case ["readyz"]:
+                return self._readyz()
+            case ["status" | "failures" as what]:
+                return self._merged(request, what)
+            case ["mappings", _] if "text/html" not in request.headers.get("Accept", ""):
+                return self._mapping(request)
+            case ["metrics"]:
+                return self._metrics(request)
+            case ["actions"]:
+                return self._first(request, self._children())[1]
+        return None
+
+    def _steer(self, request: Request, parts: list[str]) -> Answer | None:
+        match parts:
+            case ["reload"]:
+                return self._reload(request)
+            case ["functions", _, "restart"] | ["mappings", _, "retry"]:
+                return self._all(request)
+            case ["mappings", _, "skip"]:
+                return self._skip(request)
+            case ["mappings", _, _]:
+                return self._ordered(request)
+        return None
+
+    def _children(self) -> list[Child]:
+        return [child for child in self._parent.children if child.serving]
+
+    def _ask(self, request: Request) -> list[tuple[Child, Answer]]:
+        found = [(child, self._ask_one(child, request)) for child in self._children()]
+        return [(child, answer) for child, answer in found if answer is not None]
+
+    # looking
+
+    def _healthz(self, request: Request) -> Answer:
+        """Healthy is a worker that answers so; one that is started again is being seen to."""
+        children = self._children()
+        answers = self._ask(request)
+        starting = not self._parent.was_ready
+        well = [answer for _, answer in answers if answer.status == HTTPStatus.OK]
+        if len(well) == len(children) and (children or starting):
+            return as_json({"status": "healthy"})
+        return as_json({"status": "unhealthy"}, HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _readyz(self) -> Answer:
+        ready = self._parent.was_ready
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return as_json({"status": "ready" if ready else "starting"}, status)
+
+    def _merged(self, request: Request, what: str) -> Answer:
+        answers = self._ask(request)
+        good = {child: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}
+        if not good:
+            return _refused(answers)
+        if what == "failures":
+            return as_json(merging.failures([*good.values()]))
+        self._departed.note_status({child.name: found for child, found in good.items()})
+        whole = merging.status([*good.values()])
+        self._departed.add_to_status(whole, self._living())
+        whole["workers"] = [_worker(child) for child in self._parent.children]
+        return as_json(whole)
+
+    def _living(self) -> set[str]:
+        return {child.name for child in self._parent.children if child.runs}
+
+    def _mapping(self, request: Request) -> Answer:
+        answers = self._ask(request)
+        good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
+        return as_json(merging.mapping(good)) if good else _refused(answers)
+
+    def _metrics(self, request: Request) -> Answer:
+        plain = replace(request, headers={**request.headers, "Accept": "text/plain"})
+        answers = self._ask(plain)
+        good = {child.name: answer for child, answer in answers if answer.status == HTTPStatus.OK}
+        if not good:
+            return _refused(answers)
+        texts = {name: answer.body.decode() for name, answer in good.items()}
+        starts = {str(child.number): child.starts for child in self._parent.children}
+        body = merged_metrics(self._departed.with_departed(texts, self._living()), len(good), starts)
+        return Answer(HTTPStatus.OK, next(iter(good.values())).headers, body.encode())
+
+    # steering
+
+    def _first(self, request: Request, children: list[Child]) -> tuple[Child | None, Answer]:
+        """The answer of the first worker that knows the mapping."""
+        unknown: Answer | None = None
+        for child in children:
+            answer = self._ask_one(child, request)
+            if answer is not None and answer.status != HTTPStatus.NOT_FOUND:
+                return child, answer
+            unknown = answer or unknown
+        return None, unknown or _refused([])
+
+    def _ordered(self, request: Request) -> Answer:
+        """Pause, resume and what concerns positions: the store is one, so one worker does it, and the others look."""
+        child, answer = self._first(request, self._children())
+        if child is not None and answer.status == HTTPStatus.OK:
+            self._parent.look(but=child)
+        return answer
+
+    def _all(self, request: Request) -> Answer:
+        """Done by every worker that has something to do."""
+        answers = self._ask(request)
+        good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
+        return as_json(merging.orders(good)) if good else _refused(answers)
+
+    def _skip(self, request: Request) -> Answer:
+        """One batch alone may be meant: a preview tells in which worker it waits."""
+        mark = "&" if "?" in request.target else "?"
+        previews = self._ask(replace(request, target=f"{request.target}{mark}dry_run"))
+        having = [child for child, answer in previews if answer.status == HTTPStatus.OK]
+        if not having:
+            return _refused(previews)
+        if len(having) > 1:
+            text = "batches wait in several workers: say which with partition, lane and first, as in `poller status`"
+            return refusal(HTTPStatus.CONFLICT, text)
+        return self._first(request, having)[1]
+
+    def _reload(self, request: Request) -> Answer:
+        answers = self._ask(request)
+        bad = [(child, answer) for child, answer in answers if answer.status != HTTPStatus.OK]
+        return _refused(bad) if bad or not answers else as_json(merging.reloads([one.document() for _, one in answers]))
+
+
+def _refused(answers: list[tuple[Child, Answer]]) -> Answer:
+    """What a client is told where no worker did it: the answer that says most."""
+    ranked = sorted((answer for _, answer in answers), key=lambda answer: answer.status == HTTPStatus.NOT_FOUND)
+    return ranked[0] if ranked else refusal(HTTPStatus.SERVICE_UNAVAILABLE, "no worker answers; try again soon")
+
+
+def _worker(child: Child) -> dict[str, object]:
+    process = child.process
+    return {
+        "number": child.number,
+        "pid": None if process is None else process.pid,
+        "state": "ready" if child.ready else "starting" if child.runs else "waiting",
+        "starts": child.starts,
+        "text": child.text,
+    }

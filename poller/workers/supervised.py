@@ -1,0 +1,16 @@
+"""The parent, as its HTTP server sees it."""
+
+from typing import Protocol
+
+from poller.workers.child import Child
+
+
+class Supervised(Protocol):
+    """Read from threads of the server."""
+
+    children: list[Child]
+    was_ready: bool
+
+    def look(self, *, but: Child) -> None:
+        """The workers but this one should see what was paused or resumed."""
+        ...

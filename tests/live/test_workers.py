@@ -1,0 +1,211 @@
+"""`poller run --workers`: one daemon to the outside, of several processes that die, stop and reload together."""
+
+import asyncio
+import json
+import os
+import random
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from poller.cli.client import Client
+from tests.fakes.server import real_time_aws, serving
+from tests.live.stream_daemon import Daemon, Watched, mapping, put
+
+pytestmark = pytest.mark.live
+
+
+class Workers(Daemon):
+    """A daemon of two workers, which answers on a socket."""
+
+    def __init__(self, folder, url, *mappings, **settings):
+        self.api = f"unix:{folder}/api.sock"
+        super().__init__(folder, url, *mappings, api={"listen": self.api}, **({"workers": 2} | settings))
+
+    def logged(self, event, **fields):
+        """Lines of that event, the parent's and the workers'."""
+        wanted = {"event": event, **fields}
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if wanted.items() <= line.items()]
+
+    async def ask(self, path):
+        code, body = await asyncio.to_thread(Client(self.api, None).get, path)
+        return code, json.loads(body) if body[:1] == b"{" else body.decode()
+
+    async def order(self, name, what):
+        return await asyncio.to_thread(Client(self.api, None).order, name, what, {})
+
+    async def until(self, condition, what):
+        async with asyncio.timeout(60):
+            while not condition():  # noqa: ASYNC110  (a process and its log)
+                await asyncio.sleep(0.05)
+        return what
+
+    def pids(self):
+        """Of the present workers."""
+        return [self.logged("worker_started", worker=number)[-1]["pid"] for number in (1, 2)]
+
+    async def ready(self):
+        await self.until(lambda: self.logged("ready", worker=1) and self.logged("ready", worker=2), "ready")
+
+
+def is_there(pid):
+    try:
+        state = re.search(r"^State:\s+(\w)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    return state is not None and state[1] != "Z"
+
+
+async def test_what_a_killed_worker_read_the_other_goes_on_with_and_it_is_started_again(tmp_path):
+    aws = real_time_aws()
+    stream, ledger = aws.stream("s", shards=4), aws.streams.ledger
+    aws.function("fn").delay = 0.02
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5))
+        put(stream, 100)
+        async with daemon.running():
+            await watched.until(lambda: not ledger.lost(), daemon)
+            await daemon.ready()
+            put(stream, 300, 100)
+            await watched.until(lambda: len(ledger.lost()) < 200, daemon)
+            _, before = await daemon.ask("/status")
+            os.kill(daemon.pids()[0], signal.SIGKILL)
+            await watched.until(lambda: not ledger.lost(), daemon)
+            await daemon.until(lambda: len(daemon.logged("ready", worker=1)) == 2, "the worker again")
+            code, status = await daemon.ask("/status")
+            assert (code, (await daemon.ask("/healthz"))[0], (await daemon.ask("/readyz"))[0]) == (200, 200, 200)
+            (shown,) = status["mappings"]
+            assert shown["unaccounted"] == 0
+            assert len(shown["partitions"]) == 4
+            assert shown["counters"]["polled"] >= before["mappings"][0]["counters"]["polled"]
+            assert [worker["starts"] for worker in status["workers"]] == [2, 1]
+    again = {number for number, entry in ledger.entries.items() if len(entry.invoked) > 1}
+    assert not ledger.disordered
+    assert len(again) <= 2 * 2 * 5, "what was in flight on two shards, and a batch of each"
+
+
+async def test_no_worker_outlives_its_parent_and_the_next_daemon_goes_on(tmp_path):
+    aws = real_time_aws()
+    stream, ledger = aws.stream("s", shards=4), aws.streams.ledger
+    aws.function("fn").delay = 0.02
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5))
+        put(stream, 300)
+        async with daemon.running() as process:
+            await watched.until(lambda: len(ledger.lost()) < 150, daemon)
+            pids = daemon.pids()
+            await daemon.kill(process)
+            await daemon.until(lambda: not any(map(is_there, pids)), "the end of the workers")
+        async with daemon.running():
+            await watched.until(lambda: not ledger.lost(), daemon)
+    again = {number for number, entry in ledger.entries.items() if len(entry.invoked) > 1}
+    assert len(again) <= 2 * 4 * 5
+
+
+async def test_a_stop_ends_all_workers_softly_and_delivers_nothing_twice(tmp_path):
+    aws = real_time_aws()
+    stream, ledger = aws.stream("s", shards=4), aws.streams.ledger
+    aws.function("fn").delay = 0.05
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5))
+        put(stream, 300)
+        async with daemon.running():
+            await watched.until(lambda: len(ledger.lost()) < 200, daemon)
+        async with daemon.running():
+            await watched.until(lambda: not ledger.lost(), daemon)
+    assert (ledger.out_of_order(), ledger.repeated(), ledger.delivered_after_success()) == (set(), set(), set())
+    assert [line["code"] for line in daemon.logged("workers_stopped")] == [0, 0]
+
+
+async def test_a_pause_and_a_reload_reach_all_workers_by_one_address(tmp_path):
+    aws = real_time_aws()
+    stream, queue = aws.stream("s", shards=2), aws.queue("q")
+    aws.function("fn")
+    mappings = [mapping("m", stream.arn), {"name": "q", "event_source_arn": queue.arn, "function_name": "fn"}]
+    async with serving(Watched(aws)) as url:
+        queue.url = f"{url}/123456789012/q"
+        daemon = Workers(tmp_path, url, *mappings)
+        async with daemon.running() as process:
+            await daemon.ready()
+            assert (await daemon.order("m", "pause"))["state"] in ("paused", "stopping")
+            await daemon.until(lambda: len(daemon.logged("mapping_paused", mapping="m")) == 2, "both workers to pause")
+            assert (await daemon.order("m", "resume"))["name"] == "m"
+            await daemon.until(lambda: len(daemon.logged("mapping_resumed", mapping="m")) == 2, "both to resume")
+            process.send_signal(signal.SIGHUP)
+            await daemon.until(lambda: len(daemon.logged("reloaded")) == 2, "both to reload")
+            code, metrics = await daemon.ask("/metrics")
+            assert code == 200
+            assert "poller_workers 2\n" in metrics
+            assert metrics.count('poller_mapping_state{mapping="q",state="running"} 1') == 1
+            assert (await daemon.ask("/nothing"))[0] == 501
+
+
+async def test_a_worker_that_finds_the_state_file_in_use_ends_the_daemon_with_its_code(tmp_path):
+    aws = real_time_aws()
+    stream = aws.stream("s")
+    aws.function("fn")
+    async with serving(Watched(aws)) as url:
+        alone = Daemon(tmp_path, url, mapping("m", stream.arn), name="alone")
+        workers = Workers(tmp_path, url, mapping("m", stream.arn))
+        async with alone.running():
+            await asyncio.to_thread(_read_until, alone.log, "ready")
+            async with workers.running() as process:
+                assert await asyncio.wait_for(process.wait(), 60) == 69
+        assert "is in use by another poller" in workers.log.read_text()
+        assert not workers.logged("worker_started")[2:]
+
+
+def _read_until(log, word):
+    for _ in range(10_000_000):
+        if word in log.read_text():
+            return
+
+
+@pytest.mark.slow
+async def test_fifty_kills_of_workers_and_parents_lose_nothing_and_leave_no_orphan(tmp_path, capsys):
+    """Workers, the parent, or all of them at once, in the middle of load on a stream and a queue."""
+    aws, chance = real_time_aws(), random.Random(17)
+    stream, queue, ledger = aws.stream("s", shards=6), aws.queue("q", visibility_timeout=10), aws.streams.ledger
+    aws.function("fn").delay = aws.function("gn").delay = 0.01
+    by_queue = {"name": "q", "event_source_arn": queue.arn, "function_name": "gn"}
+    watched, sent = Watched(aws), 0
+    kills: list[str] = []
+    orphans: set[int] = set()
+    async with serving(watched) as url:
+        queue.url = f"{url}/123456789012/q"
+        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5), by_queue)
+        while len(kills) < 50:
+            async with daemon.running() as process:
+                while process.returncode is None and len(kills) < 50:
+                    put(stream, 60, sent)
+                    for number in range(30):
+                        queue.send(f"{sent + number}")
+                    sent += 60
+                    lost = len(ledger.lost())
+                    await watched.until(lambda lost=lost: len(ledger.lost()) < max(1, lost - 20), daemon)
+                    pids = [pid for pid in daemon.pids() if is_there(pid)]
+                    kind = chance.choice(["worker", "worker", "worker", "parent", "all"])
+                    kills.append(kind)
+                    doomed = {"worker": pids[:1], "parent": [process.pid], "all": [*pids, process.pid]}[kind]
+                    for pid in doomed:
+                        os.kill(pid, signal.SIGKILL)
+                    if kind != "worker":
+                        await process.wait()
+                        await daemon.until(lambda: not any(map(is_there, daemon.pids())), "the end of the workers")
+                        orphans |= {pid for pid in daemon.pids() if is_there(pid)}
+        async with daemon.running():
+            await watched.until(lambda: not ledger.lost() and not queue.messages, daemon)
+            _, status = await daemon.ask("/status")
+            assert [one["unaccounted"] for one in status["mappings"]] == [0, 0]
+    again = sum(len(entry.invoked) - 1 for entry in ledger.entries.values())
+    counted = {kind: kills.count(kind) for kind in ("worker", "parent", "all")}
+    with capsys.disabled():
+        print(f"\nkills {counted}, records {sent}, delivered again {again}, lost 0, orphans {len(orphans)}")  # noqa: T201
+    assert not orphans
+    assert again <= len(kills) * 2 * 6 * 5

@@ -1,0 +1,92 @@
+"""What several workers show, as one daemon would: sums of records, the worst of states, each shard once."""
+
+from poller.ports.status import Lag, MappingState, Reason, ReasonCode
+from poller.workers import merging
+from tests.daemon.samples import STARTED_AT, Running, a_daemon, a_lane, a_mapping, render, with_lanes
+
+
+def shown(*mappings):
+    """As a worker with these mappings answers."""
+    return render(a_daemon(*mappings), 100.0, STARTED_AT)
+
+
+def counted(**counts):
+    mapping = a_mapping()
+    for name, count in counts.items():
+        setattr(mapping.account, name, count)
+    return mapping
+
+
+def merged(*mappings):
+    (found,) = merging.status([shown(one) for one in mappings])["mappings"]
+    return found
+
+
+def test_records_are_summed_and_the_account_still_balances():
+    one, other = counted(polled=10, delivered=7, returned=3), counted(polled=5, delivered=5)
+    found = merged(one, other)
+    assert (found["counters"]["polled"], found["counters"]["delivered"], found["unaccounted"]) == (15, 12, 0)
+
+
+def test_the_state_is_that_of_the_worker_that_is_worst_off_with_its_reason():
+    well = a_mapping()
+    ill = a_mapping(state=MappingState.PROBLEM, reason=Reason(ReasonCode.ACCESS_DENIED, "no"))
+    for order in ((well, ill), (ill, well)):
+        found = merged(*order)
+        assert (found["state"], found["reason"]["code"]) == ("problem", "access_denied")
+
+
+def test_a_worker_that_leaves_the_queue_to_another_is_not_what_is_told():
+    rests = a_mapping(reason=Reason(ReasonCode.NOT_MINE, "another"))
+    works = with_lanes(a_lane(ReasonCode.INVOKING))
+    for order in ((rests, works), (works, rests)):
+        assert merged(*order)["reason"]["code"] == "invoking"
+
+
+def test_a_queue_has_the_lanes_of_all_workers_and_the_greatest_lag():
+    one, other = (with_lanes(a_lane(ReasonCode.INVOKING)) for _ in range(2))
+    one.run = Running(lag=lambda: Lag(records=3, seconds=1.0, expires_in_seconds=50.0))
+    other.run = Running(lag=lambda: Lag(records=7, seconds=None, expires_in_seconds=40.0))
+    found = merged(one, other)
+    (partition,) = found["partitions"]
+    assert len(partition["lanes"]) == 2
+    assert (found["lag"]["records"], found["lag"]["seconds"], found["lag"]["expires_in_seconds"]) == (7, 1.0, 40.0)
+
+
+def test_a_shard_is_shown_as_the_worker_that_reads_it_does():
+    reads, leaves = with_lanes(a_lane(ReasonCode.INVOKING)), with_lanes()
+    leaves.partitions[0].reason = Reason(ReasonCode.NOT_MINE)
+    for order in ((reads, leaves), (leaves, reads)):
+        (partition,) = merged(*order)["partitions"]
+        assert (partition["reason"]["code"], len(partition["lanes"])) == ("invoking", 1)
+
+
+def test_a_mapping_of_one_worker_is_shown_as_it_is_and_the_order_stays():
+    first, second = a_mapping("a", uuid="1"), a_mapping("b", uuid="2")
+    whole = merging.status([shown(first), shown(first, second)])
+    assert [one["name"] for one in whole["mappings"]] == ["a", "b"]
+
+
+def failure(at, records):
+    return {"at": at, "records": records, "text": "t"}
+
+
+def test_failures_of_one_cause_are_one_group():
+    def of(count, at):
+        group = {"error": "E", "template": "x", "count": count, "records": count, "number": 1}
+        group |= {"first": failure(at, 2), "last": failure(at, 2), "smallest": failure(at, count)}
+        return {"mappings": [{"name": "a", "uuid": "1", "forgotten": 1, "groups": [group]}]}
+
+    (found,) = merging.failures([of(2, "2026-01-02"), of(3, "2026-01-01")])["mappings"]
+    (group,) = found["groups"]
+    assert (group["count"], group["first"]["at"], group["last"]["at"]) == (5, "2026-01-01", "2026-01-02")
+    assert (group["smallest"]["records"], found["forgotten"]) == (2, 2)
+
+
+def test_a_reload_tells_each_name_once():
+    answers = [
+        {"state": "reloaded", "added": ["a"], "changed": [], "removed": [], "warnings": ["w"], "unchanged": number}
+        for number in (1, 2)
+    ]
+    whole = merging.reloads(answers)
+    assert (whole["added"], whole["warnings"], whole["unchanged"]) == (["a"], ["w"], 2)

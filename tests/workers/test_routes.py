@@ -1,0 +1,108 @@
+"""Which workers an order reaches, and what the client is told."""
+
+import json
+from http import HTTPStatus
+
+from poller.workers.answers import Request, as_json, refusal
+from poller.workers.child import Child
+from poller.workers.routes import Routes
+
+
+class Parent:
+    """Of workers that answer as they are told to, by method and target."""
+
+    def __init__(self, *answers):
+        self.answers = answers
+        self.was_ready = True
+        self.asked, self.looked = [], []
+        self.children = [Child(number, len(answers), [], 30.0, serving=True) for number in range(1, len(answers) + 1)]
+        self.routes = Routes(self, self._ask)
+
+    def _ask(self, child, request):
+        self.asked.append((child.number, request.target))
+        given = self.answers[child.number - 1].get(request.target)
+        return as_json(given) if isinstance(given, dict) else given
+
+    def look(self, *, but):
+        self.looked.append(but.number)
+
+    def post(self, target):
+        answer = self.routes.answer(Request("POST", target, target.partition("?")[0], {}))
+        return answer.status, json.loads(answer.body)
+
+    def get(self, target, **headers):
+        answer = self.routes.answer(Request("GET", target, target, headers))
+        return answer.status, json.loads(answer.body)
+
+
+UNKNOWN = refusal(HTTPStatus.NOT_FOUND, "there is no mapping a; there are: b")
+NOTHING = refusal(HTTPStatus.CONFLICT, "no batch waits")
+REFUSED = refusal(HTTPStatus.FORBIDDEN, "this token only reads")
+
+
+def test_a_pause_is_carried_out_by_one_worker_that_has_the_mapping_and_the_others_look():
+    target = "/mappings/a/pause"
+    parent = Parent({target: UNKNOWN}, {target: {"state": "paused"}}, {target: {"state": "paused"}})
+    assert parent.post(target) == (200, {"state": "paused"})
+    assert (parent.asked, parent.looked) == ([(1, target), (2, target)], [2])
+
+
+def test_a_mapping_that_nobody_has_is_unknown_and_nobody_looks():
+    target = "/mappings/a/pause"
+    parent = Parent({target: UNKNOWN}, {target: UNKNOWN})
+    assert parent.post(target)[0] == 404
+    assert not parent.looked
+
+
+def test_a_retry_reaches_every_worker_and_one_that_has_nothing_to_retry_is_no_refusal():
+    target = "/mappings/a/retry"
+    one, other = ({"state": "running", "impact": [f"batch {number}"]} for number in (1, 2))
+    parent = Parent({target: one}, {target: NOTHING}, {target: other})
+    assert parent.post(target) == (200, {"state": "running", "impact": ["batch 1", "batch 2"]})
+    assert Parent({target: NOTHING}, {target: UNKNOWN}).post(target) == (409, {"error": "no batch waits"})
+
+
+def test_a_batch_is_skipped_where_it_waits_and_never_two_of_them():
+    target, preview = "/mappings/a/skip", "/mappings/a/skip?dry_run"
+    has = {preview: {"state": "running"}, target: {"state": "running", "stage": "done"}}
+    parent = Parent({preview: NOTHING}, has)
+    assert parent.post(target) == (200, {"state": "running", "stage": "done"})
+    assert (1, target) not in parent.asked
+    several = Parent(has, has)
+    assert several.post(target)[0] == 409
+    assert not [asked for asked in several.asked if asked[1] == target]
+
+
+def test_a_reload_that_one_worker_refuses_is_refused():
+    good = {"state": "reloaded", "added": [], "changed": ["a"], "removed": [], "warnings": [], "unchanged": 1}
+    bad = as_json({"error": "the configuration is refused", "problems": ["x"]}, HTTPStatus.UNPROCESSABLE_ENTITY)
+    assert Parent({"/reload": good}, {"/reload": good}).post("/reload")[1]["changed"] == ["a"]
+    assert Parent({"/reload": good}, {"/reload": bad}).post("/reload")[0] == 422
+
+
+def test_a_token_is_judged_by_the_workers():
+    assert Parent({"/status": REFUSED}, {"/status": REFUSED}).get("/status")[0] == 403
+
+
+def test_health_is_that_of_every_worker_that_takes_connections():
+    healthy, ill = {"status": "healthy"}, as_json({"status": "unhealthy"}, HTTPStatus.SERVICE_UNAVAILABLE)
+    assert Parent({"/healthz": healthy}, {"/healthz": healthy}).get("/healthz")[0] == 200
+    assert Parent({"/healthz": healthy}, {"/healthz": ill}).get("/healthz")[0] == 503
+    assert Parent({"/healthz": healthy}, {}).get("/healthz")[0] == 503
+    started_again = Parent({"/healthz": healthy}, {})
+    started_again.children[1].serving = False
+    assert started_again.get("/healthz")[0] == 200
+    started_again.children[0].serving = False
+    assert started_again.get("/healthz")[0] == 503
+
+
+def test_nothing_is_answered_by_one_worker_as_if_it_were_all():
+    parent = Parent({}, {})
+    assert parent.get("/")[0] == 501
+    assert parent.get("/2015-03-31/event-source-mappings/")[0] == 501
+    assert parent.get("/mappings/a", Accept="text/html")[0] == 501
+    assert not parent.asked
+
+
+def test_while_no_worker_answers_the_client_is_asked_to_come_back():
+    assert Parent({}, {}).get("/status")[0] == 503
