@@ -3,19 +3,19 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from poller import __version__
 from poller.aws.transports import Transports
-from poller.configuration import Configuration
+from poller.configuration import Configuration, EventSourceMapping
 from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.catalog import Catalog
 from poller.engine.embedding import with_given
 from poller.engine.failed_events import FailedEvents
-from poller.engine.fleet.alone import Alone
+from poller.engine.fleet.joining import Given, joined
 from poller.engine.fleet.member import Member, boot_time
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.looking import Looking
@@ -26,11 +26,9 @@ from poller.engine.unsettled import unsettled
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.fleet import FleetStore
-from poller.ports.holdings import Fleet
 from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
-from poller.state.kinds import checkpoint_interval, kind_of
 from poller.support import telemetry
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
@@ -72,8 +70,11 @@ class Poller:
         """Without `store`, the one that the configuration's `state` names is opened by `open` and closed by `close`.
         `fleet` is the store of the fleet, where the configuration has one. `chance` gives numbers from 0 to 1 for
         jitter, `wall` the seconds since the epoch, `clock` those of a clock that goes on while the machine is
-        suspended. `watch` sees every invocation. `workers` knows the other processes that share the mappings.
+        suspended. `watch` sees every invocation. `workers` knows the other processes that share the mappings. Raises
+        ConfigurationError where the settings want several and there is none.
         """
+        if configuration.settings.workers > 1 and workers is None:
+            raise ConfigurationError(["workers: is for `poller run`; here one process runs everything: remove it"])
         self.status = DaemonStatus(version=__version__, started_at=wall(), started=0.0)
         self._configuration = configuration
         self._stack = AsyncExitStack()
@@ -106,10 +107,19 @@ class Poller:
     async def open(self) -> None:
         """Create every mapping, paused or not; nothing runs yet. Raises EnvironmentProblem."""
         settings = self._configuration.settings
-        if settings.workers > 1 and self._workers is None:
-            raise ConfigurationError(["workers: is for `poller run`; here one process runs everything: remove it"])
         self.status.started = asyncio.get_running_loop().time()
-        fleet = await self._joined()
+        fleet = await joined(
+            settings,
+            self._stack,
+            Given(self._given_store, self._given_fleet),
+            running=self._mappings_running,
+            look_at_news=self.look_at_news,
+            clock=self._clock,
+            chance=self._chance,
+            process=None if self._workers is None else self._workers.process,
+        )
+        if isinstance(fleet, Member):
+            self._member, self.status.fleet = fleet, fleet.status
         self.store = fleet.store
         self.status.steps = [self.store.problem]
         self._stack.push_async_callback(self.transports.close)
@@ -130,9 +140,8 @@ class Poller:
             workers=self._workers,
         )
         self._stack.push_async_callback(self.wiring.close)
-        share = list if self._workers is None else self._workers.share
         self.mappings = Mappings(
-            self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=share
+            self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=self._share()
         )
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
         hands = Hands(self.invoker, self.failed_events, self.wiring)
@@ -145,35 +154,6 @@ class Poller:
             await self.catalog.load(self._configuration)
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
-
-    async def _joined(self) -> Fleet:
-        """Open the state, for this daemon alone or as one of several. Raises EnvironmentProblem."""
-        settings, kind = self._configuration.settings, kind_of(self._configuration.settings.state)
-        if settings.fleet is None:
-            if self._given_store is not None:
-                return Alone(self._given_store)
-            store = await self._stack.enter_async_context(kind.open(settings))
-            return Alone(store, checkpoint_interval(settings))
-        shared = self._given_fleet
-        if shared is None:
-            assert kind.join is not None, "the configuration was checked"
-            shared = await self._stack.enter_async_context(kind.join(settings))
-        self._member = Member(
-            shared,
-            fleet=settings.fleet.name,
-            name=settings.fleet.member,
-            lease_seconds=settings.fleet.lease_seconds,
-            rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
-            running=self._mappings_running,
-            look_at_news=self.look_at_news,
-            checkpoint_interval_seconds=checkpoint_interval(settings),
-            clock=self._clock,
-            chance=self._chance,
-            process=None if self._workers is None else self._workers.process,
-        )
-        self.status.fleet = self._member.status
-        self._stack.push_async_callback(self._member.close)
-        return self._member
 
     async def process_ended(self, process: str) -> None:
         """A worker is known to be dead: what it held goes on elsewhere at once. Raises StateError."""
@@ -188,6 +168,9 @@ class Poller:
     def _tell(self) -> None:
         if self._member is not None:
             self._member.tell()
+
+    def _share(self) -> Callable[[Sequence[EventSourceMapping]], Sequence[EventSourceMapping]]:
+        return list if self._workers is None else self._workers.share
 
     def _mappings_running(self) -> dict[str, str]:
         return self.mappings.running()

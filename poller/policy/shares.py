@@ -3,7 +3,7 @@
 Workers are numbered from 1. Each computes its own part from the same numbers, and the parts add up to the whole.
 """
 
-from poller.policy.leases import weight
+from poller.policy.shard_plan import weight
 
 
 def part(whole: int, place: int, parts: int) -> int:

@@ -175,7 +175,6 @@ class _Renderer(Protocol):
 _lines: LogWriter | None = None
 """The writer of the present stream."""
 _process: dict[str, Any] = {}
-"""Fields of every line."""
 _processors: list[Processor] = []
 """One list for the life of the process: loggers that are already bound hold it, so a new format reaches them too."""
 

@@ -167,7 +167,7 @@ def test_traces_without_the_extra_are_refused_with_what_to_do(tmp_path, monkeypa
     path = tmp_path / "poller.yaml"
     path.write_text("telemetry: {traces: otlp}\n")
     assert load([path], environ={}).settings.telemetry.traces == "otlp"
-    monkeypatch.setattr("poller.configuration.model.settings.is_installed", lambda *_: False)
+    monkeypatch.setattr("poller.configuration.model.telling.is_installed", lambda *_: False)
     with pytest.raises(ConfigurationError, match=r"telemetry.traces: is otlp, which needs OpenTelemetry: pip install "):
         load([path], environ={})
 

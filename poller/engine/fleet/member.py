@@ -45,9 +45,8 @@ class Member:
         chance: Chance = random.random,
         process: str | None = None,
     ) -> None:
-        """`fleet` and `name` are for people. `process` names a worker, see `process_ended`. `running` has the mappings
-        that run here or will in a moment: by uuid the ARN of each event source. `look_at_news` is called when another
-        member may have paused or resumed one, or stored one.
+        """`fleet` and `name` are for people. `process` names a worker. `running` has by uuid the ARN of the source of each
+        mapping that runs here or soon; `look_at_news` is called when others may have changed what is stored of any.
         """
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
@@ -89,7 +88,7 @@ class Member:
             "lease_seconds": self._lease_seconds,
             "mappings": dict(self._running()),
         }
-        return facts if self._process is None else {**facts, "process": self._process}
+        return facts if self._process is None else {**facts, "worker": self._process}
 
     def holdings(self, uuid: str, event_source_arn: str) -> MemberShards:
         """See `Fleet.holdings`."""
@@ -109,7 +108,7 @@ class Member:
     async def process_ended(self, process: str) -> None:
         """That worker's process has ended for certain, so nobody need wait for its lease. Raises StateError."""
         for row in await self.store.members():
-            if row.facts.get("process") == process and row.state is not MemberState.DEAD:
+            if row.facts.get("worker") == process and row.state is not MemberState.DEAD:
                 await self.store.leave(row.id)
         self.look()
 

@@ -1,0 +1,59 @@
+"""Opens the state: for a daemon alone, or for a member of a fleet."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from poller.configuration import Settings
+from poller.engine.fleet.alone import Alone
+from poller.engine.fleet.member import Member
+from poller.policy.backoff import Chance
+from poller.ports.fleet import FleetStore
+from poller.ports.store import StateStore
+from poller.state.kinds import checkpoint_interval, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Stores that are open already; None for those that the settings name."""
+
+    store: StateStore | None = None
+    fleet: FleetStore | None = None
+
+
+async def joined(
+    settings: Settings,
+    stack: AsyncExitStack,
+    given: Given,
+    *,
+    running: Callable[[], Mapping[str, str]],
+    look_at_news: Callable[[], Awaitable[None]],
+    clock: Callable[[], float],
+    chance: Chance,
+    process: str | None,
+) -> Alone | Member:
+    """What is opened is closed at the end of `stack`. The others are those of `Member`. Raises EnvironmentProblem."""
+    kind, interval = kind_of(settings.state), checkpoint_interval(settings)
+    if settings.fleet is None:
+        if given.store is not None:
+            return Alone(given.store)
+        return Alone(await stack.enter_async_context(kind.open(settings)), interval)
+    shared = given.fleet
+    if shared is None:
+        assert kind.join is not None, "the configuration was checked"
+        shared = await stack.enter_async_context(kind.join(settings))
+    member = Member(
+        shared,
+        fleet=settings.fleet.name,
+        name=settings.fleet.member,
+        lease_seconds=settings.fleet.lease_seconds,
+        rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
+        running=running,
+        look_at_news=look_at_news,
+        checkpoint_interval_seconds=interval,
+        clock=clock,
+        chance=chance,
+        process=process,
+    )
+    stack.push_async_callback(member.close)
+    return member
