@@ -12,8 +12,8 @@ from poller.policy.filtering.conditions import Condition, read_condition
 from poller.policy.filtering.errors import PatternError
 from poller.policy.filtering.numeric import RawNumber, comparable, parse_float
 
-# CreateEventSourceMapping's limits: filters of one mapping, and characters of one pattern. Five filters are a quota of the
-# account, no bound of the API's model, so that they stand here alone.
+# CreateEventSourceMapping's limits: filters of one mapping, and characters of one pattern. Five filters are a quota of
+# the account, no bound of the API's model, so that they stand here alone.
 MOST_FILTERS = 5
 MOST_CHARACTERS = 4096
 # EventBridge's limit on the combinations that `$or` makes of one pattern.
