@@ -5,6 +5,7 @@ A kind of stream gives its own `Api`: how its calls and subscriptions are built,
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from poller.policy.seeking import Listed, Target, Unreachable, sought
 from poller.policy.stream_delivery import StreamPolicy
 from poller.ports.reach import Tries
 from poller.sources.kind import Run, Shared
-from poller.sources.sharded.api import PolledApi, Position, ShardApi, Subscriptions
+from poller.sources.sharded.api import PolledApi, Position, ShardApi, StreamFacts, Subscriptions
 from poller.sources.sharded.beside import ShardsBeside
 from poller.sources.sharded.notifying import notifier
 from poller.sources.sharded.source import ShardedSource
@@ -89,23 +90,14 @@ class StreamBuilder:
     ) -> dict[str, ShardProgress]:
         """See `Seeks`."""
         api, _ = self._make(mapping, await transports.get(mapping.aws, mapping.region))
-        try:
-            async with asyncio.timeout(SEEK_SECONDS):
-                facts, shards = await api.facts(), await api.shards()
-                if facts.epoch != epoch:
-                    raise NotPossible("the stream was made anew, so the stored position is one in another stream")
-                now = time.time() if facts.date is None else facts.date
-                found = sought(target, [Listed(shard.id, shard.closed) for shard in shards], now)
-                if target.sequence_number is not None and target.shard is not None:
-                    # the service says whether it knows the number
-                    await api.iterator(target.shard, Position("AT_SEQUENCE_NUMBER", target.sequence_number))
-        except Unreachable as error:
-            raise NotPossible(str(error)) from error
-        except TimeoutError as error:
-            raise NotPossible(f"the stream did not answer within {SEEK_SECONDS:.0f} s; nothing has moved") from error
-        except (CallError, StreamGone, ShardGone, PositionTrimmed) as error:
-            raise NotPossible(f"the stream refuses: {error}") from error
-        return found
+
+        async def look(found: dict[str, ShardProgress], _: StreamFacts) -> dict[str, ShardProgress]:
+            if target.sequence_number is not None and target.shard is not None:
+                # the service says whether it knows the number
+                await api.iterator(target.shard, Position("AT_SEQUENCE_NUMBER", target.sequence_number))
+            return found
+
+        return await sought_in(api, target, epoch, look)
 
     async def beside(
         self,
@@ -122,6 +114,28 @@ class StreamBuilder:
 
     def forget(self, uuid: str) -> None:
         """Nothing is kept here: positions are in the store."""
+
+
+async def sought_in(
+    api: ShardApi,
+    target: Target,
+    epoch: str,
+    look: Callable[[dict[str, ShardProgress], StreamFacts], Awaitable[dict[str, ShardProgress]]],
+) -> dict[str, ShardProgress]:
+    """See `Seeks`. `look` asks the service whether it has the target, and may place it more precisely."""
+    try:
+        async with asyncio.timeout(SEEK_SECONDS):
+            facts, shards = await api.facts(), await api.shards()
+            if facts.epoch != epoch:
+                raise NotPossible("the stream was made anew, so the stored position is one in another stream")
+            now = time.time() if facts.date is None else facts.date
+            return await look(sought(target, [Listed(shard.id, shard.closed) for shard in shards], now), facts)
+    except Unreachable as error:
+        raise NotPossible(str(error)) from error
+    except TimeoutError as error:
+        raise NotPossible(f"the stream did not answer within {SEEK_SECONDS:.0f} s; nothing has moved") from error
+    except (CallError, StreamGone, ShardGone, PositionTrimmed) as error:
+        raise NotPossible(f"the stream refuses: {error}") from error
 
 
 def sharded_source(
