@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -12,8 +13,9 @@ from poller.functions.type import FunctionBuilder, Place
 from poller.functions.types import FUNCTION_TYPES
 from poller.policy.backoff import Chance
 from poller.ports.function import Function, Restartable
+from poller.ports.holdings import Fleet
 from poller.runtime.breaker import Breaker
-from poller.runtime.slots import Slots
+from poller.runtime.slots import SharedSlots, Slots
 from poller.values.errors import UnknownFunction
 
 Key: TypeAlias = tuple[FunctionConfig, str]
@@ -127,3 +129,15 @@ class Functions:
         await asyncio.gather(*(function.close() for function in self._functions()))
         for builder in self._builders.values():
             builder.close()
+
+
+def shared_slots(
+    fleet: Fleet, mapping: EventSourceMapping, function: Slots, until: AsyncExitStack
+) -> SharedSlots | None:
+    """The slots of a mapping whose limit holds for all daemons of a fleet; None where there is no such limit."""
+    limit = None if mapping.scaling_config is None else mapping.scaling_config.maximum_concurrency
+    if limit is None or not fleet.shared:
+        return None
+    slots = SharedSlots(function)
+    until.callback(fleet.share(mapping.uuid, limit, slots))
+    return slots

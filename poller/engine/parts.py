@@ -18,7 +18,7 @@ from poller.destinations.kinds import kind_of
 from poller.engine.asynchronous import asynchronous_function
 from poller.engine.failed_events import FailedEvents
 from poller.engine.fleet.alone import Alone
-from poller.engine.functions import Functions, Use
+from poller.engine.functions import Functions, Use, shared_slots
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
@@ -130,7 +130,7 @@ class Wiring:
             borrowed.push_async_callback(transports.close)
             credentials = credentials_end_in(await transports.get(mapping.aws, mapping.region))
             rare = RateLimitedLog(log)
-            context = await self._context(mapping, status, stop, rare)
+            context = await self._context(mapping, status, stop, rare, borrowed)
             borrowed.push_async_callback(self.functions.release, Use.by(mapping))
             # a run that never begins must not go on listening to shared parts
             borrowed.callback(context.admission.close)
@@ -150,7 +150,12 @@ class Wiring:
         return wired
 
     async def _context(
-        self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: RateLimitedLog
+        self,
+        mapping: EventSourceMapping,
+        status: MappingStatus,
+        stop: Stop,
+        log: RateLimitedLog,
+        borrowed: AsyncExitStack,
     ) -> LaneContext:
         kind = KINDS[mapping.source.kind]
         start, most = mapping.lanes
@@ -160,9 +165,13 @@ class Wiring:
         function = await self.functions.take(use)
         standby = None if self._workers is None else self._workers.standby(mapping)
         breaker = self.functions.breaker(use)
+        slots = self.functions.slots(mapping.function)
+        # workers have their parts of every limit already
+        shared = shared_slots(self._fleet, mapping, slots, borrowed) if self._workers is None else None
+        admission = Admission(stop, pace, own, status, self.chance, breaker=breaker, standby=standby, shared=shared)
         return LaneContext(
             function=function,
-            slots=self.functions.slots(mapping.function),
+            slots=shared or slots,
             limits=BatchLimits(
                 mapping.batch_size,
                 mapping.maximum_batching_window_in_seconds,
@@ -170,7 +179,7 @@ class Wiring:
                 kind.shortest_receive,
             ),
             report_batch_item_failures=mapping.report_batch_item_failures,
-            admission=Admission(stop, pace, own, status, self.chance, breaker=breaker, standby=standby),
+            admission=admission,
             stop=stop,
             status=status,
             chance=self.chance,

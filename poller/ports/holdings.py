@@ -126,6 +126,18 @@ class Holdings(Protocol):
         ...
 
 
+class Resizable(Protocol):
+    """Slots for invocations."""
+
+    limit: int | None
+    taken: int
+    """Slots in use."""
+
+    def resize(self, limit: int | None) -> None:
+        """Change the limit. Invocations beyond a lower one end by themselves."""
+        ...
+
+
 class Fleet(Protocol):
     """Where the positions of mappings are, and which of their shards are this daemon's."""
 
@@ -134,6 +146,17 @@ class Fleet(Protocol):
 
     def holdings(self, uuid: str, event_source_arn: str) -> Holdings:
         """For one run of a mapping."""
+        ...
+
+    @property
+    def shared(self) -> bool:
+        """Whether other daemons run the same mappings."""
+        ...
+
+    def share(self, uuid: str, limit: int, slots: Resizable) -> Callable[[], None]:
+        """Keep the slots of a mapping to this daemon's part of a limit that holds for all daemons together, until the
+        returned function is called: no invocation of it may run then.
+        """
         ...
 
     def runs_elsewhere(self, uuid: str) -> bool:

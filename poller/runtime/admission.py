@@ -9,6 +9,7 @@ from poller.policy.pace import Pace
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.breaker import Breaker
 from poller.runtime.memory import Memory
+from poller.runtime.slots import SharedSlots
 from poller.runtime.standby import Standby
 from poller.runtime.stop import Stop
 
@@ -30,9 +31,10 @@ class Admission:
         *,
         breaker: Breaker | None = None,
         standby: Standby | None = None,
+        shared: SharedSlots | None = None,
     ) -> None:
         """`breaker` belongs to the function, which shares it among its mappings. `standby` says whether another worker
-        polls.
+        polls. `shared` are the mapping's slots where its limit holds for several daemons.
         """
         self.stop = stop
         self.breaker = breaker or Breaker(chance)
@@ -47,6 +49,9 @@ class Admission:
         self._resume: asyncio.TimerHandle | None = None
         self._failing_since: float | None = None
         self._ignore_circuit = self.breaker.listen(self._changed)
+        self._shared = shared
+        if shared is not None:
+            shared.changed = self._changed
         memory.on_waiting = self._show
         self._standby = standby
         if standby is not None:
@@ -77,7 +82,9 @@ class Admission:
         if closed and closed is not ReasonCode.MEMORY:
             return 0
         # for a probe one batch is enough
-        return 1 + self._past_the_circuit() if self.breaker.is_open else self.pace.lanes
+        lanes = 1 + self._past_the_circuit() if self.breaker.is_open else self.pace.lanes
+        limit = None if self._shared is None else self._shared.limit
+        return lanes if limit is None else min(lanes, limit)
 
     def _past_the_circuit(self) -> int:
         """Number of lanes whose batch cannot be a probe: it was invoked before the circuit opened, and may run for
@@ -100,7 +107,7 @@ class Admission:
             return ReasonCode.NOT_MINE
         if self.breaker.is_open and not self.breaker.may_receive(now):
             return ReasonCode.CIRCUIT_OPEN
-        if self._waiting_for_slot:
+        if self._waiting_for_slot or self._has_no_share:
             return ReasonCode.WAITING_FOR_SLOT
         if self.pace.resumes_in(now):
             return ReasonCode.FUNCTION_FAILING
@@ -119,7 +126,13 @@ class Admission:
             return Reason(closed, advised, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
         if closed is ReasonCode.NOT_MINE:
             return Reason(closed, "another worker polls the queue as long as it can take all of it")
+        if closed is ReasonCode.WAITING_FOR_SLOT and self._has_no_share:
+            return Reason(closed, "other daemons of the fleet have all of maximum_concurrency", since=now)
         return Reason(closed, since=now)
+
+    @property
+    def _has_no_share(self) -> bool:
+        return self._shared is not None and self._shared.limit == 0
 
     def _show(self) -> None:
         """Show why nothing is received as the mapping's reason, unless it has a worse one."""
@@ -191,5 +204,7 @@ class Admission:
         self._ignore_circuit()
         if self._standby is not None:
             self._standby.connect(_nobody)
+        if self._shared is not None:
+            self._shared.changed = _nobody
         self.memory.on_waiting = _nobody
         self._poke = self._grow = _nobody

@@ -92,6 +92,47 @@ class Slots:
         self.taken -= 1
 
 
+def _nobody() -> None:
+    return None
+
+
+class SharedSlots(Slots):
+    """A mapping's part of a limit that daemons share, in front of the slots of its function."""
+
+    def __init__(self, function: Slots) -> None:
+        super().__init__(0)
+        self.changed: Callable[[], None] = _nobody
+        """Called after the part has changed."""
+        self._function = function
+
+    def resize(self, limit: int | None) -> None:
+        super().resize(limit)
+        self.changed()
+
+    def take_now(self) -> bool:
+        if not super().take_now():
+            return False
+        if self._function.take_now():
+            return True
+        super().release()
+        return False
+
+    async def take(self, stop: Stop) -> bool:
+        if not await super().take(stop):
+            return False
+        taken = False
+        try:
+            taken = await self._function.take(stop)
+        finally:
+            if not taken:
+                super().release()
+        return taken
+
+    def release(self) -> None:
+        self._function.release()
+        super().release()
+
+
 async def _turn(rate: AbstractAsyncContextManager[None], stop: Stop) -> bool:
     """Wait for the rate's turn; False if a soft stop came first."""
     entering = asyncio.ensure_future(rate.__aenter__())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from poller.policy.progress import ShardProgress
-from poller.ports.holdings import Hold, Listed
+from poller.ports.holdings import Hold, Listed, Resizable
 from poller.ports.status import Reason
 from poller.ports.store import StateStore
 
@@ -73,6 +73,8 @@ class OwnShards:
 class Alone:
     """The `Fleet` of one daemon."""
 
+    shared = False
+
     def __init__(self, store: StateStore, checkpoint_interval_seconds: float = 0.0) -> None:
         self.store = store
         self._interval = checkpoint_interval_seconds
@@ -80,6 +82,11 @@ class Alone:
     def holdings(self, uuid: str, event_source_arn: str) -> OwnShards:  # noqa: ARG002  (the port's)
         """See `Fleet.holdings`."""
         return OwnShards(self.store, uuid, self._interval)
+
+    def share(self, uuid: str, limit: int, slots: Resizable) -> Callable[[], None]:  # noqa: ARG002  (the port's)
+        """All of it is this daemon's."""
+        slots.resize(limit)
+        return lambda: None
 
     def runs_elsewhere(self, uuid: str) -> bool:  # noqa: ARG002  (the port's)
         """Nothing is known of other daemons."""

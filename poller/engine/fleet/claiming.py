@@ -7,17 +7,14 @@ begin with further shards. So the cost of a quiet fleet does not grow with its s
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from structlog.typing import FilteringBoundLogger
 
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.shards import Due, MemberShards
-from poller.policy.backoff import Chance
 from poller.policy.membership import Membership
 from poller.ports.fleet import FleetStore, MemberRow, MemberState
-from poller.ports.fleet_status import Cause, FleetStatus, MemberStatus, Move
+from poller.ports.fleet_status import Cause, MemberStatus, Move
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import LeaseLost, StateError
 
@@ -53,12 +50,10 @@ class Claiming:
         *,
         lease_seconds: float,
         rebalance_delay_seconds: float,
-        clock: Callable[[], float],
-        chance: Chance,
-        log: FilteringBoundLogger,
-        status: FleetStatus,
         look_at_news: Callable[[], Awaitable[None]],
+        seen: Callable[[Sequence[MemberRow]], None],
     ) -> None:
+        """`look_at_news` is called when another member told news, `seen` with the members each time they were read."""
         self.shards: dict[str, MemberShards] = {}
         """By uuid of the mapping, those that run."""
         self.unreleased: list[MemberHold] = []
@@ -69,13 +64,14 @@ class Claiming:
         self._life = life
         self._lease_seconds = lease_seconds
         self._rebalance_delay = rebalance_delay_seconds
-        self._clock = clock
-        self._chance = chance
-        self._log = log
-        self._status = status
+        self._clock = life.now
+        self._chance = life.chance
+        self._log = life.log
+        self._status = life.status
         self._look_at_news = look_at_news
-        self._repeating = RateLimitedLog(log)
-        self._membership = Membership(lease_seconds, clock())
+        self._seen = seen
+        self._repeating = RateLimitedLog(life.log)
+        self._membership = Membership(lease_seconds, life.now())
         self._news: dict[str, int] = {}
         self._dead_since: dict[str, float] = {}
         self._read_all_at = float("-inf")
@@ -110,6 +106,7 @@ class Claiming:
         rows = await self._store.members()
         now = self._clock()
         self.rows = {row.id: row for row in rows}
+        self._seen(rows)
         changed = self._membership.observe(
             [(row.id, row.beat) for row in rows if row.state is not MemberState.DEAD], self._dead(), now
         )

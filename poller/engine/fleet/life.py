@@ -58,9 +58,9 @@ class Life:
         self._lease_seconds = lease_seconds
         self._facts = facts
         self.now = clock
-        self._chance = chance
-        self._log = log
-        self._status = status
+        self.chance = chance
+        self.log = log
+        self.status = status
         self._repeating = RateLimitedLog(log)
         self._ended = ended
         self._until = float("-inf")
@@ -83,6 +83,10 @@ class Life:
         self._news += 1
         self._soon.set()
 
+    def hurry(self) -> None:
+        """The facts have changed. A beat says so soon."""
+        self._soon.set()
+
     def leave(self) -> None:
         """Take no more shards. A beat says so soon."""
         self.state = MemberState.LEAVING
@@ -93,7 +97,7 @@ class Life:
         while True:
             stored = await self._live()
             pause = self._lease_seconds / BEATS if stored else AGAIN_SECONDS
-            await self._pause(pause * (1 - JITTER + JITTER * self._chance()))
+            await self._pause(pause * (1 - JITTER + JITTER * self.chance()))
 
     async def _pause(self, seconds: float) -> None:
         """Until the next beat is due, or there is something to tell."""
@@ -119,9 +123,9 @@ class Life:
             return False
         if not self.joined:
             self.joined = True
-            self._status.lives += 1
-            self._status.id = self.id
-            self._log.info("fleet_joined", member=self.id)
+            self.status.lives += 1
+            self.status.id = self.id
+            self.log.info("fleet_joined", member=self.id)
         self._told = facts
         self.renew(valid_until(sent, self._lease_seconds))
         return True
@@ -141,7 +145,7 @@ class Life:
             self.renewed.notify()
 
     def _begin_again(self) -> None:
-        self._log.error("fleet_life_over", member=self.id, text="other daemons declared this one dead; it joins anew")
+        self.log.error("fleet_life_over", member=self.id, text="other daemons declared this one dead; it joins anew")
         self._until = float("-inf")
         self._ended()
         self.id, self.joined, self._beat, self._told = str(uuid4()), False, 0, None

@@ -11,10 +11,12 @@ from poller.engine.fleet.claiming import Claiming
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
+from poller.engine.fleet.shares import Shares
 from poller.engine.fleet.timed import TimedStore
 from poller.policy.backoff import Chance
 from poller.ports.fleet import FleetStore, MemberState
 from poller.ports.fleet_status import Cause, FleetStatus
+from poller.ports.holdings import Resizable
 from poller.support import telemetry
 from poller.values.errors import StateError
 
@@ -29,6 +31,8 @@ def boot_time() -> float:
 
 class Member:
     """Implements `poller.ports.holdings.Fleet`."""
+
+    shared = True
 
     def __init__(
         self,
@@ -45,8 +49,8 @@ class Member:
         chance: Chance = random.random,
         process: str | None = None,
     ) -> None:
-        """`fleet` and `name` are for people. `process` names a worker. `running` has by uuid the ARN of the source of each
-        mapping that runs here or soon; `look_at_news` is called when others may have changed what is stored of any.
+        """`fleet` and `name` are for people. `process` names a worker. `running` has by uuid the ARN of the source of
+        each mapping that runs here or soon; `look_at_news` is called when others may have changed what is stored.
         """
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
@@ -68,16 +72,14 @@ class Member:
             status=self.status,
             ended=self._life_ended,
         )
+        self._shares = Shares(self.life, self.look)
         self._claiming = Claiming(
             store,
             self.life,
             lease_seconds=lease_seconds,
             rebalance_delay_seconds=rebalance_delay_seconds,
-            clock=clock,
-            chance=chance,
-            log=self._log,
-            status=self.status,
             look_at_news=look_at_news,
+            seen=self._shares.note,
         )
         store.listen(self._claiming.look_now)
 
@@ -87,12 +89,17 @@ class Member:
             "version": __version__,
             "lease_seconds": self._lease_seconds,
             "mappings": dict(self._running()),
+            **self._shares.facts(),
         }
         return facts if self._process is None else {**facts, "worker": self._process}
 
     def holdings(self, uuid: str, event_source_arn: str) -> MemberShards:
         """See `Fleet.holdings`."""
         return MemberShards(self, uuid, event_source_arn)
+
+    def share(self, uuid: str, limit: int, slots: Resizable) -> Callable[[], None]:
+        """See `Fleet.share`."""
+        return self._shares.add(uuid, limit, slots)
 
     def runs_elsewhere(self, uuid: str) -> bool:
         """See `Fleet.runs_elsewhere`."""
@@ -161,6 +168,7 @@ class Member:
         return self.life.may_hold and uuid in self._running()
 
     def _life_ended(self) -> None:
+        self._shares.life_ended()
         for shards in self._claiming.shards.values():
             for hold in [*shards.holds.values()]:
                 hold.lose()
