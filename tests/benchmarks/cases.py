@@ -36,6 +36,10 @@ class Case:
     batch_size: int = 1000
     """Of streams."""
     shards: int = 4
+    state: str = "memory:"
+    """Where positions are stored."""
+    state_endpoint: str = ""
+    """URL of the DynamoDB that has `state`; empty for other stores."""
     idle_seconds: float = 0.0
     """Measures that long an idle queue first."""
 
@@ -121,9 +125,12 @@ def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
         mapping["filter_criteria"] = {"filters": [{"pattern": case.pattern}]}
     if case.everything_on:
         mapping["function_response_types"] = ["ReportBatchItemFailures"]
+    aws: dict[str, Any] = {"region": "us-east-1", "endpoint_url": url, "transport": case.transport}
+    if case.state_endpoint:
+        aws["services"] = {"dynamodb": {"endpoint_url": case.state_endpoint}}
     return {
-        "aws": {"region": "us-east-1", "endpoint_url": url, "transport": case.transport},
-        "state": "memory:",
+        "aws": aws,
+        "state": case.state,
         "api": {"listen": listen},
         # the measurement is over when it is told to stop; what it may still do is no concern here
         "shutdown_grace_seconds": 1,
