@@ -13,6 +13,8 @@ from poller.values.errors import ServiceError
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 30.0
+MOST_BODY = 64 * 1024 * 1024
+"""Bytes that are read of an object."""
 CONFIG = AioConfig(
     connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries={"mode": "standard", "total_max_attempts": 3}
 )
@@ -52,4 +54,8 @@ class SdkCalls:
             )
             async with client as opened:
                 answer: dict[str, Any] = await getattr(opened, method)(**arguments)
+                body = answer.get("Body")
+                if body is not None and hasattr(body, "read"):
+                    # it comes by the connection that is closed next
+                    answer["Body"] = await body.read(MOST_BODY)
         return answer

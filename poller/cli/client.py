@@ -101,6 +101,11 @@ class Client:
         found: list[dict[str, Any]] = self._known("/actions", "actions")["actions"]
         return found
 
+    def redrives(self) -> list[dict[str, Any]]:
+        """Return how far redrives came, the latest first. Raises as `status` does."""
+        found: list[dict[str, Any]] = self._known("/redrives", "redrives")["redrives"]
+        return found
+
     def reload(self) -> dict[str, Any]:
         """Reload the configuration, and return the names of the mappings that were added, changed and removed. Raises
         as `order` does, and ReloadRefused.

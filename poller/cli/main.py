@@ -12,7 +12,7 @@ import structlog
 import typer
 
 from poller import __version__
-from poller.cli import developing, moving, steering
+from poller.cli import developing, moving, records, steering
 from poller.cli.client import NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed
 from poller.cli.filter import app as filter_commands
@@ -44,6 +44,7 @@ app.add_typer(import_commands, name="import")
 developing.add_to(app)
 moving.add_to(app)
 steering.add_to(app)
+records.add_to(app)
 app.add_typer(state_commands, name="state")
 
 

@@ -7,7 +7,7 @@ import typer
 
 from poller.cli.client import Client, NoAnswer
 from poller.cli.configured import Api, ConfigPaths, client, examples
-from poller.cli.output import NOT_SO, clock
+from poller.cli.output import clock
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError
 
@@ -23,12 +23,12 @@ def pause(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None
 
     Batches in work are finished first. The pause outlives restarts.
     """
-    _act(client(api, config), name, "pause", dry_run=dry_run, why=why)
+    act(client(api, config), name, "pause", dry_run=dry_run, why=why)
 
 
 def resume(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
     """Resume a paused mapping."""
-    _act(client(api, config), name, "resume", dry_run=dry_run, why=why)
+    act(client(api, config), name, "resume", dry_run=dry_run, why=why)
 
 
 def retry(
@@ -49,7 +49,7 @@ def retry(
     These are all of the mapping, or those of a shard or a lane.
     """
     given = {"partition": shard, "lane": lane, "reset_attempts": reset_attempts}
-    _act(client(api, config), name, "retry", dry_run=dry_run, why=why, **given)
+    act(client(api, config), name, "retry", dry_run=dry_run, why=why, **given)
 
 
 def skip(
@@ -68,7 +68,7 @@ def skip(
     Its on-failure destination gets it. Without one, or with --drop, the account counts its records as dropped.
     """
     given = {"partition": shard, "lane": lane, "drop": drop}
-    _act(client(api, config), name, "skip", dry_run=dry_run, why=why, **given)
+    act(client(api, config), name, "skip", dry_run=dry_run, why=why, **given)
 
 
 def seek(
@@ -92,66 +92,7 @@ def seek(
     if sum((trim_horizon, latest, at is not None, sequence is not None)) != 1:
         raise ConfigurationError(["seek: say one of --trim-horizon, --latest, --at and --sequence"])
     given = {"to": to, "timestamp": at, "sequence_number": sequence, "partition": shard}
-    _act(client(api, config), name, "seek", dry_run=dry_run, why=why, **given)
-
-
-def peek(
-    name: Name,
-    shard: Annotated[str | None, typer.Argument(metavar="SHARD", help="Which shard; needless where it is one.")] = None,
-    *,
-    at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From an instant: ISO 8601, UTC without a zone.")
-    ] = None,
-    sequence: Annotated[str | None, typer.Option(metavar="N", help="From this record.")] = None,
-    trim_horizon: Annotated[bool, typer.Option("--trim-horizon", help="From the oldest record.")] = False,
-    most: Annotated[int, typer.Option(min=1, max=100, help="How many are shown.")] = 10,
-    pattern: Annotated[
-        str | None, typer.Option("--filter", metavar="PATTERN", help="Only those that match, as JSON.")
-    ] = None,
-    event: Annotated[bool, typer.Option("--event", help="Also as the event that the function would get.")] = False,
-    dead_letters: Annotated[bool, typer.Option("--dead-letters", help="Of a queue's dead-letter queue.")] = False,
-    dry_run: DryRun = False,
-    why: Why = "",
-    api: Api = None,
-    config: ConfigPaths = None,
-) -> None:
-    """Look at records without consuming them.
-
-    By default those that the mapping reads next. Messages of a queue are received and given back, which counts as a
-    receive.
-    """
-    given = {"partition": shard, "timestamp": at, "sequence_number": sequence, "trim_horizon": trim_horizon}
-    given |= {"pattern": pattern, "event": event, "of": "dead_letters" if dead_letters else None}
-    answer = _act(client(api, config), name, "peek", dry_run=dry_run, why=why, most=most, **given)
-    for line in answer["result"].get("lines", ()):
-        say(line)
-
-
-def rerun(
-    event: Annotated[str, typer.Argument(metavar="ID", help="The event, as `poller failures` shows it.")],
-    *,
-    function: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Key of another function in the configuration.")
-    ] = None,
-    dry_run: DryRun = False,
-    why: Why = "",
-    api: Api = None,
-    config: ConfigPaths = None,
-) -> None:
-    """Invoke a function once with a failed event that is kept.
-
-    Nothing is settled and no position moves. Its answer is judged as the mapping would judge it. Exit 1 if the mapping
-    would not settle the whole batch.
-    """
-    daemon = client(api, config)
-    found = [one["uuid"] for one in daemon.failures()["mappings"] if event in [kept["id"] for kept in one["kept"]]]
-    if not found:
-        raise NoAnswer(f"the poller at {daemon.address} keeps no failed event {event}; see `poller failures`")
-    answer = _act(daemon, found[0], "rerun", dry_run=dry_run, why=why, event=event, function=function)
-    for line in answer["result"].get("lines", ()):
-        say(line)
-    if answer["result"].get("settled") is False:
-        raise typer.Exit(NOT_SO)
+    act(client(api, config), name, "seek", dry_run=dry_run, why=why, **given)
 
 
 def undo(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None, config: ConfigPaths = None) -> None:
@@ -159,7 +100,7 @@ def undo(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None,
 
     What was delivered since then is delivered again.
     """
-    _act(client(api, config), name, "undo", dry_run=dry_run, why=why)
+    act(client(api, config), name, "undo", dry_run=dry_run, why=why)
 
 
 def actions(
@@ -206,15 +147,14 @@ def add_to(app: typer.Typer) -> None:
                 "seek orders --trim-horizon --shard shardId-000000000003",
             ),
         ),
-        (peek, ("peek orders --dead-letters", "peek clicks shardId-000000000003 --at 2026-09-01T10:00:00Z --event")),
-        (rerun, ("rerun 0f3a9c1d2e4b --dry-run", "rerun 0f3a9c1d2e4b --function fixed")),
         (undo, ("undo orders --dry-run", "undo orders")),
         (actions, ("actions", "actions orders --most 100")),
     ):
         app.command(epilog=examples(*example))(command)
 
 
-def _act(daemon: Client, name: str, order: str, **given: Any) -> dict[str, Any]:
+def act(daemon: Client, name: str, order: str, **given: Any) -> dict[str, Any]:
+    """Give an order, and say what it does or would do. Returns the answer. Raises NoAnswer."""
     wanted = {key: value for key, value in given.items() if value not in (None, False, "")}
     answer = daemon.order(name, order, {**wanted, "who": _me()})
     if not isinstance(impact := answer.get("impact"), list):

@@ -14,7 +14,7 @@ from poller.values.permissions import Grant
 if TYPE_CHECKING:
     from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.ports.destination import Destination, EventQueue
+    from poller.ports.destination import Destination, EventQueue, HoldsRecords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,9 @@ class DestinationKind:
     """The destination with this ARN. Makes no call."""
     event_queue: "Callable[[EventSourceMapping, str, Borrowed | Transports], Awaitable[EventQueue]] | None" = None
     """What keeps events until they are invoked; None for a kind that cannot. Makes no call."""
+    held: "Callable[[EventSourceMapping, str, Borrowed | Transports, int], Awaitable[HoldsRecords]] | None" = None
+    """What reads the invocation records that it holds, hidden from others for so many seconds; None for a kind that
+    holds none. Makes no call."""
 
     def grant(self, mapping: "EventSourceMapping", arn: str) -> Grant:
         """The permission that sending needs."""

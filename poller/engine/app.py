@@ -144,8 +144,8 @@ class Poller:
             self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=self._share()
         )
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
-        hands = Hands(self.invoker, self.failed_events, self.wiring)
-        self.steering = Steering(self.mappings, self.store, self._wall, hands, alone=self._member is None)
+        self.steering = self._steered()
+        self._stack.push_async_callback(self.steering.close)
         self.catalog = Catalog(
             self.mappings, self.store, self._wall, tell=self._tell, runs_elsewhere=fleet.runs_elsewhere
         )
@@ -154,6 +154,10 @@ class Poller:
             await self.catalog.load(self._configuration)
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
+
+    def _steered(self) -> Steering:
+        hands = Hands(self.invoker, self.failed_events, self.wiring, self._wall)
+        return Steering(self.mappings, self.store, hands, alone=self._member is None)
 
     async def process_ended(self, process: str) -> None:
         """A worker is known to be dead: what it held goes on elsewhere at once. Raises StateError."""

@@ -5,8 +5,8 @@ share.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from poller.aws.transports import Borrowed, Transports, credentials_end_in
 from poller.configuration import EventSourceMapping, Settings
 from poller.destinations.kinds import kind_of
 from poller.engine.asynchronous import asynchronous_function
+from poller.engine.beside import beside
 from poller.engine.failed_events import FailedEvents
 from poller.engine.fleet.alone import Alone
 from poller.engine.functions import Functions, Use, shared_slots
@@ -226,19 +227,9 @@ class Wiring:
         finally:
             await transports.close()
 
-    @asynccontextmanager
-    async def beside(self, mapping: EventSourceMapping, which: Which, visibility: int) -> AsyncIterator[Beside]:
-        """What reads the mapping's source, or the queue of its dead letters, beside the mapping. Messages that are
-        received stay invisible for `visibility` seconds. Raises NotPossible.
-        """
-        builder = self.builder(mapping)
-        if not isinstance(builder, ReadsBeside):
-            raise NotPossible("this kind of source can only be read by its mapping")
-        transports = self._transports.borrow()
-        try:
-            yield await builder.beside(mapping, transports, which, visibility)
-        finally:
-            await transports.close()
+    def beside(self, mapping: EventSourceMapping, which: Which, visibility: int) -> AbstractAsyncContextManager[Beside]:
+        """See `engine.beside`."""
+        return beside(self.builder(mapping), self._transports, mapping, which, visibility)
 
     async def _source(
         self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed, resources: AsyncExitStack

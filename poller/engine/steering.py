@@ -15,6 +15,7 @@ from poller.engine.mappings import Mappings
 from poller.engine.parts import Wiring
 from poller.engine.peeking import peeking
 from poller.engine.plan import Plan, calling
+from poller.engine.redriving import Redrives
 from poller.engine.rerunning import rerunning
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
@@ -22,6 +23,7 @@ from poller.policy import seeking
 from poller.policy.actions import Action, Asked, Batch, Order, Stage
 from poller.policy.failed_events import FailedEvent
 from poller.policy.progress import StreamProgress
+from poller.policy.redriving import Redriven
 from poller.policy.seeking import Before
 from poller.ports.held import Held
 from poller.ports.status import MappingStatus, ReasonCode
@@ -41,20 +43,21 @@ class Hands:
     invoker: FunctionInvoker
     events: FailedEvents
     wiring: Wiring
+    wall: Callable[[], float]
+    """Seconds since the epoch."""
 
 
 class Steering:
     """The `poller.ports.steering.Mappings` of a running engine."""
 
-    def __init__(
-        self, mappings: Mappings, store: Positions, wall: Callable[[], float], hands: Hands, *, alone: bool
-    ) -> None:
+    def __init__(self, mappings: Mappings, store: Positions, hands: Hands, *, alone: bool) -> None:
         """`alone` is False where other daemons keep positions in the same store."""
         self._mappings = mappings
         self._store = store
         self._hands = hands
         self._alone = alone
-        self._wall = wall
+        self._wall = hands.wall
+        self._redrives = Redrives(hands.wiring, hands.invoker, store, hands.wall)
         self._doing: set[asyncio.Task[Action]] = set()
 
     async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
@@ -103,6 +106,17 @@ class Steering:
             return replace(done, stage=Stage.BEGUN)
         return done
 
+    async def redrives(self) -> list[Redriven]:
+        return await self._redrives.all()
+
+    async def close(self) -> None:
+        """End what is still carried out; what it was stays in the log as begun."""
+        doing = [*self._doing]
+        for task in doing:
+            task.cancel()
+        if doing:
+            await asyncio.wait(doing)
+
     async def actions(self) -> list[Action]:
         return await self._store.actions()
 
@@ -126,6 +140,8 @@ class Steering:
                 return _skipping(runner, order)
             case policy.Peek():
                 return await peeking(runner, order, self._hands.wiring, await self._mappings.progress(runner))
+            case policy.Redrive():
+                return await self._redrives.plan(runner, order)
             case policy.Rerun():
                 return await rerunning(runner, order, self._hands.events, self._hands.invoker)
             case policy.Seek():

@@ -117,6 +117,27 @@ class Peek:
 
 
 @dataclass(frozen=True, slots=True)
+class Redrive:
+    """Deliver once more what was given up, or an interval of a stream."""
+
+    which: Which = "source"
+    partition: str | None = None
+    begin: float | None = None
+    """Epoch seconds."""
+    end: float | None = None
+    """The first instant that is not of the interval."""
+    rate: float = 10.0
+    """Most records per second."""
+    batch: int | None = None
+    resume: bool = False
+    """Whether the last one that stopped goes on."""
+    pass_over: bool = False
+    """Whether what failed again is passed over from now on."""
+    stop: bool = False
+    """Whether the one that runs is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Go back to the position before the last seek."""
 
@@ -131,7 +152,7 @@ class Rerun:
     """Key of another function than the mapping's."""
 
 
-Order = Pause | Resume | Retry | Skip | Seek | Undo | Rerun | Peek
+Order = Pause | Resume | Retry | Skip | Seek | Undo | Rerun | Peek | Redrive
 
 
 def last_seek(actions: Sequence[Action], uuid: str) -> Action | None:

@@ -1,5 +1,6 @@
 """Destinations, which are told of discarded records, and queues that keep events until they are invoked."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -15,6 +16,37 @@ class Destination(Protocol):
         `batch_event` is the event of the discarded records, for destinations that store a payload beside the metadata;
         `now` the instant of the record's `timestamp`, epoch seconds.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An invocation record that a destination holds."""
+
+    id: str
+    handle: str
+    """For the destination alone."""
+    record: dict[str, Any]
+    """Empty where it is no JSON object."""
+    at: float | None = None
+    """When it came there, epoch seconds."""
+
+
+class HoldsRecords(Protocol):
+    """A destination whose invocation records can be read. Each call may raise CallError."""
+
+    name: str
+
+    async def next(self) -> Held | None:
+        """The next one, hidden from others meanwhile where that is possible; None where there is none."""
+        ...
+
+    async def done(self, held: Held) -> None:
+        """Forget it: its records have passed."""
+        ...
+
+    async def give_back(self, held: Held) -> None:
+        """Show it to everybody again."""
         ...
 
 

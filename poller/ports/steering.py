@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from poller.policy.actions import Action, Asked, Batch, Order
 from poller.policy.failed_events import FailedEvent
+from poller.policy.redriving import Redriven
 from poller.ports.status import MappingStatus
 
 
@@ -36,6 +37,10 @@ class Mappings(Protocol):
 
     async def actions(self) -> list[Action]:
         """The action log, the latest first. Raises StateError."""
+        ...
+
+    async def redrives(self) -> list[Redriven]:
+        """The redrives that are kept, the latest first. Raises StateError."""
         ...
 
     async def failed_events(self) -> list[FailedEvent]:

@@ -126,6 +126,16 @@ class Seen(Protocol):
     records: "Sequence[Record]"
     encode: "Callable[[Sequence[Record]], bytes]"
     """The event that the mapping's function would get."""
+    key: str | None
+    """What the records are in order within; None where they have no order."""
+    ordered: bool
+    """Whether a record may only be delivered behind those before it."""
+    gone: int
+    """Records that should be here, and which the source no longer has."""
+
+    def passes(self, record: "Record") -> bool:
+        """Whether the mapping's filter lets it pass."""
+        ...
 
     def arrived(self, record: "Record") -> float | None:
         """When the service accepted it, epoch seconds; None where it does not say."""

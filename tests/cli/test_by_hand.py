@@ -79,3 +79,22 @@ async def test_records_are_looked_at(capsys, tmp_path, monkeypatch):
         _, lines = await poller("peek", "clicks", other, "--trim-horizon", "--event")
         found += [line for line in lines if "key poison" in line]
         assert len(found) == 1
+
+
+async def test_dead_letters_are_redriven_and_it_says_how_far_it_came(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with shop() as (house, address), asyncio.timeout(60):
+        poller = Terminal(address, capsys)
+        code, lines = await poller("redrive", "orders")
+        assert (code, "say one of" in lines[-1]) == (2, True)
+        code, lines = await poller("redrive", "orders", "--dead-letters", "--dry-run")
+        assert (code, "has no dead-letter queue" in lines[0]) == (1, True)
+        code, lines = await poller("redrive", "clicks", "--from", "2020-01-01", "--rate", "1000", "--dry-run")
+        assert (code, "can be resumed" in " ".join(lines)) == (0, True)
+        code, lines = await poller("redrive", "clicks", "--from", "2020-01-01", "--rate", "1000")
+        assert code == 0
+        while (await house.steering.redrives())[0].state == "running":  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)
+        code, lines = await poller("redrive", "clicks", "--show")
+        assert (code, "stopped: function_error" in lines[0], "1 failed again" in lines[0]) == (0, True, True)
+        assert (await poller("redrive", "orders", "--show"))[1] == ["nothing was redriven"]

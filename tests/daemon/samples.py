@@ -7,6 +7,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.status_json import rendered
 from poller.policy.actions import Action, Asked, Order, Stage, what_of
 from poller.policy.failed_events import FailedEvent
+from poller.policy.redriving import Redriven
 from poller.ports.daemon_status import DaemonStatus, Reloaded
 from poller.ports.status import Lag, LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 from poller.ports.steering import Acted
@@ -134,6 +135,9 @@ class Steered:
 
     async def actions(self) -> list[Action]:
         return [*reversed(self.log)]
+
+    async def redrives(self) -> list[Redriven]:
+        return []
 
     async def failed_events(self) -> list[FailedEvent]:
         return self.events

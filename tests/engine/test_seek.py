@@ -300,8 +300,7 @@ async def test_in_a_fleet_no_daemon_moves_what_others_may_read():
         steering = Steering(
             house.mappings,
             house.store,
-            house.wall,
-            Hands(house.invoker, house.failed_events, house.wiring),
+            Hands(house.invoker, house.failed_events, house.wiring, house.wall),
             alone=False,
         )
         for wanted in (Seek(Target("TRIM_HORIZON")), Undo()):

@@ -16,6 +16,7 @@ from poller.policy.actions import (
     Order,
     Pause,
     Peek,
+    Redrive,
     Rerun,
     Resume,
     Retry,
@@ -25,6 +26,7 @@ from poller.policy.actions import (
     what_of,
 )
 from poller.policy.beside import From
+from poller.policy.redriving import Redriven
 from poller.policy.seeking import Target
 from poller.ports.steering import Acted
 from poller.support import codec
@@ -116,6 +118,23 @@ class PeekBody(Body):
         return Peek(self.partition, begin, self.most, self.pattern or None, self.event, self.of)
 
 
+class RedriveBody(Body):
+    of: Literal["source", "dead_letters", "destination"] = "source"
+    partition: Partition | None = None
+    begin: str | float | None = None
+    end: str | float | None = None
+    rate: Annotated[float, Field(gt=0, le=10_000)] = 10.0
+    batch: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    resume: bool = False
+    pass_over: bool = False
+    stop: bool = False
+
+    def order(self) -> Order:
+        begin, end = (None if one is None else _instant(one) for one in (self.begin, self.end))
+        given = (self.of, self.partition, begin, end, self.rate, self.batch)
+        return Redrive(*given, resume=self.resume, pass_over=self.pass_over, stop=self.stop)
+
+
 class RerunBody(Body):
     event: Annotated[str, Field(max_length=100)]
     function: Annotated[str | None, Field(max_length=200)] = None
@@ -146,6 +165,7 @@ BODIES: dict[str, type[Body]] = {
     "retry": RetryBody,
     "skip": SkipBody,
     "peek": PeekBody,
+    "redrive": RedriveBody,
     "rerun": RerunBody,
     "seek": SeekBody,
     "undo": UndoBody,
@@ -194,6 +214,27 @@ def acted_json(acted: Acted, order: Order, now: float) -> Json:
 def actions_json(actions: list[Action]) -> Json:
     """The action log."""
     return {"actions": [_action(action) for action in actions]}
+
+
+def redrives_json(redrives: list[Redriven]) -> Json:
+    """The redrives that are kept."""
+    return {"redrives": [_redrive(one) for one in redrives]}
+
+
+def _redrive(one: Redriven) -> Json:
+    counts = {"taken": one.taken, "done": one.done, "failed": one.failed, "left": one.left, "gone": one.gone}
+    return {
+        "id": one.id,
+        "name": one.mapping,
+        "uuid": one.uuid,
+        "of": one.which,
+        "began": iso(one.began),
+        "state": one.state.value,
+        "why": one.why,
+        "text": one.words,
+        **counts,
+        "failures": [*one.failures],
+    }
 
 
 def _action(action: Action) -> Json:

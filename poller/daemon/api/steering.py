@@ -45,6 +45,7 @@ class Steering:
         application.router.add_post("/functions/{name}/restart", self.restart)
         application.router.add_post("/reload", self.reload)
         application.router.add_get("/actions", self.actions)
+        application.router.add_get("/redrives", self.redrives)
 
     async def restart(self, request: web.Request) -> web.Response:
         try:
@@ -76,6 +77,12 @@ class Steering:
         if wants_html(request):
             return frame.answer(frame.document("Actions", causes.actions_table(found), request, here="/actions"))
         return web.json_response(orders.actions_json(found))
+
+    async def redrives(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(orders.redrives_json(await self._mappings.redrives()))
+        except StateError as error:
+            return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     async def _steer(self, what: str, request: web.Request) -> web.Response:
         try:

@@ -8,7 +8,7 @@ from poller.destinations.kind import DestinationKind
 if TYPE_CHECKING:
     from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.ports.destination import Destination
+    from poller.ports.destination import Destination, HoldsRecords
 
 
 async def _build(mapping: "EventSourceMapping", arn: str, _transports: "Borrowed | Transports") -> "Destination":
@@ -17,6 +17,18 @@ async def _build(mapping: "EventSourceMapping", arn: str, _transports: "Borrowed
     from poller.destinations.s3.destination import S3Destination  # noqa: PLC0415
 
     return S3Destination(arn, SdkCalls(mapping.aws, mapping.source.region), mapping.uuid)
+
+
+async def _held(
+    mapping: "EventSourceMapping",
+    arn: str,
+    _transports: "Borrowed | Transports",
+    _visibility: int,
+) -> "HoldsRecords":
+    from poller.aws.sdk_calls import SdkCalls  # noqa: PLC0415  (a redrive needs it, once)
+    from poller.destinations.s3.held import HeldInBucket  # noqa: PLC0415
+
+    return HeldInBucket(arn, SdkCalls(mapping.aws, mapping.source.region), mapping.uuid)
 
 
 async def _look(mapping: "EventSourceMapping", arn: str, _transports: "Transports") -> None:
@@ -41,4 +53,5 @@ S3_KIND = DestinationKind(
     look_action="s3:ListBucket",
     look=_look,
     build=_build,
+    held=_held,
 )

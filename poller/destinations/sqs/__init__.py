@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from poller.aws.port import Transport
     from poller.aws.transports import Borrowed, Transports
     from poller.configuration.model.mapping import EventSourceMapping
-    from poller.ports.destination import Destination, EventQueue
+    from poller.ports.destination import Destination, EventQueue, HoldsRecords
 
 
 async def _build(mapping: "EventSourceMapping", arn: str, transports: "Borrowed | Transports") -> "Destination":
@@ -23,6 +23,14 @@ async def _event_queue(mapping: "EventSourceMapping", arn: str, transports: "Bor
     from poller.destinations.sqs.destination import SqsEventQueue  # noqa: PLC0415  (most mappings have none)
 
     return SqsEventQueue(arn, await _transport(mapping, arn, transports), _url(mapping, arn))
+
+
+async def _held(
+    mapping: "EventSourceMapping", arn: str, transports: "Borrowed | Transports", visibility: int
+) -> "HoldsRecords":
+    from poller.destinations.sqs.held import HeldInQueue  # noqa: PLC0415  (a redrive needs it, once)
+
+    return HeldInQueue(arn, await _transport(mapping, arn, transports), _url(mapping, arn), visibility)
 
 
 async def _look(mapping: "EventSourceMapping", arn: str, transports: "Transports") -> None:
@@ -51,4 +59,5 @@ SQS_KIND = DestinationKind(
     look=_look,
     build=_build,
     event_queue=_event_queue,
+    held=_held,
 )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from poller.policy.beside import From
+from poller.policy.filtering import Filter
 from poller.sources.sharded.api import PolledApi, Position, ShardPage
 from poller.sources.sharded.limits import ReadLimits, ShardLimit
 from poller.values.errors import (
@@ -29,11 +30,18 @@ REFUSALS = (ShardGone, StreamGone, PositionTrimmed, IteratorExpired, UnreadableR
 class SeenInShard:
     """Implements `poller.sources.kind.Seen`."""
 
-    def __init__(self, api: PolledApi, shard_id: str, records: Sequence[Record]) -> None:
+    ordered = True
+    gone = 0
+
+    def __init__(self, api: PolledApi, shard_id: str, records: Sequence[Record], criteria: Filter | None) -> None:
         self._api = api
-        self.partition = shard_id
+        self._judge = None if criteria is None else api.judge(criteria, shard_id)
+        self.partition = self.key = shard_id
         self.records = records
         self.encode = api.encoder(shard_id)
+
+    def passes(self, record: Record) -> bool:
+        return self._judge is None or bool(self._judge(record.item))
 
     def arrived(self, record: Record) -> float | None:
         return self._api.arrival(record.item)
@@ -50,16 +58,28 @@ class ShardsBeside:
 
     receives = False
 
-    def __init__(self, api: PolledApi, limits: ReadLimits) -> None:
-        """`limits` are those that the mappings keep to."""
+    def __init__(self, api: PolledApi, limits: ReadLimits, criteria: Filter | None) -> None:
+        """`limits` are those that the mappings keep to, `criteria` the filter of this mapping."""
+        self._criteria = criteria
         self._api = api
         self._limits = limits
 
     async def partitions(self) -> list[str]:
         try:
-            return [shard.id for shard in await self._api.shards()]
+            shards = {shard.id: shard for shard in await self._api.shards()}
         except StreamGone as error:
             raise NotPossible(str(error)) from error
+        in_order: dict[str, None] = {}
+        for name in shards:
+            # parents first, so that the records of a key stay in order
+            line = [name]
+            while line:
+                waits = [parent for parent in shards[line[-1]].parents if parent in shards and parent not in in_order]
+                if waits:
+                    line.append(waits[0])
+                else:
+                    in_order[line.pop()] = None
+        return list(in_order)
 
     async def seen(self, partition: str, begin: From, most: int) -> AsyncIterator[SeenInShard]:
         try:
@@ -68,7 +88,7 @@ class ShardsBeside:
                 if items:
                     taken = self._api.taken_apart(items)
                     records = [Record(item, at) for item, at in zip(taken, self._api.positions(taken), strict=True)]
-                    yield SeenInShard(self._api, partition, records)
+                    yield SeenInShard(self._api, partition, records, self._criteria)
         except REFUSALS as error:
             raise NotPossible(f"{partition}: {error}") from error
 

@@ -13,6 +13,7 @@ from poller.aws.port import Transport
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration.model.mapping import EventSourceMapping
 from poller.policy.beside import Which
+from poller.policy.filtering import Filter
 from poller.policy.progress import ShardProgress
 from poller.policy.seeking import Listed, Target, Unreachable, sought
 from poller.policy.stream_delivery import StreamPolicy
@@ -110,7 +111,7 @@ class StreamBuilder:
         if which != "source":
             raise NotPossible("a stream has no dead-letter queue; what was given up is in its on-failure destination")
         api, _ = self._make(mapping, await transports.get(mapping.aws, mapping.region))
-        return ShardsBeside(api, self._shared.limits)
+        return ShardsBeside(api, self._shared.limits, _criteria(mapping))
 
     def forget(self, uuid: str) -> None:
         """Nothing is kept here: positions are in the store."""
@@ -178,10 +179,14 @@ def sharded_source(
         chance=run.chance,
         log=run.log,
         wall=run.wall,
-        criteria=mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None,
+        criteria=_criteria(mapping),
     )
     run.status.last_result = "No records processed"
     return ShardedSource(stream, shared.mappings)
+
+
+def _criteria(mapping: EventSourceMapping) -> Filter | None:
+    return mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None
 
 
 def _options(mapping: EventSourceMapping) -> StreamOptions:

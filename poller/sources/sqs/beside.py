@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 
 from poller.policy.beside import From
+from poller.policy.filtering import Filter
 from poller.sources.sqs.event import encoder
-from poller.sources.sqs.message import made_whole, receipts_of, records_of, sent_at
+from poller.sources.sqs.message import judge, made_whole, receipts_of, records_of, sent_at
 from poller.sources.sqs.queue import MOST_PER_CALL, Queue, QueueName
 from poller.values.errors import AnswerLost
 from poller.values.record import Record
@@ -13,11 +14,19 @@ from poller.values.record import Record
 class SeenInQueue:
     """Implements `poller.sources.kind.Seen`."""
 
-    def __init__(self, queue: Queue, shown_as: QueueName, records: Sequence[Record]) -> None:
+    key = None
+    gone = 0
+
+    def __init__(self, queue: Queue, shown_as: QueueName, records: Sequence[Record], criteria: Filter | None) -> None:
         self._queue = queue
+        self._judge = None if criteria is None else judge(criteria, shown_as)
+        self.ordered = queue.name.fifo
         self.partition = queue.name.arn.rpartition(":")[2]
         self.records = records
         self.encode = encoder(shown_as)
+
+    def passes(self, record: Record) -> bool:
+        return self._judge is None or bool(self._judge(record.item))
 
     def arrived(self, record: Record) -> float | None:
         return sent_at(record.item)
@@ -38,10 +47,11 @@ class QueueBeside:
 
     receives = True
 
-    def __init__(self, queue: Queue, shown_as: QueueName, visibility: int) -> None:
+    def __init__(self, queue: Queue, shown_as: QueueName, visibility: int, criteria: Filter | None) -> None:
         """`shown_as` is the queue that events name. What is received stays invisible for `visibility` seconds."""
         self._queue = queue
         self._shown_as = shown_as
+        self._criteria = criteria
         queue.ask_for(visibility)
 
     async def partitions(self) -> list[str]:
@@ -56,4 +66,4 @@ class QueueBeside:
             messages = [message for one in given if (message := made_whole(one)) is not None]
             if not messages:
                 raise AnswerLost("the queue gives messages without receipt handles")
-            yield SeenInQueue(self._queue, self._shown_as, records_of(messages, None))
+            yield SeenInQueue(self._queue, self._shown_as, records_of(messages, None), self._criteria)

@@ -82,7 +82,9 @@ class QueueBuilder:
                 raise NotPossible("the queue has no dead-letter queue")
             region = mapping.aws.region_of(found.service, found.region) or found.region
             queue = Queue(queue_name(mapping, found), await transports.get(mapping.aws, region))
-        return QueueBeside(queue, own, visibility)
+        return QueueBeside(
+            queue, own, visibility, mapping.criteria(codec.fast_loads) if mapping.filter_criteria else None
+        )
 
     def forget(self, uuid: str) -> None:
         """The mapping was removed, and has ended."""

@@ -95,6 +95,9 @@ def _orders(mapping: MappingStatus) -> Markup:
         # a stream has such a button for each shard
         buttons.append(button("Look at messages", mapping, "peek"))
         buttons.append(button("Look at dead letters", mapping, "peek", of="dead_letters"))
+        buttons.append(button("Redrive dead letters", mapping, "redrive", of="dead_letters"))
+    if mapping.destination is not None:
+        buttons.append(button("Redrive its destination", mapping, "redrive", of="destination"))
     return tag("div", *buttons, id="order-mapping", class_="buttons")
 
 

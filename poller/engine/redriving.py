@@ -1,0 +1,155 @@
+"""Redrives records beside their mapping: a canary first, at a rate, stopped at the first record that fails again.
+
+Each batch is stored with its counts and the position behind it in one write, so that a redrive goes on behind a crash.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from poller.configuration import EventSourceMapping
+from poller.engine.invoker import FunctionInvoker
+from poller.engine.parts import Wiring
+from poller.engine.plan import Plan
+from poller.engine.redrive_run import Run, partitions_of, visibility
+from poller.engine.runner import MappingRunner
+from poller.policy.actions import LONGEST_TEXT, Action, Redrive
+from poller.policy.redriving import Redriven, State, read
+from poller.ports.store import Positions
+from poller.values.errors import NotPossible, StateError
+from poller.values.kept import Kept
+
+ROOM = "redrive"
+MOST = 50
+"""Redrives that the store keeps."""
+ALIVE_SECONDS = 120.0
+"""A redrive that runs elsewhere stores something more often than that, unless its function takes longer."""
+
+
+class Redrives:
+    """The redrives of all mappings."""
+
+    def __init__(self, wiring: Wiring, invoker: FunctionInvoker, store: Positions, wall: Callable[[], float]) -> None:
+        self._wiring = wiring
+        self._invoker = invoker
+        self._store = store
+        self._wall = wall
+        self.running: dict[str, Run] = {}
+        """By the mapping's uuid."""
+
+    async def all(self) -> list[Redriven]:
+        """The latest first. Raises StateError."""
+        return [_read(kept) for kept in await self._store.kept(ROOM)]
+
+    async def save(self, redriven: Redriven) -> None:
+        """Raises StateError."""
+        await self._store.keep(Kept(ROOM, redriven.id, self._wall(), redriven.written()))
+
+    async def forget_old(self) -> None:
+        """Raises StateError."""
+        await self._store.let_go(ROOM, [kept.id for kept in (await self._store.kept(ROOM))[MOST:]])
+
+    async def plan(self, runner: MappingRunner, order: Redrive) -> Plan:
+        """Raises NotPossible and StateError."""
+        mapping = runner.mapping
+        if order.stop:
+            return self._stopping(mapping)
+        _refuse(mapping)
+        await self._refuse_second(mapping)
+        redriven = await self._resumed(mapping, order) if order.resume else self._new(mapping, order)
+        async with self._wiring.beside(mapping, redriven.which, visibility(mapping, redriven)) as beside:
+            partitions = await partitions_of(beside, redriven)
+            receives = beside.receives
+
+        async def perform(action: Action) -> Action:
+            await self._refuse_second(mapping)
+            run = self.running[mapping.uuid] = Run(self._wiring, self._invoker, self.save, mapping, redriven)
+            try:
+                await self.save(redriven)
+                await self.forget_old()
+                await run.all_of()
+            finally:
+                del self.running[mapping.uuid]
+                plan.result.update(id=redriven.id, lines=[run.redriven.words])
+            return replace(action, effect=f"{action.effect[: LONGEST_TEXT // 2]} {run.redriven.words}"[:LONGEST_TEXT])
+
+        plan = Plan(tuple(_impact(mapping, redriven, partitions, receives=receives)), perform)
+        return plan
+
+    def _stopping(self, mapping: EventSourceMapping) -> Plan:
+        run = self.running.get(mapping.uuid)
+        if run is None:
+            raise NotPossible("no redrive of this mapping runs on this daemon")
+
+        async def perform(action: Action) -> Action:
+            run.stop = True
+            return action
+
+        return Plan(("The redrive stops behind the batch that it is at, and can be resumed.",), perform)
+
+    def _new(self, mapping: EventSourceMapping, order: Redrive) -> Redriven:
+        now = self._wall()
+        if order.which == "source" and order.begin is None and order.end is None:
+            raise NotPossible("say which interval of the stream: from when, or until when")
+        return Redriven(
+            secrets.token_hex(6),
+            mapping.uuid,
+            mapping.name,
+            order.which,
+            now,
+            order.rate,
+            min(order.batch or mapping.batch_size, mapping.batch_size),
+            shard=order.partition,
+            begin=order.begin,
+            end=now if order.end is None else min(order.end, now),
+        )
+
+    async def _resumed(self, mapping: EventSourceMapping, order: Redrive) -> Redriven:
+        own = [one for one in await self.all() if one.uuid == mapping.uuid and one.state is not State.FINISHED]
+        if not own:
+            raise NotPossible("no redrive of this mapping has stopped before its end")
+        return replace(own[0].resumed(passing_over=order.pass_over), rate=order.rate)
+
+    async def _refuse_second(self, mapping: EventSourceMapping) -> None:
+        if mapping.uuid in self.running:
+            raise NotPossible("a redrive of this mapping runs; stop it first, by --stop")
+        now = self._wall()
+        for kept in await self._store.kept(ROOM):
+            one = _read(kept)
+            alive = ALIVE_SECONDS + mapping.function.timeout_seconds
+            if one.uuid == mapping.uuid and one.state is State.RUNNING and now - kept.at < alive:
+                raise NotPossible(
+                    f"a redrive of this mapping ran {now - kept.at:.0f} s ago, on a daemon that may still be at it; "
+                    f"try again {alive:.0f} s after that"
+                )
+
+
+def _refuse(mapping: EventSourceMapping) -> None:
+    if mapping.unwrap is not None or mapping.asynchronous is not None:
+        raise NotPossible("a mapping that takes events out of messages cannot be redriven by hand")
+    if mapping.tumbling_window_in_seconds:
+        raise NotPossible("a tumbling window sums up its records once, so they cannot pass a second time")
+
+
+def _impact(mapping: EventSourceMapping, redriven: Redriven, partitions: Sequence[str], *, receives: bool) -> list[str]:
+    key = mapping.function.key
+    where = partitions[0] if len(partitions) == 1 else f"{len(partitions)} shards"
+    rate = f"{redriven.rate:g} records per second"
+    first = f"{key} is invoked with one record of {where} alone, then with up to {redriven.batch}: {rate} at most."
+    if receives:
+        kept = "A message that the function succeeds on is deleted; every other one stays, with one receive more."
+    else:
+        kept = "No position of the mapping moves. Records that were delivered before are delivered again."
+    return [
+        first,
+        kept,
+        "It stops at the first record that fails again, and can be resumed.",
+        "The mapping goes on meanwhile: pause it where the order between old and new records matters.",
+    ]
+
+
+def _read(kept: Kept) -> Redriven:
+    try:
+        return read(kept.about)
+    except (ValueError, TypeError, KeyError) as error:
+        raise StateError(f"the redrive {kept.id} is damaged in the store: {error}") from error
