@@ -1,10 +1,16 @@
 """Functions: the targets of mappings, invoked once per call and never retried by themselves."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from poller.policy.response import Outcome
 from poller.ports.status import Reason
+
+FENCE: "ContextVar[bytes]" = ContextVar("FENCE", default=b"")
+"""Header lines by which a function over HTTP can refuse what comes too late: the shard of the records, and the number
+under which this daemon has it. Empty outside the lanes of a shard that daemons share.
+"""
 
 
 @dataclass(frozen=True, slots=True)

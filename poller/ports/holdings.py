@@ -16,6 +16,14 @@ from poller.runtime.stop import Stop
 class Permit(Protocol):
     """The right to begin work on a shard that others may take over."""
 
+    @property
+    def shard_id(self) -> str: ...
+
+    @property
+    def fence(self) -> int:
+        """The number under which this daemon has the shard. The next owner's is higher."""
+        ...
+
     def valid(self) -> bool:
         """Whether work may begin now. Asked directly before it begins, with no await between."""
         ...

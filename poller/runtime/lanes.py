@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from poller.ports.source import Partition
+from poller.ports.function import FENCE
+from poller.ports.source import Lane, Partition
 from poller.ports.status import LaneStatus, PartitionStatus, ReasonCode
 from poller.runtime.context import LaneContext
 from poller.runtime.lane import run_lane
@@ -61,7 +62,7 @@ class Lanes:
         ):
             status = LaneStatus(since=asyncio.get_running_loop().time())
             self._shown.lanes.append(status)
-            task = asyncio.create_task(run_lane(self._partition.lane(), self._context, status))
+            task = asyncio.create_task(_fenced(self._partition.lane(), self._context, status))
             self._tasks[task] = status
             task.add_done_callback(self._ended)
 
@@ -76,3 +77,11 @@ class Lanes:
         for other, status in self._tasks.items():
             if status.code in RECEIVING:
                 other.cancel()
+
+
+async def _fenced(lane: Lane, context: LaneContext, status: LaneStatus) -> None:
+    """Run a lane. Every invocation from its task is one under the partition's permit."""
+    permit = context.permit
+    if permit is not None:
+        FENCE.set(f"x-poller-shard: {permit.shard_id}\r\nx-poller-fence: {permit.fence}\r\n".encode())
+    await run_lane(lane, context, status)

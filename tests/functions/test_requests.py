@@ -22,6 +22,7 @@ from poller.functions.web.options import BasicAuth, HmacSignature, SigV4, WebOpt
 from poller.functions.web.requests import Hmac, PlainRequests, SignedRequests
 from poller.http import Reply, TlsFiles
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
+from poller.ports.function import FENCE
 from poller.values.errors import ConfigurationError
 from tests.aws.test_signature_on_arrival import Verifier, _Session
 from tests.functions.building import plain
@@ -51,6 +52,16 @@ async def test_the_hmac_is_of_the_time_and_the_body_as_webhooks_do_it():
     renewed = headers_of(await requests.build(EVENT, None))
     assert renewed["x-signature"] != expected
     assert "x-amzn-trace-id" not in renewed
+
+
+async def test_the_shard_and_its_fence_are_told_where_daemons_share_it():
+    requests = PlainRequests("f", "http://h/", dict)
+    assert "x-poller-fence" not in headers_of(await requests.build(EVENT, TRACE))
+    FENCE.set(b"x-poller-shard: shard-1\r\nx-poller-fence: 7\r\n")
+    for trace in (TRACE, None):
+        sent = headers_of(await requests.build(EVENT, trace))
+        assert (sent["x-poller-shard"], sent["x-poller-fence"]) == ("shard-1", "7")
+        assert sent.get("x-amzn-trace-id") == trace
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from poller.aws.port import Operation
 from poller.aws.signer import Signer
 from poller.http import Origin, Reply
 from poller.policy.trace_header import traceparent
+from poller.ports.function import FENCE
 from poller.values.errors import ConfigurationError
 
 ReadHeaders = Callable[[], Mapping[str, str]]
@@ -110,7 +111,7 @@ class PlainRequests:
     async def build(self, event: bytes, trace: str | None) -> bytes:
         """See `Requests.build`."""
         head, secret = self._read = self._read or self._read_secrets()
-        own = b"" if trace is None else _trace(trace)
+        own = FENCE.get() if trace is None else FENCE.get() + _trace(trace)
         if self._signature is not None:
             own += self._signature.lines(secret, event, int(self._now()))
         return b"%b%bcontent-length: %d\r\n\r\n%b" % (head, own, len(event), event)

@@ -1,8 +1,10 @@
 """Several daemons share a stream: each shard is on one of them, and moves without loss when one comes, goes or dies."""
 
 import asyncio
+from typing import Any
 
 from poller.ports.fleet_status import Cause
+from poller.ports.function import FENCE
 from poller.ports.status import Reason, ReasonCode
 from tests.fakes.queue import loop_time
 from tests.fakes.streams import KinesisStream
@@ -243,6 +245,33 @@ async def test_what_is_in_work_where_a_shard_is_lost_is_counted_and_delivered_el
     world.check()
     assert (first.account.fenced, second.account.fenced) == (5, 0)
     assert first.member.status.lives == 2
+
+
+class Telling(FleetLife):
+    """Notes under what its functions are invoked."""
+
+    said: set[bytes] = set()
+
+    async def call(self, *given: Any, **named: Any) -> Any:
+        self.said.add(FENCE.get())
+        return await super().call(*given, **named)
+
+
+async def test_a_function_is_told_the_shard_and_a_number_that_rises_with_every_owner() -> None:
+    world, Telling.said = FleetWorld(shards=1), set()
+    first = Telling(world, world.mapping())
+    await world.until(lambda: bool(world.held().get(first.id)), 60.0)
+    put(world, 10)
+    await world.until_done()
+    await first.end()
+    second = Telling(world, world.mapping())
+    put(world, 10, 10)
+    await world.until_done()
+    await second.end()
+    world.check()
+    [shard] = world.kinesis.open_shards()
+    lines = [f"x-poller-shard: {shard}\r\nx-poller-fence: {number}\r\n".encode() for number in (1, 2)]
+    assert Telling.said == {b"", *lines}
 
 
 async def test_a_mapping_is_not_run_on_another_stream_than_the_fleet_runs_it_on() -> None:
