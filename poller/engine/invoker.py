@@ -23,12 +23,11 @@ from poller.ports.invoker import Hosted
 from poller.runtime.slots import Slots
 from poller.runtime.stop import Stop
 from poller.support import telemetry
+from poller.values.arns import HOME_ACCOUNT, HOME_REGION
 from poller.values.errors import ConfigurationError, EnvironmentProblem, UnknownFunction
 
 SLOT_SECONDS = 1.0
 """Seconds to wait for a free slot, in line with the function's mappings. Lambda has no line: it throttles at once."""
-HOME_REGION, HOME_ACCOUNT = "us-east-1", "000000000000"
-"""The region and account in the ARN of a function that no mapping uses, where the settings name neither."""
 STOPPING = NotInvoked("stopping", "the daemon stops")
 
 

@@ -197,6 +197,10 @@ class SourceKind:
     read_arn: Callable[[Arn], EventSource]
     """Raises ValueError with the reason, which follows the key of the ARN in a sentence."""
 
+    reached_by: tuple[str, str] | None = None
+    """A key of a mapping and one in it, which say where a source without an ARN is; `stand_in` makes one for it."""
+    stand_in: Callable[[str, str], str] | None = None
+    """The ARN that such a source has in events and in the store, by the mapping's name and a region."""
     takes: frozenset[str]
     """Parameters of CreateEventSourceMapping for this kind, beside those for every kind."""
     own: frozenset[str]

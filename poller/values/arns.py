@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from poller.values.queues import arn_of_queue_url
 
+HOME_REGION, HOME_ACCOUNT = "us-east-1", "000000000000"
+"""The region and account of ARNs that are made here, for what AWS does not know, where the settings name neither."""
 _ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>\d*):(?P<resource>.+)"
 )

@@ -95,6 +95,23 @@ def test_what_cannot_be_is_refused_with_what_to_do(bench, given, expected):
     assert expected in problem
 
 
+def test_a_replica_set_needs_no_arn_and_has_one_by_its_name_in_events(bench):
+    [mapping] = bench.text(mapping_text(event_source_arn=None, name="orders.of_shop")).mappings
+    assert mapping.event_source_arn == "arn:aws:rds:us-east-1:000000000000:cluster:orders-of-shop"
+    assert (mapping.source.kind, mapping.source.region) == ("documentdb", "us-east-1")
+    [mapping] = bench.text(mapping_text(event_source_arn=None, aws={"region": "eu-west-1"})).mappings
+    assert mapping.event_source_arn == "arn:aws:rds:eu-west-1:000000000000:cluster:orders"
+    spelled = {"mongodb": None, "Mongodb": {"uri": "mongodb://h"}}
+    [mapping] = bench.text(mapping_text(event_source_arn=None, name="x" * 70, **spelled)).mappings
+    assert mapping.source.name == "x" * 63
+
+
+@pytest.mark.parametrize("mongodb", [None, {"tls_ca_file": "ca.pem"}, "mongodb://h"])
+def test_without_a_connection_string_the_arn_is_required(bench, mongodb):
+    problems = bench.problems_of(mapping_text(event_source_arn=None, mongodb=mongodb))
+    assert any("event_source_arn: is missing; it is required" in problem for problem in problems)
+
+
 def test_without_the_driver_it_is_refused_with_how_to_install_it(bench, monkeypatch):
     monkeypatch.setattr(parameters, "is_installed", lambda _: False)
     [problem] = bench.problems_of(mapping_text())

@@ -136,7 +136,10 @@ class WrittenMapping(Written):
     )
     event_source_arn: str = Field(
         examples=["arn:aws:sqs:eu-west-1:123456789012:orders"],
-        description="the ARN of the queue, the stream, the stream's consumer, the table's stream or the cluster",
+        description=(
+            "the ARN of the queue, the stream, the stream's consumer, the table's stream or the cluster; beside "
+            "`mongodb.uri` it may be left out, and one is made from the name"
+        ),
     )
     function_name: FilledText = Field(
         examples=["thumbnails", "arn:aws:lambda:eu-west-1:123456789012:function:thumbnails:live"],

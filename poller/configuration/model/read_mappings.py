@@ -26,7 +26,7 @@ from poller.configuration.reading.explain import Report
 from poller.configuration.reading.tree import Node
 from poller.functions.keys import read_path
 from poller.sources.kinds import KINDS, parse_source
-from poller.values.arns import EventSource
+from poller.values.arns import HOME_REGION, EventSource
 
 
 class Functions:
@@ -66,6 +66,7 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     if not isinstance(node.value, dict):
         report.say("must hold the keys of a mapping, such as event_source_arn and function_name")
         return None
+    node = _with_arn(node, aws)
     source = _source(node, report)
     foreign = {name: reason for name in node.value if (reason := not_for(KINDS[source.kind] if source else None, name))}
     for name, reason in foreign.items():
@@ -129,6 +130,25 @@ def _same_target(one: EventSourceMapping, other: EventSourceMapping) -> bool:
 
 def _say_twice(report: Report, key: str, text: str, other: Report) -> None:
     report.say(f"{text}, as the mapping at {other.place} does; change or remove one", key)
+
+
+def _with_arn(node: Node, aws: AwsSettings) -> Node:
+    """The mapping with an ARN that stands for its source, where that has none of its own."""
+    named = node.get("name") or node.get("uuid")
+    if "event_source_arn" in node.value or named is None or not isinstance(named.value, str):
+        return node
+    for kind in KINDS.values():
+        if kind.reached_by is not None and kind.stand_in is not None and _at(node, *kind.reached_by) is not None:
+            own = _at(node, "aws", "region")
+            region = own.value if own is not None and isinstance(own.value, str) else aws.region
+            arn = replace(named, value=kind.stand_in(named.value, region or HOME_REGION), written=None)
+            return replace(node, value={**node.value, "event_source_arn": arn})
+    return node
+
+
+def _at(node: Node, key: str, below: str) -> Node | None:
+    there = node.get(key)
+    return None if there is None else there.get(below)
 
 
 def _source(node: Node, report: Report) -> EventSource | None:

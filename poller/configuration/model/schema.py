@@ -24,6 +24,7 @@ Schema: TypeAlias = dict[str, Any]
 PATH = Path(__file__).parents[1] / "schema.json"
 """The schema as the package ships it."""
 
+ARN = "event_source_arn"
 _DEFINITIONS = "#/$defs/"
 _FROM_ELSEWHERE = _DEFINITIONS + "from_elsewhere"
 _QUOTED = {"number": r"^\s*[+-]?(\d+(\.\d*)?|\.\d+)\s*$", "integer": r"^\s*[+-]?\d+(\.0*)?\s*$"}
@@ -42,7 +43,8 @@ def schema() -> Schema:
     definitions = {name: _object(each, f"{_DEFINITIONS}{name}") for name, each in found["$defs"].items()}
     root = definitions.pop(Settings.__name__)
     mapping = definitions[WrittenMapping.__name__]
-    mapping["allOf"] = [*mapping.get("allOf", []), *_by_kind_of_source()]
+    needed = [_source_or_place() if each == _present(ARN) else each for each in mapping.get("allOf", [])]
+    mapping["allOf"] = [*needed, *_by_kind_of_source()]
     definitions |= {"function": _function(), "from_elsewhere": _from_elsewhere()}
     functions = {
         "description": "The functions by their names. A mapping's `function_name` says which one it invokes.",
@@ -196,11 +198,22 @@ def _function() -> Schema:
     }
 
 
+def _source_or_place() -> Schema:
+    """A source without an ARN is one that another key says how to reach."""
+    reached = [kind.reached_by for kind in KINDS.values() if kind.reached_by is not None]
+    otherwise = [
+        {"required": [name], "properties": {name: _present(below)}}
+        for key, below in reached
+        for name in (key, pascal_case(key))
+    ]
+    return {"anyOf": [*_present(ARN)["anyOf"], *otherwise]}
+
+
 def _by_kind_of_source() -> Iterator[Schema]:
     """The parameters that a kind of source does not take, and the one that it cannot do without."""
     for kind in KINDS.values():
         arn = {"type": "string", "pattern": f"^arn:[^:]*:{kind.arn_service}:"}
-        names = ("event_source_arn", pascal_case("event_source_arn"))
+        names = (ARN, pascal_case(ARN))
         of_kind = {"anyOf": [{"properties": {name: arn}, "required": [name]} for name in names]}
         foreign = [key for key in WrittenMapping.model_fields if not_for(kind, key)]
         refused = {name: False for key in foreign for name in (key, pascal_case(key))}

@@ -12,6 +12,7 @@ from poller.sources.documentdb.parameters import (
     cross_check,
     grants,
     read_arn,
+    stand_in,
 )
 from poller.sources.kind import Shared, SourceBuilder, SourceKind, no_findings
 from poller.sources.sharded.parameters import lanes
@@ -31,6 +32,8 @@ DOCUMENTDB_KIND = SourceKind(
     arn_service="rds",
     service=SERVICE,
     read_arn=read_arn,
+    reached_by=("mongodb", "uri"),
+    stand_in=stand_in,
     takes=TAKES,
     own=OWN,
     instead=INSTEAD,

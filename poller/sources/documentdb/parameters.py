@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from poller.sources.sharded import parameters as sharded
 from poller.support.extras import how_to_install, is_installed
-from poller.values.arns import Arn, EventSource, event_source
+from poller.values.arns import HOME_ACCOUNT, Arn, EventSource, event_source
 from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ INSTEAD = {
 WINDOW = 0.5
 """Seconds that a batch gathers where nothing is configured."""
 
+_OTHER = re.compile(r"[^A-Za-z0-9-]+")
 _CLUSTER = re.compile(r"cluster:[A-Za-z0-9-]{1,63}")
 _DATABASE = re.compile(r'[^/\\. $"\0]{1,63}')
 _COLLECTION = re.compile(r"(?!system\.)[A-Za-z0-9_][^$\0]{0,56}")
@@ -41,6 +42,11 @@ def read_arn(arn: Arn) -> EventSource:
     if not _CLUSTER.fullmatch(arn.resource):
         raise ValueError("does not end in cluster:NAME, as the ARN of a DocumentDB cluster does")
     return event_source(arn, kind="documentdb", service=SERVICE)
+
+
+def stand_in(name: str, region: str) -> str:
+    """The ARN of a cluster outside AWS, which events show and under which its position is stored."""
+    return f"arn:aws:rds:{region}:{HOME_ACCOUNT}:cluster:{_OTHER.sub('-', name)[:63]}"
 
 
 def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
