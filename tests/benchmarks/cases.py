@@ -5,6 +5,7 @@ A case is one client under one load. Its `against` names the case that its ratio
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .bare import QUEUE_ARN
@@ -40,6 +41,8 @@ class Case:
     """Where positions are stored."""
     state_endpoint: str = ""
     """URL of the DynamoDB that has `state`; empty for other stores."""
+    workers: int | None = None
+    """Processes of the daemon, on a state file; None is the daemon as it is by default, without a file."""
     idle_seconds: float = 0.0
     """Measures that long an idle queue first."""
 
@@ -112,8 +115,8 @@ def _filtered(fast: int) -> list[Case]:
     ]
 
 
-def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
-    """The daemon's configuration for a case, JSON-ready."""
+def configuration(case: Case, url: str, listen: str, folder: Path) -> dict[str, Any]:
+    """The daemon's configuration for a case, JSON-ready. A state file is in `folder`."""
     mapping: dict[str, Any] = {"name": "measured", "function_name": "fn"}
     if case.source == "sqs":
         scaling = {"maximum_concurrency": 10}
@@ -130,7 +133,8 @@ def configuration(case: Case, url: str, listen: str) -> dict[str, Any]:
         aws["services"] = {"dynamodb": {"endpoint_url": case.state_endpoint}}
     return {
         "aws": aws,
-        "state": case.state,
+        "state": case.state if case.workers is None else f"sqlite:///{folder}/state.db",
+        "workers": case.workers or 1,
         "api": {"listen": listen},
         # the measurement is over when it is told to stop; what it may still do is no concern here
         "shutdown_grace_seconds": 1,

@@ -10,9 +10,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ _FOLDER = Path(__file__).resolve().parent
 ROOT = _FOLDER.parents[len(_PACKAGE.split(".")) - 1]
 """The folder this package is imported from, under whichever name."""
 _NOT_INHERITED = ("AWS_", "POLLER_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "PYTHON")
+
+
+_START_LOOKS = 300
 
 
 class MeasurementError(Exception):
@@ -101,6 +105,16 @@ class Client:
         if self._process.poll() is not None:
             raise MeasurementError(f"it ended by itself with {self._process.returncode}: {self.last_words()}")
 
+    def wait_until_ready(self) -> None:
+        """Returns once the daemon says that it is."""
+        for _ in range(_START_LOOKS):
+            time.sleep(0.1)
+            self.check()
+            with suppress(OSError):
+                self.read("/readyz")
+                return
+        raise MeasurementError(f"it was not ready: {self.last_words()}")
+
     def last_words(self) -> str:
         lines = self._errors.read_text(errors="replace").strip().splitlines()
         return "\n".join(line[-500:] for line in lines[-4:]) or "(it wrote nothing)"
@@ -120,7 +134,7 @@ def client(case: Case, url: str, folder: Path) -> Iterator[Client]:
         command = [f"{_PACKAGE}.{program}", url, case.source]
     else:
         file = folder / "poller.json"
-        file.write_text(json.dumps(configuration(case, url, listen), indent=1))
+        file.write_text(json.dumps(configuration(case, url, listen, folder), indent=1))
         command = ["poller", "run", "--config", str(file)]
     with running(command, folder, f"http://{listen}", tls=case.tls, extras=case.extras) as started:
         yield started
