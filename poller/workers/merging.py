@@ -118,7 +118,13 @@ def _failures(same: Sequence[Json]) -> Json:
         key = str(group["error"]), str(group["template"])
         groups[key] = _group(groups[key], group) if key in groups else group
     ordered = sorted(groups.values(), key=lambda group: _at(group["last"]), reverse=True)
-    return {**same[0], "forgotten": sum(one["forgotten"] for one in same), "groups": ordered}
+    kept = {event["id"]: event for one in same for event in one["kept"]}
+    return {
+        **same[0],
+        "forgotten": sum(one["forgotten"] for one in same),
+        "groups": ordered,
+        "kept": sorted(kept.values(), key=_at, reverse=True),
+    }
 
 
 def _group(one: Json, other: Json) -> Json:

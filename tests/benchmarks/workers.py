@@ -26,9 +26,9 @@ from .programs import client, stub
 WORKERS = (1, 2)
 CASES = (
     Case("queue", 60_000, "lean", None, workers=1),
-    Case("queue, the SDK's client", 8_000, "aiobotocore", None, workers=1),
+    Case("queue, the SDK's client", 24_000, "aiobotocore", None, workers=1),
     Case("20 shards", 300_000, "lean", None, source="kinesis", shards=20, workers=1),
-    Case("20 shards, batches of 20", 60_000, "lean", None, source="kinesis", shards=20, batch_size=20, workers=1),
+    Case("20 shards, batches of 20", 240_000, "lean", None, source="kinesis", shards=20, batch_size=20, workers=1),
     Case(
         "20 shards, the SDK's client",
         60_000,

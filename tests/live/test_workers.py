@@ -6,12 +6,16 @@ import os
 import random
 import re
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from poller.cli.client import Client
 from tests.fakes.server import real_time_aws, serving
+from tests.live.daemon import configuration, running
 from tests.live.stream_daemon import Daemon, Watched, mapping, put
 
 pytestmark = pytest.mark.live
@@ -165,6 +169,68 @@ def _read_until(log, word):
     for _ in range(10_000_000):
         if word in log.read_text():
             return
+
+
+def test_a_frozen_worker_is_killed_within_half_of_the_watchdogs_time_and_started_again(tmp_path):
+    """The service manager hears only the parent, and goes on being fed."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.settimeout(60)
+        listener.bind(str(tmp_path / "notify"))
+        environment = {"NOTIFY_SOCKET": listener.getsockname(), "WATCHDOG_USEC": "4000000"}
+        config = configuration(tmp_path, state=f"sqlite:///{tmp_path}/state.db", workers=2)
+        with running(config, environment) as daemon:
+            heard = [listener.recv(4096).decode()]
+            while not heard[-1].startswith("READY=1"):
+                heard.append(listener.recv(4096).decode())
+            assert heard[-1] == "READY=1\nSTATUS=worker 1: no mappings; worker 2: no mappings"
+            os.kill(daemon.wait_for_log("worker_started", worker=1)["pid"], signal.SIGSTOP)
+            daemon.wait_for_log("worker_hung", worker=1)
+            assert daemon.wait_for_log("worker_ended", worker=1)["code"] == -signal.SIGKILL
+            while not [line for line in daemon.log if line["event"] == "worker_started"][2:]:
+                assert listener.recv(4096)
+            daemon.signal(signal.SIGTERM)
+            assert daemon.wait() == 0
+
+
+async def test_the_parent_stays_small_whatever_it_is_asked(tmp_path):
+    aws = real_time_aws()
+    streams = [aws.stream(f"s{number}", shards=2) for number in range(20)]
+    aws.function("fn")
+    async with serving(Watched(aws)) as url:
+        daemon = Workers(tmp_path, url, *(mapping(stream.arn.rpartition("/")[2], stream.arn) for stream in streams))
+        async with daemon.running() as process:
+            await daemon.ready()
+            for _ in range(20):
+                assert [(await daemon.ask(path))[0] for path in ("/status", "/metrics", "/healthz")] == [200, 200, 200]
+            assert memory_of(process.pid) <= 25
+            assert not loaded_in(process.pid, "uvloop", "pydantic", "orjson")
+
+
+def loaded_in(pid, *libraries):
+    """Those of the libraries that the process has loaded."""
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    return [name for name in libraries if name in maps]
+
+
+def memory_of(pid):
+    """MiB, the pages of the interpreter included, which all processes share."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def test_a_daemon_by_itself_loads_nothing_of_workers(tmp_path):
+    code = (
+        "import sys, threading, os, signal\n"
+        "from poller.cli.main import main\n"
+        "threading.Timer(3, os.kill, (os.getpid(), signal.SIGTERM)).start()\n"
+        "try:\n    main(['run', '--allow-empty', '--config', sys.argv[1]])\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if 'worker' in name and name.startswith('poller.')])\n"
+    )
+    config = configuration(tmp_path)
+    ran = subprocess.run([sys.executable, "-c", code, config], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['poller.configuration.model.workers']", ran.stderr
 
 
 @pytest.mark.slow
