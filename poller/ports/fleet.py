@@ -30,9 +30,6 @@ from typing import Any, Protocol
 from poller.policy.progress import ShardProgress
 from poller.ports.store import Positions
 
-LISTING = "#stream"
-"""The shard id under which one member holds the listing of a mapping's stream."""
-
 
 class MemberState(StrEnum):
     """What a member says of itself, or what was decided about it."""
@@ -104,15 +101,6 @@ class Write:
     """For a release: the member that should have the shard next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The listing of a mapping's stream, as its holder stored it."""
-
-    fence: int
-    version: int
-    text: str
-
-
 class FleetStore(Positions, Protocol):
     """The shared store of one fleet.
 
@@ -155,7 +143,7 @@ class FleetStore(Positions, Protocol):
         ...
 
     async def leases(self, uuid: str) -> dict[str, Lease]:
-        """The leases of all shards of a mapping that have a row, `LISTING` included; without their progress, because
+        """The leases of all shards of a mapping that have a row, without their progress, because
         this is read often and there may be thousands.
         """
         ...
@@ -175,16 +163,6 @@ class FleetStore(Positions, Protocol):
 
         One that was stored before (same fence, and a version as high) is not lost. For a release, and a finished shard,
         neither is one whose row has the same fence and no owner.
-        """
-        ...
-
-    async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        """Store the listing under the lease of `LISTING`, by the condition of `write`. Returns whether it is stored."""
-        ...
-
-    async def published(self, uuid: str, known: int = -1) -> Published | None:
-        """The listing that was stored last; None where there is none, or where its fence and version together are those
-        that the caller knows: `known` is `fence << 32 | version`.
         """
         ...
 

@@ -6,9 +6,7 @@ from typing import Any
 
 from poller.ports.fleet_status import FleetStatus
 
-READS = frozenset(
-    {"load", "stored", "paused", "actions", "members", "leases", "published", "mappings", "mappings_version", "look"}
-)
+READS = frozenset({"load", "stored", "paused", "actions", "members", "leases", "mappings", "mappings_version", "look"})
 """Calls that write nothing."""
 
 

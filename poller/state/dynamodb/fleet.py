@@ -9,17 +9,15 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from poller.policy.progress import StreamProgress
-from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Write
 from poller.state.dynamodb import shards
 from poller.state.dynamodb.items import (
     MOST_BYTES,
     Item,
     item,
     lease_of,
-    packed,
     shards_packed,
     shards_unpacked,
-    unpacked,
 )
 from poller.state.dynamodb.notes import Notes
 from poller.state.dynamodb.table import Change, Table, Unmet
@@ -29,7 +27,6 @@ from poller.values.errors import StateError
 
 AT_ONCE = 20
 """Writes under way at the same time, of one call."""
-LISTED = f"{LISTING}/listing"
 DEAD = MemberState.DEAD.value
 
 Result = TypeVar("Result")
@@ -147,31 +144,6 @@ class DynamoDBFleet(Notes):
             return stored_before(self.read(lease_of, unmet.item, mapping.generation), member, one)
         return True
 
-    async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        mapping = await self._mapping(uuid)
-        if mapping is None:
-            return False
-        pk, sk = self._rows.key(uuid, LISTING)
-        condition = "#o = :owner AND #f = :fence AND #v < :version AND #g = :generation"
-        change = Change(pk, sk, condition).where(owner=member, fence=fence, version=version)
-        change.where(generation=mapping.generation).set(v=version)
-        listing = item(pk=pk, sk=LISTED, lf=fence, lv=version, l=self._small(packed(text)), lg=mapping.generation)
-        try:
-            await self.table.together(change, [listing])
-        except Unmet as unmet:
-            row = Lease() if unmet.item is None else self.read(lease_of, unmet.item, mapping.generation)
-            return (row.owner, row.fence) == (member, fence) and row.version >= version
-        return True
-
-    async def published(self, uuid: str, known: int = -1) -> Published | None:
-        mapping = await self._mapping(uuid)
-        pk, _ = self._rows.key(uuid, LISTING)
-        row = None if mapping is None else await self.table.get(pk, LISTED)
-        if mapping is None or row is None or row.get("lg") != mapping.generation:
-            return None
-        found = self.read(_listing, row)
-        return None if found.fence << 32 | found.version == known else found
-
     def listen(self, wake: Callable[[], None]) -> None:
         """See `FleetStore.listen`. A table tells nobody."""
 
@@ -191,7 +163,7 @@ class DynamoDBFleet(Notes):
         if mapping is None:
             return None
         rows = await self._rows.all(uuid)
-        stored = await self._rows.progress(uuid, [row for row in rows if row["sk"] != LISTING], mapping)
+        stored = await self._rows.progress(uuid, rows, mapping)
         begun = mapping.progress
         return StreamProgress(begun.name, begun.event_source_arn, begun.epoch, begun.start, {**begun.shards, **stored})
 
@@ -269,10 +241,6 @@ def _json(facts: Mapping[str, Any]) -> str:
 def _member(row: Item) -> MemberRow:
     member = row["sk"].removeprefix("member#")
     return MemberRow(member, row["b"], MemberState(row["s"]), row["w"], codec.loads(row["facts"].encode()))
-
-
-def _listing(row: Item) -> Published:
-    return Published(row["lf"], row["lv"], unpacked(row["l"]))
 
 
 def _mapping(row: Item) -> shards.Mapping:

@@ -7,7 +7,7 @@ from typing import Any
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress, replaces
-from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Write
 from poller.state.memory.kept import KeptInMemory
 from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping, follows, versions_of
@@ -20,7 +20,6 @@ class Rows:
     members: dict[str, MemberRow] = field(default_factory=dict)
     mappings: dict[str, StreamProgress] = field(default_factory=dict)
     leases: dict[str, dict[str, Lease]] = field(default_factory=dict)
-    listings: dict[str, Published] = field(default_factory=dict)
     paused: dict[str, Paused] = field(default_factory=dict)
     actions: dict[str, Action] = field(default_factory=dict)
     made: dict[str, StoredMapping] = field(default_factory=dict)
@@ -126,31 +125,17 @@ class MemoryFleet(KeptInMemory):
             return ends and row.owner is None
         if row.version >= one.version:
             return True
-        if one.shard_id != LISTING and mapping is None:
+        if mapping is None:
             return False
         finished = one.progress is not None and one.progress.finished
         ended = one.release or finished
         self.rows.leases[one.uuid][one.shard_id] = Lease(
             None if ended else member, one.fence, one.version, one.to if one.release else None, finished
         )
-        if mapping is not None and one.progress is not None:
+        if one.progress is not None:
             mapping.shards[one.shard_id] = deepcopy(one.progress)
         self.rows.changed()
         return True
-
-    async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        row = self.rows.leases.get(uuid, {}).get(LISTING)
-        if row is None or (row.owner, row.fence) != (member, fence):
-            return False
-        if row.version < version:
-            self.rows.leases[uuid][LISTING] = replace(row, version=version)
-            self.rows.listings[uuid] = Published(fence, version, text)
-            self.rows.changed()
-        return True
-
-    async def published(self, uuid: str, known: int = -1) -> Published | None:
-        found = self.rows.listings.get(uuid)
-        return None if found is None or found.fence << 32 | found.version == known else found
 
     def listen(self, wake: Callable[[], None]) -> None:
         """See `FleetStore.listen`."""
@@ -173,7 +158,6 @@ class MemoryFleet(KeptInMemory):
                 if shard.finished:
                     fence = rows.leases[uuid].get(shard_id, Lease()).fence
                     rows.leases[uuid][shard_id] = Lease(fence=fence, finished=True)
-            rows.listings.pop(uuid, None)
             rows.changed()
         return deepcopy(stands)
 
@@ -193,7 +177,6 @@ class MemoryFleet(KeptInMemory):
     async def forget(self, uuid: str) -> None:
         self.rows.mappings.pop(uuid, None)
         self.rows.leases.pop(uuid, None)
-        self.rows.listings.pop(uuid, None)
         self.rows.changed()
 
     async def paused(self) -> dict[str, Paused]:

@@ -9,7 +9,7 @@ import psycopg
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused, ShardProgress, StreamProgress
-from poller.ports.fleet import LISTING, Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Write
 from poller.state.judging import in_rounds, is_end, stored_before
 from poller.state.postgresql import statements as sql
 from poller.state.postgresql.connections import Connections, Rows
@@ -42,7 +42,7 @@ class PostgresqlFleet:
         self._listening: asyncio.Task[None] | None = None
 
     async def _rows(self, statement: LiteralString, **parameters: object) -> Rows:
-        return await self._connections.rows(statement, {"fleet": self._fleet, "listing": LISTING, **parameters})
+        return await self._connections.rows(statement, {"fleet": self._fleet, **parameters})
 
     # members
 
@@ -112,17 +112,6 @@ class PostgresqlFleet:
         rows = {(uuid, shard): Lease(*lease) for uuid, shard, *lease in await self._rows(sql.READ_BACK, **keys)}
         judged = {(one.uuid, one.shard_id): one for one in doubtful}
         return {key for key, one in judged.items() if not stored_before(rows.get(key), member, one)}
-
-    async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        named = {"uuid": uuid, "fence": fence, "version": version}
-        if await self._rows(sql.PUBLISH, member=member, shard=LISTING, **{**named, "listing": text}):
-            return True
-        row = (await self.leases(uuid)).get(LISTING)
-        return row is not None and (row.owner, row.fence) == (member, fence) and row.version >= version
-
-    async def published(self, uuid: str, known: int = -1) -> Published | None:
-        rows = await self._rows(sql.PUBLISHED, uuid=uuid, known=known)
-        return Published(*rows[0]) if rows else None
 
     def listen(self, wake: Callable[[], None]) -> None:
         """See `FleetStore.listen`."""

@@ -18,7 +18,6 @@ TABLES: dict[str, tuple[str, ...]] = {
     "poller_members": ("fleet", "id", "beat", "state", "news", "facts"),
     "poller_mappings": ("fleet", "uuid", "name", "arn", "epoch", "start"),
     "poller_shards": ("fleet", "uuid", "shard", "owner", "fence", "version", "next", "initial", "finished", "progress"),
-    "poller_listings": ("fleet", "uuid", "fence", "version", "listing"),
     "poller_pauses": ("fleet", "uuid", "since", "name"),
     "poller_actions": ("fleet", "id", "at", "action"),
     "poller_made_mappings": ("fleet", "uuid", "revision", "document"),
@@ -38,9 +37,6 @@ STATEMENTS: tuple[LiteralString, ...] = (
     fleet text NOT NULL, uuid text NOT NULL, shard text NOT NULL, owner text, fence bigint NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 0, next text, initial boolean NOT NULL DEFAULT false,
     finished boolean NOT NULL DEFAULT false, progress text, PRIMARY KEY (fleet, uuid, shard)) WITH (fillfactor = 70)""",
-    """CREATE TABLE IF NOT EXISTS poller_listings (
-    fleet text NOT NULL, uuid text NOT NULL, fence bigint NOT NULL, version bigint NOT NULL, listing text NOT NULL,
-    PRIMARY KEY (fleet, uuid))""",
     """CREATE TABLE IF NOT EXISTS poller_pauses (
     fleet text NOT NULL, uuid text NOT NULL, since double precision NOT NULL, name text, PRIMARY KEY (fleet, uuid))""",
     """CREATE TABLE IF NOT EXISTS poller_actions (

@@ -49,32 +49,19 @@ WRITE: LiteralString = f"""UPDATE poller_shards s SET version = c.version, next 
 FROM {_CHANGES}
 WHERE s.fleet = %(fleet)s AND s.uuid = c.uuid AND s.shard = c.shard
     AND s.owner = %(member)s AND s.fence = c.fence AND s.version < c.version
-    AND (s.shard = %(listing)s OR EXISTS
-        (SELECT FROM poller_mappings m WHERE m.fleet = %(fleet)s AND m.uuid = c.uuid))
+    AND EXISTS (SELECT FROM poller_mappings m WHERE m.fleet = %(fleet)s AND m.uuid = c.uuid)
 RETURNING s.uuid, s.shard, CASE WHEN c.ends THEN {_TOLD} END"""
 """All shards of one turn. What is not returned is lost, or was stored before."""
 READ_BACK: LiteralString = """SELECT s.uuid, s.shard, s.owner, s.fence, s.version, s.next, s.finished
 FROM unnest(%(uuids)s::text[], %(shards)s::text[]) AS c(uuid, shard)
 JOIN poller_shards s ON s.fleet = %(fleet)s AND s.uuid = c.uuid AND s.shard = c.shard
-WHERE s.shard = %(listing)s OR EXISTS (SELECT FROM poller_mappings m WHERE m.fleet = %(fleet)s AND m.uuid = c.uuid)"""
-
-# the listing
-
-PUBLISH: LiteralString = f"""WITH held AS (
-    UPDATE poller_shards s SET version = %(version)s
-    WHERE {_SHARD} AND s.owner = %(member)s AND s.fence = %(fence)s AND s.version < %(version)s RETURNING s.uuid)
-INSERT INTO poller_listings (fleet, uuid, fence, version, listing)
-SELECT %(fleet)s::text, held.uuid, %(fence)s::bigint, %(version)s::bigint, %(listing)s::text FROM held
-ON CONFLICT (fleet, uuid) DO UPDATE SET fence = excluded.fence, version = excluded.version, listing = excluded.listing
-RETURNING {_TOLD}"""
-PUBLISHED: LiteralString = f"""SELECT fence, version, listing FROM poller_listings
-WHERE {_ROW} AND fence << 32 | version <> %(known)s"""
+WHERE EXISTS (SELECT FROM poller_mappings m WHERE m.fleet = %(fleet)s AND m.uuid = c.uuid)"""
 
 # mappings
 
 LOAD: LiteralString = f"SELECT name, arn, epoch, start FROM poller_mappings WHERE {_ROW}"
 LOAD_SHARDS: LiteralString = f"""SELECT shard, initial, finished, progress FROM poller_shards
-WHERE {_ROW} AND shard <> %(listing)s AND progress IS NOT NULL"""
+WHERE {_ROW} AND progress IS NOT NULL"""
 OPEN: LiteralString = f"""WITH opened AS (
     INSERT INTO poller_mappings AS m (fleet, uuid, name, arn, epoch, start)
     VALUES (%(fleet)s, %(uuid)s, %(name)s, %(arn)s, %(epoch)s, %(start)s)
@@ -86,8 +73,6 @@ kept AS (
     UPDATE poller_shards s SET owner = NULL, fence = s.fence + 1, version = 0, next = NULL, initial = false,
         finished = false, progress = NULL
     FROM opened WHERE s.fleet = %(fleet)s AND s.uuid = opened.uuid AND s.shard <> ALL (%(shards)s::text[])),
-unlisted AS (
-    DELETE FROM poller_listings l USING opened WHERE l.fleet = %(fleet)s AND l.uuid = opened.uuid),
 first AS (
     INSERT INTO poller_shards AS s (fleet, uuid, shard, initial, finished, progress)
     SELECT %(fleet)s, opened.uuid, c.shard, c.initial, c.finished, c.progress
@@ -99,7 +84,6 @@ SELECT {_TOLD} FROM opened"""
 DROP: LiteralString = f"DELETE FROM poller_shards WHERE {_ROW} AND finished AND shard = ANY (%(shards)s::text[])"
 STORED: LiteralString = "SELECT uuid, name, arn FROM poller_mappings WHERE fleet = %(fleet)s ORDER BY name"
 FORGET: LiteralString = f"""WITH mapping AS (DELETE FROM poller_mappings WHERE {_ROW}),
-listing AS (DELETE FROM poller_listings WHERE {_ROW}),
 shards AS (DELETE FROM poller_shards WHERE {_ROW})
 SELECT {_TOLD}"""
 PAUSED: LiteralString = "SELECT uuid, since, name FROM poller_pauses WHERE fleet = %(fleet)s"

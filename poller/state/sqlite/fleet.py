@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Published, Write
+from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Write
 from poller.state.kind import ANSWER_PART
 from poller.state.sqlite.file import OPEN_SECONDS, StateFile, opened_by
 from poller.state.sqlite.fleet_database import FleetDatabase
@@ -55,12 +55,6 @@ class SqliteFleet(StateFile[FleetDatabase]):
 
     async def write(self, member: str, writes: Sequence[Write]) -> set[tuple[str, str]]:
         return await self.run_write(self.database.write, member, writes)
-
-    async def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        return await self.run_write(self.database.publish, member, uuid, fence, version, text)
-
-    async def published(self, uuid: str, known: int = -1) -> Published | None:
-        return await self.run_read(self.database.published, uuid, known)
 
     def listen(self, wake: Callable[[], None]) -> None:
         """A file tells nobody of its changes."""

@@ -1,4 +1,4 @@
-"""The state file as the daemons of one machine share it: leases and listings beside the positions.
+"""The state file as the daemons of one machine share it: leases beside the positions.
 
 The tables are made when the first daemon joins. The positions stay in the tables that a single daemon uses, so that one
 daemon, and later several, go on where the other left off.
@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from poller.policy.progress import ShardProgress, StreamProgress, replaces
-from poller.ports.fleet import LISTING, Claimed, Lease, Published, Write
+from poller.ports.fleet import Claimed, Lease, Write
 from poller.state.rows import NONSENSE, shards_of
 from poller.state.sqlite.database import deletes
 from poller.state.sqlite.fleet_members import SharedDatabase
@@ -92,7 +92,7 @@ class FleetDatabase(SharedDatabase):
         known = {uuid for (uuid,) in self._read("SELECT uuid FROM mappings")}
         lost = set()
         for one in writes:
-            outcome = self._write(member, one, there=one.uuid in known or one.shard_id == LISTING)
+            outcome = self._write(member, one, there=one.uuid in known)
             if outcome is None:
                 lost.add((one.uuid, one.shard_id))
             elif outcome and one.progress is not None:
@@ -121,28 +121,6 @@ class FleetDatabase(SharedDatabase):
         )
         return True
 
-    # the listing
-
-    def publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        """See `FleetStore.publish`."""
-        return self._once(self._publish, member, uuid, fence, version, text)
-
-    def _publish(self, member: str, uuid: str, fence: int, version: int, text: str) -> bool:
-        row = self._lease(uuid, LISTING)
-        if row is None or (row.owner, row.fence) != (member, fence):
-            return False
-        if row.version < version:
-            execute = self._database.execute
-            execute("UPDATE fleet_leases SET version = ? WHERE uuid = ? AND shard = ?", (version, uuid, LISTING))
-            execute("INSERT OR REPLACE INTO fleet_listings VALUES (?, ?, ?, ?)", (uuid, fence, version, text))
-        return True
-
-    def published(self, uuid: str, known: int) -> Published | None:
-        """See `FleetStore.published`."""
-        rows = self._read("SELECT fence, version, text FROM fleet_listings WHERE uuid = ?", (uuid,))
-        found = Published(*rows[0]) if rows else None
-        return None if found is None or found.fence << 32 | found.version == known else found
-
     # positions
 
     def open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
@@ -157,7 +135,6 @@ class FleetDatabase(SharedDatabase):
         execute(
             "UPDATE fleet_leases SET owner = NULL, fence = fence + 1, version = 0, next = NULL WHERE uuid = ?", (uuid,)
         )
-        execute("DELETE FROM fleet_listings WHERE uuid = ?", (uuid,))
         for statement, rows in self._replacing(uuid, first):
             self._database.executemany(statement, rows)
         return self.load(uuid) or first
@@ -190,6 +167,4 @@ class FleetDatabase(SharedDatabase):
     def forget(self, uuid: str) -> None:
         """See `FleetStore`."""
         self._forget_written(uuid)
-        tables = ("fleet_leases", "fleet_listings")
-        own = [(f"DELETE FROM {table} WHERE uuid = ?", [(uuid,)]) for table in tables]  # noqa: S608 - our own names
-        self._transaction([*deletes(uuid), *own])
+        self._transaction([*deletes(uuid), ("DELETE FROM fleet_leases WHERE uuid = ?", [(uuid,)])])

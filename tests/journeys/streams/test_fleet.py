@@ -1,7 +1,7 @@
 """Several daemons share a stream: each shard is on one of them, and moves without loss when one comes, goes or dies."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from poller.ports.fleet_status import Cause
 from poller.ports.function import FENCE
@@ -250,7 +250,7 @@ async def test_what_is_in_work_where_a_shard_is_lost_is_counted_and_delivered_el
 class Telling(FleetLife):
     """Notes under what its functions are invoked."""
 
-    said: set[bytes] = set()
+    said: ClassVar[set[bytes]] = set()
 
     async def call(self, *given: Any, **named: Any) -> Any:
         self.said.add(FENCE.get())
