@@ -203,7 +203,7 @@ class Admission:
         self._ignore_stop()
         self._ignore_circuit()
         if self._standby is not None:
-            self._standby.connect(_nobody)
+            self._standby.disconnect(self._changed)
         if self._shared is not None:
             self._shared.changed = _nobody
         self.memory.on_waiting = _nobody

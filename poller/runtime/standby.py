@@ -27,8 +27,13 @@ class Standby:
         self._changed: Callable[[], None] = _nobody
 
     def connect(self, changed: Callable[[], None]) -> None:
-        """Call `changed` when the worker begins to poll."""
+        """Call `changed` when the worker begins to poll, or has to stop."""
         self._changed = changed
+
+    def disconnect(self, changed: Callable[[], None]) -> None:
+        """Call it no more. The next run of the mapping may have connected already, and stays so."""
+        if self._changed == changed:
+            self._changed = _nobody
 
     def rests(self, now: float) -> bool:
         """Whether another worker polls."""

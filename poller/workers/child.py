@@ -86,7 +86,7 @@ class Child:
                 self.ends_by = now + self.sign_seconds
             elif name == "STOPPING":
                 # its stop has a bound of its own
-                self.ends_by = inf
+                self.ends_by, self.ready = inf, False
             if name == "READY":
                 self.ready = self.was_ready = True
                 self.reloading = False

@@ -7,7 +7,7 @@ server is enough for requests that people and scrapers send, and a third of the 
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,8 +21,8 @@ from poller.workers.answers import Answer, Request, ask, refusal
 from poller.workers.routes import Routes
 from poller.workers.supervised import Supervised
 
-MOST_REQUESTS = 32
-"""Answered at a time; more are refused."""
+MOST_CONNECTIONS = 32
+"""Open at a time. One more costs the oldest its place."""
 REQUEST_SECONDS = 10.0
 """For each read of a request."""
 MOST_BODY = 65_536
@@ -89,19 +89,27 @@ class _Server(ThreadingHTTPServer):
         self.socket = listener
         self.server_name, self.server_port = "poller", 0
         self.answer = answer
-        self._places = threading.BoundedSemaphore(MOST_REQUESTS)
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, None] = {}
+        """The connections, the oldest first."""
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        with self._lock:
+            if len(self._open) >= MOST_CONNECTIONS:
+                # one that dawdles must not keep a probe out; its thread ends with the next read
+                oldest = next(iter(self._open))
+                del self._open[oldest]
+                with suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._open[request] = None
+        super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            with self._lock:
+                self._open.pop(request, None)
 
     def handle_error(self, *_: object) -> None:
         """A connection that broke off is the client's own."""

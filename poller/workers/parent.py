@@ -161,7 +161,7 @@ class Parent:
                 self._tell({"called": uuid}, but=child)
 
     def _after_notice(self, lines: list[str]) -> None:
-        if "READY=1" in lines:
+        if not {"READY=1", "STOPPING=1"}.isdisjoint(lines):
             self._tell_who_lives()
         if any(line.startswith("RELOADING=") for line in lines):
             self._reloading = True

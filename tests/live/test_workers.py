@@ -1,7 +1,6 @@
 """`poller run --workers`: one daemon to the outside, of several processes that die, stop and reload together."""
 
 import asyncio
-import json
 import os
 import random
 import re
@@ -13,54 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from poller.cli.client import Client
 from tests.fakes.server import real_time_aws, serving
 from tests.live.daemon import configuration, running
 from tests.live.stream_daemon import Daemon, Watched, mapping, put
+from tests.live.workers import Workers, is_there
 
 pytestmark = pytest.mark.live
-
-
-class Workers(Daemon):
-    """A daemon of two workers, which answers on a socket."""
-
-    def __init__(self, folder, url, *mappings, **settings):
-        self.api = f"unix:{folder}/api.sock"
-        super().__init__(folder, url, *mappings, api={"listen": self.api}, **({"workers": 2} | settings))
-
-    def logged(self, event, **fields):
-        """Lines of that event, the parent's and the workers'."""
-        wanted = {"event": event, **fields}
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in lines if wanted.items() <= line.items()]
-
-    async def ask(self, path):
-        code, body = await asyncio.to_thread(Client(self.api, None).get, path)
-        return code, json.loads(body) if body[:1] == b"{" else body.decode()
-
-    async def order(self, name, what):
-        return await asyncio.to_thread(Client(self.api, None).order, name, what, {})
-
-    async def until(self, condition, what):
-        async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110  (a process and its log)
-                await asyncio.sleep(0.05)
-        return what
-
-    def pids(self):
-        """Of the present workers."""
-        return [self.logged("worker_started", worker=number)[-1]["pid"] for number in (1, 2)]
-
-    async def ready(self):
-        await self.until(lambda: self.logged("ready", worker=1) and self.logged("ready", worker=2), "ready")
-
-
-def is_there(pid):
-    try:
-        state = re.search(r"^State:\s+(\w)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    except OSError:
-        return False
-    return state is not None and state[1] != "Z"
 
 
 async def test_what_a_killed_worker_read_the_other_goes_on_with_and_it_is_started_again(tmp_path):
