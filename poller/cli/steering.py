@@ -71,6 +71,45 @@ def skip(
     act(client(api, config), name, "skip", dry_run=dry_run, why=why, **given)
 
 
+def isolate(
+    name: Name,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="The key; needless where it is one.")] = None,
+    *,
+    shard: Shard = None,
+    lane: Lane = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop them where there is no on-failure destination.")] = False,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Give up the records of one key in a batch that waits.
+
+    The on-failure destination gets them, and the others of the batch are tried at once.
+    """
+    given = {"partition": shard, "lane": lane, "key": key, "drop": drop}
+    act(client(api, config), name, "isolate", dry_run=dry_run, why=why, **given)
+
+
+def hand_over(
+    name: Name,
+    function: Annotated[str, typer.Argument(metavar="FUNCTION", help="Key of a function in the configuration.")],
+    *,
+    shard: Shard = None,
+    lane: Lane = None,
+    dry_run: DryRun = False,
+    why: Why = "",
+    api: Api = None,
+    config: ConfigPaths = None,
+) -> None:
+    """Try a batch that waits once with another function.
+
+    Its answer counts as the mapping's own function's would.
+    """
+    given = {"partition": shard, "lane": lane, "function": function}
+    act(client(api, config), name, "handover", dry_run=dry_run, why=why, **given)
+
+
 def seek(
     name: Name,
     *,
@@ -140,6 +179,8 @@ def add_to(app: typer.Typer) -> None:
         (resume, ("resume orders",)),
         (retry, ("retry orders", "retry orders --shard shardId-000000000003 --reset-attempts")),
         (skip, ("skip orders --dry-run", "skip orders --shard shardId-000000000003 --why 'broken order 4711'")),
+        (isolate, ("isolate clicks --dry-run", "isolate clicks customer-4711 --why 'broken profile'")),
+        (hand_over, ("hand-over clicks count-clicks-fixed --dry-run",)),
         (
             seek,
             (
@@ -150,7 +191,7 @@ def add_to(app: typer.Typer) -> None:
         (undo, ("undo orders --dry-run", "undo orders")),
         (actions, ("actions", "actions orders --most 100")),
     ):
-        app.command(epilog=examples(*example))(command)
+        app.command(command.__name__.replace("_", "-"), epilog=examples(*example))(command)
 
 
 def act(daemon: Client, name: str, order: str, **given: Any) -> dict[str, Any]:

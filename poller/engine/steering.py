@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from poller.engine import batches
 from poller.engine.failed_events import FailedEvents
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
@@ -20,13 +21,11 @@ from poller.engine.rerunning import rerunning
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
 from poller.policy import seeking
-from poller.policy.actions import Action, Asked, Batch, Order, Stage
+from poller.policy.actions import Action, Asked, Order, Stage
 from poller.policy.failed_events import FailedEvent
 from poller.policy.progress import StreamProgress
 from poller.policy.redriving import Redriven
 from poller.policy.seeking import Before
-from poller.ports.held import Held
-from poller.ports.status import MappingStatus, ReasonCode
 from poller.ports.steering import Acted
 from poller.ports.store import Positions
 from poller.support import telemetry
@@ -131,13 +130,11 @@ class Steering:
         uuid = runner.mapping.uuid
         match order:
             case policy.Pause():
-                return Plan((_pausing(runner),), calling(lambda: self._mappings.pause(uuid)))
+                return Plan((batches.pausing(runner),), calling(lambda: self._mappings.pause(uuid)))
             case policy.Resume():
-                return Plan((_resuming(runner),), calling(lambda: self._mappings.resume(uuid)))
-            case policy.Retry():
-                return _retrying(runner, order)
-            case policy.Skip():
-                return _skipping(runner, order)
+                return Plan((batches.resuming(runner),), calling(lambda: self._mappings.resume(uuid)))
+            case policy.Retry() | policy.Skip() | policy.Isolate() | policy.HandOver():
+                return batches.planned(runner, order, self._hands.invoker)
             case policy.Peek():
                 return await peeking(runner, order, self._hands.wiring, await self._mappings.progress(runner))
             case policy.Redrive():
@@ -203,87 +200,3 @@ class Steering:
         own = [one for one in await self._store.actions() if one.uuid == uuid and one.before]
         for old in own[KEPT_SEEKS:]:
             await self._store.note(replace(old, before={}))
-
-
-def _pausing(runner: MappingRunner) -> str:
-    if runner.paused_since is not None:
-        return "Nothing changes: it is paused already."
-    return (
-        f"Running invocations end and are settled, the rest of {runner.status.in_flight()} records in flight goes back "
-        "to the source, and nothing is received until it is resumed, also over restarts."
-    )
-
-
-def _resuming(runner: MappingRunner) -> str:
-    if runner.paused_since is None:
-        return "Nothing changes: it is not paused."
-    if not runner.mapping.enabled:
-        return "It is no longer paused, but the configuration has it disabled."
-    return "It reads on from where it was paused."
-
-
-def _retrying(runner: MappingRunner, order: policy.Retry) -> Plan:
-    found = _held(runner.status, order)
-    if not found:
-        raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(runner.status, policy.Retry())]))
-
-    async def perform(action: Action) -> Action:
-        for _, held in _still(runner.status, found):
-            held.retry(begin_anew=order.reset_attempts)
-        return action
-
-    impact = tuple(policy.retry_impact(batch, order, runner.status.function) for batch, _ in found)
-    return Plan(impact, perform, found[0][0] if len(found) == 1 else None)
-
-
-def _skipping(runner: MappingRunner, order: policy.Skip) -> Plan:
-    found = _held(runner.status, order)
-    if not found:
-        raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(runner.status, policy.Skip())]))
-    if len(found) > 1:
-        raise NotPossible(policy.too_many([batch for batch, _ in found]))
-    batch, _ = found[0]
-    if not batch.discards:
-        raise NotPossible(policy.KEPT_BY_QUEUE)
-    if batch.awaiting and not order.drop:
-        raise NotPossible(policy.ALREADY_GIVEN_UP)
-
-    async def perform(action: Action) -> Action:
-        for _, held in _still(runner.status, found):
-            held.give_up(notify=not order.drop)
-        return action
-
-    return Plan((policy.skip_impact(batch, order, runner.mapping.on_failure_destination),), perform, batch)
-
-
-def _held(status: MappingStatus, order: policy.OfBatch) -> list[tuple[Batch, Held]]:
-    """The batches that wait and are meant."""
-    now, found = asyncio.get_running_loop().time(), []
-    for partition in status.partitions:
-        for number, lane in enumerate(partition.lanes):
-            if (held := lane.held) is None or held.decided:
-                continue
-            seconds = None if lane.next_try is None else max(0.0, lane.next_try - now)
-            batch = Batch(
-                partition.id,
-                number,
-                len(held.part.records),
-                held.first,
-                held.last,
-                held.tried,
-                held.discards,
-                lane.code is ReasonCode.DESTINATION,
-                seconds,
-            )
-            if batch.fits(order):
-                found.append((batch, held))
-    return found
-
-
-def _still(status: MappingStatus, planned: list[tuple[Batch, Held]]) -> list[tuple[Batch, Held]]:
-    """Those of the plan that still wait. Raises NotPossible where none does."""
-    waiting = {id(lane.held) for partition in status.partitions for lane in partition.lanes}
-    still = [(batch, held) for batch, held in planned if id(held) in waiting and not held.decided]
-    if not still:
-        raise NotPossible("the batch did not wait any more when its turn came; look again")
-    return still

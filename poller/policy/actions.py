@@ -95,6 +95,23 @@ class Skip(OfBatch):
 
 
 @dataclass(frozen=True, slots=True)
+class Isolate(OfBatch):
+    """Give up the records of one key in a batch, so that the others pass."""
+
+    key: str | None = None
+    drop: bool = False
+    """Whether a mapping without an on-failure destination may drop them."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver(OfBatch):
+    """Try a batch once with another function."""
+
+    function: str = ""
+    """Its key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Seek:
     """Move the position of a stream's mapping, or of one shard."""
 
@@ -152,7 +169,7 @@ class Rerun:
     """Key of another function than the mapping's."""
 
 
-Order = Pause | Resume | Retry | Skip | Seek | Undo | Rerun | Peek | Redrive
+Order = Pause | Resume | Retry | Skip | Isolate | HandOver | Seek | Undo | Rerun | Peek | Redrive
 
 
 def last_seek(actions: Sequence[Action], uuid: str) -> Action | None:
@@ -218,6 +235,39 @@ def skip_impact(batch: Batch, order: Skip, destination: str | None) -> str:
     return f"Given up, never to be delivered: {batch.name}. {where} The lane goes on with what is behind it."
 
 
+MOST_KEYS = 10
+"""Keys that a sentence names."""
+
+
+def isolate_impact(batch: Batch, key: str, count: int, destination: str | None) -> str:
+    """What giving up one key of a batch would do."""
+    records = "1 record" if count == 1 else f"{count:,} records"
+    where = "No destination hears of them: the account counts them as dropped."
+    if destination is not None:
+        where = f"{destination} gets an invocation record of each run of them, with the condition IsolatedByHand."
+    rest = batch.records - count
+    others = f"the other {rest:,} are tried at once, as if they had never failed" if rest else "the lane goes on"
+    return (
+        f"Given up, never to be delivered: {records} with the key {key} of {batch.name}. {where} Then {others}. Later "
+        "records of the key are delivered as they come, without those that are given up here."
+    )
+
+
+def hand_over_impact(batch: Batch, function: str, own: str) -> str:
+    """What trying a batch with another function would do."""
+    return (
+        f"{function} is invoked at once with {batch.name}, in the place of {own}. Its answer counts as that of {own} "
+        f"would: if it succeeds the batch is settled, and if not this was one try more. Later tries are with {own}."
+    )
+
+
+def which_key(keys: Sequence[tuple[str, int]]) -> str:
+    """Why it is not clear which key is meant."""
+    names = ", ".join(f"{key} ({count})" for key, count in keys[:MOST_KEYS])
+    more = f" and {len(keys) - MOST_KEYS:,} more" if len(keys) > MOST_KEYS else ""
+    return f"say which key of the batch is to be given up: {names}{more}"
+
+
 def no_batch(order: OfBatch, held: Sequence[Batch]) -> str:
     """Why no batch that waits is meant."""
     if not held:
@@ -234,6 +284,8 @@ def too_many(held: Sequence[Batch]) -> str:
     return f"{len(held)} batches wait, so say which by partition and lane: {names}"
 
 
+NO_DESTINATION = "the mapping has no on-failure destination, so its records would be dropped: say so by drop"
+NO_KEYS = "the closing call of a window has no records"
 KEPT_BY_QUEUE = (
     "the records of a queue are not given up here: the queue counts receives, and moves a message that fails to its "
     "dead-letter queue"

@@ -16,8 +16,8 @@ VERSION = "1.0"
 UNQUALIFIED = "$LATEST"
 """The default version. Targets that are not Lambda functions name no version."""
 
-Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "SkippedByHand", "DroppedByHand"]
-"""The last two are no words of AWS: a person gave the records up. Of what is dropped no destination hears."""
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "SkippedByHand", "IsolatedByHand", "DroppedByHand"]
+"""The last three are no words of AWS: a person gave the records up. Of what is dropped no destination hears."""
 DROPPED: Condition = "DroppedByHand"
 
 

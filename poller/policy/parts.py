@@ -3,8 +3,9 @@
 A part without records is the invocation that closes a tumbling window.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from poller.policy.invocation_record import DROPPED, Condition, Discarded
 from poller.policy.response import Failed, Outcome, Succeeded
@@ -67,6 +68,21 @@ class Part:
         # 1 also for a record that expired before any attempt, as recorded from AWS
         outcome = None if condition == "RecordAgeExceeded" else self.outcome
         return Discarded(self.records, condition, max(1, self.attempts), self.request_id, outcome, window)
+
+
+def divided(part: Part, given_up: Callable[[Record], bool], condition: Condition) -> list[Part]:
+    """The part in runs of records that are given up and of those that are not, front run last."""
+    runs = [(gone, list(run)) for gone, run in groupby(part.records, given_up)]
+    return [
+        replace(
+            part,
+            records=run,
+            awaiting=condition if gone else None,
+            # a smaller batch is another invocation, though its records had as many attempts
+            request_id=part.request_id if gone or len(runs) == 1 else None,
+        )
+        for gone, run in reversed(runs)
+    ]
 
 
 def rebuilt(stored: Sequence[PartState], records: Sequence[Record]) -> list[Part] | None:

@@ -4,7 +4,7 @@ The machine keeps the undelivered parts of the batch as a stack. The caller asks
 outcome of each invocation. Every record leaves the machine exactly once, by a Settle or a Return.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from poller.policy.backoff import RETRY, TIMERS_EARLY, Chance
@@ -128,6 +128,9 @@ class QueueDelivery:
         messages itself, so they are neither given up nor begun anew here.
         """
         return Part(self._parts[-1])
+
+    def isolate(self, wanted: Callable[[Record], bool]) -> None:
+        """Never called: messages are not given up here."""
 
     def accepted(self) -> None:
         """Never called: a queue has its own dead-letter queue, so nothing is discarded."""

@@ -17,11 +17,10 @@ records is the invocation that closes the window.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from poller.policy.backoff import RETRY, Chance
 from poller.policy.delivery_steps import Discard, Expire, Invoke, Settle, Step, Wait, counted, refused
-from poller.policy.parts import Part, PartState, rebuilt
+from poller.policy.parts import Part, PartState, divided, rebuilt
 from poller.policy.positions import item_identifier, place
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
 from poller.policy.windows import TumblingWindows, answered_state
@@ -222,18 +221,7 @@ class StreamDelivery:
             return self._give_up_closing(part, oldest)
         if not any(self._age(record) < oldest for record in part.records):
             return False
-        runs = [(old, list(run)) for old, run in groupby(part.records, lambda record: self._age(record) < oldest)]
-        whole = len(runs) == 1
-        self._parts[-1:] = [
-            replace(
-                part,
-                records=run,
-                awaiting="RecordAgeExceeded" if old else None,
-                # a smaller batch is another invocation, though its records had as many attempts
-                request_id=part.request_id if old or whole else None,
-            )
-            for old, run in reversed(runs)
-        ]
+        self._parts[-1:] = divided(part, lambda record: self._age(record) < oldest, "RecordAgeExceeded")
         return True
 
     def _give_up_closing(self, part: Part, oldest: float) -> bool:
@@ -274,6 +262,14 @@ class StreamDelivery:
         """The records that have not left yet, in order, for a stop that cannot wait."""
         settling = [record for step in self._steps if isinstance(step, Settle | Expire) for record in step.records]
         return settling + [record for part in reversed(self._parts) for record in part.records]
+
+    def isolate(self, wanted: Callable[[Record], bool]) -> None:
+        """Give up some records of the part at hand because a person says so; the others begin anew."""
+        found = divided(self._parts[-1], wanted, "IsolatedByHand")
+        for part in found:
+            if part.awaiting is None:
+                part.begin_anew()
+        self._parts[-1:] = found
 
     def at_hand(self) -> Part:
         """The part that is tried next, which a person may give up or begin anew."""

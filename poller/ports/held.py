@@ -1,9 +1,23 @@
 """The batch that a lane holds while it waits for the next try: what a person sees of it, and decides about it."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from poller.policy.parts import Part
+from poller.policy.response import Outcome
+from poller.values.record import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """Another function, which is invoked once with a batch."""
+
+    name: str
+    timeout: float
+    """Seconds, as of `Function`."""
+    invoke: Callable[[bytes], Awaitable[Outcome]]
+    """Keeps to the function's own limits."""
 
 
 @dataclass(slots=True, eq=False)
@@ -17,6 +31,12 @@ class Held:
     discards: bool
     """Whether the records can be given up here. A queue has its own dead-letter queue, and keeps failed messages."""
     wake: Callable[[], None]
+    key: Callable[[Record], str]
+    """The ordering key of a record."""
+    split: Callable[[Callable[[Record], bool]], None]
+    """Gives up those of the records, see `Delivery.isolate`."""
+    instead: Instead | None = None
+    """What is invoked once in the function's place."""
     decided: bool = False
 
     @property
@@ -38,6 +58,20 @@ class Held:
     def give_up(self, *, notify: bool) -> None:
         """Discard the records; the on-failure destination, if there is one, hears of it only with `notify`."""
         self.part.give_up(notify=notify)
+        self._decide()
+
+    def keys(self) -> list[tuple[str, int]]:
+        """The keys of the records with how many there are of each, most first."""
+        return Counter(map(self.key, self.part.records)).most_common()
+
+    def isolate(self, key: str) -> None:
+        """Give up the records of one key; the others are tried now, as if they had never failed."""
+        self.split(lambda record: self.key(record) == key)
+        self._decide()
+
+    def hand_over(self, instead: Instead) -> None:
+        """Try it now, once with another function."""
+        self.instead = instead
         self._decide()
 
     def _decide(self) -> None:

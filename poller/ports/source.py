@@ -88,6 +88,10 @@ class Delivery(Protocol):
         """Report the outcome of the invocation that `next_step` asked for."""
         ...
 
+    def isolate(self, wanted: Callable[[Record], bool]) -> None:
+        """Give up some records of what `at_hand` shows, where records are given up here; the others begin anew."""
+        ...
+
     def at_hand(self) -> Part:
         """The part that is tried next. Asked while the batch waits, and never when every record has left."""
         ...
@@ -123,6 +127,10 @@ class Lane(Protocol):
 
     def unread(self, page: Page) -> None:
         """These records found no place in the batch: the next free lane receives them first."""
+        ...
+
+    def key(self, record: Record) -> str:
+        """The ordering key; the same text for records without one."""
         ...
 
     def encode(self, records: Sequence[Record]) -> bytes:

@@ -3,11 +3,13 @@
 This module never retries: `Delivery` decides what happens to the batch next.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from poller.policy.failures import Failure
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
+from poller.ports.held import Instead
 from poller.ports.holdings import Permit
 from poller.ports.source import Delivery, Lane, Unsettled
 from poller.ports.status import LaneStatus, LastFailure, ReasonCode
@@ -60,9 +62,19 @@ class Invoked:
 
 
 async def invoke(
-    lane: Lane, records: Sequence[Record], context: LaneContext, status: LaneStatus, time: Callable[[], float]
+    lane: Lane,
+    records: Sequence[Record],
+    context: LaneContext,
+    status: LaneStatus,
+    time: Callable[[], float],
+    *,
+    instead: Instead | None = None,
 ) -> Invoked | None:
-    """Invoke once, within the function's concurrency and rate; None if a soft stop came first."""
+    """Invoke once, within the function's concurrency and rate; None if a soft stop came first. `instead` takes the
+    place of the function.
+    """
+    if instead is not None:
+        return await _invoke_instead(instead, lane, records, context, status)
     function, slots, breaker = context.function, context.slots, context.admission.breaker
     if breaker.is_open and (refusal := breaker.refusal(time())) is not None:
         return Invoked(refusal, records)
@@ -97,6 +109,29 @@ async def invoke(
     # nothing is awaited from here to the next step, so this deadline can only pass if the loop blocks, which is
     # detected
     return Invoked(outcome, records, time() - begun, event)
+
+
+async def _invoke_instead(
+    instead: Instead,
+    lane: Lane,
+    records: Sequence[Record],
+    context: LaneContext,
+    status: LaneStatus,
+) -> Invoked | None:
+    time = asyncio.get_running_loop().time
+    if not records:
+        await until_settled(lane.all_settled, status, time)
+    if (
+        context.permit is not None
+        and not context.permit.valid()
+        and not await permitted(context.permit, context, status, time)
+    ):
+        return None
+    if context.stop.soft:
+        return None
+    event, begun = lane.encode(records), time()
+    status.enter(ReasonCode.INVOKING, begun, deadline=begun + instead.timeout + CONNECT_MARGIN)
+    return Invoked(await instead.invoke(event), records, time() - begun, event)
 
 
 async def _may_begin(context: LaneContext, status: LaneStatus, time: Callable[[], float]) -> bool:

@@ -14,6 +14,7 @@ from poller.policy.batching import BatchBuffer
 from poller.policy.delivery_steps import Discard, Expire, Invoke, Return, Settle, Wait
 from poller.policy.invocation_record import DROPPED, Discarded
 from poller.policy.response import NotInvoked
+from poller.ports.held import Instead
 from poller.ports.source import Delivery, Lane
 from poller.ports.status import LaneStatus, ReasonCode
 from poller.runtime.breaker import CIRCUIT_OPEN
@@ -74,20 +75,23 @@ async def _deliver(
     """See one batch to its end. A stop releases the records that are left."""
     invoking = False
     started = False
+    instead: Instead | None = None
     try:
         while (step := delivery.next_step(time())) is not None:
             if isinstance(step, Invoke):
                 if started and context.stop.soft:
                     return
                 invoking = started = True
-                invoked = await invoke(lane, step.records, context, status, time)
+                invoked = await invoke(lane, step.records, context, status, time, instead=instead)
+                instead = None
                 invoking = False
                 if invoked is None:
                     return
                 delivery.report(invoked.outcome, time(), context.chance)
                 invoked.note(delivery, context, time())
             elif isinstance(step, Wait):
-                if await _wait(step, lane, delivery, context, status):
+                instead = await _wait(step, lane, delivery, context, status)
+                if context.stop.soft:
                     return
             elif isinstance(step, Discard):
                 if not await _discard(lane, step.discarded, delivery, context, status):
@@ -100,23 +104,25 @@ async def _deliver(
     await until_settled(lane.ready, status, time)
 
 
-async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus) -> bool:
-    """Wait between two attempts; an open circuit decides alone when, or a person. Returns whether a soft stop came."""
+async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext, status: LaneStatus) -> Instead | None:
+    """Wait between two attempts; an open circuit decides alone when, or a person. Returns what a person wants to be
+    invoked in the place of the function.
+    """
     now, admission = asyncio.get_running_loop().time(), context.admission
     seconds, refusal = step.seconds, step.outcome
     if refusal is not None and refusal.code != CIRCUIT_OPEN and admission.breaker.is_open:
-        return False
+        return None
     code, text = _why(refusal, delivery)
     status.wait(code, now, now + seconds, text)
     lane.keep()
-    with holding(delivery, context, status) as (held, wait):
+    with holding(lane, delivery, context, status) as (held, wait):
         if refusal is None:
             await wait.wait(seconds)
         else:
             await admission.breaker.wait(seconds, wait)
     if held.decided:
         lane.keep()
-    return context.stop.soft
+    return held.instead
 
 
 def _leave(step: Settle | Expire | Return, lane: Lane, context: LaneContext, now: float) -> None:
@@ -158,7 +164,7 @@ async def _discard(
             now = time()
             status.wait(ReasonCode.DESTINATION, now, now + delay, str(error))
             context.log.repeating("destination_failed", now, text=str(error), next_in=round(delay, 1))
-            with holding(delivery, context, status) as (held, wait):
+            with holding(lane, delivery, context, status) as (held, wait):
                 await wait.wait(delay)
             if context.stop.soft:
                 return False

@@ -98,3 +98,19 @@ async def test_dead_letters_are_redriven_and_it_says_how_far_it_came(capsys, tmp
         code, lines = await poller("redrive", "clicks", "--show")
         assert (code, "stopped: function_error" in lines[0], "1 failed again" in lines[0]) == (0, True, True)
         assert (await poller("redrive", "orders", "--show"))[1] == ["nothing was redriven"]
+
+
+async def test_one_key_is_isolated_and_a_batch_handed_over(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with shop() as (house, address), asyncio.timeout(60):
+        poller = Terminal(address, capsys)
+        while house.of("clicks").last_failure is None:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)
+        code, lines = await poller("hand-over", "clicks", "nobody")
+        assert (code, "there is no function nobody" in lines[0]) == (1, True)
+        code, lines = await poller("isolate", "clicks", "good")
+        assert (code, "say which key" in lines[0], "poison (1)" in lines[0]) == (1, True, True)
+        code, lines = await poller("isolate", "clicks", "poison", "--why", "no customer")
+        assert (code, lines[0].startswith("Given up, never to be delivered: 1 record with the key poison")) == (0, True)
+        while house.of("clicks").account.destination == 0:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)

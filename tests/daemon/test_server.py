@@ -131,7 +131,7 @@ async def test_a_token_that_is_emptied_lets_nobody_in(tmp_path):
         assert (await ask("/status", Authorization="Bearer "))[0] == 403
 
 
-WANTED = {"seek": '{"to": "LATEST"}', "rerun": '{"event": "0"}'}
+WANTED = {"seek": '{"to": "LATEST"}', "rerun": '{"event": "0"}', "handover": '{"function": "f"}'}
 """Bodies of orders that say more than which mapping."""
 
 

@@ -13,6 +13,7 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
 from poller.configuration.model.settings import Settings
 from poller.engine.app import Poller
+from poller.engine.functions import Use
 from poller.functions.lambda_api.options import LambdaOptions
 from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
@@ -109,6 +110,10 @@ class House(Poller):
             function=target,
             **parameters,
         )
+
+    def declare(self, mapping):
+        """The mapping's function has an entry of its own in the configuration."""
+        self.invoker._uses[mapping.function.key] = Use.by(mapping)  # noqa: SLF001 - only a configuration declares
 
     def of(self, name):
         (found,) = (status for status in self.status.mappings if status.name == name)

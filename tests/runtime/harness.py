@@ -62,6 +62,9 @@ class FakeLane:
     def unread(self, page):
         self.pages.insert(0, list(page.records))
 
+    def key(self, record: Record) -> str:
+        return record.key or ""
+
     def encode(self, found):
         return json.dumps(
             {"Records": [{"messageId": one.identifier, "attributes": {}, **one.item} for one in found]}

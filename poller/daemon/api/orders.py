@@ -13,6 +13,8 @@ from poller.policy.actions import (
     LONGEST_TEXT,
     Action,
     Asked,
+    HandOver,
+    Isolate,
     Order,
     Pause,
     Peek,
@@ -80,6 +82,21 @@ class SkipBody(OfBatchBody):
 
     def order(self) -> Order:
         return Skip(self.partition, self.lane, self.first, self.drop)
+
+
+class IsolateBody(OfBatchBody):
+    key: Annotated[str | None, Field(max_length=2_000)] = None
+    drop: bool = False
+
+    def order(self) -> Order:
+        return Isolate(self.partition, self.lane, self.first, self.key, self.drop)
+
+
+class HandOverBody(OfBatchBody):
+    function: Annotated[str, Field(max_length=200)]
+
+    def order(self) -> Order:
+        return HandOver(self.partition, self.lane, self.first, self.function)
 
 
 class SeekBody(Body):
@@ -164,6 +181,8 @@ BODIES: dict[str, type[Body]] = {
     "resume": ResumeBody,
     "retry": RetryBody,
     "skip": SkipBody,
+    "isolate": IsolateBody,
+    "handover": HandOverBody,
     "peek": PeekBody,
     "redrive": RedriveBody,
     "rerun": RerunBody,

@@ -38,6 +38,8 @@ PAGES = (
     ("POST", "/mappings/NAME/peek", "look at records of a shard or a queue, decoded; consumes nothing"),
     ("POST", "/mappings/NAME/redrive", "deliver once more what was given up `of` it, or an interval of its stream"),
     ("POST", "/mappings/NAME/rerun", "invoke a function once with a failed `event` that is kept; settles nothing"),
+    ("POST", "/mappings/NAME/isolate", "give up the records of one `key` in a batch that waits, the others pass"),
+    ("POST", "/mappings/NAME/handover", "try a batch that waits once with another `function`"),
     ("POST", "/mappings/NAME/seek", "move its position: `to` (TRIM_HORIZON, LATEST), `timestamp` or `sequence_number`"),
     ("POST", "/mappings/NAME/undo", "go back to the position before the last seek"),
     ("POST", "/reload", "read the configuration anew; answers with what that changed, or 422 with what is wrong"),

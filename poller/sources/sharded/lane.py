@@ -115,6 +115,10 @@ class StreamLane:
             bound += added(window, shard_id=self._shard_id, arn=self._stream.arn)
         return Page(part, bound)
 
+    def key(self, record: Record) -> str:
+        """See `Lane.key`."""
+        return self._stream.api.key(record.item)
+
     def encode(self, records: Sequence[Record]) -> bytes:
         """See `Lane.encode`; without records it is the invocation that closes the open window."""
         event, window = self._encode(records), self._windows.open

@@ -55,6 +55,10 @@ class SqsLane:
         else:
             self._receiving.unread(page)
 
+    def key(self, record: Record) -> str:
+        """See `Lane.key`."""
+        return record.key or ""
+
     def trace(self, records: Sequence[Record]) -> str | None:
         """The trace of the messages, if all have the same: a trace must not show the work on other messages."""
         return trace_of(records)

@@ -20,6 +20,9 @@ from poller.ports.status import LaneStatus, MappingState, MappingStatus
 MOST_PARTITIONS = 200
 """Shown one by one; those that wait first."""
 MOST_HELD = 50
+MOST_COUNTED = 200
+"""Records of a batch whose keys are counted, once a second for each viewer."""
+MOST_KEYS = 3
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -170,9 +173,19 @@ def _of_batch(mapping: MappingStatus, one: _Waiting) -> Markup:
         buttons.append(button("Retry with attempts reset", mapping, "retry", about, **which, reset_attempts="true"))
         if mapping.destination is not None and held.part.awaiting is None:
             buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
+        for key, count in _keys(mapping, held):
+            buttons.append(button(f"Isolate {words.cut(key)} ({count:,})", mapping, "isolate", about, **which, key=key))
         text = "Skip" if mapping.destination is None else "Drop without its destination"
         buttons.append(button(text, mapping, "skip", about, **which, drop="true"))
     return tag("div", *buttons, class_="buttons")
+
+
+def _keys(mapping: MappingStatus, held: Held) -> list[tuple[str, int]]:
+    """The keys that can be given up by a button: the few that a small batch has most records of."""
+    if mapping.destination is None or held.part.awaiting is not None or len(held.part.records) > MOST_COUNTED:
+        return []
+    keys = held.keys()
+    return keys[:MOST_KEYS] if len(keys) > 1 else []
 
 
 def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall, *, steers: bool) -> Iterator[tuple[str, Markup]]:
