@@ -37,7 +37,9 @@ def show(client: Client, *, as_json: bool) -> None:
     console().print(members)
     store = fleet["store"]
     mean = "" if store["mean_seconds"] is None else f", {1000 * store['mean_seconds']:.1f} ms on average"
-    say(f"store: {store['succeeded']:,} calls{mean}, {store['writes']:,} of them writes; {store['failed']:,} failed")
+    rate = "" if store["writes_a_minute"] is None else f", {store['writes_a_minute']:,g} a minute now"
+    writes = f"{store['writes']:,} of them writes{rate}"
+    say(f"store: {store['succeeded']:,} calls{mean}, {writes}; {store['failed']:,} failed")
     names = {mapping["uuid"]: mapping["name"] for mapping in status["mappings"]}
     for move in fleet["moves"][:SHOWN]:
         cause = CAUSES[move["cause"]].format(other=move["other"] or "nobody in particular")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from poller.policy.trend import Trend
 from poller.values.histogram import DURATION_BOUNDS, Histogram
 
 MOST_MOVES = 100
@@ -70,6 +71,8 @@ class FleetStatus:
     """Calls of the store by outcome."""
     writes: int = 0
     """Of them, those that may have written something."""
+    written: Trend = field(default_factory=Trend)
+    """How fast they grow, over the last five minutes."""
     seconds: Histogram = field(default_factory=lambda: Histogram(DURATION_BOUNDS))
     """How long they took."""
 

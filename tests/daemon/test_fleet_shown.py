@@ -21,6 +21,8 @@ def a_fleet() -> FleetStatus:
     fleet.move(Move(118.0, "uuid of orders", "shard-1", Cause.LOST, "b"))
     fleet.calls["succeeded"] = 9
     fleet.seconds.observe(0.02)
+    fleet.written.sample(85.0, 0.0)
+    fleet.written.sample(120.0, 7.0)
     return fleet
 
 
@@ -50,7 +52,14 @@ def test_the_status_has_the_members_and_the_latest_moves_first() -> None:
         ("2026-01-01T00:00:18.000Z", "lost", "b"),
         ("2026-01-01T00:00:15.000Z", "claimed", None),
     ]
-    assert fleet["store"] == {"succeeded": 9, "failed": 0, "writes": 7, "seconds": 0.02, "mean_seconds": 0.02}
+    assert fleet["store"] == {
+        "succeeded": 9,
+        "failed": 0,
+        "writes": 7,
+        "writes_a_minute": 12.0,
+        "seconds": 0.02,
+        "mean_seconds": 0.02,
+    }
 
 
 def test_only_the_latest_moves_are_remembered_and_all_are_counted() -> None:
@@ -86,7 +95,7 @@ def test_the_command_lists_members_moves_and_how_the_store_answers(capsys: pytes
     printed = capsys.readouterr().out
     for text in ("fleet orders, seen by a", "suspended since", "a (here)", "lost to b", "taken from nobody"):
         assert text in printed
-    assert "9 calls, 20.0 ms on average, 7 of them writes; 0 failed" in printed
+    assert "9 calls, 20.0 ms on average, 7 of them writes, 12 a minute now; 0 failed" in printed
     command.show(client, as_json=True)
     assert json.loads(capsys.readouterr().out)["name"] == "orders"
     alone: Any = Asked(shown(None))

@@ -12,7 +12,7 @@ Samples = Iterator[tuple[str, float]]
 
 def fleet_json(fleet: FleetStatus, now: float, wall: float) -> dict[str, object]:
     """The members and the latest moves. `now` is the loop's time, `wall` the seconds since the epoch then."""
-    since, count = fleet.suspended_since, sum(fleet.seconds.buckets)
+    since, count, growth = fleet.suspended_since, sum(fleet.seconds.buckets), fleet.written.growth
     return {
         "name": fleet.name,
         "member": fleet.member,
@@ -36,6 +36,7 @@ def fleet_json(fleet: FleetStatus, now: float, wall: float) -> dict[str, object]
         "store": {
             **fleet.calls,
             "writes": fleet.writes,
+            "writes_a_minute": None if growth is None else round(60 * growth, 1),
             "seconds": round(fleet.seconds.total, 6),
             "mean_seconds": round(fleet.seconds.total / count, 6) if count else None,
         },

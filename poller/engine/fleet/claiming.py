@@ -148,6 +148,7 @@ class Claiming:
 
     def _show(self) -> None:
         valid, status = self._life.valid(), self._status
+        status.written.sample(asyncio.get_running_loop().time(), float(status.writes))
         if valid:
             status.suspended_since = None
         elif status.suspended_since is None:
