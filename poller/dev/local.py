@@ -87,7 +87,8 @@ class DevelopmentReader(Reader):
         """`url` is that of the local AWS; None leaves AWS as configured, and creates something only where an endpoint
         is on this machine.
         """
-        super().__init__(paths, os.environ, Need.MAPPINGS)
+        # a person sits in front of one process, whatever runs in production
+        super().__init__(paths, os.environ, Need.MAPPINGS, {"workers": 1})
         self._url = url
         self._created: dict[str, str] = {}
 

@@ -10,8 +10,10 @@ from typing import Any
 
 from poller.workers.child import Child
 
-ANSWER_SECONDS = 30.0
-"""For each read of an answer. A reload takes longest."""
+LOOK_SECONDS = 5.0
+"""For each read of an answer to a look: a worker whose loop lags longer is unhealthy."""
+ORDER_SECONDS = 60.0
+"""The same for what changes something. A reload takes longest."""
 PASSED = frozenset({"Content-Type", "WWW-Authenticate", "Allow"})
 """Headers of a worker's answer that the client gets."""
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -62,7 +64,7 @@ def ask(child: Child, request: Request) -> Answer | None:
         if not channel.send({}, theirs):
             return None
         theirs.close()
-        ours.settimeout(ANSWER_SECONDS)
+        ours.settimeout(LOOK_SECONDS if request.method == "GET" else ORDER_SECONDS)
         connection = http.client.HTTPConnection("worker")
         connection.sock = ours
         connection.putrequest(request.method, request.target, skip_host=True, skip_accept_encoding=True)

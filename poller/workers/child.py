@@ -41,6 +41,8 @@ class Child:
     """Whether it has been ready in any of its lives."""
     ready: bool = False
     reloading: bool = False
+    hung: bool = False
+    """Whether it was found to give no sign of life."""
     serving: bool = False
     """Whether it takes connections."""
     text: str = "starting"
@@ -104,7 +106,7 @@ class Child:
         if self.channel is not None:
             self.channel.close()
         self.process = self.channel = None
-        self.ready = self.reloading = self.serving = False
+        self.ready = self.reloading = self.serving = self.hung = False
         self.failures = 1 if now - self.started_at >= LIVED_SECONDS else self.failures + 1
         self.start_again_at = now + AGAIN.delay(self.failures, lambda: chance)
         self.text = "is started again"

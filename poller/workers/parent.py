@@ -33,6 +33,8 @@ ENDED_BADLY = 70
 """The exit code where a worker had to be killed."""
 MOST_ENDED = 100
 """Dead processes that a new worker is told of; the leases of others have long ended."""
+STACKS_SECONDS = 2.0
+"""For a hung worker to print the stacks of its threads."""
 BEYOND_SECONDS = 2.0
 """After the time in which a worker ends by itself."""
 
@@ -203,9 +205,7 @@ class Parent:
             if (code := child.has_ended()) is not None:
                 self._bury(child, code, now)
             elif child.runs and now >= child.ends_by:
-                self._log("error", "worker_hung", worker=child.number, seconds=child.sign_seconds)
-                child.kill()
-                child.ends_by = inf
+                self._end_hung(child, now)
             elif not (child.runs or self.stopping) and now >= child.start_again_at:
                 self._start(child)
         self._reap_strangers()
@@ -217,6 +217,19 @@ class Parent:
             assert self._manager.watchdog is not None
             self._manager.alive()
             self._next_feed = now + self._manager.watchdog / 2
+
+    def _end_hung(self, child: Child, now: float) -> None:
+        """Kill it, where Python prints stacks at an abort not before it had the time for that."""
+        if child.hung or not os.environ.get("PYTHONFAULTHANDLER"):
+            child.kill()
+            child.ends_by = inf
+        else:
+            assert child.process is not None
+            child.process.send_signal(signal.SIGABRT)
+            child.ends_by = now + STACKS_SECONDS
+        if not child.hung:
+            child.hung = True
+            self._log("error", "worker_hung", worker=child.number, seconds=child.sign_seconds)
 
     def _reap_strangers(self) -> None:
         """As process 1 of a container, the parent of what a killed worker's functions left."""

@@ -95,6 +95,9 @@ class Routes:
         self._departed.note_status({child.name: found for child, found in good.items()})
         whole = merging.status([*good.values()])
         self._departed.add_to_status(whole, self._living())
+        answered = {child.number for child, _ in answers}
+        silent = [child.number for child in self._children() if child.number not in answered]
+        whole["unhealthy"] += [f"worker {number} does not answer" for number in silent]
         whole["workers"] = [_worker(child) for child in self._parent.children]
         return as_json(whole)
 

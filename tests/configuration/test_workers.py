@@ -5,6 +5,7 @@ import os
 import pytest
 
 from poller.configuration.model import workers
+from poller.dev.local import DevelopmentReader
 from poller.engine.app import Poller
 from poller.values.errors import ConfigurationError
 
@@ -61,3 +62,9 @@ def test_a_program_that_embeds_the_engine_is_told_that_it_is_one_process(bench):
     configuration = bench.text(f"{SQLITE}workers: 2")
     with pytest.raises(ConfigurationError, match="one process"):
         Poller(configuration)
+
+
+def test_a_person_who_develops_has_one_process_whatever_the_files_say(bench):
+    queue = "event_source_arn: 'arn:aws:sqs:eu-west-1:123456789012:q', function_name: fn"
+    path = bench.write("poller.yaml", f"{SQLITE}workers: 4\nevent_source_mappings: [{{{queue}}}]")
+    assert DevelopmentReader([path], None).read().settings.workers == 1

@@ -106,3 +106,12 @@ def test_nothing_is_answered_by_one_worker_as_if_it_were_all():
 
 def test_while_no_worker_answers_the_client_is_asked_to_come_back():
     assert Parent({}, {}).get("/status")[0] == 503
+
+
+def test_a_worker_that_does_not_answer_is_told_and_the_others_are_shown():
+    empty: list[str] = []
+    head = {"version": "1", "started_at": "2026", "unhealthy": empty, "configuration": None, "fleet": None}
+    head["mappings"] = empty
+    code, status = Parent({"/status": head}, {}).get("/status")
+    assert (code, status["unhealthy"]) == (200, ["worker 2 does not answer"])
+    assert [worker["state"] for worker in status["workers"]] == ["waiting", "waiting"]
