@@ -35,17 +35,19 @@ class _Invocation(Handler):
 
 
 def written(tmp_path, server, function, **mapping):
+    """None leaves a key of the mapping out."""
+    entry = {
+        "name": "orders",
+        "event_source_arn": ARN,
+        "function_name": "fn",
+        "starting_position": "TRIM_HORIZON",
+        "document_db_event_source_config": {"database_name": "shop", "collection_name": "orders"},
+        "mongodb": {"uri": server.uri, "tls_ca_file": str(CERTIFICATES / "authority.pem")},
+        **mapping,
+    }
     return configuration(
         tmp_path,
-        {
-            "name": "orders",
-            "event_source_arn": ARN,
-            "function_name": "fn",
-            "starting_position": "TRIM_HORIZON",
-            "document_db_event_source_config": {"database_name": "shop", "collection_name": "orders"},
-            "mongodb": {"uri": server.uri, "tls_ca_file": str(CERTIFICATES / "authority.pem")},
-            **mapping,
-        },
+        {name: value for name, value in entry.items() if value is not None},
         functions={"fn": {"type": "http", "url": function.url}},
         state=f"sqlite:///{tmp_path / 'state.db'}",
     )
@@ -99,3 +101,24 @@ def test_check_reaches_the_stream_and_names_what_is_missing(tmp_path):
         assert "grant the database's user the role `read`" in said
         assert "Unauthorized (13): not on shop" in said
         assert not server.does(lambda mongo: mongo.cursors)
+
+
+def test_a_daemon_proves_who_it_is_by_a_secret_file_and_goes_on_after_a_rotation(tmp_path):
+    users = {"reader": "old"}
+    secret = tmp_path / "secret.json"
+    secret.write_text(json.dumps({"username": "reader", "password": "old"}))
+    access = [{"type": "BASIC_AUTH", "uri": {"file": str(secret)}}]
+    with MongoThread(tls=True, users=users) as server, Function() as function:
+        config = written(tmp_path, server, function, event_source_arn=None, source_access_configurations=access)
+        server.does(insert(0, 10))
+        with running(config, {}) as daemon:
+            until(lambda: len(function.numbers) == 10, "the first changes")
+            users["reader"] = "new"
+            server.stop()
+            server.start()
+            server.does(insert(10, 20))
+            daemon.wait_for_reason("orders", "credentials")
+            secret.write_text(json.dumps({"username": "reader", "password": "new"}))
+            until(lambda: len(function.numbers) == 20, "the changes after the rotation")
+            assert daemon.stop()["orders"]["delivered"] == 20
+        assert function.numbers == list(range(20))

@@ -16,9 +16,10 @@ from tests.http.scripted import CERTIFICATES
 class MongoThread:
     """Serves from `with` on. `does` is how a test writes, since the double belongs to the thread's loop."""
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, users: dict[str, str] | None = None) -> None:
+        """`users`: passwords by name, which connections have to prove that they know."""
         self.mongo = FakeMongo(time.time)
-        self._server = MongoServer(self.mongo)
+        self._server = MongoServer(self.mongo, users)
         self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)

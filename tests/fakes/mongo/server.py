@@ -9,6 +9,7 @@ from typing import Any
 import bson
 
 from tests.fakes.mongo.commands import Cut, FakeMongo
+from tests.fakes.mongo.scram import MECHANISM, UNAUTHORIZED, Conversation
 
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 _HEADER = struct.Struct("<iiii")
@@ -17,8 +18,10 @@ _HEADER = struct.Struct("<iiii")
 class MongoServer:
     """Listens on a port of its own at 127.0.0.1."""
 
-    def __init__(self, mongo: FakeMongo) -> None:
+    def __init__(self, mongo: FakeMongo, users: dict[str, str] | None = None) -> None:
+        """With `users`, passwords by name, a connection has to prove who it is before any command."""
         self.mongo = mongo
+        self.users = users
         self.port = 0
         self.connections: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
@@ -40,11 +43,12 @@ class MongoServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections.add(writer)
+        conversation = None if self.users is None else Conversation(self.users)
         try:
             while True:
                 size, request, _, operation = _HEADER.unpack(await reader.readexactly(_HEADER.size))
                 body = await reader.readexactly(size - _HEADER.size)
-                writer.write(await self._answer(request, operation, body))
+                writer.write(await self._answer(request, operation, body, conversation))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, Cut):
             pass
@@ -54,15 +58,20 @@ class MongoServer:
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _answer(self, request: int, operation: int, body: bytes) -> bytes:
+    async def _answer(self, request: int, operation: int, body: bytes, conversation: Conversation | None) -> bytes:
+        mechanisms = {} if conversation is None else {"saslSupportedMechs": [MECHANISM]}
         if operation == OP_QUERY:
-            reply = bson.encode(self._greeting() | {"ok": 1.0})
+            reply = bson.encode(self._greeting() | mechanisms | {"ok": 1.0})
             return _packed(OP_REPLY, request, struct.pack("<iqii", 8, 0, 0, 1) + reply)
         command: dict[str, Any] = bson.decode(body[5:])
         database, session = command.pop("$db"), command.pop("lsid", None)
         name = next(iter(command))
         if name.lower() in ("hello", "ismaster"):
-            reply = bson.encode(await self._hello(command))
+            reply = bson.encode(await self._hello(command) | mechanisms)
+        elif conversation is not None and name in ("saslStart", "saslContinue"):
+            reply = bson.encode(conversation.answer(command))
+        elif conversation is not None and conversation.user is None:
+            reply = bson.encode(UNAUTHORIZED)
         else:
             found = await self.mongo.command(database, command, session and bytes(session["id"]))
             reply = bson.encode(found)
@@ -82,8 +91,10 @@ def _packed(operation: int, request: int, body: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def serving(mongo: FakeMongo, **arguments: Any) -> AsyncIterator[MongoServer]:
-    server = MongoServer(mongo)
+async def serving(
+    mongo: FakeMongo, *, users: dict[str, str] | None = None, **arguments: Any
+) -> AsyncIterator[MongoServer]:
+    server = MongoServer(mongo, users)
     await server.start(**arguments)
     try:
         yield server
