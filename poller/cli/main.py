@@ -83,13 +83,16 @@ def run(
             metavar="N|auto", help="Share the work among so many processes; `auto` for as many as there are CPUs."
         ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read, filter and batch streams; invoke nothing and move nothing.")
+    ] = False,
     as_worker: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run the daemon, in the foreground."""
     from poller.cli import running as command  # noqa: PLC0415
 
     need = needed(allow_empty=allow_empty)
-    raise typer.Exit(command.run(config, need, wait=wait, workers=workers, as_worker=as_worker))
+    raise typer.Exit(command.run(config, need, wait=wait, workers=workers, as_worker=as_worker, dry_run=dry_run))
 
 
 @app.command(epilog=examples("check", "check --config poller.yaml --connect", "check --connect --try-functions"))

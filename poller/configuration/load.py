@@ -230,6 +230,8 @@ class Loader:
                 mapping = read_mapping(node, functions, settings.aws, report)
                 if mapping is not None:
                     found.append((mapping, report))
+                    if mapping.shadow and (settings.fleet is not None or settings.workers > 1):
+                        report.say("would read everything in each process; give it a daemon by itself", "shadow")
         found += asynchronous_mappings(functions, settings.aws, self.function_reports, self.problems)
         report_duplicates(found)
         self.warnings += taken_for_lambda(functions.taken_for_lambda, functions.declared)

@@ -31,6 +31,7 @@ from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.mappings import account_of
 from poller.engine.parts import Watch
 from poller.ports.daemon_status import Changes, ConfigurationStatus
+from poller.ports.store import StateStore
 from poller.runtime.stop import Stop
 from poller.support import telemetry
 from poller.support.blocking import Blocking
@@ -52,6 +53,7 @@ def run(
     watch_events: Watch | None = None,
     wait: float | None = None,
     worker: "Worker | None" = None,
+    store: StateStore | None = None,
     instead: Callable[[Configuration], None] = lambda _: None,
 ) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem.
@@ -60,6 +62,7 @@ def run(
 
     With `watch_events` a person sits in front of it: every invocation is shown to it, and a stop cuts long polls short
     where nothing is in work. `worker` is this process among several. `instead` may end this process for another one.
+    `store` takes the place of the configured one.
     """
     files = reload.files()
     try:
@@ -71,7 +74,7 @@ def run(
     if worker is not None:
         telemetry.name_process(worker=worker.number)
     telemetry.configure(settings.log.level, settings.log.format)
-    daemon = Daemon(configuration, reader, files, watch_events=watch_events, wait=wait, worker=worker)
+    daemon = Daemon(configuration, reader, files, watch_events=watch_events, wait=wait, worker=worker, store=store)
     return accelerators.run(daemon.run())
 
 
@@ -87,6 +90,7 @@ class Daemon:
         watch_events: Watch | None = None,
         wait: float | None = None,
         worker: "Worker | None" = None,
+        store: StateStore | None = None,
     ) -> None:
         """`files` reads with `reader`."""
         self._worker = worker
@@ -96,7 +100,9 @@ class Daemon:
         self._files = files
         self._log = telemetry.logger()
         self._watched = watch_events is not None
-        self._poller = Poller(configuration, watch=watch_events, workers=None if worker is None else worker.workers)
+        self._poller = Poller(
+            configuration, store=store, watch=watch_events, workers=None if worker is None else worker.workers
+        )
         self._status = self._poller.status
         self._notifier = notify.Notifier.of(os.environ) if worker is None else worker.notifier
         self._hard = asyncio.Event()

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Collection
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
@@ -111,7 +111,7 @@ class Wiring:
         self._fleet = fleet or Alone(MemoryStore())
         self._shared = Shared(self._fleet.store, mappings, limits or ReadLimits())
         self.builders: dict[str, SourceBuilder] = {}
-        """By the kind of source, from its first mapping."""
+        """By the kind of source, from its first mapping; of a shadow by its uuid."""
         self.memory = Memory(max_bytes_in_flight)
         """Bytes in flight of all mappings together."""
         self.functions = Functions(transports, chance)
@@ -120,6 +120,8 @@ class Wiring:
         self._traces = traces
         self._watch = watch
         self._workers = workers
+        self._shadows: dict[str, Alone] = {}
+        """Where mappings that move nothing keep their positions, by uuid."""
 
     async def mapping(
         self, mapping: EventSourceMapping, status: MappingStatus, stop: Stop, log: FilteringBoundLogger
@@ -204,9 +206,15 @@ class Wiring:
     def builder(self, mapping: EventSourceMapping) -> SourceBuilder:
         """The builder for the mapping's kind of source."""
         kind = KINDS[mapping.source.kind]
-        if kind.name not in self.builders:
-            self.builders[kind.name] = kind.builder(self._shared)
-        return self.builders[kind.name]
+        key = mapping.uuid if mapping.shadow else kind.name
+        if key not in self.builders:
+            self.builders[key] = kind.builder(replace(self._shared, store=self._fleet_of(mapping).store))
+        return self.builders[key]
+
+    def _fleet_of(self, mapping: EventSourceMapping) -> Fleet:
+        if not mapping.shadow:
+            return self._fleet
+        return self._shadows.setdefault(mapping.uuid, Alone(MemoryStore()))
 
     def looks(self, mapping: EventSourceMapping) -> bool:
         """Whether the mapping's source can be read beside it."""
@@ -234,7 +242,7 @@ class Wiring:
     async def _source(
         self, mapping: EventSourceMapping, context: LaneContext, transports: Borrowed, resources: AsyncExitStack
     ) -> Source:
-        holdings = self._fleet.holdings(mapping.uuid, mapping.event_source_arn)
+        holdings = self._fleet_of(mapping).holdings(mapping.uuid, mapping.event_source_arn)
         resources.callback(holdings.close)
         run = Run(
             transports,
@@ -254,6 +262,8 @@ class Wiring:
         """Forget a mapping that was removed and has ended."""
         for builder in self.builders.values():
             builder.forget(uuid)
+        self.builders.pop(uuid, None)
+        self._shadows.pop(uuid, None)
 
     def resize(self, max_bytes_in_flight: int) -> None:
         """Change the bound of bytes in flight for the whole process."""

@@ -61,7 +61,7 @@ class LocalTransports(Transports):
 class House(Poller):
     """A Poller on the fake AWS, and the makers of what it runs on."""
 
-    def __init__(self, store=None, aws=None, fleet=None, workers=None):
+    def __init__(self, store=None, aws=None, fleet=None, workers=None, *, watch=None):
         self.aws = aws or FakeAws()
         self.aws.latency = 0.01
         state = {"state": "memory:"} if fleet is None else {"state": "sqlite:////shared", "fleet": {}}
@@ -75,6 +75,7 @@ class House(Poller):
             limits=ReadLimits(lambda _: nullcontext()),
             wall=self.wall,
             workers=workers,
+            watch=watch,
         )
 
     def wall(self):

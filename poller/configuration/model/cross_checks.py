@@ -40,6 +40,8 @@ def _destinations(written: WrittenMapping) -> Iterator[Finding]:
     destinations = written.destination_config
     if destinations is None:
         return
+    if written.shadow:
+        yield ("destination_config",), "is of a shadow, which tells no destination; remove it"
     at = "destination_config"
     if destinations.on_success is not None:
         yield (at, "on_success"), "is not supported for event source mappings, as in Lambda; remove it"

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BeforeValidator
 
 from poller.configuration.model.fields import Also, Seconds, Whole, text
+from poller.policy.redaction import path_of
 from poller.policy.stream_delivery import FOR_EVER
 from poller.sources.sharded.parameters import LEAST_AGE, MOST_AGE
 
@@ -66,6 +67,12 @@ def _record_age(value: int) -> int:
     return value
 
 
+def _hidden(value: str) -> str:
+    path_of(value)
+    return value
+
+
+HiddenPath = Annotated[str, AfterValidator(_hidden)]
 Instant = Annotated[Seconds, BeforeValidator(_instant), Also(type="string", pattern=_INSTANT_PATTERN)]
 RecordAge = Annotated[Whole, AfterValidator(_record_age)]
 Tags = Annotated[dict[str, str], BeforeValidator(_tags), _LISTED_TAGS]

@@ -108,6 +108,8 @@ class EventSourceMapping:
     """Our addition: a partial response keeps the rest of the failed message's group."""
     asynchronous: Asynchronous | None = None
     """The messages are events of the function's callers, who do not wait."""
+    shadow: bool = False
+    """Our addition: nothing is stored of it, and no destination is told."""
     redact: tuple[str, ...] = ()
     """Our addition: paths to what is hidden in events that are kept or shown."""
     max_bytes_in_flight: int = 64 * MIB

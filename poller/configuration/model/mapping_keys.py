@@ -5,17 +5,16 @@ Which source takes which parameter is in `taken_parameters`; checks between para
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
 
 from poller.configuration.model.aws import AWS_OVER, AwsSettings
 from poller.configuration.model.document_models import WrittenAccess, WrittenDocumentDB, WrittenMongoDB
 from poller.configuration.model.fields import Also, FilledText, Name, Seconds, Whole, Written, shown_default
-from poller.configuration.model.forms import Instant, RecordAge, Tags, Uuid
+from poller.configuration.model.forms import HiddenPath, Instant, RecordAge, Tags, Uuid
 from poller.configuration.model.mapping import ExtendedJson, OnRecreated, StartingPosition
 from poller.configuration.model.settings import LEAST_BYTES_IN_FLIGHT, MIB
 from poller.configuration.model.sizes import Size
 from poller.policy.filtering import MOST_FILTERS
-from poller.policy.redaction import path_of
 from poller.policy.stream_delivery import FOR_EVER
 from poller.sources.kinds import KINDS
 from poller.sources.sharded.parameters import LEAST_AGE, MOST_AGE
@@ -113,12 +112,6 @@ class WrittenOnFailure(Written):
 class WrittenDestinations(Written):
     on_failure: WrittenOnFailure | None = Field(default=None, description="the on-failure destination")
     on_success: Any = Field(default=None, description="refused, as in Lambda", json_schema_extra={"type": "null"})
-
-
-def _path(value: str) -> str:
-    """Raises ValueError."""
-    path_of(value)
-    return value
 
 
 class WrittenMapping(Written):
@@ -281,13 +274,17 @@ class WrittenMapping(Written):
             "them. Makes `batch_size` 1"
         ),
     )
-    redact: list[Annotated[str, AfterValidator(_path)]] = Field(
+    redact: list[HiddenPath] = Field(
         default_factory=list,
         max_length=100,
         description=(
             "paths from the event inward, such as `Records.body.customer.email`; what they lead to is hidden in failed "
             "events before they are kept, and where records are shown"
         ),
+    )
+    shadow: bool = Field(
+        default=False,
+        description="invokes the function and moves nothing: no position is stored, no destination is told",
     )
     max_bytes_in_flight: Size = Field(
         default=64 * MIB,

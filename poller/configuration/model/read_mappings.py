@@ -202,9 +202,16 @@ def _resolved(
         "source_secret": access[0].uri if (access := written.source_access_configurations) else None,
         "on_failure_destination": on_failure.destination if on_failure else None,
         "on_no_match": written.on_no_match.send_to if written.on_no_match else None,
+        "maximum_retry_attempts": _retries(written),
         "metrics": tuple(written.metrics_config.metrics) if written.metrics_config else (),
     }
     return EventSourceMapping(**resolved)
+
+
+def _retries(written: WrittenMapping) -> int:
+    """A shadow passes over what fails, unless it says otherwise: nobody waits for it."""
+    said = "maximum_retry_attempts" in written.model_fields_set
+    return 0 if written.shadow and not said else written.maximum_retry_attempts
 
 
 def _short_name(function: FunctionConfig, functions: Functions) -> str:

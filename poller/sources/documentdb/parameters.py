@@ -22,7 +22,7 @@ TAKES = (sharded.TAKES - {"metrics_config"}) | {
     "document_db_event_source_config",
     "source_access_configurations",
 }
-OWN = frozenset({"mongodb", "extended_json", "on_history_lost", "on_stream_recreated"})
+OWN = frozenset({"shadow", "mongodb", "extended_json", "on_history_lost", "on_stream_recreated"})
 INSTEAD = {
     "scaling_config": "a change stream has one batch in work at once, or as many as its parallelization_factor",
     "provisioned_poller_config": "remove it; one cursor reads the stream",

@@ -27,7 +27,7 @@ TAKES = frozenset(
         "destination_config",
     }
 )
-OWN = frozenset({"poll_interval_seconds", "idle_poll_interval_seconds", "on_stream_recreated"})
+OWN = frozenset({"shadow", "poll_interval_seconds", "idle_poll_interval_seconds", "on_stream_recreated"})
 INSTEAD = {
     "scaling_config": "limit concurrent batches by parallelization_factor or the function's concurrency",
     "provisioned_poller_config": "remove it; every shard has lanes of its own",
