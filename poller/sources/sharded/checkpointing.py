@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 
-from poller.policy.backoff import STATE
+from poller.policy.backoff import STATE, TIMERS_EARLY
 from poller.policy.progress import ShardProgress
 from poller.ports.holdings import Hold
 from poller.ports.source import Unsettled
@@ -145,8 +145,9 @@ class Checkpointing:
         until = self._wrote_at + self._hold.interval
         self._resting = True
         self.wakeup.notify()
+        # a timer may fire a moment early, and two shards would then wake each other without end
         try:
-            while self._urgent <= self._durable and not self._stop.soft and (left := until - now()) > 0:
+            while self._urgent <= self._durable and not self._stop.soft and (left := until - now()) > TIMERS_EARLY:
                 await self.wakeup.wait(left)
         finally:
             self._resting = False
@@ -165,5 +166,8 @@ class Checkpointing:
         until = asyncio.get_running_loop().time() + delay
         self._failed = Unsettled(str(error), until)
         self.wakeup.notify()
-        while not (self._stop.soft and not self._leaving) and (left := until - asyncio.get_running_loop().time()) > 0:
+        while (
+            not (self._stop.soft and not self._leaving)
+            and (left := until - asyncio.get_running_loop().time()) > TIMERS_EARLY
+        ):
             await self.wakeup.wait(left)
