@@ -13,6 +13,8 @@ import typer
 
 from poller.cli.configured import ConfigPaths, examples, loaded
 from poller.configuration import Settings
+from poller.configuration.model.fields import is_name
+from poller.configuration.model.fleet import FleetSettings
 from poller.policy.progress import Paused
 from poller.ports.store import Positions
 from poller.state.contents import forget as give_up
@@ -165,25 +167,46 @@ def migrate(
 
 
 @app.command(
-    epilog=examples("state copy sqlite:////var/lib/poller/state.db", "state copy sqlite:///old.db sqlite:///new.db")
+    epilog=examples(
+        "state copy sqlite:////var/lib/poller/state.db",
+        "state copy sqlite:///old.db sqlite:///new.db",
+        "state copy postgresql://poller@db/poller --fleet orders",
+    )
 )
 def copy(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The URL of a store, as `state` in the configuration.")],
     target: Url = None,
+    *,
+    fleet: Annotated[
+        str | None,
+        typer.Option("--fleet", metavar="NAME", help="The fleet in FROM. Default: a daemon in none."),
+    ] = None,
     config: ConfigPaths = None,
 ) -> None:
     """Copy everything from one store into another, which is empty.
 
-    Positions, retry states, windows, pauses, the action log, and mappings made through the API. No daemon may be
-    running. What was copied stays where it was. A copy that broke off can be made again.
+    Positions, retry states, windows, pauses, the action log, and mappings made through the API; in a database, into
+    what the fleet of the configuration has there. No daemon may be running. What was copied stays where it was. A copy
+    that broke off can be made again.
     """
     settings = loaded(config).settings
-    before = _at(settings, source)
+    before = _at(settings, source).model_copy(update={"fleet": None if fleet is None else _fleet(fleet)})
     after = settings if target is None else _at(settings, target)
-    if before.state == after.state:
+    if before.state == after.state and (kind_of(after.state).unused is None or _rows(before) == _rows(after)):
         raise ConfigurationError(["FROM and TO are the same store"])
     found = asyncio.run(copied(kind_of(before.state).open(before), kind_of(after.state).open(after)))
     say(f"copied: {found}")
+
+
+def _fleet(name: str) -> FleetSettings:
+    if not is_name(name):
+        raise ConfigurationError([f"--fleet {name!r} is no name of a fleet"])
+    return FleetSettings(name=name)
+
+
+def _rows(settings: Settings) -> str:
+    """Whose rows a daemon with these settings has in a database."""
+    return FleetSettings().name if settings.fleet is None else settings.fleet.name
 
 
 def _at(settings: Settings, url: str) -> Settings:

@@ -6,9 +6,13 @@ where a promise was broken.
 """
 
 import argparse
+import asyncio
 import sys
 
 from tests.proof.document import write
+from tests.proof.real import SCENARIOS as REAL
+from tests.proof.real import measured as measured_really
+from tests.proof.real import stores
 from tests.proof.report import table
 from tests.proof.scenarios import (
     AT_KILL,
@@ -41,10 +45,21 @@ def broken(name: str, one: Outcome) -> list[str]:
     return [*found, *([f"the shards were taken over after {one.taken_over:.1f} s"] if late else [])]
 
 
+def real(kind: str) -> int:
+    """Real processes: minutes of real time."""
+    with stores(kind) as empty:
+        outcomes = {name: asyncio.run(measured_really(happens, empty())) for name, happens in REAL.items()}
+    sys.stdout.write(table(outcomes))
+    return 1 if any(one.lost or one.out_of_order for one in outcomes.values()) else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/fleet.md")
+    parser.add_argument("--real", choices=("postgresql", "dynamodb"), help="real processes on such a store instead")
     arguments = parser.parse_args()
+    if arguments.real is not None:
+        return real(arguments.real)
     outcomes = {name: run(measured(name), loop_factory=LongLoop) for name in SCENARIOS}
     idle = run(idle_writes(), loop_factory=LongLoop)
     sys.stdout.write(table(outcomes))

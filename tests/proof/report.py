@@ -17,7 +17,7 @@ def table(outcomes: Mapping[str, Outcome]) -> str:
             f"{one.duplicates}",
             f"{one.out_of_order}",
             f"{one.gap:.1f} s",
-            f"{one.writes:.0f}",
+            "" if one.writes is None else f"{one.writes:.0f}",
         )
         for name, one in outcomes.items()
     ]

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tests.fakes.queue import loop_time
+from tests.fakes.streams.ledger import StreamLedger
 from tests.journeys.streams.fleet import FleetLife, FleetWorld
 from tests.virtual_time import VirtualTimeLoop
 
@@ -43,8 +44,8 @@ class Outcome:
     """Keys whose records were not done in their order."""
     gap: float
     """The longest time for which a shard had records and none of them was delivered, in seconds."""
-    writes: float
-    """Writes of the store a minute."""
+    writes: float | None
+    """Writes of the store a minute; None where they are not counted."""
     taken_over: float | None = None
     """Seconds after which the shards of a daemon that died were all held again, at most."""
 
@@ -96,22 +97,22 @@ class Play:
         for life in self.lives:
             await life.end()
         self.world.check()
-        ledger = self.world.ledger
-        return Outcome(
-            self._number,
-            len(ledger.lost()),
-            sum(1 for entry in ledger.entries.values() if len(entry.invoked) > 1),
-            len(ledger.out_of_order()),
-            longest_gap(self.world),
-            writes,
-            self.taken_over,
-        )
+        return outcome_of(self.world.ledger, self._number, writes, self.taken_over)
 
 
-def longest_gap(world: FleetWorld) -> float:
+def outcome_of(
+    ledger: StreamLedger, records: int, writes: float | None = None, taken_over: float | None = None
+) -> Outcome:
+    """What the ledger says."""
+    again = sum(1 for entry in ledger.entries.values() if len(entry.invoked) > 1)
+    gap = longest_gap(ledger)
+    return Outcome(records, len(ledger.lost()), again, len(ledger.out_of_order()), gap, writes, taken_over)
+
+
+def longest_gap(ledger: StreamLedger) -> float:
     """See `Outcome.gap`."""
     by_shard: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for entry in world.ledger.entries.values():
+    for entry in ledger.entries.values():
         if entry.done is not None:
             by_shard[entry.shard].append((entry.done, entry.put))
     longest = 0.0

@@ -109,6 +109,29 @@ async def test_what_is_stored_is_listed_while_a_daemon_runs_and_given_up(url):
         assert await store.load("u") is None
 
 
+def test_what_a_daemon_alone_has_stored_becomes_that_of_a_fleet(url, tmp_path, capsys):
+    def copied(fleet, *arguments):
+        (tmp_path / "poller.yaml").write_text(f"state: {url}\nfleet: {{name: {fleet}}}\n")
+        with pytest.raises(SystemExit) as ended:
+            main(["state", "copy", url, *arguments, "--config", str(tmp_path / "poller.yaml")])
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out + printed.err
+
+    async def fill():
+        async with daemon(url) as store:
+            await store.open("u", mapping(a=at("1")))
+
+    async def stored(fleet):
+        return (await contents(url, fleet)).progress
+
+    asyncio.run(fill())
+    assert copied("orders")[0] == 0
+    assert copied("payments", "--fleet", "orders")[0] == 0
+    assert asyncio.run(stored("orders")) == asyncio.run(stored("payments")) == {"u": mapping(a=at("1"))}
+    assert copied("poller")[1] == copied("orders", "--fleet", "orders")[1] == "poller: FROM and TO are the same store\n"
+    assert "is no name of a fleet" in copied("orders", "--fleet", "no name")[1]
+
+
 async def test_tables_of_another_program_are_refused_and_left_alone(url, administer):
     administer("CREATE TABLE poller_shards (id integer)")
     told = await refusal(url)
