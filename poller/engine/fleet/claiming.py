@@ -79,6 +79,12 @@ class Claiming:
         """By uuid, who owns shards of it."""
         self._now = asyncio.Event()
 
+    def heard(self) -> None:
+        """The store says that rows have changed, as when a shard was released to this member."""
+        for shards in self.shards.values():
+            shards.stale = True
+        self.look_now()
+
     def look_now(self) -> None:
         """Something may have changed."""
         self._now.set()

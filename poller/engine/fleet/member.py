@@ -81,7 +81,7 @@ class Member:
             look_at_news=look_at_news,
             seen=self._shares.note,
         )
-        store.listen(self._claiming.look_now)
+        store.listen(self._claiming.heard)
 
     def _facts(self) -> Mapping[str, Any]:
         facts = {

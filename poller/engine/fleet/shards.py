@@ -14,8 +14,12 @@ from poller.ports.holdings import Hold, Listed
 from poller.ports.status import Reason, ReasonCode
 
 LEFT_SECONDS = 3.0
-"""Seconds for which members leave an orphan to the one it was released to, or that the plan names: three readings of
-the rows. Then anybody takes it.
+"""Seconds for which members leave an orphan to the one that the plan names: three readings of the rows. Then anybody
+takes it.
+"""
+HEIR_SECONDS = 10.0
+"""Likewise for a shard that was released to a living member. One with nothing to do reads the members every five seconds,
+and if the giver took the shard back before that, it would give it again, and again.
 """
 
 
@@ -219,7 +223,8 @@ class MemberShards:
         return not (lease.fence or self._ended_here.isdisjoint(self._startable.get(shard, ())))
 
     def _is_late(self, shard: str) -> bool:
-        return self._now - self._unclaimed[shard][1] > LEFT_SECONDS
+        heir = self._leases.get(shard, Lease()).next
+        return self._now - self._unclaimed[shard][1] > (HEIR_SECONDS if heir in self._live else LEFT_SECONDS)
 
     def _owners(self) -> dict[str, str | None]:
         """The shards that may be read, each with the member that has it or is to have it."""

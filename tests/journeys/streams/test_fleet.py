@@ -34,6 +34,20 @@ async def test_two_daemons_each_read_their_part_and_nothing_is_delivered_twice()
     assert min(first.account.delivered, second.account.delivered) > 30
 
 
+async def test_a_shard_that_is_given_moves_once_also_to_a_daemon_that_reads_the_rows_seldom() -> None:
+    world = FleetWorld(shards=6)
+    lives = [FleetLife(world, world.mapping())]
+    await world.until_done()
+    await asyncio.sleep(60.0)
+    for number in range(5):
+        lives.append(FleetLife(world, world.mapping()))
+        await asyncio.sleep(60.0 + number)
+    assert [*world.held().values()] == [1] * 6
+    assert sum(lease.fence for lease in world.rows.leases["u"].values()) - 6 == 3 + 2 + 1 + 1 + 1
+    for life in lives:
+        await life.end()
+
+
 async def test_a_daemon_that_dies_is_replaced_within_the_bound_and_nothing_is_lost() -> None:
     world = FleetWorld(shards=4)
     first, second = (FleetLife(world, world.mapping()) for _ in range(2))
