@@ -1,5 +1,6 @@
 """The requests that change something: who may make them, and what they are answered."""
 
+import io
 import json
 import socket
 from typing import Any
@@ -200,3 +201,23 @@ async def test_a_refused_reload_answers_with_the_report():
         assert (code, answer["problems"]) == (422, ["poller.yaml:3: batch_size: must be at most 10"])
         assert (await post(ask, "/reload", Origin="http://evil.example"))[0] == 403
         assert (await post(ask, "/reload", Host="evil.example"))[0] == 421
+
+
+@pytest.mark.parametrize("what", sorted(orders.BODIES))
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example"}, 421),
+        ({"Content-Type": "text/plain"}, 415),
+        ({}, 413),
+    ],
+)
+async def test_no_order_is_taken_from_a_foreign_page_or_of_any_size(what, asked, code):
+    mapping = a_mapping()
+    async with serving(a_daemon(mapping)) as ask:
+        if code == 413:
+            asked = {"data": io.BytesIO(b'{"why": "' + b"x" * 2_000_000 + b'"}')}
+        assert (await post(ask, f"/mappings/orders/{what}", **asked))[0] == code
+        assert mapping.state is MappingState.RUNNING

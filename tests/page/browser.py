@@ -47,25 +47,29 @@ def poisoned(event: Any) -> Any:
 
 
 @asynccontextmanager
-async def shop(**settings: Any) -> AsyncIterator[tuple[House, str]]:
-    """A queue that is worked off, and a stream whose first record fails; and the address of their page."""
+async def shop(*, keys: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[tuple[House, str]]:
+    """A queue that is worked off, and a stream whose first record fails; and the address of their page.
+    With `keys` that record is in one batch with others of these keys.
+    """
     house = House()
-    stream = house.aws.stream("clicks", 2)
+    stream = house.aws.stream("clicks", 1 if keys else 2)
     orders = house.mapping("orders", queue="orders", function="ship-orders", receive_wait_seconds=1)
     clicks = house.mapping(
         "clicks",
         stream=stream,
         function="count-clicks",
-        batch_size=1,
+        batch_size=1 + len(keys),
         starting_position="TRIM_HORIZON",
         on_failure_destination=house.queue("failed").arn,
     )
     await house.open()
     house.mappings.apply([orders, clicks])
     house.aws.functions["count-clicks"].handler = poisoned
-    for number in range(5):
+    for number in range(1 if keys else 5):
         stream.put("poison" if number == 0 else f"key {number}", str(number))
         house.queue("orders").send(f"order {number}")
+    for key in keys:
+        stream.put(key, key)
     house.start()
     api = ApiSettings(listen="127.0.0.1:0", **settings)
     try:

@@ -193,6 +193,23 @@ async def test_no_payload_or_key_that_is_looked_at_becomes_code() -> None:
         assert problems == []
 
 
+async def test_a_key_is_isolated_by_its_button_whatever_the_keys_are() -> None:
+    async with shop(keys=(HOSTILE, "good")) as (house, address), browsing() as context:
+        page, problems = await watched(context)
+        await page.goto(f"{address}/mappings/clicks")
+        await page.get_by_role("button", name="Isolate <img").wait_for()
+        await page.get_by_role("button", name="Isolate poison").click()
+        await page.get_by_text("1 record with the key poison").wait_for()
+        await page.locator("#confirm").click()
+        await page.locator("#batches:empty").wait_for(state="attached")
+        await page.locator(".state.running").wait_for()
+        account = house.of("clicks").account
+        assert (account.destination, account.delivered) == (1, 2)
+        assert await page.evaluate("window.hacked") is None
+        assert await page.locator("img").count() == 0
+        assert problems == []
+
+
 async def test_a_page_of_another_origin_can_neither_frame_it_nor_order_anything() -> None:
     async with shop() as (house, address), browsing() as context:
         page = await context.new_page()

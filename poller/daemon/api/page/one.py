@@ -23,6 +23,8 @@ MOST_HELD = 50
 MOST_COUNTED = 200
 """Records of a batch whose keys are counted, once a second for each viewer."""
 MOST_KEYS = 3
+MOST_OF_KEY = 60
+"""Characters of a key that a button shows."""
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -174,7 +176,9 @@ def _of_batch(mapping: MappingStatus, one: _Waiting) -> Markup:
         if mapping.destination is not None and held.part.awaiting is None:
             buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
         for key, count in _keys(mapping, held):
-            buttons.append(button(f"Isolate {words.cut(key)} ({count:,})", mapping, "isolate", about, **which, key=key))
+            buttons.append(
+                button(f"Isolate {words.cut(key)} ({count:,})", mapping, "isolate", about, **which, record_key=key)
+            )
         text = "Skip" if mapping.destination is None else "Drop without its destination"
         buttons.append(button(text, mapping, "skip", about, **which, drop="true"))
     return tag("div", *buttons, class_="buttons")

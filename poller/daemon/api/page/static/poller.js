@@ -137,6 +137,11 @@ function given(button) {
     given.reset_attempts = given.resetAttempts;
     delete given.resetAttempts;
   }
+  if ("recordKey" in given) {
+    // the button's own key names it after a change
+    given.key = given.recordKey;
+    delete given.recordKey;
+  }
   preview({ mapping, name, given, text: button.textContent });
 }
 
