@@ -57,8 +57,9 @@ def mapping(same: Sequence[Json]) -> Json:
     }
 
 
-def _rank(one: Json) -> tuple[int, bool]:
-    return WORST_FIRST.index(one["state"]), one["reason"] is None or one["reason"]["code"] in QUIET
+def _rank(one: Json) -> tuple[int, int]:
+    code = None if one["reason"] is None else one["reason"]["code"]
+    return WORST_FIRST.index(one["state"]), 2 if code in ELSEWHERE else int(code is None or code in QUIET)
 
 
 def _at(failure: Json | None) -> str:

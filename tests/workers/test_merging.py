@@ -38,9 +38,10 @@ def test_the_state_is_that_of_the_worker_that_is_worst_off_with_its_reason():
 
 def test_a_worker_that_leaves_the_queue_to_another_is_not_what_is_told():
     rests = a_mapping(reason=Reason(ReasonCode.NOT_MINE, "another"))
-    works = with_lanes(a_lane(ReasonCode.INVOKING))
-    for order in ((rests, works), (works, rests)):
-        assert merged(*order)["reason"]["code"] == "invoking"
+    for code in (ReasonCode.INVOKING, ReasonCode.NO_DATA):
+        works = with_lanes(a_lane(code))
+        for order in ((rests, works), (works, rests)):
+            assert merged(*order)["reason"]["code"] == code
 
 
 def test_a_queue_has_the_lanes_of_all_workers_and_the_greatest_lag():
