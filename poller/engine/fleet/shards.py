@@ -18,8 +18,8 @@ LEFT_SECONDS = 3.0
 takes it.
 """
 HEIR_SECONDS = 10.0
-"""Likewise for a shard that was released to a living member. One with nothing to do reads the members every five seconds,
-and if the giver took the shard back before that, it would give it again, and again.
+"""Likewise for a shard that was released to a living member. One with nothing to do reads the members every five
+seconds, and if the giver took the shard back before that, it would give it again, and again.
 """
 
 
