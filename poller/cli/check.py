@@ -6,6 +6,8 @@ from rich.table import Table
 
 from poller.cli.output import console, table
 from poller.configuration import Configuration, EventSourceMapping
+from poller.configuration.reading.regular import read_text
+from poller.importers.draft import HOLE
 from poller.sources.kinds import KINDS
 from poller.state.kinds import checkpoint_interval, kind_of
 from poller.support.printable import say
@@ -21,6 +23,8 @@ def show(configuration: Configuration) -> None:
     """Print the mappings as they would run, and warnings on stderr."""
     for warning in configuration.warnings:
         say(f"warning: {warning}", error=True)
+    for hole in _holes(configuration):
+        say(f"warning: {hole}", error=True)
     mappings = configuration.mappings
     if mappings:
         console().print(_table(mappings[:ROWS_MOST]))
@@ -31,6 +35,21 @@ def show(configuration: Configuration) -> None:
     count = "1 mapping" if len(mappings) == 1 else f"{len(mappings)} mappings"
     files = capped([*map(str, configuration.sources)], FILES_MOST)
     say(f"the configuration is valid: {count}, from {', '.join(files)}")
+
+
+def _holes(configuration: Configuration) -> list[str]:
+    """The values that `poller import` left open and nobody has written since: they are comments."""
+    found = []
+    for path in configuration.sources:
+        try:
+            lines = read_text(path).splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+        for number, line in enumerate(lines, 1):
+            if line.lstrip().startswith(HOLE):
+                hole = line.strip().removeprefix("# ")
+                found.append(f"{path}:{number}: {hole}; write the value and remove the comment")
+    return capped(found)
 
 
 def _of_state(configuration: Configuration) -> Iterator[str]:

@@ -200,6 +200,9 @@ def _show(read: "Callable[[], Findings]", command: str, output: Path | None) -> 
     if imported.entries:
         _write(list(lines_of(imported, command)), output)
     say(summary(imported), error=True)
+    if imported.entries and output is not None:
+        say(f"wrote {output}")
+        say(f"next: poller check --config {shlex.quote(str(output))}")
     if not imported.complete or not imported.entries:
         raise typer.Exit(INCOMPLETE)
 

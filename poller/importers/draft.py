@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 
 UNKNOWN_ACCOUNT = "000000000000"
 UNKNOWN_REGION = "us-east-1"
+SERVICES = ".amazonaws.com"
+"""How the principal of a permission ends that is a service of AWS: one that invokes the function."""
+HOLE = "# HOLE "
+"""Begins the comment that stands for a missing value; its key, a colon and the reason follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,17 @@ class Findings:
     functions: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Entries of `functions` that the drafts name."""
     refused: int = 0
-    """Mappings without a draft; each has a remark."""
+    """Mappings without a draft, and triggers that are no mappings; each has a remark."""
 
     def refuse(self, place: str, text: str) -> None:
-        """Note a mapping that cannot be taken at all."""
+        """Note a mapping or another trigger that cannot be taken at all."""
         self.refused += 1
         self.remarks.append(Remark(place, f"not taken: {text}"))
+
+
+def no_mapping(kind: str) -> str:
+    """Why an event of that kind is refused."""
+    return f"{kind} event: it is no event source mapping; what sends it has to invoke the function by itself"
 
 
 def has_hole(value: Any) -> bool:

@@ -6,12 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from poller.configuration.reading.regular import read_text
-from poller.importers.draft import UNKNOWN_ACCOUNT, UNKNOWN_REGION, Draft, Findings, Hole, Remark, join
+from poller.importers.draft import (
+    SERVICES,
+    UNKNOWN_ACCOUNT,
+    UNKNOWN_REGION,
+    Draft,
+    Findings,
+    Hole,
+    Remark,
+    join,
+    no_mapping,
+)
 from poller.importers.given import Given
 from poller.values.errors import ConfigurationError
 from poller.values.partitions import AWS, partition_of
 
 MAPPINGS = ("aws_lambda_event_source_mapping", "awscc_lambda_event_source_mapping")
+PERMISSION = "aws_lambda_permission"
 COMPUTED = frozenset(
     {
         "arn",
@@ -79,9 +90,12 @@ def read(path: Path, given: Given) -> Findings:
     plan = _Plan(document, resources, given)
     found = Findings()
     for resource in resources:
+        address = _text(resource, "address")
+        principal = _text(resource.get("values"), "principal")
+        if resource.get("type") == PERMISSION and principal.endswith(SERVICES):
+            found.refuse(str(path), f"{address}: {no_mapping(principal)}")
         if resource.get("type") not in MAPPINGS or resource.get("mode") == "data":
             continue
-        address = _text(resource, "address")
         own = resource.get("values")
         parameters = _parameters(own if isinstance(own, dict) else {}, found, f"{path}: {address}")
         unknown = _dict(_dict(changes.get(address)).get("change")).get("after_unknown")

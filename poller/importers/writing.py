@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from poller.importers.draft import HOLE
 from poller.importers.taking import Entry, Imported
 from poller.support.printable import printable
 
@@ -16,8 +17,8 @@ def lines_of(imported: Imported, command: str) -> Iterator[str]:
     yield f"# Written by `{printable(command)}`."
     holes = sum(len(entry.holes) for entry in imported.entries)
     if holes:
-        yield f"# {_count(holes, 'value is', 'values are')} missing: look for HOLE. A mapping with a hole is disabled;"
-        yield "# remove its `enabled: false` once its holes are filled."
+        yield f"# {_count(holes, 'value is', 'values are')} missing: look for HOLE. A mapping with a hole is disabled:"
+        yield "# write the value, remove the comment, and with the last hole its `enabled: false`."
     if imported.functions:
         yield ""
         yield "functions:"
@@ -34,8 +35,8 @@ def _entry(entry: Entry) -> Iterator[str]:
     keys = [key for key in _FIRST if key in entry.values or key in entry.holes]
     keys += [key for key in (*entry.values, *entry.holes) if key not in keys]
     for index, key in enumerate(dict.fromkeys(keys)):
-        reasons = entry.holes.get(key, ())
-        yield from (f"    # HOLE {key}: {printable(reason)}" for reason in reasons)
+        if key in entry.holes:
+            yield f"    {HOLE}{key}: {printable('; '.join(entry.holes[key]))}"
         if key in entry.values:
             yield f"  {'- ' if index == 0 else '  '}{key}: {_scalar(entry.values[key])}"
     yield from (f"    # not taken: {key}: {printable(reason)}" for key, reason in entry.left_out.items())

@@ -34,7 +34,7 @@ def importing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
             main(["import", command, name, *options])
         printed = capsys.readouterr()
         read = None
-        if printed.out:
+        if printed.out and "--output" not in options:
             Path("written.yaml").write_text(printed.out, encoding="utf-8")
             read = load([Path("written.yaml")], environ={})
         return Outcome(int(ended.value.code or 0), printed.out, printed.err.splitlines(), read)

@@ -173,12 +173,16 @@ def test_serverless_yml_is_taken_with_its_variables_and_defaults(importing: Run)
     assert (clicks.batch_size, stock.enabled) == (10, False)
     assert stock.on_failure_destination == "arn:aws:sqs:eu-west-1:123456789012:failed"
     assert outcome.said == [
+        (
+            "serverless.yml:15: not taken: functions.ship.events[2]: http event: it is no event source mapping; "
+            "what sends it has to invoke the function by itself"
+        ),
         "serverless.yml:25: not taken: functions.tally.events[1]: kafka is not a source here",
         (
             "serverless.yml:22: functions.tally.events[0]: event_source_arn: hole: "
             "${ssm:/stock/stream} is resolved by the framework only"
         ),
-        "4 mappings taken, 1 not taken, 1 hole, 0 parameters left out",
+        "4 mappings taken, 2 not taken, 1 hole, 0 parameters left out",
     ]
 
 

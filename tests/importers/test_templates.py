@@ -54,7 +54,6 @@ SAM = """\
                 Stream: !Sub arn:${AWS::Partition}:kinesis:${AWS::Region}:${AWS::AccountId}:stream/clicks
                 StartingPosition: LATEST
                 DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Failed.Arn}}
-            Api: {Type: Api, Properties: {Path: /, Method: get}}
     """
 
 

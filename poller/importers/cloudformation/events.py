@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 from poller.configuration.reading.tree import Node, overlay
 from poller.importers.cloudformation.conditions import present
 from poller.importers.cloudformation.resources import ACCOUNT, LABEL, PARTITION, REGION, Resource, attribute
-from poller.importers.draft import Draft, Findings, Hole, Remark, has_hole, join, reasons_in, sketch_of
+from poller.importers.draft import (
+    Draft,
+    Findings,
+    Hole,
+    Remark,
+    has_hole,
+    join,
+    no_mapping,
+    reasons_in,
+    sketch_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from poller.importers.cloudformation.intrinsics import Resolver
@@ -29,7 +40,7 @@ NOTIFIED_BATCH = 10
 
 
 def take(function: Resource, root: Node, resolver: "Resolver", found: Findings, *, title: str, run_here: bool) -> None:
-    """Every event that is a mapping; an event of another kind is none, and goes by without a word."""
+    """Every event that is a mapping; one of another kind is refused."""
     properties = overlay(_globals(root), function.properties)
     events = properties.get("Events")
     if events is None or not isinstance(events.value, dict):
@@ -41,9 +52,10 @@ def take(function: Resource, root: Node, resolver: "Resolver", found: Findings, 
         typed = kind.value if kind is not None else None
         below = f"{title}.Properties.Events.{event}"
         given_properties = held if held is not None and isinstance(held.value, dict) else Node({}, node.origin)
-        if not _is_mapping(typed, given_properties):
-            continue
         if not present(function.node, node.place, below, resolver.conditions, found):
+            continue
+        if not _is_mapping(typed, given_properties):
+            found.refuse(node.place, f"{below}: {no_mapping(text_of(typed))}")
             continue
         if typed in BROKERS:
             found.refuse(node.place, f"{below}: {typed} is not a source here")
@@ -68,7 +80,7 @@ def take(function: Resource, root: Node, resolver: "Resolver", found: Findings, 
 
 
 def _is_mapping(kind: Any, properties: Node) -> bool:
-    return kind in SOURCES or kind in BROKERS or (kind == "SNS" and properties.get("SqsSubscription") is not None)
+    return kind in (*SOURCES, *BROKERS) or (kind == "SNS" and properties.get("SqsSubscription") is not None)
 
 
 def _globals(root: Node) -> Node:

@@ -9,11 +9,12 @@ from poller.importers.cloudformation.conditions import present
 from poller.importers.cloudformation.intrinsics import Resolver
 from poller.importers.cloudformation.resources import Resource
 from poller.importers.cloudformation.tags import TemplateReader
-from poller.importers.draft import Draft, Findings, Remark, reasons_in
+from poller.importers.draft import SERVICES, Draft, Findings, Remark, no_mapping, reasons_in, sketch_of, text_of
 from poller.importers.given import Given, tree_of
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
 FUNCTION = "AWS::Serverless::Function"
+PERMISSION = "AWS::Lambda::Permission"
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 
@@ -41,6 +42,8 @@ def of_template(root: Node, given: Given, problems: list[str], below: str = "") 
             _take(resource, title, resolver, found)
         elif resource.type == FUNCTION:
             events.take(resource, root, resolver, found, title=title, run_here=given.run_here)
+        elif resource.type == PERMISSION:
+            _refuse_trigger(resource, title, resolver, found)
     return found
 
 
@@ -60,6 +63,16 @@ def _take(resource: Resource, title: str, resolver: Resolver, found: Findings) -
         example_arn=_example(resource.properties, parameters),
     )
     found.drafts.append(draft)
+
+
+def _refuse_trigger(resource: Resource, title: str, resolver: Resolver, found: Findings) -> None:
+    """A service that may invoke a function is a trigger, whatever resource configures it."""
+    principal = resource.properties.get("Principal")
+    named = text_of(sketch_of(resolver.value(principal))) if principal is not None else ""
+    if not named.endswith(SERVICES):
+        return
+    if present(resource.node, resource.node.place, title, resolver.conditions, found):
+        found.refuse(resource.node.place, f"{title}: {no_mapping(named)}")
 
 
 def _example(properties: Node, parameters: dict[str, Any]) -> str | None:

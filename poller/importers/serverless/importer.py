@@ -10,7 +10,7 @@ from poller.importers.cloudformation.events import EXAMPLES
 from poller.importers.cloudformation.importer import of_template
 from poller.importers.cloudformation.intrinsics import Resolver
 from poller.importers.cloudformation.tags import TemplateReader
-from poller.importers.draft import Draft, Findings, Hole, Remark, has_hole, join, reasons_in
+from poller.importers.draft import Draft, Findings, Hole, Remark, has_hole, join, no_mapping, reasons_in
 from poller.importers.given import Given, tree_of
 from poller.importers.serverless.variables import Variables, named, text_of_node
 from poller.values.errors import ConfigurationError
@@ -52,7 +52,10 @@ def read(path: Path, given: Given) -> Findings:
     found = of_template(template, given, problems, "resources.")
     resolver = Resolver(template, given)
     for key, (node, name) in names.items():
-        for index, event in enumerate(_listed(node.get("events"))):
+        events = node.get("events")
+        if events is not None and isinstance(events.value, Hole):
+            found.refuse(events.place, f"functions.{key}.events: {'; '.join(events.value.reasons)}")
+        for index, event in enumerate(_listed(events)):
             _take(event, (key, name), resolver, found, title=f"functions.{key}.events[{index}]")
     return found
 
@@ -88,12 +91,12 @@ def _listed(node: Node | None) -> list[Node]:
 
 def _take(event: Node, function: tuple[str, Any], resolver: Resolver, found: Findings, *, title: str) -> None:
     key, function_name = function
-    if not isinstance(event.value, dict) or len(event.value) != 1:
-        return
-    [(kind, node)] = event.value.items()
+    [(kind, node), *more] = event.value.items() if isinstance(event.value, dict) and event.value else [(None, event)]
     if kind in BROKERS:
         found.refuse(node.place, f"{title}: {kind} is not a source here")
-    if kind not in EVENTS:
+        return
+    if kind not in EVENTS or more:
+        found.refuse(event.place, f"{title}: {_unknown(event)}")
         return
     written: Any = resolver.value(node)
     values = {"arn": written} if _is_source(node) or not isinstance(written, dict) else written
@@ -114,6 +117,17 @@ def _take(event: Node, function: tuple[str, Any], resolver: Resolver, found: Fin
         elif name not in ("arn", "type", "consumer") and not _special(draft, name, value):
             found.remarks.append(Remark(node.place, f"{title}.{name}: is not known here"))
     found.drafts.append(draft)
+
+
+def _unknown(event: Node) -> str:
+    """Why an event is refused that is not one key of `EVENTS`."""
+    if isinstance(event.value, dict) and len(event.value) == 1:
+        return no_mapping(str(next(iter(event.value))))
+    if isinstance(event.value, str):
+        return no_mapping(event.value)
+    if isinstance(event.value, Hole):
+        return "; ".join(event.value.reasons)
+    return "is no event: write its kind as the one key"
 
 
 def _is_source(node: Node) -> bool:

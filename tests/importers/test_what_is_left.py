@@ -1,0 +1,91 @@
+"""What an importer leaves to a person is said: triggers that are no mappings, values to fill in, and the next step."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from poller.cli.main import main
+from tests.importers.conftest import Run
+from tests.importers.test_templates import SAM, WHERE
+
+
+@pytest.mark.parametrize("kind", ["Api", "HttpApi", "Schedule", "S3", "SNS", "EventBridgeRule", "Novelty"])
+def test_an_event_that_is_no_mapping_is_said_with_its_line(importing: Run, kind: str):
+    outcome = importing("sam", f"{SAM.rstrip()}\n            Other: {{Type: {kind}, Properties: {{}}}}\n", *WHERE)
+    assert outcome.code == 1
+    said, summary = outcome.said
+    assert re.match(rf"template\.yaml:\d+: not taken: Resources\.Ship\.Properties\.Events\.Other: {kind} event: ", said)
+    assert summary == "2 mappings taken, 1 not taken, 0 holes, 0 parameters left out"
+
+
+def test_a_service_that_may_invoke_a_function_is_said_in_each_format(importing: Run):
+    permission = {
+        "Type": "AWS::Lambda::Permission",
+        "Properties": {"FunctionName": "f", "Principal": "s3.amazonaws.com"},
+    }
+    of_account = {"Type": "AWS::Lambda::Permission", "Properties": {"FunctionName": "f", "Principal": "123456789012"}}
+    template = {"Resources": {"Pushed": permission, "Called": of_account}}
+    values = {"function_name": "f", "principal": "s3.amazonaws.com"}
+    resource = {"address": "aws_lambda_permission.pushed", "type": "aws_lambda_permission", "values": values}
+    state = {"values": {"root_module": {"resources": [resource]}}}
+    for command, document, title in (
+        ("cloudformation", template, "Resources.Pushed"),
+        ("terraform", state, "aws_lambda_permission.pushed"),
+    ):
+        outcome = importing(command, json.dumps(document))
+        assert outcome.code == 1
+        said, summary = outcome.said
+        assert f"not taken: {title}: s3.amazonaws.com event: it is no event source mapping" in said
+        assert summary.startswith("0 mappings taken, 1 not taken")
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("{http: {path: /, method: get}}", "http event: it is no event source mapping"),
+        ("{schedule: rate(1 hour)}", "schedule event: it is no event source mapping"),
+        ("alexaSkill", "alexaSkill event: it is no event source mapping"),
+        ("{sqs: 'arn:aws:sqs:eu-west-1:123456789012:q', batchSize: 1}", "is no event: write its kind as the one key"),
+        ("'${ssm:/events}'", "${ssm:/events} is resolved by the framework only"),
+    ],
+)
+def test_an_event_of_the_framework_that_is_no_mapping_is_said(importing: Run, event: str, said: str):
+    outcome = importing(
+        "serverless", f"service: s\nfunctions:\n  f:\n    events:\n    - {event}\n", name="serverless.yml"
+    )
+    assert outcome.code == 1
+    assert outcome.said[0] == f"serverless.yml:5: not taken: functions.f.events[0]: {said}" + (
+        "; what sends it has to invoke the function by itself" if said.endswith("mapping") else ""
+    )
+
+
+def test_events_that_are_not_known_are_said(importing: Run):
+    outcome = importing("serverless", "service: s\nfunctions: {f: {events: '${ssm:/events}'}}\n", name="serverless.yml")
+    assert outcome.code == 1
+    assert "not taken: functions.f.events: ${ssm:/events} is resolved by the framework only" in outcome.said[0]
+
+
+def test_holes_are_counted_as_they_stand_and_the_check_names_each(importing: Run, capsys: pytest.CaptureFixture[str]):
+    """A value with several reasons is one hole."""
+    text = SAM.replace("Queue: !GetAtt Queue.Arn", "Queue: !Sub '${Unknown}:${Other}'").replace(
+        "!Ref Size", "!Ref Gone"
+    )
+    outcome = importing("sam", text, *WHERE, "--output", "poller.yaml")
+    lines = Path("poller.yaml").read_text(encoding="utf-8").splitlines()
+    holes = [number for number, line in enumerate(lines, 1) if line.startswith("    # HOLE ")]
+    assert len(holes) == 2
+    assert lines[1].startswith("# 2 values are missing")
+    assert ", 2 holes, " in outcome.said[-1]
+    assert outcome.written.splitlines() == ["wrote poller.yaml", "next: poller check --config poller.yaml"]
+    main_ended(["check"])
+    warned = [line for line in capsys.readouterr().err.splitlines() if "HOLE" in line]
+    assert [line.partition(": HOLE")[0] for line in warned] == [f"warning: poller.yaml:{number}" for number in holes]
+    assert warned[0].endswith("write the value and remove the comment")
+
+
+def main_ended(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code in (0, None)
