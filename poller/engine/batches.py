@@ -9,6 +9,7 @@ from poller.engine.rerunning import use_of
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
 from poller.policy.actions import Action, Batch
+from poller.policy.advice import TO_DO
 from poller.ports.held import Held, Instead
 from poller.ports.status import MappingStatus, ReasonCode
 from poller.values.errors import NotPossible
@@ -52,7 +53,7 @@ def retrying(runner: MappingRunner, order: policy.Retry) -> Plan:
     """Raises NotPossible."""
     found = _held(runner.status, order)
     if not found:
-        raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(runner.status, policy.Retry())]))
+        raise NotPossible(_none(runner.status, order))
 
     async def perform(action: Action) -> Action:
         for _, held in _still(runner.status, found):
@@ -108,10 +109,17 @@ def handing_over(runner: MappingRunner, order: policy.HandOver, invoker: Functio
 def _one(status: MappingStatus, order: policy.OfBatch) -> tuple[Batch, Held]:
     found = _held(status, order)
     if not found:
-        raise NotPossible(policy.no_batch(order, [batch for batch, _ in _held(status, policy.OfBatch())]))
+        raise NotPossible(_none(status, order))
     if len(found) > 1:
         raise NotPossible(policy.too_many([batch for batch, _ in found]))
     return found[0]
+
+
+def _none(status: MappingStatus, order: policy.OfBatch) -> str:
+    """Why there is no such batch."""
+    reason = None if status.run is None else status.run.waits(asyncio.get_running_loop().time())
+    waits = "" if reason is None else reason.text.partition(TO_DO)[0]
+    return policy.no_batch(order, [batch for batch, _ in _held(status, policy.OfBatch())], waits)
 
 
 def _deciding(runner: MappingRunner, batch: Batch, held: Held, impact: str, decide: Callable[[], None]) -> Plan:

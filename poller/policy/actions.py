@@ -268,8 +268,12 @@ def which_key(keys: Sequence[tuple[str, int]]) -> str:
     return f"say which key of the batch is to be given up: {names}{more}"
 
 
-def no_batch(order: OfBatch, held: Sequence[Batch]) -> str:
-    """Why no batch that waits is meant."""
+def no_batch(order: OfBatch, held: Sequence[Batch], waits: str = "") -> str:
+    """Why no batch that waits is meant. `waits` is what the source itself waits for, such as failed messages that are
+    back in their queue.
+    """
+    if not held and waits:
+        return f"no batch is held here: {waits}"
     if not held:
         return "no batch waits for another try now: either nothing fails, or the function is running"
     names = "; ".join(f"{one.name}, lane {one.lane}" for one in held)

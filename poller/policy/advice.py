@@ -39,6 +39,10 @@ ADVICE = {
     # by the reason's code
     "retry": "a shard waits for its oldest failing batch; to free it, skip the batch (`poller skip`), or reload with a "
     "lower maximum_retry_attempts or maximum_record_age_in_seconds, or with bisect_batch_on_function_error",
+    "queue.redriven": "look at the function's own log; the message comes again by itself, and `poller redrive` "
+    "delivers once more what is in the dead-letter queue",
+    "queue.repeated": "look at the function's own log; give the queue a redrive policy with a dead-letter queue, so "
+    "that a message that always fails does not repeat until it expires",
     "function_not_started": "look at the function_log lines before worker_not_started in the log; the start is "
     "retried, and at once after `poller restart-function`",
     "destination": "check that the on-failure destination exists and accepts; until then nothing is discarded",

@@ -49,6 +49,14 @@ def failing(now):
     return a_daemon(mapping, a_mapping("idle", uuid="u2"), started=now, configuration=configuration)
 
 
+async def test_the_command_counts_one_record_as_one(capsys):
+    mapping = a_mapping("orders")
+    mapping.failures.add(Failure("KeyError", "no", 1, 1, "100", None), "q", now())
+    async with listening(a_daemon(mapping, started=now())) as address:
+        await asyncio.to_thread(command.show, Client(address, None), "orders")
+    assert capsys.readouterr().out.splitlines()[1].startswith("  KeyError, once, 1 record, ")
+
+
 def test_failures_are_told_by_cause_with_the_smallest_batch_that_failed():
     status = failing(100.0)
     told: Any = failures_json(status.mappings, status.configuration, [KEPT], 100.0, STARTED_AT)

@@ -154,6 +154,20 @@ async def test_of_a_queue_a_refused_batch_is_tried_at_once_also_by_an_open_circu
         assert house.of("a").account.delivered == 1
 
 
+async def test_of_a_queue_whose_message_failed_an_order_says_when_the_message_is_visible_again():
+    house = House()
+    async with living(house.mapping("a"), house=house):
+        house.aws.functions["fn"].handler = lambda _: function_error()
+        house.queue("a").send("1")
+        await asyncio.sleep(10)
+        for wanted in (Retry(), Skip()):
+            with pytest.raises(NotPossible, match="1 message failed and is back in the queue, visible again at"):
+                await order(house, wanted)
+        with pytest.raises(NotPossible) as refused:
+            await order(house, Retry())
+        assert "to do" not in str(refused.value)
+
+
 async def test_each_order_is_logged_with_who_and_why_also_when_it_is_too_late():
     async with stuck() as house:
         done = (await order(house, Skip())).action

@@ -74,6 +74,7 @@ def test_a_skip_says_where_the_records_go(order, destination, said):
 
 def test_an_order_that_means_no_batch_or_several_is_told_which_there_are():
     assert "no batch waits" in no_batch(Retry(), [])
+    assert no_batch(Skip(), [], "1 message is back") == "no batch is held here: 1 message is back"
     assert no_batch(Retry("shard-7"), [waiting()]) == (
         "no such batch waits; what waits now: 3 records, 10 to 12 of shard-1, lane 2"
     )

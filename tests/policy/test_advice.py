@@ -99,8 +99,12 @@ def test_a_401_of_a_target_is_not_sent_to_the_functions_log():
     assert "log" not in ADVICE[cause_of_failure("http_401: who are you")]
 
 
+QUEUES = ["queue.redriven", "queue.repeated"]
+"""Of a message that is back in its queue: tests/sources/sqs/test_waits.py has the queues that lead to them."""
+
+
 def test_every_row_is_that_of_a_cause_or_of_a_reason():
-    causes = {*CALLS, *REFUSALS, *FAILURES}
+    causes = {*CALLS, *REFUSALS, *FAILURES, *QUEUES}
     assert causes <= {*ADVICE}
     assert {*ADVICE} - causes <= {code.value for code in ReasonCode}
 

@@ -52,6 +52,16 @@ class QueueName:
 
 
 @dataclass(frozen=True, slots=True)
+class Redrive:
+    """A queue's redrive policy."""
+
+    dead_letters: str
+    """The ARN of the dead-letter queue."""
+    most_receives: int | None
+    """maxReceiveCount: receives after which a message is moved there; None where the service does not say."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueAttributes:
     """The settings of a queue that matter when messages are received."""
 
@@ -59,6 +69,8 @@ class QueueAttributes:
     """Seconds."""
     retention: float
     """Seconds a message is kept."""
+    redrive: Redrive | None = None
+    """None where a message that fails repeats until it expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +181,7 @@ class Queue:
 
     async def attributes(self) -> QueueAttributes:
         """The queue's present settings. An answer also proves that the queue exists and may be read."""
-        body = self._question("VisibilityTimeout", "MessageRetentionPeriod")
+        body = self._question("VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy")
         time = asyncio.get_running_loop().time
         self.unanswered.asked(time())
         try:
@@ -178,7 +190,8 @@ class Queue:
             self.unanswered.answered(time())
         # the service's defaults, for compatible services that leave out settings that were never set
         visibility, retention = _whole(found.get("VisibilityTimeout")), number(found.get("MessageRetentionPeriod"))
-        return QueueAttributes(30 if visibility is None else visibility, retention or 4 * 24 * 3600.0)
+        visibility = 30 if visibility is None else visibility
+        return QueueAttributes(visibility, retention or 4 * 24 * 3600.0, _redrive(found))
 
     async def depth(self) -> Depth:
         """The approximate number of messages in the queue."""
@@ -189,12 +202,8 @@ class Queue:
 
     async def dead_letters(self) -> str | None:
         """The ARN of the queue that gets the messages that were received too often; None where there is none."""
-        found = _attributes(await self._transport.call(ATTRIBUTES, self._question("RedrivePolicy")))
-        try:
-            arn = codec.loads(found["RedrivePolicy"].encode())["deadLetterTargetArn"]
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return None
-        return arn if isinstance(arn, str) else None
+        redrive = _redrive(_attributes(await self._transport.call(ATTRIBUTES, self._question("RedrivePolicy"))))
+        return None if redrive is None else redrive.dead_letters
 
     def _question(self, *attributes: str) -> bytes:
         return codec.dumps({"QueueUrl": self.name.url, "AttributeNames": attributes})
@@ -221,6 +230,15 @@ def number(value: object) -> float | None:
 def _whole(value: object) -> int | None:
     found = number(value)
     return None if found is None else int(found)
+
+
+def _redrive(attributes: dict[str, Any]) -> Redrive | None:
+    try:
+        policy = codec.loads(attributes["RedrivePolicy"].encode())
+        arn, most = policy["deadLetterTargetArn"], policy.get("maxReceiveCount")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return Redrive(arn, _whole(most)) if isinstance(arn, str) else None
 
 
 def _attributes(reply: Reply) -> dict[str, Any]:

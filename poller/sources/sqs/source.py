@@ -199,7 +199,7 @@ class SqsPartition:
         to_clock = clock(self._wall, now)
         if self._admission.stopping:
             return last_polls(self._polls, to_clock)
-        return awaiting_visibility(self._settling.invisible, now, to_clock)
+        return awaiting_visibility(self._settling.invisible, self._redrive, now, to_clock)
 
     def _freed_in(self) -> float:
         """Seconds until a message group may become free; infinite while none is blocked by this mapping."""
@@ -220,12 +220,12 @@ class SqsPartition:
     async def _read_visibility(self) -> Visibility:
         """The visibility rules, by the queue's present attributes. Raises SourceUnavailable."""
         try:
-            attributes = await self._queue.attributes()
+            found = await self._queue.attributes()
         except CallError as error:
             what = text_of(error, "sqs:GetQueueAttributes", self._queue.name.arn)
             raise SourceUnavailable(code_of(error), what) from error
         options = self._options
-        timeout, self._lag.retention = attributes.visibility_timeout, attributes.retention
+        timeout, self._lag.retention, self._redrive = found.visibility_timeout, found.retention, found.redrive
         visibility = Visibility(timeout, options.maximum_hold_seconds, options.failure_visibility_timeout_seconds)
         self._queue.ask_for(visibility.extension if visibility.explicit_on_receive else None)
         self._read_at = asyncio.get_running_loop().time()

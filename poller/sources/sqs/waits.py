@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 
+from poller.policy.advice import with_advice
 from poller.ports.status import Reason, ReasonCode
 from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.polls import Polls
+from poller.sources.sqs.queue import Redrive
 
 ToClock = Callable[[float], str]
 """Turns the loop's time into the local time of day."""
@@ -26,11 +28,25 @@ def last_polls(polls: Polls, to_clock: ToClock) -> Reason | None:
     return Reason(ReasonCode.STOPPING, f"{what} by {to_clock(due)}", until=due)
 
 
-def awaiting_visibility(failures: InvisibleFailures, now: float, to_clock: ToClock) -> Reason | None:
-    """Failed messages that are not visible yet."""
+def awaiting_visibility(
+    failures: InvisibleFailures, redrive: Redrive | None, now: float, to_clock: ToClock
+) -> Reason | None:
+    """Failed messages that are not visible yet, and what the queue does with a message that keeps failing."""
     found = failures.messages(now)
     if found is None:
         return None
     messages, first, last = found
     when = f"at {to_clock(first)}" if first == last else f"from {to_clock(first)} to {to_clock(last)}"
-    return Reason(ReasonCode.RETRY, f"{messages} failed, back {when}", next_try=first)
+    what = "1 message failed and is" if messages == 1 else f"{messages:,} messages failed and are"
+    text = f"{what} back in the queue, visible again {when}; {_limit(redrive)}"
+    return Reason(
+        ReasonCode.RETRY, with_advice(text, "queue.repeated" if redrive is None else "queue.redriven"), next_try=first
+    )
+
+
+def _limit(redrive: Redrive | None) -> str:
+    if redrive is None:
+        return "the queue has no dead-letter queue, so a message that fails repeats until it expires"
+    receives = "as often as maxReceiveCount" if redrive.most_receives is None else f"{redrive.most_receives:,} times"
+    name = redrive.dead_letters.rpartition(":")[2]
+    return f"received {receives} without success, a message goes to the dead-letter queue {name}"

@@ -8,7 +8,7 @@ import pytest
 from poller.aws.port import Reply
 from poller.ports.status import Lag
 from poller.sources.sqs.message import sent_at
-from poller.sources.sqs.queue import Depth, Queue, QueueAttributes, QueueName
+from poller.sources.sqs.queue import Depth, Queue, QueueAttributes, QueueName, Redrive
 from poller.support import codec
 from tests.fakes.faults import ACCESS_DENIED, HANG
 from tests.sources.sqs.harness import ATTRIBUTES, RECEIVE, Harness, take
@@ -105,6 +105,20 @@ async def test_a_depth_that_is_no_whole_number_is_read_as_what_it_is_or_left_unk
 async def test_attributes_that_cannot_be_read_are_the_service_s_defaults(attributes):
     queue = Queue(QueueName("arn", "url", "eu-west-1", fifo=False), Says({"Attributes": attributes}))
     assert await queue.attributes() == QueueAttributes(30, FOUR_DAYS)
+
+
+@pytest.mark.parametrize(
+    ("policy", "redrive"),
+    [
+        ('{"deadLetterTargetArn": "arn", "maxReceiveCount": "3"}', Redrive("arn", 3)),
+        ('{"deadLetterTargetArn": "arn"}', Redrive("arn", None)),
+        *[(policy, None) for policy in (None, "", "no JSON", "[]", '{"deadLetterTargetArn": 1}')],
+    ],
+)
+async def test_a_redrive_policy_is_read_as_far_as_it_can_be(policy, redrive):
+    queue = Queue(QueueName("arn", "url", "eu-west-1", fifo=False), Says({"Attributes": {"RedrivePolicy": policy}}))
+    assert (await queue.attributes()).redrive == redrive
+    assert await queue.dead_letters() == (redrive and redrive.dead_letters)
 
 
 @pytest.mark.parametrize("attributes", [None, [], {"SentTimestamp": None}, {"SentTimestamp": "soon"}])

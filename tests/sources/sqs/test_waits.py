@@ -3,9 +3,13 @@
 import asyncio
 import time
 
+import pytest
+
 from poller.daemon.api.shown_reasons import mapping_reason, state_of
+from poller.policy.advice import ADVICE, TO_DO
 from poller.ports.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 from poller.sources.sqs.options import SqsOptions
+from tests.fakes.aws import FakeAws
 from tests.sources.sqs.harness import RECEIVE, Harness, take
 from tests.virtual_time import EPOCH
 
@@ -32,7 +36,12 @@ async def test_a_failing_queue_does_not_look_idle_between_its_visibility_timeout
         waiting = asyncio.create_task(take(lane))
         await asyncio.sleep(5)
         reason = reason_of(harness)
-        assert (reason.code, reason.text, reason.next_try) == ("retry", f"3 failed, back at {clock(30)}", 30.0)
+        text = reason.text.partition(TO_DO)[0]
+        assert text == (
+            f"3 messages failed and are back in the queue, visible again at {clock(30)}; the queue has no dead-letter "
+            "queue, so a message that fails repeats until it expires"
+        )
+        assert (reason.code, reason.next_try) == ("retry", 30.0)
         assert state_of(harness.status, reason) is MappingState.DEGRADED
         harness.settle(lane, await waiting)
         assert reason_of(harness).code == "no_data", "they are back"
@@ -47,7 +56,25 @@ async def test_messages_that_failed_at_different_times_come_back_within_a_span()
             harness.send(2)
             harness.release(lane, await take(lane), failed=True)
             await asyncio.sleep(10)
-        assert reason_of(harness).text == f"4 failed, back from {clock(30)} to {clock(40)}"
+        text = f"4 messages failed and are back in the queue, visible again from {clock(30)} to {clock(40)};"
+        assert reason_of(harness).text.startswith(text)
+
+
+@pytest.mark.parametrize("limited", [False, True])
+async def test_a_failing_queue_is_advised_as_a_queue_and_not_as_a_stream(limited):
+    aws = FakeAws()
+    redrive = {"dead_letter_queue": aws.queue("dead"), "max_receive_count": 3} if limited else {}
+    harness = Harness(aws=aws, visibility_timeout=30, **redrive)
+    with_an_idle_lane(harness)
+    harness.send(1)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        harness.release(lane, await take(lane), failed=True)
+        text, _, to_do = reason_of(harness).text.partition(TO_DO)
+    assert text.startswith(f"1 message failed and is back in the queue, visible again at {clock(30)}; ")
+    assert text.endswith("received 3 times without success, a message goes to the dead-letter queue dead") == limited
+    assert to_do == ADVICE["queue.redriven" if limited else "queue.repeated"]
+    assert not any(word in to_do for word in ("shard", "skip", "bisect", "maximum_retry_attempts"))
 
 
 async def test_a_soft_stop_says_how_many_long_polls_return_and_by_when():
