@@ -33,6 +33,18 @@ def test_two_commands_do_all_the_set_up_and_name_extras_that_exist():
     assert all(extra in known for extras in commands.values() for extra in extras)
 
 
+def test_the_environment_is_activated_before_poller_is_typed_without_its_path():
+    lines = [
+        line
+        for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    bare = next(number for number, line in enumerate(lines) if line.startswith("poller "))
+    (activated,) = [number for number, line in enumerate(lines) if line.startswith(". .venv/bin/activate")]
+    created = next(number for number, line in enumerate(lines) if line.startswith("python3 -m venv .venv "))
+    assert created < activated < bare
+
+
 def test_what_is_installed_by_them_is_pinned():
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-")
     wanted = [

@@ -192,14 +192,29 @@ def dev(config: ConfigPaths = None) -> None:
 
     configuration = loaded(config, Need.MAPPINGS)
     signals.restore()
+
+    def run(url: str | None) -> int:
+        reader = local.DevelopmentReader(config, url)
+        return daemon.run(reader, watch_events=Watched, on_ready=lambda address: _say_next(address, configuration))
+
     try:
         if local.names_an_endpoint(configuration):
-            raise typer.Exit(daemon.run(local.DevelopmentReader(config, None), watch_events=Watched))
+            raise typer.Exit(run(None))
         with local.local(configuration) as url:
             say(f"a local AWS runs at {url}; Ctrl-C ends it, with all that is in it", flush=True)
-            raise typer.Exit(daemon.run(local.DevelopmentReader(config, url), watch_events=Watched))
+            raise typer.Exit(run(url))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _say_next(address: str, configuration: "Configuration") -> None:
+    """The page is only named where a browser can open it; a mapping only where something can be sent to it."""
+    page = f"page: {address}/" if address.startswith("http") else ""
+    names = (one.name for one in configuration.mappings if KINDS[one.source.kind].development is not None)
+    name = next(names, None)
+    following = "" if name is None else f"next: poller send {name}"
+    if page or following:
+        say("   ".join(filter(None, (page, following))), flush=True)
 
 
 def _mapping(configuration: "Configuration", name: str) -> "EventSourceMapping":

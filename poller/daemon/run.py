@@ -55,6 +55,7 @@ def run(
     worker: "Worker | None" = None,
     store: StateStore | None = None,
     instead: Callable[[Configuration], None] = lambda _: None,
+    on_ready: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Raises ConfigurationError and EnvironmentProblem.
 
@@ -62,7 +63,7 @@ def run(
 
     With `watch_events` a person sits in front of it: every invocation is shown to it, and a stop cuts long polls short
     where nothing is in work. `worker` is this process among several. `instead` may end this process for another one.
-    `store` takes the place of the configured one.
+    `store` takes the place of the configured one. `on_ready` gets the API's address once every source was reached.
     """
     files = reload.files()
     try:
@@ -75,6 +76,7 @@ def run(
         telemetry.name_process(worker=worker.number)
     telemetry.configure(settings.log.level, settings.log.format)
     daemon = Daemon(configuration, reader, files, watch_events=watch_events, wait=wait, worker=worker, store=store)
+    daemon.on_ready = on_ready
     return accelerators.run(daemon.run())
 
 
@@ -106,6 +108,8 @@ class Daemon:
         self._status = self._poller.status
         self._notifier = notify.Notifier.of(os.environ) if worker is None else worker.notifier
         self._hard = asyncio.Event()
+        self.on_ready: Callable[[str], None] = lambda _: None
+        """Called with the API's address once every source was reached."""
         self._last_resort: LastResort | None = None
 
     async def run(self) -> int:
@@ -158,7 +162,7 @@ class Daemon:
         for name, work in (
             ("health", health.watch(self._status)),
             ("notify", notify.report(self._status, self._notifier)),
-            ("ready", self._wait_until_ready()),
+            ("ready", self._wait_until_ready(address)),
             ("reload", self._reloads.run(self._notifier.reloading, self._on_reloaded)),
             ("watch", watch(self._reader, self._reloads.request, self._tell_not_watched)),
         ):
@@ -166,9 +170,10 @@ class Daemon:
 
     # notices to the outside
 
-    def _on_ready(self) -> None:
+    def _on_ready(self, address: str) -> None:
         """Every source was reached, or its reason says why it cannot be; `/readyz` says so from now on."""
         self._log.info("ready")
+        self.on_ready(address)
         self._notifier.ready(notify.summary(self._status, asyncio.get_running_loop().time()))
         # everything that lives as long as the process exists by now
         gc.collect()
@@ -206,11 +211,11 @@ class Daemon:
         for warning in self._configuration.warnings:
             self._log.warning("configuration_warning", text=warning)
 
-    async def _wait_until_ready(self) -> None:
+    async def _wait_until_ready(self, address: str) -> None:
         loop = asyncio.get_running_loop()
         while not health.is_ready(self._status, loop.time()):  # noqa: ASYNC110  (nobody tells; it is asked as /readyz is)
             await asyncio.sleep(READY_LOOK_SECONDS)
-        self._on_ready()
+        self._on_ready(address)
 
     # reload
 

@@ -19,6 +19,7 @@ class Judged:
     settled: bool
     """Whether all records of the event would be done for good."""
     lines: list[str]
+    """For people: the verdict with the answer first, then what a mapping would do."""
 
 
 def judge(outcome: Outcome, event: bytes, *, partial: bool) -> Judged:
@@ -38,11 +39,13 @@ def judge(outcome: Outcome, event: bytes, *, partial: bool) -> Judged:
     records = identifiers_of(event)
     failed = failed_identifiers(outcome.body, set(records))
     if failed is None:
-        return Judged(False, [*lines, "the partial batch response is invalid: a mapping would fail the whole batch"])
+        said = f"failed, the partial batch response is invalid: {answer[:SHOWN_MOST]}"
+        return Judged(False, [said, "a mapping would fail the whole batch"])
     if not failed:
         return Judged(True, [*lines, f"a mapping would settle every record ({len(records):,})"])
     named = ", ".join(sorted(failed))
-    return Judged(False, [*lines, f"a mapping would deliver again: {named}; of a stream, all behind the first as well"])
+    said = f"{len(failed):,} of {len(records):,} records failed: {answer[:SHOWN_MOST]}"
+    return Judged(False, [said, f"a mapping would deliver again: {named}; of a stream, all behind the first as well"])
 
 
 def identifiers_of(event: bytes) -> list[str]:

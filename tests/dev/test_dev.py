@@ -112,6 +112,7 @@ def test_from_an_empty_folder_to_a_running_handler(tmp_path: Path, kind: str):
     developing = Developing(tmp_path, environment)
     try:
         developing.until(r"\] ready")
+        developing.until(r"^next: poller send orders$")
         assert "sent" in developing.run("send", "orders")
         developing.until(r"orders -> ship: 1 record, .*succeeded")
         code = tmp_path / "functions/ship/app.py"
@@ -130,7 +131,7 @@ def test_from_an_empty_folder_to_a_running_handler(tmp_path: Path, kind: str):
 def test_a_named_endpoint_on_this_machine_is_used_and_its_queue_created(tmp_path: Path, ministack):
     pytest.importorskip("awslambdaric", reason="pip install awslambdaric: it runs Python handlers")
     environment = {**ministack.environment(), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "POLLER_API__LISTEN": f"unix:{tmp_path}/api.sock"}
+    environment |= {"PYTHONPATH": str(Path(__file__).parents[2]), "POLLER_API__LISTEN": "127.0.0.1:0"}
     code = tmp_path / "app.py"
     code.write_text("def handler(event, context):\n    return {}\n")
     configuration = f"""
@@ -142,6 +143,7 @@ event_source_mappings: [{{name: orders, event_source_arn: "{ministack.queue_arn(
     developing = Developing(tmp_path, environment)
     try:
         developing.until(r"\] ready")
+        developing.until(r"^page: http://127\.0\.0\.1:\d+/   next: poller send orders$")
         assert not any("a local AWS runs" in line for line in developing.lines)
         assert "sent message" in developing.run("send", "orders")
         developing.until(r"orders -> ship: 1 record, .*succeeded")

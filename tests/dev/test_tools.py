@@ -95,10 +95,13 @@ def test_an_answer_is_judged_as_a_mapping_would(command: Command):
     event = json.dumps({"Records": [{"messageId": "a", "body": ""}, {"messageId": "b", "body": ""}]}).encode()
     failed = Succeeded(b'{"batchItemFailures": [{"itemIdentifier": "b"}]}')
     assert judge(failed, event, partial=False).settled
+    assert judge(failed, event, partial=False).lines[0].startswith("succeeded: ")
+    assert judge(failed, event, partial=True).lines[0].startswith('1 of 2 records failed: {"batchItemFailures"')
     assert judge(failed, event, partial=True).lines[1].startswith("a mapping would deliver again: b;")
     assert judge(Succeeded(b"{}"), event, partial=True).settled
     invalid = Succeeded(b'{"batchItemFailures": [{"itemIdentifier": "c"}]}')
-    assert "would fail the whole batch" in judge(invalid, event, partial=True).lines[1]
+    assert judge(invalid, event, partial=True).lines[0].startswith("failed, the partial batch response is invalid: {")
+    assert judge(invalid, event, partial=True).lines[1] == "a mapping would fail the whole batch"
     outcomes: list[Outcome] = [Failed("Unhandled"), NotInvoked("throttled"), TooLarge()]
     assert [judge(outcome, event, partial=True).settled for outcome in outcomes] == [False, False, False]
 
