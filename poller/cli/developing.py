@@ -1,5 +1,6 @@
 """Commands for people who write functions: `init`, `new`, `events`, `invoke`, `send` and `dev`."""
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,11 @@ EVENT_MOST = 16 * 1024 * 1024
 _KINDS = ", ".join(name for name, kind in KINDS.items() if kind.development is not None)
 _FIRST = next(iter(KINDS))
 
+_NOT_LOCAL = (
+    "no `poller dev` runs in this folder, and the configuration names no endpoint: start `poller dev`, or say --aws to "
+    "send to the real AWS"
+)
+
 new = typer.Typer(help="Write the files of something new.", no_args_is_help=True)
 events = typer.Typer(help="Events as functions get them.", no_args_is_help=True)
 Source = Annotated[str, typer.Option("--source", metavar="KIND", help=f"The kind of source: {_KINDS}.")]
@@ -42,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
     """Add all commands of this module."""
     app.command(epilog=examples("init", "init shop --source sqs --name orders --function ship"))(init)
     app.command(epilog=examples("dev", "dev --config poller.yaml"))(dev)
-    app.command(epilog=examples("send orders message.json", "send orders -"))(send)
+    app.command(epilog=examples("send orders '{\"order\": 7}'", "send orders message.json", "send orders -"))(send)
     app.command(epilog=examples("invoke ship --sample sqs", "invoke ship --event event.json"))(invoke)
     app.add_typer(new, name="new")
     app.add_typer(events, name="events")
@@ -108,7 +114,7 @@ def sample(
 def invoke(
     name: Annotated[str, typer.Argument(metavar="FUNCTION", help="Key of the function, or its Lambda name.")],
     *,
-    event: Annotated[str | None, typer.Option("--event", metavar="FILE|-", help="The event, as JSON.")] = None,
+    event: Annotated[str | None, typer.Option("--event", metavar="FILE|JSON|-", help="The event, as JSON.")] = None,
     sample: Annotated[str | None, typer.Option("--sample", metavar="KIND", help=f"One of {_KINDS}.")] = None,
     config: ConfigPaths = None,
 ) -> None:
@@ -144,12 +150,16 @@ def invoke(
 
 def send(
     mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Name or uuid of the mapping.")],
-    file: Annotated[str | None, typer.Argument(metavar="FILE|-", help="The payload; default a sample.")] = None,
+    file: Annotated[str | None, typer.Argument(metavar="FILE|JSON|-", help="The payload; default a sample.")] = None,
+    *,
+    real: Annotated[bool, typer.Option("--aws", help="Send to the real AWS, if no endpoint is configured.")] = False,
     config: ConfigPaths = None,
 ) -> None:
     """Put one message or record into the source of a mapping.
 
-    It goes to the local AWS of a `poller dev` that runs in this folder, else to where the configuration says.
+    It goes to the endpoint that the configuration names, else to the local AWS of a `poller dev` that runs in this
+    folder, and to the real AWS only with --aws. An argument that begins as JSON does ({, [ or ") and names no file is
+    the payload itself.
     """
     import asyncio  # noqa: PLC0415
 
@@ -161,7 +171,10 @@ def send(
     made = KINDS[found.source.kind].development
     if made is None:
         raise ConfigurationError([f"{found.name}: nothing can be sent to {KINDS[found.source.kind].title} from here"])
-    url = None if found.aws.for_service(found.source.service)[0] else local.running()
+    elsewhere = real or found.aws.for_service(found.source.service)[0] is not None
+    url = None if elsewhere else local.running()
+    if url is None and not elsewhere:
+        raise EnvironmentProblem(_NOT_LOCAL)
     if url is not None:
         local.become(found.source.account)
     aws = found.aws if url is None else local.local_settings(url, found)
@@ -187,10 +200,12 @@ def dev(config: ConfigPaths = None) -> None:
     """
     from poller.daemon import run as daemon  # noqa: PLC0415
     from poller.daemon import signals  # noqa: PLC0415
+    from poller.daemon.api import listening  # noqa: PLC0415
     from poller.dev import local  # noqa: PLC0415
     from poller.dev.watching import Watched  # noqa: PLC0415
 
     configuration = loaded(config, Need.MAPPINGS)
+    listening.check_free(configuration.settings.api)
     signals.restore()
 
     def run(url: str | None) -> int:
@@ -226,11 +241,24 @@ def _mapping(configuration: "Configuration", name: str) -> "EventSourceMapping":
 
 
 def _read(file: str) -> str:
-    """The text of a file, or of standard input. Raises ConfigurationError."""
+    """The text of a file or of standard input, or the JSON that was written instead. Raises ConfigurationError."""
     from poller.configuration.reading.regular import read_text  # noqa: PLC0415
 
+    if file.startswith(("{", "[", '"')) and not os.path.exists(file):  # noqa: PTH110  (Path's raises for a long name)
+        return _json(file)
     try:
         text = sys.stdin.read(EVENT_MOST) if file == "-" else read_text(Path(file))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError([f"{file}: cannot be read: {error}"]) from None
     return text.removesuffix("\n")
+
+
+def _json(text: str) -> str:
+    """The text itself. Raises ConfigurationError unless it is JSON."""
+    import json  # noqa: PLC0415
+
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError([f"{text}: is neither a file nor JSON: {error}"]) from None
+    return text

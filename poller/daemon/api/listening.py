@@ -6,6 +6,7 @@ import socket
 import stat
 from pathlib import Path
 
+from poller.configuration import ApiSettings
 from poller.values.errors import EnvironmentProblem
 
 SOCKET_UMASK = 0o117
@@ -28,6 +29,19 @@ def bind_unix(path: Path) -> socket.socket:
     except OSError as error:
         raise cannot_listen(f"unix:{path}", error) from error
     return listener
+
+
+def check_free(api: ApiSettings) -> None:
+    """For whoever has much to do before the daemon listens. Raises EnvironmentProblem where it could not listen now."""
+    if api.socket is not None:
+        bind_unix(api.socket).close()
+        api.socket.unlink(missing_ok=True)
+        return
+    family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
+    try:
+        socket.create_server((api.host, api.port), family=family).close()
+    except OSError as error:
+        raise cannot_listen(api.listen, error) from error
 
 
 def _remove_stale(path: Path) -> None:
