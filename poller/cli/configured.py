@@ -28,6 +28,21 @@ Api = Annotated[
     typer.Option(metavar="URL|unix:PATH", help="Where the daemon listens. Default: api.listen of the configuration."),
 ]
 
+
+def mapping_names(context: typer.Context, incomplete: str) -> list[str]:
+    """What a shell completes: the names in the configuration, and none where that cannot be loaded."""
+    try:
+        found = loaded([Path(path) for path in context.params.get("config") or ()])
+    except ConfigurationError:
+        return []
+    return [mapping.name for mapping in found.mappings if mapping.name.startswith(incomplete)]
+
+
+AnyMapping = Annotated[
+    str | None,
+    typer.Argument(metavar="MAPPING", help="Name or uuid; default all.", autocompletion=mapping_names),
+]
+
 AllowEmpty = Annotated[
     bool, typer.Option("--allow-empty", help="A configuration without any event source mapping is no error.")
 ]

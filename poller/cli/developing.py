@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poller.cli.configured import ConfigPaths, examples, loaded
+from poller.cli.configured import ConfigPaths, examples, loaded, mapping_names
 from poller.cli.output import NOT_SO
 from poller.configuration import Need
 from poller.sources.kinds import KINDS
@@ -149,7 +149,9 @@ def invoke(
 
 
 def send(
-    mapping: Annotated[str, typer.Argument(metavar="MAPPING", help="Name or uuid of the mapping.")],
+    mapping: Annotated[
+        str, typer.Argument(metavar="MAPPING", help="Name or uuid of the mapping.", autocompletion=mapping_names)
+    ],
     file: Annotated[str | None, typer.Argument(metavar="FILE|JSON|-", help="The payload; default a sample.")] = None,
     *,
     real: Annotated[bool, typer.Option("--aws", help="Send to the real AWS, if no endpoint is configured.")] = False,

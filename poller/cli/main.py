@@ -14,7 +14,7 @@ import typer
 from poller import __version__
 from poller.cli import developing, moving, records, steering
 from poller.cli.client import NoAnswer, ReloadRefused
-from poller.cli.configured import AllowEmpty, Api, ConfigPaths, client, examples, loaded, needed
+from poller.cli.configured import AllowEmpty, AnyMapping, Api, ConfigPaths, client, examples, loaded, needed
 from poller.cli.filter import app as filter_commands
 from poller.cli.importing import app as import_commands
 from poller.cli.output import NOT_SO
@@ -173,7 +173,7 @@ def demo(
 
 @app.command(epilog=examples("status", "status orders --watch", "status --json --api http://127.0.0.1:8642"))
 def status(
-    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    mapping: AnyMapping = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; with --watch one line each time.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Again each second, until interrupted.")] = False,
@@ -188,7 +188,7 @@ def status(
 
 @app.command(epilog=examples("why", "why orders"))
 def why(
-    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    mapping: AnyMapping = None,
     *,
     api: Api = None,
     config: ConfigPaths = None,
@@ -201,7 +201,7 @@ def why(
 
 @app.command(epilog=examples("failures", "failures orders"))
 def failures(
-    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    mapping: AnyMapping = None,
     *,
     api: Api = None,
     config: ConfigPaths = None,

@@ -118,10 +118,10 @@ def restore(
     uuid: Annotated[str, typer.Argument(metavar="UUID", help="Of the mapping, as `poller state list` shows it.")],
     config: ConfigPaths = None,
 ) -> None:
-    """Bring back a mapping that was deleted through Lambda's API, within a week.
+    """Bring back a mapping that was deleted.
 
-    It goes on from the position it had. Daemons that share the store run it within five seconds; of a state file no
-    daemon may be running.
+    One that was deleted through Lambda's API within the last week goes on from the position it had. Daemons that share
+    the store run it within five seconds; of a state file no daemon may be running.
     """
     settings = loaded(config).settings
     made = asyncio.run(kind_of(settings.state).contents(settings)).made

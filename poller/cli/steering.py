@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from poller.cli.client import Client, NoAnswer
-from poller.cli.configured import Api, ConfigPaths, client, examples
+from poller.cli.configured import AnyMapping, Api, ConfigPaths, client, examples, mapping_names
 from poller.cli.output import clock
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name or uuid of the mapping.", autocompletion=mapping_names)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it would do.")]
 Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for the action log.")]
 Shard = Annotated[str | None, typer.Option(metavar="ID", help="The shard that the batch is of.")]
@@ -143,7 +143,7 @@ def undo(name: Name, *, dry_run: DryRun = False, why: Why = "", api: Api = None,
 
 
 def actions(
-    mapping: Annotated[str | None, typer.Argument(metavar="MAPPING", help="Name or uuid; default all.")] = None,
+    mapping: AnyMapping = None,
     *,
     most: Annotated[int, typer.Option(min=1, help="How many are shown, the latest.")] = 20,
     api: Api = None,

@@ -1,5 +1,6 @@
 """What a command says of itself, and what a shell completes of it."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -63,12 +64,28 @@ def test_the_short_way_to_ask_for_help(path, capsys):
     ("typed", "position", "completed"),
     [
         ("poller st", 1, {"status", "state"}),
-        ("poller state ", 2, {"list", "forget", "migrate", "copy"}),
+        ("poller state ", 2, {"list", "forget", "migrate", "copy", "restore"}),
         ("poller check --", 2, {"--config", "--connect", "--try-functions", "--allow-empty", "--help"}),
     ],
 )
 def test_a_shell_completes_commands_and_options(typed, position, completed):
+    assert completions(typed, position) == completed
+
+
+@pytest.mark.parametrize("command", ["send", "why", "status", "failures", "peek", "pause", "resume", "actions"])
+def test_a_shell_completes_the_names_of_mappings(command, tmp_path):
+    """Of the files that the line names so far."""
+    arn = "arn:aws:sqs:us-east-1:123456789012:"
+    mappings = [{"name": name, "event_source_arn": arn + name, "function_name": "f"} for name in ("orders", "other")]
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps({"event_source_mappings": mappings}), encoding="utf-8")
+    assert completions(f"poller {command} --config {path} o", 4) == {"orders", "other"}
+    assert completions(f"poller {command} --config {path} or", 4) == {"orders"}
+    assert completions(f"poller {command} --config {path}.gone o", 4) == set()
+
+
+def completions(typed, position):
     asked = {"_POLLER_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(position)}
     command = [sys.executable, "-m", "poller"]
     done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == completed
+    return set(done.stdout.split())
