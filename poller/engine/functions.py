@@ -66,7 +66,9 @@ class Functions:
         key = use.key
         if key not in self.built:
             transports = self._transports.borrow()
-            self.built[key] = await self._build(use, transports), transports
+            self.built[key] = function, _ = await self._build(use, transports), transports
+            if isinstance(function, Restartable):
+                function.on_restart = self.breaker(use).renewed
         self.users[key] += 1
         return self.built[key][0]
 

@@ -1,5 +1,6 @@
 """Functions: the targets of mappings, invoked once per call and never retried by themselves."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -66,6 +67,9 @@ class ServesClients(Protocol):
 @runtime_checkable
 class Restartable(Protocol):
     """A function whose workers poller starts."""
+
+    on_restart: Callable[[], None]
+    """Called after each restart: batches that were refused because no worker could start are worth another try."""
 
     def restart(self, why: str) -> None:
         """Start every worker anew; those that have an invocation finish it first. `why` is for the log."""

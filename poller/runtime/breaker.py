@@ -84,6 +84,10 @@ class Breaker:
             self.circuit.hasten(now)
             self._changed(now)
 
+    def renewed(self) -> None:
+        """The function has new code or workers: forget the refusals, and let all batches that wait try at once."""
+        self._through()
+
     def _through(self) -> None:
         """The probe has run for so long that it must have reached the function."""
         self.circuit.reached()

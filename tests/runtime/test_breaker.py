@@ -76,6 +76,18 @@ async def test_whatever_reached_the_function_wakes_everybody_who_waits(outcome):
     assert now() == 0.5
 
 
+@pytest.mark.parametrize("refusals", [1, OPENS_AFTER])
+async def test_new_code_lets_everybody_who_waits_try_at_once_and_forgets_the_refusals(refusals):
+    breaker = Breaker(lambda: 1.0)
+    for _ in range(refusals):
+        breaker.end(REFUSAL, now(), breaker.begin())
+    waiting = [asyncio.create_task(breaker.wait(60.0, Stop())) for _ in range(3)]
+    await asyncio.sleep(0.5)
+    breaker.renewed()
+    assert await asyncio.gather(*waiting) == [False] * 3
+    assert (now(), breaker.is_open, breaker.circuit.calm) == (0.5, False, True)
+
+
 async def test_whoever_waits_is_asked_for_the_next_probe_since_who_made_the_last_may_be_gone():
     breaker = opened()
     await asyncio.sleep(1)

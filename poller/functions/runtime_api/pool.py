@@ -1,14 +1,13 @@
 """The workers of one function: started as they are needed, one invocation at a time each, stopped when idle.
 
-What is sorted how: an event that no worker was given was not invoked, whatever kept the workers from starting, and
-spends nothing; from the hand-over on, the function may have acted, and whatever goes wrong has failed. Lambda counts
-a failed init as a failed invocation. But a function that cannot start was not tried on these records, and a broken
-release must not use up their attempts.
+An event that no worker was given was not invoked, whatever kept the workers from starting, and spends no attempt. From
+the hand-over on the function may have acted, and whatever goes wrong has failed. Lambda counts a failed init as a
+failed invocation; here it is none, because a broken release must not use up the attempts of records.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from structlog.typing import FilteringBoundLogger
 
@@ -27,8 +26,7 @@ from poller.ports.status import Reason
 from poller.values.errors import ConfigurationError
 
 STARTS_AT_ONCE = 8
-"""Most workers that start at one time. Starting an interpreter costs tenths of a second of CPU: a hundred at once on
-two cores would all exceed the time for their init."""
+"""Most workers that start at one time: a hundred interpreters at once on two cores would all exceed their init time."""
 RETURN_SECONDS = 0.2
 """Seconds. A worker that has answered asks again within a moment. Waiting for it is faster than starting a new one."""
 KILL_SECONDS = TERMINATE_SECONDS + 1.0
@@ -71,6 +69,7 @@ class RuntimeFunction:
         self._environment: Mapping[str, str] | None = None
         """The environment of the newest worker."""
         self.code = CodeWatch(settings.options.code, lambda: self.restart("code"), log)
+        self.on_restart: Callable[[], None] = lambda: None
         self._outdated: set[Worker] = set()
         """Workers with older code or environment, which stop after their invocation."""
 
@@ -122,6 +121,7 @@ class RuntimeFunction:
         while self.idle_workers:
             self._retire(self.idle_workers.popleft())
         self._start_kept()
+        self.on_restart()
 
     def _read_environment(self) -> Mapping[str, str] | None:
         try:
@@ -222,13 +222,17 @@ class RuntimeFunction:
             if self._closed:
                 return
             self._owed = 0
-            self._start_failed(str(error))
+            if worker in self._outdated:
+                # the failure of older code says nothing about the present code
+                self._outdated.discard(worker)
+                self._start_kept()
+            else:
+                self._start_failed(str(error))
 
     def _start_failed(self, why: str) -> None:
         now = self._loop.time()
         if (delay := self._starts.failed(why, now)) is not None:
-            failures = self._starts.failures
-            self._log.warning("worker_not_started", why=why, failures=failures, next_in=round(delay, 1))
+            self._log.warning("worker_not_started", why=why, failures=self._starts.failures, next_in=round(delay, 1))
             self._retry = self._loop.call_later(delay, self._try_again)
         if not self._workers:
             self._refuse_all(self._starts.refusal(now))
@@ -239,8 +243,7 @@ class RuntimeFunction:
             self._start_one()
 
     def _spawn(self, work: "asyncio._CoroutineLike[None]") -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
+        self._tasks.add(task := self._loop.create_task(work))
         task.add_done_callback(self._tasks.discard)
 
     # called by workers
@@ -278,8 +281,8 @@ class RuntimeFunction:
     def ended(self, worker: Worker) -> None:
         """See `Owner.ended`."""
         self.away(worker)
-        self._outdated.discard(worker)
         if worker not in self.starting:
+            self._outdated.discard(worker)
             self._workers.discard(worker)
             self._start_more()
 

@@ -57,6 +57,27 @@ async def test_once_it_can_start_it_does(tmp_path):
         assert await invoked(running, "echo") == {"do": "echo"}
 
 
+async def test_the_failed_start_of_older_code_does_not_count_for_newer_code():
+    log = Log()
+    async with function(log, environment={"INIT": "hang"}, init_timeout_seconds=0.3) as running:
+        running.start()
+        running.restart("code")
+        await log.until(lambda: log.of("worker_not_started"))
+        assert [line["failures"] for line in log.of("worker_not_started")] == [1]
+        assert len(log.of("worker_started")) == 2, "newer code was started without a delay"
+
+
+async def test_a_restart_forgets_why_no_worker_started_and_tells_those_who_were_refused():
+    log, told = Log(), []
+    async with function(log, environment={"INIT": "exit"}) as running:
+        running.on_restart = lambda: told.append(running.problem())
+        running.start()
+        await log.until(lambda: log.of("worker_not_started"))
+        assert "exit status 3" in present(running.problem()).text
+        running.restart("code")
+        assert told == [None]
+
+
 async def test_a_failed_start_leaves_its_last_words_in_the_log():
     log = Log()
     async with function(log, environment={"INIT": "exit"}) as running:
