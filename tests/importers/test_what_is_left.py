@@ -20,6 +20,12 @@ def test_an_event_that_is_no_mapping_is_said_with_its_line(importing: Run, kind:
     assert summary == "2 mappings taken, 1 not taken, 0 holes, 0 parameters left out"
 
 
+@pytest.mark.parametrize("event", ["!If [IsProd, {Type: SQS}, {Type: Kinesis}]", "{Type: !Ref Stage}", "{}", "text"])
+def test_an_event_of_a_type_that_is_not_known_is_said(importing: Run, event: str):
+    outcome = importing("sam", f"{SAM.rstrip()}\n            Other: {event}\n", *WHERE)
+    assert outcome.said[0].endswith("Resources.Ship.Properties.Events.Other: is an event whose Type is not known here")
+
+
 def test_a_service_that_may_invoke_a_function_is_said_in_each_format(importing: Run):
     permission = {
         "Type": "AWS::Lambda::Permission",

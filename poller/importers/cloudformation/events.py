@@ -16,7 +16,6 @@ from poller.importers.draft import (
     no_mapping,
     reasons_in,
     sketch_of,
-    text_of,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ DOCUMENTS = ("DatabaseName", "CollectionName", "FullDocument")
 """Properties of a DocumentDB event that the API keeps in an object of their own."""
 OF_PERMISSIONS = ("SecretsManagerKmsKeyId",)
 """Properties from which SAM only makes permissions."""
+_UNKNOWN = "is an event whose Type is not known here"
 NOTIFIED_BATCH = 10
 """SAM's default for queues that a topic writes to."""
 
@@ -55,7 +55,7 @@ def take(function: Resource, root: Node, resolver: "Resolver", found: Findings, 
         if not present(function.node, node.place, below, resolver.conditions, found):
             continue
         if not _is_mapping(typed, given_properties):
-            found.refuse(node.place, f"{below}: {no_mapping(text_of(typed))}")
+            found.refuse(node.place, f"{below}: {no_mapping(typed) if isinstance(typed, str) else _UNKNOWN}")
             continue
         if typed in BROKERS:
             found.refuse(node.place, f"{below}: {typed} is not a source here")
