@@ -96,16 +96,12 @@ async def invoke(
         return Invoked(refusal, records)
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
     probe = breaker.begin()
-    outcome: Outcome | None = None
     try:
         outcome = await function.invoke(event, lane.trace(records))
-    finally:
-        slots.release()
-        if breaker.end(outcome, time(), probe):
-            if breaker.is_open:
-                context.log.each("circuit_opened", function=context.status.function, text=breaker.text)
-            else:
-                context.log.each("circuit_closed", function=context.status.function)
+    except BaseException:
+        _invocation_ended(None, context, time(), probe)
+        raise
+    _invocation_ended(outcome, context, time(), probe)
     # nothing is awaited from here to the next step, so this deadline can only pass if the loop blocks, which is
     # detected
     return Invoked(outcome, records, time() - begun, event)
@@ -132,6 +128,18 @@ async def _invoke_instead(
     event, begun = lane.encode(records), time()
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + instead.timeout + CONNECT_MARGIN)
     return Invoked(await instead.invoke(event), records, time() - begun, event)
+
+
+def _invocation_ended(outcome: Outcome | None, context: LaneContext, now: float, probe: int) -> None:
+    """Free the slot, and tell the circuit how it went; `outcome` is None where the invocation was cut off."""
+    breaker = context.admission.breaker
+    context.slots.release()
+    if not breaker.end(outcome, now, probe):
+        return
+    if breaker.is_open:
+        context.log.each("circuit_opened", function=context.status.function, text=breaker.text)
+    else:
+        context.log.each("circuit_closed", function=context.status.function)
 
 
 async def _may_begin(context: LaneContext, status: LaneStatus, time: Callable[[], float]) -> bool:
