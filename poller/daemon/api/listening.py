@@ -5,9 +5,13 @@ import os
 import socket
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from poller.configuration import ApiSettings
 from poller.values.errors import EnvironmentProblem
+
+if TYPE_CHECKING:
+    # the parent of several workers listens too, and stays small
+    from poller.configuration import ApiSettings
 
 SOCKET_UMASK = 0o117
 """Leaves 0660: the socket's owner and group."""
@@ -31,7 +35,7 @@ def bind_unix(path: Path) -> socket.socket:
     return listener
 
 
-def check_free(api: ApiSettings) -> None:
+def check_free(api: "ApiSettings") -> None:
     """For whoever has much to do before the daemon listens. Raises EnvironmentProblem where it could not listen now."""
     if api.socket is not None:
         bind_unix(api.socket).close()

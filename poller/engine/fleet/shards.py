@@ -236,6 +236,10 @@ class MemberShards:
                 owners[shard] = self.life.id
             else:
                 owners[shard] = None if self._is_late(shard) else self._leases.get(shard, Lease()).next
+        for shard, lease in self._leases.items():
+            # released, and the source here has not said yet that it may begin: left out, a further shard would be given
+            if lease.next is not None and not lease.finished:
+                owners.setdefault(shard, lease.next)
         return owners
 
     def claimed(self, shard_id: str, claimed: Claimed) -> None:
