@@ -51,8 +51,6 @@ BROAD_EXCEPTS = {
     # credential endpoint without `Expiration`, RuntimeError for credentials that stay expired, its parsers' own classes for
     # a proxy's page. Each becomes a CallError, which every caller knows; nothing of ours runs inside.
     "poller/aws/sdk_errors.py": 1,
-    # swallows nothing: the slot and the circuit learn of a cut, which goes on; a finally is compiled to another behaviour
-    "poller/runtime/invocation.py": 1,
     # around one mapping's answers for status, metrics and health: a bug there hides none of the others
     "poller/daemon/api/isolation.py": 1,
     # around one answer of the parent of several workers: a bug there must not keep the client waiting

@@ -96,11 +96,13 @@ async def invoke(
         return Invoked(refusal, records)
     status.enter(ReasonCode.INVOKING, begun, deadline=begun + function.timeout + CONNECT_MARGIN)
     probe = breaker.begin()
+    answered = False
     try:
         outcome = await function.invoke(event, lane.trace(records))
-    except BaseException:
-        _invocation_ended(None, context, time(), probe)
-        raise
+        answered = True
+    finally:
+        if not answered:
+            _invocation_ended(None, context, time(), probe)
     _invocation_ended(outcome, context, time(), probe)
     # nothing is awaited from here to the next step, so this deadline can only pass if the loop blocks, which is
     # detected
