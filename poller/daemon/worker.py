@@ -25,7 +25,7 @@ from poller.engine.app import Poller
 from poller.engine.workers import Workers
 from poller.values.errors import ConfigurationError, StateError
 from poller.workers.channel import Channel, Packet
-from poller.workers.spec import WorkerSpec
+from poller.workers.spec import PLACE, WorkerSpec
 
 PR_SET_PDEATHSIG = 1
 REBALANCE_SECONDS = 2.0
@@ -41,7 +41,7 @@ def spec_of(text: str) -> WorkerSpec:
     try:
         spec = WorkerSpec.read(text)
     except ValueError as error:
-        raise ConfigurationError([str(error)]) from error
+        raise ConfigurationError([f"{PLACE}: {error}"]) from error
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != spec.parent:
         # it died before the line above

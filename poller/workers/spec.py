@@ -2,14 +2,35 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PLACE = "--as-worker"
 """The hidden option of `poller run` that makes it a worker."""
 
 
+class _Spec:
+    """Goes from one process to the other as text."""
+
+    __slots__ = ()
+
+    def text(self: "DataclassInstance") -> str:
+        """As `read` reads it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Read what `text` wrote. Raises ValueError."""
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise ValueError("this is for poller itself, which gives it to the processes that it starts") from error
+
+
 @dataclass(frozen=True, slots=True)
-class ParentSpec:
+class ParentSpec(_Spec):
     """Of the parent."""
 
     workers: int
@@ -24,18 +45,9 @@ class ParentSpec:
     log: str
     """`json` or `console`."""
 
-    def text(self) -> str:
-        """As `read` reads it."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Read what `text` wrote."""
-        return cls(**json.loads(text))
-
 
 @dataclass(frozen=True, slots=True)
-class WorkerSpec:
+class WorkerSpec(_Spec):
     """Of one worker."""
 
     number: int
@@ -49,15 +61,3 @@ class WorkerSpec:
     """The file descriptor of its end of the channel."""
     sign_seconds: float
     """A worker that gives no sign of life for so long is ended."""
-
-    def text(self) -> str:
-        """As `read` reads it."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Read what `text` wrote. Raises ValueError."""
-        try:
-            return cls(**json.loads(text))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{PLACE} is for poller itself, which gives it to its workers") from error
