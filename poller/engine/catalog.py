@@ -8,8 +8,9 @@ mapping that is deleted runs no more at once; it and its position stay stored fo
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from poller.configuration import Configuration, EventSourceMapping
 from poller.configuration.made import read_made, shown_arn
@@ -201,12 +202,24 @@ class Catalog:
         """Raises what `check` does, and MappingChanged at the daemon's stop."""
         async with self._changing:
             await self._follow()
-            stored = StoredMapping(str(uuid4()), parameters, 1, self._wall())
-            self.check(parameters)
-            await self._write(stored)
+            stored = StoredMapping(self._new_uuid(self.check(parameters)), parameters, 1, self._wall())
+            try:
+                await self._write(stored)
+            except MappingChanged:
+                await self._follow()
+                # another daemon was asked for the same at the same instant
+                self.check(parameters)
+                raise
             telemetry.logger().info("mapping_made", mapping=stored.uuid, source=parameters["EventSourceArn"])
             made = self._made[stored.uuid] = _Made(stored, change=creation(asyncio.get_running_loop().time()))
             return self._take(made)
+
+    def _new_uuid(self, mapping: EventSourceMapping) -> str:
+        """The same at every daemon within a day, so that a store takes one of two that are made at one instant."""
+        named = *_reads(mapping), arn_of(mapping), str(self._wall() // 86400)
+        uuids = (str(uuid5(NAMESPACE_URL, "\n".join((*named, str(number))))) for number in count())
+        # that of a deleted one is not used again: what is stored of it is forgotten after a week
+        return next(uuid for uuid in uuids if uuid not in self._made)
 
     async def change(self, stored: StoredMapping, parameters: Mapping[str, Any], *, resume: bool) -> Entry:
         """Give a mapping other parameters; `resume` lets a paused one run again.

@@ -26,15 +26,21 @@ STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 OF_A_STREAM = {"EventSourceArn": STREAM, "FunctionName": FUNCTION, "StartingPosition": "TRIM_HORIZON"}
 
 
+class Distant(MemoryFleet):
+    """Another call comes between what a daemon reads and what it writes."""
+
+    async def write_mapping(self, mapping):
+        await asyncio.sleep(0.01)
+        return await super().write_mapping(mapping)
+
+
 @asynccontextmanager
 async def two_daemons(tmp_path, *, fleet):
     """On one store, as a fleet or each by itself, and the store."""
     rows, aws, places = Rows(), an_account(), [tmp_path / "first", tmp_path / "second"]
     for place in places:
         place.mkdir()
-    stores = [
-        {"fleet": MemoryFleet(rows)} if fleet else {"store": Sole(MemoryFleet(rows), new_member())} for _ in places
-    ]
+    stores = [{"fleet": Distant(rows)} if fleet else {"store": Sole(Distant(rows), new_member())} for _ in places]
     async with (
         mapping_world(places[0], aws=aws, **stores[0]) as first,
         mapping_world(places[1], aws=aws, **stores[1]) as second,
@@ -95,6 +101,30 @@ async def test_an_answer_shows_what_another_daemon_did_a_moment_ago(tmp_path):
         assert await second.tags(made["EventSourceMappingArn"]) == {"a": "b"}
         await second.tag(made["EventSourceMappingArn"], {"c": "d"})
         assert await first.tags(made["EventSourceMappingArn"]) == {"a": "b", "c": "d"}
+
+
+@pytest.mark.parametrize("fleet", [True, False])
+@pytest.mark.parametrize("deleted_before", [False, True])
+async def test_of_two_mappings_made_at_one_instant_at_two_daemons_one_is_refused(tmp_path, fleet, deleted_before):
+    async with two_daemons(tmp_path, fleet=fleet) as (first, second, store):
+        wanted = {"EventSourceArn": QUEUE, "FunctionName": FUNCTION}
+        before = []
+        if deleted_before:
+            before = [(await first.create(**wanted))["UUID"]]
+            await asyncio.sleep(TAKEN_UP)
+            await first.delete(before[0])
+            await asyncio.sleep(TAKEN_UP + STOPPED)
+        answers = await asyncio.gather(*(world.create(**wanted) for world in (first, second)), return_exceptions=True)
+        (made,) = (answer for answer in answers if isinstance(answer, dict))
+        (status, code, text) = await refused(_raised(answers))
+        assert (status, code) == (409, "ResourceConflictException")
+        assert made["UUID"] in text
+        assert set(await store.mappings()) == {made["UUID"], *before}
+        assert made["UUID"] not in before
+
+
+async def _raised(answers):
+    raise next(answer for answer in answers if isinstance(answer, Exception))
 
 
 async def test_a_fleet_s_mapping_is_deleting_until_every_daemon_has_let_go(tmp_path):
