@@ -114,13 +114,20 @@ async def test_of_two_mappings_made_at_one_instant_at_two_daemons_one_is_refused
             await asyncio.sleep(TAKEN_UP)
             await first.delete(before[0])
             await asyncio.sleep(TAKEN_UP + STOPPED)
-        answers = await asyncio.gather(*(world.create(**wanted) for world in (first, second)), return_exceptions=True)
+        answers = await asyncio.gather(
+            first.create(**wanted), _a_moment_later(second.create(**wanted)), return_exceptions=True
+        )
         (made,) = (answer for answer in answers if isinstance(answer, dict))
         (status, code, text) = await refused(_raised(answers))
         assert (status, code) == (409, "ResourceConflictException")
         assert made["UUID"] in text
         assert set(await store.mappings()) == {made["UUID"], *before}
         assert made["UUID"] not in before
+
+
+async def _a_moment_later(call):
+    await asyncio.sleep(0.001)
+    return await call
 
 
 async def _raised(answers):
