@@ -27,6 +27,7 @@ def peek(
     ] = None,
     event: Annotated[bool, typer.Option("--event", help="Also as the event that the function would get.")] = False,
     dead_letters: Annotated[bool, typer.Option("--dead-letters", help="Of a queue's dead-letter queue.")] = False,
+    destination: Annotated[bool, typer.Option("--destination", help="Of the on-failure destination.")] = False,
     dry_run: DryRun = False,
     why: Why = "",
     api: Api = None,
@@ -38,7 +39,9 @@ def peek(
     receive.
     """
     given = {"partition": shard, "timestamp": at, "sequence_number": sequence, "trim_horizon": trim_horizon}
-    given |= {"pattern": pattern, "event": event, "of": "dead_letters" if dead_letters else None}
+    if dead_letters and destination:
+        raise ConfigurationError(["peek: say one of --dead-letters and --destination"])
+    given |= {"pattern": pattern, "event": event, "of": _of(dead_letters=dead_letters, destination=destination)}
     answer = act(client(api, config), name, "peek", dry_run=dry_run, why=why, most=most, **given)
     for line in answer["result"].get("lines", ()):
         say(line)
@@ -105,12 +108,16 @@ def redrive(
         raise ConfigurationError(
             ["redrive: say one of --dead-letters, --destination, --from or --to, --resume, --stop, and --show"]
         )
-    of = "dead_letters" if dead_letters else "destination" if destination else None
+    of = _of(dead_letters=dead_letters, destination=destination)
     given = {"of": of, "begin": begin, "end": end, "partition": shard, "rate": rate, "batch": batch}
     given |= {"resume": resume, "pass_over": pass_over, "stop": stop}
     answer = act(daemon, name, "redrive", dry_run=dry_run, why=why, **given)
     for line in answer["result"].get("lines", ()):
         say(line)
+
+
+def _of(*, dead_letters: bool, destination: bool) -> str | None:
+    return "dead_letters" if dead_letters else "destination" if destination else None
 
 
 def _show(daemon: Client, name: str) -> None:
@@ -126,7 +133,14 @@ def _show(daemon: Client, name: str) -> None:
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     for command, example in (
-        (peek, ("peek orders --dead-letters", "peek clicks shardId-000000000003 --at 2026-09-01T10:00:00Z --event")),
+        (
+            peek,
+            (
+                "peek orders --dead-letters",
+                "peek clicks --destination",
+                "peek clicks shardId-000000000003 --at 2026-09-01T10:00:00Z --event",
+            ),
+        ),
         (rerun, ("rerun 0f3a9c1d2e4b --dry-run", "rerun 0f3a9c1d2e4b --function fixed")),
         (
             redrive,

@@ -27,6 +27,8 @@ SECONDS = 8.0
 HIDDEN_SECONDS = 20
 """Of messages of a queue, should giving them back fail."""
 MOST_READS = 50
+MOST_RECEIVED = 100
+"""Messages that are hidden together for one look."""
 MOST_CHARACTERS = 8_000
 """Of one payload."""
 MOST_BYTES = 1_000_000
@@ -44,6 +46,8 @@ class _Look:
     records: list[dict[str, Any]]
     size: int = 0
     looked_at: int = 0
+    gone: int = 0
+    """Records that a destination names, and which their stream no longer has."""
     ended: str = ""
 
     @property
@@ -53,6 +57,7 @@ class _Look:
     def take(self, seen: Seen) -> None:
         """Those of the records that are wanted."""
         kind = KINDS[self.mapping.source.kind]
+        self.gone += seen.gone
         for record in seen.records:
             if self.full:
                 return
@@ -79,7 +84,7 @@ async def peeking(runner: MappingRunner, order: Peek, wiring: Wiring, stored: St
     """`stored` is the mapping's progress. Raises NotPossible."""
     mapping = runner.mapping
     criteria = _criteria(mapping, order)
-    if mapping.source.fifo and runner.runs:
+    if order.which == "source" and mapping.source.fifo and runner.runs:
         raise NotPossible("receiving from a FIFO queue would hold up its groups: pause the mapping first")
     async with wiring.beside(mapping, order.which, HIDDEN_SECONDS) as beside:
         partition = await _partition(beside, order)
@@ -89,7 +94,7 @@ async def peeking(runner: MappingRunner, order: Peek, wiring: Wiring, stored: St
         look = _Look(mapping, order, criteria, Redaction(mapping.redact), [])
         async with wiring.beside(mapping, order.which, HIDDEN_SECONDS) as beside:
             await _look(look, beside, partition, begin)
-        plan.result.update(records=look.records, looked_at=look.looked_at, lines=list(_lines(look)))
+        plan.result.update(records=look.records, looked_at=look.looked_at, gone=look.gone, lines=list(_lines(look)))
         return action
 
     plan = Plan((_impact(beside, partition, begin, order),), perform, seconds=SECONDS + 1.5)
@@ -97,18 +102,17 @@ async def peeking(runner: MappingRunner, order: Peek, wiring: Wiring, stored: St
 
 
 async def _look(look: _Look, beside: Beside, partition: str, begin: From) -> None:
-    reads = 0
     most = look.order.most if look.criteria is None else max(look.order.most, 100)
+    seen: list[Seen] = []
     try:
         async with asyncio.timeout(SECONDS) as bound, aclosing(beside.seen(partition, begin, most)) as pages:
-            async for seen in pages:
-                reads += 1
-                try:
-                    look.take(seen)
-                finally:
-                    await seen.give_back(seen.records)
-                if look.full or reads >= MOST_READS or beside.receives:
-                    look.ended = "" if look.full or beside.receives else f"stopped after {reads} reads"
+            async for page in pages:
+                seen.append(page)
+                look.take(page)
+                if look.full or (beside.receives and look.looked_at >= MOST_RECEIVED):
+                    return
+                if len(seen) >= MOST_READS:
+                    look.ended = f"stopped after {len(seen)} reads"
                     return
     except TimeoutError:
         if not bound.expired():
@@ -116,6 +120,24 @@ async def _look(look: _Look, beside: Beside, partition: str, begin: From) -> Non
         look.ended = f"stopped after {SECONDS:.0f} s"
     except CallError as error:
         raise NotPossible(f"the source refuses: {error}") from error
+    except NotPossible as error:
+        if not seen:
+            raise
+        look.ended = f"stopped: {error}"
+    finally:
+        # only now, because a message that is given back may be received again at once
+        await _give_back(seen)
+
+
+async def _give_back(seen: list[Seen]) -> None:
+    refused: CallError | None = None
+    for one in seen:
+        try:
+            await one.give_back(one.records)
+        except CallError as error:
+            refused = error
+    if refused is not None:
+        raise NotPossible(f"not given back, so hidden for {HIDDEN_SECONDS} s more: {refused}")
 
 
 def _criteria(mapping: EventSourceMapping, order: Peek) -> Filter | None:
@@ -149,11 +171,17 @@ def _position(stored: StreamProgress | None, partition: str) -> str | None:
 
 
 def _impact(beside: Beside, partition: str, begin: From, order: Peek) -> str:
-    if beside.receives:
+    hidden = f"hidden from all consumers, for {HIDDEN_SECONDS} s at most. The look counts as a receive of each"
+    if order.which == "destination":
         return (
-            f"Up to {min(order.most, 10)} messages of {partition} are received and given back at once. Until then they "
-            f"are hidden from all consumers, for {HIDDEN_SECONDS} s at most. The look counts as a receive of each: one "
-            "whose receives are used up goes to its dead-letter queue the next time."
+            f"Up to {order.most} records are shown that invocation records in {partition} name, as far as their stream "
+            f"still has them. Invocation records in a queue are received and given back; until then they are {hidden}."
+        )
+    if beside.receives:
+        most = order.most if order.pattern is None else MOST_RECEIVED
+        return (
+            f"Up to {most} messages of {partition} are received and given back at once. Until then they are {hidden}: "
+            "one whose receives are used up goes to its dead-letter queue the next time."
         )
     return (
         f"Up to {order.most} records of {partition} are read from {begin.words}. Nothing is consumed and no position "
@@ -184,4 +212,5 @@ def _lines(look: _Look) -> Iterator[str]:
         if "event" in one:
             yield json.dumps(one["event"])
     found = f"{len(look.records):,} of {look.looked_at:,} records that were looked at"
-    yield found + (f"; {look.ended}" if look.ended else "")
+    gone = f"; {look.gone:,} that the destination names are no longer in the stream" if look.gone else ""
+    yield found + gone + (f"; {look.ended}" if look.ended else "")

@@ -34,9 +34,10 @@ class Run:
     invoker: FunctionInvoker
     save: Callable[[Redriven], Awaitable[None]]
     """Raises StateError."""
+    ends: Callable[[], Awaitable[str]]
+    """Why it stops now, empty while it goes on: asked before each batch. Raises StateError and GoesOnElsewhere."""
     mapping: EventSourceMapping
     redriven: Redriven
-    stop: bool = False
     withheld: list[tuple[Seen, Record]] = field(default_factory=list)
     """Messages that are not this redrive's: given back at the end, or they would be received again at once."""
 
@@ -53,6 +54,10 @@ class Run:
                     for seen, record in self.withheld:
                         await seen.give_back([record])
             self.redriven = replace(self.redriven, state=State.FINISHED)
+        except GoesOnElsewhere as elsewhere:
+            # what is stored of it is the other's
+            self.redriven = replace(self.redriven, state=State.STOPPED, why=str(elsewhere))
+            return
         except _Stopped as stopped:
             self.redriven = replace(self.redriven, state=State.STOPPED, why=str(stopped))
         except CallError as error:
@@ -138,8 +143,8 @@ class Run:
 
     async def _batch(self, seen: Seen, waiting: deque[list[Record]], *, ordered: bool) -> None:
         """The batch in front. Raises _Stopped."""
-        if self.stop:
-            raise _Stopped("by hand")
+        if why := await self.ends():
+            raise _Stopped(why)
         mapping, batch = self.mapping, waiting[0]
         outcome = await self.invoker.once(Use.by(mapping), seen.encode(batch))
         waiting.popleft()
@@ -179,6 +184,10 @@ class Run:
             await seen.done(done)
         if failed:
             await seen.give_back(failed)
+
+
+class GoesOnElsewhere(PollerError):
+    """Another daemon goes on with this very redrive."""
 
 
 class _Stopped(PollerError):

@@ -6,24 +6,29 @@ Each batch is stored with its counts and the position behind it in one write, so
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from poller.configuration import EventSourceMapping
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.parts import Wiring
 from poller.engine.plan import Plan
-from poller.engine.redrive_run import Run, partitions_of, visibility
+from poller.engine.redrive_run import GoesOnElsewhere, Run, partitions_of, visibility
 from poller.engine.runner import MappingRunner
 from poller.policy.actions import LONGEST_TEXT, Action, Redrive
-from poller.policy.redriving import Redriven, State, read
+from poller.policy.redriving import Leave, Redriven, State, read, read_leave
 from poller.ports.store import Positions
 from poller.values.errors import NotPossible, StateError
 from poller.values.kept import Kept
 
 ROOM = "redrive"
+LEAVES = "redrive-leave"
+"""By the mapping's uuid."""
 MOST = 50
 """Redrives that the store keeps."""
 ALIVE_SECONDS = 120.0
-"""A redrive that runs elsewhere stores something more often than that, unless its function takes longer."""
+"""A redrive that runs elsewhere stores something more often than that, unless its function takes longer, or its rate is
+low.
+"""
 
 
 class Redrives:
@@ -47,13 +52,16 @@ class Redrives:
 
     async def forget_old(self) -> None:
         """Raises StateError."""
-        await self._store.let_go(ROOM, [kept.id for kept in (await self._store.kept(ROOM))[MOST:]])
+        kept = await self._store.kept(ROOM)
+        await self._store.let_go(ROOM, [one.id for one in kept[MOST:]])
+        known = {one.uuid for one in map(_read, kept[:MOST])}
+        await self._store.let_go(LEAVES, [one.id for one in await self._store.kept(LEAVES) if one.id not in known])
 
     async def plan(self, runner: MappingRunner, order: Redrive) -> Plan:
         """Raises NotPossible and StateError."""
         mapping = runner.mapping
         if order.stop:
-            return self._stopping(mapping)
+            return await self._stopping(mapping)
         _refuse(mapping)
         await self._refuse_second(mapping)
         redriven = await self._resumed(mapping, order) if order.resume else self._new(mapping, order)
@@ -63,8 +71,12 @@ class Redrives:
 
         async def perform(action: Action) -> Action:
             await self._refuse_second(mapping)
-            run = self.running[mapping.uuid] = Run(self._wiring, self._invoker, self.save, mapping, redriven)
+            leave = Leave(secrets.token_hex(6), redriven.id)
+            ends = partial(self._ends, mapping.uuid, leave)
+            run = Run(self._wiring, self._invoker, self.save, ends, mapping, redriven)
+            self.running[mapping.uuid] = run
             try:
+                await self._write(mapping.uuid, leave)
                 await self.save(redriven)
                 await self.forget_old()
                 await run.all_of()
@@ -76,16 +88,37 @@ class Redrives:
         plan = Plan(tuple(_impact(mapping, redriven, partitions, receives=receives)), perform)
         return plan
 
-    def _stopping(self, mapping: EventSourceMapping) -> Plan:
-        run = self.running.get(mapping.uuid)
-        if run is None:
-            raise NotPossible("no redrive of this mapping runs on this daemon")
+    async def _stopping(self, mapping: EventSourceMapping) -> Plan:
+        leave, running = await self._leave(mapping.uuid), await self._running(mapping)
+        if leave is None or running is None or running[0].id != leave.redrive:
+            raise NotPossible("no redrive of this mapping runs")
 
         async def perform(action: Action) -> Action:
-            run.stop = True
+            await self._write(mapping.uuid, replace(leave, stop=True))
             return action
 
         return Plan(("The redrive stops behind the batch that it is at, and can be resumed.",), perform)
+
+    async def _leave(self, uuid: str) -> Leave | None:
+        kept = await self._store.kept_one(LEAVES, uuid)
+        try:
+            return None if kept is None else read_leave(kept.about)
+        except (ValueError, TypeError, KeyError) as error:
+            raise StateError(f"the leave to redrive {uuid} is damaged in the store: {error}") from error
+
+    async def _write(self, uuid: str, leave: Leave) -> None:
+        await self._store.keep(Kept(LEAVES, uuid, self._wall(), leave.written()))
+
+    async def _ends(self, uuid: str, own: Leave) -> str:
+        """See `Run.ends`."""
+        leave = await self._leave(uuid)
+        if leave is None:
+            return "its leave is gone from the store"
+        if leave.run == own.run:
+            return "by hand" if leave.stop else ""
+        if leave.redrive == own.redrive:
+            raise GoesOnElsewhere("another daemon goes on with it")
+        return "another daemon has begun to redrive this mapping"
 
     def _new(self, mapping: EventSourceMapping, order: Redrive) -> Redriven:
         now = self._wall()
@@ -113,15 +146,23 @@ class Redrives:
     async def _refuse_second(self, mapping: EventSourceMapping) -> None:
         if mapping.uuid in self.running:
             raise NotPossible("a redrive of this mapping runs; stop it first, by --stop")
+        running = await self._running(mapping)
+        if running is not None:
+            _, age, most = running
+            raise NotPossible(
+                f"a redrive of this mapping ran {age:.0f} s ago, on a daemon that may still be at it; stop it by "
+                f"--stop, or try again {most:.0f} s after that"
+            )
+
+    async def _running(self, mapping: EventSourceMapping) -> tuple[Redriven, float, float] | None:
+        """The redrive that may run, the seconds since it was last stored, and how many of them mean that it ended."""
         now = self._wall()
         for kept in await self._store.kept(ROOM):
-            one = _read(kept)
-            alive = ALIVE_SECONDS + mapping.function.timeout_seconds
-            if one.uuid == mapping.uuid and one.state is State.RUNNING and now - kept.at < alive:
-                raise NotPossible(
-                    f"a redrive of this mapping ran {now - kept.at:.0f} s ago, on a daemon that may still be at it; "
-                    f"try again {alive:.0f} s after that"
-                )
+            one, age = _read(kept), now - kept.at
+            most = ALIVE_SECONDS + mapping.function.timeout_seconds + one.batch / one.rate
+            if one.uuid == mapping.uuid and one.state is State.RUNNING and age < most:
+                return one, age, most
+        return None
 
 
 def _refuse(mapping: EventSourceMapping) -> None:

@@ -118,6 +118,27 @@ def read(text: str) -> Redriven:
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """The leave to redrive a mapping, one for all daemons that share a store. The run that wrote it last has it."""
+
+    run: str
+    redrive: str
+    """Id of the redrive that the run is of."""
+    stop: bool = False
+    """Whether a person wants the run to stop, who may have asked another daemon."""
+
+    def written(self) -> str:
+        """JSON."""
+        return json.dumps(asdict(self))
+
+
+def read_leave(text: str) -> Leave:
+    """What `Leave.written` wrote. Raises ValueError, TypeError and KeyError for anything else."""
+    row = json.loads(text)
+    return Leave(str(row["run"]), str(row["redrive"]), bool(row["stop"]))
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What an invocation means for the records of its batch, by their index."""
 

@@ -8,7 +8,7 @@ class Kept:
     """One thing that is kept. Whoever keeps it bounds how many there are, and how large."""
 
     room: str
-    """What kind of thing it is: `failed`, `redrive`."""
+    """What kind of thing it is: `failed`, `redrive`, `redrive-leave`."""
     id: str
     at: float
     """Epoch seconds."""

@@ -15,6 +15,8 @@ from poller.ports.status import MappingState
 from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping
 from tests.daemon.test_server import TOKEN, serving
 
+REDRIVE = "/mappings/orders/redrive"
+
 pytestmark = pytest.mark.real_time
 
 JSON = {"Content-Type": "application/json"}
@@ -111,6 +113,10 @@ async def test_the_log_says_who_did_what_and_why():
         ({"path": "/mappings/orders/skip"}, 409, "no batch waits"),
         ({"path": "/mappings/orders/retry", "data": b'{"drop": true}'}, 400, "drop: Extra inputs are not permitted"),
         ({"path": "/mappings/orders/seek"}, 400, "say one of to, timestamp and sequence_number"),
+        ({"path": REDRIVE, "data": b'{"resume": true, "begin": 1}'}, 400, "about the last redrive as it began"),
+        ({"path": REDRIVE, "data": b'{"stop": true, "of": "dead_letters"}'}, 400, "about the last redrive as it began"),
+        ({"path": REDRIVE, "data": b'{"of": "destination", "end": 1}'}, 400, "are of an interval of the stream"),
+        ({"path": REDRIVE, "data": b'{"begin": 1, "pass_over": true}'}, 400, "pass_over: goes with resume"),
         ({"path": "/mappings/orders/seek", "data": b'{"to": "LATEST", "timestamp": 1}'}, 400, "say one of to"),
         ({"path": "/mappings/orders/seek", "data": b'{"to": "EARLIER"}'}, 400, "to: Input should be 'TRIM_HORIZON'"),
         ({"path": "/mappings/orders/seek", "data": b'{"timestamp": "yesterday"}'}, 400, "such as 2026-09-01T10:00:00Z"),

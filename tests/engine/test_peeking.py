@@ -11,7 +11,9 @@ from poller.policy.actions import Asked, Pause, Peek
 from poller.policy.beside import From
 from poller.values.errors import NotPossible
 from tests.engine.house import SOFT_STOP, House, living
+from tests.engine.test_redriving import stuck_stream, with_dead_letters
 from tests.engine.test_seek import make, put
+from tests.fakes.faults import ACCESS_DENIED
 from tests.fakes.lambda_service import function_error
 from tests.fakes.queue import loop_time
 from tests.virtual_time import EPOCH
@@ -141,3 +143,54 @@ async def test_a_fifo_queue_in_work_is_not_received_from():
         await asyncio.sleep(SOFT_STOP)
         queue.send("1", group="g")
         assert [one["key"] for one in (await look(house))["records"]] == ["g"]
+
+
+async def test_a_fifo_dead_letter_queue_is_looked_at_while_its_mapping_works():
+    house = House()
+    mapping, dead = with_dead_letters(house, 4, fifo=True)
+    async with living(mapping, house=house):
+        assert (await look(house, which="dead_letters"))["looked_at"] == len(dead.messages) == 4
+
+
+async def test_more_messages_than_one_receive_gives_are_looked_at_once_each():
+    house = House()
+    mapping, dead = with_dead_letters(house, 15)
+    async with living(mapping, house=house):
+        for _ in range(2):
+            found = await look(house, which="dead_letters", most=20)
+            assert len({one["id"] for one in found["records"]}) == found["looked_at"] == 15
+        pattern = '{"body": {"n": [13]}}'
+        found = await look(house, which="dead_letters", most=1, pattern=pattern)
+        assert [json.loads(one["payload"]) for one in found["records"]] == [{"n": 13}]
+        assert len(dead.messages) == 15
+
+
+async def test_a_destination_is_looked_at_with_the_records_that_it_names():
+    house: Any = House()
+    async with living(stuck_stream(house, 0, batch_size=1), house=house):
+        for number in range(4):
+            house.stream.put("key", json.dumps({"n": number}))
+            await asyncio.sleep(2)
+        await asyncio.sleep(30)
+        house.stream.trim(keep=3)
+        for _ in range(2):
+            found = await look(house, which="destination", event=True)
+            assert [json.loads(one["payload"])["n"] for one in found["records"]] == [1, 2, 3]
+            assert (found["gone"], "1 that the destination names" in found["lines"][-1]) == (1, True)
+            assert found["records"][0]["event"]["Records"][0]["eventSource"] == "aws:kinesis"
+        house.failed.send("{}")
+        found = await look(house, which="destination")
+        assert (len(found["records"]), "is no invocation record" in found["lines"][-1]) == (3, True)
+        assert len(house.failed.messages) == 5
+        assert house.of("a").account.delivered == 0
+
+
+async def test_a_look_that_cannot_give_back_says_how_long_it_hides():
+    house = House()
+    mapping, dead = with_dead_letters(house, 2)
+    async with living(mapping, house=house):
+        house.aws.faults.script("ChangeMessageVisibilityBatch", ACCESS_DENIED)
+        with pytest.raises(NotPossible, match="hidden for 20 s more"):
+            await look(house, which="dead_letters")
+        await asyncio.sleep(21)
+        assert (await look(house, which="dead_letters"))["looked_at"] == len(dead.messages) == 2

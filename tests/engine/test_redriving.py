@@ -10,10 +10,12 @@ import pytest
 
 from poller.policy.actions import Asked, Redrive
 from poller.policy.redriving import State
+from poller.state.memory.fleet import MemoryFleet, Rows
 from poller.state.memory.store import MemoryStore
 from poller.values.errors import NotPossible, StateError
 from tests.engine.house import House, living
 from tests.engine.test_seek import delivered, make, put
+from tests.fakes.aws import FakeAws
 from tests.fakes.lambda_service import batch_item_failures, function_error
 from tests.fakes.queue import loop_time
 from tests.virtual_time import EPOCH
@@ -264,3 +266,54 @@ async def test_a_stop_of_the_daemon_in_the_middle_is_bounded_and_it_goes_on_in_t
         )
         one = await redrive(again, resume=True, rate=100.0)
         assert (counts(one), len(dead.messages)) == ((10, 0, 0, 0), 0)
+
+
+async def test_a_redrive_is_stopped_and_resumed_by_another_member_of_the_fleet_than_the_one_that_runs_it():
+    rows, aws = Rows(), FakeAws()
+    first, second = House(aws=aws, fleet=MemoryFleet(rows)), House(aws=aws, fleet=MemoryFleet(rows))
+    mapping, dead = with_dead_letters(first, 20)
+    async with living(mapping, house=first), living(second.mapping("a", queue="q"), house=second):
+        with pytest.raises(NotPossible, match="no redrive of this mapping runs"):
+            await second.steering.act("a", Redrive(stop=True), ANN, dry_run=True)
+        await first.steering.act("a", Redrive("dead_letters", rate=1.0, batch=1), ANN, dry_run=False)
+        await asyncio.sleep(5)
+        with pytest.raises(NotPossible, match="may still be at it"):
+            await second.steering.act("a", Redrive("dead_letters"), ANN, dry_run=True)
+        await second.steering.act("a", Redrive(stop=True), ANN, dry_run=False)
+        await asyncio.sleep(5)
+        (one,) = await second.steering.redrives()
+        assert (one.state, one.why, one.failed) == (State.STOPPED, "by hand", 0)
+        assert one.done + len(dead.messages) == 20
+        one = await redrive(second, resume=True, rate=100.0)
+        assert (one.state, counts(one), len(dead.messages)) == (State.FINISHED, (20, 0, 0, 0), 0)
+        assert sorted(bodies(first)) == [*range(20)]
+
+
+class Slow(MemoryFleet):
+    """What is kept arrives later, so that another daemon reads what was before."""
+
+    async def keep(self, kept):
+        await asyncio.sleep(0.2)
+        await super().keep(kept)
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_of_two_members_that_redrive_a_mapping_at_once_the_later_one_goes_on(same):
+    rows, aws = Rows(), FakeAws()
+    first, second = House(aws=aws, fleet=Slow(rows)), House(aws=aws, fleet=Slow(rows))
+    mapping, dead = with_dead_letters(first, 30)
+    given: dict[str, Any] = {"rate": 1.0, "batch": 1, "which": "dead_letters"}
+    async with living(mapping, house=first), living(second.mapping("a", queue="q"), house=second):
+        if same:
+            await first.steering.act("a", Redrive(**given), ANN, dry_run=False)
+            await asyncio.sleep(5)
+            await first.steering.act("a", Redrive(stop=True), ANN, dry_run=False)
+            await asyncio.sleep(5)
+            given = {"rate": 1.0, "resume": True}
+        doing = [house.steering.act("a", Redrive(**given), ANN, dry_run=False) for house in (first, second)]
+        await asyncio.gather(*doing)
+        await asyncio.sleep(300)
+        found = await first.steering.redrives()
+        assert sorted(one.state for one in found) == [State.FINISHED] + [State.STOPPED] * (not same)
+        assert (len(dead.messages), sorted(set(bodies(first)))) == (0, [*range(30)])
+        assert sum(one.done for one in found) >= 30

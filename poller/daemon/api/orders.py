@@ -27,7 +27,7 @@ from poller.policy.actions import (
     Undo,
     what_of,
 )
-from poller.policy.beside import From
+from poller.policy.beside import From, Which
 from poller.policy.redriving import Redriven
 from poller.policy.seeking import Target
 from poller.ports.steering import Acted
@@ -124,7 +124,7 @@ class PeekBody(Body):
     most: Annotated[int, Field(ge=1, le=100)] = 10
     pattern: Annotated[str | None, Field(max_length=10_000)] = None
     event: bool = False
-    of: Literal["source", "dead_letters"] = "source"
+    of: Which = "source"
 
     def order(self) -> Order:
         begin = From() if self.trim_horizon else None
@@ -136,7 +136,7 @@ class PeekBody(Body):
 
 
 class RedriveBody(Body):
-    of: Literal["source", "dead_letters", "destination"] = "source"
+    of: Which = "source"
     partition: Partition | None = None
     begin: str | float | None = None
     end: str | float | None = None
@@ -147,6 +147,13 @@ class RedriveBody(Body):
     stop: bool = False
 
     def order(self) -> Order:
+        interval = self.begin is not None or self.end is not None
+        if (self.resume or self.stop) and (interval or self.partition or self.batch or self.of != "source"):
+            raise ValueError("resume and stop are about the last redrive as it began: say nothing of what it takes")
+        if self.of != "source" and (interval or self.partition):
+            raise ValueError("begin, end and partition are of an interval of the stream")
+        if self.pass_over and not self.resume:
+            raise ValueError("pass_over: goes with resume")
         begin, end = (None if one is None else _instant(one) for one in (self.begin, self.end))
         given = (self.of, self.partition, begin, end, self.rate, self.batch)
         return Redrive(*given, resume=self.resume, pass_over=self.pass_over, stop=self.stop)
