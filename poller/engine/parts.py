@@ -20,6 +20,7 @@ from poller.engine.beside import beside
 from poller.engine.failed_events import FailedEvents
 from poller.engine.fleet.alone import Alone
 from poller.engine.functions import Functions, Use, shared_slots
+from poller.engine.standing_by import standby_of
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
 from poller.policy.batching import BatchLimits
@@ -166,7 +167,7 @@ class Wiring:
         own = Memory(mapping.max_bytes_in_flight, self.memory)
         use = Use.by(mapping)
         function = await self.functions.take(use)
-        standby = None if self._workers is None else self._workers.standby(mapping)
+        standby = standby_of(self._fleet_of(mapping), self._workers, mapping, borrowed)
         breaker = self.functions.breaker(use)
         slots = self.functions.slots(mapping.function)
         # workers have their parts of every limit already

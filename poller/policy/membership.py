@@ -8,6 +8,7 @@ must not stop while the machine is suspended.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 ACTS_FOR = 0.9
 """Part of the lease for which a member acts after a beat."""
@@ -91,6 +92,11 @@ class Membership:
             for member, seen in self._seen.items()
             if member != me and now - seen.since >= self._lease_seconds
         ]
+
+    def alive_until(self, member: str) -> float:
+        """Until when a member counts as alive unless its beat moves; minus infinity for one that is not."""
+        seen = self._seen.get(member)
+        return -inf if seen is None else seen.since + self._lease_seconds
 
     def next_expiry(self, me: str) -> float | None:
         """When the first of the others expires unless it moves; None without others."""

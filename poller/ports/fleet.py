@@ -166,8 +166,8 @@ class FleetStore(Positions, Protocol):
         """
         ...
 
-    def listen(self, wake: Callable[[], None]) -> None:
-        """Call `wake` on the event loop when the rows may have changed, where the store can tell. Only hastens: a store
-        may never call it. Called once, before the first write.
+    def listen(self, wake: Callable[[], None], told: Callable[[], None]) -> None:
+        """Call `wake` on the event loop when the rows may have changed, and `told` when a member's facts have, where
+        the store can tell. Only hastens: a store may never call them. Called once, before the first write.
         """
         ...

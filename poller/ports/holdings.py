@@ -146,6 +146,26 @@ class Resizable(Protocol):
         ...
 
 
+class Rests(Protocol):
+    """Polls a queue, and need not while another daemon takes all that it has."""
+
+    def join(self, tell: Callable[[], None]) -> None:
+        """Several daemons poll the queue. `tell` has the others hear soon that this one attends it no longer."""
+        ...
+
+    def leave(self) -> None:
+        """That is over."""
+        ...
+
+    def attends(self) -> bool:
+        """Whether this daemon takes all that the queue has. The others are told the answer."""
+        ...
+
+    def rest(self, until: float, other: str) -> None:
+        """Another daemon attends the queue, at least until that time of the loop; `other` says so to people."""
+        ...
+
+
 class Fleet(Protocol):
     """Where the positions of mappings are, and which of their shards are this daemon's."""
 
@@ -165,6 +185,10 @@ class Fleet(Protocol):
         """Keep the slots of a mapping to this daemon's part of a limit that holds for all daemons together, until the
         returned function is called: no invocation of it may run then.
         """
+        ...
+
+    def attend(self, uuid: str, event_source_arn: str, rests: Rests) -> Callable[[], None]:
+        """Let daemons rest while another one attends the queue of a mapping, until the returned function is called."""
         ...
 
     def runs_elsewhere(self, uuid: str) -> bool:

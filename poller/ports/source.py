@@ -57,6 +57,14 @@ class Admission(Protocol):
         """Every lane has a batch and the source has more: another lane may be worth it."""
         ...
 
+    def receive_began(self, now: float) -> None:
+        """A receive is sent."""
+        ...
+
+    def receive_ended(self, now: float, *, answered: bool) -> None:
+        """It was answered, or is over without an answer."""
+        ...
+
     def nothing(self) -> None:
         """A receive was answered, and found nothing."""
         ...

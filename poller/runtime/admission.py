@@ -13,6 +13,12 @@ from poller.runtime.slots import SharedSlots
 from poller.runtime.standby import Standby
 from poller.runtime.stop import Stop
 
+AT_WORK = (ReasonCode.INVOKING, ReasonCode.SETTLING)
+SLOW_SECONDS = 10.0
+"""After which a batch in work is a slow one, and other daemons of a fleet should receive, too: the function may hang
+here alone.
+"""
+
 
 def _nobody() -> None:
     return None
@@ -33,7 +39,7 @@ class Admission:
         standby: Standby | None = None,
         shared: SharedSlots | None = None,
     ) -> None:
-        """`breaker` belongs to the function, which shares it among its mappings. `standby` says whether another worker
+        """`breaker` belongs to the function, which shares it among its mappings. `standby` says whether another process
         polls. `shared` are the mapping's slots where its limit holds for several daemons.
         """
         self.stop = stop
@@ -55,13 +61,16 @@ class Admission:
         memory.on_waiting = self._show
         self._standby = standby
         if standby is not None:
-            standby.connect(self._changed)
+            standby.connect(self._changed, self._hindered)
 
     def connect(self, poke: Callable[[], None]) -> None:
         """Call `poke` whenever `lanes` may answer more than before."""
         self._ignore_stop()  # of the previous source
         self._poke = poke
         self._ignore_stop = self.stop.listen(poke)
+        if self._standby is not None:
+            # the previous one has failed
+            self._standby.hindered(asyncio.get_running_loop().time())
 
     def on_growth(self, grow: Callable[[], None]) -> None:
         """Call `grow` when one more lane may be started."""
@@ -91,7 +100,7 @@ class Admission:
         long.
         """
         lanes = [lane for partition in self._status.partitions for lane in partition.lanes]
-        return sum(lane.code in (ReasonCode.INVOKING, ReasonCode.SETTLING) for lane in lanes)
+        return sum(lane.code in AT_WORK for lane in lanes)
 
     def standstill(self, now: float, shown: Reason | None) -> Reason | None:
         """See `RunningParts`: the source may not have asked for long, and its own problems may be over."""
@@ -125,7 +134,7 @@ class Admission:
             advised = with_advice(text, cause_of_failure(failure)) if text else ""
             return Reason(closed, advised, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
         if closed is ReasonCode.NOT_MINE:
-            return Reason(closed, "another worker polls the queue as long as it can take all of it")
+            return Reason(closed, "" if self._standby is None else self._standby.why(now))
         if closed is ReasonCode.WAITING_FOR_SLOT and self._has_no_share:
             return Reason(closed, "other daemons of the fleet have all of maximum_concurrency", since=now)
         return Reason(closed, since=now)
@@ -136,10 +145,20 @@ class Admission:
 
     def _show(self) -> None:
         """Show why nothing is received as the mapping's reason, unless it has a worse one."""
+        now = asyncio.get_running_loop().time()
+        closed = self._closed(now)
         if self._status.state is MappingState.RUNNING:
-            now = asyncio.get_running_loop().time()
-            closed = self._closed(now)
             self._status.reason = None if closed is None else self._reason(closed, now)
+        if self._standby is not None and (self._failing_since is not None or closed not in (None, ReasonCode.NOT_MINE)):
+            self._standby.hindered(now)
+
+    def _hindered(self, now: float) -> bool:
+        """Whether other processes should receive, too: this one cannot, or is not done soon with what it received."""
+        if self._failing_since is not None or self._closed(now) not in (None, ReasonCode.NOT_MINE):
+            return True
+        lanes = (lane for partition in self._status.partitions for lane in partition.lanes)
+        slow = now - SLOW_SECONDS
+        return any(lane.waiting_for is not None or (lane.code in AT_WORK and lane.since <= slow) for lane in lanes)
 
     def _changed(self) -> None:
         self._show()
@@ -156,6 +175,16 @@ class Admission:
         self._poke()
         # a failure since may have made it longer
         self._resume_later(asyncio.get_running_loop().time())
+
+    def receive_began(self, now: float) -> None:
+        """A receive is sent."""
+        if self._standby is not None:
+            self._standby.receive_began(now)
+
+    def receive_ended(self, now: float, *, answered: bool) -> None:
+        """It was answered, or is over without an answer."""
+        if self._standby is not None:
+            self._standby.receive_ended(now, answered=answered)
 
     def busy(self, now: float) -> None:
         """Every lane has a batch and the source has more."""

@@ -59,6 +59,13 @@ def test_an_owner_without_a_row_is_dead_only_after_a_lease() -> None:
     assert members.live == {"A", "B"}
 
 
+def test_a_member_counts_as_alive_for_the_lease_since_its_beat_was_seen() -> None:
+    members = Membership(LEASE, 0.0)
+    members.observe([("B", 7)], [], 3.0)
+    assert members.alive_until("B") == 3.0 + LEASE
+    assert members.alive_until("C") == float("-inf")
+
+
 @given(
     st.floats(0.95, 1.05),
     st.floats(0.95, 1.05),

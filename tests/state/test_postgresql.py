@@ -10,6 +10,7 @@ import pytest
 
 from poller.cli.main import main
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.ports.fleet import MemberState
 from poller.state.postgresql.url import FORM
 from poller.state.sole import Sole, new_member
 from poller.values.errors import EnvironmentProblem, StateError, StoreAway
@@ -279,6 +280,23 @@ async def test_a_save_whose_answer_was_lost_is_told_and_stored_at_the_next_try(u
             proxy.deaf = False
             await store.save("u", "a", at("3"))
             assert (await store.load("u")).shards == {"a": at("3")}
+
+
+async def test_what_a_member_says_of_itself_is_heard_and_its_plain_beats_are_not(url):
+    heard, changed = [], asyncio.Event()
+    member = new_member()
+    async with opened(url, "poller") as first, opened(url, "poller") as second:
+        first.listen(changed.set, lambda: heard.append("facts"))
+        await changed.wait()
+        changed.clear()
+        await second.join(member, {})
+        await changed.wait()
+        for beat, facts in enumerate((None, {"attends": ["a"]}, None, {}), 1):
+            await second.beat(member, beat, MemberState.ACTIVE, 0, facts)
+        changed.clear()
+        await second.leave(member)
+        await changed.wait()
+    assert heard == ["facts"] * 2
 
 
 async def test_calls_at_the_same_time_share_few_connections(url):

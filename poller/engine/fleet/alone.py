@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from poller.policy.progress import ShardProgress
-from poller.ports.holdings import Hold, Listed, Resizable
+from poller.ports.holdings import Hold, Listed, Resizable, Rests
 from poller.ports.status import Reason
 from poller.ports.store import StateStore
 
@@ -86,6 +86,10 @@ class Alone:
     def share(self, uuid: str, limit: int, slots: Resizable) -> Callable[[], None]:  # noqa: ARG002  (the port's)
         """All of it is this daemon's."""
         slots.resize(limit)
+        return lambda: None
+
+    def attend(self, uuid: str, event_source_arn: str, rests: Rests) -> Callable[[], None]:  # noqa: ARG002  (the port's)
+        """There is nobody to leave a queue to."""
         return lambda: None
 
     def runs_elsewhere(self, uuid: str) -> bool:  # noqa: ARG002  (the port's)

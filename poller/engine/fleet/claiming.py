@@ -51,9 +51,11 @@ class Claiming:
         lease_seconds: float,
         rebalance_delay_seconds: float,
         look_at_news: Callable[[], Awaitable[None]],
-        seen: Callable[[Sequence[MemberRow]], None],
+        seen: Callable[[Sequence[MemberRow], Callable[[str], float]], None],
     ) -> None:
-        """`look_at_news` is called when another member told news, `seen` with the members each time they were read."""
+        """`look_at_news` is called when another member told news, `seen` each time the members were read: with them,
+        and with what says by this member's clock until when each counts as alive.
+        """
         self.shards: dict[str, MemberShards] = {}
         """By uuid of the mapping, those that run."""
         self.unreleased: list[MemberHold] = []
@@ -112,10 +114,10 @@ class Claiming:
         rows = await self._store.members()
         now = self._clock()
         self.rows = {row.id: row for row in rows}
-        self._seen(rows)
         changed = self._membership.observe(
             [(row.id, row.beat) for row in rows if row.state is not MemberState.DEAD], self._dead(), now
         )
+        self._seen(rows, self._membership.alive_until)
         buried = await self._bury_expired(now)
         news = {row.id: row.news for row in rows}
         balance_at = self._membership.quiet_since + self._rebalance_delay

@@ -3,10 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from poller import __version__
+from poller.engine.fleet.attending import Attending
 from poller.engine.fleet.claiming import Claiming
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.saving import Saving
@@ -14,9 +15,9 @@ from poller.engine.fleet.shards import MemberShards
 from poller.engine.fleet.shares import Shares
 from poller.engine.fleet.timed import TimedStore
 from poller.policy.backoff import Chance
-from poller.ports.fleet import FleetStore, MemberState
+from poller.ports.fleet import FleetStore, MemberRow, MemberState
 from poller.ports.fleet_status import Cause, FleetStatus
-from poller.ports.holdings import Resizable
+from poller.ports.holdings import Resizable, Rests
 from poller.support import telemetry
 from poller.values.errors import StateError
 
@@ -73,15 +74,16 @@ class Member:
             ended=self._life_ended,
         )
         self._shares = Shares(self.life, self.look)
+        self._attending = Attending(self.life)
         self._claiming = Claiming(
             store,
             self.life,
             lease_seconds=lease_seconds,
             rebalance_delay_seconds=rebalance_delay_seconds,
             look_at_news=look_at_news,
-            seen=self._shares.note,
+            seen=self._noted,
         )
-        store.listen(self._claiming.heard)
+        store.listen(self._claiming.heard, self._claiming.look_now)
 
     def _facts(self) -> Mapping[str, Any]:
         facts = {
@@ -90,6 +92,7 @@ class Member:
             "lease_seconds": self._lease_seconds,
             "mappings": dict(self._running()),
             **self._shares.facts(),
+            **self._attending.facts(),
         }
         return facts if self._process is None else {**facts, "worker": self._process}
 
@@ -100,6 +103,14 @@ class Member:
     def share(self, uuid: str, limit: int, slots: Resizable) -> Callable[[], None]:
         """See `Fleet.share`."""
         return self._shares.add(uuid, limit, slots)
+
+    def attend(self, uuid: str, event_source_arn: str, rests: Rests) -> Callable[[], None]:
+        """See `Fleet.attend`."""
+        return self._attending.add(uuid, event_source_arn, rests)
+
+    def _noted(self, rows: Sequence[MemberRow], alive_until: Callable[[str], float]) -> None:
+        self._shares.note(rows)
+        self._attending.note(rows, alive_until)
 
     def runs_elsewhere(self, uuid: str) -> bool:
         """See `Fleet.runs_elsewhere`."""
@@ -169,6 +180,7 @@ class Member:
 
     def _life_ended(self) -> None:
         self._shares.life_ended()
+        self._attending.life_ended()
         for shards in self._claiming.shards.values():
             for hold in [*shards.holds.values()]:
                 hold.lose()

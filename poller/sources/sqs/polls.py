@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from poller.ports.source import Admission
 from poller.sources.sqs.queue import LONG_POLL, Queue
 from poller.sources.sqs.receive_backoff import ReceiveBackoff
 from poller.sources.sqs.receive_memory import Turn
@@ -24,7 +25,13 @@ class Polls:
     """The running receives, and those whose answers were lost."""
 
     def __init__(
-        self, queue: Queue, backoff: ReceiveBackoff, *, longest: int = LONG_POLL, freed_in: Callable[[], float]
+        self,
+        queue: Queue,
+        backoff: ReceiveBackoff,
+        admission: Admission,
+        *,
+        longest: int = LONG_POLL,
+        freed_in: Callable[[], float],
     ) -> None:
         """`longest` is the longest wait of a receive in seconds. `freed_in` returns the seconds until a message group
         may become free: a service need not notice that during a receive, and the group would wait for the rest of it.
@@ -36,6 +43,7 @@ class Polls:
         self._loop = asyncio.get_running_loop()
         self._queue = queue
         self._backoff = backoff
+        self._admission = admission
         self._longest = max(SHORTEST, longest)
         self._freed_in = freed_in
         self._stopped = False
@@ -53,17 +61,21 @@ class Polls:
         attempt = self._lost.popleft() if self._lost else queue.new_attempt()
         begun = loop.time()
         messages: list[dict[str, Any]] = []
-        size = 0
+        size, answered = 0, False
         task = asyncio.current_task(loop)
         assert task is not None
         self._due[task] = begun + seconds
         try:
             body = queue.receive_body(turn.most, seconds, attempt)
             queue.unanswered.asked(begun)
+            self._admission.receive_began(begun)
             try:
                 messages, size = await queue.receive(body, turn.room)
+                answered = True
             finally:
-                queue.unanswered.answered(loop.time())
+                ended = loop.time()
+                queue.unanswered.answered(ended)
+                self._admission.receive_ended(ended, answered=answered)
                 del self._due[task]
             turn.room.became(size)
             if self.failing:

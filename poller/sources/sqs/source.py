@@ -128,6 +128,7 @@ class SqsPartition:
         self._polls = Polls(
             self._queue,
             ReceiveBackoff(self._call_failures.report, self._chance),
+            self._admission,
             longest=self._options.receive_wait_seconds,
             freed_in=self._freed_in,
         )

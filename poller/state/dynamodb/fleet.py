@@ -144,7 +144,7 @@ class DynamoDBFleet(Notes):
             return stored_before(self.read(lease_of, unmet.item, mapping.generation), member, one)
         return True
 
-    def listen(self, wake: Callable[[], None]) -> None:
+    def listen(self, wake: Callable[[], None], told: Callable[[], None]) -> None:
         """See `FleetStore.listen`. A table tells nobody."""
 
     # positions

@@ -137,7 +137,7 @@ class MemoryFleet(KeptInMemory):
         self.rows.changed()
         return True
 
-    def listen(self, wake: Callable[[], None]) -> None:
+    def listen(self, wake: Callable[[], None], told: Callable[[], None]) -> None:  # noqa: ARG002  (it wakes at every write)
         """See `FleetStore.listen`."""
         self.rows.wakes.append(wake)
 

@@ -113,22 +113,22 @@ class PostgresqlFleet:
         judged = {(one.uuid, one.shard_id): one for one in doubtful}
         return {key for key, one in judged.items() if not stored_before(rows.get(key), member, one)}
 
-    def listen(self, wake: Callable[[], None]) -> None:
+    def listen(self, wake: Callable[[], None], told: Callable[[], None]) -> None:
         """See `FleetStore.listen`."""
-        self._listening = asyncio.ensure_future(self._listen(wake))
+        self._listening = asyncio.ensure_future(self._listen({sql.CHANGED: wake, sql.TOLD: told}))
 
-    async def _listen(self, wake: Callable[[], None]) -> None:
+    async def _listen(self, wakes: Mapping[str, Callable[[], None]]) -> None:
         while True:
             with suppress(StateError, psycopg.Error):
                 connection = await self._connections.connect(
                     asyncio.get_running_loop().time() + self._connections.seconds
                 )
                 async with connection:
-                    await connection.execute("LISTEN poller")
-                    wake()  # what was told before is not heard
+                    await connection.execute(sql.LISTEN)
+                    wakes[sql.CHANGED]()  # what was told before is not heard
                     async for heard in connection.notifies():
                         if heard.payload == self._fleet:
-                            wake()
+                            wakes[heard.channel]()
             await asyncio.sleep(LISTEN_AGAIN_SECONDS)
 
     # positions

@@ -1,13 +1,17 @@
 """Every statement on the rows of a fleet. Each is one conditional write, or one read, and may be sent again.
 
-Who changes what others wait for tells them: NOTIFY, on the channel `poller`, with the name of the fleet.
+Who changes what others wait for tells them: NOTIFY, with the name of the fleet, on the channel `poller`, or on
+`poller_facts` where only the facts of a member have changed.
 """
 
 # ruff: noqa: S608  (only constants of this file are put together)
 
 from typing import LiteralString
 
-_TOLD: LiteralString = "pg_notify('poller', %(fleet)s)"
+CHANGED: LiteralString = "poller"
+TOLD: LiteralString = "poller_facts"
+LISTEN: LiteralString = f"LISTEN {CHANGED}; LISTEN {TOLD}"
+_TOLD: LiteralString = f"pg_notify('{CHANGED}', %(fleet)s)"
 _ROW: LiteralString = "fleet = %(fleet)s AND uuid = %(uuid)s"
 _MEMBER: LiteralString = "fleet = %(fleet)s AND id = %(member)s"
 _SHARD: LiteralString = f"s.{_ROW} AND s.shard = %(shard)s"
@@ -18,7 +22,8 @@ JOIN: LiteralString = f"""INSERT INTO poller_members (fleet, id, beat, state, ne
 VALUES (%(fleet)s, %(member)s, 0, %(state)s, 0, %(facts)s) ON CONFLICT DO NOTHING RETURNING {_TOLD}"""
 BEAT: LiteralString = f"""UPDATE poller_members SET beat = %(beat)s, state = %(state)s, news = %(news)s,
     facts = coalesce(%(facts)s, facts)
-WHERE {_MEMBER} AND state <> 'dead' AND beat < %(beat)s RETURNING beat"""
+WHERE {_MEMBER} AND state <> 'dead' AND beat < %(beat)s
+RETURNING CASE WHEN %(facts)s::text IS NOT NULL THEN pg_notify('{TOLD}', %(fleet)s) END"""
 BURY: LiteralString = f"""UPDATE poller_members SET state = 'dead'
 WHERE {_MEMBER} AND state <> 'dead' AND beat = %(seen)s RETURNING {_TOLD}"""
 LEAVE: LiteralString = f"""UPDATE poller_members SET state = 'dead'

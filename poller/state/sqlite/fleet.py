@@ -56,5 +56,5 @@ class SqliteFleet(StateFile[FleetDatabase]):
     async def write(self, member: str, writes: Sequence[Write]) -> set[tuple[str, str]]:
         return await self.run_write(self.database.write, member, writes)
 
-    def listen(self, wake: Callable[[], None]) -> None:
+    def listen(self, wake: Callable[[], None], told: Callable[[], None]) -> None:
         """A file tells nobody of its changes."""

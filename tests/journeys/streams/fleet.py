@@ -96,7 +96,7 @@ class Link:
         world.links.append(self)
         self._rows = MemoryFleet(world.rows)
 
-    def listen(self, wake: Callable[[], None]) -> None:
+    def listen(self, wake: Callable[[], None], told: Callable[[], None]) -> None:
         """This store tells nobody."""
 
     def problem(self) -> str | None:
