@@ -1,56 +1,14 @@
 """The daemon and the real driver against a server that speaks MongoDB's protocol, with TLS, restarts and an outage."""
 
 import json
-import threading
 
 import pytest
 
-from tests.http.scripted import CERTIFICATES
-from tests.live.daemon import command, configuration, running, until
+from tests.live.daemon import command, running, until
+from tests.live.document_world import Function, written
 from tests.servers.mongo import MongoThread
-from tests.servers.threaded import Handler, ThreadedServer
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
-ARN = "arn:aws:rds:eu-west-1:123456789012:cluster:shop"
-
-
-class Function(ThreadedServer):
-    """Takes every event."""
-
-    def __init__(self):
-        super().__init__(_Invocation)
-        self.numbers: list[int] = []
-        self.lock = threading.Lock()
-
-
-class _Invocation(Handler):
-    server: Function
-
-    def do_POST(self):  # noqa: N802 - the base class calls it so
-        event = json.loads(self.body())
-        assert event["eventSource"] == "aws:docdb"
-        with self.server.lock:
-            self.server.numbers += [one["event"]["documentKey"]["_id"] for one in event["events"]]
-        self.answer(200, b"null")
-
-
-def written(tmp_path, server, function, **mapping):
-    """None leaves a key of the mapping out."""
-    entry = {
-        "name": "orders",
-        "event_source_arn": ARN,
-        "function_name": "fn",
-        "starting_position": "TRIM_HORIZON",
-        "document_db_event_source_config": {"database_name": "shop", "collection_name": "orders"},
-        "mongodb": {"uri": server.uri, "tls_ca_file": str(CERTIFICATES / "authority.pem")},
-        **mapping,
-    }
-    return configuration(
-        tmp_path,
-        {name: value for name, value in entry.items() if value is not None},
-        functions={"fn": {"type": "http", "url": function.url}},
-        state=f"sqlite:///{tmp_path / 'state.db'}",
-    )
 
 
 def insert(first, last):
@@ -63,7 +21,7 @@ def insert(first, last):
 
 def test_changes_reach_the_function_through_an_outage_and_a_restart(tmp_path):
     with MongoThread(tls=True) as server, Function() as function:
-        config = written(tmp_path, server, function)
+        config = written(tmp_path, server.uri, function)
         server.does(insert(0, 20))
         with running(config, {}) as daemon:
             until(lambda: len(function.numbers) == 20, "the first changes")
@@ -86,7 +44,7 @@ def test_changes_reach_the_function_through_an_outage_and_a_restart(tmp_path):
 
 def test_check_reaches_the_stream_and_names_what_is_missing(tmp_path):
     with MongoThread(tls=True) as server, Function() as function:
-        config = written(tmp_path, server, function)
+        config = written(tmp_path, server.uri, function)
 
         def checked():
             process = command(tmp_path, {"COLUMNS": "300"}, "check", "--connect", "--config", config)
@@ -109,7 +67,7 @@ def test_a_daemon_proves_who_it_is_by_a_secret_file_and_goes_on_after_a_rotation
     secret.write_text(json.dumps({"username": "reader", "password": "old"}))
     access = [{"type": "BASIC_AUTH", "uri": {"file": str(secret)}}]
     with MongoThread(tls=True, users=users) as server, Function() as function:
-        config = written(tmp_path, server, function, event_source_arn=None, source_access_configurations=access)
+        config = written(tmp_path, server.uri, function, event_source_arn=None, source_access_configurations=access)
         server.does(insert(0, 10))
         with running(config, {}) as daemon:
             until(lambda: len(function.numbers) == 10, "the first changes")

@@ -18,8 +18,13 @@ from poller.values.errors import AnswerLost, CallError, IteratorExpired
 
 AWAIT = 5.0
 """Seconds that the server waits for changes before it answers without any."""
+LEAST_PAUSE = 0.5
+"""Seconds between two answers without changes, of a server that does not wait for some."""
 MOST_CHANGES = 1000
 """Changes of one answer, which the server ends at 16 MiB in any case."""
+QUIET = 600
+"""Seconds of the server's time by which the place follows it while nothing changes, where the server names no place by
+itself: far more than a server needs to show a change."""
 KILL = 1.0
 """Seconds to end a cursor: a stop does not wait longer."""
 OPEN = "open"
@@ -45,6 +50,10 @@ class ChangeStream:
         self._skip_to = place.time if skips else 0
         self._parts: list[bytes] = []
         """The fragments that came of a change that the server splits."""
+        self._quiet_since: int | None = None
+        """Cluster time of the first answer without a change behind the last place."""
+        self._not_before = 0.0
+        """The loop's time of the next read."""
         self._cursor = 0
         self._collection = ""
         self._waiting: ShardPage | None = None
@@ -64,6 +73,10 @@ class ChangeStream:
     async def _read(self) -> None:
         if not self._cursor:
             raise IteratorExpired("the server has closed the cursor")
+        loop = asyncio.get_running_loop()
+        if (pause := self._not_before - loop.time()) > 0:
+            await asyncio.sleep(pause)
+        earliest = loop.time() + LEAST_PAUSE
         command = {
             "getMore": Int64(self._cursor),
             "collection": self._collection,
@@ -81,6 +94,7 @@ class ChangeStream:
                 raise IteratorExpired(str(error)) from error
             raise
         self.take(reply)
+        self._not_before = 0.0 if self._waiting is not None and self._waiting.records else earliest
 
     def take(self, reply: bytes) -> None:
         """The reply to a command with this cursor. Raises AnswerLost."""
@@ -108,10 +122,16 @@ class ChangeStream:
         if token is not None and not parts and not (changes and changes[-1].token == token):
             place = place.passed()
             page.continuation, page.passed = place.position(token), True
+        quiet_since = None
+        if token is None and not changes and not parts:
+            quiet_since, followed = _followed(self._quiet_since, cluster_time(reply.get("operationTime")), place)
+            if followed is not None:
+                place = followed
+                page.continuation, page.passed = place.position(), True
         collection = str(cursor["ns"]).partition(".")[2]
         # nothing above changed anything: an answer counts as a whole
         self._place, self._cursor, self._collection, self._waiting = place, int(cursor["id"]), collection, page
-        self._parts = parts
+        self._parts, self._quiet_since = parts, quiet_since
 
     async def kill(self) -> None:
         """End the cursor, but not its session."""
@@ -129,6 +149,15 @@ class ChangeStream:
             await self.kill()
         finally:
             await self._session.end()
+
+
+def _followed(since: int | None, now: int | None, place: Order) -> tuple[int | None, Order | None]:
+    """Since when a stream is quiet, and the place to go on from where that is long enough. Cluster times."""
+    if now is None or since is None:
+        return now, None
+    if seconds(now) - seconds(since) < QUIET:
+        return since, None
+    return now, Order(since, 0, 0) if since > place.time else None
 
 
 def _behind(reply: Mapping[str, Any], changes: list[Change]) -> float | None:

@@ -22,7 +22,7 @@ from pymongo.errors import (
 from pymongo.server_description import ServerDescription
 
 from poller.sources.documentdb.cluster import SetupFailed
-from poller.sources.documentdb.server import CommandFailed
+from poller.sources.documentdb.server import CommandFailed, Session
 from poller.values.errors import AnswerLost, CallError, NotSent
 
 Connection = Callable[[], Awaitable[tuple[str, dict[str, Any]]]]
@@ -36,6 +36,8 @@ CLOSE = 2.0
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _OTHER_PRODUCT = "You appear to be connected to a "
 """Begins the driver's warning that a host is one of DocumentDB, for instance."""
+_NO_SESSIONS = "Sessions are not supported"
+"""Of the driver's error for a command with a session, before it is sent."""
 _UNAUTHENTICATED = 18
 _CODES_OF_CREDENTIALS = frozenset({_UNAUTHENTICATED, 8000})
 
@@ -44,10 +46,13 @@ class DriverSession:
     """A `Session`."""
 
     def __init__(self, session: AsyncClientSession) -> None:
-        self.session = session
+        self.session: AsyncClientSession | None = session
+        """None at a server that knows no sessions, such as DocumentDB 3.6."""
 
     async def end(self) -> None:
         """See `Session.end`."""
+        if self.session is None:
+            return
         with suppress(PyMongoError, TimeoutError, OSError):
             async with asyncio.timeout(CLOSE):
                 await self.session.end_session()
@@ -68,22 +73,18 @@ class Driver:
         # without causal consistency: no read waits for what another server has already told
         return DriverSession((await self._connected()).start_session(causal_consistency=False))
 
-    async def run(self, database: str, command: Mapping[str, Any], session: Any = None) -> bytes:
+    async def run(self, database: str, command: Mapping[str, Any], session: Session | None = None) -> bytes:
         """See `Server.run`."""
         client = await self._connected()
-        own = session.session if isinstance(session, DriverSession) else None
         try:
             async with asyncio.timeout(SELECTION + ANSWER):
-                reply = await client[database].command(
-                    dict(command), session=own, codec_options=_RAW, read_preference=client.read_preference
-                )
+                return await _sent(client, database, command, session if isinstance(session, DriverSession) else None)
         except OperationFailure as error:
             if error.code in _CODES_OF_CREDENTIALS:
                 await self.close()
             raise _refusal(error) from error
         except (PyMongoError, BSONError, OSError, TimeoutError) as error:
             raise _lost(error) from error
-        return bytes(reply.raw)
 
     async def _connected(self) -> "AsyncMongoClient[dict[str, Any]]":
         async with self._connecting:
@@ -112,6 +113,28 @@ class Driver:
             with suppress(PyMongoError, TimeoutError, OSError):
                 async with asyncio.timeout(CLOSE):
                     await client.close()
+
+
+async def _sent(
+    client: "AsyncMongoClient[dict[str, Any]]",
+    database: str,
+    command: Mapping[str, Any],
+    session: DriverSession | None,
+) -> bytes:
+    """The reply. Raises what the driver raises."""
+    own = None if session is None else session.session
+    try:
+        reply = await client[database].command(
+            dict(command), session=own, codec_options=_RAW, read_preference=client.read_preference
+        )
+    except ConfigurationError as error:
+        if own is None or _NO_SESSIONS not in str(error):
+            raise
+        assert session is not None
+        await session.end()
+        session.session = None
+        return await _sent(client, database, command, session)
+    return bytes(reply.raw)
 
 
 def always_the_same(servers: Sequence[ServerDescription]) -> Sequence[ServerDescription]:

@@ -28,6 +28,7 @@ _REASONS = {
 }
 _TOO_LARGE = 10334
 """BSONObjectTooLarge: a change with its documents may be larger than any document."""
+_COMMAND_NOT_FOUND = 59
 _FAILED_TO_PARSE, _INVALID_RESUME_TOKEN = 9, 260
 
 
@@ -57,8 +58,15 @@ class Server(Protocol):
 
 async def hello(server: Server) -> Mapping[str, Any]:
     """What the server says about itself. Raises CallError."""
-    reply: dict[str, Any] = bson.decode(await server.run("admin", {"hello": 1}), OPTIONS)
-    return reply
+    try:
+        reply = await server.run("admin", {"hello": 1})
+    except CommandFailed as error:
+        if error.code != _COMMAND_NOT_FOUND:
+            raise
+        # by the name that the command had before MongoDB 5
+        reply = await server.run("admin", {"isMaster": 1})
+    said: dict[str, Any] = bson.decode(reply, OPTIONS)
+    return said
 
 
 async def tip(server: Server) -> int:

@@ -50,9 +50,11 @@ class Cursor:
 class FakeMongo:
     """One node after the other is the primary of a replica set; a cursor lives on the node that opened it."""
 
-    def __init__(self, clock: Callable[[], float], *, labels: bool = True, tokens_when_idle: bool = True) -> None:
+    def __init__(
+        self, clock: Callable[[], float], *, labels: bool = True, tokens_when_idle: bool = True, waits: bool = True
+    ) -> None:
         """Without `labels` errors are known by their codes, as of old servers and DocumentDB. Without
-        `tokens_when_idle` an answer has no postBatchResumeToken.
+        `tokens_when_idle` an answer has no postBatchResumeToken. Without `waits` one without changes comes at once.
         """
         self.clock = clock
         self.log = ChangeLog(clock)
@@ -73,6 +75,7 @@ class FakeMongo:
         self.can_split = True
         self._labels = labels
         self._tokens_when_idle = tokens_when_idle
+        self._waits = waits
         self._ids = itertools.count(1000)
         self._changed = asyncio.Event()
 
@@ -203,7 +206,7 @@ class FakeMongo:
             raise Refused(
                 136, "CappedPositionLost", "CollectionScan died due to position in capped collection being deleted"
             )
-        until = asyncio.get_running_loop().time() + command.get("maxTimeMS", 1000) / 1000
+        until = asyncio.get_running_loop().time() + command.get("maxTimeMS", 1000) / 1000 * self._waits
         while (
             not cursor.ended
             and not cursor.fragments

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.journeys.documents.world import DocumentLife, DocumentWorld
+from tests.journeys.run import end
 
 
 @pytest.mark.parametrize("labels", [True, False], ids=["labels", "codes"])
@@ -212,6 +213,44 @@ async def test_without_tokens_while_idle_the_last_change_is_the_place():
     await life.end()
     world.puts(3, 5)
     life = DocumentLife(world, world.mapping())
+    await world.until_done(within=10)
+    await life.end()
+    world.check(once=True)
+
+
+@pytest.mark.parametrize("how", ["soft", "crash"])
+async def test_without_tokens_while_idle_the_place_follows_the_server_s_time_through_its_retention(how):
+    world = DocumentWorld(tokens_when_idle=False)
+    life = DocumentLife(world, world.mapping())
+    world.put(1)
+    await world.until_done(within=10)
+    for number in range(40):
+        world.log.insert("shop", "others", {"_id": number})
+        await asyncio.sleep(100)
+    assert world.store.saves < 10
+    world.put(2)
+    await world.until_done(within=10)
+    for number in range(40, 80):
+        world.log.insert("shop", "others", {"_id": number})
+        await asyncio.sleep(100)
+    world.log.trim(world.log.time - (1500 << 32))
+    await end(life, how)
+    world.put(3)
+    life = DocumentLife(world, world.mapping())
+    await world.until_done(within=60)
+    await life.end()
+    world.check(once=True)
+
+
+async def test_a_server_that_does_not_wait_for_changes_is_not_asked_without_a_pause():
+    world = DocumentWorld(waits=False)
+    life = DocumentLife(world, world.mapping())
+    world.put(1)
+    await world.until_done(within=10)
+    before = world.mongo.commands["getMore"]
+    await asyncio.sleep(60)
+    assert world.mongo.commands["getMore"] - before <= 121
+    world.puts(2, 5000)
     await world.until_done(within=10)
     await life.end()
     world.check(once=True)
