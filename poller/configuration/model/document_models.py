@@ -40,3 +40,12 @@ class WrittenMongoDB(Written):
         description="PEM file of the authorities that signed the server's certificate; relative to this file",
         json_schema_extra=shown_default("those of the system"),
     )
+    retention_seconds: int | None = Field(
+        default=None,
+        ge=60,
+        description=(
+            "how long the cluster keeps its change log, so that poller can say when changes expire; of DocumentDB its "
+            "parameter `change_stream_log_retention_duration`"
+        ),
+        json_schema_extra=shown_default("not known"),
+    )

@@ -80,6 +80,8 @@ class EventSourceMapping:
     """Our addition: how the cluster is reached; None for the endpoint that AWS has for the ARN."""
     tls_ca_file: Path | None = None
     """Our addition: the authorities that signed the server's certificate; None for those of the system."""
+    change_log_retention_seconds: int | None = None
+    """Our addition: how long the cluster keeps its change log; None where nobody has said it."""
     source_secret: Secret | None = None
     """The ARN of the secret with user and password, or the secret itself."""
     on_history_lost: OnRecreated = "stop"

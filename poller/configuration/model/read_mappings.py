@@ -199,6 +199,7 @@ def _resolved(
         "document_db": DocumentDBEventSourceConfig(**documents.model_dump()) if documents else None,
         "mongodb_uri": written.mongodb.uri if written.mongodb else None,
         "tls_ca_file": ca_file,
+        "change_log_retention_seconds": written.mongodb.retention_seconds if written.mongodb else None,
         "source_secret": access[0].uri if (access := written.source_access_configurations) else None,
         "on_failure_destination": on_failure.destination if on_failure else None,
         "on_no_match": written.on_no_match.send_to if written.on_no_match else None,

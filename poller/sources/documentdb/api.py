@@ -31,9 +31,10 @@ class ChangesApi:
     largest_page = LARGEST_ANSWER
     latest_is_instant = True
 
-    def __init__(self, server: Server, watched: Watched, arn: str) -> None:
-        """`arn` is the cluster's, as events show it."""
+    def __init__(self, server: Server, watched: Watched, arn: str, retention: float | None = None) -> None:
+        """`arn` is the cluster's, as events show it; `retention` the seconds for which it keeps changes, if known."""
         self.arn = arn
+        self._retention = retention
         self._server = server
         self._watched = watched
         self._begin = b'{"eventSourceArn":' + codec.dumps(arn) + b',"events":['
@@ -47,6 +48,7 @@ class ChangesApi:
             f"{self._watched.database}.{self._watched.collection or '*'}",
             active=True,
             date=int(local) / 1000 if isinstance(local, DatetimeMS) else None,
+            retention=self._retention,
             tip=None if written is None else Order(written, 0, 0).position(),
         )
 

@@ -95,7 +95,7 @@ def _unheard(*_: object, **__: object) -> None:
 
 
 def _parts(mapping: EventSourceMapping, server: Server, log: Callable[..., None]) -> tuple[ChangesApi, ChangeStreams]:
-    api = ChangesApi(server, _watched(mapping), mapping.event_source_arn)
+    api = ChangesApi(server, _watched(mapping), mapping.event_source_arn, mapping.change_log_retention_seconds)
     return api, _streams(mapping, server, log, mapping.on_history_lost)
 
 

@@ -254,3 +254,19 @@ async def test_a_server_that_does_not_wait_for_changes_is_not_asked_without_a_pa
     await world.until_done(within=10)
     await life.end()
     world.check(once=True)
+
+
+@pytest.mark.parametrize("retention", [10_800, None])
+async def test_the_status_says_when_the_oldest_change_expires_where_the_retention_is_known(retention):
+    world = DocumentWorld()
+    world.fails = 10_000
+    life = DocumentLife(world, world.mapping(change_log_retention_seconds=retention))
+    world.put(1)
+    await asyncio.sleep(3600)
+    expires = life.status.lag().expires_in_seconds
+    # cluster times are whole seconds
+    assert expires == (None if retention is None else pytest.approx(retention - 3600, abs=2))
+    world.fails = 0
+    await world.until_done(within=3600)
+    await life.end()
+    world.check(once=True)
