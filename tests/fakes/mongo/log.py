@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bson.objectid import ObjectId
@@ -196,5 +197,6 @@ class ChangeLog:
             "_id": key.token(self.cluster),
             "operationType": change["operationType"],
             "clusterTime": Timestamp(key.time >> 32, key.time & LAST),
+            "wallTime": datetime.fromtimestamp(key.time >> 32, UTC),
             **{name: change[name] for name in members if name in change},
         }

@@ -24,7 +24,7 @@ async def test_changes_arrive_in_order_as_events_of_lambda():
     await life.end()
     world.check(once=True)
     [insert, update, replace, delete] = [change for batch in world.events for change in batch]
-    assert list(insert) == ["_id", "operationType", "clusterTime", "fullDocument", "ns", "documentKey"]
+    assert list(insert) == ["_id", "operationType", "clusterTime", "wallTime", "fullDocument", "ns", "documentKey"]
     assert insert["fullDocument"] == {"_id": {"$oid": str(key)}, "n": 1}
     assert insert["ns"] == {"db": "shop", "coll": "orders"}
     assert insert["clusterTime"].keys() == {"$timestamp"}
