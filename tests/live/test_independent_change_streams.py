@@ -1,6 +1,7 @@
 """The daemon against a server that others wrote from MongoDB's protocol, by the driver, from the horizon to a restart."""
 
 import time
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
@@ -21,7 +22,8 @@ def server(tmp_path_factory):
 @pytest.fixture
 def orders(server):
     """A collection of its own for each test."""
-    with MongoClient(server) as client:
+    client: MongoClient[dict[str, Any]] = MongoClient(server)
+    with client:
         yield client.shop[f"orders{time.time_ns()}"]
 
 
