@@ -87,6 +87,8 @@ async def peeking(runner: MappingRunner, order: Peek, wiring: Wiring, stored: St
     if order.which == "source" and mapping.source.fifo and runner.runs:
         raise NotPossible("receiving from a FIFO queue would hold up its groups: pause the mapping first")
     async with wiring.beside(mapping, order.which, HIDDEN_SECONDS) as beside:
+        if beside.receives and order.begin is not None:
+            raise NotPossible("a queue gives its messages in an order of its own: no look can begin at a place")
         partition = await _partition(beside, order)
     begin = order.begin or From.behind(_position(stored, partition))
 

@@ -122,6 +122,9 @@ class Steering:
     async def failed_events(self) -> list[FailedEvent]:
         return await self._hands.events.shown()
 
+    def functions(self) -> list[str]:
+        return sorted(hosted.key for hosted in self._hands.invoker.hosted())
+
     def restart_function(self, name: str) -> None:
         self._mappings.restart_function(name)
 

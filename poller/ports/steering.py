@@ -47,6 +47,10 @@ class Mappings(Protocol):
         """The failed events that are kept, the latest first, as of a few seconds ago."""
         ...
 
+    def functions(self) -> list[str]:
+        """Keys of the functions that an order may name, in the order of the alphabet."""
+        ...
+
     def restart_function(self, name: str) -> None:
         """Begin to restart the workers of a function. Raises UnknownFunction."""
         ...

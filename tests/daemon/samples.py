@@ -105,6 +105,7 @@ class Steered:
         self._status = status
         self.log: list[Action] = []
         self.events: list[FailedEvent] = []
+        self.redriven: list[Redriven] = []
 
     async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
         mapping, what = self._find(name), what_of(order)
@@ -137,10 +138,13 @@ class Steered:
         return [*reversed(self.log)]
 
     async def redrives(self) -> list[Redriven]:
-        return []
+        return self.redriven
 
     async def failed_events(self) -> list[FailedEvent]:
         return self.events
+
+    def functions(self) -> list[str]:
+        return ["thumbnails"]
 
     def restart_function(self, name: str) -> None:
         if name != "thumbnails":

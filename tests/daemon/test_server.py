@@ -28,12 +28,14 @@ def now() -> float:
 
 
 @asynccontextmanager
-async def serving(status=None, listen=ANYWHERE, token=None, reloaded=None, operations=(), *, events=(), **settings):
+async def serving(
+    status=None, listen=ANYWHERE, token=None, reloaded=None, operations=(), *, events=(), redriven=(), **settings
+):
     """A function that asks the server: path and headers in; status, headers and text out."""
     api = ApiSettings(listen=listen, token=token, **settings)
     status = status or a_daemon(started=now())
     steered = Steered(status)
-    steered.events = [*events]
+    steered.events, steered.redriven = [*events], [*redriven]
     async with serve(
         status, api, steered, Reloading(reloaded), wall=lambda: STARTED_AT, operations=operations
     ) as address:

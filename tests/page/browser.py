@@ -38,6 +38,14 @@ async def browsing(**context: Any) -> AsyncIterator[Any]:
             await browser.close()
 
 
+async def watched(context: Any) -> tuple[Any, list[str]]:
+    """A tab, and what goes wrong in it."""
+    page, problems = await context.new_page(), []
+    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    return page, problems
+
+
 def poisoned(event: Any) -> Any:
     """The function fails what has the key `poison`."""
     keys = [record.get("kinesis", {}).get("partitionKey") for record in event["Records"]]
@@ -64,6 +72,7 @@ async def shop(*, keys: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[
     )
     await house.open()
     house.mappings.apply([orders, clicks])
+    house.declare(orders)
     house.aws.functions["count-clicks"].handler = poisoned
     for number in range(1 if keys else 5):
         stream.put("poison" if number == 0 else f"key {number}", str(number))
@@ -73,7 +82,7 @@ async def shop(*, keys: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[
     house.start()
     api = ApiSettings(listen="127.0.0.1:0", **settings)
     try:
-        async with serve(house.status, api, house.steering, Reloading()) as address:
+        async with serve(house.status, api, house.steering, Reloading(), wall=house.wall) as address:
             yield house, address
     finally:
         hard = asyncio.Event()

@@ -1,21 +1,11 @@
 """The page in a real browser: what a person sees, does with mouse and keyboard, and hears of it."""
 
-from typing import Any
-
 import pytest
 
 from poller.ports.status import MappingState, Reason, ReasonCode
-from tests.page.browser import browsing, in_a_browser, shop
+from tests.page.browser import browsing, in_a_browser, shop, watched
 
 pytestmark = [*in_a_browser, pytest.mark.slow]
-
-
-async def watched(context: Any) -> tuple[Any, list[str]]:
-    """A tab, and what goes wrong in it."""
-    page, problems = await context.new_page(), []
-    page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    return page, problems
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -42,7 +32,20 @@ async def test_axe_finds_nothing_serious_on_any_screen(scheme: str) -> None:
         await page.get_by_text("Given up").wait_for()
         await look("order")
         await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Hand over once").click()
+        await page.get_by_label("Function").select_option("ship-orders")
+        await page.get_by_text("is invoked at once").wait_for()
+        await look("hand-over")
+        await page.keyboard.press("Escape")
+        for details in ("Look at records", "Deliver once more", "Move the position"):
+            await page.get_by_text(details, exact=True).click()
         await look("mapping")
+        await page.get_by_role("button", name="Look at what is next").first.click()
+        await page.get_by_text("no position moves").wait_for()
+        await page.locator("#confirm").click()
+        await page.get_by_text("that were looked at").wait_for()
+        await look("records")
+        await page.keyboard.press("Escape")
         await page.get_by_role("link", name="Failures").click()
         await page.get_by_text("order 4711 has no customer").wait_for()
         await look("failures")
@@ -83,13 +86,13 @@ async def test_a_position_is_moved_after_a_preview_and_the_way_back_is_one_butto
         await page.goto(f"{address}/mappings/clicks")
         await page.locator("#batches:empty").wait_for(state="attached")
         await page.get_by_text("Move the position").click()
-        await page.get_by_label("Read on from").select_option("an instant (UTC)")
-        await page.get_by_label("Instant or number").fill("soon")
+        await page.locator("#seek").get_by_label("Read on from").select_option("an instant (UTC)")
+        await page.locator("#seek").get_by_label("Instant or number").fill("soon")
         await page.get_by_role("button", name="Seek", exact=True).click()
         await page.get_by_text("Not done: timestamp: must be epoch seconds").wait_for()
         problems.clear()
         await page.keyboard.press("Escape")
-        await page.get_by_label("Read on from").select_option("the oldest record")
+        await page.locator("#seek").get_by_label("Read on from").select_option("the oldest record")
         for button, said in (
             ("Seek", "2 shards are read from the oldest record"),
             ("Undo the last seek", "was behind"),

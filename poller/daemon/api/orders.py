@@ -127,6 +127,8 @@ class PeekBody(Body):
     of: Which = "source"
 
     def order(self) -> Order:
+        if self.of != "source" and (self.partition or self.trim_horizon or self.timestamp or self.sequence_number):
+            raise ValueError("where a look begins is for a shard, and not for dead letters or a destination")
         begin = From() if self.trim_horizon else None
         if self.timestamp is not None:
             begin = From("AT_TIMESTAMP", timestamp=_instant(self.timestamp))

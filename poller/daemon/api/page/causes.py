@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from poller.daemon.api.page import words
+from poller.daemon.api.page.forms import button
 from poller.daemon.api.page.html import Markup, join, tag
-from poller.daemon.api.page.one import button
 from poller.daemon.api.page.overview import path
 from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.page.words import ToWall

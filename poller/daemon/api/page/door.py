@@ -16,6 +16,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page import causes, frame, one, overview
 from poller.daemon.api.page.history import History
 from poller.daemon.api.page.live import Live
+from poller.daemon.api.page.redrives import Recent
 from poller.daemon.api.page.screen import Screen
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.status import MappingStatus
@@ -49,6 +50,7 @@ class Page:
         self._isolation = isolation
         self._history = History()
         self._rows = overview.Rows()
+        self._redrives = Recent(mappings)
         self.live = Live(status, self._history, isolation, wall)
 
     def add_to(self, application: web.Application) -> None:
@@ -73,13 +75,19 @@ class Page:
     async def failures(self, request: web.Request) -> web.Response:
         """The screen of failures."""
         body = causes.failures_layout(await self._failures(steers=request[ROLE] is Role.STEER))
-        return frame.answer(frame.document("Failures", body, request, here="/failures", live=f"{LIVE}/failures"))
+        functions = self._mappings.functions()
+        document = frame.document(
+            "Failures", body, request, here="/failures", live=f"{LIVE}/failures", functions=functions
+        )
+        return frame.answer(document)
 
     async def mapping(self, request: web.Request, found: MappingStatus) -> web.Response:
         """The screen of one mapping."""
         steers = request[ROLE] is Role.STEER
         body = one.layout(await self._one(found, steers=steers), found, steers=steers)
-        return frame.answer(frame.document(found.name, body, request, live=f"{LIVE}{overview.path(found)}"))
+        functions = [one for one in self._mappings.functions() if one != found.function]
+        document = frame.document(found.name, body, request, live=f"{LIVE}{overview.path(found)}", functions=functions)
+        return frame.answer(document)
 
     async def live_mappings(self, request: web.Request) -> web.StreamResponse:
         return await self.live.stream(request, "mappings", self._overview)
@@ -106,7 +114,8 @@ class Page:
     async def _one(self, found: MappingStatus, *, steers: bool) -> Screen:
         now = asyncio.get_running_loop().time()
         self._isolation.sample((found,), now)
-        return one.screen(found, self._history, self._isolation, now, self._to_wall(now), steers=steers)
+        known = one.Known(self._history, await self._redrives.of(found.uuid), self._mappings.functions())
+        return one.screen(found, known, self._isolation, now, self._to_wall(now), steers=steers)
 
     def _to_wall(self, now: float) -> Callable[[float], float]:
         offset = self._wall() - now

@@ -1,5 +1,6 @@
 """The frame of every screen: head, navigation, the dialog in which an order is confirmed, and the security headers."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import web
@@ -33,8 +34,18 @@ def answer(html: Markup, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     )
 
 
-def document(title: str, body: Markup, request: web.Request, *, here: str = "", live: str | None = None) -> Markup:
-    """A screen. `here` is its place in the navigation, `live` where its events come from."""
+def document(
+    title: str,
+    body: Markup,
+    request: web.Request,
+    *,
+    here: str = "",
+    live: str | None = None,
+    functions: Sequence[str] = (),
+) -> Markup:
+    """A screen. `here` is its place in the navigation, `live` where its events come from, `functions` those that an
+    order may name.
+    """
     links = [
         tag("li", tag("a", name, href=place, aria_current="page" if place == here else None)) for place, name in PLACES
     ]
@@ -46,7 +57,7 @@ def document(title: str, body: Markup, request: web.Request, *, here: str = "", 
     )  # fmt: skip
     main = tag("main", tag("h1", title), body, id="main", tabindex="-1", data_live=live)
     said = tag("p", "", id="said", role="status", aria_live="polite", class_="hidden")
-    return _html(title, join(head, main, said, _dialog() if live and request[ROLE] is Role.STEER else None))
+    return _html(title, join(head, main, said, _dialog(functions) if live and request[ROLE] is Role.STEER else None))
 
 
 def plain(title: str, body: Markup) -> Markup:
@@ -68,8 +79,10 @@ def _html(title: str, body: Markup) -> Markup:
     return tag("html", head, tag("body", body), lang="en")
 
 
-def _dialog() -> Markup:
+def _dialog(functions: Sequence[str]) -> Markup:
     """Where an order shows its impact before it is given."""
+    options = [tag("option", name, value=name) for name in functions]
+    choice = tag("select", tag("option", value=""), *options, id="function")
     why = tag("label", "Why, for the action log ", void("input", id="why", maxlength="500", autocomplete="off"))
     who = tag("label", "Your name ", void("input", id="who", maxlength="100", autocomplete="name"))
     return tag(
@@ -77,13 +90,13 @@ def _dialog() -> Markup:
         tag(
             "form",
             tag("h2", "", id="order-title"),
+            tag("label", "Function ", choice, id="ask", hidden=True),
             tag("ul", "", id="impact"),
             tag("p", "", id="refusal", role="alert", class_="error"),
-            why,
-            who,
+            tag("div", why, who, id="by"),
             tag(
                 "div",
-                tag("button", "Cancel", value="cancel", type="submit", formnovalidate=True),
+                tag("button", "Cancel", id="cancel", value="cancel", type="submit", formnovalidate=True),
                 tag("button", "Do it", id="confirm", type="button", class_="main"),
                 class_="buttons",
             ),

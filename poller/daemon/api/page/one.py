@@ -1,19 +1,21 @@
 """The screen of one mapping: why, its batches that wait with what can be done, its account, shards and lanes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.notes import notes, span
-from poller.daemon.api.page import words
+from poller.daemon.api.page import forms, redrives, words
+from poller.daemon.api.page.forms import Given, button
 from poller.daemon.api.page.history import History
-from poller.daemon.api.page.html import Markup, join, tag, void
+from poller.daemon.api.page.html import Markup, join, tag
 from poller.daemon.api.page.overview import QUIET, curve
 from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.page.words import ToWall
 from poller.daemon.api.shown_reasons import mapping_reason, partition_reason, state_of
 from poller.policy.advice import TO_DO
+from poller.policy.redriving import Redriven
 from poller.ports.held import Held
 from poller.ports.status import LaneStatus, MappingState, MappingStatus
 
@@ -28,18 +30,30 @@ MOST_OF_KEY = 60
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside the status."""
+
+    history: History
+    redrives: Sequence[Redriven]
+    functions: Sequence[str]
+    """Keys of functions that a batch can be handed over to."""
+
+
 def screen(
-    mapping: MappingStatus, history: History, isolation: Isolation, now: float, to_wall: ToWall, *, steers: bool
+    mapping: MappingStatus, known: Known, isolation: Isolation, now: float, to_wall: ToWall, *, steers: bool
 ) -> Screen:
     """Everything about it; buttons for those who may steer."""
+    functions = [one for one in known.functions if one != mapping.function]
 
     def made() -> Screen:
         return Screen(
             {
                 "about": {"state": _state(mapping, now, to_wall)},
-                "batches": dict(_batches(mapping, to_wall, steers=steers)),
+                "batches": dict(_batches(mapping, to_wall, steers=steers, hands_over=bool(functions))),
                 "orders": {"order-mapping": _orders(mapping)} if steers else {},
-                "more": {"facts": _facts(mapping, history, to_wall)},
+                "redrives": dict(redrives.cards(mapping, known.redrives, steers=steers)),
+                "more": {"facts": _facts(mapping, known.history, to_wall)},
                 "partitions": dict(_partitions(mapping, now, to_wall, steers=steers)),
             }
         )
@@ -50,7 +64,7 @@ def screen(
 def _untold(mapping: MappingStatus, problem: str) -> Screen:
     told = tag("p", words.cut(f"the status of this mapping could not be told: {problem}"), id="state")
     state = {"state": tag("div", words.badge(mapping.state), told, id="state")}
-    return Screen({"about": state, "batches": {}, "orders": {}, "more": {}, "partitions": {}})
+    return Screen({"about": state, "batches": {}, "orders": {}, "redrives": {}, "more": {}, "partitions": {}})
 
 
 def _state(mapping: MappingStatus, now: float, to_wall: ToWall) -> Markup:
@@ -98,29 +112,13 @@ def _orders(mapping: MappingStatus) -> Markup:
     buttons = [button("Resume" if paused else "Pause", mapping, "resume" if paused else "pause")]
     if mapping.looks and not mapping.seeks:
         # a stream has such a button for each shard
-        buttons.append(button("Look at messages", mapping, "peek"))
-        buttons.append(button("Look at dead letters", mapping, "peek", of="dead_letters"))
+        buttons.append(button("Look at messages", mapping, "peek", event=True))
+        buttons.append(button("Look at dead letters", mapping, "peek", of="dead_letters", event=True))
         buttons.append(button("Redrive dead letters", mapping, "redrive", of="dead_letters"))
-    if mapping.destination is not None:
+    if mapping.destination is not None and mapping.looks:
+        buttons.append(button("Look at its destination", mapping, "peek", of="destination", event=True))
         buttons.append(button("Redrive its destination", mapping, "redrive", of="destination"))
     return tag("div", *buttons, id="order-mapping", class_="buttons")
-
-
-def button(text: str, mapping: MappingStatus, order: str, about: str = "", **given: str | None) -> Markup:
-    """A button that previews an order; `given` are members of its body, `about` tells equal buttons apart."""
-    data = {f"data_{key}": value for key, value in given.items()}
-    label = f"{text}: {about}" if about else None
-    key = "-".join([order, *(value for value in given.values() if value)])
-    return tag(
-        "button",
-        text,
-        type="button",
-        aria_label=label,
-        data_mapping=mapping.uuid,
-        data_order=order,
-        data_key=key,
-        **data,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,9 @@ class _Waiting:
         return f"b-{self.partition}-{self.number}"
 
 
-def _batches(mapping: MappingStatus, to_wall: ToWall, *, steers: bool) -> Iterator[tuple[str, Markup]]:
+def _batches(
+    mapping: MappingStatus, to_wall: ToWall, *, steers: bool, hands_over: bool
+) -> Iterator[tuple[str, Markup]]:
     found = [
         _Waiting(partition.id, number, lane, lane.held)
         for partition in mapping.partitions
@@ -145,7 +145,7 @@ def _batches(mapping: MappingStatus, to_wall: ToWall, *, steers: bool) -> Iterat
         if lane.held is not None
     ]
     for one in found[:MOST_HELD]:
-        yield one.key, _batch(one, to_wall, _of_batch(mapping, one) if steers else None)
+        yield one.key, _batch(one, to_wall, _of_batch(mapping, one, hands_over=hands_over) if steers else None)
     if len(found) > MOST_HELD:
         yield "b-more", tag("li", f"and {len(found) - MOST_HELD} more", id="b-more")
 
@@ -166,21 +166,21 @@ def _batch(one: _Waiting, to_wall: ToWall, buttons: Markup | None) -> Markup:
     )
 
 
-def _of_batch(mapping: MappingStatus, one: _Waiting) -> Markup:
+def _of_batch(mapping: MappingStatus, one: _Waiting, *, hands_over: bool) -> Markup:
     held = one.held
-    which = {"partition": one.partition, "lane": str(one.number), "first": held.first}
+    which: dict[str, Given] = {"partition": one.partition, "lane": one.number, "first": held.first}
     about = f"{one.partition}, lane {one.number}"
     buttons = [button("Retry now", mapping, "retry", about, **which)]
+    if hands_over and held.part.awaiting is None:
+        buttons.append(button("Hand over once", mapping, "handover", about, **which))
     if held.discards:
-        buttons.append(button("Retry with attempts reset", mapping, "retry", about, **which, reset_attempts="true"))
+        buttons.append(button("Retry with attempts reset", mapping, "retry", about, **which, reset_attempts=True))
         if mapping.destination is not None and held.part.awaiting is None:
             buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
         for key, count in _keys(mapping, held):
-            buttons.append(
-                button(f"Isolate {words.cut(key)} ({count:,})", mapping, "isolate", about, **which, record_key=key)
-            )
+            buttons.append(button(f"Isolate {words.cut(key)} ({count:,})", mapping, "isolate", about, **which, key=key))
         text = "Skip" if mapping.destination is None else "Drop without its destination"
-        buttons.append(button(text, mapping, "skip", about, **which, drop="true"))
+        buttons.append(button(text, mapping, "skip", about, **which, drop=True))
     return tag("div", *buttons, class_="buttons")
 
 
@@ -200,7 +200,7 @@ def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall, *, steers: 
         behind = partition.behind()
         look = None
         if steers and mapping.looks and mapping.seeks:
-            look = button("Look at what is next", mapping, "peek", partition.id, partition=partition.id)
+            look = button("Look at what is next", mapping, "peek", partition.id, partition=partition.id, event=True)
         lanes = Counter(lane.code.value.replace("_", " ") for lane in partition.lanes)
         yield (
             key,
@@ -219,28 +219,6 @@ def _partitions(mapping: MappingStatus, now: float, to_wall: ToWall, *, steers: 
         yield "p-more", tag("tr", cell, id="p-more")
 
 
-def _seek_form(mapping: MappingStatus) -> Markup:
-    """Where the position is moved. It is no live part, so that what is typed stays."""
-    places = {
-        "TRIM_HORIZON": "the oldest record",
-        "LATEST": "what comes from now on",
-        "timestamp": "an instant (UTC)",
-        "sequence_number": "a sequence number",
-    }
-    options = [tag("option", text, value=value) for value, text in places.items()]
-    form = tag(
-        "form",
-        tag("label", "Read on from ", tag("select", *options, name="to")),
-        tag("label", "Instant or number ", void("input", name="value", placeholder="2026-09-01T10:00:00Z")),
-        tag("label", "Shard, or all ", void("input", name="partition", autocomplete="off")),
-        tag("button", "Seek"),
-        id="seek",
-        class_="tools",
-        data_mapping=mapping.uuid,
-    )
-    return tag("details", tag("summary", "Move the position"), form, button("Undo the last seek", mapping, "undo"))
-
-
 def layout(found: Screen, mapping: MappingStatus, *, steers: bool) -> Markup:
     """The screen's frame around its parts."""
     head = tag("tr", *(tag("th", column, scope="col") for column in COLUMNS))
@@ -252,8 +230,12 @@ def layout(found: Screen, mapping: MappingStatus, *, steers: bool) -> Markup:
         tag("ul", found.inside("batches"), id="batches", class_="cards", data_empty="None waits."),
         tag("h2", "The mapping"),
         tag("div", found.inside("orders"), id="orders"),
-        _seek_form(mapping) if steers and mapping.seeks else None,
+        forms.peek(mapping) if steers and mapping.looks else None,
+        forms.redrive(mapping) if steers and mapping.looks else None,
+        join(forms.seek(mapping), forms.shards(mapping)) if steers and mapping.seeks else None,
         tag("div", found.inside("more"), id="more"),
         tag("h2", "Shards and lanes"),
         tag("div", table, class_="wide", tabindex="0", role="region", aria_label="Shards and lanes"),
+        tag("h2", "Redrives"),
+        tag("ul", found.inside("redrives"), id="redrives", class_="cards", data_empty="Nothing was redriven."),
     )

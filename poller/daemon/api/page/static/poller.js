@@ -129,65 +129,130 @@ function refuse(error) {
   document.getElementById("confirm").disabled = true;
 }
 
-function given(button) {
-  const { mapping, order: name, key, ...given } = button.dataset;
-  if ("lane" in given) given.lane = Number(given.lane);
-  for (const flag of ["drop", "resetAttempts"]) if (flag in given) given[flag] = true;
-  if ("resetAttempts" in given) {
-    given.reset_attempts = given.resetAttempts;
-    delete given.resetAttempts;
-  }
-  if ("recordKey" in given) {
-    // the button's own key names it after a change
-    given.key = given.recordKey;
-    delete given.recordKey;
-  }
-  preview({ mapping, name, given, text: button.textContent });
+function pressed(button) {
+  const { mapping, order: name, given } = button.dataset;
+  preview({ mapping, name, given: JSON.parse(given), text: button.textContent });
 }
 
-function seek(form) {
-  const { to, value, partition } = Object.fromEntries(new FormData(form));
-  const given = to === to.toUpperCase() ? { to } : { [to]: value.trim() };
-  if (partition.trim()) given.partition = partition.trim();
-  preview({ mapping: form.dataset.mapping, name: "seek", given, text: "Seek" });
+// `place` is a choice that names another member of the order, with its value or with that of the field `value`.
+function filled(form) {
+  const given = JSON.parse(form.dataset.given);
+  for (const field of form.elements) {
+    const text = field.value.trim();
+    if (field.type === "checkbox") {
+      if (field.checked) given[field.name] = true;
+    } else if (field.name === "place" && text) {
+      const [name, value] = text.split("=");
+      given[name] = value === "true" ? true : value ?? form.elements.namedItem("value").value.trim();
+    } else if (field.name && field.name !== "value" && text) {
+      given[field.name] = field.type === "number" ? Number(text) : text;
+    }
+  }
+  const { mapping, order: name } = form.dataset;
+  preview({ mapping, name, given, text: form.querySelector("button").textContent });
+}
+
+function made(name, properties, ...children) {
+  const found = Object.assign(document.createElement(name), properties);
+  found.append(...children);
+  return found;
 }
 
 function show(lines) {
-  document.getElementById("impact").replaceChildren(
-    ...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })),
-  );
+  document.getElementById("impact").replaceChildren(...lines.map((line) => made("li", { textContent: line })));
+}
+
+// Records that were looked at
+
+function shown(record) {
+  const about = [record.id, record.at ?? "time unknown", record.key ? `key ${record.key}` : "", `${record.size} bytes`];
+  const head = made("p", { textContent: [...about, ...record.packed].filter(Boolean).join(", ") });
+  const item = made("li", {}, head, made("pre", { textContent: record.payload }));
+  if (record.event) {
+    const copying = made("button", { type: "button", textContent: "Copy as event" });
+    copying.addEventListener("click", () => copy(copying, JSON.stringify(record.event, null, 2)));
+    item.append(copying);
+  }
+  return item;
+}
+
+async function copy(button, text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    say("Copied");
+  } catch {
+    // browsers have a clipboard only on this machine, and over TLS
+    const area = made("textarea", { readOnly: true, value: text, rows: 12, ariaLabel: "The event, to be copied" });
+    button.replaceWith(area);
+    area.select();
+  }
+}
+
+function tellResult(result) {
+  if (result.records === undefined) return show(result.lines);
+  show(result.lines.slice(-1));
+  document.getElementById("impact").prepend(...result.records.map(shown));
+}
+
+// The function that an order names, where it names one
+
+const FIRST = { handover: "choose one", rerun: "the mapping's own" };
+
+function ask(wanted) {
+  const choice = document.getElementById("function");
+  document.getElementById("ask").hidden = !(wanted.name in FIRST);
+  if (wanted.name in FIRST) choice.options[0].textContent = FIRST[wanted.name];
+  choice.value = wanted.given.function ?? "";
+}
+
+function chosen(choice) {
+  const { function: before, ...given } = order.given;
+  preview({ ...order, given: choice.value ? { ...given, function: choice.value } : given });
 }
 
 async function preview(wanted) {
   order = wanted;
   document.getElementById("order-title").textContent = `${wanted.text}?`;
+  document.getElementById("cancel").textContent = "Cancel";
+  ask(wanted);
   document.getElementById("impact").replaceChildren();
   document.getElementById("refusal").textContent = "";
-  document.getElementById("why").value = "";
-  document.getElementById("who").value = localStorage.getItem("who") ?? "";
   const confirm = document.getElementById("confirm");
   confirm.textContent = wanted.text;
   confirm.disabled = true;
-  dialog.showModal();
+  confirm.hidden = document.getElementById("by").hidden = false;
+  if (!dialog.open) {
+    document.getElementById("why").value = "";
+    document.getElementById("who").value = localStorage.getItem("who") ?? "";
+    dialog.showModal();
+  }
+  if (wanted.name === "handover" && !wanted.given.function) return document.getElementById("function").focus();
   try {
     const found = await send(true);
+    // another choice may have been made meanwhile
+    if (order !== wanted) return;
     show(found.impact);
     confirm.disabled = false;
-    confirm.focus();
+    if (document.getElementById("ask").hidden) confirm.focus();
   } catch (error) {
-    refuse(error);
+    if (order === wanted) refuse(error);
   }
 }
 
 async function carryOut() {
   const confirm = document.getElementById("confirm");
   confirm.disabled = true;
+  document.getElementById("ask").hidden = true;
   localStorage.setItem("who", document.getElementById("who").value);
   try {
     const done = await send(false);
     say(`${order.text}: ${done.stage}`);
-    if (done.result?.lines) show(done.result.lines);
-    else dialog.close();
+    document.getElementById("cancel").textContent = "Close";
+    if (!done.result?.lines) return dialog.close();
+    tellResult(done.result);
+    confirm.hidden = document.getElementById("by").hidden = true;
+    document.getElementById("cancel").focus();
   } catch (error) {
     refuse(error);
   }
@@ -198,12 +263,14 @@ document.getElementById("filter")?.addEventListener("input", filter);
 if (dialog !== null) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-order]");
-    if (button !== null && button !== undefined) given(button);
+    if (button) pressed(button);
   });
-  document.getElementById("seek")?.addEventListener("submit", (event) => {
+  document.addEventListener("submit", (event) => {
+    if (!event.target.dataset.order) return;
     event.preventDefault();
-    seek(event.target);
+    filled(event.target);
   });
+  document.getElementById("function").addEventListener("change", (event) => chosen(event.target));
   document.getElementById("confirm").addEventListener("click", carryOut);
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.tagName === "INPUT") {

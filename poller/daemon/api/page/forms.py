@@ -1,0 +1,127 @@
+"""Buttons and forms that give orders, each after its impact. Forms are no live parts, so that what is typed stays.
+
+The script makes the body of an order of a form's fields. The field `place` says two things in one: `to=LATEST` is the
+member `to`, and `timestamp` is the member of that name with what the field `value` has.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from poller.daemon.api.page.html import Markup, join, tag, void
+from poller.ports.status import MappingStatus
+
+Given = str | int | float | bool | None
+OLDEST, INSTANT, NUMBER = "the oldest record", "an instant (UTC)", "a sequence number"
+MOST_SHARDS = 200
+EXAMPLE = "2026-09-01T10:00:00Z"
+
+
+def button(text: str, mapping: MappingStatus, order: str, about: str = "", **given: Given) -> Markup:
+    """A button that previews an order; `given` are members of its body, `about` tells equal buttons apart."""
+    body = {key: value for key, value in given.items() if value is not None}
+    return tag(
+        "button",
+        text,
+        type="button",
+        aria_label=f"{text}: {about}" if about else None,
+        data_mapping=mapping.uuid,
+        data_order=order,
+        data_key="-".join([order, *map(str, body.values())]),
+        # in ASCII, because other texts are shown with escapes where they have control characters
+        data_given=json.dumps(body),
+    )
+
+
+def seek(mapping: MappingStatus) -> Markup:
+    """Where the position is moved."""
+    places = {
+        "to=TRIM_HORIZON": OLDEST,
+        "to=LATEST": "what comes from now on",
+        "timestamp": INSTANT,
+        "sequence_number": NUMBER,
+    }
+    place = _text("Instant or number", "value", EXAMPLE)
+    fields = join(_choice("Read on from", "place", places), place, _shard("Shard, or all"), tag("button", "Seek"))
+    undo = button("Undo the last seek", mapping, "undo")
+    return tag("details", tag("summary", "Move the position"), _form("seek", mapping, fields), undo)
+
+
+def peek(mapping: MappingStatus) -> Markup:
+    """What is looked at."""
+    fields = join(
+        _choice("What", "of", dict(_what(mapping))),
+        _of_stream() if mapping.seeks else None,
+        _text("Only what matches", "pattern", '{"data": {"kind": ["refund"]}}'),
+        _number("At most", "most", value="10", min="1", max="100", step="1"),
+        tag("button", "Look"),
+    )
+    return tag("details", tag("summary", "Look at records"), _form("peek", mapping, fields, event=True))
+
+
+def _of_stream() -> Markup:
+    places = {"": "what is next", "trim_horizon=true": OLDEST, "timestamp": INSTANT, "sequence_number": NUMBER}
+    return join(_choice("From", "place", places), _text("Instant or number", "value", EXAMPLE), _shard("Shard"))
+
+
+def redrive(mapping: MappingStatus) -> Markup:
+    """What is delivered once more."""
+    what = {f"of={key}": text for key, text in _what(mapping) if key != "source"}
+    if mapping.seeks:
+        what = {"of=source": "an interval of the stream", **what}
+    what["resume=true"] = "what is left of the last one"
+    fields = join(
+        _choice("What", "place", what),
+        _text("From (UTC), or the oldest", "begin", EXAMPLE) if mapping.seeks else None,
+        _text("Until (UTC), or now", "end", EXAMPLE) if mapping.seeks else None,
+        _shard("Shard, or all") if mapping.seeks else None,
+        _number("Most records per second", "rate", value="10", min="0.01", max="10000", step="any"),
+        _number("Most in one invocation", "batch", min="1", max="10000", step="1"),
+        tag("label", void("input", type="checkbox", name="pass_over"), " Leave what failed again (of the last one)"),
+        tag("button", "Redrive"),
+    )
+    return tag("details", tag("summary", "Deliver once more"), _form("redrive", mapping, fields))
+
+
+def _what(mapping: MappingStatus) -> Iterator[tuple[str, str]]:
+    yield "source", "its records" if mapping.seeks else "its messages"
+    if not mapping.seeks:
+        yield "dead_letters", "its dead letters"
+    if mapping.destination is not None:
+        yield "destination", "its on-failure destination"
+
+
+def _form(order: str, mapping: MappingStatus, fields: Markup, **given: Given) -> Markup:
+    return tag(
+        "form",
+        fields,
+        id=order,
+        class_="tools",
+        data_mapping=mapping.uuid,
+        data_order=order,
+        data_given=json.dumps(given),
+    )
+
+
+def _choice(label: str, name: str, options: Mapping[str, str]) -> Markup:
+    return tag(
+        "label",
+        f"{label} ",
+        tag("select", *(tag("option", text, value=key) for key, text in options.items()), name=name),
+    )
+
+
+def shards(mapping: MappingStatus) -> Markup:
+    """What fields for a shard offer."""
+    return tag("datalist", *(void("option", value=one.id) for one in mapping.partitions[:MOST_SHARDS]), id="shards")
+
+
+def _shard(label: str) -> Markup:
+    return tag("label", f"{label} ", void("input", name="partition", list="shards", autocomplete="off"))
+
+
+def _text(label: str, name: str, example: str | None = None) -> Markup:
+    return tag("label", f"{label} ", void("input", name=name, placeholder=example, autocomplete="off"))
+
+
+def _number(label: str, name: str, **bounds: str) -> Markup:
+    return tag("label", f"{label} ", void("input", type="number", name=name, **bounds))

@@ -1,0 +1,73 @@
+"""The redrives of one mapping on its screen: how far each came, with what can be done."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+from poller.daemon.api.page import words
+from poller.daemon.api.page.forms import button
+from poller.daemon.api.page.html import Markup, join, tag
+from poller.policy.redriving import Redriven, State
+from poller.ports.status import MappingStatus
+from poller.ports.steering import Mappings
+from poller.support import telemetry
+from poller.values.errors import StateError
+
+MOST = 10
+MOST_FAILED = 5
+"""Identifiers that are named."""
+SECONDS = 3.0
+"""For which is shown what was read: many look, and each reading may be paid for."""
+WHAT = {
+    "source": "an interval of the stream",
+    "dead_letters": "dead letters",
+    "destination": "the on-failure destination",
+}
+
+
+class Recent:
+    """The redrives of all mappings, as they were within the last few seconds."""
+
+    def __init__(self, mappings: Mappings) -> None:
+        self._mappings = mappings
+        self._known: list[Redriven] = []
+        self._until = 0.0
+
+    async def of(self, uuid: str) -> list[Redriven]:
+        """Those of one mapping, the latest first; none while the store does not answer."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._until:
+            self._until = now + SECONDS
+            try:
+                self._known = await self._mappings.redrives()
+            except StateError as error:
+                telemetry.logger().warning("redrives_unknown", text=str(error))
+                self._known = []
+        return [one for one in self._known if one.uuid == uuid][:MOST]
+
+
+def cards(mapping: MappingStatus, redrives: Sequence[Redriven], *, steers: bool) -> Iterator[tuple[str, Markup]]:
+    """One for each; buttons for those who may steer."""
+    stopped = next((one.id for one in redrives if one.state is not State.FINISHED), None)
+    for one in redrives:
+        key = f"r-{one.id}"
+        head = tag("p", tag("strong", one.state.value), f", {WHAT[one.which]}, begun ", words.moment(one.began))
+        more = f" and {len(one.failures) - MOST_FAILED:,} more" if len(one.failures) > MOST_FAILED else None
+        failed = tag("p", "Failed again: ", tag("code", ", ".join(one.failures[-MOST_FAILED:])), more)
+        buttons = _buttons(mapping, one, last=one.id == stopped) if steers else None
+        how_far = tag("p", words.cut(one.words), class_="error" if one.failed else None)
+        yield key, tag("li", head, how_far, failed if one.failures else None, buttons, id=key)
+
+
+def _buttons(mapping: MappingStatus, one: Redriven, *, last: bool) -> Markup | None:
+    """Those of a redrive; only the last one that is not over can go on."""
+    if not last:
+        return None
+    if one.state is State.RUNNING:
+        return tag("div", button("Stop the redrive", mapping, "redrive", stop=True), class_="buttons")
+    again = button("Resume", mapping, "redrive", one.id, resume=True, rate=one.rate)
+    without = None
+    if one.failures:
+        without = button(
+            "Resume without what failed", mapping, "redrive", one.id, resume=True, rate=one.rate, pass_over=True
+        )
+    return tag("div", join(again, without), class_="buttons")
