@@ -54,7 +54,7 @@ BROAD_EXCEPTS = {
     # around one mapping's answers for status, metrics and health: a bug there hides none of the others
     "poller/daemon/api/isolation.py": 1,
     # around one answer of the parent of several workers: a bug there must not keep the client waiting
-    "poller/workers/face.py": 1,
+    "poller/workers/exchange.py": 1,
     "poller/cli/main.py": 1,  # around the command line: what arrives there is a bug, and ends with 70
 }
 BROAD = {"Exception", "BaseException"}

@@ -159,8 +159,6 @@ class Loader:
         self.places = {key: node.place for key, node in merged.value.items()}
         report = Report(merged, (), self.problems)
         settings = report.validated(Settings, merged)
-        if settings is not None and settings.workers > 1 and settings.api.credentials:
-            report.say(f"are for Lambda's API, which {NOT_BY_SEVERAL}", "api", "credentials")
         return settings or Settings(state="memory:", aws=usable_aws(merged.get("aws")))
 
     def merged(self, groups: Groups, overrides: dict[str, Any]) -> Node:

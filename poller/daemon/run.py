@@ -155,6 +155,7 @@ class Daemon:
                 operations=operations,
                 invoker=poller.invoker,
                 listening=None if self._worker is None else self._worker.listening,
+                relaying=None if self._worker is None else self._worker.relaying,
             )
         )
         self._announce(address)

@@ -21,6 +21,7 @@ from poller.configuration.model.settings import ApiSettings
 from poller.configuration.watching import Reader
 from poller.daemon.api.server import Connection
 from poller.daemon.notify import Notifier
+from poller.daemon.relay import Relay
 from poller.engine.app import Poller
 from poller.engine.workers import Workers
 from poller.values.errors import ConfigurationError, StateError
@@ -98,6 +99,7 @@ class Worker:
         os.set_inheritable(spec.channel, False)
         self.number = spec.number
         self.workers = Workers(spec.number, spec.of, spec.process, self._call)
+        self.relaying = Relay(self.channel).middleware
         self.notifier = ToParent(self.channel, spec.sign_seconds)
         self._tasks: set[asyncio.Task[object]] = set()
 

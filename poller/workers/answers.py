@@ -4,9 +4,10 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
 from poller.workers.child import Child
 
@@ -29,6 +30,22 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    closes: bool = True
+    """Whether the connection ends with it."""
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether a browser asks for a page."""
+        return "text/html" in self.header("accept")
+
+    def header(self, name: str) -> str:
+        """The value of a header, whose name is given in lower case; empty where there is none."""
+        return next((value for key, value in self.headers.items() if key.lower() == name), "")
+
+    def passed_on(self, without: AbstractSet[str], body: bytes) -> Self:
+        """With its body, and without headers that are between two neighbours only."""
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in without}
+        return replace(self, headers=headers, body=body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 The parent says: `stop` (`hard`), `reload`, `live` (the numbers of the workers that run), `called` (the uuid of a
 mapping of which another worker has more than it can take), `ended` (the name of a worker's process that is dead),
-`look` (something was paused or resumed). A packet with a socket says nothing else: a request comes on it.
+`look` (something was paused or resumed). A packet with a socket says nothing else: requests come on it, of a client
+whose connection the parent has accepted, or of the parent and other workers by a pair of sockets.
 
 A worker says: `notify` (the lines for a service manager), `serving` (it takes connections), `call` (a uuid, see
-`called`). The end of either process ends the channel, which the other one sees.
+`called`). A packet with a socket says whom requests on it are for: the parent, or a worker (`to`, its number). The end
+of either process ends the channel, which the other one sees.
 """
 
 import json
+import select
 import socket
 from typing import Any
 
@@ -27,15 +30,20 @@ class Channel:
         self.end = end
         end.settimeout(SEND_SECONDS)
 
-    def send(self, packet: Packet, connection: socket.socket | None = None) -> bool:
-        """Send a packet, with a connection for the other process. Returns whether that was possible."""
+    def send(self, packet: Packet, connection: socket.socket | None = None, *, at_once: bool = False) -> bool:
+        """Send a packet, with a connection for the other process. Returns whether that was possible, with `at_once`
+        without waiting for a channel that is full.
+        """
         data = json.dumps(packet).encode()
         try:
+            if at_once and not select.select([], [self.end], [], 0)[1]:
+                return False
             if connection is None:
                 self.end.send(data)
             else:
                 socket.send_fds(self.end, [data], [connection.fileno()])
-        except OSError:
+        except (OSError, ValueError):
+            # it is closed, or the other end is
             return False
         return True
 

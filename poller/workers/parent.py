@@ -19,12 +19,16 @@ import socket
 import time
 from collections import deque
 from math import inf
+from typing import TYPE_CHECKING
 
 from poller.support.service_manager import ServiceManager
 from poller.workers.channel import Packet
 from poller.workers.child import Child
 from poller.workers.log import Log
 from poller.workers.spec import ParentSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIGN_SECONDS = 30.0
 """A worker without a sign of life for so long is killed; half of the service manager's time where that is less."""
@@ -53,6 +57,7 @@ class Parent:
         self._signals: list[int] = []
         self.was_ready = False
         """Whether every worker has been ready."""
+        self.serve: Callable[[socket.socket], None] = socket.socket.close
         self.stopping = False
         self._hard = self._reloading = False
         self._ended: deque[str] = deque(maxlen=MOST_ENDED)
@@ -153,7 +158,11 @@ class Parent:
             if child.channel is not None and child.channel.end in self._selector.get_map():
                 self._selector.unregister(child.channel.end)
             return
-        match received[0]:
+        packet, connection = received
+        if connection is not None:
+            self._carry(packet, connection)
+            return
+        match packet:
             case {"notify": list(lines)}:
                 child.heard(lines, time.monotonic())
                 self._after_notice(lines)
@@ -161,6 +170,18 @@ class Parent:
                 self._serves(child)
             case {"call": str(uuid)}:
                 self._tell({"called": uuid}, but=child)
+
+    def _carry(self, packet: Packet, connection: socket.socket) -> None:
+        """Requests of a worker."""
+        to = packet.get("to")
+        if to is None:
+            self.serve(connection)
+            return
+        other = self.children[to - 1]
+        if other.channel is not None and other.serving:
+            other.channel.send({}, connection)
+        # where nobody took it, its end tells the worker
+        connection.close()
 
     def _after_notice(self, lines: list[str]) -> None:
         if not {"READY=1", "STOPPING=1"}.isdisjoint(lines):

@@ -3,20 +3,17 @@
 from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
-from urllib.parse import unquote
 
 from poller.workers import merging
 from poller.workers.answers import Answer, Request, as_json, refusal
 from poller.workers.child import Child
 from poller.workers.departed import Departed
 from poller.workers.exposition import merged_metrics
+from poller.workers.routing import Merged, merged
 from poller.workers.supervised import Supervised
 
 Ask = Callable[[Child, Request], Answer | None]
-ONE_PROCESS = (
-    "is not served by a daemon of several workers: use `poller status`, `why`, `pause` and the like, "
-    "or set `workers: 1`"
-)
+Way = Callable[[Request], Answer]
 
 
 class Routes:
@@ -26,40 +23,23 @@ class Routes:
         self._parent = parent
         self._ask_one = ask
         self._departed = Departed()
+        self._ways: dict[Merged, Way] = {
+            Merged.HEALTHZ: self._healthz,
+            Merged.READYZ: self._readyz,
+            Merged.METRICS: self._metrics,
+            Merged.STATUS: self._status,
+            Merged.MAPPING: self._mapping,
+            Merged.FAILURES: self._failures,
+            Merged.RELOAD: self._reload,
+            Merged.BY_ONE: self._ordered,
+            Merged.BY_ALL: self._all,
+            Merged.OF_BATCH: self._of_batch,
+        }
 
     def answer(self, request: Request) -> Answer:
-        """The answer of all workers to one request."""
-        parts = [unquote(part) for part in request.path.strip("/").split("/")]
-        done = self._look(request, parts) if request.method == "GET" else self._steer(request, parts)
-        return done or refusal(HTTPStatus.NOT_IMPLEMENTED, f"{request.path} {ONE_PROCESS}")
-
-    def _look(self, request: Request, parts: list[str]) -> Answer | None:
-        match parts:
-            case ["healthz"]:
-                return self._healthz(request)
-            case ["readyz"]:
-                return self._readyz()
-            case ["status" | "failures" as what]:
-                return self._merged(request, what)
-            case ["mappings", _] if "text/html" not in request.headers.get("Accept", ""):
-                return self._mapping(request)
-            case ["metrics"]:
-                return self._metrics(request)
-            case ["actions"]:
-                return self._first(request, self._children())[1]
-        return None
-
-    def _steer(self, request: Request, parts: list[str]) -> Answer | None:
-        match parts:
-            case ["reload"]:
-                return self._reload(request)
-            case ["functions", _, "restart"] | ["mappings", _, "retry"]:
-                return self._all(request)
-            case ["mappings", _, "skip"]:
-                return self._skip(request)
-            case ["mappings", _, _]:
-                return self._ordered(request)
-        return None
+        """The answer of all workers to a request that is `merged`."""
+        how = merged(request)
+        return refusal(HTTPStatus.NOT_FOUND, "Not Found") if how is None else self._ways[how](request)
 
     def _children(self) -> list[Child]:
         return [child for child in self._parent.children if child.serving]
@@ -80,18 +60,21 @@ class Routes:
             return as_json({"status": "healthy"})
         return as_json({"status": "unhealthy"}, HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _readyz(self) -> Answer:
+    def _readyz(self, _request: Request) -> Answer:
         ready = self._parent.was_ready
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return as_json({"status": "ready" if ready else "starting"}, status)
 
-    def _merged(self, request: Request, what: str) -> Answer:
+    def _failures(self, request: Request) -> Answer:
+        answers = self._ask(request)
+        good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
+        return as_json(merging.failures(good)) if good else _refused(answers)
+
+    def _status(self, request: Request) -> Answer:
         answers = self._ask(request)
         good = {child: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}
         if not good:
             return _refused(answers)
-        if what == "failures":
-            return as_json(merging.failures([*good.values()]))
         self._departed.note_status({child.name: found for child, found in good.items()})
         whole = merging.status([*good.values()])
         self._departed.add_to_status(whole, self._living())
@@ -145,7 +128,7 @@ class Routes:
         good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
         return as_json(merging.orders(good)) if good else _refused(answers)
 
-    def _skip(self, request: Request) -> Answer:
+    def _of_batch(self, request: Request) -> Answer:
         """One batch alone may be meant: a preview tells in which worker it waits."""
         mark = "&" if "?" in request.target else "?"
         previews = self._ask(replace(request, target=f"{request.target}{mark}dry_run"))

@@ -1,5 +1,7 @@
 """The parent, as its HTTP server sees it."""
 
+import socket
+from collections.abc import Callable
 from typing import Protocol
 
 from poller.workers.child import Child
@@ -10,6 +12,8 @@ class Supervised(Protocol):
 
     children: list[Child]
     was_ready: bool
+    serve: Callable[[socket.socket], None]
+    """Set by the server: serves a connection of a worker."""
 
     def look(self, *, but: Child) -> None:
         """The workers but this one should see what was paused or resumed."""

@@ -48,12 +48,10 @@ def test_what_cannot_be_shared_is_refused_where_it_stands(bench):
 def test_what_a_client_would_reach_in_one_worker_alone_is_refused(bench):
     asynchronous = "asynchronous: {queue: 'arn:aws:sqs:eu-west-1:123456789012:e'}"
     functions = f"functions: {{f: {{type: http, url: 'http://h/', http_face: {{path: /f, payload: alb, auth: none}}, {asynchronous}}}}}"
-    credentials = "api: {credentials: [{access_key_id: A, secret_access_key: a-secret-of-length}]}"
-    found = bench.problems_of(f"{SQLITE}workers: 2\n{functions}\n{credentials}")
+    found = bench.problems_of(f"{SQLITE}workers: 2\n{functions}")
     assert {problem.split(": ")[1] for problem in found} == {
         "functions.f.asynchronous",
         "functions.f.http_face",
-        "api.credentials",
     }
     assert all("is not served by several workers" in problem for problem in found)
 

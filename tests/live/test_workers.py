@@ -3,7 +3,6 @@
 import asyncio
 import os
 import random
-import re
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import pytest
 from tests.fakes.server import real_time_aws, serving
 from tests.live.daemon import configuration, running
 from tests.live.stream_daemon import Daemon, Watched, mapping, put
-from tests.live.workers import Workers, is_there
+from tests.live.workers import Workers, is_there, memory_of
 
 pytestmark = pytest.mark.live
 
@@ -104,7 +103,6 @@ async def test_a_pause_and_a_reload_reach_all_workers_by_one_address(tmp_path):
             assert code == 200
             assert "poller_workers 2\n" in metrics
             assert metrics.count('poller_mapping_state{mapping="q",state="running"} 1') == 1
-            assert (await daemon.ask("/nothing"))[0] == 501
 
 
 async def test_a_worker_that_finds_the_state_file_in_use_ends_the_daemon_with_its_code(tmp_path):
@@ -167,13 +165,6 @@ def loaded_in(pid, *libraries):
     """Those of the libraries that the process has loaded."""
     maps = Path(f"/proc/{pid}/maps").read_text()
     return [name for name in libraries if name in maps]
-
-
-def memory_of(pid):
-    """MiB, the pages of the interpreter included, which all processes share."""
-    found = re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1]) / 1024
 
 
 def test_a_daemon_by_itself_loads_nothing_of_workers(tmp_path):

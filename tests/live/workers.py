@@ -1,20 +1,32 @@
 """`poller run --workers 2` as a process, asked by its one address."""
 
 import asyncio
+import contextlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from poller.cli.client import Client
-from tests.live.stream_daemon import Daemon
+from tests.fakes.server import real_time_aws, serving
+from tests.live.stream_daemon import Daemon, Watched, mapping
 
 
 class Workers(Daemon):
-    """A daemon of two workers, which answers on a socket."""
+    """A daemon of two workers, which answers on a socket, or where `api` says."""
 
-    def __init__(self, folder, url, *mappings, **settings):
-        self.api = f"unix:{folder}/api.sock"
-        super().__init__(folder, url, *mappings, api={"listen": self.api}, **({"workers": 2} | settings))
+    def __init__(self, folder, url, *mappings, api=None, **settings):
+        self.aws: Any = None
+        self.watched: Any = None
+        self.process: Any = None
+        self._api = {"listen": f"unix:{folder}/api.sock"} | (api or {})
+        super().__init__(folder, url, *mappings, api=self._api, **({"workers": 2} | settings))
+
+    @property
+    def api(self):
+        """Where it answers."""
+        logged = self.logged("api_listening")
+        return logged[-1]["address"] if logged else self._api["listen"]
 
     def logged(self, event, **fields):
         """Lines of that event, the parent's and the workers'."""
@@ -41,6 +53,47 @@ class Workers(Daemon):
 
     async def ready(self):
         await self.until(lambda: self.logged("ready", worker=1) and self.logged("ready", worker=2), "ready")
+
+
+@contextlib.asynccontextmanager
+async def two_workers(folder, *sources, **settings):
+    """A fake account, and a daemon of two workers that is ready. `sources` make a mapping each of the account."""
+    aws = real_time_aws()
+    watched = Watched(aws)
+    async with serving(watched) as url:
+        daemon = Workers(folder, url, *(source(aws, url) for source in sources), **settings)
+        daemon.aws, daemon.watched = aws, watched
+        async with daemon.running() as process:
+            daemon.process = process
+            await daemon.ready()
+            yield daemon
+
+
+def stream_of(shards=1, name="s", **parameters):
+    """A source of `two_workers`."""
+
+    def made(aws, _url):
+        return mapping(name, aws.stream(name, shards=shards).arn, **parameters)
+
+    return made
+
+
+def queue_of(name="q", **parameters):
+    """As `stream_of`."""
+
+    def made(aws, url):
+        queue = aws.queue(name)
+        queue.url = f"{url}/123456789012/{name}"
+        return {"name": name, "event_source_arn": queue.arn, "function_name": "fn", **parameters}
+
+    return made
+
+
+def memory_of(pid):
+    """MiB, the pages of the interpreter included, which all processes share."""
+    found = re.search(r"^VmRSS:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) / 1024
 
 
 def is_there(pid):

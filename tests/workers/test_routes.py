@@ -1,11 +1,19 @@
 """Which workers an order reaches, and what the client is told."""
 
 import json
+import socket
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import pytest
 
 from poller.workers.answers import Request, as_json, refusal
 from poller.workers.child import Child
 from poller.workers.routes import Routes
+from poller.workers.routing import Merged, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Parent:
@@ -14,6 +22,7 @@ class Parent:
     def __init__(self, *answers):
         self.answers = answers
         self.was_ready = True
+        self.serve: Callable[[socket.socket], None] = socket.socket.close
         self.asked, self.looked = [], []
         self.children = [Child(number, len(answers), [], 30.0, serving=True) for number in range(1, len(answers) + 1)]
         self.routes = Routes(self, self._ask)
@@ -96,12 +105,29 @@ def test_health_is_that_of_every_worker_that_takes_connections():
     assert started_again.get("/healthz")[0] == 503
 
 
-def test_nothing_is_answered_by_one_worker_as_if_it_were_all():
-    parent = Parent({}, {})
-    assert parent.get("/")[0] == 501
-    assert parent.get("/2015-03-31/event-source-mappings/")[0] == 501
-    assert parent.get("/mappings/a", Accept="text/html")[0] == 501
-    assert not parent.asked
+@pytest.mark.parametrize(
+    ("method", "target", "accept", "how"),
+    [
+        ("GET", "/", "text/html", None),
+        ("GET", "/login", "", None),
+        ("GET", "/actions", "", None),
+        ("GET", "/redrives", "", None),
+        ("GET", "/page/live/mappings", "text/event-stream", None),
+        ("GET", "/2015-03-31/event-source-mappings/", "", None),
+        ("POST", "/2015-03-31/functions/fn/invocations", "", None),
+        ("POST", "/login", "", None),
+        ("GET", "/mappings/a", "text/html,*/*", None),
+        ("GET", "/failures", "text/html", None),
+        ("PUT", "/status", "", None),
+        ("GET", "/mappings/a", "", Merged.MAPPING),
+        ("GET", "/failures", "application/json", Merged.FAILURES),
+        ("GET", "/status", "text/html", Merged.STATUS),
+        ("POST", "/mappings/a%2Fb/pause", "", Merged.BY_ONE),
+        ("POST", "/reload", "", Merged.RELOAD),
+    ],
+)
+def test_all_workers_answer_what_one_of_them_knows_a_part_of(method, target, accept, how):
+    assert merged(Request(method, target, target, {"accept": accept})) is how
 
 
 def test_while_no_worker_answers_the_client_is_asked_to_come_back():

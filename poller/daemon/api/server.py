@@ -5,13 +5,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api.access import checked
@@ -36,6 +36,9 @@ BACKLOG = 32
 Connection = Callable[[], asyncio.Protocol]
 Listening = Callable[[Connection, ApiSettings], AbstractAsyncContextManager[str]]
 """Serves each connection by a protocol of its own, and yields the address for people."""
+Admit = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+Relaying = Callable[[Admit], Middleware]
+"""Makes what stands before everything else; it is given what bounds connections and time."""
 
 
 @asynccontextmanager
@@ -49,16 +52,19 @@ async def serve(
     operations: Sequence[Operation] = (),
     invoker: Invoker | None = None,
     listening: Listening | None = None,
+    relaying: Relaying | None = None,
 ) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
     `wall` tells the seconds since the epoch; `operations` are those of Lambda's API, `invoker` has the functions with
-    an HTTP face; `listening` is where requests come from, by default the API's address. Raises EnvironmentProblem when
-    the address cannot be listened on.
+    an HTTP face; `listening` is where requests come from, by default the API's address; `relaying` answers those that
+    are not for this process alone. Raises EnvironmentProblem when the address cannot be listened on.
     """
     connections, isolation = Connections(), Isolation()
-    faces = [] if invoker is None else [Faces(invoker, api, connections.admit, wall).middleware]
-    application = web.Application(middlewares=[_plain_errors, *faces, checked(api, wall), connections.admit])
+    first = [] if relaying is None else [relaying(connections.admit)]
+    if invoker is not None:
+        first.append(Faces(invoker, api, connections.admit, wall).middleware)
+    application = web.Application(middlewares=[_plain_errors, *first, checked(api, wall), connections.admit])
     page = Page(status, mappings, api, wall, isolation)
     page.add_to(application)
     Pages(status, mappings, wall, isolation, page).add_to(application)

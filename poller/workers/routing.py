@@ -1,0 +1,55 @@
+"""Which requests all workers answer together. Every other one is whole with any one of them. Pure."""
+
+from enum import StrEnum
+from urllib.parse import unquote
+
+from poller.workers.answers import Request
+
+
+class Merged(StrEnum):
+    """How the answers of all workers become one."""
+
+    HEALTHZ = "healthz"
+    READYZ = "readyz"
+    METRICS = "metrics"
+    STATUS = "status"
+    MAPPING = "mapping"
+    FAILURES = "failures"
+    RELOAD = "reload"
+    BY_ONE = "by_one"
+    """An order whose effect is in the store, which the others read."""
+    BY_ALL = "by_all"
+    OF_BATCH = "of_batch"
+    """An order about one batch, which waits in one worker."""
+
+
+def merged(request: Request) -> Merged | None:
+    """How a request is answered by all workers; None where one answers for all."""
+    parts = [unquote(part) for part in request.path.strip("/").split("/")]
+    if request.method == "POST":
+        return _order(parts)
+    return _look(parts, html=request.wants_html) if request.method == "GET" else None
+
+
+def _look(parts: list[str], *, html: bool) -> Merged | None:
+    match parts:
+        case ["healthz" | "readyz" | "metrics" | "status" as what]:
+            return Merged(what)
+        case ["failures"] if not html:
+            return Merged.FAILURES
+        case ["mappings", _] if not html:
+            return Merged.MAPPING
+    return None
+
+
+def _order(parts: list[str]) -> Merged | None:
+    match parts:
+        case ["reload"]:
+            return Merged.RELOAD
+        case ["functions", _, "restart"] | ["mappings", _, "retry"]:
+            return Merged.BY_ALL
+        case ["mappings", _, "skip"]:
+            return Merged.OF_BATCH
+        case ["mappings", _, _]:
+            return Merged.BY_ONE
+    return None

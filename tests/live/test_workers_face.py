@@ -1,0 +1,98 @@
+"""What clients of several workers reach at their one address: as if one process answered."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from tests.live.lambda_client import lambda_client
+from tests.live.workers import memory_of, stream_of, two_workers
+
+pytestmark = pytest.mark.live
+
+TCP = {"listen": "127.0.0.1:0"}
+HTML = {"Accept": "text/html"}
+
+
+async def test_on_one_connection_a_client_may_ask_what_one_worker_knows_and_what_all_do(tmp_path):
+    async with two_workers(tmp_path, stream_of(4), api=TCP) as daemon:
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(daemon.api, connector=connector) as session:
+            for _ in range(2):
+                for path in ("/", "/status", "/actions", "/mappings/s", "/redrives", "/healthz"):
+                    async with session.get(path) as answer:
+                        assert answer.status == 200, path
+                        found = await answer.json()
+                        if path == "/status":
+                            assert [worker["state"] for worker in found["workers"]] == ["ready", "ready"]
+                        if path in ("/status", "/mappings/s"):
+                            (mapping,) = found.get("mappings", [found])
+                            assert len(mapping["partitions"]) == 4
+            async with session.get("/nothing") as answer:
+                assert (answer.status, await answer.json()) == (404, {"error": "Not Found"})
+            async with session.post("/mappings/s/pause", json={}) as answer:
+                assert (await answer.json())["name"] == "s"
+            await daemon.until(lambda: len(daemon.logged("mapping_paused", mapping="s")) == 2, "both to pause")
+
+
+async def test_mappings_are_made_and_changed_by_lambdas_api_through_any_worker(tmp_path):
+    async with two_workers(tmp_path, stream_of(), api=TCP) as daemon:
+        other_of = {"EventSourceArn": daemon.aws.stream("o").arn, "StartingPosition": "LATEST"}
+        stream = daemon.aws.stream("clicks", shards=2)
+        daemon.aws.function("fn")
+        clients = [lambda_client(daemon.api) for _ in range(3)]
+        made = await clients[0].call("create_event_source_mapping", FunctionName="fn", **other_of)
+        of_stream = {"EventSourceArn": stream.arn, "FunctionName": "fn", "StartingPosition": "TRIM_HORIZON"}
+        other = await clients[1].call("create_event_source_mapping", **of_stream)
+        for client in clients:
+            listed = await client.call("list_event_source_mappings")
+            assert {one["UUID"] for one in listed["EventSourceMappings"]} >= {made["UUID"], other["UUID"]}
+            found = await client.call("get_event_source_mapping", UUID=made["UUID"])
+            assert found["EventSourceArn"] == other_of["EventSourceArn"]
+        for number in range(20):
+            stream.put(f"key {number}", f"value {number}")
+        await daemon.watched.until(lambda: not daemon.aws.streams.ledger.lost(), daemon)
+        _, status = await daemon.ask("/status")
+        assert {one["uuid"] for one in status["mappings"]} > {made["UUID"], other["UUID"]}
+        for client in clients:
+            client.close()
+
+
+async def test_calls_are_signed_by_the_credentials_of_the_configuration(tmp_path):
+    credentials = [{"access_key_id": "KEY", "secret_access_key": "a-secret-of-length", "scopes": ["read"]}]
+    async with two_workers(tmp_path, stream_of(), api=TCP | {"credentials": credentials}) as daemon:
+        known = lambda_client(daemon.api, "KEY", "a-secret-of-length")
+        wrong = lambda_client(daemon.api, "KEY", "another-secret-of-it")
+        for _ in range(3):
+            assert len((await known.call("list_event_source_mappings"))["EventSourceMappings"]) == 1
+            assert await wrong.refused("list_event_source_mappings") == "InvalidSignatureException"
+        known.close()
+        wrong.close()
+
+
+async def test_a_browser_signs_in_at_one_worker_and_is_known_to_all(tmp_path):
+    async with two_workers(tmp_path, stream_of(), api=TCP | {"token": "a-token-of-length"}) as daemon:
+        async with aiohttp.ClientSession(daemon.api, cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+            async with session.post("/login", data={"token": "a-token-of-length", "onward": "/"}) as answer:
+                assert (answer.status, answer.url.path) == (200, "/")
+            for path in ("/", "/mappings/s", "/failures", "/actions", "/status", "/metrics") * 2:
+                # which is a connection of its own
+                async with session.get(path, headers=HTML | {"Connection": "close"}) as answer:
+                    assert answer.status == 200, path
+        async with aiohttp.ClientSession(daemon.api) as stranger, stranger.get("/redrives") as answer:
+            assert answer.status == 401
+
+
+async def test_two_hundred_clients_at_once_are_all_answered_and_the_parent_stays_small(tmp_path):
+    async with two_workers(tmp_path, stream_of(4), api=TCP) as daemon:
+
+        async def load(number):
+            path = ("/", "/mappings/s", "/failures", "/status", "/mappings/s/pause")[number % 5]
+            async with aiohttp.ClientSession(daemon.api) as session:
+                request = session.post(path, json={}) if path.endswith("pause") else session.get(path, headers=HTML)
+                async with request as answer:
+                    return answer.status, len(await answer.read()) > 0
+
+        assert set(await asyncio.gather(*(load(number) for number in range(200)))) == {(200, True)}
+        assert memory_of(daemon.process.pid) <= 25
+        assert "Traceback" not in daemon.log.read_text()
