@@ -83,6 +83,10 @@ class StreamProgress:
     """LATEST as an instant of the service's clock, epoch seconds; None for other starting positions."""
     shards: dict[str, ShardProgress] = field(default_factory=dict)
 
+    def copied(self) -> "StreamProgress":
+        """A copy to keep or to hand out. What it holds of each shard is a value that nobody changes."""
+        return replace(self, shards=dict(self.shards))
+
 
 def replaces(instead_of: StreamProgress | None, stands: StreamProgress) -> bool:
     """Whether what stands in a store is the progress to give up: of that ARN and that stream."""

@@ -145,7 +145,7 @@ async def _discard(
     about them meanwhile. False if a soft stop came before.
     """
     time = asyncio.get_running_loop().time
-    failures, notified = 0, False if discarded.condition == DROPPED else None
+    failures, delay, notified = 0, 0.0, False if discarded.condition == DROPPED else None
     lane.keep()
     while notified is None:
         permit = context.permit
@@ -164,6 +164,7 @@ async def _discard(
             now = time()
             status.wait(ReasonCode.DESTINATION, now, now + delay, str(error))
             context.log.repeating("destination_failed", now, text=str(error), next_in=round(delay, 1))
+        if notified is None:
             with holding(lane, delivery, context, status) as (held, wait):
                 await wait.wait(delay)
             if context.stop.soft:

@@ -15,6 +15,12 @@ def classes(path: str) -> list[ast.ClassDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
+def waits(statements: list[ast.stmt]) -> list[ast.AST]:
+    """Where they give way to others."""
+    kinds = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.YieldFrom)
+    return [node for statement in statements for node in ast.walk(statement) if isinstance(node, kinds)]
+
+
 def base_name(base: ast.expr) -> str:
     return ast.unparse(base).partition("[")[0]
 
@@ -38,6 +44,17 @@ def test_no_class_extends_a_type_written_in_c(path: str):
         if base_name(base) not in NATIVE | local
     }
     assert foreign <= ALLOWED.get(path, set())
+
+
+@pytest.mark.parametrize("path", compiled_modules())
+def test_nothing_is_awaited_while_an_error_is_handled(path: str):
+    """Meanwhile whatever else runs would have that error as its context: chains of errors grew without end, until a
+    cancellation took minutes.
+    """
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    tries = [node for node in ast.walk(tree) if isinstance(node, ast.Try | ast.TryStar)]
+    handling = [body for node in tries for body in (*[one.body for one in node.handlers], node.finalbody)]
+    assert [f"{path}:{node.lineno}" for body in handling for node in waits(body)] == []  # type: ignore[attr-defined]
 
 
 ALLOWED = {

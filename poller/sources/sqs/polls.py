@@ -62,6 +62,7 @@ class Polls:
         begun = loop.time()
         messages: list[dict[str, Any]] = []
         size, answered = 0, False
+        failed: CallError | None = None
         task = asyncio.current_task(loop)
         assert task is not None
         self._due[task] = begun + seconds
@@ -92,11 +93,12 @@ class Polls:
                 raise
             self.quiet = False
         except CallError as error:
-            self.failing, self.quiet = True, False
+            failed, self.failing, self.quiet = error, True, False
             if attempt is not None and isinstance(error, AnswerLost):
                 self._lost.append(attempt)
             turn.room.close()
-            await backoff.after_error(error)
+        if failed is not None:
+            await backoff.after_error(failed)
         return messages, size
 
     def _wait(self, wait: float) -> int:

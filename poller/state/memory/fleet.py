@@ -109,7 +109,7 @@ class MemoryFleet(KeptInMemory):
             self.rows.changed()
         mapping = self.rows.mappings.get(uuid)
         progress = None if mapping is None else mapping.shards.get(shard_id)
-        return Claimed(claimed.fence, deepcopy(progress) or ShardProgress())
+        return Claimed(claimed.fence, progress or ShardProgress())
 
     async def write(self, member: str, writes: Sequence[Write]) -> set[tuple[str, str]]:
         return {(one.uuid, one.shard_id) for one in writes if not self._write(member, one)}
@@ -133,7 +133,7 @@ class MemoryFleet(KeptInMemory):
             None if ended else member, one.fence, one.version, one.to if one.release else None, finished
         )
         if one.progress is not None:
-            mapping.shards[one.shard_id] = deepcopy(one.progress)
+            mapping.shards[one.shard_id] = one.progress
         self.rows.changed()
         return True
 
@@ -144,14 +144,15 @@ class MemoryFleet(KeptInMemory):
     # positions
 
     async def load(self, uuid: str) -> StreamProgress | None:
-        return deepcopy(self.rows.mappings.get(uuid))
+        progress = self.rows.mappings.get(uuid)
+        return None if progress is None else progress.copied()
 
     async def open(
         self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
     ) -> StreamProgress:
         rows, stands = self.rows, self.rows.mappings.get(uuid)
         if stands is None or replaces(instead_of, stands):
-            stands = rows.mappings[uuid] = deepcopy(first)
+            stands = rows.mappings[uuid] = first.copied()
             old = rows.leases.get(uuid, {})
             rows.leases[uuid] = {shard: Lease(fence=lease.fence + 1) for shard, lease in old.items()}
             for shard_id, shard in first.shards.items():
@@ -159,7 +160,7 @@ class MemoryFleet(KeptInMemory):
                     fence = rows.leases[uuid].get(shard_id, Lease()).fence
                     rows.leases[uuid][shard_id] = Lease(fence=fence, finished=True)
             rows.changed()
-        return deepcopy(stands)
+        return stands.copied()
 
     async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
         leases, mapping = self.rows.leases.get(uuid, {}), self.rows.mappings.get(uuid)

@@ -20,15 +20,16 @@ class MemoryStore(KeptInMemory):
         self._kept = {}
 
     async def load(self, uuid: str) -> StreamProgress | None:
-        return deepcopy(self._mappings.get(uuid))
+        progress = self._mappings.get(uuid)
+        return None if progress is None else progress.copied()
 
     async def open(
         self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
     ) -> StreamProgress:
         stands = self._mappings.get(uuid)
         if stands is None or replaces(instead_of, stands):
-            stands = self._mappings[uuid] = deepcopy(first)
-        return deepcopy(stands)
+            stands = self._mappings[uuid] = first.copied()
+        return stands.copied()
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
         if uuid in self._mappings:
