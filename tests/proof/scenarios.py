@@ -48,6 +48,8 @@ class Outcome:
     """Writes of the store a minute; None where they are not counted."""
     taken_over: float | None = None
     """Seconds after which the shards of a daemon that died were all held again, at most."""
+    unaccounted: int = 0
+    """Records of which the daemons do not know what became of them."""
 
 
 class Play:

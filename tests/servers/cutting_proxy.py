@@ -1,7 +1,10 @@
-"""A proxy for any protocol over TCP, which cuts its connections on demand, before or after what the server says."""
+"""A proxy for any protocol over TCP, which on demand cuts its connections, before or after what the server says, delays
+what is said, or keeps it back as a network does that is gone.
+"""
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -19,6 +22,11 @@ class CuttingProxy:
         self._lock = threading.Lock()
         self.deaf = False
         """Whether answers of the server are kept back, and the connection is cut instead."""
+        self.delay = 0.0
+        """Seconds for which each piece of what is said is kept back."""
+        self.passes = threading.Event()
+        """Cleared, nothing passes and nothing is closed: each side takes the other for silent."""
+        self.passes.set()
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -30,6 +38,7 @@ class CuttingProxy:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.passes.set()
         self.cut()
         for thread in self._threads:
             thread.join()
@@ -67,6 +76,8 @@ class CuttingProxy:
             while data := source.recv(65536):
                 if self.deaf and source.getpeername()[1] == self._upstream:
                     break
+                time.sleep(self.delay)  # the fault itself
+                self.passes.wait()
                 target.sendall(data)
         for line in (source, target):
             with suppress(OSError):
