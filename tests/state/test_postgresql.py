@@ -10,7 +10,6 @@ import pytest
 
 from poller.cli.main import main
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
-from poller.ports.fleet import MemberState
 from poller.state.postgresql.url import FORM
 from poller.state.sole import Sole, new_member
 from poller.values.errors import EnvironmentProblem, StateError, StoreAway
@@ -140,20 +139,6 @@ async def test_tables_of_another_program_are_refused_and_left_alone(url, adminis
     assert "another database, or another schema" in told
 
 
-async def test_tables_of_a_newer_version_are_used_where_it_only_added_to_them(url, administer):
-    async with daemon(url) as store:
-        await store.open("u", mapping(a=at("1")))
-    administer(
-        "ALTER TABLE poller_shards ADD COLUMN mood text NOT NULL DEFAULT 'fine'",
-        "CREATE TABLE poller_moods (mood text)",
-        "UPDATE poller_schema SET version = 2",
-    )
-    async with daemon(url) as store:
-        await store.save("u", "a", at("2"))
-        await store.save("u", "b", at("1"))
-        assert (await store.load("u")).shards == {"a": at("2"), "b": at("1")}
-
-
 async def test_a_table_that_this_version_has_added_is_made(url, administer):
     async with daemon(url) as store:
         await store.open("u", mapping(a=at("1")))
@@ -280,23 +265,6 @@ async def test_a_save_whose_answer_was_lost_is_told_and_stored_at_the_next_try(u
             proxy.deaf = False
             await store.save("u", "a", at("3"))
             assert (await store.load("u")).shards == {"a": at("3")}
-
-
-async def test_what_a_member_says_of_itself_is_heard_and_its_plain_beats_are_not(url):
-    heard, changed = [], asyncio.Event()
-    member = new_member()
-    async with opened(url, "poller") as first, opened(url, "poller") as second:
-        first.listen(changed.set, lambda: heard.append("facts"))
-        await changed.wait()
-        changed.clear()
-        await second.join(member, {})
-        await changed.wait()
-        for beat, facts in enumerate((None, {"attends": ["a"]}, None, {}), 1):
-            await second.beat(member, beat, MemberState.ACTIVE, 0, facts)
-        changed.clear()
-        await second.leave(member)
-        await changed.wait()
-    assert heard == ["facts"] * 2
 
 
 async def test_calls_at_the_same_time_share_few_connections(url):
