@@ -125,6 +125,14 @@ class Holdings(Protocol):
         """Shards that other daemons read to their end, each returned once."""
         ...
 
+    def listed(self, digest: str | None) -> None:
+        """The stream was listed here, and what was found has this digest; None where that failed."""
+        ...
+
+    def listing(self) -> str | None:
+        """The digest of what the daemon found that lists the stream for this one, too. None where there is none."""
+        ...
+
     def reset(self) -> None:
         """Give up every hold: they were of a stream that was replaced, or nothing may be read."""
         ...

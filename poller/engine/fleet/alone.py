@@ -63,6 +63,12 @@ class OwnShards:
     def finished(self) -> Collection[str]:
         return ()
 
+    def listed(self, digest: str | None) -> None:
+        """Nobody else wants to know."""
+
+    def listing(self) -> None:
+        return None
+
     def reset(self) -> None:
         """Nothing is held of others."""
 

@@ -1,6 +1,6 @@
 """Reads the rows of a fleet, and does this member's part: buries the dead, claims, gives, and releases.
 
-The members are read every five seconds, and every second while one joins or leaves or a shard has no owner. The rows of
+The members are read every 3.5 seconds, and every second while one joins or leaves or a shard has no owner. The rows of
 shards are read only when something may have changed in them: a member came or went, one told news, or this daemon may
 begin with further shards. So the cost of a quiet fleet does not grow with its shards.
 """
@@ -21,8 +21,10 @@ from poller.values.errors import LeaseLost, StateError
 if TYPE_CHECKING:
     from poller.engine.fleet.hold import MemberHold
 
-QUIET_SECONDS, BUSY_SECONDS = 5.0, 1.0
-"""Between two readings of the members."""
+QUIET_SECONDS, BUSY_SECONDS = 3.5, 1.0
+"""Between two readings of the members. A handover lasts as long where the store tells nobody, and is to take less than
+5 s with the invocations around it.
+"""
 REREAD_SECONDS = 60.0
 """After which the shards are read in any case."""
 SETTLES_SECONDS = 5.0

@@ -10,6 +10,7 @@ from poller import __version__
 from poller.engine.fleet.attending import Attending
 from poller.engine.fleet.claiming import Claiming
 from poller.engine.fleet.life import Life
+from poller.engine.fleet.listings import Listings
 from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
 from poller.engine.fleet.shares import Shares
@@ -75,6 +76,7 @@ class Member:
         )
         self._shares = Shares(self.life, self.look)
         self._attending = Attending(self.life)
+        self.listings = Listings(self.life)
         self._claiming = Claiming(
             store,
             self.life,
@@ -93,6 +95,7 @@ class Member:
             "mappings": dict(self._running()),
             **self._shares.facts(),
             **self._attending.facts(),
+            **self.listings.facts(),
         }
         return facts if self._process is None else {**facts, "worker": self._process}
 
@@ -111,6 +114,9 @@ class Member:
     def _noted(self, rows: Sequence[MemberRow], alive_until: Callable[[str], float]) -> None:
         self._shares.note(rows)
         self._attending.note(rows, alive_until)
+        for uuid in self.listings.note(rows, alive_until):
+            if uuid in self._claiming.shards:
+                self._claiming.shards[uuid].listed_elsewhere()
 
     def runs_elsewhere(self, uuid: str) -> bool:
         """See `Fleet.runs_elsewhere`."""
@@ -158,6 +164,7 @@ class Member:
     def closed(self, shards: MemberShards) -> None:
         if self._claiming.shards.get(shards.uuid) is shards:
             del self._claiming.shards[shards.uuid]
+            self.listings.end(shards.uuid)
 
     def release(self, holds: "Iterable[MemberHold]") -> None:
         self._claiming.unreleased.extend(holds)

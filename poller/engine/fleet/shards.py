@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from poller.engine.fleet.hold import MemberHold
-from poller.engine.fleet.life import Life
-from poller.engine.fleet.saving import Saving
+from poller.engine.fleet.owner import Owner
 from poller.policy.shard_plan import plan
 from poller.ports.fleet import Claimed, Lease
 from poller.ports.fleet_status import Cause
@@ -18,54 +16,13 @@ LEFT_SECONDS = 3.0
 takes it.
 """
 HEIR_SECONDS = 10.0
-"""Likewise for a shard that was released to a living member. One with nothing to do reads the members every five
+"""Likewise for a shard that was released to a living member. One with nothing to do reads the members every 3.5
 seconds, and if the giver took the shard back before that, it would give it again, and again.
 """
 
 
 def _nothing() -> None:
     """Nobody has connected yet."""
-
-
-class Owner(Protocol):
-    """The member, as the shards of a mapping see it."""
-
-    life: Life
-    saving: Saving
-    checkpoint_interval: float
-    """Seconds between two saves of a shard that can wait."""
-
-    def opened(self, shards: "MemberShards") -> None:
-        """The mapping's stream is read from now on."""
-        ...
-
-    def closed(self, shards: "MemberShards") -> None:
-        """The run of the mapping has ended."""
-        ...
-
-    def release(self, holds: Iterable[MemberHold]) -> None:
-        """Nothing works on these any more, and others may have them."""
-        ...
-
-    def conflict(self, uuid: str, event_source_arn: str) -> str | None:
-        """Why the mapping must not run here; see `Holdings.conflict`."""
-        ...
-
-    def name_of(self, member: str) -> str | None:
-        """A member's name for people; None for one that is not known."""
-        ...
-
-    def moved(self, uuid: str, shard_id: str, cause: Cause, other: str | None) -> None:
-        """A shard left this member."""
-        ...
-
-    def look(self) -> None:
-        """What may be claimed has changed."""
-        ...
-
-    def runs(self, uuid: str) -> bool:
-        """Whether the mapping runs here, or will again in a moment."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +88,12 @@ class MemberShards:
     def conflict(self) -> str | None:
         return self._member.conflict(self.uuid, self.event_source_arn)
 
+    def listed(self, digest: str | None) -> None:
+        self._member.listings.listed(self.uuid, self.event_source_arn, digest)
+
+    def listing(self) -> str | None:
+        return self._member.listings.other(self.uuid)
+
     def waiting(self) -> Iterator[tuple[str, Reason]]:
         for shard in sorted(self.elsewhere):
             owner = self._leases[shard].owner
@@ -163,6 +126,10 @@ class MemberShards:
         self._member.closed(self)
 
     # what the member does
+
+    def listed_elsewhere(self) -> None:
+        """Another member says that it has listed the stream."""
+        self._changed()
 
     def note(self, leases: Mapping[str, Lease], live: frozenset[str], dead: Callable[[str], bool], now: float) -> None:
         """These are the rows `now`. `live` are the members that may hold shards of the mapping, `dead` says of an owner

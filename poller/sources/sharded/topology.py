@@ -5,6 +5,7 @@ Also checks that it is still the same stream: a new one of the same name makes e
 
 import asyncio
 from collections.abc import Collection
+from hashlib import blake2b
 
 from poller.aws.error_reasons import code_of, text_of
 from poller.policy.backoff import SOURCE, Backoff
@@ -22,6 +23,13 @@ LISTING = 30.0
 """Seconds a listing of all pages may take before the stream counts as silent."""
 SOON = Backoff(first=1.0, cap=REFRESH)
 """Delay between listings while a shard has ended and its children are not listed yet."""
+
+
+def _digest(shards: Collection[Shard], facts: StreamFacts) -> str:
+    """The same for the same stream: other daemons compare it."""
+    listed = sorted((shard.id, shard.parents, shard.closed) for shard in shards)
+    text = repr((listed, facts.epoch, facts.active, facts.retention))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 class Topology:
@@ -45,6 +53,10 @@ class Topology:
         self._must_recheck = False
         self._holes: list[tuple[int, int]] = []
         self._again = False
+        self._found: str | None = None
+        """The digest of the last listing; None after one that failed."""
+        self._followed: str | None = None
+        """The last digest of another daemon for which this one has listed."""
 
     def startable(self, running: Collection[str]) -> list[Shard]:
         """Shards that may be read now and that nobody reads yet."""
@@ -133,9 +145,26 @@ class Topology:
         if now < self._due and not self._again:
             await self.wakeup.wait(self._due - now)
         self._again = False
+        self._follow()
         if self._stream.admission.stopping or asyncio.get_running_loop().time() < self._due:
             return None
         return await self._list()
+
+    def _follow(self) -> None:
+        """Leave the usual listings to another daemon while it finds what this one has found, and list at once when it
+        finds something else.
+        """
+        other, now = self._stream.holdings.listing(), asyncio.get_running_loop().time()
+        if other is None or self._found is None:
+            return
+        if other != self._found:
+            if other != self._followed:
+                self._followed, self._due = other, now
+        elif now >= self._due and not (self._childless or self._unclear or self._must_recheck):
+            self._due = now + self._usual()
+
+    def _usual(self) -> float:
+        return REFRESH * (0.75 + 0.5 * self._stream.chance())
 
     async def _list(self) -> StreamFacts | None:
         """List all shards; None after a failure, which is shown; the listing is retried when due."""
@@ -158,16 +187,20 @@ class Topology:
         self._childless = {shard_id for shard_id in self._childless - parents if shard_id in self.shards}
         self._unclear = {shard_id for shard_id in self._unclear if not self.closed(shard_id)}
         self._listings += 1
-        usual = REFRESH * (0.75 + 0.5 * stream.chance())
+        usual = self._usual()
         self._due = now + (
             min(usual, SOON.delay(self._listings, stream.chance)) if self._childless | self._unclear else usual
         )
         self._listed.notify()
+        self._found = _digest(shards, facts)
+        stream.holdings.listed(self._found)
         self._log_holes(shards)
         return facts
 
     def _show_failure(self, error: CallError | StreamGone) -> None:
         stream = self._stream
+        self._found = None
+        stream.holdings.listed(None)
         if isinstance(error, StreamGone):
             code, text = "source_missing", f"{stream.arn}: {error}; check the ARN, the region and the endpoint_url"
         else:
