@@ -60,11 +60,26 @@ class Findings:
     """Entries of `functions` that the drafts name."""
     refused: int = 0
     """Mappings without a draft, and triggers that are no mappings; each has a remark."""
+    _refused: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The remark of each function and reason."""
 
     def refuse(self, place: str, text: str) -> None:
         """Note a mapping or another trigger that cannot be taken at all."""
         self.refused += 1
         self.remarks.append(Remark(place, f"not taken: {text}"))
+
+    def refuse_once(self, place: str, title: str, why: str, *, of: str) -> None:
+        """The same, for what may be written several times of one function: the others are named in its line."""
+        first = self._refused.setdefault((of, why), len(self.remarks))
+        if first == len(self.remarks):
+            self.refuse(place, f"{title}: {why}")
+        else:
+            before = self.remarks[first]
+            self.remarks[first] = before._replace(text=f"{before.text}; {title} is of the same")
+
+
+FUNCTION_URL = "a function URL: it is no event source mapping; `http_face` gives a function one here"
+"""Why it is refused."""
 
 
 def no_mapping(kind: str) -> str:

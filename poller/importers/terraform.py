@@ -7,6 +7,7 @@ from typing import Any
 
 from poller.configuration.reading.regular import read_text
 from poller.importers.draft import (
+    FUNCTION_URL,
     SERVICES,
     UNKNOWN_ACCOUNT,
     UNKNOWN_REGION,
@@ -22,6 +23,7 @@ from poller.values.errors import ConfigurationError
 from poller.values.partitions import AWS, partition_of
 
 MAPPINGS = ("aws_lambda_event_source_mapping", "awscc_lambda_event_source_mapping")
+URLS = ("aws_lambda_function_url", "awscc_lambda_url")
 PERMISSION = "aws_lambda_permission"
 COMPUTED = frozenset(
     {
@@ -91,9 +93,9 @@ def read(path: Path, given: Given) -> Findings:
     found = Findings()
     for resource in resources:
         address = _text(resource, "address")
-        principal = _text(resource.get("values"), "principal")
-        if resource.get("type") == PERMISSION and principal.endswith(SERVICES):
-            found.refuse(str(path), f"{address}: {no_mapping(principal)}")
+        if (why := _trigger(resource)) is not None:
+            named = _text(resource.get("values"), "function_name") or address
+            found.refuse_once(str(path), address, why, of=named)
         if resource.get("type") not in MAPPINGS or resource.get("mode") == "data":
             continue
         own = resource.get("values")
@@ -110,6 +112,19 @@ def read(path: Path, given: Given) -> Findings:
         if change.get("type") in MAPPINGS and _dict(change.get("change")).get("actions") == ["delete"]:
             found.refuse(str(path), f"{address}: the plan deletes it")
     return found
+
+
+def _trigger(resource: dict[str, Any]) -> str | None:
+    """Why something else that invokes a function is refused; None for anything else."""
+    kind, values = resource.get("type"), _dict(resource.get("values"))
+    if kind in URLS:
+        return FUNCTION_URL
+    if kind == PERMISSION and _text(values, "principal").endswith(SERVICES):
+        return no_mapping(_text(values, "principal"))
+    # these invoke by a role, so that no permission names them; what a plan does not know yet may be a function
+    targets = {"aws_pipes_pipe": [values], "aws_scheduler_schedule": _dicts(values.get("target"))}.get(str(kind), [])
+    named = [str(one.get("target" if one is values else "arn") or ":function:") for one in targets]
+    return no_mapping(str(kind)) if any(":function:" in one for one in named) else None
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -47,6 +47,75 @@ def test_a_service_that_may_invoke_a_function_is_said_in_each_format(importing: 
         assert summary.startswith("0 mappings taken, 1 not taken")
 
 
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:f"
+TRIGGERS = {
+    "AWS::Lambda::Url": ({"TargetFunctionArn": FUNCTION}, "a function URL"),
+    "AWS::Pipes::Pipe": ({"Target": FUNCTION}, "AWS::Pipes::Pipe event"),
+    "AWS::Scheduler::Schedule": ({"Target": {"Arn": FUNCTION}}, "AWS::Scheduler::Schedule event"),
+    "aws_lambda_function_url": ({"function_name": "f"}, "a function URL"),
+    "aws_pipes_pipe": ({"target": FUNCTION}, "aws_pipes_pipe event"),
+    "aws_scheduler_schedule": ({"target": [{"arn": FUNCTION}]}, "aws_scheduler_schedule event"),
+}
+"""Without a permission, which would name them."""
+
+
+@pytest.mark.parametrize("kind", TRIGGERS)
+def test_a_trigger_without_a_permission_is_said(importing: Run, kind: str):
+    values, said = TRIGGERS[kind]
+    if "::" in kind:
+        command, document = "cloudformation", json.dumps({"Resources": {"Other": {"Type": kind, "Properties": values}}})
+    else:
+        resource = {"address": f"{kind}.other", "type": kind, "values": values}
+        command, document = "terraform", json.dumps({"values": {"root_module": {"resources": [resource]}}})
+    outcome = importing(command, document)
+    assert outcome.code == 1
+    assert f": {said}: it is no event source mapping" in outcome.said[0]
+    elsewhere = importing(command, document.replace(":lambda:", ":states:").replace(":function:", ":stateMachine:"))
+    assert elsewhere.said[-1].startswith(f"0 mappings taken, {int('rl' in kind.lower())} not taken")
+
+
+def test_the_url_of_a_function_is_said_where_it_is_a_property_of_it(importing: Run):
+    sam = SAM.replace(
+        "          FunctionName: ", "          FunctionUrlConfig: {AuthType: NONE}\n          FunctionName: ", 1
+    )
+    serverless = "service: s\nfunctions:\n  f:\n    url: true\n"
+    for outcome in (
+        importing("sam", sam, *WHERE),
+        importing("serverless", serverless, name="serverless.yml"),
+    ):
+        assert outcome.code == 1
+        assert "a function URL: it is no event source mapping; `http_face` gives a function one here" in outcome.said[0]
+
+
+def test_permissions_of_one_service_for_one_function_are_one_line(importing: Run):
+    """A method of an API has one for each of its stages."""
+    properties = {"FunctionName": "f", "Principal": "apigateway.amazonaws.com"}
+    permission = {"Type": "AWS::Lambda::Permission", "Properties": properties}
+    other = {"Type": "AWS::Lambda::Permission", "Properties": {**properties, "FunctionName": "g"}}
+    template = {"Resources": {"Live": permission, "Test": permission, "Other": other}}
+    outcome = importing("cloudformation", json.dumps(template))
+    assert [line.partition(": not taken: ")[2].partition(":")[0] for line in outcome.said[:-1]] == [
+        "Resources.Live",
+        "Resources.Other",
+    ]
+    assert outcome.said[0].endswith("; Resources.Test is of the same")
+    assert outcome.said[-1].startswith("0 mappings taken, 2 not taken")
+
+
+@pytest.mark.parametrize(
+    ("functions", "title"),
+    [
+        ("{f: '${file(gone.yml)}'}", "functions.f"),
+        ("'${file(gone.yml)}'", "functions"),
+        ("['${file(gone.yml)}']", "functions"),
+    ],
+)
+def test_functions_in_a_file_that_cannot_be_read_are_said(importing: Run, functions: str, title: str):
+    outcome = importing("serverless", f"service: s\nfunctions: {functions}\n", name="serverless.yml")
+    assert outcome.code == 1
+    assert outcome.said[0].endswith(f"not taken: {title}: ${{file(gone.yml)}}: gone.yml cannot be read")
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [

@@ -7,6 +7,7 @@ from poller.configuration.reading.tree import Node, overlay
 from poller.importers.cloudformation.conditions import present
 from poller.importers.cloudformation.resources import ACCOUNT, LABEL, PARTITION, REGION, Resource, attribute
 from poller.importers.draft import (
+    FUNCTION_URL,
     Draft,
     Findings,
     Hole,
@@ -42,6 +43,9 @@ NOTIFIED_BATCH = 10
 def take(function: Resource, root: Node, resolver: "Resolver", found: Findings, *, title: str, run_here: bool) -> None:
     """Every event that is a mapping; one of another kind is refused."""
     properties = overlay(_globals(root), function.properties)
+    url = properties.get("FunctionUrlConfig")
+    if url is not None and present(function.node, url.place, title, resolver.conditions, found):
+        found.refuse(url.place, f"{title}.Properties.FunctionUrlConfig: {FUNCTION_URL}")
     events = properties.get("Events")
     if events is None or not isinstance(events.value, dict):
         return

@@ -9,12 +9,25 @@ from poller.importers.cloudformation.conditions import present
 from poller.importers.cloudformation.intrinsics import Resolver
 from poller.importers.cloudformation.resources import Resource
 from poller.importers.cloudformation.tags import TemplateReader
-from poller.importers.draft import SERVICES, Draft, Findings, Remark, no_mapping, reasons_in, sketch_of, text_of
+from poller.importers.draft import (
+    FUNCTION_URL,
+    SERVICES,
+    Draft,
+    Findings,
+    Remark,
+    no_mapping,
+    reasons_in,
+    sketch_of,
+    text_of,
+)
 from poller.importers.given import Given, tree_of
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
 FUNCTION = "AWS::Serverless::Function"
 PERMISSION = "AWS::Lambda::Permission"
+URL = "AWS::Lambda::Url"
+BY_ROLE = {"AWS::Pipes::Pipe": ("Target",), "AWS::Scheduler::Schedule": ("Target", "Arn")}
+"""What invokes a function by a role, so that no permission names it; and where it names the function."""
 NESTED = ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
 
 
@@ -42,7 +55,7 @@ def of_template(root: Node, given: Given, problems: list[str], below: str = "") 
             _take(resource, title, resolver, found)
         elif resource.type == FUNCTION:
             events.take(resource, root, resolver, found, title=title, run_here=given.run_here)
-        elif resource.type == PERMISSION:
+        else:
             _refuse_trigger(resource, title, resolver, found)
     return found
 
@@ -66,13 +79,36 @@ def _take(resource: Resource, title: str, resolver: Resolver, found: Findings) -
 
 
 def _refuse_trigger(resource: Resource, title: str, resolver: Resolver, found: Findings) -> None:
-    """A service that may invoke a function is a trigger, whatever resource configures it."""
-    principal = resource.properties.get("Principal")
-    named = text_of(sketch_of(resolver.value(principal))) if principal is not None else ""
-    if not named.endswith(SERVICES):
-        return
-    if present(resource.node, resource.node.place, title, resolver.conditions, found):
-        found.refuse(resource.node.place, f"{title}: {no_mapping(named)}")
+    """Whatever else lets something invoke a function is said."""
+    why = _trigger(resource, resolver)
+    if why is not None and present(resource.node, resource.node.place, title, resolver.conditions, found):
+        found.refuse_once(resource.node.place, title, why, of=_function_named(resource, resolver))
+
+
+def _trigger(resource: Resource, resolver: Resolver) -> str | None:
+    if resource.type == URL:
+        return FUNCTION_URL
+    if resource.type == PERMISSION:
+        # a service that may invoke a function is a trigger, whatever resource configures it
+        principal = _sketch(resource, ("Principal",), resolver)
+        return no_mapping(principal) if principal.endswith(SERVICES) else None
+    path = BY_ROLE.get(resource.type)
+    if path is None or ":function:" not in _sketch(resource, path, resolver):
+        return None
+    return no_mapping(resource.type)
+
+
+def _function_named(resource: Resource, resolver: Resolver) -> str:
+    """A stage of a method has a permission of its own for the same function, for instance."""
+    return _sketch(resource, ("FunctionName",), resolver) if resource.type == PERMISSION else resource.logical_id
+
+
+def _sketch(resource: Resource, path: tuple[str, ...], resolver: Resolver) -> str:
+    """A text of the resource as far as it is known; empty for what is not there."""
+    node: Node | None = resource.properties
+    for step in path:
+        node = node.get(step) if node is not None else None
+    return "" if node is None else text_of(sketch_of(resolver.value(node)))
 
 
 def _example(properties: Node, parameters: dict[str, Any]) -> str | None:

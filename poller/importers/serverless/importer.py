@@ -10,7 +10,7 @@ from poller.importers.cloudformation.events import EXAMPLES
 from poller.importers.cloudformation.importer import of_template
 from poller.importers.cloudformation.intrinsics import Resolver
 from poller.importers.cloudformation.tags import TemplateReader
-from poller.importers.draft import Draft, Findings, Hole, Remark, has_hole, join, no_mapping, reasons_in
+from poller.importers.draft import FUNCTION_URL, Draft, Findings, Hole, Remark, has_hole, join, no_mapping, reasons_in
 from poller.importers.given import Given, tree_of
 from poller.importers.serverless.variables import Variables, named, text_of_node
 from poller.values.errors import ConfigurationError
@@ -44,20 +44,43 @@ def read(path: Path, given: Given) -> Findings:
     variables = Variables(root, given)
     region = variables.region
     given = replace(given, region=region if isinstance(region, str) else given.region)
-    functions, names = variables.expanded(root.get("functions") or Node({}, root.origin)), {}
-    for each in functions.value if isinstance(functions.value, list) else [functions]:
-        for key, node in each.value.items() if isinstance(each.value, dict) else ():
-            names[key] = (node, _function_name(key, node, root, variables))
+    names, unread = _functions(root, variables)
     template = _template(root, variables, {key: name for key, (_, name) in names.items()})
     found = of_template(template, given, problems, "resources.")
+    for title, node in unread:
+        found.refuse(node.place, f"{title}: {_unread(node)}")
     resolver = Resolver(template, given)
     for key, (node, name) in names.items():
+        if (url := node.get("url")) is not None and url.value is not False:
+            found.refuse(url.place, f"functions.{key}.url: {FUNCTION_URL}")
         events = node.get("events")
         if events is not None and isinstance(events.value, Hole):
             found.refuse(events.place, f"functions.{key}.events: {'; '.join(events.value.reasons)}")
         for index, event in enumerate(_listed(events)):
             _take(event, (key, name), resolver, found, title=f"functions.{key}.events[{index}]")
     return found
+
+
+def _functions(root: Node, variables: Variables) -> tuple[dict[str, tuple[Node, Any]], list[tuple[str, Node]]]:
+    """Node and name of each function, and, with their titles, the entries that cannot be read."""
+    names: dict[str, tuple[Node, Any]] = {}
+    unread: list[tuple[str, Node]] = []
+    functions = variables.expanded(root.get("functions") or Node({}, root.origin))
+    for each in functions.value if isinstance(functions.value, list) else [functions]:
+        if not isinstance(each.value, dict):
+            unread.append(("functions", each))
+            continue
+        for key, node in each.value.items():
+            if isinstance(node.value, dict | None):
+                names[key] = (node, _function_name(key, node, root, variables))
+            else:
+                unread.append((f"functions.{key}", node))
+    return names, unread
+
+
+def _unread(node: Node) -> str:
+    """Why an entry of functions is refused that holds no keys."""
+    return "; ".join(node.value.reasons) if isinstance(node.value, Hole) else "holds no keys"
 
 
 def _function_name(key: str, node: Node, root: Node, variables: Variables) -> Any:
