@@ -37,7 +37,7 @@ class DryReader(Reader):
 def dry(mapping: EventSourceMapping) -> EventSourceMapping:
     """Without its destinations; one that would take messages away rests."""
     taken = KINDS[mapping.source.kind].competing
-    return replace(mapping, on_failure_destination=None, enabled=mapping.enabled and not taken)
+    return replace(mapping, on_failure_destination=None, shadow_function=None, enabled=mapping.enabled and not taken)
 
 
 class DryFunction:

@@ -40,9 +40,9 @@ def principal_of(aws: AwsSettings) -> str:
 def _of_mapping(mapping: EventSourceMapping) -> Grants:
     for grant in KINDS[mapping.source.kind].grants(mapping):
         yield from _as(mapping.aws, grant)
-    function = mapping.function
-    for grant in FUNCTION_TYPES[function.type].grants(function, mapping.region, mapping.source.account):
-        yield from _as(function.aws, grant)
+    for function in mapping.functions:
+        for grant in FUNCTION_TYPES[function.type].grants(function, mapping.region, mapping.source.account):
+            yield from _as(function.aws, grant)
     for destination in mapping.destinations:
         yield from _as(mapping.aws, kind_of(destination).grant(mapping, destination))
 
@@ -67,7 +67,7 @@ def _caller(aws: AwsSettings) -> str:
 
 def remarks(configuration: Configuration) -> list[str]:
     """Notes for the user: statements that are wider than necessary, and permissions that are missing."""
-    functions = (mapping.function for mapping in configuration.mappings)
+    functions = (function for mapping in configuration.mappings for function in mapping.functions)
     return sorted({remark for one in functions for remark in FUNCTION_TYPES[one.type].remarks(one)})
 
 

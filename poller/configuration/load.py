@@ -25,6 +25,10 @@ from poller.values.errors import ConfigurationError, capped
 
 FUNCTIONS, MAPPINGS = "functions", "event_source_mappings"
 _EMPTY = "no event source mapping is configured"
+NO_SHADOW_BY_SEVERAL = (
+    "would read everything in each process; give it a daemon by itself, or let the mapping that delivers have a "
+    "shadow_function_name"
+)
 NOT_BY_SEVERAL = "is not served by several workers; remove it, or set `workers: 1`"
 SETTINGS = tuple(Settings.model_fields)
 
@@ -229,7 +233,7 @@ class Loader:
                 if mapping is not None:
                     found.append((mapping, report))
                     if mapping.shadow and (settings.fleet is not None or settings.workers > 1):
-                        report.say("would read everything in each process; give it a daemon by itself", "shadow")
+                        report.say(NO_SHADOW_BY_SEVERAL, "shadow")
         found += asynchronous_mappings(functions, settings.aws, self.function_reports, self.problems)
         report_duplicates(found)
         self.warnings += taken_for_lambda(functions.taken_for_lambda, functions.declared)

@@ -110,7 +110,8 @@ class DevelopmentReader(Reader):
         return function
 
     def _mapping(self, mapping: EventSourceMapping) -> EventSourceMapping:
-        mapping = replace(mapping, function=self._function(mapping.function))
+        shadow = mapping.shadow_function and self._function(mapping.shadow_function)
+        mapping = replace(mapping, function=self._function(mapping.function), shadow_function=shadow)
         aws = mapping.aws if self._url is None else local_settings(self._url, mapping)
         if not is_local(aws.for_service(mapping.source.service)[0]):
             return mapping

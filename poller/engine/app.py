@@ -156,6 +156,7 @@ class Poller:
             raise EnvironmentProblem(str(error)) from error
 
     def _steered(self) -> Steering:
+        self.wiring.functions.once = self.invoker.once
         hands = Hands(self.invoker, self.failed_events, self.wiring, self._wall)
         return Steering(self.mappings, self.store, hands, alone=self._member is None)
 

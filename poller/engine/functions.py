@@ -2,16 +2,18 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
 from poller.aws.transports import Borrowed, Transports
 from poller.configuration import AwsSettings, EventSourceMapping, FunctionConfig
-from poller.functions.arns import arn_of
+from poller.functions.arns import arn_of, function_arn
 from poller.functions.type import FunctionBuilder, Place
 from poller.functions.types import FUNCTION_TYPES
 from poller.policy.backoff import Chance
+from poller.policy.response import Outcome
 from poller.ports.function import Function, Restartable
 from poller.ports.holdings import Fleet
 from poller.runtime.breaker import Breaker
@@ -36,11 +38,22 @@ class Use:
         """The use by a mapping."""
         return cls(mapping.function, mapping.region, arn_of(mapping))
 
+    @classmethod
+    def shadow_of(cls, mapping: EventSourceMapping) -> Self:
+        """The use of a mapping's second function. It has to have one."""
+        shadow = mapping.shadow_function
+        assert shadow is not None
+        return cls(shadow, mapping.region, function_arn(shadow, mapping.region, mapping.source.account))
+
     @property
     def key(self) -> Key:
         """Users with the same key share a function."""
         runs_here = FUNCTION_TYPES[self.config.type].runs_here
         return self.config, "" if runs_here else self.region
+
+
+Once = Callable[[Use, bytes], Awaitable[Outcome]]
+"""See `FunctionInvoker.once`."""
 
 
 class Functions:
@@ -58,6 +71,8 @@ class Functions:
         self.limits: dict[tuple[str, AwsSettings], Slots] = {}
         """Slots by the function's name, which stays while its parameters change."""
         self.breakers: dict[Key, Breaker] = {}
+        self.once: Once | None = None
+        """Invokes a function beside the mappings; known before the first of them runs."""
 
     async def take(self, use: Use) -> Function:
         """Return the function, built if needed, and count one more user. Raises EnvironmentProblem and

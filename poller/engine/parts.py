@@ -20,6 +20,7 @@ from poller.engine.beside import beside
 from poller.engine.failed_events import FailedEvents
 from poller.engine.fleet.alone import Alone
 from poller.engine.functions import Functions, Use, shared_slots
+from poller.engine.shadowing import shadowed
 from poller.engine.standing_by import standby_of
 from poller.functions.arns import arn_of
 from poller.policy.backoff import Chance
@@ -142,6 +143,8 @@ class Wiring:
             running = Running(source, context.admission, credentials)
             if isinstance(context.function, ReportsProblem):
                 running.function_problem = context.function.problem
+            if mapping.shadow_function is not None:
+                context.function = await shadowed(mapping, context, self.functions, borrowed)
             wired = Wired(mapping, source, context, running, borrowed.pop_all())
         if mapping.asynchronous is not None:
             context.function = await asynchronous_function(mapping, context.function, transports, self._wall)

@@ -18,6 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from poller.configuration import EventSourceMapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, within
 from poller.engine.parts import Wired, Wiring
+from poller.engine.shadowing import shadow_status
 from poller.policy.backoff import SOURCE
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.runtime.stop import Stop
@@ -285,6 +286,7 @@ class MappingRunner:
 
     def _describe(self) -> None:
         mapping, status = self.mapping, self.status
+        status.shadow = shadow_status(mapping, status.shadow)
         status.seeks, status.looks = self._wiring.seeks(mapping), self._wiring.looks(mapping)
         status.event_source_arn, status.function, status.tags, status.destination = (
             mapping.event_source_arn,

@@ -74,6 +74,7 @@ class Workers:
         return replace(
             mapping,
             function=self._part_of_function(mapping.function),
+            shadow_function=mapping.shadow_function and self._part_of_shadow(mapping.shadow_function),
             max_bytes_in_flight=mapping.max_bytes_in_flight // parts,
             scaling_config=scaling,
             provisioned_poller_config=pollers,
@@ -87,6 +88,10 @@ class Workers:
             concurrency=None if concurrency is None else part(concurrency, users.index(self.number), len(users)),
             max_requests_per_second=None if rate is None else rate / len(users),
         )
+
+    def _part_of_shadow(self, function: FunctionConfig) -> FunctionConfig | None:
+        """None where the function has fewer slots than there are workers, and this one gets none."""
+        return self._part_of_function(function) if self.number in self._users(function) else None
 
     # who polls a queue
 

@@ -17,6 +17,7 @@ from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.ports.held import Held
 from poller.ports.reasons import MappingState, ReasonCode
+from poller.ports.shadow import ShadowStatus
 from poller.values.account import Account
 
 __all__ = [
@@ -202,6 +203,8 @@ class MappingStatus:
     """Whether its source can be read beside the mapping."""
     seeks: bool = False
     """Whether it has a position that a person can move."""
+    shadow: ShadowStatus | None = None
+    """Of the second function that gets a copy of each batch."""
     state: MappingState = MappingState.STARTING
     reason: Reason | None = None
     """Set for what concerns the whole mapping, e.g. its queue does not exist; else None, and the partitions speak."""

@@ -80,7 +80,7 @@ bound):
 | worker_exited | warning | a function's process ended by itself; `request_id` is what it was at |
 | worker_killed | warning | an invocation ran out of time, and its process is ended |
 | guard_ended | warning | the process that ends workers after the daemon was killed; another is started |
-| batch_failed | warning | an invocation failed, wholly or in part |
+| batch_failed, shadow_failed | warning | an invocation of a function, or of its shadow, failed wholly or in part |
 | function_not_invoked | warning | a function could not be invoked, or refused; the batch is held |
 | circuit_opened | warning | a function could not be invoked again and again; only a probe is let through now and then |
 | circuit_closed | warning | the function can be invoked again |

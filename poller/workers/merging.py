@@ -50,6 +50,7 @@ def mapping(same: Sequence[Json]) -> Json:
         "unaccounted": _sum(one["unaccounted"] for one in same),
         "lag": _lag([one["lag"] for one in same]),
         "invocations": _sums([one["invocations"] for one in same]),
+        "shadow": _shadow([one["shadow"] for one in same if one["shadow"]]),
         "last_result": latest["last_result"],
         "last_success_at": max(one["last_success_at"] or "" for one in same) or None,
         "last_failure": max((one["last_failure"] for one in same), key=_at),
@@ -86,6 +87,14 @@ def _lag(lags: Sequence[Json]) -> Json:
             (lag["expires_in_seconds"] for lag in lags if lag["expires_in_seconds"] is not None), default=None
         ),
     }
+
+
+def _shadow(shadows: Sequence[Json]) -> Json | None:
+    if not shadows:
+        return None
+    failures = [one["last_failure"] for one in shadows if one["last_failure"]]
+    counters = _sums([one["counters"] for one in shadows])
+    return {**shadows[0], "counters": counters, "last_failure": failures[0] if failures else None}
 
 
 def _partitions(same: Sequence[Json]) -> list[Json]:

@@ -146,6 +146,12 @@ def test_a_function_is_named_with_what_the_call_names_and_no_more(tmp_path):
     assert statements(found["default"])["Functions"] == (["lambda:InvokeFunction"], sorted(names.values()))
 
 
+def test_a_second_function_is_invoked_as_well(tmp_path):
+    found = of(tmp_path, queue(function_name="own", shadow_function_name="next"))
+    arns = [f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:{name}" for name in ("next", "own")]
+    assert statements(found["default"])["Functions"] == (["lambda:InvokeFunction"], arns)
+
+
 def test_a_bare_name_is_looked_up_in_the_account_of_the_role_that_calls(tmp_path):
     role = "arn:aws:iam::210987654321:role/r"
     found = of(tmp_path, queue(), aws={"role_arn": role})

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from poller.configuration import load
 from poller.configuration.model.mapping import default_uuid
 from poller.configuration.model.mapping_keys import WrittenMapping
-from poller.configuration.model.taken_parameters import AWS_PARAMETERS, COMMON, REFUSED, not_for
+from poller.configuration.model.taken_parameters import AWS_PARAMETERS, COMMON, OWN, REFUSED, not_for
 from poller.configuration.reading.spelling import snake_case
 from poller.sources.kinds import KINDS
 from poller.sources.sqs import SQS_KIND
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:orders"
 FIFO = QUEUE + ".fifo"
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 
 
 def mapping_text(arn: str = QUEUE, **parameters) -> str:
@@ -100,7 +101,7 @@ def test_what_a_fifo_queue_does_not_allow_is_refused(bench, parameters, expected
     assert expected in problem
 
 
-@pytest.mark.parametrize("parameter", sorted({*SQS_KIND.instead, *REFUSED}))
+@pytest.mark.parametrize("parameter", sorted({*SQS_KIND.instead, *REFUSED} - OWN))
 def test_every_parameter_a_queue_does_not_take_is_refused_with_what_to_do_instead(bench, parameter):
     parameters: dict[str, Any] = {parameter: 1}
     [problem] = bench.problems_of(mapping_text(**parameters))
@@ -117,7 +118,7 @@ def test_every_parameter_a_queue_takes_has_a_field():
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_kind_takes_a_parameter_of_lambda_s_or_has_advice_on_it(kind):
     assert not kind.takes & kind.instead.keys()
-    assert COMMON.union(kind.takes, kind.instead, REFUSED) == AWS_PARAMETERS
+    assert COMMON.union(kind.takes, kind.instead.keys() - OWN, REFUSED) == AWS_PARAMETERS
     assert not kind.own & AWS_PARAMETERS
 
 
@@ -329,3 +330,32 @@ def test_a_mapping_means_the_same_in_either_spelling(tmp_path, parameters):
     assert loaded[0] == loaded[1]
     assert loaded[0][0].batch_size == parameters.get("batch_size", 10)
     assert loaded[0][0].tags == parameters.get("tags", {})
+
+
+@pytest.mark.parametrize(
+    ("arn", "parameters", "expected"),
+    [
+        (QUEUE, {"shadow_function_name": "fn"}, "shadow_function_name: is the function of the mapping itself"),
+        (QUEUE, {"shadow_function_name": "no name"}, "shadow_function_name: "),
+        (QUEUE, {"shadow": True}, "name a second function by shadow_function_name"),
+        (
+            STREAM,
+            {"name": "a", "starting_position": "LATEST", "shadow": True, "shadow_function_name": "next"},
+            "which has no shadow of its own",
+        ),
+    ],
+)
+def test_a_shadow_that_cannot_be_is_refused_with_what_to_do_instead(bench, arn, parameters, expected):
+    [problem] = bench.problems_of(mapping_text(arn, **parameters))
+    assert expected in problem
+
+
+def test_a_second_function_is_one_of_the_configuration_or_of_lambda(bench):
+    text = (
+        mapping_text(QUEUE, shadow_function_name="next")
+        + "functions:\n  next: {type: http, url: 'http://127.0.0.1/'}\n"
+    )
+    (mapping,) = bench.text(text).mappings
+    assert [(one.key, one.type) for one in mapping.functions] == [("fn", "lambda"), ("next", "http")]
+    (mapping,) = bench.text(mapping_text(QUEUE, shadow_function_name="next:live")).mappings
+    assert [(one.key, one.type) for one in mapping.functions] == [("fn", "lambda"), ("next:live", "lambda")]

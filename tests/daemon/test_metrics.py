@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.metrics import exposition
 from poller.ports.daemon_status import ConfigurationStatus
+from poller.ports.shadow import ShadowStatus
 from poller.ports.status import Account, Lag, MappingState, PartitionStatus, ReasonCode
 from tests.daemon.samples import a_daemon, a_lane, a_mapping, with_lanes
 
@@ -196,3 +197,11 @@ def test_an_open_circuit_is_degraded():
     samples = scrape(a_daemon(with_lanes(a_lane(ReasonCode.CIRCUIT_OPEN))))
     assert samples["poller_mapping_state", ORDERS, ("state", "degraded")] == 1
     assert samples["poller_mapping_state", ORDERS, ("state", "running")] == 0
+
+
+def test_the_copies_for_a_second_function_are_counted_by_outcome():
+    shadow = ShadowStatus("next", succeeded=3, failed=2, left_out=1)
+    samples = scrape(a_daemon(a_mapping(shadow=shadow), a_mapping("other")))
+    found = {key[1:]: value for key, value in samples.items() if key[0] == "poller_shadow_invocations_total"}
+    outcomes = {"succeeded": 3, "failed": 2, "left_out": 1}
+    assert found == {(ORDERS, ("outcome", outcome)): count for outcome, count in outcomes.items()}

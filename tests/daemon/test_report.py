@@ -64,6 +64,7 @@ def test_the_whole_shape():
                 "lag": {"records": None, "seconds": None, "expires_in_seconds": None, "drained_in_seconds": None},
                 "notes": [],
                 "invocations": {"count": 0, "seconds": 0.0},
+                "shadow": None,
                 "last_result": None,
                 "last_success_at": None,
                 "last_failure": None,

@@ -1,5 +1,6 @@
 """What several workers show, as one daemon would: sums of records, the worst of states, each shard once."""
 
+from poller.ports.shadow import ShadowStatus
 from poller.ports.status import Lag, MappingState, Reason, ReasonCode
 from poller.workers import merging
 from tests.daemon.samples import STARTED_AT, Running, a_daemon, a_lane, a_mapping, render, with_lanes
@@ -93,3 +94,14 @@ def test_a_reload_tells_each_name_once():
     ]
     whole = merging.reloads(answers)
     assert (whole["added"], whole["warnings"], whole["unchanged"]) == (["a"], ["w"], 2)
+
+
+def test_copies_for_a_shadow_are_summed_and_a_failure_of_any_worker_is_told():
+    failed = ShadowStatus("next", succeeded=1, failed=1, last_failure="KeyError")
+    found = merged(a_mapping(shadow=ShadowStatus("next", succeeded=2, left_out=3)), a_mapping(shadow=failed))
+    assert found["shadow"] == {
+        "function": "next",
+        "counters": {"succeeded": 3, "failed": 1, "left_out": 3},
+        "last_failure": "KeyError",
+    }
+    assert merged(a_mapping(), a_mapping())["shadow"] is None

@@ -98,7 +98,6 @@ def _targets(configuration: Configuration, transports: Transports, reach: Reach)
         return fresh
 
     for mapping in configuration.mappings:
-        function = mapping.function
         who = principal_of(mapping.aws)
         if new("source", mapping.event_source_arn, mapping.document_db, mapping.mongodb_uri, mapping.aws):
             yield Target(
@@ -107,13 +106,14 @@ def _targets(configuration: Configuration, transports: Transports, reach: Reach)
                 partial(KINDS[mapping.source.kind].builder(shared).reach, mapping, transports),
                 Tries(who),
             )
-        if new("function", function, function.region or mapping.region):
-            yield Target(
-                "function",
-                function.key,
-                partial(reach, function, mapping.region, transports),
-                Tries(principal_of(function.aws)),
-            )
+        for function in mapping.functions:
+            if new("function", function, function.region or mapping.region):
+                yield Target(
+                    "function",
+                    function.key,
+                    partial(reach, function, mapping.region, transports),
+                    Tries(principal_of(function.aws)),
+                )
         for arn in mapping.destinations:
             if new("destination", arn, mapping.aws):
                 yield Target(

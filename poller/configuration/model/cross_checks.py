@@ -17,6 +17,8 @@ from poller.values.arns import EventSource
 def cross_check(written: WrittenMapping, source: EventSource) -> Iterator[Finding]:
     yield from KINDS[source.kind].cross_check(written, source)
     yield from _destinations(written)
+    if written.shadow and written.shadow_function_name is not None:
+        yield ("shadow_function_name",), "is of a shadow, which has no shadow of its own; remove it"
     yield from _metrics(written)
 
 

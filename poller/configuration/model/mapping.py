@@ -112,6 +112,8 @@ class EventSourceMapping:
     """The messages are events of the function's callers, who do not wait."""
     shadow: bool = False
     """Our addition: nothing is stored of it, and no destination is told."""
+    shadow_function: FunctionConfig | None = None
+    """Our addition: gets a copy of each batch; its answers settle nothing."""
     redact: tuple[str, ...] = ()
     """Our addition: paths to what is hidden in events that are kept or shown."""
     max_bytes_in_flight: int = 64 * MIB
@@ -126,6 +128,11 @@ class EventSourceMapping:
         """ARNs of all destinations that may get records instead of the function."""
         own = tuple(arn for arn in (self.on_failure_destination, self.on_no_match) if arn is not None)
         return own if self.asynchronous is None else self.asynchronous.destinations
+
+    @property
+    def functions(self) -> tuple[FunctionConfig, ...]:
+        """All functions that are invoked, its own first."""
+        return (self.function,) if self.shadow_function is None else (self.function, self.shadow_function)
 
     @property
     def report_batch_item_failures(self) -> bool:

@@ -286,6 +286,9 @@ class WrittenMapping(Written):
         default=False,
         description="invokes the function and moves nothing: no position is stored, no destination is told",
     )
+    shadow_function_name: FilledText | None = Field(
+        default=None, description="a second function, which gets a copy of each batch; its answers settle nothing"
+    )
     max_bytes_in_flight: Size = Field(
         default=64 * MIB,
         ge=LEAST_BYTES_IN_FLIGHT,

@@ -49,15 +49,15 @@ def _common(row: FunctionType, key: str, model: Any) -> dict[str, Any]:
 
 
 def implied_function(
-    function_name: str, aws: AwsSettings, report: Report, known: Iterable[str]
+    function_name: str, aws: AwsSettings, report: Report, known: Iterable[str], by: str
 ) -> FunctionConfig | None:
-    """A Lambda function that a mapping names without an entry in `functions`."""
+    """A Lambda function that a mapping names, under the key `by`, without an entry in `functions`."""
     try:
         parse_function_name(function_name)
     except ValueError as error:
         close = similar(function_name, known)
         hint = f"; did you mean {close}, a key of functions?" if close else ""
-        report.say(f"{error}, nor a key of functions{hint}", "function_name")
+        report.say(f"{error}, nor a key of functions{hint}", by)
         return None
     keys = _keys_of(IMPLIED)
     model = keys.model.model_validate({"type": IMPLIED.name, "function_name": function_name})

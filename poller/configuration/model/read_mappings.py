@@ -28,6 +28,8 @@ from poller.functions.keys import read_path
 from poller.sources.kinds import KINDS, parse_source
 from poller.values.arns import HOME_REGION, EventSource
 
+SHADOW = "shadow_function_name"
+
 
 class Functions:
     """All functions: the entries of `functions`, and the Lambda functions that only mappings name."""
@@ -44,16 +46,17 @@ class Functions:
         declared = [function for function in self.declared.values() if function is not None]
         return {function.key: function for function in (*declared, *self._implied.values())}
 
-    def named(self, key: str, aws: AwsSettings, report: Report) -> FunctionConfig | None:
+    def named(self, key: str, aws: AwsSettings, report: Report, by: str) -> FunctionConfig | None:
+        """The function that a mapping names under its key `by`."""
         if key in self.declared:
             return self.declared[key]
         if (key, aws.key()) in self._implied:
             return self._implied[key, aws.key()]
-        function = implied_function(key, aws, report, self.declared)
+        function = implied_function(key, aws, report, self.declared, by)
         if function is None:
             return None
         if self.declared and ":" not in key:
-            self.taken_for_lambda.append((key, report.place_of("function_name")))
+            self.taken_for_lambda.append((key, report.place_of(by)))
         # One name reached in two ways is two functions, whose slots are counted apart.
         self._ways[key] += 1
         ways = self._ways[key]
@@ -79,14 +82,20 @@ def read_mapping(node: Node, functions: Functions, aws: AwsSettings, report: Rep
     for below, text in cross_check_aws(source, written.aws.merged_over(aws)):
         report.say(text, *below)
     patterns = read_patterns(node, written, source, report)
-    function = functions.named(written.function_name, written.aws.merged_over(aws), report)
+    function = functions.named(written.function_name, written.aws.merged_over(aws), report, "function_name")
     if function is None:
         return None
     for below, text in cross_check_function(written, function):
         report.say(text, *below)
+    shadow = None
+    if written.shadow_function_name is not None:
+        shadow = functions.named(written.shadow_function_name, written.aws.merged_over(aws), report, SHADOW)
+        if shadow == function:
+            report.say("is the function of the mapping itself; name another", SHADOW)
     reach = node.get("mongodb")
     ca_file = None if reach is None else read_path(reach, "tls_ca_file", replace(report, at=(*report.at, "mongodb")))
-    return _resolved(written, source, function, functions, aws, patterns=patterns, ca_file=ca_file)
+    mapping = _resolved(written, source, function, functions, aws, patterns=patterns, ca_file=ca_file)
+    return replace(mapping, shadow_function=shadow)
 
 
 def asynchronous_mappings(

@@ -59,5 +59,5 @@ def not_for(kind: SourceKind | None, parameter: str) -> str | None:
         return None
     if parameter in OWN:
         owners = " and ".join(other.plural for other in KINDS.values() if parameter in other.own)
-        return f"is for {owners} only; remove it"
+        return f"is for {owners} only; {kind.instead.get(parameter, 'remove it')}"
     return f"is not supported for {kind.title}, as in Lambda: {kind.instead[parameter]}"

@@ -63,6 +63,7 @@ class _Row:
     in_flight: int | None = None
     unaccounted: int | None = None
     lag: Lag = field(default_factory=Lag)
+    shadow: list[tuple[str, int]] = field(default_factory=list)
     desired_lanes: int | None = None
     shards: list[tuple[str, float]] = field(default_factory=list)
 
@@ -98,6 +99,9 @@ def _row(mapping: MappingStatus, now: float, isolation: Isolation) -> _Row:
     account = mapping.account
     outcomes = [(labelled(outcome=outcome), count) for outcome, count in account.invocations.items()]
     row = _Row(labelled(mapping=mapping.name), account.counters(), outcomes, account, mapping.state)
+
+    if mapping.shadow is not None:
+        row.shadow = [(labelled(outcome=outcome), count) for outcome, count in mapping.shadow.counts().items()]
 
     def read() -> None:
         reason = mapping_reason(mapping, now)
@@ -142,6 +146,9 @@ def _families(rows: list[_Row]) -> Iterator[tuple[Family, Samples]]:
     yield reasons, ((f"{row.label},{labelled(reason=row.reason)}", 1) for row in rows if row.reason is not None)
     outcomes = Family("poller_invocations", "Invocations by outcome", "counter")
     yield outcomes, ((f"{row.label},{outcome}", count) for row in rows for outcome, count in row.outcomes)
+
+    shadows = Family("poller_shadow_invocations", "Copies of batches for a second function", "counter")
+    yield shadows, ((f"{row.label},{outcome}", count) for row in rows for outcome, count in row.shadow)
 
 
 def _known(rows: list[_Row], read: Callable[[_Row], float | None]) -> Samples:

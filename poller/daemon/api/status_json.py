@@ -61,6 +61,7 @@ def _untold(mapping: MappingStatus, problem: str) -> Json:
         "unaccounted": None,
         "lag": dict.fromkeys(("records", "seconds", "expires_in_seconds", "drained_in_seconds")),
         "invocations": _invocations(mapping.account),
+        "shadow": _shadow(mapping),
         "last_result": mapping.last_result,
         "last_success_at": None,
         "last_failure": None,
@@ -106,6 +107,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
             "drained_in_seconds": mapping.trend.drained_in,
         },
         "invocations": _invocations(mapping.account),
+        "shadow": _shadow(mapping),
         "last_result": mapping.last_result,
         "last_success_at": to_wall(mapping.last_success),
         "last_failure": _failure(mapping.last_failure, to_wall),
@@ -117,6 +119,14 @@ def _invocations(account: Account) -> Json:
     """How many took place, and how long all of them took."""
     duration = account.invocation_duration
     return {"count": sum(duration.buckets), "seconds": duration.total}
+
+
+def _shadow(mapping: MappingStatus) -> Json | None:
+    """What became of the copies that a second function gets."""
+    shadow = mapping.shadow
+    if shadow is None:
+        return None
+    return {"function": shadow.function, "counters": shadow.counts(), "last_failure": shadow.last_failure or None}
 
 
 def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:

@@ -66,6 +66,7 @@ INSTEAD = {
     "tumbling_window_in_seconds": "only streams have windows; remove it",
     "destination_config": "give the queue a redrive policy with a dead-letter queue",
     "document_db_event_source_config": "it says what is read of a DocumentDB cluster; remove it",
+    "shadow": "a queue gives each message to one consumer, so name a second function by shadow_function_name",
     "source_access_configurations": "remove it; credentials come from aws or the SDK's own chain",
 }
 

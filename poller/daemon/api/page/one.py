@@ -100,6 +100,9 @@ def _facts(mapping: MappingStatus, history: History, to_wall: ToWall) -> Markup:
         ),
         ("Unaccounted", f"{account.unaccounted(in_flight):,}"),
     ]
+    if mapping.shadow is not None:
+        counts = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in mapping.shadow.counts().items())
+        rows.append(("Shadow", join(f"{mapping.shadow.function}: {counts} ", words.cut(mapping.shadow.last_failure))))
     if mapping.last_success is not None:
         rows.append(("Last success", words.moment(to_wall(mapping.last_success))))
     if last is not None:
