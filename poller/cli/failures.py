@@ -44,6 +44,8 @@ def _lines(mapping: Json) -> Iterator[str]:
             yield f"    smallest batch that failed: {records} {smallest['first_record']} of {smallest['partition']}"
         if last["request_id"]:
             yield f"    last request: {last['request_id']}"
+        for line in last["logs"]:
+            yield f"      {line}"
     if mapping["kept"]:
         yield "  failed events that are kept, for `poller rerun ID`:"
     for event in mapping["kept"]:

@@ -10,6 +10,8 @@ MOST_GROUPS = 50
 """Groups kept of a mapping. A further one takes the place of the group that was seen longest ago."""
 MOST_CHARACTERS = 500
 """Characters of a failure's text that are looked at and kept."""
+LOG_LINES = 3
+"""Last lines kept of what the function logged."""
 SOON = 900.0
 """Seconds within which a change of the configuration is worth naming beside a failure that began after it."""
 
@@ -46,6 +48,8 @@ class Failure:
     partition: str = ""
     at: float = 0.0
     """When it ended, in the caller's time."""
+    logs: str = ""
+    """The end of what the function logged."""
 
 
 @dataclass(slots=True)
@@ -76,7 +80,8 @@ class FailureGroups:
 
     def add(self, failure: Failure, partition: str, at: float) -> FailureGroup:
         """Count a failure of a partition that ended `at`, and return its group."""
-        failure = replace(failure, text=failure.text[:MOST_CHARACTERS], partition=partition, at=at)
+        text, logs = failure.text[:MOST_CHARACTERS], _end(failure.logs)
+        failure = replace(failure, text=text, partition=partition, at=at, logs=logs)
         key = failure.error, template(failure.text)
         group = self._groups.pop(key, None)
         if group is None:
@@ -98,6 +103,12 @@ class FailureGroups:
     def newest_first(self) -> list[FailureGroup]:
         """The groups, the one that failed last at the front."""
         return list(reversed(self._groups.values()))
+
+
+def _end(logs: str) -> str:
+    """The last lines, cut to the bound from their beginning."""
+    lines = [line for line in logs[-4 * MOST_CHARACTERS :].splitlines() if line.strip()]
+    return "\n".join(lines[-LOG_LINES:])[-MOST_CHARACTERS:]
 
 
 def began(first: float, loaded: float, loads: int) -> str | None:

@@ -259,8 +259,9 @@ def _failure(outcome: _Ran, why: str, records: Sequence[Record], failed: int) ->
     else:
         error, text = ("BatchItemFailures" if why is NAMED else "InvalidResponse"), why
     first = records[0].identifier if records else None
-    request_id = None if isinstance(outcome, TooLarge) else outcome.request_id
-    return Failure(error, text, len(records), failed, first, request_id)
+    if isinstance(outcome, TooLarge):
+        return Failure(error, text, len(records), failed, first)
+    return Failure(error, text, len(records), failed, first, outcome.request_id, logs=outcome.logs or "")
 
 
 def _last_failure(outcome: _Ran, why: str, now: float) -> LastFailure:

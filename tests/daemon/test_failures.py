@@ -38,12 +38,15 @@ KEPT = FailedEvent(
 )
 
 
+LOGS = "starting\nreading\n\nlooked up\x1b[1m order\n  File app.py, line 7\n"
+
+
 def failing(now):
     mapping = a_mapping("orders")
     for seconds, (text, first) in enumerate(
         [("order 1 is unknown\x1b[2J", "100"), ("order 2 is unknown\x1b[2J", "104")]
     ):
-        failure = Failure("KeyError", text, 10 - 9 * seconds, 10 - 9 * seconds, first, "r-1")
+        failure = Failure("KeyError", text, 10 - 9 * seconds, 10 - 9 * seconds, first, "r-1", logs=LOGS)
         mapping.failures.add(failure, "shardId-0", now + seconds)
     configuration = ConfigurationStatus(loaded_at=STARTED_AT - 140, loads=41)
     return a_daemon(mapping, a_mapping("idle", uuid="u2"), started=now, configuration=configuration)
@@ -88,7 +91,13 @@ async def test_the_command_prints_them_harmlessly_and_knows_the_mappings_by_name
     assert lines[3].startswith("    order 2 is unknown")
     assert "\x1b" not in lines[3]
     assert lines[4] == "    smallest batch that failed: 1 record 104 of shardId-0"
-    assert lines[6] == "  failed events that are kept, for `poller rerun ID`:"
-    assert lines[7].startswith("    0f3a9c1d2e4b  ")
-    assert lines[7].endswith("Key\\x1b, 1 record from 104 of shardId-0, 2 values redacted")
+    assert lines[5:9] == [
+        "    last request: r-1",
+        "      reading",
+        "      looked up\\x1b[1m order",
+        "        File app.py, line 7",
+    ]
+    assert lines[9] == "  failed events that are kept, for `poller rerun ID`:"
+    assert lines[10].startswith("    0f3a9c1d2e4b  ")
+    assert lines[10].endswith("Key\\x1b, 1 record from 104 of shardId-0, 2 values redacted")
     assert last == "no function has failed since the daemon's start"

@@ -22,6 +22,15 @@ def test_numbers_and_identifiers_are_folded_and_status_codes_are_not(text, folde
     assert template(text) == folded
 
 
+@pytest.mark.parametrize(
+    ("logs", "kept"),
+    [("", ""), ("one", "one"), ("1\n2\n\n3\n4\n \n", "2\n3\n4"), ("x" * 10_000, "x" * MOST_CHARACTERS)],
+)
+def test_of_what_the_function_logged_the_end_is_kept(logs, kept):
+    group = FailureGroups().add(Failure("E", "", 1, 1, None, logs=logs), "shard-0", 0.0)
+    assert group.last.logs == kept
+
+
 def failure(text, *, error="ValueError", records=10, first="1"):
     return Failure(error, text, records, records, first)
 

@@ -80,4 +80,5 @@ def _failure(failure: Failure, to_wall: Callable[[float], float]) -> Json:
         "partition": failure.partition,
         "first_record": failure.first,
         "request_id": failure.request_id,
+        "logs": failure.logs.splitlines(),
     }

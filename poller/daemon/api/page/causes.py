@@ -96,6 +96,8 @@ def _more(group: FailureGroup, configuration: ConfigurationStatus | None, to_wal
         )
     if group.last.request_id:
         yield tag("p", "Last request: ", tag("code", group.last.request_id), class_="quiet")
+    if group.last.logs:
+        yield tag("pre", group.last.logs, class_="quiet")
 
 
 def failures_layout(found: Screen) -> Markup:
