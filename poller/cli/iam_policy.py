@@ -6,10 +6,12 @@ from poller.support.printable import say, say_json
 from poller.values.errors import ConfigurationError
 
 
-def show(configuration: Configuration, principal: str | None) -> None:
-    """Print one policy document, or an object of all of them where several are needed and none was named."""
-    found = policies(configuration)
-    for remark in remarks(configuration):
+def show(configuration: Configuration, principal: str | None, *, by_hand: bool) -> None:
+    """Print one policy document, or an object of all of them where several are needed and none was named. `by_hand` as
+    of `policies`.
+    """
+    found = policies(configuration, by_hand=by_hand)
+    for remark in remarks(configuration, by_hand=by_hand):
         say(remark, error=True)
     if principal is not None:
         if principal not in found:

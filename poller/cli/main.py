@@ -103,11 +103,7 @@ def check(
         bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
     ] = False,
     try_functions: Annotated[
-        bool,
-        typer.Option(
-            "--try-functions",
-            help="With --connect: also invoke each function behind a URL once, with an event without records.",
-        ),
+        bool, typer.Option("--try-functions", help="With --connect: also invoke functions behind a URL, on no records.")
     ] = False,
     allow_empty: AllowEmpty = False,
 ) -> None:
@@ -134,6 +130,9 @@ def iam_policy(
             "--for", metavar="NAME", help="One policy alone: default, 'profile NAME', or the ARN of a role assumed."
         ),
     ] = None,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Also what peek and redrive need for what failed.")
+    ] = False,
 ) -> None:
     """Print the least IAM policy for the configuration.
 
@@ -141,7 +140,7 @@ def iam_policy(
     """
     from poller.cli import iam_policy as command  # noqa: PLC0415
 
-    command.show(loaded(config, Need.MAPPINGS), principal)
+    command.show(loaded(config, Need.MAPPINGS), principal, by_hand=by_hand)
 
 
 @app.command(epilog=examples("schema", "schema --output poller.schema.json"))

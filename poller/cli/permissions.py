@@ -21,11 +21,19 @@ Grants = Iterator[tuple[str, Grant]]
 """Permissions with the principal that needs each."""
 
 
-def policies(configuration: Configuration) -> dict[str, dict[str, object]]:
-    """One policy document per principal: the ARN of an assumed role, `profile NAME`, or `default`."""
+DEAD_LETTERS = (
+    "DeadLetters is on every queue of the region and account, because the configuration does not name the dead-letter "
+    "queue; write its ARN there"
+)
+
+
+def policies(configuration: Configuration, *, by_hand: bool = False) -> dict[str, dict[str, object]]:
+    """One policy document per principal: the ARN of an assumed role, `profile NAME`, or `default`. `by_hand` adds what
+    people need to look at records and to deliver them once more.
+    """
     found: dict[str, set[Grant]] = {}
     for mapping in configuration.mappings:
-        for principal, grant in _of_mapping(mapping):
+        for principal, grant in (*_of_mapping(mapping), *(_by_hand(mapping) if by_hand else ())):
             found.setdefault(principal, set()).add(grant)
     for principal, grant in _of_state(configuration):
         found.setdefault(principal, set()).add(grant)
@@ -47,6 +55,17 @@ def _of_mapping(mapping: EventSourceMapping) -> Grants:
         yield from _as(mapping.aws, kind_of(destination).grant(mapping, destination))
 
 
+def _by_hand(mapping: EventSourceMapping) -> Grants:
+    """Of what `peek` and `redrive` read beside the mapping's source."""
+    dead_letters = KINDS[mapping.source.kind].dead_letters
+    if dead_letters is not None:
+        yield from _as(mapping.aws, dead_letters(mapping))
+    arn = mapping.on_failure_destination
+    held = None if arn is None else kind_of(arn).held_grants
+    for grant in () if arn is None or held is None else held(mapping, arn):
+        yield from _as(mapping.aws, grant)
+
+
 def _of_state(configuration: Configuration) -> Grants:
     """Of the store, which is taken to be in the account of the first mapping."""
     settings = configuration.settings
@@ -65,10 +84,12 @@ def _caller(aws: AwsSettings) -> str:
     return DEFAULT if aws.profile is None else f"profile {aws.profile}"
 
 
-def remarks(configuration: Configuration) -> list[str]:
+def remarks(configuration: Configuration, *, by_hand: bool = False) -> list[str]:
     """Notes for the user: statements that are wider than necessary, and permissions that are missing."""
+    by_kind = {mapping.source.kind for mapping in configuration.mappings}
+    more = {DEAD_LETTERS} if by_hand and any(KINDS[kind].dead_letters for kind in by_kind) else set()
     functions = (function for mapping in configuration.mappings for function in mapping.functions)
-    return sorted({remark for one in functions for remark in FUNCTION_TYPES[one.type].remarks(one)})
+    return sorted(more | {remark for one in functions for remark in FUNCTION_TYPES[one.type].remarks(one)})
 
 
 def _document(grants: set[Grant]) -> dict[str, object]:

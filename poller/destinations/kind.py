@@ -5,7 +5,7 @@ the module of a row imports values only; its functions import the modules that c
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,9 @@ class DestinationKind:
     held: "Callable[[EventSourceMapping, str, Borrowed | Transports, int], Awaitable[HoldsRecords]] | None" = None
     """What reads the invocation records that it holds, hidden from others for so many seconds; None for a kind that
     holds none. Makes no call."""
+
+    held_grants: "Callable[[EventSourceMapping, str], Iterator[Grant]] | None" = None
+    """The permissions that reading them, and forgetting what was redriven, needs."""
 
     def grant(self, mapping: "EventSourceMapping", arn: str) -> Grant:
         """The permission that sending needs."""

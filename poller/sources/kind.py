@@ -236,6 +236,8 @@ class SourceKind:
 
     grants: Callable[["EventSourceMapping"], Iterator[Grant]]
     """The permissions that reading needs."""
+    dead_letters: Callable[["EventSourceMapping"], Grant] | None = None
+    """What looking at dead letters and delivering them once more needs; None for a kind that has none."""
     builder: Callable[[Shared], SourceBuilder]
     messaging_system: str
     """`messaging.system` of traces, in the words of OpenTelemetry's semantic conventions as far as they have one."""

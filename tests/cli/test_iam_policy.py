@@ -11,7 +11,7 @@ from typing import Any
 import poller
 from poller.aws.port import Operation
 from poller.cli.main import main
-from poller.cli.permissions import policies, remarks
+from poller.cli.permissions import DEAD_LETTERS, policies, remarks
 from poller.configuration import FunctionConfig, load
 from poller.functions.step_functions.options import WorkflowOptions
 from poller.functions.web.options import SigV4, WebOptions
@@ -270,3 +270,27 @@ def test_of_several_identities_one_can_be_taken(tmp_path, capsys):
     code, _, err = command(capsys, "--config", path, "--for", "nobody")
     assert code == 2
     assert f"it can be {role}, default" in err
+
+
+def test_what_people_read_and_forget_by_hand_is_added_when_asked_for(tmp_path):
+    failed = f"arn:aws:sqs:eu-west-1:{ACCOUNT}:failed"
+    mappings = (
+        queue(),
+        stream(**telling(failed)),
+        stream(name="c", function_name="c", **telling("arn:aws:s3:::failed")),
+        stream(name="d", function_name="d", **telling(f"arn:aws:sns:eu-west-1:{ACCOUNT}:failed")),
+    )
+    configuration = load([written(tmp_path, *mappings)], environ={})
+    plain, more = (statements(policies(configuration, by_hand=by_hand)["default"]) for by_hand in (False, True))
+    receive = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+    uuid = configuration.mappings[2].uuid
+    assert {sid: more[sid] for sid in more.keys() - plain.keys()} == {
+        "DeadLetters": (sorted(receive), [f"arn:aws:sqs:eu-west-1:{ACCOUNT}:*"]),
+        "HeldRecords": (receive, [failed]),
+        "HeldObjects": (["s3:GetObject", "s3:DeleteObject"], [f"arn:aws:s3:::failed/aws/lambda/{uuid}/*"]),
+        "HeldBuckets": (["s3:ListBucket"], ["arn:aws:s3:::failed"]),
+    }
+    assert {sid: more[sid] for sid in plain} == plain
+    assert (remarks(configuration), remarks(configuration, by_hand=True)) == ([], [DEAD_LETTERS])
+    alone = load([written(tmp_path, stream())], environ={})
+    assert (remarks(alone), remarks(alone, by_hand=True)) == ([], [])

@@ -1,9 +1,11 @@
 """S3 buckets as a destination: their row, and all that only they know."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from poller.destinations.kind import DestinationKind
+from poller.values.permissions import Grant
 
 if TYPE_CHECKING:
     from poller.aws.transports import Borrowed, Transports
@@ -43,6 +45,11 @@ def _objects(mapping: "EventSourceMapping", arn: str) -> str:
     return f"{arn}/aws/lambda/{mapping.uuid}/*"
 
 
+def _held_grants(mapping: "EventSourceMapping", arn: str) -> Iterator[Grant]:
+    yield Grant("HeldObjects", ("s3:GetObject", "s3:DeleteObject"), _objects(mapping, arn))
+    yield Grant("HeldBuckets", ("s3:ListBucket",), arn)
+
+
 S3_KIND = DestinationKind(
     title="an S3 bucket",
     arn_service="s3",
@@ -54,4 +61,5 @@ S3_KIND = DestinationKind(
     look=_look,
     build=_build,
     held=_held,
+    held_grants=_held_grants,
 )

@@ -1,9 +1,11 @@
 """SQS queues as a destination: their row, and all that only they know."""
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from poller.destinations.kind import DestinationKind, whole
+from poller.values.permissions import Grant
 from poller.values.queues import queue_url
 
 if TYPE_CHECKING:
@@ -48,6 +50,11 @@ def _url(mapping: "EventSourceMapping", arn: str) -> str:
     return queue_url(arn, mapping.aws.for_service("sqs")[0])
 
 
+def _held_grants(_mapping: "EventSourceMapping", arn: str) -> Iterator[Grant]:
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
+    yield Grant("HeldRecords", actions, arn)
+
+
 SQS_KIND = DestinationKind(
     title="an SQS queue",
     arn_service="sqs",
@@ -60,4 +67,5 @@ SQS_KIND = DestinationKind(
     build=_build,
     event_queue=_event_queue,
     held=_held,
+    held_grants=_held_grants,
 )

@@ -3,7 +3,17 @@
 from poller.sources.kind import Development, Shared, SourceBuilder, SourceKind, no_findings
 from poller.sources.sqs.lambda_words import LAMBDA_WORDS
 from poller.sources.sqs.members import MEMBERS, split
-from poller.sources.sqs.parameters import INSTEAD, OWN, SERVICE, TAKES, cross_check, grants, lanes, read_arn
+from poller.sources.sqs.parameters import (
+    INSTEAD,
+    OWN,
+    SERVICE,
+    TAKES,
+    cross_check,
+    dead_letters,
+    grants,
+    lanes,
+    read_arn,
+)
 
 
 def _builder(_shared: Shared) -> SourceBuilder:
@@ -42,6 +52,7 @@ SQS_KIND = SourceKind(
     shortest_receive=1.0,
     competing=True,
     grants=grants,
+    dead_letters=dead_letters,
     builder=_builder,
     development=_development,
     messaging_system="aws_sqs",

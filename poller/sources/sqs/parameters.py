@@ -87,6 +87,13 @@ def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
     yield Grant("Queues", _ACTIONS, source.arn)
 
 
+def dead_letters(mapping: "EventSourceMapping") -> Grant:
+    """The queue's redrive policy names the dead-letter queue; it is of the same region and account."""
+    source = mapping.source
+    actions = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
+    return Grant("DeadLetters", actions, f"{source.arn.rpartition(':')[0]}:*")
+
+
 def lanes(mapping: "EventSourceMapping") -> tuple[int, int]:
     """`(start, most)`: concurrent batches."""
     if mapping.provisioned_poller_config is not None:
