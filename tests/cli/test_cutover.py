@@ -8,7 +8,7 @@ import pytest
 
 from poller.cli.main import main
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ def test_the_tests_that_the_comparison_names_exist():
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+@pytest.mark.heavy
 @pytest.mark.live
 def test_the_example_beside_moto_is_a_test_that_passes(tmp_path: Path):
     page = (ROOT / "docs/how-to/test-functions.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from tests.live.daemon import command, running, until
 from tests.live.document_world import Function, written
 from tests.servers.mongo import MongoThread
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 def insert(first, last):

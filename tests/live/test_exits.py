@@ -79,6 +79,7 @@ def test_a_storm_of_signals_ends_with_0_as_one_does(tmp_path):
         assert daemon.logged("stopped")
 
 
+@pytest.mark.heavy
 def test_a_log_that_nobody_reads_delays_neither_the_daemon_nor_its_end(tmp_path):
     reading, writing = os.pipe()
     os.set_blocking(writing, False)

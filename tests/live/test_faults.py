@@ -16,6 +16,7 @@ MOST_MORE_DESCRIPTORS = 10
 """The same of open files and sockets."""
 
 
+@pytest.mark.heavy
 def test_faults_of_every_kind_lose_nothing_and_delete_nothing_early(ministack, tmp_path):
     load = MixedLoad(ministack, tmp_path, seconds=12, seed=1)
     load.run()

@@ -39,6 +39,7 @@ async def test_what_a_killed_daemon_read_the_other_goes_on_with(tmp_path):
     assert len(again) <= 2 * 2 * 5, "what was in flight on two shards, and a batch of each"
 
 
+@pytest.mark.heavy
 async def test_a_daemon_that_stops_hands_over_without_delivering_anything_twice(tmp_path):
     aws = real_time_aws()
     stream, ledger = aws.stream("s", shards=4), aws.streams.ledger

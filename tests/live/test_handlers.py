@@ -140,6 +140,7 @@ async def test_a_function_in_any_language_settles_a_queue_and_a_stream_by_its_pa
     assert accounts["s"]["delivered"] == accounts["s"]["polled"] == RECORDS
 
 
+@pytest.mark.heavy
 @AWSLAMBDARIC
 async def test_powertools_batch_processors_settle_every_kind_of_source(tmp_path):
     async with account() as (aws, watched, url):
@@ -206,6 +207,7 @@ async def test_a_worker_killed_in_the_middle_of_a_batch_is_back_and_the_batch_is
     assert "Runtime exited with error: signal: killed" in daemon.log.read_text()
 
 
+@pytest.mark.heavy
 @AWSLAMBDARIC
 async def test_code_that_cannot_start_spends_nothing_and_is_tried_until_it_can(tmp_path):
     """The batch is held, longer than its visibility timeout, and the log says why."""

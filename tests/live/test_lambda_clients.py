@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tests.live.api_world import FUNCTION, SOURCES, configuration, seen
 from tests.live.daemon import Daemon, running, until
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ def disturbed(load: Load) -> Load:
     return load
 
 
+@pytest.mark.heavy
 def test_a_sigkill_in_the_middle_of_load_loses_nothing(ministack, moto, tmp_path):
     """Standard and FIFO on one server, standard on another, at once: after the kill each waits for what was hidden."""
     loads = [

@@ -42,6 +42,7 @@ def asked(account, daemon, *arguments):
     return process.returncode, out, err
 
 
+@pytest.mark.heavy
 @in_thread
 def test_a_function_that_cannot_start_is_shown_though_its_queue_is_empty_and_restarted_by_command(account):
     deploy(account, BROKEN)

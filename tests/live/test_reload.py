@@ -154,6 +154,7 @@ async def test_reloads_under_load_lose_nothing_and_deliver_nothing_twice(tmp_pat
         assert aws.streams.ledger.repeated() == aws.streams.ledger.out_of_order() == set()
 
 
+@pytest.mark.heavy
 @in_thread
 def test_a_bad_file_changes_nothing_and_is_told_as_check_tells_it(account):
     account.configure()
@@ -296,6 +297,7 @@ def post(daemon, path):
         connection.close()
 
 
+@pytest.mark.heavy
 @in_thread
 def test_a_pause_outlives_a_crash_and_ends_by_command(account):
     account.configure()

@@ -14,7 +14,7 @@ from tests.servers.postgresql import in_schema, postgresql
 from tests.servers.threaded import Handler, ThreadedServer
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'poller[postgresql]'")
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 class Seen(ThreadedServer):

@@ -31,6 +31,7 @@ async def test_splits_and_merges_under_load_lose_and_reorder_nothing(tmp_path):
     assert (ledger.out_of_order(), ledger.repeated()) == (set(), set())
 
 
+@pytest.mark.heavy
 async def test_killed_in_the_middle_it_goes_on_where_it_was_without_losing_or_reordering(tmp_path):
     aws = real_time_aws()
     stream, table = aws.stream("s"), aws.table("t", shards=2)
@@ -56,6 +57,7 @@ async def test_killed_in_the_middle_it_goes_on_where_it_was_without_losing_or_re
     assert len(again) <= 2 * 2 * 3 * 5, "twice killed, with a batch in each lane of a few shards"
 
 
+@pytest.mark.heavy
 async def test_killed_and_stopped_within_tumbling_windows_it_counts_every_record_in_exactly_one(tmp_path):
     aws = real_time_aws()
     stream, ledger = aws.stream("s"), aws.streams.ledger

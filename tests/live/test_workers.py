@@ -16,7 +16,7 @@ from tests.live.daemon import configuration, running
 from tests.live.stream_daemon import Daemon, Watched, mapping, put
 from tests.live.workers import Workers, is_there, memory_of
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 async def test_what_a_killed_worker_read_the_other_goes_on_with_and_it_is_started_again(tmp_path):

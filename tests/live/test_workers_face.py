@@ -8,7 +8,7 @@ import pytest
 from tests.live.lambda_client import lambda_client
 from tests.live.workers import memory_of, stream_of, two_workers
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 TCP = {"listen": "127.0.0.1:0"}
 HTML = {"Accept": "text/html"}

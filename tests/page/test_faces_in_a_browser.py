@@ -10,7 +10,7 @@ import pytest
 from tests.daemon.functions_served import Served, python, served
 from tests.page.browser import browsing, in_a_browser
 
-pytestmark = [*in_a_browser, pytest.mark.slow]
+pytestmark = [*in_a_browser, pytest.mark.heavy]
 SERVICES = ("function_url", "api_gateway_v2", "api_gateway_v1", "alb")
 FETCH = """async ([url, options]) => {
     try {

@@ -5,7 +5,7 @@ import pytest
 from poller.ports.status import MappingState, Reason, ReasonCode
 from tests.page.browser import browsing, in_a_browser, shop, watched
 
-pytestmark = [*in_a_browser, pytest.mark.slow]
+pytestmark = [*in_a_browser, pytest.mark.heavy]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

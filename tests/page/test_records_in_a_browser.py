@@ -7,7 +7,7 @@ import pytest
 
 from tests.page.browser import browsing, in_a_browser, shop, watched
 
-pytestmark = [*in_a_browser, pytest.mark.slow]
+pytestmark = [*in_a_browser, pytest.mark.heavy]
 
 
 async def confirmed(page: Any, said: str) -> None:
