@@ -1,13 +1,16 @@
 """Two `poller run` processes share a stream by a database: one stops, one is killed, one is stopped for a while."""
 
+import asyncio
+import json
 import signal
+from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
 
 from poller.state.dynamodb.table import FORM
 from tests.fakes.server import real_time_aws, serving
-from tests.live.stream_daemon import Daemon, Watched, mapping, put
+from tests.live.stream_daemon import PATIENCE, Daemon, Watched, mapping, put
 from tests.servers.postgresql import in_schema
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -81,3 +84,30 @@ async def test_what_a_daemon_read_that_is_gone_the_other_goes_on_with(tmp_path, 
     again = {number for number, entry in ledger.entries.items() if len(entry.invoked) > 1}
     assert not ledger.disordered
     assert len(again) <= 2 * 2 * 5, "what was in flight on two shards, and a batch of each"
+
+
+async def reason(daemon):
+    """Why the daemon receives nothing now."""
+    lines = [json.loads(line) for line in daemon.log.read_text().splitlines() if '"api_listening"' in line]
+    with await asyncio.to_thread(urlopen, f"{lines[-1]['address']}/status", timeout=PATIENCE) as answer:
+        [shown] = json.load(answer)["mappings"]
+    return shown["reason"] and shown["reason"]["code"]
+
+
+async def test_one_daemon_polls_a_quiet_queue_and_the_other_once_that_one_is_killed(tmp_path, state):
+    aws = real_time_aws()
+    queue, function = aws.queue("q", visibility_timeout=30), aws.function("fn")
+    watched = Watched(aws)
+    own = {"name": "m", "event_source_arn": queue.arn, "function_name": "fn"}
+    async with serving(watched) as url:
+        queue.url = f"{url}/{aws.account}/q"
+        first, second = daemons(tmp_path, url, state, own)
+        async with first.running() as one, second.running() as other:
+            await watched.until(lambda: all('"ready"' in daemon.log.read_text() for daemon in (first, second)), first)
+            async with asyncio.timeout(2 * PATIENCE):
+                while "not_mine" not in (reasons := [await reason(daemon) for daemon in (first, second)]):  # noqa: ASYNC110
+                    await asyncio.sleep(1.0)  # processes, which tell nobody
+            rests, polls = (second, one) if reasons[1] == "not_mine" else (first, other)
+            await rests.kill(polls)
+            queue.send("for the one that is left")
+            await watched.until(lambda: len(function.invocations.all) == 1 and queue.counts() == (0, 0, 0), rests)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from poller.engine.fleet.life import Life
@@ -12,13 +13,16 @@ from poller.ports.holdings import Rests
 
 ATTENDS = "attends"
 """The fact of a member: the uuids of the mappings whose queues it attends."""
+TOLD_SECONDS = 1.0
+"""Shortest time between two beats that only tell of queues: the facts of a member with thousands of them are long."""
 
 
-def _attends(row: MemberRow, uuid: str, event_source_arn: str) -> bool:
+def _attended(row: MemberRow) -> Mapping[str, str]:
+    """By uuid the ARN of each queue that a member attends."""
     said, runs = row.facts.get(ATTENDS), row.facts.get("mappings")
     if row.state is not MemberState.ACTIVE or not isinstance(said, list) or not isinstance(runs, dict):
-        return False
-    return uuid in said and runs.get(uuid) == event_source_arn
+        return {}
+    return {uuid: runs[uuid] for uuid in said if isinstance(uuid, str) and uuid in runs}
 
 
 @dataclass(slots=True)
@@ -28,19 +32,36 @@ class Attending:
     life: Life
     _queues: dict[str, tuple[str, Rests]] = field(default_factory=dict)
     """By uuid of a mapping, the ARN of its queue, and what can rest."""
+    _told_at: float = -inf
+    _timer: asyncio.TimerHandle | None = None
 
     def add(self, uuid: str, event_source_arn: str, rests: Rests) -> Callable[[], None]:
         """See `Fleet.attend`."""
         found = self._queues[uuid] = (event_source_arn, rests)
-        rests.join(self.life.hurry)
+        rests.join(self._tell)
 
         def end() -> None:
             rests.leave()
             if self._queues.get(uuid) is found:
                 del self._queues[uuid]
-                self.life.hurry()
+                self._tell()
 
         return end
+
+    def _tell(self) -> None:
+        """A queue is attended no longer, and the others should hear it."""
+        loop = asyncio.get_running_loop()
+        if self._timer is None:
+            self._timer = loop.call_at(max(loop.time(), self._told_at + TOLD_SECONDS), self._hurry)
+
+    def _hurry(self) -> None:
+        self._timer, self._told_at = None, asyncio.get_running_loop().time()
+        self.life.hurry()
+
+    def close(self) -> None:
+        """Nothing is told any more."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def facts(self) -> Mapping[str, Any]:
         """What the others have to know."""
@@ -53,15 +74,19 @@ class Attending:
         """These are the members now; `alive_until` says by this member's clock until when one counts as alive."""
         if not self._queues:
             return
-        now, members, me = asyncio.get_running_loop().time() - self.life.now(), [*rows], self.life.id
+        now, me = asyncio.get_running_loop().time() - self.life.now(), self.life.id
+        others = {row.id: (row, _attended(row)) for row in rows if row.id != me}
         for uuid, (arn, rests) in self._queues.items():
-            attending = {row.id: row for row in members if row.id != me and _attends(row, uuid, arn)}
-            others = {alive_until(member): attending[member] for member in before(me, attending, uuid)}
-            until = max(others, default=0.0)
-            name = others[until].facts.get("name") if others else ""
-            rests.rest(now + until, f"{name}, another daemon of the fleet, polls the queue while it can take all of it")
+            attending = [member for member, (_, attended) in others.items() if attended.get(uuid) == arn]
+            until = {alive_until(member): member for member in before(me, attending, uuid)}
+            if not until:
+                rests.rest(-inf, "")
+                continue
+            name = others[until[max(until)]][0].facts.get("name")
+            text = f"{name}, another daemon of the fleet, polls the queue while it can take all of it"
+            rests.rest(now + max(until), text)
 
     def life_ended(self) -> None:
         """What this member read of the others may be old."""
         for _, rests in self._queues.values():
-            rests.rest(0.0, "")
+            rests.rest(-inf, "")

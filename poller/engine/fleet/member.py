@@ -147,6 +147,7 @@ class Member:
     async def close(self) -> None:
         """Every mapping has ended. What is still held is free for others at once."""
         self.saving.close()
+        self._attending.close()
         if self._runs is not None:
             self._runs.cancel()
             await asyncio.wait({self._runs})
