@@ -103,7 +103,8 @@ def check(
         bool, typer.Option("--connect", help="Also reach every source, function and destination. Changes nothing.")
     ] = False,
     try_functions: Annotated[
-        bool, typer.Option("--try-functions", help="With --connect: also invoke functions behind a URL, on no records.")
+        bool,
+        typer.Option("--try-functions", help="With --connect: also invoke functions behind a URL, with no records."),
     ] = False,
     allow_empty: AllowEmpty = False,
 ) -> None:

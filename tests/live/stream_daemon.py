@@ -39,11 +39,11 @@ class Daemon:
         )
 
     @contextlib.asynccontextmanager
-    async def running(self):
+    async def running(self, *arguments):
         """Ends it softly, and sees that it ends well."""
         environment = {name: os.environ[name] for name in ("PATH", "HOME")}
         environment |= {"AWS_ACCESS_KEY_ID": self._access_key, "AWS_SECRET_ACCESS_KEY": "secret"}
-        command = [sys.executable, "-m", "poller", "run", "--config", str(self._config)]
+        command = [sys.executable, "-m", "poller", "run", "--config", str(self._config), *arguments]
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, cwd=CHECKOUT, env=environment, stdout=log, stderr=log, start_new_session=True
@@ -57,6 +57,11 @@ class Daemon:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    def logged(self, event):
+        """The lines of an event."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
 
     async def kill(self, process):
         process.kill()
