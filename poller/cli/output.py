@@ -72,9 +72,12 @@ def clock(moment: str, now: datetime | None = None) -> str:
 
 
 def times(reason: dict[str, Any], now: datetime | None = None) -> str:
-    """The times of a reason: its begin, its end and the next try. With a space before it, or nothing."""
+    """The times of a reason that its text does not say: its begin, its end and the next try. With a space before it, or
+    nothing.
+    """
     words = {"since": "since", "until": "until", "next_try_at": "next try at"}
-    known = [f"{word} {clock(reason[key], now)}" for key, word in words.items() if reason[key]]
+    found = [(word, clock(reason[key], now)) for key, word in words.items() if reason[key]]
+    known = [f"{word} {moment}" for word, moment in found if moment not in reason["text"]]
     return f" ({', '.join(known)})" if known else ""
 
 
@@ -82,6 +85,7 @@ def lag_in_words(lag: dict[str, Any]) -> str | None:
     """How far behind a mapping is, and until when; None if nothing of it is known."""
     records = lag["records"]
     known = ["1 record" if records == 1 else f"{records:,} records"] if records is not None else []
+    known += [f"{lag['hidden']:,} received and not deleted"] if lag["hidden"] else []
     known += [span(lag["seconds"])] if lag["seconds"] is not None else []
     if lag["drained_in_seconds"]:
         known.append(f"worked off in {span(lag['drained_in_seconds'])}")

@@ -4,8 +4,10 @@ import json
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
+from poller.cli.output import clock, lag_in_words, times
 from poller.policy.advice import ADVICE
 from poller.ports.daemon_status import ConfigurationStatus
 from poller.ports.status import Account, Lag, LaneStatus, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
@@ -150,3 +152,22 @@ def test_health_ends_with_0_or_1(poller, tmp_path):
     code, out, err = poller("health", "--config", configuration)
     assert (code, out) == (1, "")
     assert "is it running" in err
+
+
+def test_a_time_that_a_reason_says_is_not_said_a_second_time():
+    moment = "2026-09-01T10:00:30+00:00"
+    now = datetime.fromisoformat(moment)
+    reason = {
+        "since": None,
+        "until": None,
+        "next_try_at": moment,
+        "text": f"visible again at {clock(moment, now)}; why",
+    }
+    assert times(reason, now) == ""
+    assert times({**reason, "text": "why"}, now) == f" (next try at {clock(moment, now)})"
+
+
+def test_messages_that_are_hidden_are_no_part_of_those_that_wait_and_not_passed_over():
+    lag = {"records": 0, "hidden": 1, "seconds": None, "drained_in_seconds": None, "expires_in_seconds": None}
+    assert lag_in_words(lag) == "0 records, 1 received and not deleted"
+    assert lag_in_words({**lag, "hidden": 0, "seconds": 0.0}) == "0 records, 0 s"

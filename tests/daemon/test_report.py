@@ -61,7 +61,13 @@ def test_the_whole_shape():
                 },
                 "in_flight": 3,
                 "unaccounted": 0,
-                "lag": {"records": None, "seconds": None, "expires_in_seconds": None, "drained_in_seconds": None},
+                "lag": {
+                    "records": None,
+                    "hidden": None,
+                    "seconds": None,
+                    "expires_in_seconds": None,
+                    "drained_in_seconds": None,
+                },
                 "notes": [],
                 "invocations": {"count": 0, "seconds": 0.0},
                 "shadow": None,
@@ -141,10 +147,11 @@ def test_the_last_failure_is_shown_with_the_function_s_log():
 
 
 def test_what_is_known_of_the_lag_is_shown():
-    lag = Lag(records=5, seconds=1.5, expires_in_seconds=3600.0)
+    lag = Lag(records=5, seconds=1.5, expires_in_seconds=3600.0, hidden=2)
     (mapping,) = render(a_daemon(a_mapping(lag=lambda: lag)), 0, 0)["mappings"]
     assert mapping["lag"] == {
         "records": 5,
+        "hidden": 2,
         "seconds": 1.5,
         "expires_in_seconds": 3600.0,
         "drained_in_seconds": None,

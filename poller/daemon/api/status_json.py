@@ -59,7 +59,7 @@ def _untold(mapping: MappingStatus, problem: str) -> Json:
         "counters": mapping.account.counters(),
         "in_flight": None,
         "unaccounted": None,
-        "lag": dict.fromkeys(("records", "seconds", "expires_in_seconds", "drained_in_seconds")),
+        "lag": dict.fromkeys(("records", "hidden", "seconds", "expires_in_seconds", "drained_in_seconds")),
         "invocations": _invocations(mapping.account),
         "shadow": _shadow(mapping),
         "last_result": mapping.last_result,
@@ -102,6 +102,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
         "unaccounted": mapping.account.unaccounted(in_flight),
         "lag": {
             "records": lag.records,
+            "hidden": lag.hidden,
             "seconds": lag.seconds,
             "expires_in_seconds": lag.expires_in_seconds,
             "drained_in_seconds": mapping.trend.drained_in,

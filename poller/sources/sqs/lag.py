@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from poller.ports.status import Lag
+from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.message import sent_at
 from poller.sources.sqs.polls import Polls
 from poller.sources.sqs.queue import Depth, Queue
@@ -28,10 +29,11 @@ class QueueLag:
         self._asked_at = float("-inf")
         self._extender: VisibilityExtender | None = None
         self._polls: Polls | None = None
+        self._invisible: InvisibleFailures | None = None
 
-    def watch(self, extender: VisibilityExtender, polls: Polls) -> None:
+    def watch(self, extender: VisibilityExtender, polls: Polls, invisible: InvisibleFailures) -> None:
         """Use these from now on: the partition was entered again."""
-        self._extender, self._polls = extender, polls
+        self._extender, self._polls, self._invisible = extender, polls, invisible
 
     @property
     def watching(self) -> bool:
@@ -56,16 +58,19 @@ class QueueLag:
             self._depth = Depth(None, None)
 
     def seconds(self) -> float | None:
-        """Age of the oldest held message that has a send time; 0 when the last receive found nothing."""
-        if self._extender is None or self._polls is None:
+        """Age of the oldest held message that has a send time; 0 when the last receive found nothing, and no failed
+        message waits to be visible again.
+        """
+        if self._extender is None or self._polls is None or self._invisible is None:
             return None
         held = self._extender.by_id.values()
         if held:
             oldest = min(filter(None, (sent_at(record.item) for record in held)), default=None)
             return None if oldest is None else max(0.0, self._wall() - oldest)
         # while an answer is overdue, the queue may hold any number of messages
-        silent = self._queue.unanswered.since(asyncio.get_running_loop().time()) is not None
-        return 0.0 if self._polls.quiet and not silent else None
+        now = asyncio.get_running_loop().time()
+        silent = self._queue.unanswered.since(now) is not None
+        return 0.0 if self._polls.quiet and not silent and self._invisible.messages(now) is None else None
 
     def lag(self) -> Lag:
         """The number of records is the queue's last count; None once that is old."""

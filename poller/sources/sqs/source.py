@@ -140,7 +140,7 @@ class SqsPartition:
             on_last_receive=self._settling.release_deferred,
             blocked=backlog.full,
         )
-        self._lag.watch(self._extender, self._polls)
+        self._lag.watch(self._extender, self._polls, self._settling.invisible)
         self._refresh: asyncio.Task[None] | None = None
         self._admission.connect(self._on_change)
         return self

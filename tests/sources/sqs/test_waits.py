@@ -47,6 +47,26 @@ async def test_a_failing_queue_does_not_look_idle_between_its_visibility_timeout
         assert reason_of(harness).code == "no_data", "they are back"
 
 
+async def test_while_a_failed_message_is_hidden_an_empty_receive_does_not_mean_that_nothing_is_behind():
+    harness = Harness(visibility_timeout=100)
+    async with harness.partition as partition:
+        lane = partition.lane()
+        waiting = asyncio.create_task(take(lane))
+        await asyncio.sleep(30)
+        assert harness.status.lag().seconds == 0.0
+        harness.send(1)
+        harness.release(lane, await waiting, failed=True)
+        waiting = asyncio.create_task(take(lane))
+        await asyncio.sleep(50)
+        assert harness.status.lag().seconds is None
+        harness.settle(lane, await waiting)
+        waiting = asyncio.create_task(take(lane))
+        await asyncio.sleep(50)
+        assert harness.status.lag().seconds == 0.0
+        harness.stop.request()
+        await waiting
+
+
 async def test_messages_that_failed_at_different_times_come_back_within_a_span():
     harness = Harness(visibility_timeout=30)
     with_an_idle_lane(harness)

@@ -75,6 +75,7 @@ def number(value: float | None) -> str:
 def behind(lag: Lag) -> str:
     """How far behind the source, in records and time."""
     known = [] if lag.records is None else [f"{lag.records:,} records"]
+    known += [f"{lag.hidden:,} received and not deleted"] if lag.hidden else []
     known += [] if lag.seconds is None else [span(lag.seconds)]
     return ", ".join(known) or NONE
 
