@@ -160,7 +160,7 @@ class Topology:
         if other != self._found:
             if other != self._followed:
                 self._followed, self._due = other, now
-        elif now >= self._due and not (self._childless or self._unclear or self._must_recheck):
+        elif now >= self._due and not (self._failures or self._childless or self._unclear or self._must_recheck):
             self._due = now + self._usual()
 
     def _usual(self) -> float:

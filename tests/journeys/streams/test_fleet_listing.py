@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from poller.values.errors import NotSent
+from poller.values.errors import NotSent, StateError
 from tests.fakes.streams import KinesisStream
-from tests.journeys.streams.fleet import REBALANCE_SECONDS, FleetLife, FleetWorld
+from tests.journeys.streams.fleet import REBALANCE_SECONDS, FleetLife, FleetWorld, Link
 
 SETTLED_SECONDS = 120.0
 
@@ -26,6 +26,18 @@ class Counted(FleetLife):
         if operation.name == self.refuses:
             raise NotSent("not from this machine")
         return await super().call(operation, *given, **named)
+
+
+class Forgetful(Link):
+    """Cannot load a position at first."""
+
+    times = 2
+
+    async def _carried_out(self, name: str, *given: Any, **named: Any) -> Any:
+        if name == "load" and self.times:
+            self.times -= 1
+            raise StateError("the store is away")
+        return await super()._carried_out(name, *given, **named)
 
 
 async def fleet() -> tuple[FleetWorld, list[Counted]]:
@@ -90,3 +102,13 @@ async def test_another_daemon_lists_the_stream_when_the_one_that_did_cannot(befa
     assert counts[1] >= 8
     lister.refuses = ""
     await end(world, lives if befalls == "it cannot list" else others)
+
+
+async def test_a_daemon_that_could_not_open_a_stream_tries_again_although_another_one_lists_it() -> None:
+    world, lives = await fleet()
+    life = Counted(world, world.mapping())
+    life.link.__class__ = Forgetful
+    await asyncio.sleep(SETTLED_SECONDS)
+    assert life.link.times == 0
+    assert min(world.held().values()) == 1
+    await end(world, [*lives, life])
