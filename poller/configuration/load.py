@@ -29,7 +29,6 @@ NO_SHADOW_BY_SEVERAL = (
     "would read everything in each process; give it a daemon by itself, or let the mapping that delivers have a "
     "shadow_function_name"
 )
-NOT_BY_SEVERAL = "is not served by several workers; remove it, or set `workers: 1`"
 SETTINGS = tuple(Settings.model_fields)
 
 
@@ -211,8 +210,6 @@ class Loader:
                 own = Report(root, (FUNCTIONS, key), self.problems)
                 found[key] = function = read_function(key, node, settings.aws, own)
                 self.function_reports[key] = own
-                if function is not None and settings.workers > 1:
-                    _refuse_with_workers(function, own)
                 if function is not None and (face := function.http_face) is not None:
                     if face.path in faces:
                         own.say(f"is the path of {faces[face.path]} already; choose another", "http_face", "path")
@@ -240,13 +237,6 @@ class Loader:
         self.warnings += warnings_of([(mapping, report.place) for mapping, report in found])
         self.mapping_places = {mapping.uuid: report.place for mapping, report in found}
         return [mapping for mapping, _ in found]
-
-
-def _refuse_with_workers(function: FunctionConfig, report: Report) -> None:
-    if function.http_face is not None:
-        report.say(NOT_BY_SEVERAL, "http_face")
-    if function.asynchronous is not None:
-        report.say(f"has its events from Lambda's API, which {NOT_BY_SEVERAL}", "asynchronous")
 
 
 def _place(problem: str) -> tuple[str, int]:

@@ -1,4 +1,5 @@
-"""Requests on a worker's connections that are not for it alone: what all workers answer together is the parent's.
+"""Requests on a worker's connections that are not for it alone: what all workers answer together is the parent's, and
+a function of which this worker has no part is invoked by one that has.
 
 A client whose connection was given to this worker may ask anything on it, as it may ask a daemon by itself.
 """
@@ -6,27 +7,44 @@ A client whose connection was given to this worker may ask anything on it, as it
 import asyncio
 import http.client
 import io
+import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
 
+from poller.daemon.api.connections import allow_seconds
+from poller.daemon.api.lambda_api.invoke import LONGEST_SECONDS, PAYLOAD
+from poller.daemon.api.lambda_api.named import find
 from poller.daemon.api.server import Admit
 from poller.workers.answers import Request
-from poller.workers.channel import Channel
+from poller.workers.channel import Channel, Packet
 from poller.workers.head import END
 from poller.workers.routing import merged
 
+if TYPE_CHECKING:
+    from poller.ports.invoker import Invoker
+
 AT_ONCE = 8
 """Requests to the parent, each of which costs it a thread."""
+BODY_SECONDS = 20.0
+"""For the body to arrive."""
+MOST_BODY_BYTES = 64 * 1024 * 1024
+"""Of all requests that are passed on."""
 BETWEEN_NEIGHBOURS = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "expect", "accept-encoding"}
+    {"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "expect"}
 )
 """Headers of one connection only."""
+CLIENT = "X-Poller-Client"
+"""Between workers, the client's address."""
+INVOKE = re.compile(r"/\d{4}-\d{2}-\d{2}/functions/([^/]+)/invocations/?")
+Headers = Iterable[tuple[str, str]]
 
 
 class NoAnswer(Exception):
@@ -48,38 +66,76 @@ class Relay:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._to_parent = asyncio.Semaphore(AT_ONCE)
+        self._held = 0
+        self.invoker: Invoker | None = None
+        """Knows which worker invokes a function."""
 
     def middleware(self, admit: Admit) -> Middleware:
         """What answers such requests, and leaves all others to the worker."""
 
-        async def relayed(request: web.Request) -> web.StreamResponse:
-            return await self._relayed(request)
+        async def to_parent(request: web.Request) -> web.StreamResponse:
+            async with self._to_parent:
+                return await self._relayed(request, {}, [])
 
         @web.middleware
         async def relay(request: web.Request, handler: Handler) -> web.StreamResponse:
-            asked = Request(request.method, request.raw_path, request.raw_path.partition("?")[0], request.headers)
-            if _of_client(request) and merged(asked) is not None:
-                return await admit(request, relayed)
-            return await handler(request)
+            if not _of_client(request):
+                return await handler(_as_of_its_client(request))
+            path = request.raw_path.partition("?")[0]
+            if merged(Request(request.method, request.raw_path, path, request.headers)) is not None:
+                return await admit(request, to_parent)
+            if (number := self._invoked_by(path)) is None:
+                return await handler(request)
+
+            async def to_worker(request: web.Request) -> web.StreamResponse:
+                allow_seconds(request, LONGEST_SECONDS)
+                return await self._relayed(request, {"to": number}, [(CLIENT, request.remote or "127.0.0.1")])
+
+            return await admit(request, to_worker)
 
         return relay
 
-    async def _relayed(self, request: web.Request) -> web.StreamResponse:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in BETWEEN_NEIGHBOURS}
-        body = await request.read()
-        try:
-            async with self._to_parent:
-                reply = await self.ask(request.method, request.raw_path, headers, body)
-        except NoAnswer as error:
-            return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        return _response(reply)
+    def _invoked_by(self, path: str) -> int | None:
+        """The other worker that invokes the function of this path."""
+        if self.invoker is None:
+            return None
+        named = INVOKE.fullmatch(path)
+        hosted = self.invoker.face(path) if named is None else find(self.invoker, unquote(named[1]))
+        return None if hosted is None else hosted.worker
 
-    async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> Reply:
-        """The answer of the parent, within the time of the caller. Raises NoAnswer."""
+    async def _relayed(self, request: web.Request, to: Packet, more: Headers) -> web.StreamResponse:
+        passed = [(name, value) for name, value in request.headers.items() if name.lower() not in BETWEEN_NEIGHBOURS]
+        headers = [*((name, value) for name, value in passed if name.lower() != CLIENT.lower()), *more]
+        body = bytearray()
+        try:
+            if not await self._read(request, body):
+                return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large, or too many come at once")
+            return _response(await self.ask(request.method, request.raw_path, headers, bytes(body), to))
+        except TimeoutError:
+            return _refused(HTTPStatus.REQUEST_TIMEOUT, "the body was not there in time")
+        except NoAnswer as error:
+            return _refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        finally:
+            self._held -= len(body)
+
+    async def _read(self, request: web.Request, body: bytearray) -> bool:
+        """The body into `body`, which counts as held with every byte; False if it is larger than any may be."""
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                self._held += len(chunk)
+                if len(body) > PAYLOAD or self._held > MOST_BODY_BYTES:
+                    return False
+        return True
+
+    async def ask(
+        self, method: str, target: str, headers: Headers, body: bytes = b"", to: Packet | None = None
+    ) -> Reply:
+        """The answer of the parent, or of the worker `to` names, within the time of the caller. Raises NoAnswer."""
         ours, theirs = socket.socketpair()
         try:
             ours.setblocking(False)
-            sent = self._channel.send({}, theirs)
+            sent = self._channel.send(to or {}, theirs)
             theirs.close()
             if not sent:
                 raise NoAnswer("the daemon ends")
@@ -99,8 +155,18 @@ def _of_client(request: web.Request) -> bool:
     return transport is not None and bool(transport.get_extra_info("sockname"))
 
 
-def _request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+def _as_of_its_client(request: web.Request) -> web.Request:
+    """As the worker got it that passed it on."""
+    client = request.headers.get(CLIENT)
+    if client is None:
+        return request
+    kept = [(name, value) for name, value in request.headers.items() if name.lower() != CLIENT.lower()]
+    headers = CIMultiDict((name, value.encode("utf-8", "replace").decode()) for name, value in kept)
+    return request.clone(remote=client, headers=headers)
+
+
+def _request(method: str, target: str, headers: Headers, body: bytes) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     lines += [f"Content-Length: {len(body)}", "Connection: close", "", ""]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
 
@@ -125,3 +191,9 @@ def _response(reply: Reply) -> web.Response:
     response.headers.popall("Content-Type", None)
     response.headers.extend(reply.headers)
     return response
+
+
+def _refused(status: HTTPStatus, text: str) -> web.Response:
+    """For people, and for the SDKs of Lambda's API."""
+    body = {"error": text, "Type": "Service", "Message": text}
+    return web.json_response(body, status=status, headers={"x-amzn-ErrorType": "ServiceException"})

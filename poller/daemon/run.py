@@ -155,7 +155,7 @@ class Daemon:
                 operations=operations,
                 invoker=poller.invoker,
                 listening=None if self._worker is None else self._worker.listening,
-                relaying=None if self._worker is None else self._worker.relaying,
+                relaying=None if self._worker is None else self._worker.relay.middleware,
             )
         )
         self._announce(address)

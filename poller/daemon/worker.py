@@ -99,7 +99,7 @@ class Worker:
         os.set_inheritable(spec.channel, False)
         self.number = spec.number
         self.workers = Workers(spec.number, spec.of, spec.process, self._call)
-        self.relaying = Relay(self.channel).middleware
+        self.relay = Relay(self.channel)
         self.notifier = ToParent(self.channel, spec.sign_seconds)
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -121,7 +121,7 @@ class Worker:
             taken.setblocking(False)
             self._keep(loop.connect_accepted_socket(connection, taken))
 
-        self._connected = connected
+        self._connected, self.relay.invoker = connected, self._poller.invoker
         self.channel.send({"serving": True})
         yield "the parent"
         self._connected = _refuse

@@ -143,7 +143,7 @@ class Poller:
         self.mappings = Mappings(
             self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=self._share()
         )
-        self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
+        self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall, self._workers)
         self.steering = self._steered()
         self._stack.push_async_callback(self.steering.close)
         self.catalog = Catalog(

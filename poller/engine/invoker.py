@@ -6,7 +6,8 @@ slots and circuit with the mappings that use it.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from poller.aws.transports import Transports
 from poller.configuration import Configuration, EventSourceMapping, FunctionConfig
@@ -26,6 +27,9 @@ from poller.support import telemetry
 from poller.values.arns import HOME_ACCOUNT, HOME_REGION
 from poller.values.errors import ConfigurationError, EnvironmentProblem, UnknownFunction
 
+if TYPE_CHECKING:
+    from poller.engine.workers import Workers
+
 SLOT_SECONDS = 1.0
 """Seconds to wait for a free slot, in line with the function's mappings. Lambda has no line: it throttles at once."""
 STOPPING = NotInvoked("stopping", "the daemon stops")
@@ -43,10 +47,16 @@ class FunctionInvoker:
     """Implements `poller.ports.invoker.Invoker`. Used within one running loop."""
 
     def __init__(
-        self, wiring: Wiring, configuration: Configuration, transports: Transports, wall: Callable[[], float]
+        self,
+        wiring: Wiring,
+        configuration: Configuration,
+        transports: Transports,
+        wall: Callable[[], float],
+        workers: "Workers | None" = None,
     ) -> None:
-        """`wall` tells the seconds since the epoch."""
+        """`wall` tells the seconds since the epoch. `workers` has the parts of several processes in each function."""
         self._wiring = wiring
+        self._workers = workers
         self._transports = transports
         self._wall = wall
         self._queues: dict[str, EventSourceMapping] = {}
@@ -66,7 +76,8 @@ class FunctionInvoker:
 
     def apply(self, configuration: Configuration) -> None:
         """Use the functions of this configuration from now on. Running invocations are finished."""
-        uses = {key: _use(configuration, configuration.functions[key]) for key in sorted(configuration.declared)}
+        self._configured = {key: configuration.functions[key] for key in sorted(configuration.declared)}
+        uses = {key: self._part(_use(configuration, config)) for key, config in self._configured.items()}
         for key, taken in list(self._taken.items()):
             if key not in uses or uses[key].config != taken.invocable.use.config:
                 del self._taken[key]
@@ -76,22 +87,40 @@ class FunctionInvoker:
         self._uses = uses
         self._faces = {face.path: use for use in uses.values() if (face := use.config.http_face) is not None}
 
+    def _part(self, use: Use) -> Use:
+        return use if self._workers is None else replace(use, config=self._workers.function(use.config))
+
     def hosted(self) -> Sequence[Hosted]:
         """See `Invoker.hosted`."""
-        return [_hosted(use) for use in self._uses.values()]
+        return [self._hosted(use) for use in self._uses.values()]
 
     def find(self, key: str) -> Hosted | None:
         """See `Invoker.find`."""
         use = self._uses.get(key)
-        return None if use is None else _hosted(use)
+        return None if use is None else self._hosted(use)
 
     def face(self, path: str) -> Hosted | None:
         """See `Invoker.face`."""
         while self._faces and path:
             if (use := self._faces.get(path)) is not None:
-                return _hosted(use)
+                return self._hosted(use)
             path = path.rpartition("/")[0]
         return None
+
+    def _hosted(self, use: Use) -> Hosted:
+        # the whole, not the part of this process
+        config = self._configured[use.config.key]
+        return Hosted(
+            config.key,
+            use.arn,
+            config.type,
+            config.timeout_seconds,
+            config.concurrency,
+            FUNCTION_TYPES[config.type].takes_context,
+            config.http_face,
+            keeps_events=config.asynchronous is not None,
+            worker=None if self._workers is None else self._workers.elsewhere(config),
+        )
 
     def use(self, key: str) -> Use | None:
         """How a function with an entry of its own in the configuration is called."""
@@ -210,21 +239,6 @@ class FunctionInvoker:
         await self._idle.wait()
         if self._releases:
             await asyncio.wait(self._releases)
-
-
-def _hosted(use: Use) -> Hosted:
-    config = use.config
-    context = FUNCTION_TYPES[config.type].takes_context
-    return Hosted(
-        config.key,
-        use.arn,
-        config.type,
-        config.timeout_seconds,
-        config.concurrency,
-        context,
-        config.http_face,
-        keeps_events=config.asynchronous is not None,
-    )
 
 
 def _use(configuration: Configuration, config: FunctionConfig) -> Use:

@@ -73,25 +73,35 @@ class Workers:
             scaling = ScalingConfig(maximum_concurrency=part(mapping.lanes[1], place, parts))
         return replace(
             mapping,
-            function=self._part_of_function(mapping.function),
+            function=self.function(mapping.function),
             shadow_function=mapping.shadow_function and self._part_of_shadow(mapping.shadow_function),
             max_bytes_in_flight=mapping.max_bytes_in_flight // parts,
             scaling_config=scaling,
             provisioned_poller_config=pollers,
         )
 
-    def _part_of_function(self, function: FunctionConfig) -> FunctionConfig:
+    def function(self, function: FunctionConfig) -> FunctionConfig:
+        """The own part of a function."""
         users = self._users(function)
         concurrency, rate = function.concurrency, function.max_requests_per_second
+        # a worker without a part may have a person invoke it once
+        place = users.index(self.number) if self.number in users else len(users) - 1
         return replace(
             function,
-            concurrency=None if concurrency is None else part(concurrency, users.index(self.number), len(users)),
+            concurrency=None if concurrency is None else part(concurrency, place, len(users)),
             max_requests_per_second=None if rate is None else rate / len(users),
         )
 
     def _part_of_shadow(self, function: FunctionConfig) -> FunctionConfig | None:
         """None where the function has fewer slots than there are workers, and this one gets none."""
-        return self._part_of_function(function) if self.number in self._users(function) else None
+        return self.function(function) if self.number in self._users(function) else None
+
+    def elsewhere(self, function: FunctionConfig) -> int | None:
+        """The worker that invokes a function for callers; None for this one."""
+        users = self._users(function)
+        if self.number in users:
+            return None
+        return next((number for number in users if number in self._live), users[0])
 
     # who polls a queue
 

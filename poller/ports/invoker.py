@@ -25,6 +25,8 @@ class Hosted:
     face: HttpFace | None = None
     keeps_events: bool = False
     """Whether it has a queue for the events of callers that do not wait."""
+    worker: int | None = None
+    """The number of the worker process that invokes it, where this one does not."""
 
 
 class Invoker(Protocol):

@@ -45,17 +45,6 @@ def test_what_cannot_be_shared_is_refused_where_it_stands(bench):
     assert "must be at least 1 MiB for each of 4 workers" in problem
 
 
-def test_what_a_client_would_reach_in_one_worker_alone_is_refused(bench):
-    asynchronous = "asynchronous: {queue: 'arn:aws:sqs:eu-west-1:123456789012:e'}"
-    functions = f"functions: {{f: {{type: http, url: 'http://h/', http_face: {{path: /f, payload: alb, auth: none}}, {asynchronous}}}}}"
-    found = bench.problems_of(f"{SQLITE}workers: 2\n{functions}")
-    assert {problem.split(": ")[1] for problem in found} == {
-        "functions.f.asynchronous",
-        "functions.f.http_face",
-    }
-    assert all("is not served by several workers" in problem for problem in found)
-
-
 def test_a_program_that_embeds_the_engine_is_told_that_it_is_one_process(bench):
     configuration = bench.text(f"{SQLITE}workers: 2")
     with pytest.raises(ConfigurationError, match="one process"):

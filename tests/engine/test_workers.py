@@ -47,6 +47,19 @@ def test_a_functions_concurrency_and_rate_hold_in_total_for_all_its_mappings(of,
     assert sum(one.lanes[1] for one in found["a"]) == concurrency
 
 
+@pytest.mark.parametrize("of", [2, 3, 5])
+@pytest.mark.parametrize("concurrency", [1, 2, 7])
+def test_callers_reach_a_function_on_workers_whose_parts_are_its_concurrency_in_total(of, concurrency):
+    function = House().mapping("a", function_concurrency=concurrency).function
+    workers = [Workers(number, of, f"process {number}") for number in range(1, of + 1)]
+    having = {one.number: one.function(function).concurrency or 0 for one in workers if one.elsewhere(function) is None}
+    assert sum(having.values()) == concurrency
+    assert {one.elsewhere(function) for one in workers if one.number not in having} <= having.keys()
+    for one in workers:
+        one.live([min(having)])
+        assert one.elsewhere(function) in (None, min(having))
+
+
 def test_bytes_and_pollers_are_divided_and_small_limits_take_fewer_workers():
     house = House()
     pollers = ProvisionedPollerConfig(minimum_pollers=2, maximum_pollers=5)

@@ -1,6 +1,8 @@
 """What clients of several workers reach at their one address: as if one process answered."""
 
 import asyncio
+import json
+import signal
 
 import aiohttp
 import pytest
@@ -81,6 +83,69 @@ async def test_a_browser_signs_in_at_one_worker_and_is_known_to_all(tmp_path):
                     assert answer.status == 200, path
         async with aiohttp.ClientSession(daemon.api) as stranger, stranger.get("/redrives") as answer:
             assert answer.status == 401
+
+
+FUNCTION = """
+import json, os, time
+def handler(event, context):
+    if "Records" in event or "kept" in event:
+        with open(os.environ["SEEN"], "a") as seen:
+            seen.write("kept\\n")
+        return {}
+    time.sleep(event.get("seconds", 0))
+    source = event.get("requestContext", {}).get("http", {}).get("sourceIp")
+    return {"statusCode": 200, "body": json.dumps({"pid": os.getpid(), "source": source, "bytes": len(str(event))})}
+"""
+
+
+def function(folder, concurrency, **keys):
+    """One that tells its process, of which there are so many in total."""
+    (folder / "app.py").write_text(FUNCTION)
+    environment = {"SEEN": str(folder / "seen")}
+    local = {"type": "runtime", "handler": "app.handler", "code": str(folder), "environment": environment}
+    return {"local": local | {"concurrency": concurrency} | keys}
+
+
+async def test_a_function_is_invoked_through_any_worker_in_as_many_processes_as_configured(tmp_path):
+    face = {"path": "/shop", "payload": "function_url", "auth": "none"}
+    functions = function(tmp_path, 1, http_face=face)
+    async with two_workers(tmp_path, stream_of(), api=TCP, functions=functions) as daemon:
+        pids = set()
+        for _ in range(2):
+            client = lambda_client(daemon.api)
+            described = await client.call("get_function", FunctionName="local")
+            assert described["Concurrency"] == {"ReservedConcurrentExecutions": 1}
+            payload = json.dumps({"large": "x" * 3_000_000})
+            answer = await client.call("invoke", FunctionName="local", Payload=payload)
+            body = json.loads(json.loads(answer["Payload"])["body"])
+            assert (answer["StatusCode"], body["bytes"] > 3_000_000) == (200, True)
+            pids.add(body["pid"])
+            assert await client.refused("invoke", FunctionName="other") == "ResourceNotFoundException"
+            client.close()
+            async with aiohttp.ClientSession(daemon.api) as session, session.post("/shop/x", data="{}") as answer:
+                body = await answer.json(content_type=None)
+                assert (answer.status, body["source"]) == (200, "127.0.0.1")
+                pids.add(body["pid"])
+        assert len(pids) == 1
+
+
+async def test_an_event_of_a_caller_that_does_not_wait_is_kept_and_invoked_once(tmp_path):
+    def with_queue(aws, url):
+        aws.queue("events").url = f"{url}/123456789012/events"
+        return stream_of()(aws, url)
+
+    kept = {"queue": "arn:aws:sqs:eu-west-1:123456789012:events"}
+    functions = function(tmp_path, 1, asynchronous=kept)
+    async with two_workers(tmp_path, with_queue, api=TCP, functions=functions) as daemon:
+        for _ in range(4):
+            client = lambda_client(daemon.api)
+            answer = await client.call("invoke", FunctionName="local", Payload=b'{"kept": 1}', InvocationType="Event")
+            assert answer["StatusCode"] == 202
+            client.close()
+        seen = tmp_path / "seen"
+        await daemon.until(lambda: seen.exists() and len(seen.read_text().split()) == 4, "four events")
+        await daemon.watched.until(lambda: not daemon.aws.queue("events").messages, daemon)
+        daemon.process.send_signal(signal.SIGTERM)
 
 
 async def test_two_hundred_clients_at_once_are_all_answered_and_the_parent_stays_small(tmp_path):

@@ -9,7 +9,10 @@ from poller.configuration.model.fields import FilledText, Whole, Written, same_f
 from poller.values.http_face import Auth, Cors, HttpFace, Payload
 
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-_TAKEN = re.compile(r"/(healthz|readyz|metrics|status|mappings|functions|reload|redrives|\d{4}-\d{2}-\d{2})(/.*)?")
+_TAKEN = re.compile(
+    r"/(healthz|readyz|metrics|status|mappings|functions|failures|actions|redrives|reload|login|logout|page"
+    r"|\d{4}-\d{2}-\d{2})(/.*)?"
+)
 """Paths of the daemon's own API, now and with what Lambda's API brings."""
 
 

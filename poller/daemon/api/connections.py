@@ -32,8 +32,9 @@ _BOUND = web.RequestKey("bound", asyncio.Timeout)
 
 
 def allow_seconds(request: web.Request, seconds: float) -> None:
-    """Give this request so much time from now on, instead of `ANSWER_SECONDS`."""
-    request[_BOUND].reschedule(asyncio.get_running_loop().time() + seconds)
+    """Give this request so much time from now on, instead of `ANSWER_SECONDS`, unless its route bounds every step."""
+    if (bound := request.get(_BOUND)) is not None:
+        bound.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 class Connections:

@@ -40,7 +40,7 @@ def named(invoker: Invoker, call: Call) -> Named:
         text = "The derived qualifier from the function name does not match the specified qualifier."
         raise LambdaError("InvalidParameterValueException", text)
     qualifier = own or asked
-    hosted = invoker.find(given) or invoker.find(name)
+    hosted = find(invoker, given)
     if hosted is None:
         raise LambdaError("ResourceNotFoundException", f"Function not found: {_shown(given, name, qualifier, call)}")
     configured = hosted.arn.split(":")[7] if hosted.arn.count(":") >= 7 else None
@@ -48,6 +48,11 @@ def named(invoker: Invoker, call: Call) -> Named:
         text = f"Function not found: {Named(hosted, qualifier).arn}"
         raise LambdaError("ResourceNotFoundException", text)
     return Named(hosted, qualifier)
+
+
+def find(invoker: Invoker, given: str) -> Hosted | None:
+    """The function of a name or an ARN, whatever its qualifier."""
+    return invoker.find(given) or invoker.find(_taken_apart(given)[0])
 
 
 def _taken_apart(given: str) -> tuple[str, str | None]:
