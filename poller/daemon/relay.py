@@ -19,10 +19,14 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from multidict import CIMultiDict
 
+from poller.configuration.model.settings import ApiSettings
+from poller.daemon.api.access import tokens_of
 from poller.daemon.api.connections import allow_seconds
 from poller.daemon.api.lambda_api.invoke import LONGEST_SECONDS, PAYLOAD
 from poller.daemon.api.lambda_api.named import find
+from poller.daemon.api.page.served import Ask, Json, NotShown
 from poller.daemon.api.server import Admit
+from poller.support import codec
 from poller.workers.answers import Request
 from poller.workers.channel import Channel, Packet
 from poller.workers.head import END
@@ -31,6 +35,8 @@ from poller.workers.routing import merged
 if TYPE_CHECKING:
     from poller.ports.invoker import Invoker
 
+LOOK_SECONDS = 20.0
+"""For what a screen shows."""
 AT_ONCE = 8
 """Requests to the parent, each of which costs it a thread."""
 BODY_SECONDS = 20.0
@@ -102,6 +108,26 @@ class Relay:
         named = INVOKE.fullmatch(path)
         hosted = self.invoker.face(path) if named is None else find(self.invoker, unquote(named[1]))
         return None if hosted is None else hosted.worker
+
+    def asking(self, api: ApiSettings) -> Ask:
+        """What gives the page the parts that all workers have. It asks as somebody who may look."""
+
+        async def document(path: str) -> Json:
+            headers = {"Host": "localhost", "Accept": "application/json"}
+            try:
+                if (tokens := tokens_of(api)) and "token" in tokens:
+                    headers["Authorization"] = f"Bearer {tokens['token'][0]}"
+                async with asyncio.timeout(LOOK_SECONDS), self._to_parent:
+                    reply = await self.ask("GET", path, headers.items())
+            except TimeoutError as error:
+                raise NotShown(HTTPStatus.SERVICE_UNAVAILABLE, "the workers do not answer in time") from error
+            except NoAnswer as error:
+                raise NotShown(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+            if reply.status != HTTPStatus.OK:
+                raise NotShown(HTTPStatus.SERVICE_UNAVAILABLE, f"the workers answer {reply.status}; try again soon")
+            return dict(codec.loads(reply.body))
+
+        return document
 
     async def _relayed(self, request: web.Request, to: Packet, more: Headers) -> web.StreamResponse:
         passed = [(name, value) for name, value in request.headers.items() if name.lower() not in BETWEEN_NEIGHBOURS]

@@ -156,6 +156,7 @@ class Daemon:
                 invoker=poller.invoker,
                 listening=None if self._worker is None else self._worker.listening,
                 relaying=None if self._worker is None else self._worker.relay.middleware,
+                ask=None if self._worker is None else self._worker.relay.asking(settings.api),
             )
         )
         self._announce(address)

@@ -49,7 +49,8 @@ class Departed:
                         known[part] = _added(known.get(part, {}), last[part])
             for mapping in whole["mappings"]:
                 for part, counted in self._status.get(mapping["uuid"], {}).items():
-                    mapping[part] = _added(mapping[part], counted)
+                    if part in mapping:
+                        mapping[part] = _added(mapping[part], counted)
 
     def with_departed(self, texts: Mapping[str, str], living: AbstractSet[str]) -> list[Families]:
         """The parsed metrics of all that run, and one more for those that have ended."""

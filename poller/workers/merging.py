@@ -3,7 +3,7 @@
 Numbers of records are summed; what is asked of the source as a whole is taken from the worker that shows it worst.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -24,8 +24,13 @@ def status(documents: Sequence[Json]) -> Json:
         "started_at": min(one["started_at"] for one in documents),
         "unhealthy": _union(problem for one in documents for problem in one["unhealthy"]),
         "configuration": refused[0] if refused else first["configuration"],
-        "mappings": [mapping(same) for same in _by_uuid(documents)],
+        "mappings": mappings(documents),
     }
+
+
+def mappings(documents: Sequence[Json]) -> list[Json]:
+    """Those of all workers."""
+    return [mapping(same) for same in _by_uuid(documents)]
 
 
 def _by_uuid(documents: Sequence[Json]) -> list[list[Json]]:
@@ -41,21 +46,23 @@ def mapping(same: Sequence[Json]) -> Json:
     if len(same) == 1:
         return same[0]
     shown = min(same, key=_rank)
-    latest = max(same, key=lambda one: max(one["last_success_at"] or "", _at(one["last_failure"])))
-    return {
-        **shown,
-        "notes": [*{note["text"]: note for one in same for note in one["notes"]}.values()],
-        "counters": _sums([one["counters"] for one in same]),
-        "in_flight": _sum(one["in_flight"] for one in same),
-        "unaccounted": _sum(one["unaccounted"] for one in same),
-        "lag": _lag([one["lag"] for one in same]),
-        "invocations": _sums([one["invocations"] for one in same]),
-        "shadow": _shadow([one["shadow"] for one in same if one["shadow"]]),
-        "last_result": latest["last_result"],
-        "last_success_at": max(one["last_success_at"] or "" for one in same) or None,
-        "last_failure": max((one["last_failure"] for one in same), key=_at),
-        "partitions": _partitions(same),
-    }
+    whole = {**shown, "reason": _reason(shown["reason"], [one["reason"] for one in same])}
+    for name, both in TOGETHER.items():
+        if name in shown:
+            whole[name] = both([one[name] for one in same])
+    if "last_failure" in shown:
+        latest = max(same, key=lambda one: max(one["last_success_at"] or "", _at(one["last_failure"])))
+        whole["last_result"] = latest["last_result"]
+        whole["partitions"] = _partitions(same)
+    return whole
+
+
+def _reason(shown: Json | None, reasons: Sequence[Json | None]) -> Json | None:
+    """Since the earliest time at which any worker had the reason that is shown."""
+    if shown is None:
+        return None
+    since = [one["since"] for one in reasons if one is not None and one["code"] == shown["code"] and one["since"]]
+    return {**shown, "since": min(since, default=shown["since"])}
 
 
 def _rank(one: Json) -> tuple[int, int]:
@@ -89,12 +96,41 @@ def _lag(lags: Sequence[Json]) -> Json:
     }
 
 
-def _shadow(shadows: Sequence[Json]) -> Json | None:
+def _shadow(of_workers: Sequence[Json | None]) -> Json | None:
+    shadows = [one for one in of_workers if one]
     if not shadows:
         return None
     failures = [one["last_failure"] for one in shadows if one["last_failure"]]
     counters = _sums([one["counters"] for one in shadows])
     return {**shadows[0], "counters": counters, "last_failure": failures[0] if failures else None}
+
+
+def _rates(of_workers: Sequence[Sequence[float]]) -> list[float]:
+    """The pace over the same times; a worker that began later has fewer, the latest of which is now."""
+    longest = max(map(len, of_workers))
+    padded = [[*[0.0] * (longest - len(rates)), *rates] for rates in of_workers]
+    return [round(sum(at_once), 1) for at_once in zip(*padded, strict=True)]
+
+
+def _notes(of_workers: Sequence[Sequence[Json]]) -> list[Json]:
+    return [*{note["text"]: note for notes in of_workers for note in notes}.values()]
+
+
+TOGETHER: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "notes": _notes,
+    "counters": _sums,
+    "invocations": _sums,
+    "in_flight": _sum,
+    "unaccounted": _sum,
+    "lag": _lag,
+    "rates": _rates,
+    "last_success_at": lambda times: max(time or "" for time in times) or None,
+    "last_failure": lambda failures: max(failures, key=_at),
+    "shadow": _shadow,
+    "batches": lambda of_workers: [batch for batches in of_workers for batch in batches],
+    "more_batches": sum,
+}
+"""How a member of a mapping is put together from those of the workers."""
 
 
 def _partitions(same: Sequence[Json]) -> list[Json]:
@@ -112,6 +148,7 @@ def _partition(entries: Sequence[Json]) -> Json:
     shown = (telling or here)[0]
     return {
         **shown,
+        "reason": _reason(shown["reason"], [one["reason"] for one in here]),
         "behind_seconds": _most(one["behind_seconds"] for one in here),
         "lanes": [lane for one in here for lane in one["lanes"]],
     }

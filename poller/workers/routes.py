@@ -30,6 +30,7 @@ class Routes:
             Merged.STATUS: self._status,
             Merged.MAPPING: self._mapping,
             Merged.FAILURES: self._failures,
+            Merged.PARTS: self._parts,
             Merged.RELOAD: self._reload,
             Merged.BY_ONE: self._ordered,
             Merged.BY_ALL: self._all,
@@ -82,6 +83,15 @@ class Routes:
         silent = [child.number for child in self._children() if child.number not in answered]
         whole["unhealthy"] += [f"worker {number} does not answer" for number in silent]
         whole["workers"] = [_worker(child) for child in self._parent.children]
+        return as_json(whole)
+
+    def _parts(self, request: Request) -> Answer:
+        answers = self._ask(request)
+        good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
+        if not good:
+            return _refused(answers)
+        whole = {"mappings": merging.mappings(good)}
+        self._departed.add_to_status(whole, self._living())
         return as_json(whole)
 
     def _living(self) -> set[str]:

@@ -15,6 +15,8 @@ class Merged(StrEnum):
     STATUS = "status"
     MAPPING = "mapping"
     FAILURES = "failures"
+    PARTS = "parts"
+    """What the screens of the page show, which one worker asks for."""
     RELOAD = "reload"
     BY_ONE = "by_one"
     """An order whose effect is in the store, which the others read."""
@@ -37,6 +39,10 @@ def _look(parts: list[str], *, html: bool) -> Merged | None:
             return Merged(what)
         case ["failures"] if not html:
             return Merged.FAILURES
+        case ["page", "parts", "failures"]:
+            return Merged.FAILURES
+        case ["page", "parts"] | ["page", "parts", "mappings", _]:
+            return Merged.PARTS
         case ["mappings", _] if not html:
             return Merged.MAPPING
     return None

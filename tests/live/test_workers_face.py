@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from tests.live.lambda_client import lambda_client
+from tests.live.stream_daemon import put
 from tests.live.workers import memory_of, stream_of, two_workers
 
 pytestmark = [pytest.mark.live, pytest.mark.heavy]
@@ -146,6 +147,30 @@ async def test_an_event_of_a_caller_that_does_not_wait_is_kept_and_invoked_once(
         await daemon.until(lambda: seen.exists() and len(seen.read_text().split()) == 4, "four events")
         await daemon.watched.until(lambda: not daemon.aws.queue("events").messages, daemon)
         daemon.process.send_signal(signal.SIGTERM)
+
+
+async def test_the_page_shows_what_all_workers_have_and_goes_on_showing_it(tmp_path):
+    async with two_workers(tmp_path, stream_of(4), api=TCP) as daemon:
+        daemon.aws.function("fn")
+        stream, ledger = daemon.aws.streams.streams["s"], daemon.aws.streams.ledger
+        put(stream, 40)
+        await daemon.watched.until(lambda: not ledger.lost(), daemon)
+        shards = list(stream.shards)
+        for _ in range(2):
+            async with aiohttp.ClientSession(daemon.api) as session:
+                async with session.get("/mappings/s", headers=HTML) as answer:
+                    text = await answer.text()
+                    assert [shard for shard in shards if f'id="p-{shard}"' not in text] == []
+                    assert "polled 40" in text
+                    assert "another worker" not in text
+                async with session.get("/nothing/s", headers=HTML) as answer:
+                    assert answer.status == 404
+                async with session.get("/mappings/other", headers=HTML) as answer:
+                    assert (answer.status, await answer.json()) == (404, {"error": "there is no mapping other"})
+                async with session.get("/page/live/mappings/s") as answer:
+                    line = await answer.content.readline()
+                    parts = json.loads(line.removeprefix(b"data: "))["lists"]["partitions"]["order"]
+                    assert parts == [f"p-{shard}" for shard in shards]
 
 
 async def test_two_hundred_clients_at_once_are_all_answered_and_the_parent_stays_small(tmp_path):

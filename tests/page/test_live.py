@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from poller.configuration import ApiSettings
-from poller.daemon.api.page.history import History
+from poller.daemon.api.page.history import History, curve, rate
 from poller.daemon.api.page.html import Markup
 from poller.daemon.api.page.live import MOST_VIEWERS, Feed
 from poller.daemon.api.page.overview import Rows
@@ -58,15 +58,16 @@ async def test_a_feed_tells_its_viewers_of_each_tick():
 
 def test_the_pace_is_what_the_last_ten_seconds_show_and_its_curve_that_of_minutes():
     history, mapping = History(), a_mapping()
-    assert (history.rate(mapping.uuid), history.curve(mapping.uuid)) == (None, "")
+    assert (history.rates(mapping.uuid), rate([]), curve([])) == ([], None, "")
     for number, done in enumerate((0, 50, 100, 300, 300)):
         mapping.account.delivered = done
         history.sample([mapping], 100.0 + 5 * number)
-    assert history.rate(mapping.uuid) == 20.0
-    assert len(history.curve(mapping.uuid).split()) == 4
-    assert history.curve(mapping.uuid).endswith("118,1 120,23")
+    rates = history.rates(mapping.uuid)
+    assert (rates, rate(rates)) == ([10.0, 10.0, 40.0, 0.0], 20.0)
+    assert len(curve(rates).split()) == 4
+    assert curve(rates).endswith("118,1 120,23")
     history.sample([], 130.0)
-    assert history.rate(mapping.uuid) is None
+    assert history.rates(mapping.uuid) == []
 
 
 @asynccontextmanager

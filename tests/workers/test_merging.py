@@ -105,3 +105,30 @@ def test_copies_for_a_shadow_are_summed_and_a_failure_of_any_worker_is_told():
         "last_failure": "KeyError",
     }
     assert merged(a_mapping(), a_mapping())["shadow"] is None
+
+
+def test_a_reason_stands_since_the_earliest_time_at_which_a_worker_had_it():
+    early, late = (with_lanes(a_lane(ReasonCode.INVOKING, since)) for since in (40.0, 90.0))
+    ill = with_lanes(a_lane(ReasonCode.NO_DATA, 10.0))
+    for order in ((early, late, ill), (ill, late, early)):
+        found = merged(*order)
+        assert found["reason"]["since"] == merged(early)["reason"]["since"]
+        (partition,) = found["partitions"]
+        assert partition["reason"]["since"] == found["reason"]["since"]
+
+
+def row(rates, **values):
+    return {
+        "uuid": "u",
+        "state": "running",
+        "reason": None,
+        "lag": {"records": 1, "seconds": None, "expires_in_seconds": None},
+        "rates": rates,
+        **values,
+    }
+
+
+def test_the_pace_of_all_workers_is_summed_by_the_time_and_a_part_of_a_mapping_is_put_together_too():
+    (found,) = merging.mappings([{"mappings": [row([1.0, 2.0, 3.0])]}, {"mappings": [row([10.0], state="problem")]}])
+    assert (found["rates"], found["state"], found["lag"]["records"]) == ([1.0, 2.0, 13.0], "problem", 1)
+    assert "partitions" not in found

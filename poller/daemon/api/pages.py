@@ -10,7 +10,8 @@ from poller.daemon.api import health, status_json
 from poller.daemon.api.access import wants_html
 from poller.daemon.api.failures import failures_json
 from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.page.door import Page, find
+from poller.daemon.api.page.door import Page
+from poller.daemon.api.page.served import find
 from poller.daemon.api.streaming import answer
 from poller.ports.daemon_status import DaemonStatus
 from poller.ports.steering import Mappings
@@ -96,11 +97,11 @@ class Pages:
         return status_json.rendered(self._status, asyncio.get_running_loop().time, self._wall, self._isolation)
 
     async def mapping(self, request: web.Request) -> web.Response:
+        if wants_html(request):
+            return await self._page.mapping(request)
         found = find(self._status, request.match_info["name"])
         if found is None:
             raise web.HTTPNotFound
-        if wants_html(request):
-            return await self._page.mapping(request, found)
         now = asyncio.get_running_loop().time()
         return web.json_response(status_json.mapping_json(found, now, self._wall(), self._isolation))
 

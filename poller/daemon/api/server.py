@@ -22,6 +22,8 @@ from poller.daemon.api.lambda_api.front import Front
 from poller.daemon.api.lambda_api.operation import Operation
 from poller.daemon.api.listening import bind_unix, cannot_listen
 from poller.daemon.api.page.door import Page
+from poller.daemon.api.page.live import Live
+from poller.daemon.api.page.served import Ask, NotShown, Parts
 from poller.daemon.api.pages import Pages
 from poller.daemon.api.steering import Reloads, Steering
 from poller.ports.daemon_status import DaemonStatus
@@ -53,19 +55,24 @@ async def serve(
     invoker: Invoker | None = None,
     listening: Listening | None = None,
     relaying: Relaying | None = None,
+    ask: Ask | None = None,
 ) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
     `wall` tells the seconds since the epoch; `operations` are those of Lambda's API, `invoker` has the functions with
     an HTTP face; `listening` is where requests come from, by default the API's address; `relaying` answers those that
-    are not for this process alone. Raises EnvironmentProblem when the address cannot be listened on.
+    are not for this process alone, and `ask` gives the page what they
+    all have. Raises EnvironmentProblem when the address cannot be listened on.
     """
     connections, isolation = Connections(), Isolation()
     first = [] if relaying is None else [relaying(connections.admit)]
     if invoker is not None:
         first.append(Faces(invoker, api, connections.admit, wall).middleware)
     application = web.Application(middlewares=[_plain_errors, *first, checked(api, wall), connections.admit])
-    page = Page(status, mappings, api, wall, isolation)
+    parts = Parts(status, mappings, wall, isolation)
+    parts.add_to(application)
+    live = Live(status, parts.history, isolation, wall)
+    page = Page(mappings, api, wall, live, ask or parts.ask)
     page.add_to(application)
     Pages(status, mappings, wall, isolation, page).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
@@ -80,14 +87,14 @@ async def serve(
     )
     await runner.setup()
     assert runner.server is not None
-    driving = asyncio.ensure_future(page.live.run())
+    driving = asyncio.ensure_future(live.run())
     connection = partial(connections.connection, runner.server)
     try:
         async with (listening or _listening)(connection, api) as address:
             yield address
     finally:
         driving.cancel()
-        page.live.close()
+        live.close()
         await runner.cleanup()
 
 
@@ -95,6 +102,8 @@ async def serve(
 async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
+    except NotShown as error:
+        return web.json_response({"error": str(error)}, status=error.status)
     except web.HTTPException as error:
         headers = {name: value for name, value in error.headers.items() if name in ("Allow", "WWW-Authenticate")}
         return web.json_response({"error": error.reason}, status=error.status, headers=headers)

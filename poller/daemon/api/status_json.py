@@ -14,7 +14,7 @@ from poller.daemon.api.notes import notes
 from poller.daemon.api.shown_reasons import lane_reason, mapping_reason, partition_reason, reason_text, state_of
 from poller.policy.windows import Window
 from poller.ports.daemon_status import ConfigurationStatus, DaemonStatus
-from poller.ports.status import Account, LastFailure, MappingStatus, PartitionStatus, Reason
+from poller.ports.status import Account, Lag, LastFailure, MappingStatus, PartitionStatus, Reason
 from poller.support import codec
 
 Json = dict[str, object]
@@ -52,7 +52,7 @@ def mapping_json(mapping: MappingStatus, now: float, wall: float, isolation: Iso
 def _untold(mapping: MappingStatus, problem: str) -> Json:
     """What can be said of a mapping without asking its source's code."""
     return {
-        **_identity(mapping),
+        **identity(mapping),
         "state": mapping.state.value,
         "reason": None,
         "notes": [{"code": "status_not_told", "text": f"the status of this mapping could not be told: {problem}"}],
@@ -69,7 +69,8 @@ def _untold(mapping: MappingStatus, problem: str) -> Json:
     }
 
 
-def _identity(mapping: MappingStatus) -> Json:
+def identity(mapping: MappingStatus) -> Json:
+    """What it is."""
     return {
         "name": mapping.name,
         "uuid": mapping.uuid,
@@ -93,26 +94,31 @@ def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
 def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
     in_flight, lag, reason = mapping.in_flight(), mapping.lag(), mapping_reason(mapping, now)
     return {
-        **_identity(mapping),
+        **identity(mapping),
         "state": state_of(mapping, reason).value,
-        "reason": _reason(reason, now, to_wall),
+        "reason": reason_json(reason, now, to_wall),
         "notes": [{"code": code, "text": text} for code, text in notes(mapping, lag)],
         "counters": mapping.account.counters(),
         "in_flight": in_flight,
         "unaccounted": mapping.account.unaccounted(in_flight),
-        "lag": {
-            "records": lag.records,
-            "hidden": lag.hidden,
-            "seconds": lag.seconds,
-            "expires_in_seconds": lag.expires_in_seconds,
-            "drained_in_seconds": mapping.trend.drained_in,
-        },
+        "lag": lag_json(mapping, lag),
         "invocations": _invocations(mapping.account),
         "shadow": _shadow(mapping),
         "last_result": mapping.last_result,
         "last_success_at": to_wall(mapping.last_success),
         "last_failure": _failure(mapping.last_failure, to_wall),
         "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
+    }
+
+
+def lag_json(mapping: MappingStatus, lag: Lag) -> Json:
+    """How far it is behind."""
+    return {
+        "records": lag.records,
+        "hidden": lag.hidden,
+        "seconds": lag.seconds,
+        "expires_in_seconds": lag.expires_in_seconds,
+        "drained_in_seconds": mapping.trend.drained_in,
     }
 
 
@@ -147,8 +153,8 @@ def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
         "position": partition.position,
         "window": _window(partition.window),
         "behind_seconds": partition.behind(),
-        "reason": _reason(partition_reason(partition, now), now, to_wall),
-        "lanes": [_reason(lane_reason(lane, now), now, to_wall) for lane in partition.lanes],
+        "reason": reason_json(partition_reason(partition, now), now, to_wall),
+        "lanes": [reason_json(lane_reason(lane, now), now, to_wall) for lane in partition.lanes],
     }
 
 
@@ -158,7 +164,8 @@ def _window(window: Window | None) -> Json | None:
     return {"start": iso(window.start), "end": iso(window.end), "records": window.records}
 
 
-def _reason(reason: Reason | None, now: float, to_wall: ToWall) -> Json | None:
+def reason_json(reason: Reason | None, now: float, to_wall: ToWall) -> Json | None:
+    """Why, and since and until when."""
     if reason is None:
         return None
     # one that is due is being tried

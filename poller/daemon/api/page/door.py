@@ -1,25 +1,23 @@
 """The routes of the page: its screens, their events, its style and script, signing in and out."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from importlib import resources
+from urllib.parse import quote
 
 from aiohttp import web
 
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api import sessions
 from poller.daemon.api.access import ROLE, Refused, Role, check_origin, token_named, tokens_of
-from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page import causes, frame, one, overview
-from poller.daemon.api.page.history import History
 from poller.daemon.api.page.live import Live
+from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.redrives import Recent
 from poller.daemon.api.page.screen import Screen
-from poller.ports.daemon_status import DaemonStatus
-from poller.ports.status import MappingStatus
+from poller.daemon.api.page.served import PARTS, Ask, NotShown
 from poller.ports.steering import Mappings
 
 ASSETS = {
@@ -35,23 +33,15 @@ LIVE = "/page/live"
 class Page:
     """Answers browsers."""
 
-    def __init__(
-        self,
-        status: DaemonStatus,
-        mappings: Mappings,
-        api: ApiSettings,
-        wall: Callable[[], float],
-        isolation: Isolation,
-    ) -> None:
-        self._status = status
+    def __init__(self, mappings: Mappings, api: ApiSettings, wall: Callable[[], float], live: Live, ask: Ask) -> None:
+        """`ask` gives the parts of screens, also of those mappings that other processes of the daemon have."""
         self._mappings = mappings
         self._api = api
         self._wall = wall
-        self._isolation = isolation
-        self._history = History()
+        self._ask = ask
         self._rows = overview.Rows()
         self._redrives = Recent(mappings)
-        self.live = Live(status, self._history, isolation, wall)
+        self.live = live
 
     def add_to(self, application: web.Application) -> None:
         router = application.router
@@ -81,13 +71,13 @@ class Page:
         )
         return frame.answer(document)
 
-    async def mapping(self, request: web.Request, found: MappingStatus) -> web.Response:
+    async def mapping(self, request: web.Request) -> web.Response:
         """The screen of one mapping."""
-        steers = request[ROLE] is Role.STEER
-        body = one.layout(await self._one(found, steers=steers), found, steers=steers)
-        functions = [one for one in self._mappings.functions() if one != found.function]
-        document = frame.document(found.name, body, request, live=f"{LIVE}{overview.path(found)}", functions=functions)
-        return frame.answer(document)
+        steers, found = request[ROLE] is Role.STEER, await self._found(request.match_info["name"])
+        body = one.layout(await self._screen_of(found, steers=steers), found, steers=steers)
+        functions = [one for one in self._mappings.functions() if one != found["function"]]
+        live = f"{LIVE}{overview.path(found['uuid'])}"
+        return frame.answer(frame.document(found["name"], body, request, live=live, functions=functions))
 
     async def live_mappings(self, request: web.Request) -> web.StreamResponse:
         return await self.live.stream(request, "mappings", self._overview)
@@ -97,29 +87,29 @@ class Page:
         return await self.live.stream(request, f"failures {steers}", partial(self._failures, steers=steers))
 
     async def live_mapping(self, request: web.Request) -> web.StreamResponse:
-        found, steers = find(self._status, request.match_info["name"]), request[ROLE] is Role.STEER
-        if found is None:
-            raise web.HTTPNotFound
-        return await self.live.stream(request, f"{found.uuid} {steers}", partial(self._one, found, steers=steers))
+        steers, found = request[ROLE] is Role.STEER, await self._found(request.match_info["name"])
+        uuid = found["uuid"]
+        return await self.live.stream(request, f"{uuid} {steers}", partial(self._one, uuid, steers=steers))
 
     async def _overview(self) -> Screen:
-        to_wall = self._to_wall(asyncio.get_running_loop().time())
-        return await overview.screen(self._status.mappings, self._history, self._isolation, self._rows, to_wall)
+        return await overview.screen((await self._ask(PARTS))["mappings"], self._rows)
 
     async def _failures(self, *, steers: bool) -> Screen:
-        now, kept = asyncio.get_running_loop().time(), await self._mappings.failed_events()
-        configuration, to_wall = self._status.configuration, self._to_wall(now)
-        return causes.failures(self._status.mappings, configuration, kept, to_wall, steers=steers)
+        return causes.failures((await self._ask(f"{PARTS}/failures"))["mappings"], steers=steers)
 
-    async def _one(self, found: MappingStatus, *, steers: bool) -> Screen:
-        now = asyncio.get_running_loop().time()
-        self._isolation.sample((found,), now)
-        known = one.Known(self._history, await self._redrives.of(found.uuid), self._mappings.functions())
-        return one.screen(found, known, self._isolation, now, self._to_wall(now), steers=steers)
+    async def _one(self, uuid: str, *, steers: bool) -> Screen:
+        return await self._screen_of(await self._found(uuid), steers=steers)
 
-    def _to_wall(self, now: float) -> Callable[[float], float]:
-        offset = self._wall() - now
-        return lambda moment: moment + offset
+    async def _found(self, name: str) -> Shown:
+        """Raises NotShown where there is none of that name or uuid."""
+        found = (await self._ask(f"{PARTS}/mappings/{quote(name, safe='')}"))["mappings"]
+        if not found:
+            raise NotShown(HTTPStatus.NOT_FOUND, f"there is no mapping {name}")
+        return dict(found[0])
+
+    async def _screen_of(self, found: Shown, *, steers: bool) -> Screen:
+        known = one.Known(await self._redrives.of(found["uuid"]), self._mappings.functions())
+        return one.screen(found, known, steers=steers)
 
     # sessions
 
@@ -164,11 +154,6 @@ class Page:
         response = _to("/login")
         response.del_cookie(sessions.name(request.url.port), httponly=True, samesite="Strict")
         return response
-
-
-def find(status: DaemonStatus, name: str) -> MappingStatus | None:
-    """The mapping of that name or uuid."""
-    return next((mapping for mapping in status.mappings if name in (mapping.name, mapping.uuid)), None)
 
 
 def _to(path: str) -> web.Response:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from poller.daemon.api.page.html import Markup, join, tag, void
-from poller.ports.status import MappingStatus
+from poller.daemon.api.page.parts import Shown
 
 Given = str | int | float | bool | None
 OLDEST, INSTANT, NUMBER = "the oldest record", "an instant (UTC)", "a sequence number"
@@ -16,7 +16,7 @@ MOST_SHARDS = 200
 EXAMPLE = "2026-09-01T10:00:00Z"
 
 
-def button(text: str, mapping: MappingStatus, order: str, about: str = "", **given: Given) -> Markup:
+def button(text: str, mapping: Shown, order: str, about: str = "", **given: Given) -> Markup:
     """A button that previews an order; `given` are members of its body, `about` tells equal buttons apart."""
     body = {key: value for key, value in given.items() if value is not None}
     return tag(
@@ -24,7 +24,7 @@ def button(text: str, mapping: MappingStatus, order: str, about: str = "", **giv
         text,
         type="button",
         aria_label=f"{text}: {about}" if about else None,
-        data_mapping=mapping.uuid,
+        data_mapping=mapping["uuid"],
         data_order=order,
         data_key="-".join([order, *map(str, body.values())]),
         # in ASCII, because other texts are shown with escapes where they have control characters
@@ -32,7 +32,7 @@ def button(text: str, mapping: MappingStatus, order: str, about: str = "", **giv
     )
 
 
-def seek(mapping: MappingStatus) -> Markup:
+def seek(mapping: Shown) -> Markup:
     """Where the position is moved."""
     places = {
         "to=TRIM_HORIZON": OLDEST,
@@ -46,11 +46,11 @@ def seek(mapping: MappingStatus) -> Markup:
     return tag("details", tag("summary", "Move the position"), _form("seek", mapping, fields), undo)
 
 
-def peek(mapping: MappingStatus) -> Markup:
+def peek(mapping: Shown) -> Markup:
     """What is looked at."""
     fields = join(
         _choice("What", "of", dict(_what(mapping))),
-        _of_stream() if mapping.seeks else None,
+        _of_stream() if mapping["seeks"] else None,
         _text("Only what matches", "pattern", '{"data": {"kind": ["refund"]}}'),
         _number("At most", "most", value="10", min="1", max="100", step="1"),
         tag("button", "Look"),
@@ -63,17 +63,17 @@ def _of_stream() -> Markup:
     return join(_choice("From", "place", places), _text("Instant or number", "value", EXAMPLE), _shard("Shard"))
 
 
-def redrive(mapping: MappingStatus) -> Markup:
+def redrive(mapping: Shown) -> Markup:
     """What is delivered once more."""
     what = {f"of={key}": text for key, text in _what(mapping) if key != "source"}
-    if mapping.seeks:
+    if mapping["seeks"]:
         what = {"of=source": "an interval of the stream", **what}
     what["resume=true"] = "what is left of the last one"
     fields = join(
         _choice("What", "place", what),
-        _text("From (UTC), or the oldest", "begin", EXAMPLE) if mapping.seeks else None,
-        _text("Until (UTC), or now", "end", EXAMPLE) if mapping.seeks else None,
-        _shard("Shard, or all") if mapping.seeks else None,
+        _text("From (UTC), or the oldest", "begin", EXAMPLE) if mapping["seeks"] else None,
+        _text("Until (UTC), or now", "end", EXAMPLE) if mapping["seeks"] else None,
+        _shard("Shard, or all") if mapping["seeks"] else None,
         _number("Most records per second", "rate", value="10", min="0.01", max="10000", step="any"),
         _number("Most in one invocation", "batch", min="1", max="10000", step="1"),
         tag("label", void("input", type="checkbox", name="pass_over"), " Leave what failed again (of the last one)"),
@@ -82,21 +82,21 @@ def redrive(mapping: MappingStatus) -> Markup:
     return tag("details", tag("summary", "Deliver once more"), _form("redrive", mapping, fields))
 
 
-def _what(mapping: MappingStatus) -> Iterator[tuple[str, str]]:
-    yield "source", "its records" if mapping.seeks else "its messages"
-    if not mapping.seeks:
+def _what(mapping: Shown) -> Iterator[tuple[str, str]]:
+    yield "source", "its records" if mapping["seeks"] else "its messages"
+    if not mapping["seeks"]:
         yield "dead_letters", "its dead letters"
-    if mapping.destination is not None:
+    if mapping["destination"] is not None:
         yield "destination", "its on-failure destination"
 
 
-def _form(order: str, mapping: MappingStatus, fields: Markup, **given: Given) -> Markup:
+def _form(order: str, mapping: Shown, fields: Markup, **given: Given) -> Markup:
     return tag(
         "form",
         fields,
         id=order,
         class_="tools",
-        data_mapping=mapping.uuid,
+        data_mapping=mapping["uuid"],
         data_order=order,
         data_given=json.dumps(given),
     )
@@ -110,9 +110,11 @@ def _choice(label: str, name: str, options: Mapping[str, str]) -> Markup:
     )
 
 
-def shards(mapping: MappingStatus) -> Markup:
+def shards(mapping: Shown) -> Markup:
     """What fields for a shard offer."""
-    return tag("datalist", *(void("option", value=one.id) for one in mapping.partitions[:MOST_SHARDS]), id="shards")
+    return tag(
+        "datalist", *(void("option", value=one["id"]) for one in mapping["partitions"][:MOST_SHARDS]), id="shards"
+    )
 
 
 def _shard(label: str) -> Markup:

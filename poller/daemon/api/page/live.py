@@ -15,6 +15,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page.frame import HEADERS
 from poller.daemon.api.page.history import SAMPLE_SECONDS, History
 from poller.daemon.api.page.screen import NOTHING, Screen, changes, event
+from poller.daemon.api.page.served import NotShown
 from poller.ports.daemon_status import DaemonStatus
 
 TICK_SECONDS = 1.0
@@ -46,8 +47,11 @@ class Feed:
         self._ticked = asyncio.Event()
 
     async def update(self) -> None:
-        """Make the screen anew."""
-        screen = await self._make()
+        """Make the screen anew; one that cannot be known now stays as it is."""
+        try:
+            screen = await self._make()
+        except NotShown:
+            screen = self.screen
         self.changes, self.screen = changes(self.screen, screen), screen
         self.tick += 1
         ticked, self._ticked = self._ticked, asyncio.Event()

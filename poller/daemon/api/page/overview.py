@@ -4,25 +4,22 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from urllib.parse import quote
 
-from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.page import words
-from poller.daemon.api.page.history import HEIGHT, WIDTH, History
+from poller.daemon.api.page import history, words
+from poller.daemon.api.page.history import HEIGHT, WIDTH
 from poller.daemon.api.page.html import Markup, join, tag
+from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
-from poller.daemon.api.page.words import ToWall
-from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.daemon.api.streaming import SLICE
-from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
+from poller.ports.status import MappingState, ReasonCode
 
 QUIET = frozenset(
     {ReasonCode.NO_DATA, ReasonCode.INVOKING, ReasonCode.SETTLING, ReasonCode.WINDOW, ReasonCode.STARTING}
 )
 """Of ordinary work."""
 WORST_FIRST = (MappingState.PROBLEM, MappingState.DEGRADED)
-_RANK = {state: rank for rank, state in enumerate(WORST_FIRST)}
+_RANK: dict[str, int] = {state: rank for rank, state in enumerate(WORST_FIRST)}
 COLUMNS = ("Mapping", "State", "Why", "Records/s", "Behind", "Oldest expires")
 
 
@@ -45,47 +42,20 @@ class Rows:
             del self._made[gone]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """What a row shows."""
-
-    name: str
-    source: str
-    function: str
-    state: MappingState
-    reason: Reason | None
-    rate: str
-    curve: str
-    behind: str
-    expiry: str
-
-
-async def screen(
-    mappings: Sequence[MappingStatus],
-    history: History,
-    isolation: Isolation,
-    rows_made: Rows,
-    to_wall: ToWall,
-) -> Screen:
+async def screen(mappings: Sequence[Shown], rows_made: Rows) -> Screen:
     """The rows, and a line that counts them by state. Gives the loop its turn between rows."""
-    now = asyncio.get_running_loop().time()
     rows: list[tuple[int, str, Markup]] = []
     states: Counter[str] = Counter()
     time = asyncio.get_running_loop().time
     turn_ends = time() + SLICE
-    for mapping in list(mappings):
+    for mapping in mappings:
         if time() > turn_ends:
             await asyncio.sleep(0)
             turn_ends = time() + SLICE
-        isolation.sample((mapping,), now)
-        state, row = isolation.ask(
-            mapping,
-            lambda mapping=mapping: _row(mapping, history, now, to_wall, rows_made),  # type: ignore[misc]
-            lambda problem, mapping=mapping: _untold(mapping, problem),  # type: ignore[misc]
-        )
-        states[state.value] += 1
-        rows.append((_RANK.get(state, len(_RANK)), f"m-{mapping.uuid}", row))
-    rows_made.keep({mapping.uuid for mapping in mappings})
+        state = mapping["state"]
+        states[state] += 1
+        rows.append((_RANK.get(state, len(_RANK)), f"m-{mapping['uuid']}", _row(mapping, rows_made)))
+    rows_made.keep({mapping["uuid"] for mapping in mappings})
     # the sort is stable, so that mappings stay as they are configured
     rows.sort(key=lambda row: row[0])
     summary = ", ".join(f"{count} {state}" for state, count in states.most_common()) or "no mappings"
@@ -93,58 +63,48 @@ async def screen(
     return Screen({"head": {"summary": line}, "rows": {key: row for _, key, row in rows}})
 
 
-def path(mapping: MappingStatus) -> str:
+def path(uuid: str) -> str:
     """Where the screen of a mapping is."""
-    return f"/mappings/{quote(mapping.uuid, safe='')}"
+    return f"/mappings/{quote(uuid, safe='')}"
 
 
-def _row(
-    mapping: MappingStatus, history: History, now: float, to_wall: ToWall, rows: Rows
-) -> tuple[MappingState, Markup]:
-    reason, lag = mapping_reason(mapping, now), mapping.lag()
-    state = state_of(mapping, reason)
-    if reason is not None and reason.code in QUIET:
+def _row(mapping: Shown, rows: Rows) -> Markup:
+    reason, lag = mapping["reason"], mapping["lag"]
+    if reason is not None and reason["code"] in QUIET:
         # how long a step of ordinary work takes is for the mapping's own screen
-        reason = Reason(reason.code)
-    shown = _Shown(
-        mapping.name,
-        mapping.event_source_arn,
-        mapping.function,
+        reason = {**reason, "since": None, "until": None, "next_try_at": None}
+    behind, expiry = words.behind(lag), words.expiry(lag)
+    shown = {**mapping, "reason": reason, "lag": (behind, expiry)}
+    return rows.row(mapping["uuid"], shown, lambda: _made(mapping, reason, behind, expiry))
+
+
+def _made(mapping: Shown, reason: Shown | None, behind: str, expiry: str) -> Markup:
+    state = tag("td", words.badge(mapping["state"]))
+    if mapping["untold"] is not None:
+        return _tr(mapping, state, tag("td", words.cut(mapping["untold"]), colspan="4"))
+    rates = mapping["rates"]
+    return _tr(
+        mapping,
         state,
-        reason,
-        words.number(history.rate(mapping.uuid)),
-        history.curve(mapping.uuid),
-        words.behind(lag),
-        words.expiry(lag),
+        tag("td", words.reason(reason)),
+        tag("td", words.number(history.rate(rates)), " ", curve(rates), class_="number"),
+        tag("td", behind, class_="number"),
+        tag("td", expiry, class_="number"),
     )
-    return state, rows.row(mapping.uuid, shown, lambda: _made(mapping, shown, to_wall))
 
 
-def _made(mapping: MappingStatus, shown: _Shown, to_wall: ToWall) -> Markup:
-    cells = (
-        tag("td", words.badge(shown.state)),
-        tag("td", words.reason(shown.reason, to_wall)),
-        tag("td", shown.rate, " ", curve(shown.curve), class_="number"),
-        tag("td", shown.behind, class_="number"),
-        tag("td", shown.expiry, class_="number"),
-    )
-    return _tr(mapping, shown.state, *cells)
-
-
-def _untold(mapping: MappingStatus, problem: str) -> tuple[MappingState, Markup]:
-    told = tag("td", words.cut(f"the status of this mapping could not be told: {problem}"), colspan="4")
-    return mapping.state, _tr(mapping, mapping.state, tag("td", words.badge(mapping.state)), told)
-
-
-def _tr(mapping: MappingStatus, state: MappingState, *cells: Markup) -> Markup:
-    link = tag("a", mapping.name, href=path(mapping), data_key="open")
-    about = tag("span", f"{mapping.event_source_arn.rpartition(':')[2]} → {mapping.function}", class_="about")
+def _tr(mapping: Shown, *cells: Markup) -> Markup:
+    uuid, name = mapping["uuid"], mapping["name"]
+    link = tag("a", name, href=path(uuid), data_key="open")
+    source = mapping["event_source_arn"].rpartition(":")[2]
+    about = tag("span", f"{source} → {mapping['function']}", class_="about")
     head = tag("th", link, about, scope="row")
-    return tag("tr", head, *cells, id=f"m-{mapping.uuid}", data_name=mapping.name, data_state=state.value)
+    return tag("tr", head, *cells, id=f"m-{uuid}", data_name=name, data_state=mapping["state"])
 
 
-def curve(points: str) -> Markup | None:
+def curve(rates: Sequence[float]) -> Markup | None:
     """The pace of the last five minutes."""
+    points = history.curve(rates)
     if not points:
         return None
     line = tag("polyline", points=points)

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from poller.daemon.api.moments import iso
 from poller.daemon.api.page import words
 from poller.daemon.api.page.forms import button
 from poller.daemon.api.page.html import Markup, join, tag
+from poller.daemon.api.page.parts import Shown
 from poller.policy.redriving import Redriven, State
-from poller.ports.status import MappingStatus
 from poller.ports.steering import Mappings
 from poller.support import telemetry
 from poller.values.errors import StateError
@@ -45,12 +46,12 @@ class Recent:
         return [one for one in self._known if one.uuid == uuid][:MOST]
 
 
-def cards(mapping: MappingStatus, redrives: Sequence[Redriven], *, steers: bool) -> Iterator[tuple[str, Markup]]:
+def cards(mapping: Shown, redrives: Sequence[Redriven], *, steers: bool) -> Iterator[tuple[str, Markup]]:
     """One for each; buttons for those who may steer."""
     stopped = next((one.id for one in redrives if one.state is not State.FINISHED), None)
     for one in redrives:
         key = f"r-{one.id}"
-        head = tag("p", tag("strong", one.state.value), f", {WHAT[one.which]}, begun ", words.moment(one.began))
+        head = tag("p", tag("strong", one.state.value), f", {WHAT[one.which]}, begun ", words.moment(iso(one.began)))
         more = f" and {len(one.failures) - MOST_FAILED:,} more" if len(one.failures) > MOST_FAILED else None
         failed = tag("p", "Failed again: ", tag("code", ", ".join(one.failures[-MOST_FAILED:])), more)
         buttons = _buttons(mapping, one, last=one.id == stopped) if steers else None
@@ -58,7 +59,7 @@ def cards(mapping: MappingStatus, redrives: Sequence[Redriven], *, steers: bool)
         yield key, tag("li", head, how_far, failed if one.failures else None, buttons, id=key)
 
 
-def _buttons(mapping: MappingStatus, one: Redriven, *, last: bool) -> Markup | None:
+def _buttons(mapping: Shown, one: Redriven, *, last: bool) -> Markup | None:
     """Those of a redrive; only the last one that is not over can go on."""
     if not last:
         return None

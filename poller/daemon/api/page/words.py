@@ -1,14 +1,12 @@
 """How values are worded on every screen: states, reasons, times, numbers."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from poller.daemon.api.moments import iso
 from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
-from poller.daemon.api.shown_reasons import reason_text
 from poller.policy.advice import ADVICE, TO_DO
-from poller.ports.status import Lag, MappingState, Reason
+from poller.ports.status import MappingState
 
 MARKS = {
     MappingState.RUNNING: "✓",
@@ -25,39 +23,40 @@ NONE = "-"
 """For what is not known, or not there."""
 MOST_TEXT = 600
 """Characters of a text by others."""
-ToWall = Callable[[float], float]
-"""The loop's time as seconds since the epoch."""
+Json = Mapping[str, Any]
 
 
-def badge(state: MappingState) -> Markup:
+def badge(state: str) -> Markup:
     """A state."""
-    mark = tag("span", MARKS[state], aria_hidden="true")
-    return tag("span", mark, f" {state.value}", class_=f"state {state.value}")
+    mark = tag("span", MARKS[MappingState(state)], aria_hidden="true")
+    return tag("span", mark, f" {state}", class_=f"state {state}")
 
 
-def moment(seconds: float, shown: Literal["ago", "ahead", "since"] = "ago") -> Markup:
-    """A time. The page's script shows how long ago it was, how far ahead it is, or for how long something lasts."""
-    written = iso(seconds)
+def moment(written: str, shown: Literal["ago", "ahead", "since"] = "ago") -> Markup:
+    """A time in ISO 8601. The page's script shows how long ago it was, how far ahead it is, or for how long something
+    lasts.
+    """
     before = "since " if shown == "since" else ""
     return tag("time", f"{before}{written[11:19]} UTC", datetime=written, data_shown=shown)
 
 
-def reason(found: Reason | None, to_wall: ToWall) -> Markup:
+def reason(found: Json | None) -> Markup:
     """A reason with its times."""
     if found is None:
         return Markup("")
-    text, _, _ = reason_text(found).partition(TO_DO)
-    since = None if found.since is None else join(" ", moment(to_wall(found.since), "since"))
-    until = None if found.until is None else join(", until ", moment(to_wall(found.until), "ahead"))
-    again = None if found.next_try is None else join(", next try ", moment(to_wall(found.next_try), "ahead"))
+    text, _, _ = found["text"].partition(TO_DO)
+    since = None if found["since"] is None else join(" ", moment(found["since"], "since"))
+    until = None if found["until"] is None else join(", until ", moment(found["until"], "ahead"))
+    next_try = found["next_try_at"]
+    again = None if next_try is None else join(", next try ", moment(next_try, "ahead"))
     return join(cut(text), tag("span", since, until, again, class_="quiet"))
 
 
-def to_do(found: Reason | None) -> str | None:
+def to_do(found: Json | None) -> str | None:
     """What a person can do about a reason."""
     if found is None:
         return None
-    return reason_text(found).partition(TO_DO)[2] or ADVICE.get(found.code.value)
+    return found["text"].partition(TO_DO)[2] or ADVICE.get(found["code"])
 
 
 def cut(text: str) -> str:
@@ -72,14 +71,19 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:,.1f}"
 
 
-def behind(lag: Lag) -> str:
+def count(value: int | None) -> str:
+    """A whole number; a dash where it is not known."""
+    return NONE if value is None else f"{value:,}"
+
+
+def behind(lag: Json) -> str:
     """How far behind the source, in records and time."""
-    known = [] if lag.records is None else [f"{lag.records:,} records"]
-    known += [f"{lag.hidden:,} received and not deleted"] if lag.hidden else []
-    known += [] if lag.seconds is None else [span(lag.seconds)]
+    known = [] if lag["records"] is None else [f"{lag['records']:,} records"]
+    known += [f"{lag['hidden']:,} received and not deleted"] if lag["hidden"] else []
+    known += [] if lag["seconds"] is None else [span(lag["seconds"])]
     return ", ".join(known) or NONE
 
 
-def expiry(lag: Lag) -> str:
+def expiry(lag: Json) -> str:
     """When the oldest record expires."""
-    return NONE if lag.expires_in_seconds is None else f"in {span(lag.expires_in_seconds)}"
+    return NONE if lag["expires_in_seconds"] is None else f"in {span(lag['expires_in_seconds'])}"

@@ -1,0 +1,102 @@
+"""What screens show of the mappings of this process, as JSON: where a daemon has several, theirs are put together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.moments import iso
+from poller.daemon.api.shown_reasons import mapping_reason, state_of
+from poller.daemon.api.status_json import ToWall, identity, lag_json, mapping_json, reason_json
+from poller.policy.advice import TO_DO
+from poller.ports.held import Held
+from poller.ports.status import MappingStatus
+
+Shown = dict[str, Any]
+"""One mapping, as in `/status` and with more that only screens show."""
+MOST_HELD = 50
+MOST_COUNTED = 200
+"""Records of a batch whose keys are counted, once a second for each viewer."""
+MOST_KEYS = 3
+
+
+def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, now: float, offset: float) -> Shown:
+    """What the screen of all mappings shows of one. `rates` are its pace over the last minutes, `offset` that of the
+    seconds since the epoch to the loop's time.
+    """
+
+    def to_wall(moment: float | None) -> str | None:
+        return None if moment is None else iso(offset + moment)
+
+    def told() -> Shown:
+        reason, lag = mapping_reason(mapping, now), mapping.lag()
+        return {
+            **identity(mapping),
+            "state": state_of(mapping, reason).value,
+            "reason": reason_json(reason, now, to_wall),
+            "lag": lag_json(mapping, lag),
+            "rates": rates,
+            "untold": None,
+        }
+
+    return isolation.ask(mapping, told, lambda problem: _untold(mapping, problem))
+
+
+def _untold(mapping: MappingStatus, problem: str) -> Shown:
+    text = f"the status of this mapping could not be told: {problem}"
+    return {
+        **identity(mapping),
+        "state": mapping.state.value,
+        "reason": None,
+        "lag": dict.fromkeys(("records", "hidden", "seconds", "expires_in_seconds", "drained_in_seconds")),
+        "rates": [],
+        "untold": text,
+    }
+
+
+def whole(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, now: float, wall: float) -> Shown:
+    """What the screen of one mapping shows."""
+
+    def to_wall(moment: float | None) -> str | None:
+        return None if moment is None else iso(wall - now + moment)
+
+    shown: Shown = dict(mapping_json(mapping, now, wall, isolation))
+    untold = [note["text"] for note in shown["notes"] if note["code"] == "status_not_told"]
+    more: Shown = {
+        "rates": rates,
+        "untold": untold[0] if untold else None,
+        "looks": mapping.looks,
+        "seeks": mapping.seeks,
+        "destination": mapping.destination,
+    }
+    batches = isolation.ask(mapping, lambda: _batches(mapping, to_wall), lambda _: [])
+    return {**shown, **more, "batches": batches[:MOST_HELD], "more_batches": len(batches[MOST_HELD:])}
+
+
+def _batches(mapping: MappingStatus, to_wall: ToWall) -> list[Shown]:
+    found: list[Shown] = []
+    for partition in mapping.partitions:
+        for number, lane in enumerate(partition.lanes):
+            if lane.held is not None:
+                where = {"partition": partition.id, "lane": number, "text": lane.text.partition(TO_DO)[0]}
+                about = _batch(mapping, lane.held) if len(found) < MOST_HELD else {}
+                found.append({**where, "next_try_at": to_wall(lane.next_try), **about})
+    return found
+
+
+def _batch(mapping: MappingStatus, held: Held) -> Shown:
+    return {
+        "first": held.first,
+        "last": held.last,
+        "records": len(held.part.records),
+        "discards": held.discards,
+        "awaits_destination": held.part.awaiting is not None,
+        "keys": _keys(mapping, held),
+    }
+
+
+def _keys(mapping: MappingStatus, held: Held) -> list[tuple[str, int]]:
+    """The keys that can be given up by a button: the few that a small batch has most records of."""
+    if mapping.destination is None or held.part.awaiting is not None or len(held.part.records) > MOST_COUNTED:
+        return []
+    keys = held.keys()
+    return keys[:MOST_KEYS] if len(keys) > 1 else []
