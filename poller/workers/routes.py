@@ -76,9 +76,9 @@ class Routes:
         good = {child: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}
         if not good:
             return _refused(answers)
-        self._departed.note_status({child.name: found for child, found in good.items()})
-        whole = merging.status([*good.values()])
-        self._departed.add_to_status(whole, self._living())
+        known = self._departed.note_status({child.name: found for child, found in good.items()})
+        whole = merging.status([*known.values()] or [*good.values()])
+        self._departed.add_to_status(whole, self._living(), known)
         answered = {child.number for child, _ in answers}
         silent = [child.number for child in self._children() if child.number not in answered]
         whole["unhealthy"] += [f"worker {number} does not answer" for number in silent]
@@ -87,11 +87,11 @@ class Routes:
 
     def _parts(self, request: Request) -> Answer:
         answers = self._ask(request)
-        good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
+        good = {child.name: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}
         if not good:
             return _refused(answers)
-        whole = {"mappings": merging.mappings(good)}
-        self._departed.add_to_status(whole, self._living())
+        whole = {"mappings": merging.mappings([*good.values()])}
+        self._departed.add_to_status(whole, self._living(), good)
         return as_json(whole)
 
     def _living(self) -> set[str]:

@@ -86,7 +86,7 @@ def _more(group: Shown) -> Iterator[Markup]:
     if last["request_id"]:
         yield tag("p", "Last request: ", tag("code", last["request_id"]), class_="quiet")
     if last["logs"]:
-        yield tag("pre", last["logs"], class_="quiet")
+        yield tag("pre", "\n".join(last["logs"]), class_="quiet")
 
 
 def failures_layout(found: Screen) -> Markup:
