@@ -154,9 +154,7 @@ class Daemon:
                 self._reloads,
                 operations=operations,
                 invoker=poller.invoker,
-                listening=None if self._worker is None else self._worker.listening,
-                relaying=None if self._worker is None else self._worker.relay.middleware,
-                ask=None if self._worker is None else self._worker.relay.asking(settings.api),
+                several=None if self._worker is None else self._worker.serving(settings.api),
             )
         )
         self._announce(address)

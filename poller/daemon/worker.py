@@ -19,7 +19,7 @@ from poller.configuration import Configuration, Need
 from poller.configuration.model.fleet import FleetSettings
 from poller.configuration.model.settings import ApiSettings
 from poller.configuration.watching import Reader
-from poller.daemon.api.server import Connection
+from poller.daemon.api.server import Connection, OneOfSeveral
 from poller.daemon.notify import Notifier
 from poller.daemon.relay import Relay
 from poller.engine.app import Poller
@@ -99,7 +99,7 @@ class Worker:
         os.set_inheritable(spec.channel, False)
         self.number = spec.number
         self.workers = Workers(spec.number, spec.of, spec.process, self._call)
-        self.relay = Relay(self.channel)
+        self._relay = Relay(self.channel)
         self.notifier = ToParent(self.channel, spec.sign_seconds)
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -112,8 +112,12 @@ class Worker:
         self._connected: Connected = _refuse
         asyncio.get_running_loop().add_reader(self.channel.end.fileno(), self._said)
 
+    def serving(self, api: ApiSettings) -> OneOfSeveral:
+        """How the API is served."""
+        return OneOfSeveral(self._listening, self._relay.middleware, self._relay.asking(api))
+
     @asynccontextmanager
-    async def listening(self, connection: Connection, _api: ApiSettings) -> AsyncIterator[str]:
+    async def _listening(self, connection: Connection, _api: ApiSettings) -> AsyncIterator[str]:
         """Instead of listening, take connections from the parent."""
         loop = asyncio.get_running_loop()
 
@@ -121,7 +125,7 @@ class Worker:
             taken.setblocking(False)
             self._keep(loop.connect_accepted_socket(connection, taken))
 
-        self._connected, self.relay.invoker = connected, self._poller.invoker
+        self._connected, self._relay.invoker = connected, self._poller.invoker
         self.channel.send({"serving": True})
         yield "the parent"
         self._connected = _refuse

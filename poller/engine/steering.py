@@ -175,7 +175,10 @@ class Steering:
     def _refuse_beside_others(self) -> None:
         if not self._alone:
             # another member that reads a shard would store its own position over the one moved to
-            raise NotPossible("a fleet shares its positions, and no daemon can move those of the others")
+            raise NotPossible(
+                "several processes read this mapping, and none can move the positions of the others: stop all daemons "
+                "of the fleet but one, run that with `workers: 1` and without `fleet`, and move the position there"
+            )
 
     async def _stored(self, runner: MappingRunner) -> StreamProgress:
         self._refuse_beside_others()

@@ -54,7 +54,7 @@ def _order(parts: list[str]) -> Merged | None:
             return Merged.RELOAD
         case ["functions", _, "restart"] | ["mappings", _, "retry"]:
             return Merged.BY_ALL
-        case ["mappings", _, "skip"]:
+        case ["mappings", _, "skip" | "isolate" | "handover"]:
             return Merged.OF_BATCH
         case ["mappings", _, _]:
             return Merged.BY_ONE

@@ -304,7 +304,7 @@ async def test_in_a_fleet_no_daemon_moves_what_others_may_read():
             alone=False,
         )
         for wanted in (Seek(Target("TRIM_HORIZON")), Undo()):
-            with pytest.raises(NotPossible, match="a fleet shares its positions"):
+            with pytest.raises(NotPossible, match="none can move the positions of the others"):
                 await steering.act("a", wanted, ANN, dry_run=False)
         await asyncio.sleep(10)
         assert len(delivered(house)) == len(KEYS)

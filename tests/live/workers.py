@@ -19,6 +19,7 @@ class Workers(Daemon):
         self.aws: Any = None
         self.watched: Any = None
         self.process: Any = None
+        self.url: str = url
         self._api = {"listen": f"unix:{folder}/api.sock"} | (api or {})
         super().__init__(folder, url, *mappings, api=self._api, **({"workers": 2} | settings))
 

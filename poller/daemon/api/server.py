@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +44,18 @@ Relaying = Callable[[Admit], Middleware]
 """Makes what stands before everything else; it is given what bounds connections and time."""
 
 
+@dataclass(frozen=True, slots=True)
+class OneOfSeveral:
+    """What is other where several processes serve one address."""
+
+    listening: Listening
+    """Where requests come from."""
+    relaying: Relaying
+    """Answers those that are not for this process alone."""
+    ask: Ask
+    """Gives the page what all processes have."""
+
+
 @asynccontextmanager
 async def serve(
     status: DaemonStatus,
@@ -53,26 +66,22 @@ async def serve(
     wall: Callable[[], float] = time.time,
     operations: Sequence[Operation] = (),
     invoker: Invoker | None = None,
-    listening: Listening | None = None,
-    relaying: Relaying | None = None,
-    ask: Ask | None = None,
+    several: OneOfSeveral | None = None,
 ) -> AsyncIterator[str]:
     """Answer while the context is open, and yield the address as `--api` takes it (`http://HOST:PORT`, `unix:PATH`).
 
     `wall` tells the seconds since the epoch; `operations` are those of Lambda's API, `invoker` has the functions with
-    an HTTP face; `listening` is where requests come from, by default the API's address; `relaying` answers those that
-    are not for this process alone, and `ask` gives the page what they
-    all have. Raises EnvironmentProblem when the address cannot be listened on.
+    an HTTP face. Raises EnvironmentProblem when the address cannot be listened on.
     """
     connections, isolation = Connections(), Isolation()
-    first = [] if relaying is None else [relaying(connections.admit)]
+    first = [] if several is None else [several.relaying(connections.admit)]
     if invoker is not None:
         first.append(Faces(invoker, api, connections.admit, wall).middleware)
     application = web.Application(middlewares=[_plain_errors, *first, checked(api, wall), connections.admit])
     parts = Parts(status, mappings, wall, isolation)
     parts.add_to(application)
     live = Live(status, parts.history, isolation, wall)
-    page = Page(mappings, api, wall, live, ask or parts.ask)
+    page = Page(mappings, api, wall, live, parts.ask if several is None else several.ask)
     page.add_to(application)
     Pages(status, mappings, wall, isolation, page).add_to(application)
     Steering(mappings, reloads, api).add_to(application)
@@ -90,7 +99,7 @@ async def serve(
     driving = asyncio.ensure_future(live.run())
     connection = partial(connections.connection, runner.server)
     try:
-        async with (listening or _listening)(connection, api) as address:
+        async with (_listening if several is None else several.listening)(connection, api) as address:
             yield address
     finally:
         driving.cancel()
