@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from poller.policy.actions import Asked, HandOver, Isolate
+from poller.state.memory.fleet import MemoryFleet, Rows
 from poller.state.memory.store import MemoryStore
 from poller.values.errors import NotPossible
 from tests.engine.house import House, living
 from tests.engine.test_seek import delivered
+from tests.fakes.aws import FakeAws
 from tests.fakes.lambda_service import function_error
 
 ANN = Asked("ann", "page", "customer 4711 is broken")
@@ -150,3 +152,20 @@ async def test_a_message_whose_function_is_away_goes_to_another_one():
         await order(house, HandOver(function="other"))
         await asyncio.sleep(10)
         assert (house.of("a").account.delivered, len(house.queue("a").messages)) == (1, 0)
+
+
+async def test_a_member_of_a_fleet_names_the_one_that_reads_the_shard():
+    rows, aws = Rows(), FakeAws()
+    houses: Any = [House(aws=aws, fleet=MemoryFleet(rows)) for _ in range(2)]
+    stream = aws.stream("s")
+    first, second = (house.mapping("a", stream=stream, starting_position="TRIM_HORIZON") for house in houses)
+    async with living(first, house=houses[0]), living(second, house=houses[1]):
+        aws.functions["fn"].handler = lambda _: function_error()
+        stream.put("bad", "1")
+        await asyncio.sleep(60)
+        (reader,) = [house for house in houses if house.of("a").partitions[0:]]
+        (other,) = [house for house in houses if house is not reader]
+        for wanted in (Isolate(), HandOver(function="fn")):
+            with pytest.raises(NotPossible, match="no batch is held here: read by "):
+                await order(other, wanted, dry_run=True)
+        assert (await order(reader, HandOver(function="fn"), dry_run=True)).impact
