@@ -18,7 +18,10 @@ from pathlib import Path
 from tests.compiled.modules import ROOT
 
 FOLDER = ROOT / "build/compiled"
-PARTS = [f"tests/{name}" for name in ("aws", "contracts", "engine", "http", "journeys", "policy", "runtime", "sources")]
+PARTS = [
+    f"tests/{name}"
+    for name in ("aws", "contracts", "engine", "functions", "http", "journeys", "policy", "runtime", "sources", "state")
+]
 """What runs compiled modules and can tell whether they do the same."""
 READ_THE_SOURCE = [
     "tests/compiled",

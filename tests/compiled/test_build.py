@@ -15,14 +15,16 @@ NO_PROGRAMS = {"PATH": ""}
 ASKED_FOR = {"POLLER_COMPILE": "1"}
 
 
-def build(target: str, folder: Path, **environment: str) -> tuple[Path, str]:
+def build(
+    target: str, folder: Path, environment: dict[str, str] | None = None, *, source: Path = ROOT
+) -> tuple[Path, str]:
     """What the build gives, and what it says. It uses what is installed here."""
     kept = {key: value for key, value in os.environ.items() if key != "POLLER_COMPILE"}
     program = f"import hatchling.build, sys; sys.stdout.flush(); print(hatchling.build.build_{target}({str(folder)!r}))"
     ended = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=kept | environment,
+        cwd=source,
+        env=kept | (environment or {}),
         capture_output=True,
         text=True,
         timeout=120,
@@ -43,10 +45,20 @@ def test_a_wheel_is_pure_and_nothing_more_is_needed_to_build_it(tmp_path):
 
 
 def test_without_a_compiler_the_wheel_is_pure_and_says_so(tmp_path):
-    wheel, told = build("wheel", tmp_path, **ASKED_FOR, **NO_PROGRAMS)
+    wheel, told = build("wheel", tmp_path, ASKED_FOR | NO_PROGRAMS)
     assert (wheel.name.endswith("-py3-none-any.whl"), machine_code(wheel)) == (True, [])
     assert "POLLER_COMPILE is set, but this wheel is pure Python: the C compiler" in told
     assert "apt-get install gcc" in told
+
+
+def test_a_source_archive_becomes_a_pure_wheel_where_there_is_no_compiler(tmp_path):
+    archive, _ = build("sdist", tmp_path)
+    with tarfile.open(archive) as opened:
+        opened.extractall(tmp_path, filter="data")
+    source = tmp_path / archive.name.removesuffix(".tar.gz")
+    wheel, told = build("wheel", tmp_path, ASKED_FOR | NO_PROGRAMS, source=source)
+    assert (wheel.name.endswith("-py3-none-any.whl"), machine_code(wheel)) == (True, [])
+    assert "POLLER_COMPILE is set, but this wheel is pure Python: the C compiler" in told
 
 
 def test_what_compiles_is_installed_only_where_it_is_used():
@@ -78,7 +90,7 @@ def test_an_editable_installation_runs_the_source_as_it_is_edited(tmp_path, monk
 
 
 def test_the_source_archive_can_be_compiled_and_holds_nothing_compiled(tmp_path):
-    archive, _ = build("sdist", tmp_path, **ASKED_FOR)
+    archive, _ = build("sdist", tmp_path, ASKED_FOR)
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
     assert {"hatch_build.py", "pyproject.toml", *compiled_modules()} <= names
