@@ -157,12 +157,10 @@ class Resizable(Protocol):
 class Rests(Protocol):
     """Polls a queue, and need not while another daemon takes all that it has."""
 
-    def join(self, tell: Callable[[], None]) -> None:
-        """Several daemons poll the queue. `tell` has the others hear soon that this one attends it no longer."""
-        ...
-
-    def leave(self) -> None:
-        """That is over."""
+    def join(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Several daemons poll the queue, until the returned function is called. `tell` has the others hear soon that
+        this one attends it no longer.
+        """
         ...
 
     def attends(self) -> bool:

@@ -88,12 +88,21 @@ class Standby:
 
     # among daemons
 
-    def join(self, tell: Callable[[], None]) -> None:
-        """Daemons of a fleet share the queue. `tell` has them hear soon that this one attends it no longer."""
-        self.attendance, self._tell = Attendance(asyncio.get_running_loop().time()), tell
+    def join(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Daemons of a fleet share the queue, until the returned function is called. `tell` has them hear soon that
+        this one attends it no longer.
+        """
+        attendance = self.attendance = Attendance(asyncio.get_running_loop().time())
+        self._tell, self._says = tell, False
 
-    def leave(self) -> None:
-        """The run is over."""
+        def leave() -> None:
+            # the next run of the mapping may have joined already, and stays so
+            if self.attendance is attendance:
+                self._leave()
+
+        return leave
+
+    def _leave(self) -> None:
         self.attendance, self._tell, self._says = None, _nobody, False
         for timer in (self._timer, self._gap):
             if timer is not None:

@@ -54,3 +54,18 @@ async def test_a_run_that_ends_does_not_disconnect_the_next_one():
     standby.disconnect(second)
     standby.place(polls=True)
     assert changes == ["second"]
+
+
+async def test_a_run_that_ends_leaves_the_queue_to_the_next_one_that_has_joined_already():
+    standby = Standby()
+    first = standby.join(lambda: None)
+    second = standby.join(lambda: None)
+    first()
+    standby.receive_began(now())
+    await asyncio.sleep(20)
+    standby.receive_ended(now(), answered=True)
+    standby.receive_began(now())
+    await asyncio.sleep(20)
+    assert standby.attends()
+    second()
+    assert not standby.attends()

@@ -38,10 +38,10 @@ class Attending:
     def add(self, uuid: str, event_source_arn: str, rests: Rests) -> Callable[[], None]:
         """See `Fleet.attend`."""
         found = self._queues[uuid] = (event_source_arn, rests)
-        rests.join(self._tell)
+        leave = rests.join(self._tell)
 
         def end() -> None:
-            rests.leave()
+            leave()
             if self._queues.get(uuid) is found:
                 del self._queues[uuid]
                 self._tell()
