@@ -3,6 +3,7 @@
 from poller.ports.shadow import ShadowStatus
 from poller.ports.status import Lag, MappingState, Reason, ReasonCode
 from poller.workers import merging
+from poller.workers.departed import Departed
 from tests.daemon.samples import STARTED_AT, Running, a_daemon, a_lane, a_mapping, render, with_lanes
 
 
@@ -132,3 +133,31 @@ def test_the_pace_of_all_workers_is_summed_by_the_time_and_a_part_of_a_mapping_i
     (found,) = merging.mappings([{"mappings": [row([1.0, 2.0, 3.0])]}, {"mappings": [row([10.0], state="problem")]}])
     assert (found["rates"], found["state"], found["lag"]["records"]) == ([1.0, 2.0, 13.0], "problem", 1)
     assert "partitions" not in found
+
+
+def counts(departed, living, **polled):
+    """What status shows, of processes that answer with so many records polled and one in flight."""
+    documents = {
+        name: {
+            "mappings": [{"uuid": "u", "counters": {"polled": count, "returned": 0}, "invocations": {}, "in_flight": 1}]
+        }
+        for name, count in polled.items()
+    }
+    known = departed.note_status(documents)
+    counters = {
+        name: sum(one["mappings"][0]["counters"][name] for one in known.values()) for name in ("polled", "returned")
+    }
+    whole = {"mappings": [{"uuid": "u", "counters": counters, "invocations": {}, "in_flight": len(known)}]}
+    departed.add_to_status(whole, living, known)
+    (found,) = whole["mappings"]
+    return found["counters"]["polled"], found["counters"]["returned"], found["in_flight"]
+
+
+def test_counters_never_fall_whichever_worker_is_silent_ends_or_answers_late():
+    departed = Departed()
+    assert counts(departed, {"a", "b"}, a=10, b=5) == (15, 0, 2)
+    assert counts(departed, {"a", "b"}, b=6) == (16, 0, 2), "one that is silent counts as it was last"
+    assert counts(departed, {"b"}, b=7) == (17, 1, 1), "what it had in flight has gone back"
+    late = counts(departed, {"b"}, a=11, b=7)
+    assert late == (17, 1, 1), "its answer was on the way when it was counted as ended"
+    assert counts(departed, {"b", "c"}, b=7, c=1) == (18, 1, 2)
