@@ -1,6 +1,7 @@
 """`poller run --workers`: one daemon to the outside, of several processes that die, stop and reload together."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -14,104 +15,83 @@ import pytest
 from tests.fakes.server import real_time_aws, serving
 from tests.live.daemon import configuration, running
 from tests.live.stream_daemon import Daemon, Watched, mapping, put
-from tests.live.workers import Workers, is_there, memory_of
+from tests.live.workers import Workers, an_account, is_there, memory_of, queue_of, stream_of, two_workers
 
 pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 async def test_what_a_killed_worker_read_the_other_goes_on_with_and_it_is_started_again(tmp_path):
-    aws = real_time_aws()
-    stream, ledger = aws.stream("s", shards=4), aws.streams.ledger
-    aws.function("fn").delay = 0.02
-    watched = Watched(aws)
-    async with serving(watched) as url:
-        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5))
-        put(stream, 100)
-        async with daemon.running():
-            await watched.until(lambda: not ledger.lost(), daemon)
-            await daemon.ready()
-            put(stream, 300, 100)
-            await watched.until(lambda: len(ledger.lost()) < 200, daemon)
-            _, before = await daemon.ask("/status")
-            os.kill(daemon.pids()[0], signal.SIGKILL)
-            await watched.until(lambda: not ledger.lost(), daemon)
-            await daemon.until(lambda: len(daemon.logged("ready", worker=1)) == 2, "the worker again")
-            code, status = await daemon.ask("/status")
-            assert (code, (await daemon.ask("/healthz"))[0], (await daemon.ask("/readyz"))[0]) == (200, 200, 200)
-            (shown,) = status["mappings"]
-            assert shown["unaccounted"] == 0
-            assert len(shown["partitions"]) == 4
-            assert shown["counters"]["polled"] >= before["mappings"][0]["counters"]["polled"]
-            assert [worker["starts"] for worker in status["workers"]] == [2, 1]
+    async with two_workers(tmp_path, stream_of(4, batch_size=5)) as daemon:
+        stream, ledger, watched = daemon.aws.streams.streams["s"], daemon.aws.streams.ledger, daemon.watched
+        daemon.aws.function("fn").delay = 0.02
+        put(stream, 400)
+        await watched.until(lambda: len(ledger.lost()) < 200, daemon)
+        _, before = await daemon.ask("/status")
+        os.kill(daemon.pids()[0], signal.SIGKILL)
+        await watched.until(lambda: not ledger.lost(), daemon)
+        await daemon.until(lambda: len(daemon.logged("ready", worker=1)) == 2, "the worker again")
+        code, status = await daemon.ask("/status")
+        assert (code, (await daemon.ask("/healthz"))[0], (await daemon.ask("/readyz"))[0]) == (200, 200, 200)
+        (shown,) = status["mappings"]
+        assert shown["unaccounted"] == 0
+        assert len(shown["partitions"]) == 4
+        assert shown["counters"]["polled"] >= before["mappings"][0]["counters"]["polled"]
+        assert [worker["starts"] for worker in status["workers"]] == [2, 1]
     again = {number for number, entry in ledger.entries.items() if len(entry.invoked) > 1}
     assert not ledger.disordered
     assert len(again) <= 2 * 2 * 5, "what was in flight on two shards, and a batch of each"
 
 
 async def test_no_worker_outlives_its_parent_and_the_next_daemon_goes_on(tmp_path):
-    aws = real_time_aws()
-    stream, ledger = aws.stream("s", shards=4), aws.streams.ledger
-    aws.function("fn").delay = 0.02
-    watched = Watched(aws)
-    async with serving(watched) as url:
-        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5))
-        put(stream, 300)
+    async with a_slow_stream(tmp_path, 0.02) as (daemon, ledger):
         async with daemon.running() as process:
-            await watched.until(lambda: len(ledger.lost()) < 150, daemon)
+            await daemon.watched.until(lambda: len(ledger.lost()) < 150, daemon)
             pids = daemon.pids()
             await daemon.kill(process)
             await daemon.until(lambda: not any(map(is_there, pids)), "the end of the workers")
         async with daemon.running():
-            await watched.until(lambda: not ledger.lost(), daemon)
+            await daemon.watched.until(lambda: not ledger.lost(), daemon)
     again = {number for number, entry in ledger.entries.items() if len(entry.invoked) > 1}
     assert len(again) <= 2 * 4 * 5
 
 
 async def test_a_stop_ends_all_workers_softly_and_delivers_nothing_twice(tmp_path):
-    aws = real_time_aws()
-    stream, ledger = aws.stream("s", shards=4), aws.streams.ledger
-    aws.function("fn").delay = 0.05
-    watched = Watched(aws)
-    async with serving(watched) as url:
-        daemon = Workers(tmp_path, url, mapping("m", stream.arn, batch_size=5))
-        put(stream, 300)
-        async with daemon.running():
-            await watched.until(lambda: len(ledger.lost()) < 200, daemon)
-        async with daemon.running():
-            await watched.until(lambda: not ledger.lost(), daemon)
+    async with a_slow_stream(tmp_path, 0.05) as (daemon, ledger):
+        for left in (200, 1):
+            async with daemon.running():
+                await daemon.watched.until(lambda left=left: len(ledger.lost()) < left, daemon)
     assert (ledger.out_of_order(), ledger.repeated(), ledger.delivered_after_success()) == (set(), set(), set())
     assert [line["code"] for line in daemon.logged("workers_stopped")] == [0, 0]
 
 
+@contextlib.asynccontextmanager
+async def a_slow_stream(folder, delay):
+    """300 records on four shards for a function that takes so long, and a daemon that does not run yet."""
+    async with an_account(folder, stream_of(4, batch_size=5)) as daemon:
+        daemon.aws.function("fn").delay = delay
+        put(daemon.aws.streams.streams["s"], 300)
+        yield daemon, daemon.aws.streams.ledger
+
+
 async def test_a_pause_and_a_reload_reach_all_workers_by_one_address(tmp_path):
-    aws = real_time_aws()
-    stream, queue = aws.stream("s", shards=2), aws.queue("q")
-    aws.function("fn")
-    mappings = [mapping("m", stream.arn), {"name": "q", "event_source_arn": queue.arn, "function_name": "fn"}]
-    async with serving(Watched(aws)) as url:
-        queue.url = f"{url}/123456789012/q"
-        daemon = Workers(tmp_path, url, *mappings)
-        async with daemon.running() as process:
-            await daemon.ready()
-            assert (await daemon.order("m", "pause"))["state"] in ("paused", "stopping")
-            await daemon.until(lambda: len(daemon.logged("mapping_paused", mapping="m")) == 2, "both workers to pause")
-            assert (await daemon.order("m", "resume"))["name"] == "m"
-            await daemon.until(lambda: len(daemon.logged("mapping_resumed", mapping="m")) == 2, "both to resume")
-            process.send_signal(signal.SIGHUP)
-            await daemon.until(lambda: len(daemon.logged("reloaded")) == 2, "both to reload")
-            code, metrics = await daemon.ask("/metrics")
-            assert code == 200
-            assert "poller_workers 2\n" in metrics
-            assert metrics.count('poller_mapping_state{mapping="q",state="running"} 1') == 1
+    async with two_workers(tmp_path, stream_of(2), queue_of()) as daemon:
+        daemon.aws.function("fn")
+        assert (await daemon.order("s", "pause"))["state"] in ("paused", "stopping")
+        await daemon.until(lambda: len(daemon.logged("mapping_paused", mapping="s")) == 2, "both workers to pause")
+        assert (await daemon.order("s", "resume"))["name"] == "s"
+        await daemon.until(lambda: len(daemon.logged("mapping_resumed", mapping="s")) == 2, "both to resume")
+        daemon.process.send_signal(signal.SIGHUP)
+        await daemon.until(lambda: len(daemon.logged("reloaded")) == 2, "both to reload")
+        code, metrics = await daemon.ask("/metrics")
+        assert code == 200
+        assert "poller_workers 2\n" in metrics
+        assert metrics.count('poller_mapping_state{mapping="q",state="running"} 1') == 1
 
 
 async def test_a_worker_that_finds_the_state_file_in_use_ends_the_daemon_with_its_code(tmp_path):
-    aws = real_time_aws()
-    stream = aws.stream("s")
-    aws.function("fn")
-    async with serving(Watched(aws)) as url:
-        alone = Daemon(tmp_path, url, mapping("m", stream.arn), name="alone")
-        workers = Workers(tmp_path, url, mapping("m", stream.arn))
+    async with an_account(tmp_path, stream_of()) as workers:
+        workers.aws.function("fn")
+        alone = Daemon(tmp_path, workers.url, mapping("s", workers.aws.streams.streams["s"].arn), name="alone")
         async with alone.running():
             await asyncio.to_thread(_read_until, alone.log, "ready")
             async with workers.running() as process:
@@ -148,17 +128,11 @@ def test_a_frozen_worker_is_killed_within_half_of_the_watchdogs_time_and_started
 
 
 async def test_the_parent_stays_small_whatever_it_is_asked(tmp_path):
-    aws = real_time_aws()
-    streams = [aws.stream(f"s{number}", shards=2) for number in range(20)]
-    aws.function("fn")
-    async with serving(Watched(aws)) as url:
-        daemon = Workers(tmp_path, url, *(mapping(stream.arn.rpartition("/")[2], stream.arn) for stream in streams))
-        async with daemon.running() as process:
-            await daemon.ready()
-            for _ in range(20):
-                assert [(await daemon.ask(path))[0] for path in ("/status", "/metrics", "/healthz")] == [200, 200, 200]
-            assert memory_of(process.pid) <= 25
-            assert not loaded_in(process.pid, "uvloop", "pydantic", "orjson")
+    async with two_workers(tmp_path, *(stream_of(2, f"s{number}") for number in range(20))) as daemon:
+        for _ in range(20):
+            assert [(await daemon.ask(path))[0] for path in ("/status", "/metrics", "/healthz")] == [200, 200, 200]
+        assert memory_of(daemon.process.pid) <= 25
+        assert not loaded_in(daemon.process.pid, "uvloop", "pydantic", "orjson")
 
 
 def loaded_in(pid, *libraries):

@@ -12,7 +12,7 @@ from tests.live.lambda_client import lambda_client
 from tests.live.stream_daemon import put
 from tests.live.workers import memory_of, stream_of, two_workers
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 TCP = {"listen": "127.0.0.1:0"}
 FUNCTIONS = {"fn": {"type": "lambda", "function_name": "fn"}}

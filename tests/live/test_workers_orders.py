@@ -10,7 +10,7 @@ import pytest
 from tests.live.stream_daemon import CHECKOUT, put
 from tests.live.workers import stream_of, two_workers
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 class Person:

@@ -57,17 +57,23 @@ class Workers(Daemon):
 
 
 @contextlib.asynccontextmanager
-async def two_workers(folder, *sources, **settings):
-    """A fake account, and a daemon of two workers that is ready. `sources` make a mapping each of the account."""
+async def an_account(folder, *sources, **settings):
+    """A fake account, and a daemon of two workers that does not run yet. `sources` make a mapping each of the account."""
     aws = real_time_aws()
     watched = Watched(aws)
     async with serving(watched) as url:
         daemon = Workers(folder, url, *(source(aws, url) for source in sources), **settings)
         daemon.aws, daemon.watched = aws, watched
-        async with daemon.running() as process:
-            daemon.process = process
-            await daemon.ready()
-            yield daemon
+        yield daemon
+
+
+@contextlib.asynccontextmanager
+async def two_workers(folder, *sources, **settings):
+    """As `an_account`, with the daemon ready."""
+    async with an_account(folder, *sources, **settings) as daemon, daemon.running() as process:
+        daemon.process = process
+        await daemon.ready()
+        yield daemon
 
 
 def stream_of(shards=1, name="s", **parameters):

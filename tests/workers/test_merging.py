@@ -1,5 +1,7 @@
 """What several workers show, as one daemon would: sums of records, the worst of states, each shard once."""
 
+from typing import Any
+
 from poller.ports.shadow import ShadowStatus
 from poller.ports.status import Lag, MappingState, Reason, ReasonCode
 from poller.workers import merging
@@ -147,7 +149,9 @@ def counts(departed, living, **polled):
     counters = {
         name: sum(one["mappings"][0]["counters"][name] for one in known.values()) for name in ("polled", "returned")
     }
-    whole = {"mappings": [{"uuid": "u", "counters": counters, "invocations": {}, "in_flight": len(known)}]}
+    whole: dict[str, Any] = {
+        "mappings": [{"uuid": "u", "counters": counters, "invocations": {}, "in_flight": len(known)}]
+    }
     departed.add_to_status(whole, living, known)
     (found,) = whole["mappings"]
     return found["counters"]["polled"], found["counters"]["returned"], found["in_flight"]
