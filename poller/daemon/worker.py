@@ -98,13 +98,16 @@ class Worker:
         self.channel = Channel(socket.socket(fileno=spec.channel))
         os.set_inheritable(spec.channel, False)
         self.number = spec.number
-        self.workers = Workers(spec.number, spec.of, spec.process, self._call)
+        self.workers = Workers(spec.number, spec.of, spec.process, self._call, self._tell)
         self._relay = Relay(self.channel)
         self.notifier = ToParent(self.channel, spec.sign_seconds)
         self._tasks: set[asyncio.Task[object]] = set()
 
     def _call(self, uuid: str) -> None:
         self.channel.send({"call": uuid})
+
+    def _tell(self) -> None:
+        self.channel.send({"stored": True})
 
     def listen(self, poller: Poller, stop: Stop, reload: Callable[[str], None]) -> None:
         """Do what the parent says from now on."""

@@ -171,6 +171,8 @@ class Poller:
         await self.catalog.look()
 
     def _tell(self) -> None:
+        if self._workers is not None:
+            self._workers.tell()
         if self._member is not None:
             self._member.tell()
 

@@ -16,7 +16,7 @@ from poller.runtime.standby import Standby
 from poller.sources.kinds import KINDS
 
 
-def _nobody(_uuid: str) -> None:
+def _nobody(*_: str) -> None:
     """Nobody has connected yet."""
 
 
@@ -31,6 +31,8 @@ class Workers:
     """Names this process among all that ever were workers, for others to tell that it has ended."""
     call: Callable[[str], None] = _nobody
     """Called with the uuid of a mapping for which the others should poll, too."""
+    tell: Callable[[], None] = _nobody
+    """Called when the others should look at what is stored: paused, resumed, or made."""
     _live: frozenset[int] = frozenset()
     _on: dict[str, list[int]] = field(default_factory=dict)
     """By uuid, the workers that run a mapping, the first to poll it alone first."""

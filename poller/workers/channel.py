@@ -2,12 +2,13 @@
 
 The parent says: `stop` (`hard`), `reload`, `live` (the numbers of the workers that run), `called` (the uuid of a
 mapping of which another worker has more than it can take), `ended` (the name of a worker's process that is dead),
-`look` (something was paused or resumed). A packet with a socket says nothing else: requests come on it, of a client
-whose connection the parent has accepted, or of the parent and other workers by a pair of sockets.
+`look` (see `stored`). A packet with a socket says nothing else: requests come on it, of a client whose connection the
+parent has accepted, or of the parent and other workers by a pair of sockets.
 
 A worker says: `notify` (the lines for a service manager), `serving` (it takes connections), `call` (a uuid, see
-`called`). A packet with a socket says whom requests on it are for: the parent, or a worker (`to`, its number). The end
-of either process ends the channel, which the other one sees.
+`called`), `stored` (something was paused, resumed or made, which the others should read). A packet with a socket says
+whom requests on it are for: the parent, or a worker (`to`, its number). The end of either process ends the channel,
+which the other one sees.
 """
 
 import json

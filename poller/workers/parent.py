@@ -140,10 +140,6 @@ class Parent:
             if child is not but and child.channel is not None:
                 child.channel.send(packet)
 
-    def look(self, *, but: Child) -> None:
-        """The workers but this one should see what was paused or resumed."""
-        self._tell({"look": True}, but=but)
-
     def _start(self, child: Child) -> None:
         child.start(time.monotonic())
         assert child.process is not None
@@ -170,6 +166,8 @@ class Parent:
                 self._serves(child)
             case {"call": str(uuid)}:
                 self._tell({"called": uuid}, but=child)
+            case {"stored": True}:
+                self._tell({"look": True}, but=child)
 
     def _carry(self, packet: Packet, connection: socket.socket) -> None:
         """Requests of a worker."""

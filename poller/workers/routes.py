@@ -115,22 +115,19 @@ class Routes:
 
     # steering
 
-    def _first(self, request: Request, children: list[Child]) -> tuple[Child | None, Answer]:
+    def _first(self, request: Request, children: list[Child]) -> Answer:
         """The answer of the first worker that knows the mapping."""
         unknown: Answer | None = None
         for child in children:
             answer = self._ask_one(child, request)
             if answer is not None and answer.status != HTTPStatus.NOT_FOUND:
-                return child, answer
+                return answer
             unknown = answer or unknown
-        return None, unknown or _refused([])
+        return unknown or _refused([])
 
     def _ordered(self, request: Request) -> Answer:
-        """Pause, resume and what concerns positions: the store is one, so one worker does it, and the others look."""
-        child, answer = self._first(request, self._children())
-        if child is not None and answer.status == HTTPStatus.OK:
-            self._parent.look(but=child)
-        return answer
+        """Pause, resume and what concerns positions: the store is one, so one worker does it, and tells the others."""
+        return self._first(request, self._children())
 
     def _all(self, request: Request) -> Answer:
         """Done by every worker that has something to do."""
@@ -148,7 +145,7 @@ class Routes:
         if len(having) > 1:
             text = "batches wait in several workers: say which with partition, lane and first, as in `poller status`"
             return refusal(HTTPStatus.CONFLICT, text)
-        return self._first(request, having)[1]
+        return self._first(request, having)
 
     def _reload(self, request: Request) -> Answer:
         answers = self._ask(request)

@@ -14,7 +14,3 @@ class Supervised(Protocol):
     was_ready: bool
     serve: Callable[[socket.socket], None]
     """Set by the server: serves a connection of a worker."""
-
-    def look(self, *, but: Child) -> None:
-        """The workers but this one should see what was paused or resumed."""
-        ...

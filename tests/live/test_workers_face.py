@@ -47,6 +47,8 @@ async def test_mappings_are_made_and_changed_by_lambdas_api_through_any_worker(t
         made = await clients[0].call("create_event_source_mapping", FunctionName="fn", **other_of)
         of_stream = {"EventSourceArn": stream.arn, "FunctionName": "fn", "StartingPosition": "TRIM_HORIZON"}
         other = await clients[1].call("create_event_source_mapping", **of_stream)
+        for name in (made["UUID"], other["UUID"]):
+            await daemon.until(lambda name=name: daemon.logged("made_mapping_followed", mapping=name), "the other")
         for client in clients:
             listed = await client.call("list_event_source_mappings")
             assert {one["UUID"] for one in listed["EventSourceMappings"]} >= {made["UUID"], other["UUID"]}

@@ -23,9 +23,6 @@ class Parent:
 
     serve: Any = None
 
-    def look(self, *, but):
-        raise AssertionError(but)
-
 
 @contextmanager
 def workers(parent, count):

@@ -23,7 +23,7 @@ class Parent:
         self.answers = answers
         self.was_ready = True
         self.serve: Callable[[socket.socket], None] = socket.socket.close
-        self.asked, self.looked = [], []
+        self.asked = []
         self.children = [Child(number, len(answers), [], 30.0, serving=True) for number in range(1, len(answers) + 1)]
         self.routes = Routes(self, self._ask)
 
@@ -31,9 +31,6 @@ class Parent:
         self.asked.append((child.number, request.target))
         given = self.answers[child.number - 1].get(request.target)
         return as_json(given) if isinstance(given, dict) else given
-
-    def look(self, *, but):
-        self.looked.append(but.number)
 
     def post(self, target):
         answer = self.routes.answer(Request("POST", target, target.partition("?")[0], {}))
@@ -49,18 +46,17 @@ NOTHING = refusal(HTTPStatus.CONFLICT, "no batch waits")
 REFUSED = refusal(HTTPStatus.FORBIDDEN, "this token only reads")
 
 
-def test_a_pause_is_carried_out_by_one_worker_that_has_the_mapping_and_the_others_look():
+def test_a_pause_is_carried_out_by_one_worker_that_has_the_mapping():
     target = "/mappings/a/pause"
     parent = Parent({target: UNKNOWN}, {target: {"state": "paused"}}, {target: {"state": "paused"}})
     assert parent.post(target) == (200, {"state": "paused"})
-    assert (parent.asked, parent.looked) == ([(1, target), (2, target)], [2])
+    assert parent.asked == [(1, target), (2, target)]
 
 
-def test_a_mapping_that_nobody_has_is_unknown_and_nobody_looks():
+def test_a_mapping_that_nobody_has_is_unknown():
     target = "/mappings/a/pause"
     parent = Parent({target: UNKNOWN}, {target: UNKNOWN})
     assert parent.post(target)[0] == 404
-    assert not parent.looked
 
 
 def test_a_retry_reaches_every_worker_and_one_that_has_nothing_to_retry_is_no_refusal():
