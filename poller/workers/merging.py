@@ -57,6 +57,24 @@ def mapping(same: Sequence[Json]) -> Json:
     return whole
 
 
+def without_worker(mapping: Json) -> Json:
+    """A mapping as it is while the only worker that runs it is started again."""
+    text = "the worker process that runs it has ended, and is started again"
+    return {
+        **mapping,
+        **dict.fromkeys(("shadow", "last_result", "last_success_at", "last_failure")),
+        "state": "starting",
+        "reason": {"code": "starting", "text": text, "since": None, "until": None, "next_try_at": None},
+        "notes": [],
+        "counters": dict.fromkeys(mapping["counters"], 0),
+        "invocations": dict.fromkeys(mapping["invocations"], 0),
+        "in_flight": 0,
+        "unaccounted": 0,
+        "lag": dict.fromkeys(mapping["lag"]),
+        "partitions": [],
+    }
+
+
 def _reason(shown: Json | None, reasons: Sequence[Json | None]) -> Json | None:
     """Since the earliest time at which any worker had the reason that is shown."""
     if shown is None:

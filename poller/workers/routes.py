@@ -1,8 +1,10 @@
 """Which workers are asked what, and how their answers become one."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 from poller.workers import merging
 from poller.workers.answers import Answer, Request, as_json, refusal
@@ -14,6 +16,7 @@ from poller.workers.supervised import Supervised
 
 Ask = Callable[[Child, Request], Answer | None]
 Way = Callable[[Request], Answer]
+Json = dict[str, Any]
 
 
 class Routes:
@@ -23,6 +26,8 @@ class Routes:
         self._parent = parent
         self._ask_one = ask
         self._departed = Departed()
+        self._had: dict[int, list[Json]] = {}
+        """By the number of each worker the mappings that it alone had when it last answered, as they are without it."""
         self._ways: dict[Merged, Way] = {
             Merged.HEALTHZ: self._healthz,
             Merged.READYZ: self._readyz,
@@ -78,12 +83,23 @@ class Routes:
             return _refused(answers)
         known = self._departed.note_status({child.name: found for child, found in good.items()})
         whole = merging.status([*known.values()] or [*good.values()])
+        self._add_waiting(whole, {child.number: one for child, one in good.items()})
         self._departed.add_to_status(whole, self._living(), known)
         answered = {child.number for child, _ in answers}
         silent = [child.number for child in self._children() if child.number not in answered]
         whole["unhealthy"] += [f"worker {number} does not answer" for number in silent]
         whole["workers"] = [_worker(child) for child in self._parent.children]
         return as_json(whole)
+
+    def _add_waiting(self, whole: Json, answered: Mapping[int, Json]) -> None:
+        """Add the mappings of which no worker knows while the one is started again that runs them."""
+        present = Counter(one["uuid"] for document in answered.values() for one in document["mappings"])
+        for number, document in answered.items():
+            own = [one for one in document["mappings"] if present[one["uuid"]] == 1]
+            self._had[number] = [merging.without_worker(one) for one in own]
+        for number, had in self._had.items():
+            if number not in answered:
+                whole["mappings"] += [{**one} for one in had if one["uuid"] not in present]
 
     def _parts(self, request: Request) -> Answer:
         answers = self._ask(request)

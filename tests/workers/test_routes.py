@@ -11,6 +11,7 @@ from poller.workers.answers import Request, as_json, refusal
 from poller.workers.child import Child
 from poller.workers.routes import Routes
 from poller.workers.routing import Merged, merged
+from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,3 +138,22 @@ def test_a_worker_that_does_not_answer_is_told_and_the_others_are_shown():
     code, status = Parent({"/status": head}, {}).get("/status")
     assert (code, status["unhealthy"]) == (200, ["worker 2 does not answer"])
     assert [worker["state"] for worker in status["workers"]] == ["waiting", "waiting"]
+
+
+def test_a_mapping_whose_only_worker_is_started_again_is_still_shown_with_what_it_counted():
+    mapping = a_mapping()
+    mapping.account.polled = mapping.account.delivered = 7
+    one, none = (
+        {"/status": shown}
+        for shown in (render(a_daemon(mapping), 100.0, STARTED_AT), render(a_daemon(), 100.0, STARTED_AT))
+    )
+    parent = Parent(one, none)
+    parent.children[0].name, parent.children[1].name = "a", "b"
+    assert parent.get("/status")[1]["mappings"][0]["state"] == "running"
+    parent.children[0].serving = False
+    for _ in range(2):
+        (shown,) = parent.get("/status")[1]["mappings"]
+        assert (shown["name"], shown["state"], shown["counters"]["polled"]) == ("orders", "starting", 7)
+    parent.children[0].serving, parent.children[0].name = True, "c"
+    parent.answers = ({"/status": render(a_daemon(), 100.0, STARTED_AT)}, none)
+    assert parent.get("/status")[1]["mappings"] == [], "the configuration has it no more"
