@@ -143,7 +143,7 @@ class Poller:
         self.mappings = Mappings(
             self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=self._share()
         )
-        self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall, self._workers)
+        self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
         self.steering = self._steered()
         self._stack.push_async_callback(self.steering.close)
         self.catalog = Catalog(
@@ -171,10 +171,8 @@ class Poller:
         await self.catalog.look()
 
     def _tell(self) -> None:
-        if self._workers is not None:
-            self._workers.tell()
-        if self._member is not None:
-            self._member.tell()
+        for tell in (others.tell for others in (self._workers, self._member) if others is not None):
+            tell()
 
     def _share(self) -> Callable[[Sequence[EventSourceMapping]], Sequence[EventSourceMapping]]:
         return list if self._workers is None else self._workers.share

@@ -7,7 +7,6 @@ slots and circuit with the mappings that use it.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from poller.aws.transports import Transports
 from poller.configuration import Configuration, EventSourceMapping, FunctionConfig
@@ -27,9 +26,6 @@ from poller.support import telemetry
 from poller.values.arns import HOME_ACCOUNT, HOME_REGION
 from poller.values.errors import ConfigurationError, EnvironmentProblem, UnknownFunction
 
-if TYPE_CHECKING:
-    from poller.engine.workers import Workers
-
 SLOT_SECONDS = 1.0
 """Seconds to wait for a free slot, in line with the function's mappings. Lambda has no line: it throttles at once."""
 STOPPING = NotInvoked("stopping", "the daemon stops")
@@ -47,16 +43,11 @@ class FunctionInvoker:
     """Implements `poller.ports.invoker.Invoker`. Used within one running loop."""
 
     def __init__(
-        self,
-        wiring: Wiring,
-        configuration: Configuration,
-        transports: Transports,
-        wall: Callable[[], float],
-        workers: "Workers | None" = None,
+        self, wiring: Wiring, configuration: Configuration, transports: Transports, wall: Callable[[], float]
     ) -> None:
-        """`wall` tells the seconds since the epoch. `workers` has the parts of several processes in each function."""
+        """`wall` tells the seconds since the epoch."""
         self._wiring = wiring
-        self._workers = workers
+        self._workers = wiring.workers
         self._transports = transports
         self._wall = wall
         self._queues: dict[str, EventSourceMapping] = {}

@@ -121,7 +121,7 @@ class Wiring:
         self._failed_events = failed_events
         self._traces = traces
         self._watch = watch
-        self._workers = workers
+        self.workers = workers
         self._shadows: dict[str, Alone] = {}
         """Where mappings that move nothing keep their positions, by uuid."""
 
@@ -170,11 +170,11 @@ class Wiring:
         own = Memory(mapping.max_bytes_in_flight, self.memory)
         use = Use.by(mapping)
         function = await self.functions.take(use)
-        standby = standby_of(self._fleet_of(mapping), self._workers, mapping, borrowed)
+        standby = standby_of(self._fleet_of(mapping), self.workers, mapping, borrowed)
         breaker = self.functions.breaker(use)
         slots = self.functions.slots(mapping.function)
         # workers have their parts of every limit already
-        shared = shared_slots(self._fleet, mapping, slots, borrowed) if self._workers is None else None
+        shared = shared_slots(self._fleet, mapping, slots, borrowed) if self.workers is None else None
         admission = Admission(stop, pace, own, status, self.chance, breaker=breaker, standby=standby, shared=shared)
         return LaneContext(
             function=function,

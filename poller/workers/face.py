@@ -29,7 +29,7 @@ from poller.workers.supervised import Supervised
 
 MOST_WAITING = 200
 """Connections without a request. One more costs that its place which has waited for longest."""
-MOST_ANSWERED = 32
+MOST_ANSWERED = 8
 """Requests that are answered here at a time, each on a thread. Others wait."""
 REQUEST_SECONDS = 10.0
 """For a request to arrive, from the connection or the last answer on."""

@@ -1,8 +1,10 @@
 """Which workers are asked what, and how their answers become one."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +18,7 @@ from poller.workers.supervised import Supervised
 
 Ask = Callable[[Child, Request], Answer | None]
 Way = Callable[[Request], Answer]
+Answers = list[tuple[Child, Answer]]
 Json = dict[str, Any]
 
 
@@ -26,16 +29,17 @@ class Routes:
         self._parent = parent
         self._ask_one = ask
         self._departed = Departed()
+        self._merging = threading.Lock()
         self._had: dict[int, list[Json]] = {}
         """By the number of each worker the mappings that it alone had when it last answered, as they are without it."""
         self._ways: dict[Merged, Way] = {
             Merged.HEALTHZ: self._healthz,
             Merged.READYZ: self._readyz,
-            Merged.METRICS: self._metrics,
-            Merged.STATUS: self._status,
-            Merged.MAPPING: self._mapping,
-            Merged.FAILURES: self._failures,
-            Merged.PARTS: self._parts,
+            Merged.METRICS: partial(self._together, self._metrics),
+            Merged.STATUS: partial(self._together, self._status),
+            Merged.MAPPING: partial(self._together, self._mapping),
+            Merged.FAILURES: partial(self._together, self._failures),
+            Merged.PARTS: partial(self._together, self._parts),
             Merged.RELOAD: self._reload,
             Merged.BY_ONE: self._ordered,
             Merged.BY_ALL: self._all,
@@ -50,9 +54,15 @@ class Routes:
     def _children(self) -> list[Child]:
         return [child for child in self._parent.children if child.serving]
 
-    def _ask(self, request: Request) -> list[tuple[Child, Answer]]:
+    def _ask(self, request: Request) -> Answers:
         found = [(child, self._ask_one(child, request)) for child in self._children()]
         return [(child, answer) for child, answer in found if answer is not None]
+
+    def _together(self, both: Callable[[Answers], Answer], request: Request) -> Answer:
+        """Ask all workers, and merge. One answer is merged at a time: what is read of it takes many times its size."""
+        answers = self._ask(replace(request, headers=_plain(request.headers)))
+        with self._merging:
+            return both(answers)
 
     # looking
 
@@ -71,13 +81,11 @@ class Routes:
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return as_json({"status": "ready" if ready else "starting"}, status)
 
-    def _failures(self, request: Request) -> Answer:
-        answers = self._ask(request)
+    def _failures(self, answers: Answers) -> Answer:
         good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
         return as_json(merging.failures(good)) if good else _refused(answers)
 
-    def _status(self, request: Request) -> Answer:
-        answers = self._ask(request)
+    def _status(self, answers: Answers) -> Answer:
         good = {child: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}
         if not good:
             return _refused(answers)
@@ -101,8 +109,7 @@ class Routes:
             if number not in answered:
                 whole["mappings"] += [{**one} for one in had if one["uuid"] not in present]
 
-    def _parts(self, request: Request) -> Answer:
-        answers = self._ask(request)
+    def _parts(self, answers: Answers) -> Answer:
         good = {child.name: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}
         if not good:
             return _refused(answers)
@@ -113,14 +120,11 @@ class Routes:
     def _living(self) -> set[str]:
         return {child.name for child in self._parent.children if child.runs}
 
-    def _mapping(self, request: Request) -> Answer:
-        answers = self._ask(request)
+    def _mapping(self, answers: Answers) -> Answer:
         good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
         return as_json(merging.mapping(good)) if good else _refused(answers)
 
-    def _metrics(self, request: Request) -> Answer:
-        plain = replace(request, headers={**request.headers, "Accept": "text/plain"})
-        answers = self._ask(plain)
+    def _metrics(self, answers: Answers) -> Answer:
         good = {child.name: answer for child, answer in answers if answer.status == HTTPStatus.OK}
         if not good:
             return _refused(answers)
@@ -169,7 +173,12 @@ class Routes:
         return _refused(bad) if bad or not answers else as_json(merging.reloads([one.document() for _, one in answers]))
 
 
-def _refused(answers: list[tuple[Child, Answer]]) -> Answer:
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    """In the one form of metrics that can be merged, and JSON."""
+    return {name: value for name, value in headers.items() if name.lower() != "accept"}
+
+
+def _refused(answers: Answers) -> Answer:
     """What a client is told where no worker did it: the answer that says most."""
     ranked = sorted((answer for _, answer in answers), key=lambda answer: answer.status == HTTPStatus.NOT_FOUND)
     return ranked[0] if ranked else refusal(HTTPStatus.SERVICE_UNAVAILABLE, "no worker answers; try again soon")
