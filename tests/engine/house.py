@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from structlog.testing import capture_logs
@@ -13,7 +14,6 @@ from poller.configuration.model.functions import FunctionConfig
 from poller.configuration.model.mapping import EventSourceMapping, ScalingConfig
 from poller.configuration.model.settings import Settings
 from poller.engine.app import Poller
-from poller.engine.functions import Use
 from poller.functions.lambda_api.options import LambdaOptions
 from poller.sources.kinds import parse_source
 from poller.sources.sharded.limits import ReadLimits
@@ -114,7 +114,9 @@ class House(Poller):
 
     def declare(self, mapping):
         """The mapping's function has an entry of its own in the configuration."""
-        self.invoker._uses[mapping.function.key] = Use.by(mapping)  # noqa: SLF001 - only a configuration declares
+        function = mapping.function
+        functions, declared = {function.key: function}, frozenset({function.key})
+        self.invoker.apply(replace(self._configuration, functions=functions, declared=declared, mappings=[mapping]))
 
     def of(self, name):
         (found,) = (status for status in self.status.mappings if status.name == name)
