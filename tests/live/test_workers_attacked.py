@@ -15,8 +15,18 @@ from tests.live.workers import memory_of, stream_of, two_workers
 pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 TCP = {"listen": "127.0.0.1:0"}
-FUNCTIONS = {"fn": {"type": "lambda", "function_name": "fn"}}
+FUNCTIONS = {"asked": {"type": "lambda", "function_name": "asked"}}
 MANY = 8
+
+
+def gated(aws):
+    """The function that clients invoke, and what lets it answer."""
+    gate = asyncio.Event()
+
+    async def handler(_event):
+        await gate.wait()
+
+    return aws.function("asked", handler), gate
 
 
 class Viewer:
@@ -45,7 +55,7 @@ async def invoked(url):
     """The status of an Invoke, or what became of its connection."""
     client = lambda_client(url)
     try:
-        return (await client.call("invoke", FunctionName="fn", Payload=b"{}"))["StatusCode"]
+        return (await client.call("invoke", FunctionName="asked", Payload=b"{}"))["StatusCode"]
     except ClientError as error:
         return error.response["ResponseMetadata"]["HTTPStatusCode"]
     except BotoCoreError as error:
@@ -62,14 +72,15 @@ async def loads(url):
 
 async def test_a_killed_worker_leaves_no_client_waiting_and_the_other_serves_all(tmp_path):
     async with two_workers(tmp_path, stream_of(4, batch_size=5), api=TCP, functions=FUNCTIONS) as daemon:
-        function, ledger = daemon.aws.function("fn"), daemon.aws.streams.ledger
-        function.delay = 0.5
+        (function, gate), ledger = gated(daemon.aws), daemon.aws.streams.ledger
+        daemon.aws.function("fn").delay = 0.2
         put(daemon.aws.streams.streams["s"], 60)
         viewers = [Viewer(daemon.api) for _ in range(MANY)]
         await daemon.until(lambda: all(viewer.lines for viewer in viewers), "every viewer to see something")
         invocations = [asyncio.ensure_future(invoked(daemon.api)) for _ in range(MANY)]
-        await daemon.watched.until(lambda: function.invocations.running >= MANY, daemon)
+        await daemon.watched.until(lambda: function.invocations.running == MANY, daemon)
         os.kill(daemon.pids()[0], signal.SIGKILL)
+        gate.set()
         ends = await asyncio.wait_for(asyncio.gather(*invocations), 60)
         assert 200 in ends
         assert {end for end in ends if end != 200} <= {503, "ConnectionClosedError", "ReadTimeoutError"}
@@ -88,8 +99,7 @@ async def test_a_killed_worker_leaves_no_client_waiting_and_the_other_serves_all
 
 async def test_a_reload_cuts_no_request_and_no_stream(tmp_path):
     async with two_workers(tmp_path, stream_of(2), api=TCP, functions=FUNCTIONS) as daemon:
-        function = daemon.aws.function("fn")
-        function.delay = 0.5
+        function, gate = gated(daemon.aws)
         viewers = [Viewer(daemon.api) for _ in range(4)]
         await daemon.until(lambda: all(viewer.lines for viewer in viewers), "every viewer to see something")
         invocations = [asyncio.ensure_future(invoked(daemon.api)) for _ in range(4)]
@@ -97,8 +107,9 @@ async def test_a_reload_cuts_no_request_and_no_stream(tmp_path):
         daemon.process.send_signal(signal.SIGHUP)
         screens = [loads(daemon.api) for _ in range(20)]
         assert await asyncio.gather(*screens) == [200] * 20
-        assert await asyncio.gather(*invocations) == [200] * 4
         await daemon.until(lambda: len(daemon.logged("reloaded")) == 2, "both to reload")
+        gate.set()
+        assert await asyncio.gather(*invocations) == [200] * 4
         assert not any(viewer.looking.done() for viewer in viewers)
         for viewer in viewers:
             await viewer.close()
