@@ -38,6 +38,17 @@ async def browsing(**context: Any) -> AsyncIterator[Any]:
             await browser.close()
 
 
+async def waits_long(house: Any) -> None:
+    """The batch that fails is not tried again for a while, so that an order meets it at rest."""
+    time = asyncio.get_running_loop().time
+    while not any(  # noqa: ASYNC110 - nobody tells
+        lane.held is not None and lane.next_try is not None and lane.next_try - time() > 5
+        for partition in house.of("clicks").partitions
+        for lane in partition.lanes
+    ):
+        await asyncio.sleep(0.1)
+
+
 async def watched(context: Any) -> tuple[Any, list[str]]:
     """A tab, and what goes wrong in it."""
     page, problems = await context.new_page(), []

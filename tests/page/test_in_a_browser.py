@@ -3,7 +3,7 @@
 import pytest
 
 from poller.ports.status import MappingState, Reason, ReasonCode
-from tests.page.browser import browsing, in_a_browser, shop, watched
+from tests.page.browser import browsing, in_a_browser, shop, waits_long, watched
 
 pytestmark = [*in_a_browser, pytest.mark.heavy]
 
@@ -28,6 +28,7 @@ async def test_axe_finds_nothing_serious_on_any_screen(scheme: str) -> None:
         await page.get_by_text("degraded").first.wait_for()
         await look("mappings")
         await page.get_by_role("link", name="clicks").click()
+        await waits_long(house)
         await page.get_by_role("button", name="Skip to its destination").click()
         await page.get_by_text("Given up").wait_for()
         await look("order")
@@ -61,6 +62,7 @@ async def test_a_stuck_shard_is_freed_by_the_keyboard_alone_after_a_preview_and_
         await page.goto(address)
         await page.get_by_role("link", name="clicks").focus()
         await page.keyboard.press("Enter")
+        await waits_long(house)
         await page.get_by_role("button", name="Skip to its destination").focus()
         await page.keyboard.press("Enter")
         impact = page.locator("#impact li")
@@ -110,6 +112,7 @@ async def test_a_batch_that_has_moved_on_is_not_skipped_in_its_place() -> None:
     async with shop() as (house, address), browsing() as context:
         page, _ = await watched(context)
         await page.goto(f"{address}/mappings/clicks")
+        await waits_long(house)
         await page.get_by_role("button", name="Skip to its destination").click()
         await page.locator("#impact li").wait_for()
         house.aws.functions["count-clicks"].handler = lambda _: None

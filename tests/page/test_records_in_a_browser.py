@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.browser import browsing, in_a_browser, shop, watched
+from tests.page.browser import browsing, in_a_browser, shop, waits_long, watched
 
 pytestmark = [*in_a_browser, pytest.mark.heavy]
 
@@ -15,17 +15,6 @@ async def confirmed(page: Any, said: str) -> None:
     """The preview says so, and the order is given."""
     await page.locator("#impact").get_by_text(said).first.wait_for()
     await page.locator("#confirm").click()
-
-
-async def waits_long(house: Any) -> None:
-    """The batch that fails is not tried again for a while, so that an order meets it at rest."""
-    time = asyncio.get_running_loop().time
-    while not any(  # noqa: ASYNC110 - nobody tells
-        lane.held is not None and lane.next_try is not None and lane.next_try - time() > 5
-        for partition in house.of("clicks").partitions
-        for lane in partition.lanes
-    ):
-        await asyncio.sleep(0.1)
 
 
 async def skipped(house: Any, page: Any, address: str) -> None:
