@@ -279,7 +279,7 @@ class MappingRunner:
         if not self.mapping.enabled:
             self.status.rest(MappingState.DISABLED, Reason(ReasonCode.DISABLED))
         elif self._paused_since is not None:
-            text = f"paused; `poller resume {self.mapping.name}` resumes it"
+            text = "by hand, until it is resumed"
             self.status.rest(MappingState.PAUSED, Reason(ReasonCode.PAUSED, text, since=self._paused_since))
         elif self._held:
             self.status.rest(MappingState.STOPPING, Reason(ReasonCode.STOPPING, self._held))

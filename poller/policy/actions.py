@@ -229,10 +229,10 @@ def retry_impact(batch: Batch, order: Retry, function: str) -> str:
 def skip_impact(batch: Batch, order: Skip, destination: str | None) -> str:
     """What giving up one batch would do."""
     if order.drop or destination is None:
-        where = "No destination hears of it: the account counts it as dropped."
+        where = "No destination hears of it: the account counts it as dropped, and only the source may have it still."
     else:
-        where = f"{destination} gets an invocation record of it, with the condition SkippedByHand."
-    return f"Given up, never to be delivered: {batch.name}. {where} The lane goes on with what is behind it."
+        where = f"{destination} gets an invocation record of it, with the condition SkippedByHand, to be redriven from."
+    return f"Given up: {batch.name}. {where} The lane goes on with what is behind it."
 
 
 MOST_KEYS = 10
@@ -242,13 +242,16 @@ MOST_KEYS = 10
 def isolate_impact(batch: Batch, key: str, count: int, destination: str | None) -> str:
     """What giving up one key of a batch would do."""
     records = "1 record" if count == 1 else f"{count:,} records"
-    where = "No destination hears of them: the account counts them as dropped."
+    where = "No destination hears of them: the account counts them as dropped, and only the source may have them still."
     if destination is not None:
-        where = f"{destination} gets an invocation record of each run of them, with the condition IsolatedByHand."
+        where = (
+            f"{destination} gets an invocation record of each run of them, with the condition IsolatedByHand, to be "
+            "redriven from."
+        )
     rest = batch.records - count
     others = f"the other {rest:,} are tried at once, as if they had never failed" if rest else "the lane goes on"
     return (
-        f"Given up, never to be delivered: {records} with the key {key} of {batch.name}. {where} Then {others}. Later "
+        f"Given up: {records} with the key {key} of {batch.name}. {where} Then {others}. Later "
         "records of the key are delivered as they come, without those that are given up here."
     )
 

@@ -62,6 +62,15 @@ ADVICE = {
     "error": "this is a bug in poller; please report it with the log lines of partition_failed",
 }
 
+BY_BUTTON = {
+    "retry": "a shard waits for its oldest failing batch, which is below: look at its records; then correct the "
+    "function and retry, or free the shard by skipping the batch or isolating a key",
+    "queue.redriven": "look at the function's own log; the message comes again by itself, and *Redrive dead letters* "
+    "delivers once more what is in the dead-letter queue",
+    "paused": "press *Resume* to continue",
+}
+"""Instead of the advice for a command, where a person sees the page with its buttons."""
+
 _FAILED = {
     "http_401": "failed.refused",
     "http_403": "failed.refused",
@@ -82,6 +91,13 @@ def with_advice(text: str, *causes: str) -> str:
     """Append the advice for these causes to the text; unknown causes add nothing."""
     advice = "; ".join(ADVICE[cause] for cause in causes if cause in ADVICE)
     return f"{text}{TO_DO}{advice}" if advice else text
+
+
+def by_button(advice: str) -> str:
+    """The advice for a person who sees the page with its buttons."""
+    for cause, text in BY_BUTTON.items():
+        advice = advice.replace(ADVICE[cause], text)
+    return advice
 
 
 def cause_of_failure(failure: str) -> str:

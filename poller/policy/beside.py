@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from poller.policy.invocation_record import iso_milliseconds
 from poller.policy.positions import is_inside, sequence_number_of
 
 Which = Literal["source", "dead_letters", "destination"]
@@ -32,7 +33,7 @@ class From:
     def words(self) -> str:
         """For sentences."""
         if self.timestamp is not None:
-            return "the given instant"
+            return iso_milliseconds(self.timestamp)
         if self.sequence_number is None:
             return "the oldest record"
         behind = "behind " if self.kind == "AFTER_SEQUENCE_NUMBER" else ""

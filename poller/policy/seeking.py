@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from poller.policy.invocation_record import iso_milliseconds
 from poller.policy.positions import inside, place
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
 
@@ -34,8 +35,8 @@ class Target:
     @property
     def words(self) -> str:
         """The position in a sentence."""
-        if self.where == "AT_TIMESTAMP":
-            return "the given instant"
+        if self.timestamp is not None:
+            return iso_milliseconds(self.timestamp)
         if self.where == "AT_SEQUENCE_NUMBER":
             return f"sequence number {self.sequence_number}"
         return "the oldest record" if self.where == "TRIM_HORIZON" else "what comes from now on"
@@ -99,8 +100,8 @@ def before(stored: StreamProgress, shards: Mapping[str, object]) -> Before:
 
 
 BETWEEN = (
-    "What lies behind the old position and before the new one is not delivered. What lies behind the new one is "
-    "delivered, also if it was delivered before."
+    "Forward, what lies between the old position and the new one is not delivered. Back, what lies between them is "
+    "delivered again."
 )
 
 
@@ -115,7 +116,7 @@ def impact(stored: StreamProgress, target: Target, shards: Mapping[str, ShardPro
         BETWEEN,
         *(f"{name} is behind {at} now." for name, at in [*now.items()][:MOST_NAMED] if at is not None),
         *([f"The attempts and the open windows of {in_work} lanes are given up."] if in_work else ()),
-        "`undo` goes back to the present position.",
+        "Undoing the seek goes back to the present position.",
     ]
 
 

@@ -69,7 +69,7 @@ def test_a_person_reads_what_happens_between_the_positions():
     both = {"a": ShardProgress(), "b": ShardProgress()}
     assert "2 shards are read from the oldest record." in impact(stored(), Target("TRIM_HORIZON"), both)[0]
     assert "from what comes from now on" in impact(stored(), Target("LATEST"), both)[0]
-    assert "from the given instant" in impact(stored(), Target("AT_TIMESTAMP", 1.0), both)[0]
+    assert "from 1970-01-01T00:00:01.000Z" in impact(stored(), Target("AT_TIMESTAMP", 1.0), both)[0]
     assert impact(stored(a=at(None)), Target("AT_SEQUENCE_NUMBER", sequence_number="6", shard="a"), {"a": at("6:-1")})
 
 

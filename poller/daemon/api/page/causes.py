@@ -6,7 +6,7 @@ from zlib import crc32
 from poller.daemon.api.moments import iso
 from poller.daemon.api.page import words
 from poller.daemon.api.page.forms import button
-from poller.daemon.api.page.html import Markup, join, tag
+from poller.daemon.api.page.html import Markup, join, safe, tag
 from poller.daemon.api.page.overview import path
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
@@ -86,7 +86,12 @@ def _more(group: Shown) -> Iterator[Markup]:
     if last["request_id"]:
         yield tag("p", "Last request: ", tag("code", last["request_id"]), class_="quiet")
     if last["logs"]:
-        yield tag("pre", "\n".join(last["logs"]), class_="quiet")
+        yield tag("pre", Markup("\n".join(map(_line, last["logs"]))), class_="quiet")
+
+
+def _line(log: str) -> Markup:
+    """A line of a function's log; Lambda's runtimes indent a traceback by spaces that do not break."""
+    return safe(log.replace("\xa0", " "))
 
 
 def failures_layout(found: Screen) -> Markup:
@@ -108,11 +113,11 @@ def actions_table(actions: Sequence[Action]) -> Markup:
     rows = [
         tag(
             "tr",
-            tag("td", words.moment(iso(action.at))),
+            tag("td", words.moment(iso(action.at)), class_="number"),
             tag("th", action.mapping, scope="row"),
-            tag("td", action.what, tag("span", STAGES[action.stage], class_="about")),
+            tag("td", tag("span", action.what, class_="number"), tag("span", STAGES[action.stage], class_="about")),
             tag("td", action.effect),
-            tag("td", f"{action.who or 'somebody'}, {action.via}"),
+            tag("td", f"{action.who or 'somebody'}, {action.via}", class_="word"),
             tag("td", action.why or words.NONE),
         )
         for action in actions[:MOST_ACTIONS]

@@ -13,7 +13,8 @@ from poller.daemon.api.page.parts import Shown
 Given = str | int | float | bool | None
 OLDEST, INSTANT, NUMBER = "the oldest record", "an instant (UTC)", "a sequence number"
 MOST_SHARDS = 200
-EXAMPLE = "2026-09-01T10:00:00Z"
+EXAMPLE = "10 min ago"
+"""Or a time in ISO 8601."""
 
 
 def button(text: str, mapping: Shown, order: str, about: str = "", **given: Given) -> Markup:

@@ -49,15 +49,18 @@ def document(
     links = [
         tag("li", tag("a", name, href=place, aria_current="page" if place == here else None)) for place, name in PLACES
     ]
+    steers = request[ROLE] is Role.STEER
+    role = None if steers else tag("span", "look only", title="This token may look, and give no orders", class_="quiet")
     out = tag("form", tag("button", "Sign out"), method="post", action="/logout") if request[BY_SESSION] else None
     status = tag("span", "", id="live", role="status", class_="quiet") if live else None
     head = tag(
         "header", tag("a", "Skip to content", href="#main", class_="skip"), tag("strong", "poller"),
-        tag("nav", tag("ul", *links), aria_label="Screens"), status, out,
+        tag("nav", tag("ul", *links), aria_label="Screens"), status, role, out,
     )  # fmt: skip
     main = tag("main", tag("h1", title), body, id="main", tabindex="-1", data_live=live)
     said = tag("p", "", id="said", role="status", aria_live="polite", class_="hidden")
-    return _html(title, join(head, main, said, _dialog(functions) if live and request[ROLE] is Role.STEER else None))
+    done = tag("p", "", id="done", role="status")
+    return _html(title, join(head, main, said, join(done, _dialog(functions)) if live and steers else None))
 
 
 def plain(title: str, body: Markup) -> Markup:
@@ -83,8 +86,10 @@ def _dialog(functions: Sequence[str]) -> Markup:
     """Where an order shows its impact before it is given."""
     options = [tag("option", name, value=name) for name in functions]
     choice = tag("select", tag("option", value=""), *options, id="function")
-    why = tag("label", "Why, for the action log ", void("input", id="why", maxlength="500", autocomplete="off"))
-    who = tag("label", "Your name ", void("input", id="who", maxlength="100", autocomplete="name"))
+    why = tag(
+        "label", "Why, for the action log (optional) ", void("input", id="why", maxlength="500", autocomplete="off")
+    )
+    who = tag("label", "Your name (optional) ", void("input", id="who", maxlength="100", autocomplete="name"))
     return tag(
         "dialog",
         tag(

@@ -16,6 +16,8 @@ from poller.ports.status import MappingState
 
 MOST_PARTITIONS = 200
 """Shown one by one; those that wait first."""
+MOST_LOOKED_AT = 100
+"""Records of a batch that one look shows."""
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -37,8 +39,8 @@ def screen(mapping: Shown, known: Known, *, steers: bool) -> Screen:
     functions = [one for one in known.functions if one != mapping["function"]]
     return Screen(
         {
-            "about": {"state": _state(mapping)},
-            "batches": dict(_batches(mapping, steers=steers, hands_over=bool(functions))),
+            "about": {"state": _state(mapping, steers=steers)},
+            "batches": dict(batches(mapping, steers=steers, hands_over=bool(functions))),
             "orders": {"order-mapping": _orders(mapping)} if steers else {},
             "redrives": dict(redrives.cards(mapping, known.redrives, steers=steers)),
             "more": {"facts": _facts(mapping)},
@@ -47,8 +49,8 @@ def screen(mapping: Shown, known: Known, *, steers: bool) -> Screen:
     )
 
 
-def _state(mapping: Shown) -> Markup:
-    advice = words.to_do(mapping["reason"])
+def _state(mapping: Shown, *, steers: bool) -> Markup:
+    advice = words.to_do(mapping["reason"], steers=steers)
     told = [tag("p", note["text"], class_="note") for note in mapping["notes"]]
     return tag(
         "div",
@@ -102,7 +104,8 @@ def _orders(mapping: Shown) -> Markup:
     return tag("div", *buttons, id="order-mapping", class_="buttons")
 
 
-def _batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple[str, Markup]]:
+def batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple[str, Markup]]:
+    """A card for each batch that waits, by its id; buttons for those who may steer."""
     seen: Counter[str] = Counter()
     for one in mapping["batches"]:
         key = f"b-{one['partition']}-{one['lane']}"
@@ -134,7 +137,12 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
     destination, rests = mapping["destination"], not one["awaits_destination"]
     which: dict[str, Given] = {"partition": one["partition"], "lane": one["lane"], "first": one["first"]}
     about = f"{one['partition']}, lane {one['lane']}"
-    buttons = [button("Retry now", mapping, "retry", about, **which)]
+    buttons = []
+    if one["first"] is not None and one["first"].isdecimal() and mapping["looks"] and mapping["seeks"]:
+        first, most = one["first"], min(one["records"], MOST_LOOKED_AT)
+        place: dict[str, Given] = {"partition": one["partition"], "sequence_number": first, "most": most}
+        buttons.append(button("Look at its records", mapping, "peek", about, **place, event=True))
+    buttons.append(button("Retry now", mapping, "retry", about, **which))
     if hands_over and rests:
         buttons.append(button("Hand over once", mapping, "handover", about, **which))
     if one["discards"]:
@@ -142,8 +150,10 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
         if destination is not None and rests:
             buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
         for key, count in one["keys"]:
-            buttons.append(button(f"Isolate {words.cut(key)} ({count:,})", mapping, "isolate", about, **which, key=key))
-        text = "Skip" if destination is None else "Drop without its destination"
+            text = f"Isolate {words.cut(key)} ({count:,} of {one['records']:,} records)"
+            dropped = None if destination is not None else True
+            buttons.append(button(text, mapping, "isolate", about, **which, key=key, drop=dropped))
+        text = "Skip without a destination" if destination is None else "Drop without its destination"
         buttons.append(button(text, mapping, "skip", about, **which, drop=True))
     return tag("div", *buttons, class_="buttons")
 
@@ -165,7 +175,7 @@ def _partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]
                 tag("td", tag("code", partition["position"] or words.NONE)),
                 tag("td", words.NONE if behind is None else span(behind), class_="number"),
                 tag("td", ", ".join(f"{count} {code}" for code, count in lanes.most_common()) or words.NONE),
-                tag("td", words.reason(partition["reason"]), look),
+                tag("td", words.reason(partition["reason"]), " ", look),
                 id=key,
             ),
         )

@@ -78,25 +78,25 @@ def _batches(mapping: MappingStatus, to_wall: ToWall) -> list[Shown]:
         for number, lane in enumerate(partition.lanes):
             if lane.held is not None:
                 where = {"partition": partition.id, "lane": number, "text": lane.text.partition(TO_DO)[0]}
-                about = _batch(mapping, lane.held) if len(found) < MOST_HELD else {}
+                about = _batch(lane.held) if len(found) < MOST_HELD else {}
                 found.append({**where, "next_try_at": to_wall(lane.next_try), **about})
     return found
 
 
-def _batch(mapping: MappingStatus, held: Held) -> Shown:
+def _batch(held: Held) -> Shown:
     return {
         "first": held.first,
         "last": held.last,
         "records": len(held.part.records),
         "discards": held.discards,
         "awaits_destination": held.part.awaiting is not None,
-        "keys": _keys(mapping, held),
+        "keys": _keys(held),
     }
 
 
-def _keys(mapping: MappingStatus, held: Held) -> list[tuple[str, int]]:
+def _keys(held: Held) -> list[tuple[str, int]]:
     """The keys that can be given up by a button: the few that a small batch has most records of."""
-    if mapping.destination is None or held.part.awaiting is not None or len(held.part.records) > MOST_COUNTED:
+    if held.part.awaiting is not None or len(held.part.records) > MOST_COUNTED:
         return []
     keys = held.keys()
     return keys[:MOST_KEYS] if len(keys) > 1 else []

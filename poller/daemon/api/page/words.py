@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
-from poller.policy.advice import ADVICE, TO_DO
+from poller.policy.advice import ADVICE, TO_DO, by_button
 from poller.ports.status import MappingState
 
 MARKS = {
@@ -52,11 +52,12 @@ def reason(found: Json | None) -> Markup:
     return join(cut(text), tag("span", since, until, again, class_="quiet"))
 
 
-def to_do(found: Json | None) -> str | None:
-    """What a person can do about a reason."""
+def to_do(found: Json | None, *, steers: bool) -> str | None:
+    """What a person can do about a reason: with the page's buttons, for those who may steer."""
     if found is None:
         return None
-    return found["text"].partition(TO_DO)[2] or ADVICE.get(found["code"])
+    advice = found["text"].partition(TO_DO)[2] or ADVICE.get(found["code"])
+    return by_button(advice) if advice and steers else advice
 
 
 def cut(text: str) -> str:

@@ -124,6 +124,11 @@ async function send(dryRun) {
   return found;
 }
 
+function tellDone(done, impact) {
+  const about = done.result?.lines ? "" : impact[0]; // a result is shown by itself
+  document.getElementById("done").textContent = [`${order.text}: ${done.stage}`, about].filter(Boolean).join(". ");
+}
+
 function refuse(error) {
   document.getElementById("refusal").textContent = `Not done: ${error.message}`;
   document.getElementById("confirm").disabled = true;
@@ -132,6 +137,15 @@ function refuse(error) {
 function pressed(button) {
   const { mapping, order: name, given } = button.dataset;
   preview({ mapping, name, given: JSON.parse(given), text: button.textContent });
+}
+
+const UNITS = { s: 1, m: 60, h: 3600, d: 86400 };
+
+// "10 min ago" as an instant of the daemon's clock; other texts as they are.
+function instant(text) {
+  const [, number, unit] = /^-?(\d+) ?([smhd])[a-z]*( ago)?$/i.exec(text) ?? [];
+  if (unit === undefined) return text;
+  return new Date(Date.now() + ahead - number * UNITS[unit.toLowerCase()] * 1000).toISOString();
 }
 
 // `place` is a choice that names another member of the order, with its value or with that of the field `value`.
@@ -143,9 +157,9 @@ function filled(form) {
       if (field.checked) given[field.name] = true;
     } else if (field.name === "place" && text) {
       const [name, value] = text.split("=");
-      given[name] = value === "true" ? true : value ?? form.elements.namedItem("value").value.trim();
+      given[name] = value === "true" ? true : value ?? instant(form.elements.namedItem("value").value.trim());
     } else if (field.name && field.name !== "value" && text) {
-      given[field.name] = field.type === "number" ? Number(text) : text;
+      given[field.name] = field.type === "number" ? Number(text) : ["begin", "end"].includes(field.name) ? instant(text) : text;
     }
   }
   const { mapping, order: name } = form.dataset;
@@ -217,7 +231,7 @@ async function preview(wanted) {
   document.getElementById("cancel").textContent = "Cancel";
   ask(wanted);
   document.getElementById("impact").replaceChildren();
-  document.getElementById("refusal").textContent = "";
+  document.getElementById("refusal").textContent = document.getElementById("done").textContent = "";
   const confirm = document.getElementById("confirm");
   confirm.textContent = wanted.text;
   confirm.disabled = true;
@@ -244,12 +258,14 @@ async function carryOut() {
   const confirm = document.getElementById("confirm");
   confirm.disabled = true;
   document.getElementById("ask").hidden = true;
+  const impact = [...document.querySelectorAll("#impact > li")].map((line) => line.textContent);
   localStorage.setItem("who", document.getElementById("who").value);
   try {
     const done = await send(false);
-    say(`${order.text}: ${done.stage}`);
+    tellDone(done, impact);
     document.getElementById("cancel").textContent = "Close";
     if (!done.result?.lines) return dialog.close();
+    document.getElementById("order-title").textContent = order.text;
     tellResult(done.result);
     confirm.hidden = document.getElementById("by").hidden = true;
     document.getElementById("cancel").focus();

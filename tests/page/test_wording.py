@@ -1,0 +1,61 @@
+"""What the screens say, without a browser."""
+
+from typing import Any
+
+import pytest
+
+from poller.daemon.api.page import causes, one, words
+from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO
+
+
+@pytest.mark.parametrize("cause", BY_BUTTON)
+def test_who_has_buttons_is_sent_to_no_command(cause: str) -> None:
+    found = {"text": f"it waits{TO_DO}check it; {ADVICE[cause]}", "code": cause}
+    assert "`poller" in (words.to_do(found, steers=False) or "")
+    assert words.to_do(found, steers=True) == f"check it; {BY_BUTTON[cause]}"
+    assert "`poller" not in BY_BUTTON[cause]
+
+
+def test_a_traceback_keeps_its_lines_and_becomes_no_code() -> None:
+    failure = {"at": "2026-01-01T00:00:00Z", "text": "", "request_id": "", "logs": ["Traceback", "\xa0\xa0<b>\x1b"]}
+    group = {
+        "error": "function_error",
+        "template": "",
+        "count": 1,
+        "records": 1,
+        "began": None,
+        "first": failure,
+        "last": failure,
+        "smallest": {"first_record": None},
+    }
+    mapping = {"uuid": "u", "name": "orders", "function": "ship", "groups": [group], "kept": []}
+    shown = causes.failures([mapping], steers=True).inside("causes")
+    assert "Traceback\n  &lt;b&gt;\\x1b</pre>" in shown
+
+
+@pytest.mark.parametrize(("destination", "dropped"), [(None, True), ("arn:aws:sqs:us-east-1:1:failed", False)])
+def test_a_key_is_isolated_also_where_nobody_hears_of_it(destination: str | None, dropped: bool) -> None:
+    batch: dict[str, Any] = {
+        "partition": "shard-0",
+        "lane": 0,
+        "text": "",
+        "next_try_at": None,
+        "first": "7",
+        "last": "9",
+        "records": 3,
+        "discards": True,
+        "awaits_destination": False,
+        "keys": [("bad", 1)],
+    }
+    mapping = {
+        "uuid": "u",
+        "batches": [batch],
+        "more_batches": 0,
+        "destination": destination,
+        "looks": True,
+        "seeks": True,
+    }
+    ((_, shown),) = one.batches(mapping, steers=True, hands_over=False)
+    assert "Isolate bad (1 of 3 records)" in shown
+    isolating = shown.partition('data-order="isolate"')[2].partition("</button>")[0]
+    assert ("drop" in isolating) == dropped
