@@ -64,10 +64,11 @@ ADVICE = {
 
 BY_BUTTON = {
     "retry": "a shard waits for its oldest failing batch, which is below: look at its records; then correct the "
-    "function and retry, or free the shard by skipping the batch or isolating a key",
-    "queue.redriven": "look at the function's own log; the message comes again by itself, and *Redrive dead letters* "
-    "delivers once more what is in the dead-letter queue",
-    "paused": "press *Resume* to continue",
+    "function and retry, or free the shard: isolate a key, or skip the batch",
+    "queue.redriven": "see Failures; the message comes again by itself, and Redrive dead letters delivers once more "
+    "what is in the dead-letter queue",
+    "paused": "press Resume",
+    "failed": "see Failures, and the function's own log",
 }
 """Instead of the advice for a command, where a person sees the page with its buttons."""
 

@@ -132,7 +132,7 @@ class StreamDelivery:
         if self._refusals:
             tries = refused(self._refusals)
         elif part.attempts:
-            tries = f"retry {part.attempts} of {'any number' if limit == FOR_EVER else limit}"
+            tries = f"retry {part.attempts} {'(no limit)' if limit == FOR_EVER else f'of {limit}'}"
         else:
             tries = "next try"
         if not part.records:

@@ -222,7 +222,7 @@ def tried_after(records, *outcomes, **policy):
 @pytest.mark.parametrize(
     ("outcomes", "policy", "text"),
     [
-        ([broken(), broken()], {}, "retry 2 of any number, 3 records from sequence number 7"),
+        ([broken(), broken()], {}, "retry 2 (no limit), 3 records from sequence number 7"),
         ([broken()], {"maximum_retry_attempts": 5}, "retry 1 of 5, 3 records from sequence number 7"),
         ([THROTTLED], {}, "refused once, 3 records from sequence number 7"),
         ([THROTTLED, THROTTLED], {}, "refused 2 times, 3 records from sequence number 7"),

@@ -18,6 +18,8 @@ MOST_PARTITIONS = 200
 """Shown one by one; those that wait first."""
 MOST_LOOKED_AT = 100
 """Records of a batch that one look shows."""
+MOST_AT_ONCE = 3
+"""Keys of a batch whose buttons are not folded away."""
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -107,18 +109,20 @@ def _orders(mapping: Shown) -> Markup:
 def batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple[str, Markup]]:
     """A card for each batch that waits, by its id; buttons for those who may steer."""
     seen: Counter[str] = Counter()
+    told = words.text(mapping["reason"])
     for one in mapping["batches"]:
         key = f"b-{one['partition']}-{one['lane']}"
         seen[key] += 1
         if seen[key] > 1:
             # a queue's lane of that number, which each worker process has
             key = f"{key}-{seen[key]}"
-        yield key, _batch(key, one, _of_batch(mapping, one, hands_over=hands_over) if steers else None)
+        why = None if one["text"] == told else one["text"]
+        yield key, _batch(key, one, why, _of_batch(mapping, one, hands_over=hands_over) if steers else None)
     if mapping["more_batches"]:
         yield "b-more", tag("li", f"and {mapping['more_batches']} more", id="b-more")
 
 
-def _batch(key: str, one: Shown, buttons: Markup | None) -> Markup:
+def _batch(key: str, one: Shown, why: str | None, buttons: Markup | None) -> Markup:
     count, first, next_try = one["records"], one["first"], one["next_try_at"]
     what = "the closing call of a window" if not count else "1 record" if count == 1 else f"{count:,} records"
     which = "" if first is None else f" {first}" if count == 1 else f" {first} to {one['last']}"
@@ -127,7 +131,7 @@ def _batch(key: str, one: Shown, buttons: Markup | None) -> Markup:
     return tag(
         "li",
         tag("p", tag("strong", what), tag("code", which), where, again),
-        tag("p", words.cut(one["text"]), class_="error"),
+        tag("p", words.cut(why), class_="error") if why else None,
         buttons,
         id=key,
     )
@@ -149,12 +153,23 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
         buttons.append(button("Retry with attempts reset", mapping, "retry", about, **which, reset_attempts=True))
         if destination is not None and rests:
             buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
-        for key, count in one["keys"]:
-            text = f"Isolate {words.cut(key)} ({count:,} of {one['records']:,} records)"
-            dropped = None if destination is not None else True
-            buttons.append(button(text, mapping, "isolate", about, **which, key=key, drop=dropped))
+        dropped = None if destination is not None else True
+        isolating = [
+            button(
+                f"Isolate {words.cut(key)} ({count:,} of {one['records']:,} records)",
+                mapping, "isolate", about, **which, key=key, drop=dropped,
+            )
+            for key, count in one["keys"]
+        ]  # fmt: skip
+        buttons += isolating[:MOST_AT_ONCE]
+        others = isolating[MOST_AT_ONCE:]
         text = "Skip without a destination" if destination is None else "Drop without its destination"
         buttons.append(button(text, mapping, "skip", about, **which, drop=True))
+        if others:
+            folded = tag("div", *others, class_="buttons")
+            return join(
+                tag("div", *buttons, class_="buttons"), tag("details", tag("summary", "Isolate another key"), folded)
+            )
     return tag("div", *buttons, class_="buttons")
 
 

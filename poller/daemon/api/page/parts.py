@@ -16,7 +16,7 @@ Shown = dict[str, Any]
 MOST_HELD = 50
 MOST_COUNTED = 200
 """Records of a batch whose keys are counted, once a second for each viewer."""
-MOST_KEYS = 3
+MOST_KEYS = 20
 
 
 def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, now: float, offset: float) -> Shown:

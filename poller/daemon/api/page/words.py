@@ -40,16 +40,20 @@ def moment(written: str, shown: Literal["ago", "ahead", "since"] = "ago") -> Mar
     return tag("time", f"{before}{written[11:19]} UTC", datetime=written, data_shown=shown)
 
 
+def text(found: Json | None) -> str | None:
+    """What a reason says, without the advice."""
+    return None if found is None else str(found["text"]).partition(TO_DO)[0]
+
+
 def reason(found: Json | None) -> Markup:
     """A reason with its times."""
     if found is None:
         return Markup("")
-    text, _, _ = found["text"].partition(TO_DO)
     since = None if found["since"] is None else join(" ", moment(found["since"], "since"))
     until = None if found["until"] is None else join(", until ", moment(found["until"], "ahead"))
     next_try = found["next_try_at"]
     again = None if next_try is None else join(", next try ", moment(next_try, "ahead"))
-    return join(cut(text), tag("span", since, until, again, class_="quiet"))
+    return join(cut(text(found) or ""), tag("span", since, until, again, class_="quiet"))
 
 
 def to_do(found: Json | None, *, steers: bool) -> str | None:

@@ -32,6 +32,7 @@ function put(list, id, html) {
   }
   const focused = old.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   next.hidden = old.hidden;
+  if (old.querySelector("details[open]")) next.querySelector("details")?.setAttribute("open", "");
   old.replaceWith(next);
   if (focused !== undefined) {
     (next.querySelector(`[data-key="${CSS.escape(focused)}"]`) ?? main).focus({ preventScroll: true });
