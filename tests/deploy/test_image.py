@@ -111,7 +111,7 @@ def container(image, tmp_path):
         [
             *("unshare", "--mount", "sh", "-c", MOUNTS, "sh"),
             *(image.root, tmp_path / "configuration", tmp_path / "state"),
-            *(*inside, image.program(entry), *arguments),
+            *(*inside, image.program(entry), *arguments, "--allow-empty"),
         ],
         env={"PATH": os.environ["PATH"]} | image.environment | {"PATH": os.environ["PATH"]},
         stdin=subprocess.DEVNULL,
