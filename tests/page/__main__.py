@@ -51,6 +51,8 @@ async def pictures() -> None:
 async def _take(page: Any, scheme: str, name: str) -> None:
     if f"{name}-{scheme}" in SHOWN:
         await page.get_by_text("live", exact=True).wait_for()
+        # with the first message comes the daemon's clock
+        await asyncio.sleep(2.0)
         await page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
 
 

@@ -122,6 +122,7 @@ async def test_an_interval_is_redriven_stopped_and_resumed_by_its_buttons() -> N
         await page.goto(f"{address}/mappings/clicks")
         await page.get_by_label("Token").fill("steer-me")
         await page.keyboard.press("Enter")
+        await page.get_by_role("button", name="Sign out").wait_for()
         await skipped(house, page, address)
         await page.get_by_text("Deliver once more", exact=True).click()
         form = page.locator("#redrive")

@@ -57,6 +57,6 @@ def test_a_key_is_isolated_also_where_nobody_hears_of_it(destination: str | None
         "seeks": True,
     }
     ((_, shown),) = one.batches(mapping, steers=True, hands_over=False)
-    assert "Isolate bad (1 of 3 records)" in shown
+    assert "Isolate bad (1 of 3)" in shown
     isolating = shown.partition('data-order="isolate"')[2].partition("</button>")[0]
     assert ("drop" in isolating) == dropped

@@ -156,7 +156,7 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
         dropped = None if destination is not None else True
         isolating = [
             button(
-                f"Isolate {words.cut(key)} ({count:,} of {one['records']:,} records)",
+                f"Isolate {words.cut(key)} ({count:,} of {one['records']:,})",
                 mapping, "isolate", about, **which, key=key, drop=dropped,
             )
             for key, count in one["keys"]

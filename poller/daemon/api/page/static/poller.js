@@ -126,8 +126,9 @@ async function send(dryRun) {
 }
 
 function tellDone(done, impact) {
-  const about = done.result?.lines ? "" : impact[0]; // a result is shown by itself
-  document.getElementById("done").textContent = [`${order.text}: ${done.stage}`, about].filter(Boolean).join(". ");
+  const text = `${order.text}: ${done.stage}`;
+  if (done.result?.lines) return say(text); // the result is seen by itself
+  document.getElementById("done").textContent = `${text}. ${impact[0] ?? ""}`;
 }
 
 function refuse(error) {
@@ -141,11 +142,10 @@ function pressed(button) {
 }
 
 const UNITS = { s: 1, m: 60, h: 3600, d: 86400 };
-
 // "10 min ago" as an instant of the daemon's clock; other texts as they are.
 function instant(text) {
   const [, number, unit] = /^-?(\d+) ?([smhd])[a-z]*( ago)?$/i.exec(text) ?? [];
-  if (unit === undefined) return text;
+  if (!unit) return text;
   return new Date(Date.now() + ahead - number * UNITS[unit.toLowerCase()] * 1000).toISOString();
 }
 
