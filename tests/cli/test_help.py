@@ -72,6 +72,7 @@ def test_a_shell_completes_commands_and_options(typed, position, completed):
     assert completions(typed, position) == completed
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", ["send", "why", "status", "failures", "peek", "pause", "resume", "actions"])
 def test_a_shell_completes_the_names_of_mappings(command, tmp_path):
     """Of the files that the line names so far."""

@@ -6,6 +6,8 @@ import pytest
 
 from tests.compiled.modules import ROOT, compiled_modules
 
+pytestmark = pytest.mark.heavy
+
 NATIVE = {"Protocol", "Generic", "NamedTuple", "Enum", "StrEnum", "IntEnum", "Exception", "ValueError"}
 """Bases that mypyc knows the layout of, or leaves the class to the interpreter for."""
 

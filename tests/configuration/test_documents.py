@@ -13,6 +13,8 @@ from poller.functions.runtime_api.options import RuntimeOptions
 from poller.functions.web.options import WebOptions
 from poller.values.errors import ConfigurationError
 
+pytestmark = pytest.mark.heavy
+
 EXAMPLES = Path(__file__).parents[2] / "config"
 
 GOOD = {

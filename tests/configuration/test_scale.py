@@ -7,6 +7,8 @@ import pytest
 
 from poller.values.errors import ConfigurationError, capped
 
+pytestmark = pytest.mark.heavy
+
 ARN = "arn:aws:sqs:eu-west-1:123456789012"
 
 

@@ -29,6 +29,8 @@ from poller.demo.shop import Depth
 from poller.support.extras import how_to_install
 from poller.values.errors import EnvironmentProblem
 
+pytestmark = pytest.mark.heavy
+
 CHECKOUT = Path(__file__).parents[2]
 HOSTILE = {
     "AWS_PROFILE": "of-somebody-else",

@@ -17,7 +17,10 @@ from tests.deploy.tools import ROOT
 from tests.live.daemon import Daemon, configuration, until
 from tests.live.test_exits import TERMINATED_WHILE_IT_IMPORTS, start_hook
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="process namespaces are Linux's: run it there")
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(sys.platform != "linux", reason="process namespaces are Linux's: run it there"),
+]
 
 
 def unshare(*options: str) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.live.daemon import CHECKOUT, command, configuration, running, until
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 STOP_SECONDS = 30.0
 """Far above what a stop takes here (some seconds), and far below for ever."""

@@ -11,7 +11,7 @@ from tests.live.ledger import WHOLE
 from tests.live.load import left
 from tests.servers.process import free_port
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 PEAK_MIB = 120
 """A generous bound for a daemon whose function answers 100 MB."""

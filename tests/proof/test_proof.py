@@ -7,6 +7,8 @@ from tests.proof.document import section, written
 from tests.proof.scenarios import KILLED, SCENARIOS, LongLoop, Outcome, idle_writes, measured
 from tests.virtual_time import run
 
+pytestmark = pytest.mark.heavy
+
 QUICK = (KILLED, "a daemon stops")
 
 

@@ -15,6 +15,8 @@ from poller.functions.runtime_api import cgroups
 from tests.functions.runtime.workers import PATIENCE, alive
 from tests.present import present
 
+pytestmark = pytest.mark.heavy
+
 CHECKOUT = Path(__file__).parents[3]
 DAEMON = """
 import asyncio, json, sys

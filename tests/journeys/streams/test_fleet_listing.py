@@ -10,6 +10,8 @@ from poller.values.errors import NotSent, StateError
 from tests.fakes.streams import KinesisStream
 from tests.journeys.streams.fleet import REBALANCE_SECONDS, FleetLife, FleetWorld, Link
 
+pytestmark = pytest.mark.heavy
+
 SETTLED_SECONDS = 120.0
 
 
