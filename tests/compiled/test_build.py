@@ -9,7 +9,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.compiled.modules import ROOT, compiled_modules
+
+pytestmark = pytest.mark.heavy
 
 NO_PROGRAMS = {"PATH": ""}
 ASKED_FOR = {"POLLER_COMPILE": "1"}

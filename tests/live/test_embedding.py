@@ -9,7 +9,7 @@ import pytest
 
 from tests.live.daemon import configuration
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 ROOT = Path(__file__).parents[2]
 

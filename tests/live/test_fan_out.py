@@ -11,7 +11,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from tests.fakes.server import real_time_aws, serving
 from tests.live.stream_daemon import Daemon, Watched, mapping, put
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 def pushed(name, arn, **parameters):

@@ -9,7 +9,7 @@ from tests.live.daemon import configuration, running, until
 from tests.servers.account import Account
 from tests.servers.threaded import Handler, ThreadedServer
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 COUNT = 24
 WANTED = {number for number in range(COUNT) if number % 3 == 0}

@@ -17,7 +17,7 @@ from tests.fakes.server import real_time_aws, serving
 from tests.live.stream_daemon import Daemon, Watched, mapping
 from tests.servers.process import free_port
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 HANDLERS = Path(__file__).parent / "handlers"
 RECORDS = 12
 PARTIAL = {"function_response_types": ["ReportBatchItemFailures"], "batch_size": 4}

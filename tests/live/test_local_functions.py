@@ -9,6 +9,7 @@ from tests.live.daemon import command, running, until
 from tests.live.test_reload import ENVIRONMENT, in_thread
 
 pytestmark = [
+    pytest.mark.heavy,
     pytest.mark.live,
     pytest.mark.skipif(importlib.util.find_spec("awslambdaric") is None, reason="install awslambdaric"),
 ]

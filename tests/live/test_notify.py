@@ -7,7 +7,7 @@ import pytest
 
 from tests.live.daemon import WAIT_SECONDS, configuration, running
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 class Heard:

@@ -8,7 +8,7 @@ from tests.live.daemon import configuration, running, until
 from tests.live.function import Function
 from tests.live.load import left
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.live.daemon import configuration, running, until
 from tests.servers.process import free_port
 from tests.servers.threaded import Handler, ThreadedServer
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.heavy]
 
 
 class Collector(Handler):
