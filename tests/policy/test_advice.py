@@ -8,7 +8,7 @@ from poller.aws.answers import service_error
 from poller.aws.error_reasons import cause_of, text_of
 from poller.aws.port import Operation, Reply
 from poller.functions.invoke_answers import outcome_of
-from poller.policy.advice import ADVICE, TO_DO, cause_of_failure, with_advice
+from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO, by_button, cause_of_failure, with_advice
 from poller.policy.response import Failed, NotInvoked
 from poller.ports.status import ReasonCode
 from poller.runtime.breaker import Breaker
@@ -111,3 +111,10 @@ def test_every_row_is_that_of_a_cause_or_of_a_reason():
 
 def test_what_nobody_knows_a_remedy_for_is_told_as_it_is():
     assert with_advice("it is odd", "unknown") == "it is odd"
+
+
+@pytest.mark.parametrize("cause", BY_BUTTON)
+def test_the_page_names_buttons_where_the_commands_stand_elsewhere(cause):
+    told = with_advice("no", cause)
+    assert by_button(told) == f"no{TO_DO}{BY_BUTTON[cause]}"
+    assert by_button("nothing to do") == "nothing to do"

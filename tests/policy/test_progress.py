@@ -81,3 +81,11 @@ def test_instants_are_written_as_lambda_writes_them():
 )
 def test_only_the_progress_of_the_stream_that_was_told_is_replaced(instead_of, replaced):
     assert replaces(instead_of, StreamProgress("clicks", "arn", "1")) is replaced
+
+
+def test_a_copy_of_progress_is_not_changed_by_what_becomes_of_the_first():
+    first = StreamProgress("name", "arn", "epoch", shards={"a": ShardProgress((LaneProgress("1"),))})
+    copy = first.copied()
+    first.shards["b"] = ShardProgress((LaneProgress("2"),))
+    assert list(copy.shards) == ["a"]
+    assert copy.shards["a"] == first.shards["a"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from poller.policy.beside import From
-from poller.policy.redriving import Redriven, State, Verdict, read, verdict
+from poller.policy.redriving import Leave, Redriven, State, Verdict, read, read_leave, verdict
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 
 REDRIVEN = Redriven("r", "u", "orders", "dead_letters", 100.0, 10.0, 3)
@@ -86,3 +86,11 @@ def test_in_order_nothing_behind_a_failure_is_done():
     assert (partly.done_of(4, ordered=True), partly.done_of(4, ordered=False)) == ([0], [0, 2])
     assert Verdict(4).done_of(4, ordered=False) == [0, 1, 2, 3]
     assert Verdict(why="not invoked").done_of(4, ordered=False) == []
+
+
+def test_a_leave_is_read_as_it_was_written_and_nothing_else_is_one():
+    for leave in (Leave("run", "redrive"), Leave("run", "redrive", stop=True)):
+        assert read_leave(leave.written()) == leave
+    for text in ("", "[]", "{}", '{"run": "r"}'):
+        with pytest.raises((ValueError, TypeError, KeyError)):
+            read_leave(text)
