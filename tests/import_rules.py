@@ -46,7 +46,7 @@ ROWS = {"poller.functions.keys", "poller.functions.type", "poller.functions.type
 IMPORTS: dict[str, set[str]] = {
     # values, and what decides by them
     "poller.values": set(),
-    "poller.policy": {"poller.values.limits", "poller.values.record"},
+    "poller.policy": {"poller.values.limits", "poller.values.record", "poller.values.texts"},
     "poller.ports": VALUES | {"poller.policy", "poller.runtime.reservation", "poller.runtime.stop"},
     # tools that know nothing of event source mappings
     "poller.support": {"poller.values.errors", "poller.policy"},

@@ -13,6 +13,7 @@ from botocore import exceptions as sdk
 from poller.aws.answers import retry_after
 from poller.http.bounded import BEFORE_THE_REQUEST
 from poller.values.errors import AnswerLost, CallError, NoCredentials, NotSent, PollerError, ServiceError
+from poller.values.texts import shortened
 
 DETAIL = 300
 """Characters kept of an error's text: parsers repeat the whole answer, for instance a proxy's page."""
@@ -49,7 +50,7 @@ def as_call_error(error: Exception) -> CallError:
     inner = error.kwargs.get("error") if isinstance(error, sdk.BotoCoreError) else None
     if isinstance(inner, CallError):
         return inner
-    text = str(inner or "")[:DETAIL] or _text(error)
+    text = shortened(str(inner or ""), DETAIL) or _text(error)
     return NotSent(text) if isinstance(inner, BEFORE_THE_REQUEST) or isinstance(error, _NOT_SENT) else AnswerLost(text)
 
 
@@ -90,5 +91,5 @@ def _refusal(error: sdk.ClientError) -> ServiceError:
 def _text(error: Exception) -> str:
     """The error's text. Only the SDK's exceptions are sentences; others need their type, as a KeyError shows."""
     if isinstance(error, sdk.BotoCoreError | sdk.ClientError | OSError):
-        return str(error)[:DETAIL]
-    return f"{type(error).__name__}: {error}"[:DETAIL]
+        return shortened(str(error), DETAIL)
+    return shortened(f"{type(error).__name__}: {error}", DETAIL)

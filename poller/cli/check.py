@@ -12,6 +12,7 @@ from poller.sources.kinds import KINDS
 from poller.state.kinds import checkpoint_interval, kind_of
 from poller.support.printable import say
 from poller.values.errors import capped
+from poller.values.texts import counted
 
 FILES_MOST = 10
 NAMED_MOST = 10
@@ -32,7 +33,7 @@ def show(configuration: Configuration) -> None:
         say(f"and {len(mappings) - ROWS_MOST:,} more")
     for line in _of_state(configuration):
         say(line)
-    count = "1 mapping" if len(mappings) == 1 else f"{len(mappings)} mappings"
+    count = counted(len(mappings), "mapping")
     files = capped([*map(str, configuration.sources)], FILES_MOST)
     say(f"the configuration is valid: {count}, from {', '.join(files)}")
 

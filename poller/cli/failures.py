@@ -6,6 +6,7 @@ from typing import Any
 from poller.cli.client import Client, NoAnswer
 from poller.cli.output import clock
 from poller.support.printable import say
+from poller.values.texts import counted
 
 Json = dict[str, Any]
 
@@ -34,13 +35,13 @@ def _lines(mapping: Json) -> Iterator[str]:
         first, last, smallest = group["first"], group["last"], group["smallest"]
         times = "once" if group["count"] == 1 else f"{group['count']:,} times"
         span = clock(first["at"]) if group["count"] == 1 else f"{clock(first['at'])} to {clock(last['at'])}"
-        yield f"  {group['error']}, {times}, {_counted(group['records'])}, {span}"
+        yield f"  {group['error']}, {times}, {counted(group['records'], 'record')}, {span}"
         if group["began"]:
             yield f"    {group['began']}"
         if last["text"]:
             yield f"    {last['text']}"
         if smallest["first_record"] is not None:
-            records = "1 record" if smallest["records"] == 1 else f"{_counted(smallest['records'])} from"
+            records = counted(smallest["records"], "record") + ("" if smallest["records"] == 1 else " from")
             yield f"    smallest batch that failed: {records} {smallest['first_record']} of {smallest['partition']}"
         if last["request_id"]:
             yield f"    last request: {last['request_id']}"
@@ -50,11 +51,8 @@ def _lines(mapping: Json) -> Iterator[str]:
         yield "  failed events that are kept, for `poller rerun ID`:"
     for event in mapping["kept"]:
         first = "" if event["first_record"] is None else f" from {event['first_record']} of {event['partition']}"
-        hidden = f", {event['redacted']:,} values redacted" if event["redacted"] else ""
-        yield f"    {event['id']}  {clock(event['at'])}  {event['error']}, {_counted(event['records'])}{first}{hidden}"
+        hidden = f", {counted(event['redacted'], 'value')} redacted" if event["redacted"] else ""
+        records = counted(event["records"], "record")
+        yield f"    {event['id']}  {clock(event['at'])}  {event['error']}, {records}{first}{hidden}"
     if mapping["forgotten"]:
-        yield f"  and {mapping['forgotten']:,} older causes, which are no longer kept"
-
-
-def _counted(records: int) -> str:
-    return "1 record" if records == 1 else f"{records:,} records"
+        yield f"  and {counted(mapping['forgotten'], 'older cause')}, no longer kept"

@@ -10,6 +10,7 @@ from poller.state.kinds import kind_of
 from poller.support import telemetry
 from poller.support.printable import say
 from poller.values.errors import ConfigurationError, EnvironmentProblem, StateError
+from poller.values.texts import counted
 
 
 async def take(configuration: Configuration, name: str, table: str, *, dry_run: bool) -> None:
@@ -26,10 +27,10 @@ async def take(configuration: Configuration, name: str, table: str, *, dry_run: 
     kinds = Counter(_kind(shard) for shard in found.shards.values())
     shown = ", ".join(f"{kinds[kind]} {kind}" for kind in sorted(kinds))
     if dry_run:
-        say(f"{name} would go on in {len(found.shards)} shards: {shown}")
+        say(f"{name} would go on in {counted(len(found.shards), 'shard')}: {shown}")
         return
     await _store(configuration, mapping.uuid, found)
-    say(f"{name} goes on in {len(found.shards)} shards: {shown}")
+    say(f"{name} goes on in {counted(len(found.shards), 'shard')}: {shown}")
 
 
 def _named(configuration: Configuration, name: str) -> EventSourceMapping:

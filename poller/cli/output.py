@@ -10,6 +10,7 @@ from rich.text import Text
 from poller.cli.client import Client, NoAnswer
 from poller.daemon.api.notes import span
 from poller.support.printable import printable
+from poller.values.texts import counted
 
 PIPE_WIDTH = 200
 """Columns where the output is not a terminal, so that nothing is cut."""
@@ -81,10 +82,15 @@ def times(reason: dict[str, Any], now: datetime | None = None) -> str:
     return f" ({', '.join(known)})" if known else ""
 
 
+def unaccounted(records: int) -> str:
+    """Of records that are in no bucket of the account."""
+    return f"{counted(records, 'record')} {'is' if records == 1 else 'are'} unaccounted for; please report it"
+
+
 def lag_in_words(lag: dict[str, Any]) -> str | None:
     """How far behind a mapping is, and until when; None if nothing of it is known."""
     records = lag["records"]
-    known = ["1 record" if records == 1 else f"{records:,} records"] if records is not None else []
+    known = [counted(records, "record")] if records is not None else []
     known += [f"{lag['hidden']:,} received and not deleted"] if lag["hidden"] else []
     known += [span(lag["seconds"])] if lag["seconds"] is not None else []
     if lag["drained_in_seconds"]:

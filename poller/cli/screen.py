@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from poller.cli.output import clock, of_daemon, times
+from poller.cli.output import clock, of_daemon, times, unaccounted
 from poller.daemon.api.notes import span
 from poller.support.printable import printable
 
@@ -138,7 +138,7 @@ def _details(mapping: Json, now: datetime, width: int, most: int | None) -> Iter
         said.append(f"last error, {clock(failure['at'], now)}: {failure['text']}")
     said += [f"note: {note['text']}" for note in mapping["notes"]]
     if mapping["unaccounted"]:
-        said.append(f"{mapping['unaccounted']} records are unaccounted for; please report it")
+        said.append(unaccounted(mapping["unaccounted"]))
     for text in said:
         yield from _wrapped(text, width, most)
 

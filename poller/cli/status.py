@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from poller.cli.client import Client
-from poller.cli.output import clock, console, lag_in_words, of_daemon, of_mapping, table, times
+from poller.cli.output import clock, console, lag_in_words, of_daemon, of_mapping, table, times, unaccounted
 from poller.cli.screen import Rates, lines
 from poller.support.printable import printable_lines, say_json
+from poller.values.texts import counted
 
 WATCH_SECONDS = 1.0
 STYLES = {"problem": "bold red", "degraded": "yellow", "paused": "dim", "disabled": "dim", "stopped": "dim"}
@@ -80,7 +81,7 @@ def _remarks(mapping: dict[str, Any]) -> Iterator[str]:
     for note in mapping["notes"]:
         yield f"{mapping['name']}: {note['text']}"
     if mapping["unaccounted"]:
-        yield f"{mapping['name']}: {mapping['unaccounted']} records are unaccounted for; please report it"
+        yield f"{mapping['name']}: {unaccounted(mapping['unaccounted'])}"
 
 
 def _overview(mappings: list[dict[str, Any]]) -> Table:
@@ -121,7 +122,8 @@ def _lanes(mapping: dict[str, Any]) -> Table:
 def _window(window: dict[str, Any] | None) -> str | None:
     if window is None:
         return None
-    return f"window {clock(window['start'])} to {clock(window['end'])} is open, with {window['records']} records"
+    records = counted(window["records"], "record")
+    return f"window {clock(window['start'])} to {clock(window['end'])} is open, with {records}"
 
 
 def _why(reason: dict[str, Any] | None) -> str:

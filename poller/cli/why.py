@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from poller.cli.client import Client
-from poller.cli.output import clock, lag_in_words, of_daemon, of_mapping, times
+from poller.cli.output import clock, lag_in_words, of_daemon, of_mapping, times, unaccounted
 from poller.policy.advice import ADVICE, TO_DO
 from poller.support.printable import say
 
@@ -48,7 +48,7 @@ def _lines(mapping: Json) -> Iterator[str]:
     for note in mapping["notes"]:
         yield f"  note: {note['text']}"
     if mapping["unaccounted"]:
-        yield f"  {mapping['unaccounted']} records are unaccounted for; please report it"
+        yield f"  {unaccounted(mapping['unaccounted'])}"
     yield from _partitions(mapping)
 
 

@@ -10,6 +10,7 @@ from poller.policy.response import Outcome
 from poller.ports.function import Function
 from poller.sources.kinds import KINDS
 from poller.support.printable import say
+from poller.values.texts import counted
 
 RECORDS_MOST = 5
 """Records of one event that are shown."""
@@ -37,7 +38,7 @@ class Watched:
         outcome = await self._function.invoke(event, trace)
         milliseconds = 1000 * (asyncio.get_running_loop().time() - began)
         records = records_of(event)
-        count = "1 record" if len(records) == 1 else f"{len(records):,} records"
+        count = counted(len(records), "record")
         said = judge(outcome, event, partial=self._mapping.report_batch_item_failures and bool(records)).lines[0]
         clock = datetime.now(UTC).astimezone().strftime("%H:%M:%S")
         say(f"{clock} {self._mapping.name} -> {self.name}: {count}, {milliseconds:,.0f} ms, {said}", flush=True)

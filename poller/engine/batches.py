@@ -8,11 +8,14 @@ from poller.engine.plan import Plan
 from poller.engine.rerunning import use_of
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
-from poller.policy.actions import Action, Batch
+from poller.policy import impacts
+from poller.policy.actions import Action
 from poller.policy.advice import TO_DO
+from poller.policy.impacts import Batch
 from poller.ports.held import Held, Instead
 from poller.ports.status import MappingStatus, ReasonCode
 from poller.values.errors import NotPossible
+from poller.values.texts import counted
 
 OfBatch = policy.Retry | policy.Skip | policy.Isolate | policy.HandOver
 
@@ -34,9 +37,10 @@ def pausing(runner: MappingRunner) -> str:
     """What a pause would do."""
     if runner.paused_since is not None:
         return "Nothing changes: it is paused already."
+    in_flight = counted(runner.status.in_flight(), "record")
     return (
-        f"Running invocations end and are settled, the rest of {runner.status.in_flight()} records in flight goes back "
-        "to the source, and nothing is received until it is resumed, also over restarts."
+        f"Running invocations end and are settled, the rest of {in_flight} in flight goes back to the source, and "
+        "nothing is received until it is resumed, also over restarts."
     )
 
 
@@ -60,7 +64,7 @@ def retrying(runner: MappingRunner, order: policy.Retry) -> Plan:
             held.retry(begin_anew=order.reset_attempts)
         return action
 
-    impact = tuple(policy.retry_impact(batch, order, runner.status.function) for batch, _ in found)
+    impact = tuple(impacts.retry_impact(batch, order, runner.status.function) for batch, _ in found)
     return Plan(impact, perform, found[0][0] if len(found) == 1 else None)
 
 
@@ -68,10 +72,10 @@ def skipping(runner: MappingRunner, order: policy.Skip) -> Plan:
     """Raises NotPossible."""
     batch, held = _one(runner.status, order)
     if not batch.discards:
-        raise NotPossible(policy.KEPT_BY_QUEUE)
+        raise NotPossible(impacts.KEPT_BY_QUEUE)
     if batch.awaiting and not order.drop:
-        raise NotPossible(policy.ALREADY_GIVEN_UP)
-    impact = policy.skip_impact(batch, order, runner.mapping.on_failure_destination)
+        raise NotPossible(impacts.ALREADY_GIVEN_UP)
+    impact = impacts.skip_impact(batch, order, runner.mapping.on_failure_destination)
     return _deciding(runner, batch, held, impact, lambda: held.give_up(notify=not order.drop))
 
 
@@ -80,18 +84,18 @@ def isolating(runner: MappingRunner, order: policy.Isolate) -> Plan:
     batch, held = _one(runner.status, order)
     destination = runner.mapping.on_failure_destination
     if not batch.discards:
-        raise NotPossible(policy.KEPT_BY_QUEUE)
+        raise NotPossible(impacts.KEPT_BY_QUEUE)
     if batch.awaiting:
-        raise NotPossible(policy.ALREADY_GIVEN_UP)
+        raise NotPossible(impacts.ALREADY_GIVEN_UP)
     keys = held.keys()
     if not keys:
-        raise NotPossible(policy.NO_KEYS)
+        raise NotPossible(impacts.NO_KEYS)
     key = keys[0][0] if order.key is None and len(keys) == 1 else order.key
     if key is None or key not in dict(keys):
-        raise NotPossible(policy.which_key(keys))
+        raise NotPossible(impacts.which_key(keys))
     if destination is None and not order.drop:
-        raise NotPossible(policy.NO_DESTINATION)
-    impact = policy.isolate_impact(batch, key, dict(keys)[key], destination)
+        raise NotPossible(impacts.NO_DESTINATION)
+    impact = impacts.isolate_impact(batch, key, dict(keys)[key], destination)
     return _deciding(runner, batch, held, impact, lambda: held.isolate(key))
 
 
@@ -99,10 +103,10 @@ def handing_over(runner: MappingRunner, order: policy.HandOver, invoker: Functio
     """Raises NotPossible."""
     batch, held = _one(runner.status, order)
     if batch.awaiting:
-        raise NotPossible(policy.ALREADY_GIVEN_UP)
+        raise NotPossible(impacts.ALREADY_GIVEN_UP)
     use = use_of(runner, invoker, order.function)
     instead = Instead(use.config.key, use.config.timeout_seconds, lambda event: invoker.once(use, event))
-    impact = policy.hand_over_impact(batch, use.config.key, runner.status.function)
+    impact = impacts.hand_over_impact(batch, use.config.key, runner.status.function)
     return _deciding(runner, batch, held, impact, lambda: held.hand_over(instead))
 
 
@@ -111,7 +115,7 @@ def _one(status: MappingStatus, order: policy.OfBatch) -> tuple[Batch, Held]:
     if not found:
         raise NotPossible(_none(status, order))
     if len(found) > 1:
-        raise NotPossible(policy.too_many([batch for batch, _ in found]))
+        raise NotPossible(impacts.too_many([batch for batch, _ in found]))
     return found[0]
 
 
@@ -119,7 +123,7 @@ def _none(status: MappingStatus, order: policy.OfBatch) -> str:
     """Why there is no such batch."""
     reason = None if status.run is None else status.run.waits(asyncio.get_running_loop().time())
     waits = "" if reason is None else reason.text.partition(TO_DO)[0]
-    return policy.no_batch(order, [batch for batch, _ in _held(status, policy.OfBatch())], waits)
+    return impacts.no_batch(order, [batch for batch, _ in _held(status, policy.OfBatch())], waits)
 
 
 def _deciding(runner: MappingRunner, batch: Batch, held: Held, impact: str, decide: Callable[[], None]) -> Plan:

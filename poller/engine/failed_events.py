@@ -16,6 +16,7 @@ from poller.support import telemetry
 from poller.support.blocking import Blocking
 from poller.values.errors import NotPossible, Overdue, StateError
 from poller.values.kept import LARGEST_BODY, Kept
+from poller.values.texts import shortened
 
 ROOM = "failed"
 MOST_WAITING = 8
@@ -104,7 +105,7 @@ class FailedEvents:
             first=failure.first,
             records=failure.records,
             error=failure.error[:MOST_CHARACTERS],
-            text=failure.text[:MOST_CHARACTERS],
+            text=shortened(failure.text, MOST_CHARACTERS),
             size=len(body),
             redacted=redacted,
         )

@@ -7,6 +7,7 @@ from typing import Any
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, failed_identifiers
 from poller.sources.kinds import KINDS
 from poller.values.errors import ConfigurationError
+from poller.values.texts import shortened
 
 SHOWN_MOST = 2000
 """Characters of an answer."""
@@ -33,18 +34,18 @@ def judge(outcome: Outcome, event: bytes, *, partial: bool) -> Judged:
     if not isinstance(outcome, Succeeded):
         return Judged(False, [f"too large: {outcome.detail}".strip(), "a mapping would split the batch"])
     answer = outcome.body.decode(errors="replace")
-    lines = [f"succeeded: {answer[:SHOWN_MOST]}"] if answer else ["succeeded, with an empty answer"]
+    lines = [f"succeeded: {shortened(answer, SHOWN_MOST)}"] if answer else ["succeeded, with an empty answer"]
     if not partial:
         return Judged(True, [*lines, "a mapping would settle the whole batch"])
     records = identifiers_of(event)
     failed = failed_identifiers(outcome.body, set(records))
     if failed is None:
-        said = f"failed, the partial batch response is invalid: {answer[:SHOWN_MOST]}"
+        said = f"failed, the partial batch response is invalid: {shortened(answer, SHOWN_MOST)}"
         return Judged(False, [said, "a mapping would fail the whole batch"])
     if not failed:
         return Judged(True, [*lines, f"a mapping would settle every record ({len(records):,})"])
     named = ", ".join(sorted(failed))
-    said = f"{len(failed):,} of {len(records):,} records failed: {answer[:SHOWN_MOST]}"
+    said = f"{len(failed):,} of {len(records):,} records failed: {shortened(answer, SHOWN_MOST)}"
     return Judged(False, [said, f"a mapping would deliver again: {named}; of a stream, all behind the first as well"])
 
 

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from poller.policy.actions import Action, Batch
+from poller.policy.actions import Action
+from poller.policy.impacts import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from poller.engine.parts import Wiring
 from poller.engine.plan import Plan
 from poller.engine.redrive_run import GoesOnElsewhere, Run, partitions_of, visibility
 from poller.engine.runner import MappingRunner
-from poller.policy.actions import LONGEST_TEXT, Action, Redrive
+from poller.policy.actions import Action, Redrive, effect
 from poller.policy.redriving import Leave, Redriven, State, read, read_leave
 from poller.ports.store import Positions
 from poller.values.errors import NotPossible, StateError
@@ -83,7 +83,7 @@ class Redrives:
             finally:
                 del self.running[mapping.uuid]
                 plan.result.update(id=redriven.id, lines=[run.redriven.words])
-            return replace(action, effect=f"{action.effect[: LONGEST_TEXT // 2]} {run.redriven.words}"[:LONGEST_TEXT])
+            return replace(action, effect=effect(action.effect, f"It {run.redriven.words}."))
 
         plan = Plan(tuple(_impact(mapping, redriven, partitions, receives=receives)), perform)
         return plan
@@ -175,7 +175,7 @@ def _refuse(mapping: EventSourceMapping) -> None:
 def _impact(mapping: EventSourceMapping, redriven: Redriven, partitions: Sequence[str], *, receives: bool) -> list[str]:
     key = mapping.function.key
     where = partitions[0] if len(partitions) == 1 else f"{len(partitions)} shards"
-    rate = f"{redriven.rate:g} records per second"
+    rate = "1 record per second" if redriven.rate == 1 else f"{redriven.rate:g} records per second"
     first = f"{key} is invoked with one record of {where} alone, then with up to {redriven.batch}: {rate} at most."
     if receives:
         kept = "A message that the function succeeds on is deleted; every other one stays, with one receive more."

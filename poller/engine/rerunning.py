@@ -8,10 +8,11 @@ from poller.engine.invoker import FunctionInvoker
 from poller.engine.judging import Judged, judge
 from poller.engine.plan import Plan
 from poller.engine.runner import MappingRunner
-from poller.policy.actions import LONGEST_TEXT, Action, Rerun
+from poller.policy.actions import Action, Rerun, effect
 from poller.policy.failed_events import FailedEvent
 from poller.policy.response import Outcome
 from poller.values.errors import ConfigurationError, NotPossible
+from poller.values.texts import counted
 
 
 def use_of(runner: MappingRunner, invoker: FunctionInvoker, name: str | None) -> Use:
@@ -36,7 +37,7 @@ async def rerunning(runner: MappingRunner, order: Rerun, events: FailedEvents, i
     async def perform(action: Action) -> Action:
         judged = judged_by(runner, await invoker.once(use, event), event)
         plan.result.update(settled=judged.settled, lines=judged.lines)
-        return replace(action, effect=f"{action.effect} It {judged.lines[0]}"[:LONGEST_TEXT])
+        return replace(action, effect=effect(action.effect, f"It {judged.lines[0]}"))
 
     plan = Plan((_impact(about, use),), perform)
     return plan
@@ -52,11 +53,11 @@ def judged_by(runner: MappingRunner, outcome: Outcome, event: bytes) -> Judged:
 
 
 def _impact(about: FailedEvent, use: Use) -> str:
-    records = "1 record" if about.records == 1 else f"{about.records:,} records"
     hidden = ""
     if about.redacted:
         values = "1 value is" if about.redacted == 1 else f"{about.redacted:,} values are"
         hidden = f" {values} redacted in it, so the function gets REDACTED there."
+    records = counted(about.records, "record")
     return (
         f"{use.config.key} is invoked once with the kept event of {records}. It does there what it does, and nothing "
         f"is settled: no position moves, and no message is deleted.{hidden}"

@@ -70,7 +70,7 @@ class Steering:
             runner.mapping.uuid,
             runner.mapping.name,
             policy.what_of(order),
-            " ".join(plan.impact)[: policy.LONGEST_TEXT],
+            policy.effect(" ".join(plan.impact)),
             asked.who,
             asked.via,
             asked.why,
@@ -91,7 +91,7 @@ class Steering:
         try:
             done = replace(await plan.perform(action), stage=Stage.DONE)
         except PollerError as error:
-            effect = f"not done: {error}"[: policy.LONGEST_TEXT]
+            effect = policy.effect(f"not done: {error}")
             await self._store.note(replace(action, stage=Stage.FAILED, effect=effect))
             raise
         telemetry.logger().info(

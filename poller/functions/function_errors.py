@@ -2,6 +2,7 @@
 
 from poller.policy.response import Failed
 from poller.support import codec
+from poller.values.texts import shortened
 
 RESPONSE_LIMIT = 6_291_556
 """Most bytes of a synchronous answer, as Lambda enforces them."""
@@ -15,7 +16,7 @@ def failed(
     request_id: str, error_type: str, message: str, *, error: str = "function_error", logs: str | None = None
 ) -> Failed:
     """A failure in Lambda's terms: status 200 and a function error."""
-    detail = f"{error_type}: {message}"[:DETAIL] if message else error_type
+    detail = shortened(f"{error_type}: {message}", DETAIL) if message else error_type
     body = codec.dumps({"errorType": error_type, "errorMessage": message})
     return Failed(error, detail, request_id, VERSION, 200, UNHANDLED, logs, body)
 

@@ -6,6 +6,8 @@ Pure: times are arguments. All of it is bounded, whatever a function may answer.
 import re
 from dataclasses import dataclass, field, replace
 
+from poller.values.texts import shortened
+
 MOST_GROUPS = 50
 """Groups kept of a mapping. A further one takes the place of the group that was seen longest ago."""
 MOST_CHARACTERS = 500
@@ -80,7 +82,7 @@ class FailureGroups:
 
     def add(self, failure: Failure, partition: str, at: float) -> FailureGroup:
         """Count a failure of a partition that ended `at`, and return its group."""
-        text, logs = failure.text[:MOST_CHARACTERS], _end(failure.logs)
+        text, logs = shortened(failure.text, MOST_CHARACTERS), _end(failure.logs)
         failure = replace(failure, text=text, partition=partition, at=at, logs=logs)
         key = failure.error, template(failure.text)
         group = self._groups.pop(key, None)

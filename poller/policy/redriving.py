@@ -12,6 +12,7 @@ from typing import Any
 
 from poller.policy.beside import From, Which
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge, failed_identifiers
+from poller.values.texts import counted
 
 MOST_FAILED = 1000
 """Identifiers of failed records that a redrive remembers, to pass over them when it is told to."""
@@ -78,8 +79,8 @@ class Redriven:
         """How far it came, in a sentence."""
         why = f": {self.why}" if self.why else ""
         return (
-            f"{self.state.value}{why}; {self.taken:,} records taken: {self.done:,} done, {self.failed:,} failed again, "
-            f"{self.left:,} left, {self.gone:,} gone"
+            f"{self.state.value}{why}; {counted(self.taken, 'record')} taken: {self.done:,} done, "
+            f"{self.failed:,} failed again, {self.left:,} left, {self.gone:,} gone"
         )
 
     def begin_of(self, partition: str) -> From:

@@ -12,6 +12,7 @@ from typing import Literal
 from poller.policy.invocation_record import iso_milliseconds
 from poller.policy.positions import inside, place
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
+from poller.values.texts import counted
 
 BEFORE_EVERYTHING = 0.0
 """The start of a shard that is read from its horizon."""
@@ -115,7 +116,7 @@ def impact(stored: StreamProgress, target: Target, shards: Mapping[str, ShardPro
         *(_direction(target, now) if target.where == "AT_SEQUENCE_NUMBER" else ()),
         BETWEEN,
         *(f"{name} is behind {at} now." for name, at in [*now.items()][:MOST_NAMED] if at is not None),
-        *([f"The attempts and the open windows of {in_work} lanes are given up."] if in_work else ()),
+        *([f"The attempts and the open windows of {counted(in_work, 'lane')} are given up."] if in_work else ()),
         "Undoing the seek goes back to the present position.",
     ]
 

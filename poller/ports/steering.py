@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from poller.policy.actions import Action, Asked, Batch, Order
+from poller.policy.actions import Action, Asked, Order
 from poller.policy.failed_events import FailedEvent
+from poller.policy.impacts import Batch
 from poller.policy.redriving import Redriven
 from poller.ports.status import MappingStatus
 

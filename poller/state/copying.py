@@ -7,6 +7,7 @@ from poller.policy.progress import Paused, StreamProgress
 from poller.ports.store import StateStore
 from poller.values.errors import EnvironmentProblem, StateError
 from poller.values.stored_mapping import StoredMapping
+from poller.values.texts import counted
 
 Opening = AbstractAsyncContextManager[StateStore]
 
@@ -43,8 +44,9 @@ async def _copied(source: StateStore, target: StateStore) -> str:
         await target.note(action)
     shards = sum(len(progress.shards) for progress in found.values())
     return (
-        f"the positions of {len(found)} mappings with {shards} shards, {len(paused)} pauses, {len(made)} mappings made "
-        f"through the API, {len(actions)} actions"
+        f"the positions of {counted(len(found), 'mapping')} with {counted(shards, 'shard')}, "
+        f"{counted(len(paused), 'pause')}, {counted(len(made), 'mapping')} made through the API, "
+        f"{counted(len(actions), 'action')}"
     )
 
 

@@ -12,6 +12,7 @@ from poller.policy.response import Failed, Succeeded
 from poller.policy.windows import NO_WINDOW, Window, WindowProgress
 from poller.support import codec
 from poller.values.stored_mapping import StoredMapping
+from poller.values.texts import shortened
 
 ShardRow = tuple[str, int, int, str | None]
 """Shard id, initial, finished, start."""
@@ -46,7 +47,7 @@ def _part_row(part: PartState) -> dict[str, Any]:
             outcome = asdict(part.outcome)
             # the function's log was shown when it failed, and its answer is for the caller of an invocation by name
             del outcome["logs"], outcome["body"], outcome["kept"]
-            row["outcome"] = {**outcome, "kind": "failed", "detail": part.outcome.detail[:MOST_DETAIL]}
+            row["outcome"] = {**outcome, "kind": "failed", "detail": shortened(part.outcome.detail, MOST_DETAIL)}
     return row
 
 

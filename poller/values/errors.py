@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from poller.values.texts import shortened
+
 SHOWN_MOST = 100
 """Most lines of one report to a person."""
 LOGGED_MOST = 20
@@ -12,7 +14,7 @@ _LONGEST = 600
 
 def capped(lines: Sequence[str], most: int = SHOWN_MOST) -> list[str]:
     """The first lines, and the number of further ones."""
-    shown = [line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…" for line in lines[:most]]
+    shown = [shortened(line, _LONGEST) for line in lines[:most]]
     return [*shown, f"and {len(lines) - most:,} more"] if len(lines) > most else shown
 
 

@@ -156,7 +156,7 @@ async def test_an_answer_without_a_function_error_is_a_success():
         (b"not JSON", "not JSON"),
         (b"", ""),
         (b"[" * 100_000, "[" * 300),
-        (b'{"errorType": "E", "errorMessage": "' + b"x" * 10_000 + b'"}', "E: " + "x" * 297),
+        (b'{"errorType": "E", "errorMessage": "' + b"x" * 10_000 + b'"}', "E: " + "x" * 296 + "…"),
         (b"\xff\xfe", "��"),
     ],
 )

@@ -111,7 +111,7 @@ async def test_what_the_destination_holds_is_looked_at_and_redriven_and_the_list
         await form.get_by_role("button", name="Redrive").click()
         await confirmed(page, "100 records per second at most")
         card = page.locator("#redrives > li")
-        await card.get_by_text("finished; 1 records taken: 1 done").wait_for()
+        await card.get_by_text("finished; 1 record taken: 1 done").wait_for()
         assert await card.get_by_role("button").count() == 0, "what is finished cannot be resumed"
         assert (len(house.queue("failed").messages), problems) == (0, [])
 

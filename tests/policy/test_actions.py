@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from poller.policy.actions import Batch, Pause, Retry, Skip, no_batch, retry_impact, skip_impact, too_many, what_of
+from poller.policy.actions import LONGEST_TEXT, Pause, Retry, Skip, effect, what_of
+from poller.policy.impacts import Batch, no_batch, retry_impact, skip_impact, too_many
 
 
 def waiting(**values):
@@ -54,6 +55,16 @@ def test_a_batch_is_named_by_its_records(batch, name):
 )
 def test_a_retry_says_what_is_tried(batch, order, said):
     assert said in retry_impact(waiting(**batch), order, "fn")
+
+
+def test_an_entry_of_the_log_keeps_how_the_action_ended_and_cuts_its_impact_at_a_word():
+    impact = "count-clicks is invoked with one record alone. " * 40
+    kept = effect(impact, "It stopped: KeyError; 1 record taken: 0 done, 1 failed again, 0 left, 0 gone.")
+    assert kept.endswith("… It stopped: KeyError; 1 record taken: 0 done, 1 failed again, 0 left, 0 gone.")
+    assert impact.startswith(kept.partition("… ")[0] + " ")
+    assert len(kept) <= LONGEST_TEXT
+    assert effect("It is paused.") == "It is paused."
+    assert len(effect(impact, impact)) <= LONGEST_TEXT
 
 
 def test_of_a_queue_no_attempts_are_reset():

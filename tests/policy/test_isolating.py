@@ -2,7 +2,7 @@
 
 import pytest
 
-from poller.policy.actions import hand_over_impact, isolate_impact, which_key
+from poller.policy.impacts import hand_over_impact, isolate_impact, which_key
 from tests.policy.test_actions import waiting
 from tests.policy.test_stream_delivery import batch, failed_until_one_waits, machine, ok, play
 
@@ -34,9 +34,14 @@ def test_only_the_part_at_hand_is_meant_and_it_stays_so_over_a_restart():
     ("count", "destination", "said"),
     [
         (2, "arn:failed", "2 records with the key k of 3 records"),
-        (2, "arn:failed", "arn:failed gets an invocation record of each run"),
+        (2, "arn:failed", "arn:failed gets an invocation record of them, one for each unbroken run, with"),
+        (2, "arn:failed", "Then the other one is tried at once, as if it had never failed"),
+        (2, None, "the account counts them as dropped, and only the source may have them still"),
+        (2, None, "without those that are given up here"),
         (1, None, "1 record with the key k"),
-        (1, None, "may have them still. Then the other 2 are tried at once"),
+        (1, None, "the account counts it as dropped, and only the source may have it still. Then the other 2 are"),
+        (1, "arn:failed", "arn:failed gets an invocation record of it, with"),
+        (1, None, "without the one that is given up here"),
         (3, None, "Then the lane goes on"),
     ],
 )

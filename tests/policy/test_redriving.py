@@ -27,6 +27,7 @@ def test_every_record_that_was_taken_is_in_one_bucket():
     assert one.taken == 10
     assert one.words == "running: no; 10 records taken: 1 done, 2 failed again, 3 left, 4 gone"
     assert REDRIVEN.words.startswith("running; 0 records")
+    assert "; 1 record taken: 1 done" in replace(REDRIVEN, done=1).words
 
 
 def test_it_goes_on_behind_the_last_record_that_is_dealt_with():

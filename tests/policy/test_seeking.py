@@ -63,7 +63,7 @@ def test_a_person_reads_what_happens_between_the_positions():
     assert told[0] == "Running invocations end and are settled. Then a is read from sequence number 4."
     assert "That is back." in told
     assert "a is behind 5 now." in told
-    assert "The attempts and the open windows of 1 lanes are given up." in told
+    assert "The attempts and the open windows of 1 lane are given up." in told
     told = impact(stored(a=at("5")), Target("AT_SEQUENCE_NUMBER", sequence_number="6", shard="a"), {"a": at("6:-1")})
     assert "That is forward." in told
     both = {"a": ShardProgress(), "b": ShardProgress()}

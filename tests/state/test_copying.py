@@ -71,7 +71,7 @@ def test_everything_is_copied_and_stays_where_it_was(run, tmp_path):
         code, said = run("copy", f"sqlite:///{tmp_path}/old.db")
         assert (code, said) == (
             0,
-            "copied: the positions of 1 mappings with 2 shards, 1 pauses, 1 mappings made through the API, 3 actions\n",
+            "copied: the positions of 1 mapping with 2 shards, 1 pause, 1 mapping made through the API, 3 actions\n",
         )
     expected = PROGRESS, {"u": Paused(3.0, "orders")}, ACTIONS[::-1]
     assert everything_in(tmp_path / "old.db") == (*expected, {"m": MADE[1]})

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from poller.support import telemetry
 from poller.support.rate_limited_log import RateLimitedLog
+from poller.values.texts import shortened
 
 MOST_CONNECTIONS = 100
 """Open at a time. One more costs the connection its place that has been without a request for longest."""
@@ -63,7 +64,9 @@ class Connections:
                 {"error": f"there was no answer within {ANSWER_SECONDS:.0f} s"}, status=HTTPStatus.GATEWAY_TIMEOUT
             )
         except web.RequestPayloadError as error:
-            self._log.repeating("api_request_malformed", asyncio.get_running_loop().time(), problem=str(error)[:SHOWN])
+            self._log.repeating(
+                "api_request_malformed", asyncio.get_running_loop().time(), problem=shortened(str(error), SHOWN)
+            )
             raise web.HTTPBadRequest from error
         finally:
             self._answering.discard(connection)
@@ -92,7 +95,7 @@ class _Complaints(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         now = asyncio.get_running_loop().time()
         if isinstance(error, HttpProcessingError):
-            problem = " ".join(str(error).split())[:SHOWN]
+            problem = shortened(" ".join(str(error).split()), SHOWN)
             self._log.repeating("api_request_malformed", now, problem=problem)
         elif not isinstance(error, ConnectionError):
             self._log.repeating("api_request_failed", now, text=record.getMessage(), exc_info=error)

@@ -13,6 +13,7 @@ from poller.functions.invoke_answers import READ_MARGIN, outcome_of
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded
 from poller.support import codec
 from poller.values.errors import CallError, ServiceError
+from poller.values.texts import shortened
 
 EMULATOR_BUSY = "the Runtime Interface Emulator runs one invocation at a time, and is busy with another caller's"
 """The meaning of an empty answer of status 400 from the emulator."""
@@ -121,7 +122,7 @@ def _detail(reply: Reply) -> str:
     answer = _object(reply.body)
     if "errorMessage" not in answer and "errorType" not in answer:
         return reply.body[:DETAIL].decode("utf-8", "replace")
-    return f"{answer.get('errorType', 'Error')}: {answer.get('errorMessage', '')}"[:DETAIL]
+    return shortened(f"{answer.get('errorType', 'Error')}: {answer.get('errorMessage', '')}", DETAIL)
 
 
 def _object(body: bytes) -> dict[str, Any]:

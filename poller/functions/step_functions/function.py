@@ -9,6 +9,7 @@ from poller.functions.invoke_answers import READ_MARGIN
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded
 from poller.support import codec
 from poller.values.errors import CallError, NoCredentials, NotSent, ServiceError
+from poller.values.texts import shortened
 
 REPLY_LIMIT = 4 * 1024 * 1024
 """Most bytes of an answer: input and output of 256 KiB each, as text within JSON, whose escapes can make it six times
@@ -79,7 +80,7 @@ def _outcome(reply: Reply) -> Outcome:
     if answer["status"] == "SUCCEEDED":
         return Succeeded(str(answer.get("output") or "").encode("utf-8"), request_id)
     detail = ": ".join(str(answer[key]) for key in ("error", "cause") if answer.get(key)) or str(answer["status"])
-    return Failed("function_error", detail[:DETAIL], request_id, None, reply.status, "Unhandled")
+    return Failed("function_error", shortened(detail, DETAIL), request_id, None, reply.status, "Unhandled")
 
 
 def _outcome_of(error: CallError) -> Outcome:

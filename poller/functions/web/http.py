@@ -13,6 +13,7 @@ from poller.http.proxied import ProxiedPool
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.support.blocking import Blocking
 from poller.values.errors import AnswerLost, ConfigurationError, NoCredentials, NotSent, Overdue, ServiceError
+from poller.values.texts import shortened
 
 LOOKED_AT = 20 * DETAIL
 """Bytes of a refusal that are searched for secrets; `DETAIL` of them are kept."""
@@ -84,7 +85,7 @@ class HttpFunction:
         if 200 <= status < 300:
             return Succeeded(reply.body, reply.headers.get("x-amzn-requestid"))
         # hidden before it is cut, or the beginning of a secret might be left
-        detail = self._requests.hide(reply.body[:LOOKED_AT].decode("utf-8", "replace"))[:DETAIL]
+        detail = shortened(self._requests.hide(reply.body[:LOOKED_AT].decode("utf-8", "replace")), DETAIL)
         code = reply.headers.get("x-amzn-errortype") if self._aws else None
         if code is not None:
             code = code.partition(":")[0]

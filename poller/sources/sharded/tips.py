@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from poller.sources.sharded.api import PolledApi, Position, Shard, Subscription, Subscriptions
 from poller.support.rate_limited_log import RateLimitedLog
 from poller.values.errors import PollerError
+from poller.values.texts import counted
 
 AT_ONCE = 10
 """Shards whose tips are requested at the same time."""
@@ -52,8 +53,8 @@ class Tips:
                 raise error
         if failures or late:
             text = str(failures[0]) if failures else f"no answer within {WITHIN:g} s"
-            number = len(failures) + len(late)
-            text = f"{number} shards are read from the instant of the start, not from their tips: {text}"
+            which = counted(len(failures) + len(late), "shard")
+            text = f"read from the instant of the start, not from the tip: {which}; {text}"
             log.repeating("call_failed", asyncio.get_running_loop().time(), text=text)
 
     async def close(self) -> None:

@@ -3,6 +3,7 @@
 import psycopg
 
 from poller.values.errors import StateError
+from poller.values.texts import shortened
 
 LONGEST = 300
 """Characters repeated of a server's text."""
@@ -36,7 +37,7 @@ def is_lost(error: BaseException) -> bool:
 
 def one_line(error: BaseException) -> str:
     """The text of an error, short and in one line."""
-    return " ".join(str(error).split())[:LONGEST] or type(error).__name__
+    return shortened(" ".join(str(error).split()), LONGEST) or type(error).__name__
 
 
 def advice(sqlstate: str | None) -> str | None:

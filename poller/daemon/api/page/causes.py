@@ -11,6 +11,7 @@ from poller.daemon.api.page.overview import path
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
 from poller.policy.actions import Action, Stage
+from poller.values.texts import counted
 
 MOST_GROUPS = 100
 MOST_ACTIONS = 200
@@ -38,9 +39,9 @@ def failures(mappings: Sequence[Shown], *, steers: bool) -> Screen:
 
 def _kept(event: Shown, mapping: Shown, *, steers: bool) -> Markup:
     name, first = event["id"], event["first_record"]
-    records = "1 record" if event["records"] == 1 else f"{event['records']:,} records"
+    records = counted(event["records"], "record")
     where = () if first is None else (" from ", tag("code", first), f" of {event['partition']}")
-    hidden = f", {event['redacted']:,} values redacted" if event["redacted"] else None
+    hidden = f", {counted(event['redacted'], 'value')} redacted" if event["redacted"] else None
     rerun = button("Run again once", mapping, "rerun", f"event {name}", event=name) if steers else None
     return tag(
         "li",
@@ -61,7 +62,7 @@ def _cause(key: str, mapping: Shown, group: Shown) -> Markup:
     lines = [
         tag(
             "p",
-            f"{times}, {group['records']:,} records, ",
+            f"{times}, {counted(group['records'], 'record')}, ",
             words.moment(group["first"]["at"]),
             None if group["count"] == 1 else join(" to ", words.moment(group["last"]["at"])),
             " in ",
@@ -80,7 +81,7 @@ def _more(group: Shown) -> Iterator[Markup]:
     if last["text"]:
         yield tag("p", tag("code", words.cut(last["text"])), class_="error")
     if smallest["first_record"] is not None:
-        count = "1 record" if smallest["records"] == 1 else f"{smallest['records']:,} records from"
+        count = counted(smallest["records"], "record") + ("" if smallest["records"] == 1 else " from")
         where = f" of {smallest['partition']}"
         yield tag("p", f"Smallest batch that failed: {count} ", tag("code", smallest["first_record"]), where)
     if last["request_id"]:

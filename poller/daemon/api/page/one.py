@@ -13,6 +13,7 @@ from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
 from poller.policy.redriving import Redriven
 from poller.ports.status import MappingState
+from poller.values.texts import counted
 
 MOST_PARTITIONS = 200
 """Shown one by one; those that wait first."""
@@ -124,7 +125,7 @@ def batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple
 
 def _batch(key: str, one: Shown, why: str | None, buttons: Markup | None) -> Markup:
     count, first, next_try = one["records"], one["first"], one["next_try_at"]
-    what = "the closing call of a window" if not count else "1 record" if count == 1 else f"{count:,} records"
+    what = counted(count, "record") if count else "the closing call of a window"
     which = "" if first is None else f" {first}" if count == 1 else f" {first} to {one['last']}"
     again = None if next_try is None else join(" Next try ", words.moment(next_try, "ahead"), ".")
     where = f" of {one['partition']}, lane {one['lane']}."

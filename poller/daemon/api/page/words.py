@@ -7,6 +7,7 @@ from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
 from poller.policy.advice import ADVICE, TO_DO, by_button
 from poller.ports.status import MappingState
+from poller.values.texts import counted, shortened
 
 MARKS = {
     MappingState.RUNNING: "✓",
@@ -66,7 +67,7 @@ def to_do(found: Json | None, *, steers: bool) -> str | None:
 
 def cut(text: str) -> str:
     """A text of bounded length."""
-    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}…"
+    return shortened(text, MOST_TEXT)
 
 
 def number(value: float | None) -> str:
@@ -83,7 +84,7 @@ def count(value: int | None) -> str:
 
 def behind(lag: Json) -> str:
     """How far behind the source, in records and time."""
-    known = [] if lag["records"] is None else [f"{lag['records']:,} records"]
+    known = [] if lag["records"] is None else [counted(lag["records"], "record")]
     known += [f"{lag['hidden']:,} received and not deleted"] if lag["hidden"] else []
     known += [] if lag["seconds"] is None else [span(lag["seconds"])]
     return ", ".join(known) or NONE
