@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from poller.configuration import EventSourceMapping
-from poller.policy.beside import From
+from poller.policy.beside import Amount, From
 from poller.policy.held_records import Named, named_by, records_in
 from poller.ports.destination import Held, HoldsRecords
 from poller.sources.kind import Beside, Seen
@@ -73,6 +73,9 @@ class HeldBeside:
 
     async def partitions(self) -> list[str]:
         return [self._holds.name]
+
+    async def amount(self) -> Amount:
+        return await self._holds.amount()
 
     async def seen(self, partition: str, begin: From, most: int) -> AsyncGenerator[Seen, None]:  # noqa: ARG002 - one after the other
         while (held := await self._holds.next()) is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from poller.engine.parts import Wiring
 from poller.engine.plan import Plan
 from poller.engine.runner import MappingRunner
 from poller.policy.actions import Action, Peek
-from poller.policy.beside import From
+from poller.policy.beside import Amount, From, found_words
 from poller.policy.decoding import change, readable
 from poller.policy.filtering import Filter, PatternError, compile_filters
 from poller.policy.invocation_record import iso_milliseconds
@@ -21,6 +21,7 @@ from poller.policy.redaction import Redaction
 from poller.sources.kind import Beside, Seen, SourceKind
 from poller.sources.kinds import KINDS
 from poller.values.errors import CallError, NotPossible
+from poller.values.texts import counted
 
 SECONDS = 8.0
 """For everything; what was found by then is shown."""
@@ -43,9 +44,12 @@ class _Look:
     order: Peek
     criteria: Filter | None
     redaction: Redaction
+    noun: str
+    """For one of them."""
     records: list[dict[str, Any]]
     size: int = 0
     looked_at: int = 0
+    amount: Amount | None = None
     gone: int = 0
     """Records that a destination names, and which their stream no longer has."""
     ended: str = ""
@@ -90,13 +94,16 @@ async def peeking(runner: MappingRunner, order: Peek, wiring: Wiring, stored: St
         if beside.receives and order.begin is not None:
             raise NotPossible("a queue gives its messages in an order of its own: no look can begin at a place")
         partition = await _partition(beside, order)
+        noun = "message" if beside.receives and order.which != "destination" else "record"
     begin = order.begin or From.behind(_position(stored, partition))
 
     async def perform(action: Action) -> Action:
-        look = _Look(mapping, order, criteria, Redaction(mapping.redact), [])
+        look = _Look(mapping, order, criteria, Redaction(mapping.redact), noun, [])
         async with wiring.beside(mapping, order.which, HIDDEN_SECONDS) as beside:
             await _look(look, beside, partition, begin)
-        plan.result.update(records=look.records, looked_at=look.looked_at, gone=look.gone, lines=list(_lines(look)))
+        holds = None if look.amount is None else look.amount.count
+        lines = list(_lines(look, partition))
+        plan.result.update(records=look.records, looked_at=look.looked_at, holds=holds, gone=look.gone, lines=lines)
         return action
 
     plan = Plan((_impact(beside, partition, begin, order),), perform, seconds=SECONDS + 1.5)
@@ -108,13 +115,14 @@ async def _look(look: _Look, beside: Beside, partition: str, begin: From) -> Non
     seen: list[Seen] = []
     try:
         async with asyncio.timeout(SECONDS) as bound, aclosing(beside.seen(partition, begin, most)) as pages:
+            look.amount = await _amount(beside)
             async for page in pages:
                 seen.append(page)
                 look.take(page)
                 if look.full or (beside.receives and look.looked_at >= MOST_RECEIVED):
                     return
                 if len(seen) >= MOST_READS:
-                    look.ended = f"stopped after {len(seen)} reads"
+                    look.ended = f"stopped after {counted(len(seen), 'read')}"
                     return
     except TimeoutError:
         if not bound.expired():
@@ -129,6 +137,13 @@ async def _look(look: _Look, beside: Beside, partition: str, begin: From) -> Non
     finally:
         # only now, because a message that is given back may be received again at once
         await _give_back(seen)
+
+
+async def _amount(beside: Beside) -> Amount | None:
+    """Not known either where the count may not be asked for: the look goes on without."""
+    with suppress(CallError):
+        return await beside.amount()
+    return None
 
 
 async def _give_back(seen: list[Seen]) -> None:
@@ -174,19 +189,20 @@ def _position(stored: StreamProgress | None, partition: str) -> str | None:
 
 def _impact(beside: Beside, partition: str, begin: From, order: Peek) -> str:
     hidden = f"hidden from all consumers, for {HIDDEN_SECONDS} s at most. The look counts as a receive of each"
+    most = counted(order.most, "record")
     if order.which == "destination":
         return (
-            f"Up to {order.most} records are shown that invocation records in {partition} name, as far as their stream "
-            f"still has them. Invocation records in a queue are received and given back; until then they are {hidden}."
+            f"Up to {most} are shown that invocation records in {partition} name, as far as their stream still has "
+            f"them. Invocation records in a queue are received and given back; until then they are {hidden}."
         )
     if beside.receives:
-        most = order.most if order.pattern is None else MOST_RECEIVED
+        most = counted(order.most if order.pattern is None else MOST_RECEIVED, "message")
         return (
-            f"Up to {most} messages of {partition} are received and given back at once. Until then they are {hidden}: "
+            f"Up to {most} of {partition} are received and given back at once. Until then they are {hidden}: "
             "one whose receives are used up goes to its dead-letter queue the next time."
         )
     return (
-        f"Up to {order.most} records of {partition} are read from {begin.words}. Nothing is consumed and no position "
+        f"Up to {most} of {partition} are read from {begin.words}. Nothing is consumed and no position "
         "moves. The reads count in the shard's quota."
     )
 
@@ -203,7 +219,7 @@ def _shown(kind: SourceKind, view: dict[str, Any], payload: str | bytes) -> dict
     return {"key": key, "payload": text[:MOST_CHARACTERS], "packed": packed, "size": size}
 
 
-def _lines(look: _Look) -> Iterator[str]:
+def _lines(look: _Look, partition: str) -> Iterator[str]:
     for one in look.records:
         key = f", key {one['key']}" if one["key"] else ""
         packed = f", {', '.join(one['packed'])}" if one["packed"] else ""
@@ -213,6 +229,7 @@ def _lines(look: _Look) -> Iterator[str]:
             yield "  and more, which is not shown"
         if "event" in one:
             yield json.dumps(one["event"])
-    found = f"{len(look.records):,} of {look.looked_at:,} records that were looked at"
-    gone = f"; {look.gone:,} that the destination names are no longer in the stream" if look.gone else ""
+    of = None if look.criteria is None else look.looked_at
+    found = found_words(len(look.records), look.noun, partition, look.amount, of=of, full=look.full)
+    gone = f"; no longer in the stream: {look.gone:,} that the destination names" if look.gone else ""
     yield found + gone + (f"; {look.ended}" if look.ended else "")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from poller.policy.beside import Amount
+
 
 class Destination(Protocol):
     """An on-failure destination, which is notified of discarded records."""
@@ -36,6 +38,10 @@ class HoldsRecords(Protocol):
     """A destination whose invocation records can be read. Each call may raise CallError."""
 
     name: str
+
+    async def amount(self) -> Amount:
+        """How many it holds, as far as that can be told before they are read."""
+        ...
 
     async def next(self) -> Held | None:
         """The next one, hidden from others meanwhile where that is possible; None where there is none."""

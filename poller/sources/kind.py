@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from poller.configuration.model.mapping import EventSourceMapping
     from poller.configuration.model.mapping_keys import WrittenMapping
     from poller.policy.backoff import Chance
-    from poller.policy.beside import From, Which
+    from poller.policy.beside import Amount, From, Which
     from poller.policy.progress import ShardProgress, StreamProgress
     from poller.policy.seeking import Target
     from poller.ports.destination import Destination
@@ -158,6 +158,10 @@ class Beside(Protocol):
 
     async def partitions(self) -> list[str]:
         """What there is to be read."""
+        ...
+
+    async def amount(self) -> "Amount | None":
+        """How much there is before anything is read; None where nobody counts it."""
         ...
 
     def seen(self, partition: str, begin: "From", most: int) -> "AsyncGenerator[Seen, None]":

@@ -285,8 +285,8 @@ def test_what_people_read_and_forget_by_hand_is_added_when_asked_for(tmp_path):
     receive = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
     uuid = configuration.mappings[2].uuid
     assert {sid: more[sid] for sid in more.keys() - plain.keys()} == {
-        "DeadLetters": (sorted(receive), [f"arn:aws:sqs:eu-west-1:{ACCOUNT}:*"]),
-        "HeldRecords": (receive, [failed]),
+        "DeadLetters": (sorted([*receive, "sqs:GetQueueAttributes"]), [f"arn:aws:sqs:eu-west-1:{ACCOUNT}:*"]),
+        "HeldRecords": ([*receive, "sqs:GetQueueAttributes"], [failed]),
         "HeldObjects": (["s3:GetObject", "s3:DeleteObject"], [f"arn:aws:s3:::failed/aws/lambda/{uuid}/*"]),
         "HeldBuckets": (["s3:ListBucket"], ["arn:aws:s3:::failed"]),
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 from poller.destinations.s3.destination import object_key
 from poller.destinations.s3.held import HeldInBucket
+from poller.policy.beside import Amount
 
 
 class Bucket:
@@ -18,7 +19,8 @@ class Bucket:
         assert (service, asked.pop("Bucket")) == ("s3", "failed")
         if method == "list_objects_v2":
             found = sorted(key for key in self.objects if key.startswith(asked["Prefix"]) and key > asked["StartAfter"])
-            return {"Contents": [{"Key": key} for key in found[:2]]} if found else {}
+            some = {"Contents": [{"Key": key} for key in found[:2]], "IsTruncated": len(found) > 2}
+            return some if found else {"IsTruncated": False}
         if method == "get_object":
             return {"Body": self.objects[asked["Key"]], "LastModified": datetime(2026, 1, 1, tzinfo=UTC)}
         assert method == "delete_object"
@@ -44,3 +46,13 @@ async def test_the_objects_of_one_mapping_are_given_in_order_and_forgotten_once_
     assert [json.loads(held.record["payload"])["Records"][0]["n"] for held in found[:5]] == [0, 1, 2, 3, 4]
     assert (found[5].record, found[0].at) == ({}, 1_767_225_600.0)
     assert [*bucket.objects] == [object_key("other", "s", 0.0, "x"), object_key("u", "t", 0.0, "x")]
+
+
+async def test_a_bucket_says_how_many_it_lists_and_whether_there_are_more() -> None:
+    bucket: Any = Bucket()
+    said = []
+    for number in range(4):
+        said.append(await HeldInBucket("arn:aws:s3:::failed", bucket, "u").amount())
+        bucket.objects[object_key("u", "s", float(number), "x")] = b"{}"
+    assert [(one.count, one.known) for one in said] == [(0, "exactly"), (1, "exactly"), (2, "exactly"), (2, "at least")]
+    assert said[3] == Amount(2, "invocation record", "at least")

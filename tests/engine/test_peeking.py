@@ -176,7 +176,7 @@ async def test_a_destination_is_looked_at_with_the_records_that_it_names():
         for _ in range(2):
             found = await look(house, which="destination", event=True)
             assert [json.loads(one["payload"])["n"] for one in found["records"]] == [1, 2, 3]
-            assert (found["gone"], "1 that the destination names" in found["lines"][-1]) == (1, True)
+            assert (found["gone"], "in the stream: 1 that the destination names" in found["lines"][-1]) == (1, True)
             assert found["records"][0]["event"]["Records"][0]["eventSource"] == "aws:kinesis"
         house.failed.send("{}")
         found = await look(house, which="destination")
@@ -194,3 +194,31 @@ async def test_a_look_that_cannot_give_back_says_how_long_it_hides():
             await look(house, which="dead_letters")
         await asyncio.sleep(21)
         assert (await look(house, which="dead_letters"))["looked_at"] == len(dead.messages) == 2
+
+
+async def test_a_look_says_how_much_of_what_there_is_it_shows():
+    house: Any = House()
+    mapping, _ = with_dead_letters(house, 15)
+    async with living(mapping, house=house):
+        found = await look(house, which="dead_letters")
+        assert (found["holds"], found["lines"][-1]) == (15, "10 messages shown; dead holds about 15 messages")
+        found = await look(house, which="dead_letters", most=1, pattern='{"body": {"n": [13]}}')
+        assert found["lines"][-1].startswith("1 message shown, of ")
+
+
+async def test_a_look_at_a_destination_says_how_many_invocation_records_are_there():
+    house: Any = House()
+    async with living(stuck_stream(house, 0, batch_size=1), house=house):
+        for number in range(12):
+            house.stream.put("key", json.dumps({"n": number}))
+        await asyncio.sleep(60)
+        found = await look(house, which="destination")
+        assert (found["holds"], found["lines"][-1]) == (
+            12,
+            "10 records shown; failed holds about 12 invocation records",
+        )
+        house.aws.faults.always("GetQueueAttributes", ACCESS_DENIED)
+        found = await look(house, which="destination", most=4)
+        assert (found["holds"], found["lines"][-1]) == (None, "4 records shown; there may be more")
+        found = await look(house, begin=From(), most=5)
+        assert (found["holds"], found["lines"][-1]) == (None, "5 records shown; there may be more")

@@ -1,18 +1,34 @@
+"""What a look says of how much it shows, and of how much there is."""
+
 import pytest
 
-from poller.policy.beside import From
+from poller.policy.beside import Amount, found_words
+
+ABOUT = Amount(51, "invocation record", "about")
 
 
 @pytest.mark.parametrize(
-    ("begin", "words"),
+    ("amount", "words"),
     [
-        (From(), "the oldest record"),
-        (From.behind(None), "the oldest record"),
-        (From.behind("7"), "behind sequence number 7"),
-        (From.behind("7:1"), "sequence number 7"),
-        (From("AT_TIMESTAMP", timestamp=1.5), "1970-01-01T00:00:01.500Z"),
-        (From("AT_SEQUENCE_NUMBER", sequence_number="9"), "sequence number 9"),
+        (ABOUT, "about 51 invocation records"),
+        (Amount(1, "message", "about"), "about 1 message"),
+        (Amount(7, "invocation record", "exactly"), "7 invocation records"),
+        (Amount(100, "invocation record", "at least"), "100 invocation records or more"),
     ],
 )
-def test_where_reading_begins_is_said(begin, words):
-    assert begin.words == words
+def test_an_amount_says_how_well_it_is_known(amount, words):
+    assert amount.words == words
+
+
+@pytest.mark.parametrize(
+    ("shown", "amount", "of", "full", "said"),
+    [
+        (10, ABOUT, None, True, "10 records shown; failed holds about 51 invocation records"),
+        (1, ABOUT, 12, False, "1 record shown, of 12 that were looked at; failed holds about 51 invocation records"),
+        (10, None, None, True, "10 records shown; there may be more"),
+        (2, None, None, False, "2 records shown"),
+        (0, None, 300, False, "0 records shown, of 300 that were looked at"),
+    ],
+)
+def test_a_look_says_what_it_shows_of_what_there_is(shown, amount, of, full, said):
+    assert found_words(shown, "record", "failed", amount, of=of, full=full) == said

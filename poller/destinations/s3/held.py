@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from poller.aws.sdk_calls import SdkCalls
+from poller.policy.beside import Amount
 from poller.ports.destination import Held
 from poller.support import codec
 
@@ -21,10 +22,19 @@ class HeldInBucket:
         self._after = ""
         self._keys: list[str] = []
 
+    async def amount(self) -> Amount:
+        more = await self._list()
+        return Amount(len(self._keys), "invocation record", "at least" if more else "exactly")
+
+    async def _list(self) -> bool:
+        """The next names; says whether there are more behind them."""
+        found = await self._call("list_objects_v2", Prefix=self._prefix, StartAfter=self._after, MaxKeys=PAGE)
+        self._keys = [str(one["Key"]) for one in found.get("Contents") or ()]
+        return bool(found.get("IsTruncated"))
+
     async def next(self) -> Held | None:
         if not self._keys:
-            found = await self._call("list_objects_v2", Prefix=self._prefix, StartAfter=self._after, MaxKeys=PAGE)
-            self._keys = [str(one["Key"]) for one in found.get("Contents") or ()]
+            await self._list()
         if not self._keys:
             return None
         self._after = key = self._keys.pop(0)

@@ -51,7 +51,7 @@ def _url(mapping: "EventSourceMapping", arn: str) -> str:
 
 
 def _held_grants(_mapping: "EventSourceMapping", arn: str) -> Iterator[Grant]:
-    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
     yield Grant("HeldRecords", actions, arn)
 
 

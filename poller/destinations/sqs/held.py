@@ -3,13 +3,17 @@
 from typing import Any
 
 from poller.aws.port import Operation, Transport
+from poller.policy.beside import Amount
 from poller.ports.destination import Held
 from poller.support import codec
 
 RECEIVE = Operation("sqs", "ReceiveMessage", "AmazonSQS.ReceiveMessage", timeout=15.0)
 DELETE = Operation("sqs", "DeleteMessage", "AmazonSQS.DeleteMessage", timeout=15.0)
 CHANGE = Operation("sqs", "ChangeMessageVisibility", "AmazonSQS.ChangeMessageVisibility", timeout=15.0)
+ATTRIBUTES = Operation("sqs", "GetQueueAttributes", "AmazonSQS.GetQueueAttributes", timeout=15.0)
 WAIT_SECONDS = 1
+COUNT = "ApproximateNumberOfMessages"
+"""Of those that can be received."""
 
 
 class HeldInQueue:
@@ -21,6 +25,11 @@ class HeldInQueue:
         self._transport = transport
         self._queue = {"QueueUrl": queue_url}
         self._visibility = visibility
+
+    async def amount(self) -> Amount:
+        request = self._queue | {"AttributeNames": [COUNT]}
+        answer = codec.loads((await self._transport.call(ATTRIBUTES, codec.dumps(request))).body)
+        return Amount(int(answer["Attributes"][COUNT]), "invocation record", "about")
 
     async def next(self) -> Held | None:
         request: dict[str, Any] = {"MaxNumberOfMessages": 1, "WaitTimeSeconds": WAIT_SECONDS}

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 
-from poller.policy.beside import From
+from poller.policy.beside import Amount, From
 from poller.policy.filtering import Filter
 from poller.sources.sqs.event import encoder
 from poller.sources.sqs.message import judge, made_whole, receipts_of, records_of, sent_at
@@ -56,6 +56,10 @@ class QueueBeside:
 
     async def partitions(self) -> list[str]:
         return [self._queue.name.arn.rpartition(":")[2]]
+
+    async def amount(self) -> Amount | None:
+        visible = (await self._queue.depth()).visible
+        return None if visible is None else Amount(visible, "message", "about")
 
     async def seen(self, partition: str, begin: From, most: int) -> AsyncIterator[SeenInQueue]:  # noqa: ARG002 - a queue gives what it likes
         while True:

@@ -90,8 +90,7 @@ def grants(mapping: "EventSourceMapping") -> Iterator[Grant]:
 def dead_letters(mapping: "EventSourceMapping") -> Grant:
     """The queue's redrive policy names the dead-letter queue; it is of the same region and account."""
     source = mapping.source
-    actions = ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage")
-    return Grant("DeadLetters", actions, f"{source.arn.rpartition(':')[0]}:*")
+    return Grant("DeadLetters", _ACTIONS, f"{source.arn.rpartition(':')[0]}:*")
 
 
 def lanes(mapping: "EventSourceMapping") -> tuple[int, int]:
