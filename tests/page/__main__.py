@@ -35,8 +35,6 @@ async def pictures() -> None:
                 await take("order")
                 await page.keyboard.press("Escape")
                 await page.get_by_role("button", name="Look at what is next").first.click()
-                await page.get_by_text("no position moves").wait_for()
-                await page.locator("#confirm").click()
                 await page.get_by_role("button", name="Copy as event").first.wait_for()
                 await take("records")
                 await page.keyboard.press("Escape")

@@ -3,10 +3,11 @@
 import json
 import re
 from html.parser import HTMLParser
+from importlib import resources
 
 import pytest
 
-from poller.daemon.api import sessions
+from poller.daemon.api import page, sessions
 from poller.daemon.api.page.html import safe, tag
 from poller.policy.failed_events import FailedEvent
 from poller.policy.failures import Failure
@@ -52,7 +53,9 @@ async def test_without_a_session_a_browser_is_sent_to_sign_in_and_a_program_refu
         assert (code, 'name="onward" value="/mappings/orders"' in text) == (200, True)
         assert (await ask("/mappings/orders"))[0] == 401
         assert (await ask("/page/live/mappings", Accept="text/event-stream"))[0] == 401
-        assert (await ask("/page/poller.css"))[0] == (await ask("/page/poller.js"))[0] == 200
+        for file in (resources.files(page) / "static").iterdir():
+            code, headers, text = await ask(f"/page/{file.name}")
+            assert (code, text, headers["X-Content-Type-Options"]) == (200, file.read_text(), "nosniff")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What the screens say, without a browser."""
 
+import re
 from typing import Any
 
 import pytest
 
-from poller.daemon.api.page import causes, one, words
+from poller.daemon.api.page import causes, forms, one, words
+from poller.policy.actions import Action
 from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO
 
 
@@ -60,3 +62,29 @@ def test_a_key_is_isolated_also_where_nobody_hears_of_it(destination: str | None
     assert "Isolate bad (1 of 3)" in shown
     isolating = shown.partition('data-order="isolate"')[2].partition("</button>")[0]
     assert ("drop" in isolating) == dropped
+
+
+NUMBER = "49590338271490256608559692538361571095921575989136588898"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"from {NUMBER} to {NUMBER}:3.", "from [4959…8898] to [4959…8898]:3."),
+        ("7@8263EEB6E7000000012B042C0100296E5A", "7@[8263…6E5A]"),
+        ("shardId-00000001414562045508-2bac9cd2 of 4711", "shardId-00000001414562045508-2bac9cd2 of 4711"),
+        (f"<{NUMBER}>", "&lt;[4959…8898]&gt;"),
+    ],
+)
+def test_only_numbers_that_nobody_compares_digit_by_digit_are_short(text: str, said: str) -> None:
+    shown = words.shortly(text)
+    assert re.sub(r"<button [^>]*>(.*?)</button>", r"[\1]", shown) == said
+    assert [f'data-copy="{whole}"' in shown for whole in words.LONG.findall(text)] == [True] * said.count("[")
+
+
+def test_the_way_back_says_of_which_seek_it_is() -> None:
+    seek = Action("a1", 1_767_225_600.0, "u", "clicks", "seek", "", who="ann")
+    shown = forms.undo({"uuid": "u"}, seek)
+    assert 'data-order="undo"' in shown
+    assert 'datetime="2026-01-01T00:00:00' in shown
+    assert " by ann" in shown

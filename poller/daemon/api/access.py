@@ -23,9 +23,10 @@ from poller.daemon.api import sessions
 from poller.support import telemetry
 from poller.values.errors import ConfigurationError
 
-OPEN_TO_ALL = frozenset(
-    {"/healthz", "/readyz", "/login", "/logout", "/page/poller.css", "/page/poller.js", "/page/icon.svg"}
-)
+MODULES = ("changes", "orders", "poller", "records", "text", "times")
+"""Of the page's script."""
+PAGE_FILES = ("/page/poller.css", "/page/icon.svg", *(f"/page/{name}.js" for name in MODULES))
+OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/login", "/logout", *PAGE_FILES})
 OWN_ACCESS = "own_access"
 """Begins the names of routes that decide for themselves who may ask."""
 

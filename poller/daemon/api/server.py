@@ -84,7 +84,7 @@ async def serve(
     page = Page(mappings, api, wall, live, parts.ask if several is None else several.ask)
     page.add_to(application)
     Pages(status, mappings, wall, isolation, page).add_to(application)
-    Steering(mappings, reloads, api).add_to(application)
+    Steering(mappings, reloads, api, wall).add_to(application)
     Front(operations, api, wall).add_to(application)
     runner = web.AppRunner(
         application,

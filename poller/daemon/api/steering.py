@@ -5,6 +5,7 @@ could make a browser send it without asking.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
@@ -34,10 +35,11 @@ class Reloads(Protocol):
 class Steering:
     """`POST /mappings/NAME/ORDER`, `POST /functions/NAME/restart`, `POST /reload`, and the log of the orders."""
 
-    def __init__(self, mappings: Mappings, reloads: Reloads, api: ApiSettings) -> None:
+    def __init__(self, mappings: Mappings, reloads: Reloads, api: ApiSettings, wall: Callable[[], float]) -> None:
         self._mappings = mappings
         self._reloads = reloads
         self._api = api
+        self._wall = wall
 
     def add_to(self, application: web.Application) -> None:
         for what in orders.BODIES:
@@ -75,7 +77,8 @@ class Steering:
         except StateError as error:
             return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
         if wants_html(request):
-            return frame.answer(frame.document("Actions", causes.actions_table(found), request, here="/actions"))
+            table = causes.actions_table(found)
+            return frame.answer(frame.document("Actions", table, request, self._wall(), here="/actions"))
         return web.json_response(orders.actions_json(found))
 
     async def redrives(self, _request: web.Request) -> web.Response:

@@ -40,7 +40,7 @@ def failures(mappings: Sequence[Shown], *, steers: bool) -> Screen:
 def _kept(event: Shown, mapping: Shown, *, steers: bool) -> Markup:
     name, first = event["id"], event["first_record"]
     records = counted(event["records"], "record")
-    where = () if first is None else (" from ", tag("code", first), f" of {event['partition']}")
+    where = () if first is None else (" from ", words.shortly(first), f" of {event['partition']}")
     hidden = f", {counted(event['redacted'], 'value')} redacted" if event["redacted"] else None
     rerun = button("Run again once", mapping, "rerun", f"event {name}", event=name) if steers else None
     return tag(
@@ -83,7 +83,7 @@ def _more(group: Shown) -> Iterator[Markup]:
     if smallest["first_record"] is not None:
         count = counted(smallest["records"], "record") + ("" if smallest["records"] == 1 else " from")
         where = f" of {smallest['partition']}"
-        yield tag("p", f"Smallest batch that failed: {count} ", tag("code", smallest["first_record"]), where)
+        yield tag("p", f"Smallest batch that failed: {count} ", words.shortly(smallest["first_record"]), where)
     if last["request_id"]:
         yield tag("p", "Last request: ", tag("code", last["request_id"]), class_="quiet")
     if last["logs"]:
@@ -117,7 +117,7 @@ def actions_table(actions: Sequence[Action]) -> Markup:
             tag("td", words.moment(iso(action.at)), class_="number"),
             tag("th", action.mapping, scope="row"),
             tag("td", tag("span", action.what, class_="number"), tag("span", STAGES[action.stage], class_="about")),
-            tag("td", action.effect),
+            tag("td", words.shortly(action.effect)),
             tag("td", f"{action.who or 'somebody'}, {action.via}", class_="word"),
             tag("td", action.why or words.NONE),
         )

@@ -11,20 +11,17 @@ from aiohttp import web
 
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api import sessions
-from poller.daemon.api.access import ROLE, Refused, Role, check_origin, token_named, tokens_of
+from poller.daemon.api.access import PAGE_FILES, ROLE, Refused, Role, check_origin, token_named, tokens_of
 from poller.daemon.api.page import causes, frame, one, overview
 from poller.daemon.api.page.live import Live
 from poller.daemon.api.page.parts import Shown
-from poller.daemon.api.page.redrives import Recent
+from poller.daemon.api.page.recent import Recent
 from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.page.served import PARTS, Ask, NotShown
+from poller.policy.actions import last_seek
 from poller.ports.steering import Mappings
 
-ASSETS = {
-    frame.STYLE: "text/css; charset=utf-8",
-    frame.SCRIPT: "text/javascript; charset=utf-8",
-    frame.ICON: "image/svg+xml",
-}
+TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 ONWARD = re.compile(r"/(failures|actions|mappings/[\w.%~-]+)?", re.ASCII)
 """Where one may be sent after signing in: screens of this page."""
 LIVE = "/page/live"
@@ -40,7 +37,8 @@ class Page:
         self._wall = wall
         self._ask = ask
         self._rows = overview.Rows()
-        self._redrives = Recent(mappings)
+        self._redrives = Recent("redrives", mappings.redrives)
+        self._actions = Recent("actions", mappings.actions)
         self.live = live
 
     def add_to(self, application: web.Application) -> None:
@@ -51,23 +49,24 @@ class Page:
         router.add_get(f"{LIVE}/mappings", self.live_mappings)
         router.add_get(f"{LIVE}/failures", self.live_failures)
         router.add_get(f"{LIVE}/mappings/{{name}}", self.live_mapping)
-        for path, content_type in ASSETS.items():
-            content = resources.files(__package__).joinpath("static", path.rpartition("/")[2]).read_bytes()
-            router.add_get(path, partial(_asset, content, content_type))
+        for path in PAGE_FILES:
+            name = path.rpartition("/")[2]
+            content = resources.files(__package__).joinpath("static", name).read_bytes()
+            router.add_get(path, partial(_asset, content, TYPES[name.rpartition(".")[2]]))
 
     # screens
 
     async def mappings(self, request: web.Request) -> web.Response:
         """The screen of all mappings."""
         body = overview.layout(await self._overview())
-        return frame.answer(frame.document("Mappings", body, request, here="/", live=f"{LIVE}/mappings"))
+        return frame.answer(frame.document("Mappings", body, request, self._wall(), here="/", live=f"{LIVE}/mappings"))
 
     async def failures(self, request: web.Request) -> web.Response:
         """The screen of failures."""
         body = causes.failures_layout(await self._failures(steers=request[ROLE] is Role.STEER))
         functions = self._mappings.functions()
         document = frame.document(
-            "Failures", body, request, here="/failures", live=f"{LIVE}/failures", functions=functions
+            "Failures", body, request, self._wall(), here="/failures", live=f"{LIVE}/failures", functions=functions
         )
         return frame.answer(document)
 
@@ -77,7 +76,7 @@ class Page:
         body = one.layout(await self._screen_of(found, steers=steers), found, steers=steers)
         functions = [one for one in self._mappings.functions() if one != found["function"]]
         live = f"{LIVE}{overview.path(found['uuid'])}"
-        return frame.answer(frame.document(found["name"], body, request, live=live, functions=functions))
+        return frame.answer(frame.document(found["name"], body, request, self._wall(), live=live, functions=functions))
 
     async def live_mappings(self, request: web.Request) -> web.StreamResponse:
         return await self.live.stream(request, "mappings", self._overview)
@@ -108,7 +107,9 @@ class Page:
         return dict(found[0])
 
     async def _screen_of(self, found: Shown, *, steers: bool) -> Screen:
-        known = one.Known(await self._redrives.of(found["uuid"]), self._mappings.functions())
+        uuid = found["uuid"]
+        redrives = [redrive for redrive in await self._redrives.all() if redrive.uuid == uuid]
+        known = one.Known(redrives, self._mappings.functions(), last_seek(await self._actions.all(), uuid))
         return one.screen(found, known, steers=steers)
 
     # sessions

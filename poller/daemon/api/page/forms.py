@@ -7,8 +7,11 @@ member `to`, and `timestamp` is the member of that name with what the field `val
 import json
 from collections.abc import Iterator, Mapping
 
+from poller.daemon.api.moments import iso
+from poller.daemon.api.page import words
 from poller.daemon.api.page.html import Markup, join, tag, void
 from poller.daemon.api.page.parts import Shown
+from poller.policy.actions import Action
 
 Given = str | int | float | bool | None
 OLDEST, INSTANT, NUMBER = "the oldest record", "an instant (UTC)", "a sequence number"
@@ -33,8 +36,8 @@ def button(text: str, mapping: Shown, order: str, about: str = "", **given: Give
     )
 
 
-def seek(mapping: Shown) -> Markup:
-    """Where the position is moved."""
+def seek(mapping: Shown, undo: Markup) -> Markup:
+    """Where the position is moved, and back."""
     places = {
         "to=TRIM_HORIZON": OLDEST,
         "to=LATEST": "what comes from now on",
@@ -43,8 +46,15 @@ def seek(mapping: Shown) -> Markup:
     }
     place = _text("Instant or number", "value", EXAMPLE)
     fields = join(_choice("Read on from", "place", places), place, _shard("Shard, or all"), tag("button", "Seek"))
-    undo = button("Undo the last seek", mapping, "undo")
-    return tag("details", tag("summary", "Move the position"), _form("seek", mapping, fields), undo)
+    live = tag("div", undo, id="undo")
+    return tag("details", tag("summary", "Move the position"), _form("seek", mapping, fields), live)
+
+
+def undo(mapping: Shown, seek: Action) -> Markup:
+    """The way back to where the position was before a seek."""
+    by = f" by {seek.who}" if seek.who else ""
+    about = tag("span", " of ", words.moment(iso(seek.at)), by, class_="quiet")
+    return tag("p", button("Undo the last seek", mapping, "undo"), about, id="undo-seek")
 
 
 def peek(mapping: Shown) -> Markup:
@@ -56,7 +66,17 @@ def peek(mapping: Shown) -> Markup:
         _number("At most", "most", value="10", min="1", max="100", step="1"),
         tag("button", "Look"),
     )
-    return tag("details", tag("summary", "Look at records"), _form("peek", mapping, fields, event=True))
+    form = _form("peek", mapping, fields, event=True)
+    return tag("details", tag("summary", "Look at records"), form, received(mapping))
+
+
+def received(mapping: Shown) -> Markup | None:
+    """What a look at a queue does, beside its button: nobody is asked to confirm it."""
+    if mapping["seeks"] and mapping["destination"] is None:
+        return None
+    what = "a queue as its destination" if mapping["seeks"] else "a queue"
+    text = f"A look at {what} receives messages and gives them back at once. It counts as a receive of each message."
+    return tag("p", text, class_="quiet")
 
 
 def _of_stream() -> Markup:

@@ -38,13 +38,14 @@ def document(
     title: str,
     body: Markup,
     request: web.Request,
+    now: float,
     *,
     here: str = "",
     live: str | None = None,
     functions: Sequence[str] = (),
 ) -> Markup:
-    """A screen. `here` is its place in the navigation, `live` where its events come from, `functions` those that an
-    order may name.
+    """A screen. `now` is the daemon's time, from which the script counts; `here` its place in the navigation, `live`
+    where its events come from, `functions` those that an order may name.
     """
     links = [
         tag("li", tag("a", name, href=place, aria_current="page" if place == here else None)) for place, name in PLACES
@@ -57,7 +58,7 @@ def document(
         "header", tag("a", "Skip to content", href="#main", class_="skip"), tag("strong", "poller"),
         tag("nav", tag("ul", *links), aria_label="Screens"), status, role, out,
     )  # fmt: skip
-    main = tag("main", tag("h1", title), body, id="main", tabindex="-1", data_live=live)
+    main = tag("main", tag("h1", title), body, id="main", tabindex="-1", data_live=live, data_now=f"{now:.3f}")
     said = tag("p", "", id="said", role="status", aria_live="polite", class_="hidden")
     done = tag("p", "", id="done", role="status")
     return _html(title, join(head, main, said, join(done, _dialog(functions)) if live and steers else None))

@@ -11,6 +11,7 @@ from poller.daemon.api.page.html import Markup, join, tag
 from poller.daemon.api.page.overview import QUIET, curve
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
+from poller.policy.actions import Action
 from poller.policy.redriving import Redriven
 from poller.ports.status import MappingState
 from poller.values.texts import counted
@@ -21,6 +22,8 @@ MOST_LOOKED_AT = 100
 """Records of a batch that one look shows."""
 MOST_AT_ONCE = 3
 """Keys of a batch whose buttons are not folded away."""
+LISTS = ("batches", "orders", "undo", "redrives", "more", "partitions")
+"""Those of the screen, beside what is said of the mapping itself."""
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -31,6 +34,8 @@ class Known:
     redrives: Sequence[Redriven]
     functions: Sequence[str]
     """Keys of functions that a batch can be handed over to."""
+    seek: Action | None = None
+    """The last one of the mapping that can be undone."""
 
 
 def screen(mapping: Shown, known: Known, *, steers: bool) -> Screen:
@@ -38,13 +43,14 @@ def screen(mapping: Shown, known: Known, *, steers: bool) -> Screen:
     if mapping["untold"] is not None:
         told = tag("p", words.cut(mapping["untold"]), id="state")
         state = {"state": tag("div", words.badge(mapping["state"]), told, id="state")}
-        return Screen({"about": state, "batches": {}, "orders": {}, "redrives": {}, "more": {}, "partitions": {}})
+        return Screen({"about": state, **{name: {} for name in LISTS}})
     functions = [one for one in known.functions if one != mapping["function"]]
     return Screen(
         {
             "about": {"state": _state(mapping, steers=steers)},
             "batches": dict(batches(mapping, steers=steers, hands_over=bool(functions))),
             "orders": {"order-mapping": _orders(mapping)} if steers else {},
+            "undo": {"undo-seek": forms.undo(mapping, known.seek)} if steers and known.seek is not None else {},
             "redrives": dict(redrives.cards(mapping, known.redrives, steers=steers)),
             "more": {"facts": _facts(mapping)},
             "partitions": dict(_partitions(mapping, steers=steers)),
@@ -54,7 +60,7 @@ def screen(mapping: Shown, known: Known, *, steers: bool) -> Screen:
 
 def _state(mapping: Shown, *, steers: bool) -> Markup:
     advice = words.to_do(mapping["reason"], steers=steers)
-    told = [tag("p", note["text"], class_="note") for note in mapping["notes"]]
+    told = [tag("p", words.shortly(note["text"]), class_="note") for note in mapping["notes"]]
     return tag(
         "div",
         tag("p", words.badge(mapping["state"]), " ", words.reason(mapping["reason"])),
@@ -89,7 +95,7 @@ def _facts(mapping: Shown) -> Markup:
     if mapping["last_success_at"] is not None:
         rows.append(("Last success", words.moment(mapping["last_success_at"])))
     if last is not None:
-        rows.append(("Last failure", join(words.moment(last["at"]), " ", words.cut(last["text"]))))
+        rows.append(("Last failure", join(words.moment(last["at"]), " ", words.shortly(words.cut(last["text"])))))
     return tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in rows), id="facts")
 
 
@@ -104,7 +110,8 @@ def _orders(mapping: Shown) -> Markup:
     if mapping["destination"] is not None and mapping["looks"]:
         buttons.append(button("Look at its destination", mapping, "peek", of="destination", event=True))
         buttons.append(button("Redrive its destination", mapping, "redrive", of="destination"))
-    return tag("div", *buttons, id="order-mapping", class_="buttons")
+    note = forms.received(mapping) if mapping["looks"] else None
+    return tag("div", tag("div", *buttons, class_="buttons"), note, id="order-mapping")
 
 
 def batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple[str, Markup]]:
@@ -126,13 +133,13 @@ def batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple
 def _batch(key: str, one: Shown, why: str | None, buttons: Markup | None) -> Markup:
     count, first, next_try = one["records"], one["first"], one["next_try_at"]
     what = counted(count, "record") if count else "the closing call of a window"
-    which = "" if first is None else f" {first}" if count == 1 else f" {first} to {one['last']}"
+    which = None if first is None else words.shortly(f" {first}" if count == 1 else f" {first} to {one['last']}")
     again = None if next_try is None else join(" Next try ", words.moment(next_try, "ahead"), ".")
     where = f" of {one['partition']}, lane {one['lane']}."
     return tag(
         "li",
-        tag("p", tag("strong", what), tag("code", which), where, again),
-        tag("p", words.cut(why), class_="error") if why else None,
+        tag("p", tag("strong", what), which, where, again),
+        tag("p", words.shortly(words.cut(why)), class_="error") if why else None,
         buttons,
         id=key,
     )
@@ -188,7 +195,7 @@ def _partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]
             tag(
                 "tr",
                 tag("th", name, scope="row"),
-                tag("td", tag("code", partition["position"] or words.NONE)),
+                tag("td", words.shortly(partition["position"] or words.NONE)),
                 tag("td", words.NONE if behind is None else span(behind), class_="number"),
                 tag("td", ", ".join(f"{count} {code}" for code, count in lanes.most_common()) or words.NONE),
                 tag("td", words.reason(partition["reason"]), " ", look),
@@ -213,7 +220,7 @@ def layout(found: Screen, mapping: Shown, *, steers: bool) -> Markup:
         tag("div", found.inside("orders"), id="orders"),
         forms.peek(mapping) if steers and mapping["looks"] else None,
         forms.redrive(mapping) if steers and mapping["looks"] else None,
-        join(forms.seek(mapping), forms.shards(mapping)) if steers and mapping["seeks"] else None,
+        join(forms.seek(mapping, found.inside("undo")), forms.shards(mapping)) if steers and mapping["seeks"] else None,
         tag("div", found.inside("more"), id="more"),
         tag("h2", "Shards and lanes"),
         tag("div", table, class_="wide", tabindex="0", role="region", aria_label="Shards and lanes"),

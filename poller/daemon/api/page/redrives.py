@@ -1,6 +1,5 @@
 """The redrives of one mapping on its screen: how far each came, with what can be done."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 
 from poller.daemon.api.moments import iso
@@ -9,15 +8,11 @@ from poller.daemon.api.page.forms import button
 from poller.daemon.api.page.html import Markup, join, tag
 from poller.daemon.api.page.parts import Shown
 from poller.policy.redriving import Redriven, State
-from poller.ports.steering import Mappings
-from poller.support import telemetry
-from poller.values.errors import StateError
 
 MOST = 10
+"""Shown of a mapping."""
 MOST_FAILED = 5
 """Identifiers that are named."""
-SECONDS = 3.0
-"""For which is shown what was read: many look, and each reading may be paid for."""
 WHAT = {
     "source": "an interval of the stream",
     "dead_letters": "dead letters",
@@ -25,37 +20,16 @@ WHAT = {
 }
 
 
-class Recent:
-    """The redrives of all mappings, as they were within the last few seconds."""
-
-    def __init__(self, mappings: Mappings) -> None:
-        self._mappings = mappings
-        self._known: list[Redriven] = []
-        self._until = 0.0
-
-    async def of(self, uuid: str) -> list[Redriven]:
-        """Those of one mapping, the latest first; none while the store does not answer."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._until:
-            self._until = now + SECONDS
-            try:
-                self._known = await self._mappings.redrives()
-            except StateError as error:
-                telemetry.logger().warning("redrives_unknown", text=str(error))
-                self._known = []
-        return [one for one in self._known if one.uuid == uuid][:MOST]
-
-
 def cards(mapping: Shown, redrives: Sequence[Redriven], *, steers: bool) -> Iterator[tuple[str, Markup]]:
     """One for each; buttons for those who may steer."""
     stopped = next((one.id for one in redrives if one.state is not State.FINISHED), None)
-    for one in redrives:
+    for one in redrives[:MOST]:
         key = f"r-{one.id}"
         head = tag("p", tag("strong", one.state.value), f", {WHAT[one.which]}, begun ", words.moment(iso(one.began)))
         more = f" and {len(one.failures) - MOST_FAILED:,} more" if len(one.failures) > MOST_FAILED else None
-        failed = tag("p", "Failed again: ", tag("code", ", ".join(one.failures[-MOST_FAILED:])), more)
+        failed = tag("p", "Failed again: ", words.shortly(", ".join(one.failures[-MOST_FAILED:])), more)
         buttons = _buttons(mapping, one, last=one.id == stopped) if steers else None
-        how_far = tag("p", words.cut(one.words), class_="error" if one.failed else None)
+        how_far = tag("p", words.shortly(words.cut(one.words)), class_="error" if one.failed else None)
         yield key, tag("li", head, how_far, failed if one.failures else None, buttons, id=key)
 
 

@@ -1,6 +1,7 @@
 """How values are worded on every screen: states, reasons, times, numbers."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from poller.daemon.api.notes import span
@@ -24,6 +25,8 @@ NONE = "-"
 """For what is not known, or not there."""
 MOST_TEXT = 600
 """Characters of a text by others."""
+LONG = re.compile(r"\b(?:\d{21,}|[0-9A-Fa-f]{32,})\b")
+"""Sequence numbers, and tokens of change streams: longer than a person compares digit by digit."""
 Json = Mapping[str, Any]
 
 
@@ -54,7 +57,7 @@ def reason(found: Json | None) -> Markup:
     until = None if found["until"] is None else join(", until ", moment(found["until"], "ahead"))
     next_try = found["next_try_at"]
     again = None if next_try is None else join(", next try ", moment(next_try, "ahead"))
-    return join(cut(text(found) or ""), tag("span", since, until, again, class_="quiet"))
+    return join(shortly(cut(text(found) or "")), tag("span", since, until, again, class_="quiet"))
 
 
 def to_do(found: Json | None, *, steers: bool) -> str | None:
@@ -68,6 +71,28 @@ def to_do(found: Json | None, *, steers: bool) -> str | None:
 def cut(text: str) -> str:
     """A text of bounded length."""
     return shortened(text, MOST_TEXT)
+
+
+def shortly(text: str) -> Markup:
+    """A text with its long numbers short, each a button that copies the whole."""
+    return join(*_shortened(text))
+
+
+def _shortened(text: str) -> Iterator[str | Markup]:
+    end = 0
+    for found in LONG.finditer(text):
+        yield text[end : found.start()]
+        yield _copied(found[0])
+        end = found.end()
+    yield text[end:]
+
+
+def _copied(whole: str) -> Markup:
+    short = f"{whole[:4]}…{whole[-4:]}"
+    label, key = f"{short}, copy the whole", f"copy-{whole}"
+    return tag(
+        "button", short, type="button", class_="whole", title=whole, aria_label=label, data_copy=whole, data_key=key
+    )
 
 
 def number(value: float | None) -> str:

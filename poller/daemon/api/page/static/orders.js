@@ -1,0 +1,168 @@
+// Gives orders: a look at once, every other one after its preview.
+
+import { showRecords } from "./records.js";
+import { made, say, shortly } from "./text.js";
+import { instant } from "./times.js";
+
+const dialog = document.getElementById("dialog");
+let order = null;
+
+async function send(wanted, dryRun) {
+  const body = { ...wanted.given, dry_run: dryRun };
+  if (!dryRun) {
+    body.why = document.getElementById("why").value;
+    body.who = document.getElementById("who").value;
+  }
+  const answer = await fetch(`/mappings/${encodeURIComponent(wanted.mapping)}/${wanted.name}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const found = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(found.error ?? `the daemon answers ${answer.status}`);
+  return found;
+}
+
+function refuse(error) {
+  const what = order.name === "peek" ? "Not shown" : "Not done";
+  document.getElementById("refusal").replaceChildren(...shortly(`${what}: ${error.message}`));
+  document.getElementById("confirm").disabled = true;
+}
+
+function pressed(button) {
+  const { mapping, order: name, given } = button.dataset;
+  begin({ mapping, name, given: JSON.parse(given), text: button.textContent });
+}
+
+// `place` is a choice that names another member of the order, with its value or with that of the field `value`.
+function filled(form) {
+  const given = JSON.parse(form.dataset.given);
+  for (const field of form.elements) {
+    const text = field.value.trim();
+    if (field.type === "checkbox") {
+      if (field.checked) given[field.name] = true;
+    } else if (field.name === "place" && text) {
+      const [name, value] = text.split("=");
+      given[name] = value === "true" ? true : value ?? instant(form.elements.namedItem("value").value.trim());
+    } else if (field.name && field.name !== "value" && text) {
+      given[field.name] = field.type === "number" ? Number(text) : ["begin", "end"].includes(field.name) ? instant(text) : text;
+    }
+  }
+  const { mapping, order: name } = form.dataset;
+  begin({ mapping, name, given, text: form.querySelector("button").textContent });
+}
+
+function show(lines) {
+  document.getElementById("impact").replaceChildren(...lines.map((line) => made("li", {}, ...shortly(line))));
+}
+
+function begin(wanted) {
+  order = wanted;
+  document.getElementById("impact").replaceChildren();
+  document.getElementById("refusal").textContent = document.getElementById("done").textContent = "";
+  const looks = wanted.name === "peek";
+  document.getElementById("order-title").textContent = looks ? wanted.text : `${wanted.text}?`;
+  document.getElementById("cancel").textContent = looks ? "Close" : "Cancel";
+  document.getElementById("confirm").hidden = document.getElementById("by").hidden = looks;
+  ask(wanted);
+  if (!dialog.open) {
+    document.getElementById("why").value = "";
+    document.getElementById("who").value = localStorage.getItem("who") ?? "";
+    dialog.showModal();
+  }
+  return looks ? look(wanted) : preview(wanted);
+}
+
+// Nothing is consumed by a look, so nobody has to confirm it.
+async function look(wanted) {
+  document.getElementById("cancel").focus();
+  show(["Looking…"]);
+  try {
+    const found = await send(wanted, false);
+    if (order !== wanted) return;
+    showRecords(found);
+  } catch (error) {
+    if (order !== wanted) return;
+    show([]);
+    refuse(error);
+  }
+}
+
+// The function that an order names, where it names one
+
+const FIRST = { handover: "choose one", rerun: "the mapping's own" };
+
+function ask(wanted) {
+  const choice = document.getElementById("function");
+  document.getElementById("ask").hidden = !(wanted.name in FIRST);
+  if (wanted.name in FIRST) choice.options[0].textContent = FIRST[wanted.name];
+  choice.value = wanted.given.function ?? "";
+}
+
+function chosen(choice) {
+  const { function: before, ...given } = order.given;
+  begin({ ...order, given: choice.value ? { ...given, function: choice.value } : given });
+}
+
+async function preview(wanted) {
+  const confirm = document.getElementById("confirm");
+  confirm.textContent = wanted.text;
+  confirm.disabled = true;
+  if (wanted.name === "handover" && !wanted.given.function) return document.getElementById("function").focus();
+  try {
+    const found = await send(wanted, true);
+    // another choice may have been made meanwhile
+    if (order !== wanted) return;
+    order.impact = found.impact;
+    show(found.impact);
+    confirm.disabled = false;
+    if (document.getElementById("ask").hidden) confirm.focus();
+  } catch (error) {
+    if (order === wanted) refuse(error);
+  }
+}
+
+function tellDone(done) {
+  const text = `${order.text}: ${done.stage}`;
+  if (done.result?.lines) return say(text); // the result is seen by itself
+  document.getElementById("done").replaceChildren(...shortly(`${text}. ${order.impact[0] ?? ""}`));
+}
+
+async function carryOut() {
+  const confirm = document.getElementById("confirm");
+  confirm.disabled = true;
+  document.getElementById("ask").hidden = true;
+  localStorage.setItem("who", document.getElementById("who").value);
+  try {
+    const done = await send(order, false);
+    tellDone(done);
+    document.getElementById("cancel").textContent = "Close";
+    if (!done.result?.lines) return dialog.close();
+    document.getElementById("order-title").textContent = order.text;
+    show(done.result.lines);
+    confirm.hidden = document.getElementById("by").hidden = true;
+    document.getElementById("cancel").focus();
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+export function takeOrders() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[data-order]");
+    if (button) pressed(button);
+  });
+  document.addEventListener("submit", (event) => {
+    if (!event.target.dataset.order) return;
+    event.preventDefault();
+    filled(event.target);
+  });
+  document.getElementById("function").addEventListener("change", (event) => chosen(event.target));
+  document.getElementById("confirm").addEventListener("click", carryOut);
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.tagName === "INPUT") {
+      event.preventDefault();
+      if (!document.getElementById("confirm").disabled) carryOut();
+    }
+  });
+}
