@@ -130,6 +130,16 @@ def _rates(of_workers: Sequence[Sequence[float]]) -> list[float]:
     return [round(sum(at_once), 1) for at_once in zip(*padded, strict=True)]
 
 
+def _stuck(of_workers: Sequence[Json | None]) -> Json | None:
+    """Each worker counts the shards that it reads, and lists all."""
+    found = [one for one in of_workers if one]
+    if not found:
+        return None
+    counts = {name: sum(one[name] for one in found) for name in ("shards", "lanes", "of_lanes")}
+    since = min((one["since"] for one in found if one["since"]), default=None)
+    return {**counts, "of": max(one["of"] for one in found), "since": since}
+
+
 def _notes(of_workers: Sequence[Sequence[Json]]) -> list[Json]:
     return [*{note["text"]: note for notes in of_workers for note in notes}.values()]
 
@@ -142,6 +152,7 @@ TOGETHER: dict[str, Callable[[Sequence[Any]], Any]] = {
     "unaccounted": _sum,
     "lag": _lag,
     "rates": _rates,
+    "stuck": _stuck,
     "last_success_at": lambda times: max(time or "" for time in times) or None,
     "last_failure": lambda failures: max(failures, key=_at),
     "shadow": _shadow,

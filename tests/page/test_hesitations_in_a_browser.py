@@ -76,3 +76,13 @@ async def test_times_are_right_at_once_where_the_browser_has_another_clock(path:
         await late.goto(address + path)
         await late.get_by_text(re.compile(r"\d+ s ago")).first.wait_for()
         assert await late.get_by_text(re.compile(r"h ago|min ago")).count() == 0
+
+
+async def test_the_overview_says_that_a_shard_is_stuck_and_since_when() -> None:
+    async with shop() as (_, address), browsing() as context:
+        page, problems = await watched(context)
+        await page.goto(address)
+        row = page.locator("tr[data-name=clicks]")
+        await row.get_by_text(re.compile(r"stuck: 1 of 2 shards, for \d+ s")).wait_for()
+        assert await page.locator("tr[data-name=orders]").get_by_text("stuck").count() == 0
+        assert problems == []

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from poller.daemon.api.page import causes, forms, one, words
+from poller.daemon.api.isolation import Isolation
+from poller.daemon.api.page import causes, forms, one, parts, words
 from poller.policy.actions import Action
 from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO
+from poller.ports.status import LaneStatus, PartitionStatus, Reason, ReasonCode
+from tests.daemon.samples import a_mapping
 
 
 @pytest.mark.parametrize("cause", BY_BUTTON)
@@ -88,3 +91,54 @@ def test_the_way_back_says_of_which_seek_it_is() -> None:
     assert 'data-order="undo"' in shown
     assert 'datetime="2026-01-01T00:00:00' in shown
     assert " by ann" in shown
+
+
+def shard(name: str, text: str, code: str = "retry") -> dict[str, Any]:
+    reason = {"code": code, "text": text, "since": None, "until": None, "next_try_at": None}
+    return {"id": name, "position": None, "behind_seconds": None, "reason": reason, "lanes": []}
+
+
+def test_a_long_reason_of_many_shards_is_said_once() -> None:
+    failed = "retry {} of 50, 1 record: function_error: KeyError: order {} has no customer, whoever asks"
+    shards = [shard(f"shard-{number}", failed.format(number, 4711 + number)) for number in range(3)]
+    shards.append(shard("shard-3", "the function is running", "invoking"))
+    shards.append(shard("shard-4", "the function is running", "invoking"))
+    mapping = {"uuid": "u", "partitions": shards, "looks": False, "seeks": True}
+    rows = [re.sub("<[^>]*>", " ", row) for _, row in one.partitions(mapping, steers=False)]
+    assert ["has no customer" in row for row in rows] == [True, False, False, False, False]
+    assert [row.count("retry, as shard-0") for row in rows] == [0, 1, 1, 0, 0]
+    assert [row.count("the function is running") for row in rows] == [0, 0, 0, 1, 1]
+
+
+def stuck_lane(since: float) -> LaneStatus:
+    lane = LaneStatus()
+    lane.wait(ReasonCode.RETRY, since, since + 30.0, "retry 3 of 5")
+    # it is being tried again, and has not passed yet
+    lane.enter(ReasonCode.INVOKING, since + 30.0)
+    return lane
+
+
+def the_row(**values: Any) -> dict[str, Any]:
+    return parts.row(a_mapping(**values), [], Isolation(), 200.0, 1_767_225_600.0)
+
+
+def test_the_overview_says_in_words_what_stands_still_and_since_when() -> None:
+    shards = [
+        PartitionStatus("0", lanes=[stuck_lane(100.0)]),
+        PartitionStatus("1", lanes=[LaneStatus(ReasonCode.NO_DATA)]),
+        PartitionStatus("2", reason=Reason(ReasonCode.READ_AHEAD), lanes=[LaneStatus()]),
+    ]
+    waiting = [PartitionStatus("3", reason=Reason(ReasonCode.PARENT))]
+    shown = the_row(seeks=True, partitions=shards, waiting=waiting)
+    assert "stuck: 1 of 4 shards, <time" in (words.stuck(shown["stuck"]) or "")
+    assert shown["stuck"]["since"] == "2026-01-01T00:01:40.000Z"
+    shards[1].reason = Reason(ReasonCode.UNREADABLE_RECORD, since=50.0)
+    assert the_row(seeks=True, partitions=shards)["stuck"] == {
+        "shards": 2, "of": 3, "lanes": 2, "of_lanes": 2, "since": "2026-01-01T00:00:50.000Z",
+    }  # fmt: skip
+    assert the_row(seeks=True, partitions=shards[2:])["stuck"] is None
+    assert words.stuck(None) is None
+
+
+def test_a_queue_whose_messages_fail_holds_up_nothing() -> None:
+    assert the_row(partitions=[PartitionStatus("0", lanes=[stuck_lane(100.0)])])["stuck"] is None

@@ -165,3 +165,15 @@ def test_counters_never_fall_whichever_worker_is_silent_ends_or_answers_late():
     late = counts(departed, {"b"}, a=11, b=7)
     assert late == (17, 1, 1), "its answer was on the way when it was counted as ended"
     assert counts(departed, {"b", "c"}, b=7, c=1) == (18, 1, 2)
+
+
+def test_what_stands_still_in_any_worker_is_counted_once_each():
+    def part(**stuck):
+        return {"uuid": "u", "state": "degraded", "reason": None, "stuck": stuck or None}
+
+    one = part(shards=1, of=4, lanes=2, of_lanes=10, since="2026-01-01T00:00:09Z")
+    other = part(shards=1, of=4, lanes=10, of_lanes=10, since=None)
+    assert merging.mapping([one, other, part()])["stuck"] == {
+        "shards": 2, "lanes": 12, "of_lanes": 20, "of": 4, "since": "2026-01-01T00:00:09Z",
+    }  # fmt: skip
+    assert merging.mapping([part(), part()])["stuck"] is None

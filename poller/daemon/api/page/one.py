@@ -12,6 +12,7 @@ from poller.daemon.api.page.overview import QUIET, curve
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
 from poller.policy.actions import Action
+from poller.policy.failures import template
 from poller.policy.redriving import Redriven
 from poller.ports.status import MappingState
 from poller.values.texts import counted
@@ -24,6 +25,8 @@ MOST_AT_ONCE = 3
 """Keys of a batch whose buttons are not folded away."""
 LISTS = ("batches", "orders", "undo", "redrives", "more", "partitions")
 """Those of the screen, beside what is said of the mapping itself."""
+SHORT = 60
+"""Characters of a reason that each shard repeats."""
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
 
 
@@ -53,7 +56,7 @@ def screen(mapping: Shown, known: Known, *, steers: bool) -> Screen:
             "undo": {"undo-seek": forms.undo(mapping, known.seek)} if steers and known.seek is not None else {},
             "redrives": dict(redrives.cards(mapping, known.redrives, steers=steers)),
             "more": {"facts": _facts(mapping)},
-            "partitions": dict(_partitions(mapping, steers=steers)),
+            "partitions": dict(partitions(mapping, steers=steers)),
         }
     )
 
@@ -63,7 +66,8 @@ def _state(mapping: Shown, *, steers: bool) -> Markup:
     told = [tag("p", words.shortly(note["text"]), class_="note") for note in mapping["notes"]]
     return tag(
         "div",
-        tag("p", words.badge(mapping["state"]), " ", words.reason(mapping["reason"])),
+        tag("p", words.badge(mapping["state"]), " ", words.stuck(mapping["stuck"])),
+        tag("p", words.reason(mapping["reason"])) if mapping["reason"] is not None else None,
         tag("p", tag("strong", "To do: "), advice) if advice else None,
         *told,
         id="state",
@@ -181,8 +185,10 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
     return tag("div", *buttons, class_="buttons")
 
 
-def _partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]:
+def partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]:
+    """A row for each shard, or of the queue, by its id."""
     found = sorted(mapping["partitions"], key=lambda one: one["reason"] is None or one["reason"]["code"] in QUIET)
+    said: dict[str, str] = {}
     for partition in found[:MOST_PARTITIONS]:
         name, behind = partition["id"], partition["behind_seconds"]
         key = f"p-{name}"
@@ -198,13 +204,24 @@ def _partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]
                 tag("td", words.shortly(partition["position"] or words.NONE)),
                 tag("td", words.NONE if behind is None else span(behind), class_="number"),
                 tag("td", ", ".join(f"{count} {code}" for code, count in lanes.most_common()) or words.NONE),
-                tag("td", words.reason(partition["reason"]), " ", look),
+                tag("td", words.reason(partition["reason"], _as_before(partition, said)), " ", look),
                 id=key,
             ),
         )
     if len(found) > MOST_PARTITIONS:
         cell = tag("td", f"and {len(found) - MOST_PARTITIONS:,} more", colspan=str(len(COLUMNS)))
         yield "p-more", tag("tr", cell, id="p-more")
+
+
+def _as_before(partition: Shown, said: dict[str, str]) -> str | None:
+    """What is said in the place of a long reason that a row above has as well, but for its numbers. `said` are the
+    rows of the reasons so far, without numbers.
+    """
+    reason, told = partition["reason"], words.text(partition["reason"])
+    if told is None or len(told) <= SHORT:
+        return None
+    first = said.setdefault(template(told), partition["id"])
+    return None if first == partition["id"] else f"{reason['code'].replace('_', ' ')}, as {first}"
 
 
 def layout(found: Screen, mapping: Shown, *, steers: bool) -> Markup:

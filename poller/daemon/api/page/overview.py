@@ -79,7 +79,7 @@ def _row(mapping: Shown, rows: Rows) -> Markup:
 
 
 def _made(mapping: Shown, reason: Shown | None, behind: str, expiry: str) -> Markup:
-    state = tag("td", words.badge(mapping["state"]))
+    state = tag("td", words.badge(mapping["state"]), " ", words.stuck(mapping["stuck"]))
     if mapping["untold"] is not None:
         return _tr(mapping, state, tag("td", words.cut(mapping["untold"]), colspan="4"))
     rates = mapping["rates"]

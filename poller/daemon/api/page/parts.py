@@ -1,6 +1,7 @@
 """What screens show of the mappings of this process, as JSON: where a daemon has several, theirs are put together."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from poller.daemon.api.isolation import Isolation
@@ -8,8 +9,9 @@ from poller.daemon.api.moments import iso
 from poller.daemon.api.shown_reasons import mapping_reason, state_of
 from poller.daemon.api.status_json import ToWall, identity, lag_json, mapping_json, reason_json
 from poller.policy.advice import TO_DO
+from poller.policy.standstill import Shard, stuck
 from poller.ports.held import Held
-from poller.ports.status import MappingStatus
+from poller.ports.status import NO_PROBLEM, MappingStatus, PartitionStatus, ReasonCode
 
 Shown = dict[str, Any]
 """One mapping, as in `/status` and with more that only screens show."""
@@ -17,6 +19,8 @@ MOST_HELD = 50
 MOST_COUNTED = 200
 """Records of a batch whose keys are counted, once a second for each viewer."""
 MOST_KEYS = 20
+GOES_ON = NO_PROBLEM | {ReasonCode.STARTING, ReasonCode.STOPPING, ReasonCode.STREAM_DISABLED, ReasonCode.NOT_MINE}
+"""Reasons of a shard that do not keep it from being read here, or that leave it to another process."""
 
 
 def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, now: float, offset: float) -> Shown:
@@ -35,6 +39,7 @@ def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, no
             "reason": reason_json(reason, now, to_wall),
             "lag": lag_json(mapping, lag),
             "rates": rates,
+            "stuck": _stuck(mapping, to_wall),
             "untold": None,
         }
 
@@ -49,6 +54,7 @@ def _untold(mapping: MappingStatus, problem: str) -> Shown:
         "reason": None,
         "lag": dict.fromkeys(("records", "hidden", "seconds", "expires_in_seconds", "drained_in_seconds")),
         "rates": [],
+        "stuck": None,
         "untold": text,
     }
 
@@ -63,6 +69,7 @@ def whole(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, 
     untold = [note["text"] for note in shown["notes"] if note["code"] == "status_not_told"]
     more: Shown = {
         "rates": rates,
+        "stuck": isolation.ask(mapping, lambda: _stuck(mapping, to_wall), lambda _: None),
         "untold": untold[0] if untold else None,
         "looks": mapping.looks,
         "seeks": mapping.seeks,
@@ -70,6 +77,22 @@ def whole(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, 
     }
     batches = isolation.ask(mapping, lambda: _batches(mapping, to_wall), lambda _: [])
     return {**shown, **more, "batches": batches[:MOST_HELD], "more_batches": len(batches[MOST_HELD:])}
+
+
+def _stuck(mapping: MappingStatus, to_wall: ToWall) -> Shown | None:
+    """What of a stream stands still. The failed messages of a queue go back to it, and hold up no other."""
+    found = stuck([_shard(one) for one in mapping.partitions]) if mapping.seeks else None
+    if found is None:
+        return None
+    return {**asdict(found), "of": len(mapping.partitions) + len(mapping.waiting), "since": to_wall(found.since)}
+
+
+def _shard(partition: PartitionStatus) -> Shard:
+    lanes, own = max(1, len(partition.lanes)), partition.reason
+    if own is not None and own.code not in GOES_ON:
+        return Shard(lanes, lanes, own.since)
+    waiting = [since for _, since in filter(None, (lane.waiting_for for lane in partition.lanes))]
+    return Shard(lanes, len(waiting), min(waiting, default=None))
 
 
 def _batches(mapping: MappingStatus, to_wall: ToWall) -> list[Shown]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
 from poller.policy.advice import ADVICE, TO_DO, by_button
+from poller.policy.standstill import stuck_words
 from poller.ports.status import MappingState
 from poller.values.texts import counted, shortened
 
@@ -49,15 +50,24 @@ def text(found: Json | None) -> str | None:
     return None if found is None else str(found["text"]).partition(TO_DO)[0]
 
 
-def reason(found: Json | None) -> Markup:
-    """A reason with its times."""
+def reason(found: Json | None, instead: str | None = None) -> Markup:
+    """A reason with its times; its text, or what is said `instead`."""
     if found is None:
         return Markup("")
     since = None if found["since"] is None else join(" ", moment(found["since"], "since"))
     until = None if found["until"] is None else join(", until ", moment(found["until"], "ahead"))
     next_try = found["next_try_at"]
     again = None if next_try is None else join(", next try ", moment(next_try, "ahead"))
-    return join(shortly(cut(text(found) or "")), tag("span", since, until, again, class_="quiet"))
+    return join(shortly(cut(instead or text(found) or "")), tag("span", since, until, again, class_="quiet"))
+
+
+def stuck(found: Json | None) -> Markup | None:
+    """What stands still, and since when."""
+    if found is None:
+        return None
+    told = stuck_words(found["shards"], found["of"], found["lanes"], found["of_lanes"])
+    since = None if found["since"] is None else join(", ", moment(found["since"], "since"))
+    return tag("span", told, since, class_="stuck")
 
 
 def to_do(found: Json | None, *, steers: bool) -> str | None:

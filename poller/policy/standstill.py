@@ -1,0 +1,46 @@
+"""What of a stream's mapping stands still, and since when.
+
+A lane is read in order, so a batch that waits in it holds up all that lies behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard that is read."""
+
+    lanes: int
+    still: int = 0
+    """Lanes that stand still."""
+    since: float | None = None
+    """When the first of them came to a stop; None if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Shards that stand still, whole or in some of their lanes."""
+
+    shards: int
+    lanes: int
+    of_lanes: int
+    """All lanes of these shards."""
+    since: float | None
+
+
+def stuck(shards: Sequence[Shard]) -> Stuck | None:
+    """None where nothing stands still."""
+    found = [shard for shard in shards if shard.still]
+    if not found:
+        return None
+    since = min((shard.since for shard in found if shard.since is not None), default=None)
+    return Stuck(len(found), sum(one.still for one in found), sum(one.lanes for one in found), since)
+
+
+def stuck_words(shards: int, of: int, lanes: int, of_lanes: int) -> str:
+    """In words, as a person would say it: `stuck: 1 of 4 shards`."""
+    some = f"{lanes:,} of {of_lanes:,} lanes" if lanes < of_lanes else ""
+    where = f"{shards:,} of {of:,} shards" if of > 1 else ""
+    told = ", in ".join(filter(None, (some, where)))
+    return f"stuck: {told}" if told else "stuck"
