@@ -116,6 +116,8 @@ def _lanes(mapping: dict[str, Any]) -> Table:
         shown.add_row(partition["id"], partition["position"] or "-", "", why)
         for number, lane in enumerate(partition["lanes"]):
             shown.add_row("", "", str(number), _why(lane))
+        for one in partition["elsewhere"]:
+            shown.add_row("", "", f"{one['lane']} on {one['member']}", _why(one["reason"]))
     return shown
 
 

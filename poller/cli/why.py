@@ -49,12 +49,22 @@ def _lines(mapping: Json) -> Iterator[str]:
         yield f"  note: {note['text']}"
     if mapping["unaccounted"]:
         yield f"  {unaccounted(mapping['unaccounted'])}"
+    yield from _elsewhere(mapping)
     yield from _partitions(mapping)
 
 
 def sentence(reason: Json) -> str:
     """The reason with its times."""
     return f"{reason['text'].partition(TO_DO)[0]}{times(reason)}"
+
+
+def _elsewhere(mapping: Json) -> Iterator[str]:
+    """Batches that wait on other daemons of the fleet, one by one."""
+    found = [(partition["id"], one) for partition in mapping["partitions"] for one in partition["elsewhere"]]
+    for name, one in found[:SHOWN]:
+        yield f"  {name}, lane {one['lane']} on {one['member']}: {sentence(one['reason'])}"
+    if len(found) > SHOWN:
+        yield f"  and {len(found) - SHOWN:,} more on other daemons"
 
 
 def _partitions(mapping: Json) -> Iterator[str]:

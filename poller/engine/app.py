@@ -111,12 +111,11 @@ class Poller:
         fleet = await joined(
             settings,
             self._stack,
-            Given(self._given_store, self._given_fleet),
+            Given(self._given_store, self._given_fleet, self._clock, self._wall, self._chance),
             running=self._mappings_running,
             look_at_news=self.look_at_news,
-            clock=self._clock,
-            chance=self._chance,
             process=None if self._workers is None else self._workers.process,
+            statuses=lambda: self.status.mappings,
         )
         if isinstance(fleet, Member):
             self._member, self.status.fleet = fleet, fleet.status

@@ -15,6 +15,7 @@ from poller.policy.failures import FailureGroups
 from poller.policy.rescue import Rescue, rescue
 from poller.policy.trend import Trend
 from poller.policy.windows import Window
+from poller.ports.elsewhere import Elsewhere
 from poller.ports.held import Held
 from poller.ports.reasons import MappingState, ReasonCode
 from poller.ports.shadow import ShadowStatus
@@ -216,6 +217,8 @@ class MappingStatus:
     partitions: list[PartitionStatus] = field(default_factory=list)
     waiting: Sequence[PartitionStatus] = ()
     """Partitions that may not run yet, each with its reason."""
+    elsewhere: Sequence[Elsewhere] = ()
+    """What waits of it on other members of the fleet."""
     reached: bool = False
     """The source answered once, or the reason says why it cannot be reached. Stays true: readiness asks only for the
     start."""

@@ -13,6 +13,8 @@ from poller.workers.spec import PLACE, WorkerSpec
 
 AGAIN = Backoff(first=0.4, cap=30.0)
 """Between the end of a worker and its next start."""
+PARENT = secrets.token_hex(4)
+"""Names this parent among all that ever were; the names of its workers begin with it."""
 LIVED_SECONDS = 60.0
 """After so long a life, the next death counts as the first."""
 
@@ -55,7 +57,7 @@ class Child:
     def start(self, now: float) -> None:
         """Start its process. Raises OSError."""
         ours, theirs = pair()
-        self.name = secrets.token_hex(8)
+        self.name = f"{PARENT} {secrets.token_hex(8)}"
         spec = WorkerSpec(
             number=self.number,
             of=self.of,

@@ -180,7 +180,13 @@ def _partition(entries: Sequence[Json]) -> Json:
         "reason": _reason(shown["reason"], [one["reason"] for one in here]),
         "behind_seconds": _most(one["behind_seconds"] for one in here),
         "lanes": [lane for one in here for lane in one["lanes"]],
+        "elsewhere": _elsewhere(batch for one in here for batch in one["elsewhere"]),
     }
+
+
+def _elsewhere(batches: Iterable[Json]) -> list[Json]:
+    """Each worker knows of what waits on other daemons; what waits on another worker of this one none of them says."""
+    return [*{(one["member"], one["lane"], one["first"]): one for one in batches}.values()]
 
 
 def failures(documents: Sequence[Json]) -> Json:

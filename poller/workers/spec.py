@@ -54,7 +54,7 @@ class WorkerSpec(_Spec):
     """From 1."""
     of: int
     process: str
-    """Names this process among all that ever were workers."""
+    """Names this process among all that ever were workers: its parent's name, a space, and its own."""
     parent: int
     """The parent's process id."""
     channel: int

@@ -4,12 +4,16 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from poller.cli.output import clock, lag_in_words, times
 from poller.policy.advice import ADVICE
+from poller.policy.impacts import Batch
+from poller.policy.waiting import Waiting
 from poller.ports.daemon_status import ConfigurationStatus
+from poller.ports.elsewhere import Elsewhere
 from poller.ports.status import Account, Lag, LaneStatus, LastFailure, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.cli.running import a_running_daemon
 from tests.daemon.samples import STARTED_AT, a_mapping, with_lanes
@@ -71,6 +75,23 @@ def test_why_says_what_stands_still_and_what_to_do_about_it(poller, tmp_path):
     assert first.startswith("  shard-0: retry 7 of 20")
     assert second == "  shard-3: waits for the end of shard-0"
     assert rest == "  and 2 no_data"
+
+
+def test_status_and_why_say_what_waits_on_another_daemon_of_the_fleet(poller, tmp_path):
+    batch = Batch("shard-1", 0, 3, "100", "102", "attempt 2 of 5", discards=True, awaiting=False, seconds=None)
+    waits = [replace(Waiting(batch, "retry", "boom"), batch=replace(batch, lane=lane)) for lane in range(25)]
+    others = [PartitionStatus("shard-1", reason=Reason(ReasonCode.NOT_MINE, "read by b"))]
+    mapping = a_mapping(waiting=others, elsewhere=[Elsewhere("id of b", "b", 1e12, waits, 5)], seeks=True)
+    with a_running_daemon(tmp_path, mapping) as configuration:
+        why, status = (poller(command, "orders", "--config", configuration)[1] for command in ("why", "status"))
+    heading, reason, advice, note, *lines, more, rest = why.splitlines()
+    assert (heading, reason) == ("orders: degraded", "  on b: boom")
+    assert "`poller skip`" in advice
+    assert note == "  note: 30 batches wait for another try on b: shard-1, …"
+    assert lines == [f"  shard-1, lane {lane} on b: boom" for lane in range(20)]
+    assert (more, rest) == ("  and 5 more on other daemons", "  1 not_mine")
+    assert "not_mine: read by b: boom" in status
+    assert "24 on b" in status
 
 
 def test_a_refused_reload_and_a_hung_step_are_told_by_status_and_why(poller, tmp_path):

@@ -82,6 +82,7 @@ def test_the_whole_shape():
                         "behind_seconds": None,
                         "reason": THROTTLED,
                         "lanes": [THROTTLED],
+                        "elsewhere": [],
                     },
                     {
                         "id": "1",
@@ -90,6 +91,7 @@ def test_the_whole_shape():
                         "behind_seconds": None,
                         "reason": None,
                         "lanes": [],
+                        "elsewhere": [],
                     },
                 ],
             }

@@ -11,7 +11,10 @@ from poller.daemon.api import page, sessions
 from poller.daemon.api.page.html import safe, tag
 from poller.policy.failed_events import FailedEvent
 from poller.policy.failures import Failure
+from poller.policy.impacts import Batch
 from poller.policy.redriving import Redriven, State
+from poller.policy.waiting import Waiting
+from poller.ports.elsewhere import Elsewhere
 from poller.ports.status import LaneStatus, MappingState, PartitionStatus, Reason, ReasonCode
 from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping
 from tests.daemon.test_server import TOKEN, serving
@@ -221,12 +224,15 @@ async def test_what_others_say_stays_text_on_every_screen():
     shard = PartitionStatus(HOSTILE, position=HOSTILE, lanes=[lane])
     mapping = a_mapping(HOSTILE, function=HOSTILE, event_source_arn=HOSTILE, partitions=[shard], uuid=HOSTILE)
     mapping.failures.add(Failure(HOSTILE, HOSTILE, 2, 2, HOSTILE, HOSTILE), HOSTILE, 100.0)
+    batch = Batch(HOSTILE + HOSTILE, 0, 2, HOSTILE, HOSTILE, HOSTILE, discards=True, awaiting=False, seconds=None)
+    there = Waiting(batch, HOSTILE, HOSTILE, keys=((HOSTILE, 1),))
     broken = a_mapping(
         "broken",
         uuid="b",
         state=MappingState.PROBLEM,
         reason=Reason(ReasonCode.ERROR, HOSTILE),
         partitions=[PartitionStatus(HOSTILE)],
+        elsewhere=[Elsewhere(HOSTILE, HOSTILE, 1e12, [there], 1)],
         destination=HOSTILE,
         looks=True,
         seeks=True,

@@ -57,6 +57,7 @@ def test_a_key_is_isolated_also_where_nobody_hears_of_it(destination: str | None
         "reason": None,
         "batches": [batch],
         "more_batches": 0,
+        "partitions": [],
         "destination": destination,
         "looks": True,
         "seeks": True,

@@ -161,6 +161,11 @@ def _most_telling(reasons: Iterable[Reason | None]) -> Reason | None:
     return min((reason for reason in reasons if reason), key=lambda reason: _RANK[reason.code], default=None)
 
 
+def more_telling(reason: Reason, other: Reason) -> bool:
+    """Whether a person should see the one before the other."""
+    return _RANK[reason.code] < _RANK[other.code]
+
+
 def lane_reason(lane: LaneStatus, now: float) -> Reason:
     """The reason of a lane."""
     text = lane.text

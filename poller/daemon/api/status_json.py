@@ -6,12 +6,13 @@ is null, times are ISO 8601 in UTC.
 
 from collections.abc import Callable, Iterator
 
-from poller.daemon.api import health
+from poller.daemon.api import elsewhere, health
 from poller.daemon.api.fleet import fleet_json
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.moments import iso
 from poller.daemon.api.notes import notes
-from poller.daemon.api.shown_reasons import lane_reason, mapping_reason, partition_reason, reason_text, state_of
+from poller.daemon.api.shown_reasons import lane_reason, reason_text, state_of
+from poller.policy.waiting import Waiting
 from poller.policy.windows import Window
 from poller.ports.daemon_status import ConfigurationStatus, DaemonStatus
 from poller.ports.status import Account, Lag, LastFailure, MappingStatus, PartitionStatus, Reason
@@ -92,12 +93,13 @@ def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
 
 
 def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
-    in_flight, lag, reason = mapping.in_flight(), mapping.lag(), mapping_reason(mapping, now)
+    in_flight, lag, reason = mapping.in_flight(), mapping.lag(), elsewhere.fleet_reason(mapping, now)
+    told = (*notes(mapping, lag), *elsewhere.notes(mapping, now))
     return {
         **identity(mapping),
         "state": state_of(mapping, reason).value,
         "reason": reason_json(reason, now, to_wall),
-        "notes": [{"code": code, "text": text} for code, text in notes(mapping, lag)],
+        "notes": [{"code": code, "text": text} for code, text in told],
         "counters": mapping.account.counters(),
         "in_flight": in_flight,
         "unaccounted": mapping.account.unaccounted(in_flight),
@@ -107,7 +109,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
         "last_result": mapping.last_result,
         "last_success_at": to_wall(mapping.last_success),
         "last_failure": _failure(mapping.last_failure, to_wall),
-        "partitions": [_partition(partition, now, to_wall) for partition in (*mapping.partitions, *mapping.waiting)],
+        "partitions": [_partition(*one, now, to_wall) for one in elsewhere.by_partition(mapping, now)],
     }
 
 
@@ -147,14 +149,34 @@ def _failure(failure: LastFailure | None, to_wall: ToWall) -> Json | None:
     }
 
 
-def _partition(partition: PartitionStatus, now: float, to_wall: ToWall) -> Json:
+def _partition(
+    partition: PartitionStatus, reason: Reason | None, there: list[elsewhere.Found], now: float, to_wall: ToWall
+) -> Json:
     return {
         "id": partition.id,
         "position": partition.position,
         "window": _window(partition.window),
         "behind_seconds": partition.behind(),
-        "reason": reason_json(partition_reason(partition, now), now, to_wall),
+        "reason": reason_json(reason, now, to_wall),
         "lanes": [reason_json(lane_reason(lane, now), now, to_wall) for lane in partition.lanes],
+        "elsewhere": [_elsewhere(name, waiting, now, to_wall) for name, waiting in there],
+    }
+
+
+def _elsewhere(name: str, waiting: Waiting, now: float, to_wall: ToWall) -> Json:
+    """A batch that waits on another member of the fleet."""
+    batch = waiting.batch
+    return {
+        "member": name,
+        "lane": batch.lane,
+        "first": batch.first,
+        "last": batch.last,
+        "records": batch.records,
+        "tried": batch.tried,
+        "discards": batch.discards,
+        "awaits_destination": batch.awaiting,
+        "keys": waiting.keys,
+        "reason": reason_json(elsewhere.reason_of(waiting), now, to_wall),
     }
 
 

@@ -1,6 +1,6 @@
 """Opens the state: for a daemon alone, or for a member of a fleet."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -9,16 +9,20 @@ from poller.engine.fleet.alone import Alone
 from poller.engine.fleet.member import Member
 from poller.policy.backoff import Chance
 from poller.ports.fleet import FleetStore
+from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.state.kinds import checkpoint_interval, kind_of
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Stores that are open already; None for those that the settings name."""
+    """Stores that are open already, None for those that the settings name; and what tells times and draws chances."""
 
-    store: StateStore | None = None
-    fleet: FleetStore | None = None
+    store: StateStore | None
+    fleet: FleetStore | None
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    chance: Chance
 
 
 async def joined(
@@ -28,9 +32,8 @@ async def joined(
     *,
     running: Callable[[], Mapping[str, str]],
     look_at_news: Callable[[], Awaitable[None]],
-    clock: Callable[[], float],
-    chance: Chance,
     process: str | None,
+    statuses: Callable[[], Sequence[MappingStatus]],
 ) -> Alone | Member:
     """What is opened is closed at the end of `stack`. The others are those of `Member`. Raises EnvironmentProblem."""
     kind, interval = kind_of(settings.state), checkpoint_interval(settings)
@@ -51,9 +54,11 @@ async def joined(
         running=running,
         look_at_news=look_at_news,
         checkpoint_interval_seconds=interval,
-        clock=clock,
-        chance=chance,
+        clock=given.clock,
+        chance=given.chance,
         process=process,
+        statuses=statuses,
+        wall=given.wall,
     )
     stack.push_async_callback(member.close)
     return member

@@ -14,11 +14,13 @@ from poller.engine.fleet.listings import Listings
 from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
 from poller.engine.fleet.shares import Shares
+from poller.engine.fleet.showing import Showing
 from poller.engine.fleet.timed import TimedStore
 from poller.policy.backoff import Chance
 from poller.ports.fleet import FleetStore, MemberRow, MemberState
 from poller.ports.fleet_status import Cause, FleetStatus
 from poller.ports.holdings import Resizable, Rests
+from poller.ports.status import MappingStatus
 from poller.support import telemetry
 from poller.values.errors import StateError
 
@@ -50,9 +52,12 @@ class Member:
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
         process: str | None = None,
+        statuses: Callable[[], Sequence[MappingStatus]] = tuple,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         """`fleet` and `name` are for people. `process` names a worker. `running` has by uuid the ARN of the source of
         each mapping that runs here or soon; `look_at_news` is called when others may have changed what is stored.
+        `statuses` are those of the mappings here, `wall` gives the seconds since the epoch.
         """
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
@@ -64,19 +69,11 @@ class Member:
         self._runs: asyncio.Task[None] | None = None
         self._running = running
         self._log = telemetry.logger()
-        self.life = Life(
-            store,
-            lease_seconds,
-            facts=self._facts,
-            clock=clock,
-            chance=chance,
-            log=self._log,
-            status=self.status,
-            ended=self._life_ended,
-        )
+        self.life = self._begun(clock, chance)
         self._shares = Shares(self.life, self.look)
         self._attending = Attending(self.life)
         self.listings = Listings(self.life)
+        self._showing = Showing(self.life, process, statuses, wall)
         self._claiming = Claiming(
             store,
             self.life,
@@ -87,6 +84,18 @@ class Member:
         )
         store.listen(self._claiming.heard, self._claiming.look_now)
 
+    def _begun(self, clock: Callable[[], float], chance: Chance) -> Life:
+        return Life(
+            self.store,
+            self._lease_seconds,
+            facts=self._facts,
+            clock=clock,
+            chance=chance,
+            log=self._log,
+            status=self.status,
+            ended=self._life_ended,
+        )
+
     def _facts(self) -> Mapping[str, Any]:
         facts = {
             "name": self._name,
@@ -96,6 +105,7 @@ class Member:
             **self._shares.facts(),
             **self._attending.facts(),
             **self.listings.facts(),
+            **self._showing.facts(),
         }
         return facts if self._process is None else {**facts, "worker": self._process}
 
@@ -114,6 +124,7 @@ class Member:
     def _noted(self, rows: Sequence[MemberRow], alive_until: Callable[[str], float]) -> None:
         self._shares.note(rows)
         self._attending.note(rows, alive_until)
+        self._showing.note(rows, alive_until)
         for uuid in self.listings.note(rows, alive_until):
             if uuid in self._claiming.shards:
                 self._claiming.shards[uuid].listed_elsewhere()

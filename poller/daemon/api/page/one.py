@@ -122,16 +122,25 @@ def batches(mapping: Shown, *, steers: bool, hands_over: bool) -> Iterator[tuple
     """A card for each batch that waits, by its id; buttons for those who may steer."""
     seen: Counter[str] = Counter()
     told = words.text(mapping["reason"])
-    for one in mapping["batches"]:
+    for one in (*mapping["batches"], *_elsewhere(mapping)):
         key = f"b-{one['partition']}-{one['lane']}"
         seen[key] += 1
         if seen[key] > 1:
-            # a queue's lane of that number, which each worker process has
+            # a queue's lane of that number, which each worker process and each member of a fleet has
             key = f"{key}-{seen[key]}"
-        why = None if one["text"] == told else one["text"]
+        why = None if told in (one["text"], f"{words.on(one).strip()}: {one['text']}") else one["text"]
         yield key, _batch(key, one, why, _of_batch(mapping, one, hands_over=hands_over) if steers else None)
     if mapping["more_batches"]:
         yield "b-more", tag("li", f"and {mapping['more_batches']} more", id="b-more")
+
+
+def _elsewhere(mapping: Shown) -> Iterator[Shown]:
+    """Batches that wait on other members of the fleet, in the form of those that wait here."""
+    for partition in mapping["partitions"]:
+        for one in partition["elsewhere"]:
+            why = one["reason"]
+            where = {"partition": partition["id"], "text": words.text(why), "next_try_at": why["next_try_at"]}
+            yield {**one, **where}
 
 
 def _batch(key: str, one: Shown, why: str | None, buttons: Markup | None) -> Markup:
@@ -139,7 +148,7 @@ def _batch(key: str, one: Shown, why: str | None, buttons: Markup | None) -> Mar
     what = counted(count, "record") if count else "the closing call of a window"
     which = None if first is None else words.shortly(f" {first}" if count == 1 else f" {first} to {one['last']}")
     again = None if next_try is None else join(" Next try ", words.moment(next_try, "ahead"), ".")
-    where = f" of {one['partition']}, lane {one['lane']}."
+    where = f" of {one['partition']}, lane {one['lane']}{words.on(one)}."
     return tag(
         "li",
         tag("p", tag("strong", what), which, where, again),
@@ -152,7 +161,7 @@ def _batch(key: str, one: Shown, why: str | None, buttons: Markup | None) -> Mar
 def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
     destination, rests = mapping["destination"], not one["awaits_destination"]
     which: dict[str, Given] = {"partition": one["partition"], "lane": one["lane"], "first": one["first"]}
-    about = f"{one['partition']}, lane {one['lane']}"
+    about = f"{one['partition']}, lane {one['lane']}{words.on(one)}"
     buttons = []
     if one["first"] is not None and one["first"].isdecimal() and mapping["looks"] and mapping["seeks"]:
         first, most = one["first"], min(one["records"], MOST_LOOKED_AT)

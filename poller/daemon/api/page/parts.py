@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from poller.daemon.api import elsewhere
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.moments import iso
-from poller.daemon.api.shown_reasons import mapping_reason, state_of
+from poller.daemon.api.shown_reasons import state_of
 from poller.daemon.api.status_json import ToWall, identity, lag_json, mapping_json, reason_json
 from poller.policy.advice import TO_DO
 from poller.policy.standstill import Shard, stuck
@@ -32,7 +33,7 @@ def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, no
         return None if moment is None else iso(offset + moment)
 
     def told() -> Shown:
-        reason, lag = mapping_reason(mapping, now), mapping.lag()
+        reason, lag = elsewhere.fleet_reason(mapping, now), mapping.lag()
         return {
             **identity(mapping),
             "state": state_of(mapping, reason).value,

@@ -112,6 +112,12 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:,.1f}"
 
 
+def on(batch: Json) -> str:
+    """The member of the fleet on which a batch waits, unless it is this one."""
+    member = batch.get("member")
+    return f" on {member}" if member else ""
+
+
 def count(value: int | None) -> str:
     """A whole number; a dash where it is not known."""
     return NONE if value is None else f"{value:,}"
