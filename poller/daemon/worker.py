@@ -155,9 +155,9 @@ class Worker:
             case {"called": str(uuid)}:
                 self.workers.called(uuid)
             case {"ended": str(process)}:
-                self._soon(self._poller.process_ended(process))
+                self._soon(self._poller.neighbours.process_ended(process))
             case {"look": True}:
-                self._soon(self._poller.look_at_news())
+                self._soon(self._poller.neighbours.look_at_others())
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         """A call of the store. One that fails costs time alone: others see to it, or the lease ends."""

@@ -3,13 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from poller import __version__
 from poller.aws.transports import Transports
-from poller.configuration import Configuration, EventSourceMapping
+from poller.configuration import Configuration
 from poller.configuration.given import without_mapping
 from poller.engine.bounded_stop import CLOSE_SECONDS, end_mappings, within
 from poller.engine.catalog import Catalog
@@ -20,9 +20,10 @@ from poller.engine.fleet.member import Member, boot_time
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.looking import Looking
 from poller.engine.mappings import Mappings
+from poller.engine.neighbours import Neighbours
 from poller.engine.parts import Watch, Wiring, traces_of
 from poller.engine.steering import Hands, Steering
-from poller.engine.unsettled import unsettled
+from poller.engine.unsettled import settled
 from poller.policy.backoff import Chance
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.fleet import FleetStore
@@ -31,7 +32,7 @@ from poller.ports.store import StateStore
 from poller.sources.sharded.limits import ReadLimits
 from poller.support import telemetry
 from poller.support.rate_limited_log import RateLimitedLog
-from poller.values.errors import ConfigurationError, EnvironmentProblem, NotSettled, StateError
+from poller.values.errors import ConfigurationError, EnvironmentProblem, StateError
 
 if TYPE_CHECKING:
     from poller.engine.workers import Workers
@@ -42,8 +43,6 @@ those are to run here within 5 s.
 """
 SETTLED_SECONDS = 60.0
 """Seconds that `settled` waits by default: enough for a batch window, a long poll and a few retries."""
-SETTLED_LOOK_SECONDS = 0.2
-"""Seconds between two questions to the source, each of which costs a call where the source is a queue."""
 
 
 class Poller:
@@ -85,9 +84,9 @@ class Poller:
         self._given_store = store
         self._given_fleet = fleet
         self._clock = clock
-        self._member: Member | None = None
         self._watch = watch
         self._workers = workers
+        self.neighbours = Neighbours(self, workers)
 
     async def __aenter__(self) -> Self:
         """Open the state and the traces. Raises EnvironmentProblem where the state cannot be opened or read."""
@@ -112,13 +111,11 @@ class Poller:
             settings,
             self._stack,
             Given(self._given_store, self._given_fleet, self._clock, self._wall, self._chance),
-            running=self._mappings_running,
-            look_at_news=self.look_at_news,
+            host=self.neighbours.host,
             process=None if self._workers is None else self._workers.process,
-            statuses=lambda: self.status.mappings,
         )
         if isinstance(fleet, Member):
-            self._member, self.status.fleet = fleet, fleet.status
+            self.neighbours.member, self.status.fleet = fleet, fleet.status
         self.store = fleet.store
         self.status.steps = [self.store.problem]
         self._stack.push_async_callback(self.transports.close)
@@ -139,51 +136,27 @@ class Poller:
             workers=self._workers,
         )
         self._stack.push_async_callback(self.wiring.close)
+        tell, share = self.neighbours.tell, list if self._workers is None else self._workers.share
         self.mappings = Mappings(
-            self.status, self.wiring, self.store, configured, wall=self._wall, tell=self._tell, share=self._share()
+            self.status, self.wiring, self.store, configured, wall=self._wall, tell=tell, share=share
         )
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
-        self.steering = self._steered()
+        self.wiring.functions.once = self.invoker.once
+        hands = Hands(self.invoker, self.failed_events, self.wiring, self._wall)
+        self.steering = Steering(self.mappings, self.store, hands, self.neighbours.requests)
         self._stack.push_async_callback(self.steering.close)
-        self.catalog = Catalog(
-            self.mappings, self.store, self._wall, tell=self._tell, runs_elsewhere=fleet.runs_elsewhere
-        )
+        self.catalog = Catalog(self.mappings, self.store, self._wall, tell=tell, runs_elsewhere=fleet.runs_elsewhere)
         self.looking = Looking(self.wiring, self.transports)
         try:
             await self.catalog.load(self._configuration)
         except StateError as error:
             raise EnvironmentProblem(str(error)) from error
 
-    def _steered(self) -> Steering:
-        self.wiring.functions.once = self.invoker.once
-        hands = Hands(self.invoker, self.failed_events, self.wiring, self._wall)
-        return Steering(self.mappings, self.store, hands, alone=self._member is None)
-
-    async def process_ended(self, process: str) -> None:
-        """A worker is known to be dead: what it held goes on elsewhere at once. Raises StateError."""
-        if self._member is not None:
-            await self._member.process_ended(process)
-
-    async def look_at_news(self) -> None:
-        """Another process may have paused, resumed or stored mappings. Raises StateError."""
-        await self.mappings.look_at_pauses()
-        await self.catalog.look()
-
-    def _tell(self) -> None:
-        for tell in (others.tell for others in (self._workers, self._member) if others is not None):
-            tell()
-
-    def _share(self) -> Callable[[Sequence[EventSourceMapping]], Sequence[EventSourceMapping]]:
-        return list if self._workers is None else self._workers.share
-
-    def _mappings_running(self) -> dict[str, str]:
-        return self.mappings.running()
-
     def start(self) -> None:
         """Let the mappings run."""
         self.mappings.start()
-        if self._member is not None:
-            self.keep("fleet", self._member.run())
+        if self.neighbours.member is not None:
+            self.keep("fleet", self.neighbours.member.run())
         self.keep("failed_events", self.failed_events.run())
         self.keep("state", self._look_after_state())
 
@@ -242,26 +215,15 @@ class Poller:
 
         Raises UnknownMapping, and NotSettled after `seconds`.
         """
-        loop = asyncio.get_running_loop()
-        since, end = loop.time(), loop.time() + seconds
-        while True:
-            status = self.mappings.find(name).status
-            await status.look(0.0)
-            lag = status.lag()
-            if status.in_flight() == 0 and lag.empty_at is not None and lag.empty_at >= since:
-                return status
-            if loop.time() >= end:
-                raise NotSettled(unsettled(status, seconds))
-            await asyncio.sleep(SETTLED_LOOK_SECONDS)
+        return await settled(lambda: self.mappings.find(name).status, seconds)
 
     async def stop(self, hard: asyncio.Event | None = None) -> None:
         """Stop every mapping softly within the grace period, then hard. Setting `hard` ends the grace period early, and
         so does the cancellation of this call, which is raised once the mappings have ended.
         """
         hard = hard or asyncio.Event()
-        if self._member is not None:
-            # first, because each shard is released to another member
-            self._member.leave()
+        # first, because each shard is released to another member
+        self.neighbours.leave()
         self.catalog.stop()
         grace = self._configuration.settings.shutdown_grace_seconds
         ending = asyncio.ensure_future(end_mappings({*self.mappings.stop(), self.invoker.stop()}, grace, hard))

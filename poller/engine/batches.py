@@ -20,6 +20,14 @@ from poller.values.texts import counted
 OfBatch = policy.Retry | policy.Skip | policy.Isolate | policy.HandOver
 
 
+class NoBatch(NotPossible):
+    """No batch waits here that is meant; `held` are those that wait."""
+
+    def __init__(self, why: str, held: tuple[Batch, ...]) -> None:
+        super().__init__(why)
+        self.held = held
+
+
 def planned(runner: MappingRunner, order: OfBatch, invoker: FunctionInvoker) -> Plan:
     """Raises NotPossible."""
     match order:
@@ -57,7 +65,7 @@ def retrying(runner: MappingRunner, order: policy.Retry) -> Plan:
     """Raises NotPossible."""
     found = _held(runner.status, order)
     if not found:
-        raise NotPossible(_none(runner.status, order))
+        raise _none(runner.status, order)
 
     async def perform(action: Action) -> Action:
         for _, held in _still(runner.status, found):
@@ -113,17 +121,18 @@ def handing_over(runner: MappingRunner, order: policy.HandOver, invoker: Functio
 def _one(status: MappingStatus, order: policy.OfBatch) -> tuple[Batch, Held]:
     found = _held(status, order)
     if not found:
-        raise NotPossible(_none(status, order))
+        raise _none(status, order)
     if len(found) > 1:
         raise NotPossible(impacts.too_many([batch for batch, _ in found]))
     return found[0]
 
 
-def _none(status: MappingStatus, order: policy.OfBatch) -> str:
+def _none(status: MappingStatus, order: policy.OfBatch) -> NoBatch:
     """Why there is no such batch."""
     reason = None if status.run is None else status.run.waits(asyncio.get_running_loop().time())
     waits = "" if reason is None else reason.text.partition(TO_DO)[0]
-    return impacts.no_batch(order, [batch for batch, _ in _held(status, policy.OfBatch())], waits)
+    held = tuple(batch for batch, _ in _held(status, policy.OfBatch()))
+    return NoBatch(impacts.no_batch(order, held, waits), held)
 
 
 def _deciding(runner: MappingRunner, batch: Batch, held: Held, impact: str, decide: Callable[[], None]) -> Plan:

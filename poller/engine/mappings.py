@@ -2,20 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
 from poller.configuration import EventSourceMapping
 from poller.engine.parts import Wiring
 from poller.engine.runner import MappingRunner
-from poller.policy.progress import Paused, ShardProgress, StreamProgress
-from poller.policy.seeking import Target
+from poller.policy.progress import Paused
 from poller.ports.daemon_status import Changes, DaemonStatus
 from poller.ports.status import MappingStatus
 from poller.ports.store import Positions
 from poller.support import telemetry
-from poller.values.errors import NotPossible, UnknownMapping
+from poller.values.errors import UnknownMapping
 
 MOST_SHOWN = 10
 """Most mappings named in one line of the log."""
@@ -50,8 +49,8 @@ class Mappings:
         self._paused: dict[str, float] = {}
         """Loop times, by uuid."""
         self._steering = asyncio.Lock()
-        self._moving: set[str] = set()
-        """Mappings whose position is being moved, by uuid."""
+        self._held: dict[str, str] = {}
+        """By uuid why nothing of a mapping may run for a moment."""
         self._started = False
 
     async def load(self, mappings: Sequence[EventSourceMapping], deleted: Collection[str] = ()) -> None:
@@ -117,6 +116,8 @@ class Mappings:
         paused_since = self._paused.get(mapping.uuid)
         runner = MappingRunner(mapping, self._wiring, paused_since=paused_since, removed=self._removed)
         self._runners[mapping.uuid] = runner
+        if (why := self._held.get(mapping.uuid)) is not None:
+            runner.hold(why)
         if paused_since is not None:
             # it may have been removed and be back, and the pause forgotten meanwhile
             telemetry.logger().warning("mapping_still_paused", mapping=mapping.name)
@@ -220,7 +221,7 @@ class Mappings:
 
     def running(self) -> dict[str, str]:
         """Mappings that run, or will in a moment: by uuid the ARN of each event source."""
-        return {uuid: runner.mapping.event_source_arn for uuid, runner in self._runners.items() if runner.runs}
+        return {uuid: runner.mapping.event_source_arn for uuid, runner in self._runners.items() if runner.stays}
 
     def restart_function(self, name: str) -> None:
         """Restart the workers of a function. Raises UnknownFunction."""
@@ -235,37 +236,26 @@ class Mappings:
         known = ", ".join(runner.mapping.name for runner in runners) or "none"
         raise UnknownMapping(f"there is no mapping {name}; there are: {known}")
 
-    async def move(self, runner: MappingRunner, change: Callable[[StreamProgress], Awaitable[StreamProgress]]) -> None:
-        """Let the mapping rest, store what `change` makes of its stored progress, and let it go on.
+    def hold(self, uuid: str, why: str) -> None:
+        """Let nothing of a mapping run until `go_on`, also where it is added only meanwhile."""
+        self._held[uuid] = why
+        if (runner := self._runners.get(uuid)) is not None:
+            runner.hold(why)
 
-        Raises NotPossible, StateError, and what `change` raises; then nothing has moved.
-        """
-        uuid = runner.mapping.uuid
-        if uuid in self._moving:
-            raise NotPossible(f"the position of {runner.mapping.name} is being moved already")
-        self._moving.add(uuid)
-        runner.hold("its position is moved: what runs is finished and settled, then it starts again")
-        try:
-            await runner.rested()
-            if runner.ending:
-                raise NotPossible("the mapping ends")
-            stored = await self._store.load(uuid)
-            if stored is None:
-                raise NotPossible("nothing is stored of this mapping")
-            wanted = await change(stored)
-            if await self._store.open(uuid, wanted, instead_of=stored) != wanted:
-                raise NotPossible("what is stored of the mapping was changed meanwhile; look again")
-        finally:
-            self._moving.discard(uuid)
+    def go_on(self, uuid: str) -> None:
+        """What held a mapping is over."""
+        del self._held[uuid]
+        if (runner := self._runners.get(uuid)) is not None:
             runner.go_on()
 
-    async def progress(self, runner: MappingRunner) -> StreamProgress | None:
-        """What is stored of a mapping's position. Raises StateError."""
-        return await self._store.load(runner.mapping.uuid)
+    def held(self, uuid: str) -> str | None:
+        """Why nothing of a mapping may run for a moment; None where it may."""
+        return self._held.get(uuid)
 
-    async def seek(self, runner: MappingRunner, target: Target, epoch: str) -> dict[str, ShardProgress]:
-        """The progress of the shards that a seek would move. Raises NotPossible."""
-        return await self._wiring.seek(runner.mapping, target, epoch)
+    async def rested(self, uuid: str) -> None:
+        """Return once nothing runs of a mapping that is held."""
+        if (runner := self._runners.get(uuid)) is not None:
+            await runner.rested()
 
     def present(self, runner: MappingRunner) -> MappingRunner:
         """The present runner of the same mapping, which may have been removed meanwhile and be back."""

@@ -30,8 +30,7 @@ BUILD_SECONDS = 30.0
 """Seconds for building the parts of a run. No call is made, but a file may be read and a port opened."""
 SOFT_STOP_SECONDS = 120.0
 """Seconds beside the function's timeout: a long poll returns within 20 s, and settling gives up at its own deadlines,
-which are far shorter. A soft stop that takes longer would be a bug, and must not hold up a reload or a pause for
-ever."""
+which are far shorter. A soft stop that takes longer would be a bug, and must not hold up a pause for ever."""
 STOPS_NOW = "Ctrl-C again stops now"
 FINISHING = "what runs is finished and settled, what waits is given back"
 
@@ -146,9 +145,14 @@ class MappingRunner:
         return self._ending or self.is_removed
 
     @property
+    def stays(self) -> bool:
+        """Whether it runs, also once it is no longer held."""
+        return self.mapping.enabled and self._paused_since is None and not self.ending
+
+    @property
     def runs(self) -> bool:
         """Whether it is wanted that it runs."""
-        return self.mapping.enabled and self._paused_since is None and not self.ending and not self._held
+        return self.stays and not self._held
 
     def _turn(self, why: str) -> None:
         """Follow a new order: a run ends softly, a rest looks again."""

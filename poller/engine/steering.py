@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 
 from poller.engine import batches
 from poller.engine.failed_events import FailedEvents
+from poller.engine.fleet.requests import Requests
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
+from poller.engine.moving import Moving
 from poller.engine.parts import Wiring
+from poller.engine.passing_on import PassingOn
 from poller.engine.peeking import peeking
 from poller.engine.plan import Plan, calling
 from poller.engine.redriving import Redrives
@@ -23,13 +26,14 @@ from poller.policy import actions as policy
 from poller.policy import seeking
 from poller.policy.actions import Action, Asked, Order, Stage
 from poller.policy.failed_events import FailedEvent
+from poller.policy.passed_on import Passed
 from poller.policy.progress import StreamProgress
 from poller.policy.redriving import Redriven
 from poller.policy.seeking import Before
 from poller.ports.steering import Acted
 from poller.ports.store import Positions
 from poller.support import telemetry
-from poller.values.errors import NotPossible, PollerError, StateError
+from poller.values.errors import NotKnown, NotPossible, PollerError, StateError
 
 KEPT_SEEKS = 5
 """Seeks of a mapping whose former positions are kept."""
@@ -49,17 +53,25 @@ class Hands:
 class Steering:
     """The `poller.ports.steering.Mappings` of a running engine."""
 
-    def __init__(self, mappings: Mappings, store: Positions, hands: Hands, *, alone: bool) -> None:
-        """`alone` is False where other daemons keep positions in the same store."""
+    def __init__(self, mappings: Mappings, store: Positions, hands: Hands, others: Requests | None) -> None:
+        """`others` are the other daemons of the fleet; None for a daemon by itself."""
         self._mappings = mappings
         self._store = store
         self._hands = hands
-        self._alone = alone
+        self._moving = Moving(mappings, store, others)
+        self.passing_on = None if others is None else PassingOn(others, self.act_here, self._moving)
         self._wall = hands.wall
         self._redrives = Redrives(hands.wiring, hands.invoker, store, hands.wall)
         self._doing: set[asyncio.Task[Action]] = set()
 
     async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
+        runner = self._mappings.find(name)
+        if self.passing_on is not None and isinstance(order, Passed):
+            return await self.passing_on.act(runner, order, asked, dry_run=dry_run)
+        return await self.act_here(name, order, asked, dry_run=dry_run)
+
+    async def act_here(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
+        """Carry an order out on this daemon alone."""
         runner = self._mappings.find(name)
         plan = await self._plan(runner, order)
         if dry_run:
@@ -90,6 +102,9 @@ class Steering:
     async def _carry_out(self, action: Action, plan: Plan) -> Action:
         try:
             done = replace(await plan.perform(action), stage=Stage.DONE)
+        except NotKnown:
+            # it stays in the log as begun, with the way back
+            raise
         except PollerError as error:
             effect = policy.effect(f"not done: {error}")
             await self._store.note(replace(action, stage=Stage.FAILED, effect=effect))
@@ -139,7 +154,7 @@ class Steering:
             case policy.Retry() | policy.Skip() | policy.Isolate() | policy.HandOver():
                 return batches.planned(runner, order, self._hands.invoker)
             case policy.Peek():
-                return await peeking(runner, order, self._hands.wiring, await self._mappings.progress(runner))
+                return await peeking(runner, order, self._hands.wiring, await self._moving.stored(runner))
             case policy.Redrive():
                 return await self._redrives.plan(runner, order)
             case policy.Rerun():
@@ -153,7 +168,7 @@ class Steering:
 
     async def _seeking(self, runner: MappingRunner, order: policy.Seek) -> Plan:
         stored = await self._stored(runner)
-        shards = await self._mappings.seek(runner, order.target, stored.epoch)
+        shards = await self._hands.wiring.seek(runner.mapping, order.target, stored.epoch)
 
         async def perform(action: Action) -> Action:
             return await self._move(runner, action, shards)
@@ -161,7 +176,6 @@ class Steering:
         return Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
 
     async def _undoing(self, runner: MappingRunner) -> Plan:
-        self._refuse_beside_others()
         last = policy.last_seek(await self._store.actions(), runner.mapping.uuid)
         if last is None:
             raise NotPossible("no seek of this mapping can be undone")
@@ -172,17 +186,8 @@ class Steering:
 
         return Plan(tuple(seeking.undo_impact(last.before)), perform)
 
-    def _refuse_beside_others(self) -> None:
-        if not self._alone:
-            # another member that reads a shard would store its own position over the one moved to
-            raise NotPossible(
-                "several processes read this mapping, and none can move the positions of the others: stop all daemons "
-                "of the fleet but one, run that with `workers: 1` and without `fleet`, and move the position there"
-            )
-
     async def _stored(self, runner: MappingRunner) -> StreamProgress:
-        self._refuse_beside_others()
-        stored = await self._mappings.progress(runner)
+        stored = await self._moving.stored(runner)
         if stored is None:
             raise NotPossible("nothing is stored of this mapping, so there is no position that could be moved")
         return stored
@@ -197,7 +202,7 @@ class Steering:
             await self._store.note(moved)
             return seeking.moved(stored, shards)
 
-        await self._mappings.move(runner, change)
+        await self._moving.move(runner, change)
         await self._forget_old(action.uuid)
         return moved
 

@@ -1,7 +1,29 @@
-"""Says for a person why a mapping is not settled."""
+"""Waits until a mapping is settled, or says for a person why it is not."""
+
+import asyncio
+from collections.abc import Callable
 
 from poller.ports.status import MappingStatus
+from poller.values.errors import NotSettled
 from poller.values.texts import counted
+
+LOOK_SECONDS = 0.2
+"""Seconds between two questions to the source, each of which costs a call where the source is a queue."""
+
+
+async def settled(find: Callable[[], MappingStatus], seconds: float) -> MappingStatus:
+    """See `Poller.settled`. `find` may raise UnknownMapping, because the mapping may be removed meanwhile."""
+    loop = asyncio.get_running_loop()
+    since, end = loop.time(), loop.time() + seconds
+    while True:
+        status = find()
+        await status.look(0.0)
+        lag = status.lag()
+        if status.in_flight() == 0 and lag.empty_at is not None and lag.empty_at >= since:
+            return status
+        if loop.time() >= end:
+            raise NotSettled(unsettled(status, seconds))
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 def unsettled(status: MappingStatus, seconds: float) -> str:

@@ -142,6 +142,10 @@ class StateError(PollerError):
     """Positions could not be stored or read: disk full, file damaged or gone. Nothing stored has moved."""
 
 
+class NotKnown(StateError):
+    """Whether an order took effect is not known: the store's answer was lost. The action log keeps it as begun."""
+
+
 class LeaseLost(PollerError):
     """Another daemon may hold the shard now. The store refused to write, and nothing more may start."""
 

@@ -220,13 +220,6 @@ def _group(one: Json, other: Json) -> Json:
     }
 
 
-def orders(documents: Sequence[Json]) -> Json:
-    """Of an order that each worker carries out for itself."""
-    if "impact" not in documents[0]:
-        return documents[0]
-    return {**documents[0], "impact": [line for one in documents for line in one["impact"]]}
-
-
 def reloads(documents: Sequence[Json]) -> Json:
     """Of `POST /reload`, where no worker refused. A mapping that runs on some of them is told by those."""
     names = ("added", "changed", "removed", "warnings")

@@ -43,7 +43,6 @@ class Routes:
             Merged.RELOAD: self._reload,
             Merged.BY_ONE: self._ordered,
             Merged.BY_ALL: self._all,
-            Merged.OF_BATCH: self._of_batch,
         }
 
     def answer(self, request: Request) -> Answer:
@@ -146,26 +145,14 @@ class Routes:
         return unknown or _refused([])
 
     def _ordered(self, request: Request) -> Answer:
-        """Pause, resume and what concerns positions: the store is one, so one worker does it, and tells the others."""
+        """Orders about mappings: one worker gets them, and tells or asks the others through the store."""
         return self._first(request, self._children())
 
     def _all(self, request: Request) -> Answer:
         """Done by every worker that has something to do."""
         answers = self._ask(request)
         good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
-        return as_json(merging.orders(good)) if good else _refused(answers)
-
-    def _of_batch(self, request: Request) -> Answer:
-        """One batch alone may be meant: a preview tells in which worker it waits."""
-        mark = "&" if "?" in request.target else "?"
-        previews = self._ask(replace(request, target=f"{request.target}{mark}dry_run"))
-        having = [child for child, answer in previews if answer.status == HTTPStatus.OK]
-        if not having:
-            return _refused(previews)
-        if len(having) > 1:
-            text = "batches wait in several workers: say which with partition, lane and first, as in `poller status`"
-            return refusal(HTTPStatus.CONFLICT, text)
-        return self._first(request, having)
+        return as_json(good[0]) if good else _refused(answers)
 
     def _reload(self, request: Request) -> Answer:
         answers = self._ask(request)

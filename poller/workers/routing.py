@@ -19,10 +19,8 @@ class Merged(StrEnum):
     """What the screens of the page show, which one worker asks for."""
     RELOAD = "reload"
     BY_ONE = "by_one"
-    """An order whose effect is in the store, which the others read."""
+    """An order about a mapping: the worker that gets it asks the others through the store."""
     BY_ALL = "by_all"
-    OF_BATCH = "of_batch"
-    """An order about one batch, which waits in one worker."""
 
 
 def merged(request: Request) -> Merged | None:
@@ -52,10 +50,8 @@ def _order(parts: list[str]) -> Merged | None:
     match parts:
         case ["reload"]:
             return Merged.RELOAD
-        case ["functions", _, "restart"] | ["mappings", _, "retry"]:
+        case ["functions", _, "restart"]:
             return Merged.BY_ALL
-        case ["mappings", _, "skip" | "isolate" | "handover"]:
-            return Merged.OF_BATCH
         case ["mappings", _, _]:
             return Merged.BY_ONE
     return None

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from poller.engine.steering import Hands, Steering
 from poller.policy.actions import Asked, Pause, Resume, Seek, Undo
 from poller.policy.progress import LaneProgress
 from poller.policy.seeking import Target
@@ -289,22 +288,3 @@ async def test_a_death_at_any_write_of_a_seek_loses_nothing_and_a_seek_that_took
 
         await life(third, undo)
         assert not third.dead
-
-
-async def test_in_a_fleet_no_daemon_moves_what_others_may_read():
-    house = House()
-    stream = make(house, "kinesis")
-    async with living(of_stream(house, stream), house=house):
-        put(stream, KEYS)
-        await asyncio.sleep(10)
-        steering = Steering(
-            house.mappings,
-            house.store,
-            Hands(house.invoker, house.failed_events, house.wiring, house.wall),
-            alone=False,
-        )
-        for wanted in (Seek(Target("TRIM_HORIZON")), Undo()):
-            with pytest.raises(NotPossible, match="none can move the positions of the others"):
-                await steering.act("a", wanted, ANN, dry_run=False)
-        await asyncio.sleep(10)
-        assert len(delivered(house)) == len(KEYS)

@@ -151,6 +151,6 @@ async def test_the_shards_of_a_worker_that_has_ended_go_on_at_once_where_its_pro
     async with living(mapping, house=first), living(mapping, house=second):
         await asyncio.sleep(60)
         assert [len(house.of("a").partitions) for house in pair.houses] == [2, 2]
-        await second.process_ended("process 1")
+        await second.neighbours.process_ended("process 1")
         await asyncio.sleep(0.9)
         assert len(second.of("a").partitions) == 4

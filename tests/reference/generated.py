@@ -13,7 +13,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.metrics import exposition
 from poller.daemon.api.pages import PAGES as HTTP_PAGES
 from poller.ports.fleet_status import FleetStatus
-from poller.support import telemetry
+from poller.support import events as listed_events
 from poller.workers import log
 from poller.workers.exposition import merged_metrics
 from tests.daemon.samples import a_daemon, a_mapping
@@ -40,7 +40,7 @@ def metrics() -> str:
 
 def events() -> str:
     """Every event of the log, as its module's docstring lists them."""
-    documents = (telemetry.__doc__ or "") + (log.__doc__ or "")
+    documents = (listed_events.__doc__ or "") + (log.__doc__ or "")
     rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*) \|$", documents, re.MULTILINE)
     listed = [f"| `{name}` | {level} | {when} |" for name, level, when in rows if name not in ("event", "---")]
     head = (

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 
-from poller.support import telemetry
+from poller.support import events, telemetry
 
 
 class Written(io.StringIO):
@@ -198,6 +198,6 @@ def logged_events():
 
 
 def test_the_list_of_events_names_exactly_those_that_are_logged():
-    rows = re.findall(r"^\| ([a-z_, ]+) \| (?!level)[a-z, ]+ \|", telemetry.__doc__, re.MULTILINE)
+    rows = re.findall(r"^\| ([a-z_, ]+) \| (?!level)[a-z, ]+ \|", events.__doc__, re.MULTILINE)
     listed = {name for row in rows for name in row.split(", ")}
     assert listed == {*logged_events(), "library_message"}

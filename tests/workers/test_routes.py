@@ -60,23 +60,20 @@ def test_a_mapping_that_nobody_has_is_unknown():
     assert parent.post(target)[0] == 404
 
 
-def test_a_retry_reaches_every_worker_and_one_that_has_nothing_to_retry_is_no_refusal():
-    target = "/mappings/a/retry"
-    one, other = ({"state": "running", "impact": [f"batch {number}"]} for number in (1, 2))
-    parent = Parent({target: one}, {target: NOTHING}, {target: other})
-    assert parent.post(target) == (200, {"state": "running", "impact": ["batch 1", "batch 2"]})
+@pytest.mark.parametrize("what", ["retry", "skip", "isolate", "handover", "seek", "undo"])
+def test_an_order_about_a_batch_or_a_position_is_for_one_worker_which_asks_the_others_itself(what):
+    target = f"/mappings/a/{what}"
+    parent = Parent({target: UNKNOWN}, {target: {"state": "running"}}, {target: {"state": "running"}})
+    assert parent.post(target) == (200, {"state": "running"})
+    assert parent.asked == [(1, target), (2, target)]
     assert Parent({target: NOTHING}, {target: UNKNOWN}).post(target) == (409, {"error": "no batch waits"})
 
 
-def test_a_batch_is_skipped_where_it_waits_and_never_two_of_them():
-    target, preview = "/mappings/a/skip", "/mappings/a/skip?dry_run"
-    has = {preview: {"state": "running"}, target: {"state": "running", "stage": "done"}}
-    parent = Parent({preview: NOTHING}, has)
-    assert parent.post(target) == (200, {"state": "running", "stage": "done"})
-    assert (1, target) not in parent.asked
-    several = Parent(has, has)
-    assert several.post(target)[0] == 409
-    assert not [asked for asked in several.asked if asked[1] == target]
+def test_the_restart_of_a_function_reaches_every_worker():
+    target = "/functions/fn/restart"
+    parent = Parent({target: {"state": "restarting"}}, {target: {"state": "restarting"}})
+    assert parent.post(target) == (200, {"state": "restarting"})
+    assert parent.asked == [(1, target), (2, target)]
 
 
 def test_a_reload_that_one_worker_refuses_is_refused():

@@ -54,9 +54,11 @@ class Claiming:
         rebalance_delay_seconds: float,
         look_at_news: Callable[[], Awaitable[None]],
         seen: Callable[[Sequence[MemberRow], Callable[[str], float]], None],
+        hurries: Callable[[], bool],
     ) -> None:
         """`look_at_news` is called when another member told news, `seen` each time the members were read: with them,
-        and with what says by this member's clock until when each counts as alive.
+        and with what says by this member's clock until when each counts as alive. `hurries` says whether they are to be
+        read more often.
         """
         self.shards: dict[str, MemberShards] = {}
         """By uuid of the mapping, those that run."""
@@ -74,6 +76,7 @@ class Claiming:
         self._status = life.status
         self._look_at_news = look_at_news
         self._seen = seen
+        self._hurries = hurries
         self._repeating = RateLimitedLog(life.log)
         self._membership = Membership(lease_seconds, life.now())
         self._news: dict[str, int] = {}
@@ -134,7 +137,7 @@ class Claiming:
         # only now: where reading failed, they are still news
         self._news = news
         await self._sweep(now)
-        return self._pause(now, busy=waiting)
+        return self._pause(now, busy=waiting or self._hurries())
 
     def _dead(self) -> list[str]:
         return [row.id for row in self.rows.values() if row.state is MemberState.DEAD]

@@ -1,15 +1,14 @@
 """Opens the state: for a daemon alone, or for a member of a fleet."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from poller.configuration import Settings
 from poller.engine.fleet.alone import Alone
-from poller.engine.fleet.member import Member
+from poller.engine.fleet.member import Host, Member
 from poller.policy.backoff import Chance
 from poller.ports.fleet import FleetStore
-from poller.ports.status import MappingStatus
 from poller.ports.store import StateStore
 from poller.state.kinds import checkpoint_interval, kind_of
 
@@ -30,10 +29,8 @@ async def joined(
     stack: AsyncExitStack,
     given: Given,
     *,
-    running: Callable[[], Mapping[str, str]],
-    look_at_news: Callable[[], Awaitable[None]],
+    host: Host,
     process: str | None,
-    statuses: Callable[[], Sequence[MappingStatus]],
 ) -> Alone | Member:
     """What is opened is closed at the end of `stack`. The others are those of `Member`. Raises EnvironmentProblem."""
     kind, interval = kind_of(settings.state), checkpoint_interval(settings)
@@ -51,13 +48,11 @@ async def joined(
         name=settings.fleet.member,
         lease_seconds=settings.fleet.lease_seconds,
         rebalance_delay_seconds=settings.fleet.rebalance_delay_seconds,
-        running=running,
-        look_at_news=look_at_news,
+        host=host,
         checkpoint_interval_seconds=interval,
         clock=given.clock,
         chance=given.chance,
         process=process,
-        statuses=statuses,
         wall=given.wall,
     )
     stack.push_async_callback(member.close)

@@ -45,8 +45,11 @@ class Life:
         log: FilteringBoundLogger,
         status: FleetStatus,
         ended: Callable[[], None],
+        told: Callable[[], None],
     ) -> None:
-        """`facts` are what others need to know, asked before each beat. `ended` is called at the end of this life."""
+        """`facts` are what others need to know, asked before each beat. `ended` is called at the end of this life,
+        `told` once new facts are stored.
+        """
         self.id = str(uuid4())
         self.state = MemberState.ACTIVE
         self.joined = False
@@ -63,6 +66,7 @@ class Life:
         self.status = status
         self._repeating = RateLimitedLog(log)
         self._ended = ended
+        self._tell = told
         self._until = float("-inf")
         self._beat = 0
         self._news = 0
@@ -126,7 +130,9 @@ class Life:
             self.status.lives += 1
             self.status.id = self.id
             self.log.info("fleet_joined", member=self.id)
-        self._told = facts
+        if facts != self._told:
+            self._told = facts
+            self._tell()
         self.renew(valid_until(sent, self._lease_seconds))
         return True
 

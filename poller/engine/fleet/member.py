@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from poller import __version__
@@ -11,6 +12,7 @@ from poller.engine.fleet.attending import Attending
 from poller.engine.fleet.claiming import Claiming
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.listings import Listings
+from poller.engine.fleet.requests import Answers, Requests, unknown
 from poller.engine.fleet.saving import Saving
 from poller.engine.fleet.shards import MemberShards
 from poller.engine.fleet.shares import Shares
@@ -33,6 +35,26 @@ def boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+async def _nothing() -> None:
+    """Nobody has stored anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a member asks of the daemon around it."""
+
+    running: Callable[[], Mapping[str, str]]
+    """By uuid the ARN of the source of each mapping that runs here or soon."""
+    look_at_news: Callable[[], Awaitable[None]] = _nothing
+    """Called when others may have changed what is stored."""
+    carry_out: Answers = unknown
+    """What others ask of this member."""
+    tell: Callable[[], None] = lambda: None
+    """Called when what others should know of this member was stored."""
+    statuses: Callable[[], Sequence[MappingStatus]] = tuple
+    """Those of the mappings here."""
+
+
 class Member:
     """Implements `poller.ports.holdings.Fleet`."""
 
@@ -46,19 +68,14 @@ class Member:
         name: str,
         lease_seconds: float,
         rebalance_delay_seconds: float,
-        running: Callable[[], Mapping[str, str]],
-        look_at_news: Callable[[], Awaitable[None]],
+        host: Host,
         checkpoint_interval_seconds: float = 0.0,
         clock: Callable[[], float] = boot_time,
         chance: Chance = random.random,
         process: str | None = None,
-        statuses: Callable[[], Sequence[MappingStatus]] = tuple,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`fleet` and `name` are for people. `process` names a worker. `running` has by uuid the ARN of the source of
-        each mapping that runs here or soon; `look_at_news` is called when others may have changed what is stored.
-        `statuses` are those of the mappings here, `wall` gives the seconds since the epoch.
-        """
+        """`fleet` and `name` are for people. `process` names a worker, `wall` gives the seconds since the epoch."""
         self.status = FleetStatus(fleet, name)
         self.store = store = cast("FleetStore", TimedStore(store, self.status))
         self.saving = Saving(store)
@@ -67,24 +84,26 @@ class Member:
         self._lease_seconds = lease_seconds
         self._process = process
         self._runs: asyncio.Task[None] | None = None
-        self._running = running
+        self._running = host.running
         self._log = telemetry.logger()
-        self.life = self._begun(clock, chance)
+        self.life = self._begun(clock, chance, host.tell)
         self._shares = Shares(self.life, self.look)
         self._attending = Attending(self.life)
         self.listings = Listings(self.life)
-        self._showing = Showing(self.life, process, statuses, wall)
+        self._showing = Showing(self.life, process, host.statuses, wall)
+        self.requests = Requests(self.life, self.look, host.carry_out)
         self._claiming = Claiming(
             store,
             self.life,
             lease_seconds=lease_seconds,
             rebalance_delay_seconds=rebalance_delay_seconds,
-            look_at_news=look_at_news,
+            look_at_news=host.look_at_news,
             seen=self._noted,
+            hurries=lambda: self.requests.stand,
         )
         store.listen(self._claiming.heard, self._claiming.look_now)
 
-    def _begun(self, clock: Callable[[], float], chance: Chance) -> Life:
+    def _begun(self, clock: Callable[[], float], chance: Chance, told: Callable[[], None]) -> Life:
         return Life(
             self.store,
             self._lease_seconds,
@@ -94,6 +113,7 @@ class Member:
             log=self._log,
             status=self.status,
             ended=self._life_ended,
+            told=told,
         )
 
     def _facts(self) -> Mapping[str, Any]:
@@ -106,6 +126,7 @@ class Member:
             **self._attending.facts(),
             **self.listings.facts(),
             **self._showing.facts(),
+            **self.requests.facts(),
         }
         return facts if self._process is None else {**facts, "worker": self._process}
 
@@ -125,6 +146,7 @@ class Member:
         self._shares.note(rows)
         self._attending.note(rows, alive_until)
         self._showing.note(rows, alive_until)
+        self.requests.note(rows, alive_until)
         for uuid in self.listings.note(rows, alive_until):
             if uuid in self._claiming.shards:
                 self._claiming.shards[uuid].listed_elsewhere()
@@ -159,6 +181,7 @@ class Member:
         """Every mapping has ended. What is still held is free for others at once."""
         self.saving.close()
         self._attending.close()
+        await self.requests.close()
         if self._runs is not None:
             self._runs.cancel()
             await asyncio.wait({self._runs})
@@ -200,6 +223,7 @@ class Member:
     def _life_ended(self) -> None:
         self._shares.life_ended()
         self._attending.life_ended()
+        self.requests.life_ended()
         for shards in self._claiming.shards.values():
             for hold in [*shards.holds.values()]:
                 hold.lose()

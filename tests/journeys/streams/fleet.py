@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from poller.engine.fleet.hold import MemberHold
-from poller.engine.fleet.member import Member
+from poller.engine.fleet.member import Host, Member
 from poller.engine.fleet.shards import MemberShards
 from poller.policy.progress import ShardProgress
 from poller.ports.fleet import Claimed, MemberState, Write
@@ -71,10 +71,6 @@ class WatchedMember(Member):
         shards = WatchedShards(self, uuid, event_source_arn)
         shards.judge = self.judge
         return shards
-
-
-async def nothing() -> None:
-    """Nobody pauses anything here."""
 
 
 class Link:
@@ -187,8 +183,7 @@ class FleetLife(StreamLife):
             name=f"daemon {len(world.links)}",
             lease_seconds=settings.pop("lease_seconds", LEASE_SECONDS),
             rebalance_delay_seconds=settings.pop("rebalance_delay_seconds", REBALANCE_SECONDS),
-            running=lambda: {} if self.stop.soft else {mapping.uuid: mapping.event_source_arn},
-            look_at_news=nothing,
+            host=Host(lambda: {} if self.stop.soft else {mapping.uuid: mapping.event_source_arn}),
             checkpoint_interval_seconds=settings.pop("checkpoint_interval_seconds", 0.0),
             clock=settings.pop("clock", loop_time),
             chance=random.Random(len(world.links)).random,

@@ -1,0 +1,74 @@
+"""The other processes that run the same mappings: members of the fleet, and workers of this daemon."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from poller.engine.fleet.member import Host, Member
+from poller.engine.fleet.requests import Json, Requests
+from poller.ports.status import MappingStatus
+
+if TYPE_CHECKING:
+    from poller.engine.app import Poller
+    from poller.engine.workers import Workers
+
+
+class Neighbours:
+    """What one process tells the others, and does for them."""
+
+    def __init__(self, poller: "Poller", workers: "Workers | None") -> None:
+        self._poller = poller
+        self._workers = workers
+        self.member: Member | None = None
+        """In the fleet; None for a daemon by itself."""
+
+    @property
+    def host(self) -> Host:
+        """For the member."""
+        return Host(self._running, self.look_at_news, self._carry_out, self._tell_workers, self._statuses)
+
+    @property
+    def requests(self) -> Requests | None:
+        """What can be asked of the others; None where there are none."""
+        return None if self.member is None else self.member.requests
+
+    def tell(self) -> None:
+        """A mapping was paused, resumed or stored, and others should know."""
+        for others in (self._workers, self.member):
+            if others is not None:
+                others.tell()
+
+    def leave(self) -> None:
+        """The process ends: each of its shards is released to another member."""
+        if self.member is not None:
+            self.member.leave()
+
+    async def look_at_news(self) -> None:
+        """Another process may have paused, resumed or stored mappings. Raises StateError."""
+        await self._poller.mappings.look_at_pauses()
+        await self._poller.catalog.look()
+
+    async def look_at_others(self) -> None:
+        """Another worker has stored something, or tells something new. Raises StateError."""
+        if self.member is not None:
+            self.member.look()
+        await self.look_at_news()
+
+    async def process_ended(self, process: str) -> None:
+        """A worker is known to be dead: what it held goes on elsewhere at once. Raises StateError."""
+        if self.member is not None:
+            await self.member.process_ended(process)
+
+    def _running(self) -> dict[str, str]:
+        return self._poller.mappings.running()
+
+    def _statuses(self) -> Sequence[MappingStatus]:
+        return self._poller.status.mappings
+
+    def _carry_out(self, about: Json) -> AbstractAsyncContextManager[Json]:
+        assert self._poller.steering.passing_on is not None
+        return self._poller.steering.passing_on.carry_out(about)
+
+    def _tell_workers(self) -> None:
+        if self._workers is not None:
+            self._workers.tell()
