@@ -223,7 +223,8 @@ def _lines(look: _Look, partition: str) -> Iterator[str]:
     for one in look.records:
         key = f", key {one['key']}" if one["key"] else ""
         packed = f", {', '.join(one['packed'])}" if one["packed"] else ""
-        yield f"{one['partition']} {one['id']}, {one['at'] or 'time unknown'}{key}, {one['size']:,} bytes{packed}"
+        size = counted(one["size"], "byte")
+        yield f"{one['partition']} {one['id']}, {one['at'] or 'time unknown'}{key}, {size}{packed}"
         yield from (f"  {line}" for line in one["payload"].splitlines())
         if len(one["payload"]) == MOST_CHARACTERS:
             yield "  and more, which is not shown"

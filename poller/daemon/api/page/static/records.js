@@ -12,7 +12,8 @@ export function showRecords({ result, impact }) {
 }
 
 function shown(record) {
-  const about = [record.id, record.at ?? "time unknown", record.key ? `key ${record.key}` : "", `${record.size} bytes`];
+  const size = record.size === 1 ? "1 byte" : `${record.size} bytes`;
+  const about = [record.id, record.at ?? "time unknown", record.key ? `key ${record.key}` : "", size];
   const head = made("p", {}, ...shortly([...about, ...record.packed].filter(Boolean).join(", ")));
   const item = made("li", {}, head, made("pre", { textContent: record.payload }));
   if (record.event) {
