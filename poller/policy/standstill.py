@@ -26,21 +26,25 @@ class Stuck:
     lanes: int
     of_lanes: int
     """All lanes of these shards."""
+    elsewhere: int
+    """More shards that stand still, which other members of the fleet read."""
     since: float | None
 
 
-def stuck(shards: Sequence[Shard]) -> Stuck | None:
-    """None where nothing stands still."""
+def stuck(shards: Sequence[Shard], elsewhere: Sequence[Sequence[float | None]] = ()) -> Stuck | None:
+    """None where nothing stands still. `elsewhere` has for each shard of other members since when its batches wait."""
     found = [shard for shard in shards if shard.still]
-    if not found:
+    if not found and not elsewhere:
         return None
-    since = min((shard.since for shard in found if shard.since is not None), default=None)
-    return Stuck(len(found), sum(one.still for one in found), sum(one.lanes for one in found), since)
+    times = [shard.since for shard in found] + [time for times in elsewhere for time in times]
+    since = min((time for time in times if time is not None), default=None)
+    lanes, of_lanes = sum(one.still for one in found), sum(one.lanes for one in found)
+    return Stuck(len(found), lanes, of_lanes, len(elsewhere), since)
 
 
-def stuck_words(shards: int, of: int, lanes: int, of_lanes: int) -> str:
-    """In words, as a person would say it: `stuck: 1 of 4 shards`."""
-    some = f"{lanes:,} of {of_lanes:,} lanes" if lanes < of_lanes else ""
-    where = f"{shards:,} of {of:,} shards" if of > 1 else ""
+def stuck_words(shards: int, of: int, lanes: int, of_lanes: int, elsewhere: int) -> str:
+    """In words, as a person would say it: `stuck: 1 of 4 shards`. Of other members only the shards are known."""
+    some = f"{lanes:,} of {of_lanes:,} lanes" if lanes < of_lanes and not elsewhere else ""
+    where = f"{shards + elsewhere:,} of {of:,} shards" if of > 1 else ""
     told = ", in ".join(filter(None, (some, where)))
     return f"stuck: {told}" if told else "stuck"

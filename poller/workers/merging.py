@@ -131,13 +131,14 @@ def _rates(of_workers: Sequence[Sequence[float]]) -> list[float]:
 
 
 def _stuck(of_workers: Sequence[Json | None]) -> Json | None:
-    """Each worker counts the shards that it reads, and lists all."""
+    """Each worker counts the shards that it reads, lists all, and knows of what waits on other daemons."""
     found = [one for one in of_workers if one]
     if not found:
         return None
     counts = {name: sum(one[name] for one in found) for name in ("shards", "lanes", "of_lanes")}
     since = min((one["since"] for one in found if one["since"]), default=None)
-    return {**counts, "of": max(one["of"] for one in found), "since": since}
+    most = {name: max(one[name] for one in found) for name in ("of", "elsewhere")}
+    return {**counts, **most, "since": since}
 
 
 def _notes(of_workers: Sequence[Sequence[Json]]) -> list[Json]:

@@ -9,6 +9,9 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page import causes, forms, one, parts, words
 from poller.policy.actions import Action
 from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO
+from poller.policy.impacts import Batch
+from poller.policy.waiting import Waiting
+from poller.ports.elsewhere import Elsewhere
 from poller.ports.status import LaneStatus, PartitionStatus, Reason, ReasonCode
 from tests.daemon.samples import a_mapping
 
@@ -135,9 +138,13 @@ def test_the_overview_says_in_words_what_stands_still_and_since_when() -> None:
     assert shown["stuck"]["since"] == "2026-01-01T00:01:40.000Z"
     shards[1].reason = Reason(ReasonCode.UNREADABLE_RECORD, since=50.0)
     assert the_row(seeks=True, partitions=shards)["stuck"] == {
-        "shards": 2, "of": 3, "lanes": 2, "of_lanes": 2, "since": "2026-01-01T00:00:50.000Z",
+        "shards": 2, "of": 3, "lanes": 2, "of_lanes": 2, "elsewhere": 0, "since": "2026-01-01T00:00:50.000Z",
     }  # fmt: skip
     assert the_row(seeks=True, partitions=shards[2:])["stuck"] is None
+    batch = Batch("3", 0, 1, "7", "7", "retry 3 of 5", discards=True, awaiting=False, seconds=None)
+    there = Elsewhere("id", "b", 300.0, [Waiting(batch, "retry", "no", 20.0)], 0)
+    shown = the_row(seeks=True, partitions=shards[2:], waiting=waiting, elsewhere=[there])
+    assert "stuck: 1 of 2 shards" in (words.stuck(shown["stuck"]) or "")
     assert words.stuck(None) is None
 
 

@@ -171,9 +171,9 @@ def test_what_stands_still_in_any_worker_is_counted_once_each():
     def part(**stuck):
         return {"uuid": "u", "state": "degraded", "reason": None, "stuck": stuck or None}
 
-    one = part(shards=1, of=4, lanes=2, of_lanes=10, since="2026-01-01T00:00:09Z")
-    other = part(shards=1, of=4, lanes=10, of_lanes=10, since=None)
+    one = part(shards=1, of=4, lanes=2, of_lanes=10, elsewhere=1, since="2026-01-01T00:00:09Z")
+    other = part(shards=1, of=4, lanes=10, of_lanes=10, elsewhere=1, since=None)
     assert merging.mapping([one, other, part()])["stuck"] == {
-        "shards": 2, "lanes": 12, "of_lanes": 20, "of": 4, "since": "2026-01-01T00:00:09Z",
+        "shards": 2, "lanes": 12, "of_lanes": 20, "of": 4, "elsewhere": 1, "since": "2026-01-01T00:00:09Z",
     }  # fmt: skip
     assert merging.mapping([part(), part()])["stuck"] is None

@@ -40,7 +40,7 @@ def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, no
             "reason": reason_json(reason, now, to_wall),
             "lag": lag_json(mapping, lag),
             "rates": rates,
-            "stuck": _stuck(mapping, to_wall),
+            "stuck": _stuck(mapping, now, to_wall),
             "untold": None,
         }
 
@@ -70,7 +70,7 @@ def whole(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, 
     untold = [note["text"] for note in shown["notes"] if note["code"] == "status_not_told"]
     more: Shown = {
         "rates": rates,
-        "stuck": isolation.ask(mapping, lambda: _stuck(mapping, to_wall), lambda _: None),
+        "stuck": isolation.ask(mapping, lambda: _stuck(mapping, now, to_wall), lambda _: None),
         "untold": untold[0] if untold else None,
         "looks": mapping.looks,
         "seeks": mapping.seeks,
@@ -80,9 +80,14 @@ def whole(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, 
     return {**shown, **more, "batches": batches[:MOST_HELD], "more_batches": len(batches[MOST_HELD:])}
 
 
-def _stuck(mapping: MappingStatus, to_wall: ToWall) -> Shown | None:
+def _stuck(mapping: MappingStatus, now: float, to_wall: ToWall) -> Shown | None:
     """What of a stream stands still. The failed messages of a queue go back to it, and hold up no other."""
-    found = stuck([_shard(one) for one in mapping.partitions]) if mapping.seeks else None
+    if not mapping.seeks:
+        return None
+    there: dict[str, list[float | None]] = {}
+    for _, waiting in elsewhere.batches(mapping, now):
+        there.setdefault(waiting.batch.partition, []).append(waiting.since)
+    found = stuck([_shard(one) for one in mapping.partitions], [*there.values()])
     if found is None:
         return None
     return {**asdict(found), "of": len(mapping.partitions) + len(mapping.waiting), "since": to_wall(found.since)}

@@ -65,7 +65,7 @@ def stuck(found: Json | None) -> Markup | None:
     """What stands still, and since when."""
     if found is None:
         return None
-    told = stuck_words(found["shards"], found["of"], found["lanes"], found["of_lanes"])
+    told = stuck_words(*(found[name] for name in ("shards", "of", "lanes", "of_lanes", "elsewhere")))
     since = None if found["since"] is None else join(", ", moment(found["since"], "since"))
     return tag("span", told, since, class_="stuck")
 
