@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from poller.engine.fleet.life import Life
+from poller.engine.fleet.said import UNOPENED, mappings_of, opens
 from poller.engine.fleet.shards import Due, MemberShards
 from poller.policy.membership import Membership
 from poller.ports.fleet import FleetStore, MemberRow, MemberState
@@ -34,12 +35,6 @@ AT_ONCE = 20
 SWEPT_AFTER = 600.0
 """Seconds for which a dead member's row stays, so that everybody has seen what it owned."""
 JITTER = 0.05
-
-
-def mappings_of(row: MemberRow) -> Mapping[str, Any]:
-    """The mappings that a member runs: by uuid the ARN of each event source."""
-    found = row.facts.get("mappings")
-    return found if isinstance(found, dict) else {}
 
 
 class Claiming:
@@ -175,7 +170,7 @@ class Claiming:
 
     def conflict(self, uuid: str, event_source_arn: str) -> str | None:
         """See `Holdings.conflict`."""
-        for member in self._live(uuid) - {self._life.id}:
+        for member in self._running_on(uuid) - {self._life.id}:
             other = mappings_of(self.rows[member])[uuid]
             if other != event_source_arn:
                 return f"{self.name_of(member)}, another daemon of the fleet, runs a mapping of this uuid on {other}"
@@ -183,7 +178,7 @@ class Claiming:
 
     def runs_elsewhere(self, uuid: str) -> bool:
         """Whether another member says that it runs a mapping."""
-        return bool(self._live(uuid) - {self._life.id})
+        return bool(self._running_on(uuid) - {self._life.id})
 
     def name_of(self, member: str) -> str | None:
         """See `Owner.name_of`."""
@@ -221,14 +216,21 @@ class Claiming:
         shards.stale |= due.waiting or bool(due.give)
         return due.waiting or bool(due.give)
 
+    def _running_on(self, uuid: str) -> frozenset[str]:
+        """The members that say that they run a mapping."""
+        rows = (row for row in self.rows.values() if row.state is MemberState.ACTIVE)
+        return frozenset(row.id for row in rows if row.id in self._membership.live and uuid in mappings_of(row))
+
     def _live(self, uuid: str) -> frozenset[str]:
         """The members that may hold shards of a mapping."""
-        live = {
-            row.id
-            for row in self.rows.values()
-            if row.state is MemberState.ACTIVE and row.id in self._membership.live and uuid in mappings_of(row)
-        }
-        return frozenset(live | {self._life.id} if self._life.may_hold else live - {self._life.id})
+        me, own = self._life.id, self.shards.get(uuid)
+        able = frozenset(member for member in self._running_on(uuid) - {me} if opens(self.rows[member], uuid))
+        return able | {me} if self._life.may_hold and (own is None or own.opens) else able
+
+    def facts(self) -> Mapping[str, Any]:
+        """What the others have to know."""
+        found = sorted(uuid for uuid, shards in self.shards.items() if not shards.opens)
+        return {UNOPENED: found} if found else {}
 
     def _is_dead(self, member: str) -> bool:
         return member not in self._membership.live

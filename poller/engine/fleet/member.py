@@ -125,6 +125,7 @@ class Member:
             **self._shares.facts(),
             **self._attending.facts(),
             **self.listings.facts(),
+            **self._claiming.facts(),
             **self._showing.facts(),
             **self.requests.facts(),
         }

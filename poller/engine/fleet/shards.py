@@ -19,6 +19,8 @@ HEIR_SECONDS = 10.0
 """Likewise for a shard that was released to a living member. One with nothing to do reads the members every 3.5
 seconds, and if the giver took the shard back before that, it would give it again, and again.
 """
+OPENS_SECONDS = 5.0
+"""Seconds in which a daemon opens a stream; after that the others do not give it shards that it cannot read."""
 
 
 def _nothing() -> None:
@@ -52,6 +54,8 @@ class MemberShards:
         """Whether the rows must be read again."""
         self.known = False
         self.elsewhere: frozenset[str] = frozenset()
+        self._opens_since: float | None = None
+        """By the member's clock, since when the stream is to be opened; None while nothing is tried, or it is open."""
         self._member = member
         self._changed: Callable[[], None] = _nothing
         self._startable: dict[str, tuple[str, ...]] = {}
@@ -71,10 +75,14 @@ class MemberShards:
     # see `Holdings`
 
     def connect(self, changed: Callable[[], None]) -> None:
-        self._changed = changed
+        self._changed, self._opens_since = changed, self.life.now()
         self._member.opened(self)
 
     def take(self, startable: Sequence[Listed]) -> Sequence[Hold]:
+        if not self.opens:
+            # the others may reckon with this member again
+            self.life.hurry()
+        self._opens_since = None
         offered = {shard.id: shard.parents for shard in startable}
         new = [hold for hold in self.holds.values() if not hold.taken and hold.shard_id in offered]
         for hold in new:
@@ -124,6 +132,11 @@ class MemberShards:
         self._changed = _nothing
         self.reset()
         self._member.closed(self)
+
+    @property
+    def opens(self) -> bool:
+        """False where the stream could not be opened for a while, as where it is refused to this daemon alone."""
+        return self._opens_since is None or self.life.now() - self._opens_since < OPENS_SECONDS
 
     # what the member does
 

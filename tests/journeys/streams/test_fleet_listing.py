@@ -114,3 +114,24 @@ async def test_a_daemon_that_could_not_open_a_stream_tries_again_although_anothe
     assert life.link.times == 0
     assert min(world.held().values()) == 1
     await end(world, [*lives, life])
+
+
+async def test_a_daemon_that_cannot_open_a_stream_is_given_no_shards_until_it_can() -> None:
+    world, lives = await fleet()
+    blind = Counted(world, world.mapping())
+    blind.refuses = "ListShards"
+    # it joins, and the others go on as if it were not there
+    await asyncio.sleep(REBALANCE_SECONDS + SETTLED_SECONDS)
+    moves = sum(lease.fence for lease in world.rows.leases["u"].values())
+    assert sorted(world.held().values()) == [0, 2, 2, 2]
+    for number in range(100):
+        world.put(f"key {number % 40}", number)
+    await world.until_done()
+    await lives[0].crash()
+    await world.until(lambda: sorted(world.held().values()) == [0, 3, 3], 60.0)
+    assert world.held()[blind.id] == 0
+    # those of the dead one are claimed once, by daemons that read them
+    assert sum(lease.fence for lease in world.rows.leases["u"].values()) == moves + 2
+    blind.refuses = ""
+    await world.until(lambda: sorted(world.held().values()) == [2, 2, 2], REBALANCE_SECONDS + SETTLED_SECONDS)
+    await end(world, [*lives[1:], blind])
