@@ -149,6 +149,13 @@ def test_batches_of_one_number_on_two_members_are_two_cards() -> None:
     assert [key for key, _ in one.batches(found, steers=False, hands_over=False)] == ["b-shard-1-0", "b-shard-1-0-2"]
 
 
+def test_the_page_lists_shards_that_are_well_elsewhere_behind_those_that_wait() -> None:
+    waiting = [PartitionStatus(f"shard-{number}", reason=NOT_MINE) for number in range(5)]
+    found = whole(stream(on("b", WAITS), partitions=[], waiting=waiting), [], Isolation(), NOW, STARTED_AT + 20)
+    names = [key for key, _ in one.partitions(found, steers=False)]
+    assert names == ["p-shard-1", "p-shard-0", "p-shard-2", "p-shard-3", "p-shard-4"]
+
+
 def test_several_workers_show_what_waits_on_another_daemon_once() -> None:
     first, second = stream(on("b", WAITS)), stream(on("b", WAITS))
     second.partitions, second.waiting = [], [PartitionStatus(f"shard-{n}", reason=NOT_MINE) for n in range(2)]

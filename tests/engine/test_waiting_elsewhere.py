@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.metrics import exposition
 from poller.daemon.api.status_json import mapping_json
 from poller.engine.fleet.showing import WAITS, Showing
-from poller.policy.actions import Asked, Skip
+from poller.policy.actions import Asked, HandOver, Isolate, Retry, Skip
 from poller.policy.advice import TO_DO
 from poller.policy.waiting import MOST_BATCHES, MOST_OF_MAPPING
 from poller.ports.fleet import MemberRow, MemberState
@@ -136,6 +137,19 @@ async def test_it_is_gone_once_it_is_settled() -> None:
         await asyncio.sleep(SEEN_SECONDS)
         assert seen(other) == []
         assert shown(other)["state"] == "running"
+
+
+@pytest.mark.parametrize("order", [Skip, Retry, partial(Isolate, key=STUCK), partial(HandOver, function="fn")])
+async def test_what_is_shown_there_names_the_batch_to_orders_there(order: Any) -> None:
+    async with two() as (_, other, numbers):
+        [partition] = shown(other)["partitions"]
+        [one] = partition["elsewhere"]
+        which = {"partition": partition["id"], "lane": one["lane"], "first": one["first"]}
+        other.aws.functions["fn"].handler = lambda _: None
+        acted = await other.steering.act("a", order(**which), Asked(), dry_run=False)
+        assert acted.batch is None or acted.batch.first == numbers[0]
+        await asyncio.sleep(SEEN_SECONDS)
+        assert (seen(other), shown(other)["state"]) == ([], "running")
 
 
 async def test_it_is_gone_once_its_member_is_dead_and_then_waits_where_the_shard_goes() -> None:

@@ -99,7 +99,7 @@ def test_the_way_back_says_of_which_seek_it_is() -> None:
 
 def shard(name: str, text: str, code: str = "retry") -> dict[str, Any]:
     reason = {"code": code, "text": text, "since": None, "until": None, "next_try_at": None}
-    return {"id": name, "position": None, "behind_seconds": None, "reason": reason, "lanes": []}
+    return {"id": name, "position": None, "behind_seconds": None, "reason": reason, "lanes": [], "elsewhere": []}
 
 
 def test_a_long_reason_of_many_shards_is_said_once() -> None:

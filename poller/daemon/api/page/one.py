@@ -14,7 +14,7 @@ from poller.daemon.api.page.screen import Screen
 from poller.policy.actions import Action
 from poller.policy.failures import template
 from poller.policy.redriving import Redriven
-from poller.ports.status import MappingState
+from poller.ports.status import MappingState, ReasonCode
 from poller.values.texts import counted
 
 MOST_PARTITIONS = 200
@@ -196,7 +196,7 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
 
 def partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]:
     """A row for each shard, or of the queue, by its id."""
-    found = sorted(mapping["partitions"], key=lambda one: one["reason"] is None or one["reason"]["code"] in QUIET)
+    found = sorted(mapping["partitions"], key=_is_quiet)
     said: dict[str, str] = {}
     for partition in found[:MOST_PARTITIONS]:
         name, behind = partition["id"], partition["behind_seconds"]
@@ -220,6 +220,12 @@ def partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]:
     if len(found) > MOST_PARTITIONS:
         cell = tag("td", f"and {len(found) - MOST_PARTITIONS:,} more", colspan=str(len(COLUMNS)))
         yield "p-more", tag("tr", cell, id="p-more")
+
+
+def _is_quiet(partition: Shown) -> bool:
+    """Whether nothing of it waits, here or elsewhere."""
+    reason = partition["reason"]
+    return not partition["elsewhere"] and (reason is None or reason["code"] in (*QUIET, ReasonCode.NOT_MINE))
 
 
 def _as_before(partition: Shown, said: dict[str, str]) -> str | None:
