@@ -61,7 +61,9 @@ class _AdvancingSelector(selectors.DefaultSelector):
         self.all_turns += 1
         if self.all_turns > self.loop.turn_limit:
             raise Deadlock(f"{self.loop.turn_limit} turns of the loop without an end; {self.loop.describe_tasks()}")
-        ready = super().select(0)
+        # nothing but a thread, a signal or a file beside the loop's own can be ready; asking costs a tenth of a turn
+        outside = self.loop.threads_running or self.loop._signal_handlers or len(self._fd_to_key) > 1  # type: ignore[attr-defined] # noqa: SLF001
+        ready = super().select(0) if outside else []
         if ready or (timeout is not None and timeout <= 0):
             return ready
         if self.loop.threads_running:

@@ -3,16 +3,15 @@ and an exact ledger."""
 
 import asyncio
 import random
-import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from email.utils import formatdate
 from typing import Any
 
 from poller.aws.port import EventStream, Operation, Reply, ReservedBytes
 from poller.http.reserved_bytes import fit
 from poller.values.errors import AnswerLost, NotSent
 from tests.fakes.faults import FaultPlan, Way
+from tests.fakes.ids import http_date, new_id
 from tests.fakes.lambda_service import FakeLambda, Handler, LambdaFunction
 from tests.fakes.ledger import Ledger
 from tests.fakes.queue import FakeQueue, loop_time
@@ -202,7 +201,8 @@ class FakeAws:
         if fault is not None:
             raise fault.error()
         await asyncio.sleep(self.latency / 2)
-        self._ledgers.note("proved", proved, loop_time())
+        if proved:
+            self._ledgers.note("proved", proved, loop_time())
         return reply
 
     async def _serve(self, operation: Operation, body: bytes) -> tuple[Reply, frozenset[str]]:
@@ -214,8 +214,8 @@ class FakeAws:
             assert operation.service == "sqs", f"no fake of {operation.service}"
             answer = await self._sqs.call(operation.name, body)
         headers = {
-            "x-amzn-requestid": str(uuid.uuid4()),
+            "x-amzn-requestid": new_id(),
             "content-type": operation.content_type,
-            "date": formatdate(self.clock(), usegmt=True),
+            "date": http_date(self.clock()),
         }
         return Reply(200, headers, answer), frozenset()

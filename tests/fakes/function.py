@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from poller.policy.response import Outcome, Succeeded
-from tests.fakes.invocations import Invocations
+from tests.fakes.invocations import Invocations, parsed_event
 from tests.fakes.lambda_service import Noting
 from tests.fakes.ledger import Ledger
 from tests.fakes.queue import loop_time
@@ -52,7 +52,7 @@ class ScriptedFunction:
     async def invoke(self, event: bytes, trace: str | None = None) -> Outcome:
         self.traces.append(trace)
         scripted = self._script.popleft() if self._script else self._otherwise
-        invocation = self.invocations.begin(event, loop_time())
+        invocation = self.invocations.begin(event, parsed_event(event), loop_time())
         self._ledger.note("invoked", invocation.identifiers, loop_time())
         ended, succeeded = None, frozenset[str]()
         try:

@@ -19,10 +19,10 @@ class Invocation:
     """None while it runs, and for ever when the caller gave up."""
     succeeded: frozenset[str] = frozenset()
     """Message ids or sequence numbers it succeeded on."""
+    identifiers: list[str] = field(init=False)
 
-    @property
-    def identifiers(self) -> list[str]:
-        return [identifier_of(record) for record in self.records]
+    def __post_init__(self) -> None:
+        self.identifiers = [identifier_of(record) for record in self.records]
 
     def passed(self, body: bytes) -> frozenset[str]:
         """What it succeeded on by its answer, a partial batch response or none. Of a stream, what comes before the
@@ -52,8 +52,9 @@ class Invocations:
     """Most at one time that held records of a message group. Above 1 on a FIFO queue, a group overlapped itself."""
     _groups_running: Counter[str] = field(default_factory=Counter)
 
-    def begin(self, event: bytes, now: float) -> Invocation:
-        invocation = Invocation(event, _records(event), now)
+    def begin(self, event: bytes, parsed: Any, now: float) -> Invocation:
+        """`parsed` is what the event's JSON says; None when it is no JSON."""
+        invocation = Invocation(event, _records(parsed), now)
         self.all.append(invocation)
         self.running += 1
         self.peak = max(self.peak, self.running)
@@ -81,11 +82,15 @@ class Invocations:
         return dict(order)
 
 
-def _records(event: bytes) -> list[dict[str, Any]]:
+def parsed_event(event: bytes) -> Any:
+    """What its JSON says; None when it is none."""
     try:
-        parsed = json.loads(event)
+        return json.loads(event)
     except ValueError:
-        return []
+        return None
+
+
+def _records(parsed: Any) -> list[dict[str, Any]]:
     records = parsed.get("Records", []) if isinstance(parsed, dict) else []
     return [record for record in records if isinstance(record, dict) and NAMED & record.keys()]
 

@@ -4,14 +4,15 @@ import asyncio
 import inspect
 import json
 import urllib.parse
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from poller.aws.port import Operation, Reply
 from poller.values.errors import ServiceError
+from tests.fakes.ids import new_id
 from tests.fakes.invocations import Invocations
 from tests.fakes.queue import loop_time
 
@@ -37,7 +38,7 @@ Handler = Callable[[Any], Any]
 
 
 def function_error(error_type: str = "RuntimeError", message: str = "by plan") -> Answer:
-    body = {"errorMessage": message, "errorType": error_type, "requestId": str(uuid.uuid4()), "stackTrace": []}
+    body = {"errorMessage": message, "errorType": error_type, "requestId": new_id(), "stackTrace": []}
     return Answer(json.dumps(body).encode(), "Unhandled")
 
 
@@ -60,7 +61,7 @@ class Noting(Protocol):
 
 @dataclass(slots=True)
 class LambdaFunction:
-    """`handler` takes the parsed event and returns what becomes the answer's JSON, or raises; it may be a coroutine
+    """`handler` takes the parsed event, which it leaves as it is, and returns what becomes the answer's JSON, or raises; it may be a coroutine
     function, and may return an `Answer` of its own making."""
 
     name: str
@@ -84,7 +85,7 @@ class LambdaFunction:
         """From now on the handler answers."""
         self._steps.clear()
 
-    async def invoke(self, event: bytes) -> tuple[Answer, frozenset[str]]:
+    async def invoke(self, event: bytes, parsed: Any) -> tuple[Answer, frozenset[str]]:
         """The answer, and the message ids it proves. A caller that gives up ends the handler."""
         step = self._steps.popleft() if self._steps else None
         if isinstance(step, ServiceError):
@@ -92,14 +93,14 @@ class LambdaFunction:
         if self.concurrency is not None and self.invocations.running >= self.concurrency:
             raise throttled()
         now = loop_time()
-        invocation = self.invocations.begin(event, now)
+        invocation = self.invocations.begin(event, parsed, now)
         self.ledger.note("invoked", invocation.identifiers, now)
         ended, succeeded = None, frozenset[str]()
         try:
             if isinstance(step, Hang):
                 await asyncio.get_running_loop().create_future()
             await asyncio.sleep(self.delay)
-            answer = step if isinstance(step, Answer) else await self._handle(event)
+            answer = step if isinstance(step, Answer) else await self._handle(parsed)
             if answer.error is None:
                 partial = self.reports_failures
                 succeeded = invocation.passed(answer.body if partial else b"")
@@ -109,9 +110,9 @@ class LambdaFunction:
             self.invocations.end(invocation, ended, succeeded)
         return answer, succeeded
 
-    async def _handle(self, event: bytes) -> Answer:
+    async def _handle(self, event: Any) -> Answer:
         try:
-            result = self.handler(json.loads(event))
+            result = self.handler(event)
             if inspect.isawaitable(result):
                 result = await result
         except Exception as error:  # noqa: BLE001 - a function may raise anything; that is a function error
@@ -126,28 +127,34 @@ class FakeLambda:
     async def call(self, operation: Operation, body: bytes) -> tuple[Reply, frozenset[str]]:
         function = self._function(operation.path)
         if ("x-amz-invocation-type", "DryRun") in operation.headers:
-            return Reply(204, {"x-amzn-requestid": str(uuid.uuid4())}, b""), frozenset()
+            return Reply(204, {"x-amzn-requestid": new_id()}, b""), frozenset()
         if len(body) > LARGEST_REQUEST:
             message = f"Request must be smaller than {LARGEST_REQUEST} bytes for the InvokeFunction operation"
             raise _refusal(413, "RequestTooLargeException", message)
         try:
-            json.loads(body)
+            event = json.loads(body)
         except ValueError:
             raise _refusal(400, "InvalidRequestContentException", "Could not parse request body into json") from None
-        answer, succeeded = await function.invoke(body)
-        headers = {"x-amz-executed-version": function.version, "x-amzn-requestid": str(uuid.uuid4())}
+        answer, succeeded = await function.invoke(body, event)
+        headers = {"x-amz-executed-version": function.version, "x-amzn-requestid": new_id()}
         if answer.error is not None:
             headers["x-amz-function-error"] = answer.error
         return Reply(200, headers, answer.body), succeeded
 
     def _function(self, path: str) -> LambdaFunction:
-        parts = urllib.parse.urlsplit(path).path.strip("/").split("/")
-        assert (parts[0], parts[1], parts[3]) == INVOKE_PATH, f"not the Invoke API: {path}"
-        name = urllib.parse.unquote(parts[2])
+        name = _name_in(path)
         short = name.rpartition(":function:")[2].partition(":")[0]
         if short not in self.functions:
             raise _refusal(404, "ResourceNotFoundException", f"Function not found: {name}")
         return self.functions[short]
+
+
+@cache
+def _name_in(path: str) -> str:
+    """What a request's path names the function by."""
+    parts = urllib.parse.urlsplit(path).path.strip("/").split("/")
+    assert (parts[0], parts[1], parts[3]) == INVOKE_PATH, f"not the Invoke API: {path}"
+    return urllib.parse.unquote(parts[2])
 
 
 def _refusal(status: int, code: str, message: str) -> ServiceError:

@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 import itertools
 import random
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.fakes.ids import new_id, new_token
 from tests.fakes.ledger import Entry, Ledger
 from tests.fakes.message import Message, wire_attributes
 from tests.fakes.order import FifoOrder, Order, StandardOrder
@@ -102,7 +102,7 @@ class FakeQueue:
         """Send one message and return its id. On a FIFO queue it is no duplicate unless its deduplication id, or by
         the queue's setting its body, says so."""
         now = loop_time()
-        message_id = str(uuid.uuid4())
+        message_id = new_id()
         if self.fifo:
             assert group is not None, "a FIFO message needs a group"
             deduplication_id = deduplication_id or self._new_deduplication_id(body)
@@ -138,10 +138,11 @@ class FakeQueue:
         """Messages with their new receipt handles; waits for the first one at most `wait` seconds."""
         if attempt_id is not None and (replayed := self._replay(attempt_id)):
             return replayed
-        deadline = loop_time() + wait
-        blocked = {message.group for message in self.messages.values() if message.in_flight(loop_time())}
-        if not self.groups_when_asked:
-            blocked.clear()
+        begun = loop_time()
+        deadline = begun + wait
+        blocked = set[str | None]()
+        if self.groups_when_asked:
+            blocked = {message.group for message in self.messages.values() if message.in_flight(begun)}
         while not (taken := self._take(limit, visibility, blocked)) and (left := deadline - loop_time()) > TICK:
             await self._wait_for_change(left)
         if attempt_id is not None and taken:
@@ -202,7 +203,7 @@ class FakeQueue:
         for message in found:
             if message.group in blocked:
                 continue
-            message.handle = f"AQEB{uuid.uuid4().hex}"
+            message.handle = f"AQEB{new_token()}"
             self._handles[message.handle] = message
             message.receives += 1
             message.received_at = now
@@ -256,7 +257,7 @@ class FakeQueue:
         return self._handles[handle]
 
     def _new_deduplication_id(self, body: str) -> str:
-        return hashlib.sha256(body.encode()).hexdigest() if self.content_based_deduplication else str(uuid.uuid4())
+        return hashlib.sha256(body.encode()).hexdigest() if self.content_based_deduplication else new_id()
 
     def _milliseconds(self) -> int:
         return int((EPOCH + loop_time()) * 1000)

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from poller.policy.positions import inside, place
 
@@ -28,11 +29,21 @@ class StreamEntry:
     """When a destination took it; a test that has one notes it."""
     trimmed: bool = False
     """Gone from the stream."""
+    place: tuple[int, float] = field(init=False)
+    """Of the sequence number, which is looked for often."""
+
+    def __post_init__(self) -> None:
+        self.place = place(self.sequence_number)
 
     @property
     def done(self) -> float | None:
         """When it first succeeded or was discarded."""
-        return min((*self.succeeded[:1], *self.discarded[:1]), default=None)
+        if not self.succeeded:
+            return self.discarded[0] if self.discarded else None
+        return min(self.succeeded[0], self.discarded[0]) if self.discarded else self.succeeded[0]
+
+
+PLACE = attrgetter("place")
 
 
 class StreamLedger:
@@ -75,26 +86,25 @@ class StreamLedger:
         together = {id(entry) for entry in batch}
         for entry in batch:
             key = f"{entry.stream}:{entry.key}"
-            number = place(entry.sequence_number)
+            number = entry.place
             if key in newest and newest[key] >= number:
                 self.disordered.add(key)
             newest[key] = number
             if not entry.invoked:
-                for earlier in reversed(self._by_key[key][: self._place(key, number)]):
+                entries = self._by_key[key]
+                for index in range(bisect_left(entries, number, key=PLACE) - 1, -1, -1):
+                    earlier = entries[index]
                     if id(earlier) in together:
                         continue
                     if earlier.done is None and not earlier.trimmed and earlier.invoked:
                         self.overlapping.add(key)
                     break
 
-    def _place(self, key: str, number: tuple[int, float]) -> int:
-        return bisect_left(self._by_key[key], number, key=lambda entry: place(entry.sequence_number))
-
     def between(self, stream: str, shard: str, first: str, last: str) -> list[StreamEntry]:
         """A shard's records from `first` to `last`, both included."""
         entries = self._by_shard[stream, shard]
-        start = bisect_left(entries, place(first), key=lambda entry: place(entry.sequence_number))
-        end = bisect_right(entries, place(last), key=lambda entry: place(entry.sequence_number))
+        start = bisect_left(entries, place(first), key=PLACE)
+        end = bisect_right(entries, place(last), key=PLACE)
         return entries[start:end]
 
     def lost(self, stream: str | None = None) -> set[str]:

@@ -80,8 +80,9 @@ class WatchedStore(MemoryStore):
         ledger = self._world.aws.streams.ledger
         first = self._checked.get(shard_id, "0")
         for entry in ledger.between(self._world.stream.arn, shard_id, first, last):
-            nobodys = entry.sequence_number in self._world.before_start | self._world.skipped
-            if entry.done is None and not entry.trimmed and not nobodys:
+            if entry.done is not None or entry.trimmed:
+                continue
+            if entry.sequence_number not in self._world.before_start | self._world.skipped:
                 self._world.breaches.append(f"{shard_id} stored past {entry.sequence_number} at {loop_time():.3f} s")
         self._checked[shard_id] = last
 
