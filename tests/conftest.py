@@ -45,8 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seeds",
         type=int,
-        default=20,
-        help="random journeys of each kind (default 20), half as many of the special ones",
+        default=10,
+        help="random journeys of each kind (default 10), half as many of the special ones",
     )
     parser.addoption("--minutes", type=float, default=10.0, help="length of the slow test of faults (default 10)")
 

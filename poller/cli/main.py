@@ -5,6 +5,8 @@ It decides how a failure is reported and which exit code it has. The commands th
 """
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -273,9 +275,15 @@ def _fail(code: int, *lines: str) -> int:
     return code
 
 
+@cache
+def _command() -> Callable[..., object]:
+    """The parser of all commands. A program that calls `main` again and again builds it once."""
+    return typer.main.get_command(app)
+
+
 def _exit_code(arguments: list[str] | None) -> int:
     try:
-        app(arguments, prog_name="poller")
+        _command()(arguments, prog_name="poller")
     except ConfigurationError as error:
         return _fail(BAD_INPUT, *error.shown())
     except NoAnswer as error:

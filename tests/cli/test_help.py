@@ -1,15 +1,12 @@
 """What a command says of itself, and what a shell completes of it."""
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 
 import pytest
 import typer
 
-from poller.cli.main import app
+from poller.cli.main import app, main
 
 COMMANDS = typer.main.get_command(app)
 
@@ -55,7 +52,7 @@ def test_every_command_gives_examples_that_can_be_typed(path, command):
 @pytest.mark.parametrize("path", [path for path, _ in every_command()])
 def test_the_short_way_to_ask_for_help(path, capsys):
     with pytest.raises(SystemExit) as ended:
-        app([*path, "-h"], prog_name="poller")
+        main([*path, "-h"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(" ".join(("Usage: poller", *path)))
 
@@ -68,13 +65,12 @@ def test_the_short_way_to_ask_for_help(path, capsys):
         ("poller check --", 2, {"--config", "--connect", "--try-functions", "--allow-empty", "--help"}),
     ],
 )
-def test_a_shell_completes_commands_and_options(typed, position, completed):
+def test_a_shell_completes_commands_and_options(typed, position, completed, completions):
     assert completions(typed, position) == completed
 
 
-@pytest.mark.heavy
 @pytest.mark.parametrize("command", ["send", "why", "status", "failures", "peek", "pause", "resume", "actions"])
-def test_a_shell_completes_the_names_of_mappings(command, tmp_path):
+def test_a_shell_completes_the_names_of_mappings(command, tmp_path, completions):
     """Of the files that the line names so far."""
     arn = "arn:aws:sqs:us-east-1:123456789012:"
     mappings = [{"name": name, "event_source_arn": arn + name, "function_name": "f"} for name in ("orders", "other")]
@@ -85,8 +81,17 @@ def test_a_shell_completes_the_names_of_mappings(command, tmp_path):
     assert completions(f"poller {command} --config {path}.gone o", 4) == set()
 
 
-def completions(typed, position):
-    asked = {"_POLLER_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(position)}
-    command = [sys.executable, "-m", "poller"]
-    done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+@pytest.fixture
+def completions(monkeypatch, capsys):
+    """What the program answers to the script that a shell runs."""
+
+    def completions(typed, position):
+        asked = {"_POLLER_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(position)}
+        for name, value in asked.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main([])
+        assert ended.value.code == 0
+        return set(capsys.readouterr().out.split())
+
+    return completions
