@@ -15,6 +15,12 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), str(path))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All of its tree; many tests look through the whole package, and walking it takes longest."""
+    return tuple(ast.walk(tree_of(path)))
+
+
 def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -22,7 +28,7 @@ def module_of(path: Path) -> str:
 
 def imports_of(path: Path) -> Iterator[tuple[str, int]]:
     """Every imported name with its line, wherever in the file: `from a import b` gives `a.b`."""
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -42,5 +48,5 @@ def exists(dotted: str) -> bool:
     module, _, name = dotted.rpartition(".")
     holder = ROOT.joinpath(*module.split("."))
     file = holder / "__init__.py" if holder.is_dir() else holder.with_suffix(".py")
-    defined = (node for node in ast.walk(tree_of(file)) if isinstance(node, (ast.Name, ast.ClassDef, ast.FunctionDef)))
+    defined = (node for node in nodes_of(file) if isinstance(node, (ast.Name, ast.ClassDef, ast.FunctionDef)))
     return any((node.id if isinstance(node, ast.Name) else node.name) == name for node in defined)

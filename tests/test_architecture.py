@@ -17,7 +17,7 @@ from tests.import_rules import (
     breaches,
     rule_for,
 )
-from tests.package_source import ROOT, SOURCES, TESTS, exists, imports_of, module_of, tree_of, within
+from tests.package_source import ROOT, SOURCES, TESTS, exists, imports_of, module_of, nodes_of, within
 
 KINDS = ("poller/sources", "poller/destinations", "poller/state")
 """Packages with a folder and a row for each kind."""
@@ -108,7 +108,7 @@ def test_nothing_outside_a_kind_s_folder_asks_for_the_kind_by_name():
             continue
         allowed = {each for each in IMPORTS[rule_for(module)] if any(within(each, folder) for folder in folders)}
         if name not in BY_NAME:
-            texts = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Constant))
+            texts = (node for node in nodes_of(path) if isinstance(node, ast.Constant))
             found += [f"{name}:{node.lineno}: {node.value!r}" for node in texts if node.value in words]
         for imported, line in imports_of(path):
             if any(within(imported, one) for one in folders) and not any(within(imported, one) for one in allowed):
@@ -143,9 +143,9 @@ def test_every_reason_is_entered_somewhere():
     for path in SOURCES:
         if any(within(module_of(path), name) for name in SHOWING):
             continue
-        tree = tree_of(path)
-        compared = {id(part) for node in ast.walk(tree) if isinstance(node, ast.Compare) for part in ast.walk(node)}
-        for node in ast.walk(tree):
+        nodes = nodes_of(path)
+        compared = {id(part) for node in nodes if isinstance(node, ast.Compare) for part in ast.walk(node)}
+        for node in nodes:
             if id(node) in compared:
                 continue
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ReasonCode":
@@ -160,7 +160,7 @@ def test_policy_asks_neither_clock_nor_chance():
         f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node.func)}"
         for path in SOURCES
         if within(module_of(path), "poller.policy")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and any(_ends_with(ast.unparse(node.func), name) for name in PURE_CALLS)
     ]
     assert not found, "\n".join(found)
@@ -172,7 +172,7 @@ def test_policy_never_waits():
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in SOURCES
         if within(module_of(path), "poller.policy")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, waiting)
     ]
     assert not found, "\n".join(found)
@@ -190,7 +190,7 @@ def test_no_file_and_no_function_is_too_long():
         lines = len(path.read_text().splitlines())
         if lines > LONGEST_FILE and name not in LONGER:
             found.append(f"{name}: {lines} lines")
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 length = (node.end_lineno or 0) - node.lineno + 1
                 if length > LONGEST_FUNCTION and f"{name}:{node.name}" not in LONGER:
@@ -201,7 +201,7 @@ def test_no_file_and_no_function_is_too_long():
 def test_errors_are_swallowed_only_at_the_boundaries():
     found: dict[str, list[int]] = {}
     for path in SOURCES:
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.ExceptHandler) and _is_broad(node.type):
                 found.setdefault(str(path.relative_to(ROOT)), []).append(node.lineno)
     beyond = {name: lines for name, lines in found.items() if len(lines) > BROAD_EXCEPTS.get(name, 0)}
@@ -215,7 +215,7 @@ def test_everything_printed_is_made_printable():
         f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node.func)}"
         for path in SOURCES
         if path.name not in ("printable.py", "telemetry.py")
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and any(_ends_with(ast.unparse(node.func), name) for name in printing)
         if "console" not in ast.unparse(node.func)
     ]

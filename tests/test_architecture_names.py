@@ -1,12 +1,12 @@
 """Nothing asks for a type of function by its name outside the type's folder: what is to be known stands in its row."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from poller.functions.types import FUNCTION_TYPES
-from tests.package_source import ROOT, SOURCES, module_of, tree_of, within
+from tests.package_source import ROOT, SOURCES, module_of, nodes_of, within
 
 ASKED_BY_NAME = {
     # the scheme of a URL
@@ -27,9 +27,9 @@ ASKED_BY_NAME = {
 """Words that are names of function types, where they mean something else."""
 
 
-def type_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+def type_names(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, int]]:
     """Names of function types that a choice depends on: in comparisons, subscripts, match cases and keys of tables."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Compare():
                 parts = [node.left, *node.comparators]
@@ -52,7 +52,7 @@ def test_nothing_outside_its_folder_asks_for_a_function_type_by_name():
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}"
         for path in SOURCES
-        for name, line in type_names(tree_of(path))
+        for name, line in type_names(nodes_of(path))
         if not within(module_of(path), FUNCTION_TYPES[name].builder.__module__)
         and name not in ASKED_BY_NAME.get(str(path.relative_to(ROOT)), ())
     ]
@@ -61,7 +61,7 @@ def test_nothing_outside_its_folder_asks_for_a_function_type_by_name():
 
 def test_every_exception_for_a_type_name_is_needed():
     needed = {
-        name: {found for found, _ in type_names(tree_of(ROOT / name)) if found in words}
+        name: {found for found, _ in type_names(nodes_of(ROOT / name)) if found in words}
         for name, words in ASKED_BY_NAME.items()
     }
     assert needed == ASKED_BY_NAME
@@ -78,4 +78,4 @@ def test_every_exception_for_a_type_name_is_needed():
     ],
 )
 def test_the_search_for_type_names_finds_every_way_to_ask(code):
-    assert len(list(type_names(ast.parse(code)))) == 1
+    assert len(list(type_names(ast.walk(ast.parse(code))))) == 1

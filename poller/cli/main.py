@@ -19,14 +19,13 @@ from poller.cli.client import NoAnswer, ReloadRefused
 from poller.cli.configured import AllowEmpty, AnyMapping, Api, ConfigPaths, client, examples, loaded, needed
 from poller.cli.filter import app as filter_commands
 from poller.cli.importing import app as import_commands
-from poller.cli.output import NOT_SO
+from poller.cli.output import NOT_SO, failed
 from poller.cli.state import app as state_commands
 from poller.configuration import Need
 from poller.daemon import signals
 from poller.support import telemetry
 from poller.support.built import built
-from poller.support.log_writer import LogWriter
-from poller.support.printable import printable, say
+from poller.support.printable import say
 from poller.values.errors import ConfigurationError, EnvironmentProblem
 
 DONE = 0
@@ -265,16 +264,6 @@ def health(api: Api = None, config: ConfigPaths = None) -> None:
     raise typer.Exit(DONE if code == 200 else NOT_SO)
 
 
-def _fail(code: int, *lines: str) -> int:
-    # through the log, because a blocked reader of stderr must not prevent the end of the daemon
-    telemetry.flush()
-    out = LogWriter(sys.stderr)
-    for line in lines:
-        out.write(printable(f"poller: {line}"))
-    out.flush(telemetry.FLUSH_SECONDS)
-    return code
-
-
 @cache
 def _command() -> Callable[..., object]:
     """The parser of all commands. A program that calls `main` again and again builds it once."""
@@ -285,18 +274,18 @@ def _exit_code(arguments: list[str] | None) -> int:
     try:
         _command()(arguments, prog_name="poller")
     except ConfigurationError as error:
-        return _fail(BAD_INPUT, *error.shown())
+        return failed(BAD_INPUT, *error.shown())
     except NoAnswer as error:
-        return _fail(NOT_SO, str(error))
+        return failed(NOT_SO, str(error))
     except ReloadRefused as refused:
-        return _fail(NOT_SO, f"{refused}:", *refused.problems)
+        return failed(NOT_SO, f"{refused}:", *refused.problems)
     except EnvironmentProblem as error:
-        return _fail(ENVIRONMENT, str(error))
+        return failed(ENVIRONMENT, str(error))
     except Exception as error:  # noqa: BLE001  (the restart boundary of last resort: what arrives here is a bug)
         if not structlog.is_configured():
             telemetry.configure(output="console")
         telemetry.logger().critical("command_failed", exc_info=True)
-        return _fail(BUG, f"a bug of ours ended the command ({type(error).__name__}); please report the lines above")
+        return failed(BUG, f"a bug of ours ended the command ({type(error).__name__}); please report the lines above")
     return DONE
 
 

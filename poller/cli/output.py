@@ -1,5 +1,6 @@
 """Prints answers to a terminal or a pipe, and has the words that several commands share."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from rich.text import Text
 
 from poller.cli.client import Client, NoAnswer
 from poller.daemon.api.notes import span
+from poller.support import telemetry
+from poller.support.log_writer import LogWriter
 from poller.support.printable import printable
 from poller.values.texts import counted
 
@@ -25,6 +28,17 @@ class _Console(Console):
 
 NOT_SO = 1
 """The exit code where what was asked about is not so."""
+
+
+def failed(code: int, *lines: str) -> int:
+    """Say on stderr why the command failed; gives its exit code."""
+    # through the log, because a blocked reader of stderr must not prevent the end of the daemon
+    telemetry.flush()
+    out = LogWriter(sys.stderr)
+    for line in lines:
+        out.write(printable(f"poller: {line}"))
+    out.flush(telemetry.FLUSH_SECONDS)
+    return code
 
 
 def console() -> Console:
