@@ -5,6 +5,7 @@ import datetime as dt
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from aiobotocore.credentials import (
 )
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
+from botocore.loaders import create_loader
 
 from poller.aws.sdk_session import SdkHttp
 from poller.aws.signer import Credentials
@@ -47,6 +49,12 @@ def open_session(aws: AwsSettings, region: str) -> AioSession:
     return session
 
 
+@cache
+def _loader(data_path: str | None) -> Any:
+    """Keep what the SDK knows of services and regions once for all sessions; each would load 1 MB for its endpoints."""
+    return create_loader(data_path)
+
+
 def ca_bundle_of(session: AioSession) -> str | None:
     """Path of the CA bundle that replaces the machine's: AWS_CA_BUNDLE, the profile's, REQUESTS_CA_BUNDLE."""
     bundle: str | None = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
@@ -66,6 +74,9 @@ class _Session(AioSession):  # type: ignore[misc]  # the SDK has no types
         self._aws = aws
         self._region = region
         self.set_default_client_config(AioConfig(http_session_cls=SdkHttp))
+
+    def _register_data_loader(self) -> None:
+        self._components.lazy_register_component("data_loader", lambda: _loader(self.get_config_variable("data_path")))
 
     def create_client(self, service_name: str, region_name: str | None = None, **arguments: Any) -> Any:
         if service_name == "sts":
