@@ -4,7 +4,6 @@ import asyncio
 import functools
 import gc
 import inspect
-import itertools
 import os
 import shutil
 import sys
@@ -16,6 +15,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.dealing import REAL_TIME, deal
 from tests.virtual_time import VirtualClock, VirtualTimeLoop, run
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql"]
@@ -27,8 +27,6 @@ structlog.configure()
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-REAL_TIME = {"live", "real_time"}
-"""Markers of tests that need real sockets, and so a real loop."""
 SLOW_SECONDS = 3600
 """How long a test marked `slow` may take before it counts as hanging; the others' limit stands in `pyproject.toml`."""
 INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOTIFY_SOCKET", "XDG_")
@@ -72,32 +70,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker of xdist begins with its share of the live tests: they take long and wait, so none is left to the end.
-
-    xdist hands out as many consecutive tests to each worker, and lets those who are done take from the ends of others.
-    """
     for item in items:
         if "slow" in item.keywords and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if workers == 1:
-        return
-    live = [item for item in items if "live" in item.keywords]
-    quick = iter([item for item in items if "live" not in item.keywords])
-    # tests of one server stay together, so that few workers start it
-    live.sort(key=_server)
-    left, dealt = len(items), []
-    for worker in range(workers):
-        mine = live[len(live) * worker // workers : len(live) * (worker + 1) // workers]
-        size = left // (workers - worker)
-        dealt += [*mine, *itertools.islice(quick, size - len(mine))]
-        left -= size
-    items[:] = [*dealt, *quick]
-
-
-def _server(item: pytest.Item) -> str:
-    """The server of the session that a test asks for, if any."""
-    return next((name for name in getattr(item, "fixturenames", ()) if name.endswith("_url")), "")
+    if workers > 1:
+        items[:] = deal(items, workers)
 
 
 @pytest.hookimpl(tryfirst=True)
