@@ -1,8 +1,7 @@
 """`poller status`: shows the present state of a running daemon, as a table or as JSON, once or until interrupted."""
 
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poller.cli.client import Client
+from poller.cli.interrupts import until_interrupted
 from poller.cli.output import clock, console, lag_in_words, of_daemon, of_mapping, table, times, unaccounted
 from poller.cli.screen import Rates, lines
 from poller.support.printable import printable_lines, say_json
@@ -26,8 +26,8 @@ _COUNTED = ("polled", "delivered", "failed_invoke", "returned", "deleted")
 def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> None:
     """Print the status, of one mapping if named. Raises NoAnswer, also for a mapping that the daemon does not have."""
     if watch:
-        with suppress(KeyboardInterrupt):
-            _watch(client, mapping, as_json=as_json)
+        with until_interrupted() as goes_on:
+            _watch(client, mapping, goes_on, as_json=as_json)
     elif as_json:
         say_json(of_mapping(client, mapping))
     else:
@@ -37,17 +37,18 @@ def show(client: Client, mapping: str | None, *, as_json: bool, watch: bool) -> 
         the_console.print(_picture(status, overview, detailed=mapping is not None))
 
 
-def _watch(client: Client, mapping: str | None, *, as_json: bool) -> None:
+def _watch(client: Client, mapping: str | None, goes_on: Callable[[], bool], *, as_json: bool) -> None:
     if as_json:
-        while True:
+        while goes_on():
             say_json(of_mapping(client, mapping), indent=None, flush=True)
             time.sleep(WATCH_SECONDS)
+        return
     the_console, rates = console(), Rates()
     detailed = mapping is not None
     with Live(
         console=the_console, auto_refresh=False, screen=the_console.is_terminal, vertical_overflow="crop"
     ) as live:
-        while True:
+        while goes_on():
             status = of_mapping(client, mapping)
             rates.look(status["mappings"], time.monotonic())
             height = the_console.height if the_console.is_terminal and not detailed else None

@@ -8,6 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+from poller.cli.interrupts import until_interrupted
 from poller.cli.output import clock, lag_in_words, times
 from poller.policy.advice import ADVICE
 from poller.policy.impacts import Batch
@@ -162,6 +165,26 @@ def test_watching_goes_on_until_interrupted_and_ends_with_0(tmp_path):
             ended.send_signal(signal.SIGINT)
             assert (ended.wait(30), present(ended.stderr).read()) == (0, "")
     assert seen == ["orders", "orders"]
+
+
+def test_an_interrupt_that_python_forgets_ends_watching_all_the_same(monkeypatch):
+    forgotten = []
+    monkeypatch.setattr(sys, "unraisablehook", forgotten.append)
+
+    class Interrupted:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    before, turns = signal.getsignal(signal.SIGINT), 0
+    with until_interrupted() as goes_on:
+        while goes_on():
+            turns += 1
+            Interrupted()
+    assert (turns, [one.exc_type for one in forgotten]) == (1, [KeyboardInterrupt])
+    with until_interrupted():
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the block has ended")
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_health_ends_with_0_or_1(poller, tmp_path):
