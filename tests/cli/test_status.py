@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,7 +169,7 @@ def test_watching_goes_on_until_interrupted_and_ends_with_0(tmp_path):
 
 
 def test_an_interrupt_that_python_forgets_ends_watching_all_the_same(monkeypatch):
-    forgotten = []
+    forgotten: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", forgotten.append)
 
     class Interrupted:
