@@ -87,6 +87,11 @@ def cause_of(error: CallError) -> str:
     return f"call.{code_of(error)}"
 
 
+def said_of(error: CallError, action: str, resource: str) -> str:
+    """One sentence for a reason, whose cause is `cause_of`: `sqs:ReceiveMessage on arn:…: AccessDenied (403): …`."""
+    return f"{action} on {resource}: {error}"
+
+
 def text_of(error: CallError, action: str, resource: str) -> str:
-    """One sentence for log and status, e.g. `sqs:ReceiveMessage on arn:…: AccessDenied (403): …; to do: …`."""
-    return with_advice(f"{action} on {resource}: {error}", cause_of(error))
+    """The same for the log, with what to do."""
+    return with_advice(said_of(error, action, resource), cause_of(error))

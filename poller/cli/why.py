@@ -9,7 +9,7 @@ from typing import Any
 
 from poller.cli.client import Client
 from poller.cli.output import clock, lag_in_words, of_daemon, of_mapping, times, unaccounted
-from poller.policy.advice import ADVICE, TO_DO
+from poller.policy.advice import TO_DO, advice_of
 from poller.support.printable import say
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ def _lines(mapping: Json) -> Iterator[str]:
     yield f"{mapping['name']}: {mapping['state']}"
     if reason is not None:
         yield f"  {sentence(reason)}"
-        to_do = reason["text"].partition(TO_DO)[2] or ADVICE.get(reason["code"])
+        to_do = advice_of(reason.get("causes") or [reason["code"]])
         if to_do:
             yield f"  to do: {to_do}"
     if (lag := lag_in_words(mapping["lag"])) is not None:

@@ -10,7 +10,6 @@ from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
 from poller.policy import impacts
 from poller.policy.actions import Action
-from poller.policy.advice import TO_DO
 from poller.policy.impacts import Batch
 from poller.ports.held import Held, Instead
 from poller.ports.status import MappingStatus, ReasonCode
@@ -130,7 +129,7 @@ def _one(status: MappingStatus, order: policy.OfBatch) -> tuple[Batch, Held]:
 def _none(status: MappingStatus, order: policy.OfBatch) -> NoBatch:
     """Why there is no such batch."""
     reason = None if status.run is None else status.run.waits(asyncio.get_running_loop().time())
-    waits = "" if reason is None else reason.text.partition(TO_DO)[0]
+    waits = "" if reason is None else reason.text
     held = tuple(batch for batch, _ in _held(status, policy.OfBatch()))
     return NoBatch(impacts.no_batch(order, held, waits), held)
 

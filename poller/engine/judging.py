@@ -7,7 +7,7 @@ from typing import Any
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, failed_identifiers
 from poller.sources.kinds import KINDS
 from poller.values.errors import ConfigurationError
-from poller.values.texts import shortened
+from poller.values.texts import counted, shortened
 
 SHOWN_MOST = 2000
 """Characters of an answer."""
@@ -45,7 +45,7 @@ def judge(outcome: Outcome, event: bytes, *, partial: bool) -> Judged:
     if not failed:
         return Judged(True, [*lines, f"a mapping would settle every record ({len(records):,})"])
     named = ", ".join(sorted(failed))
-    said = f"{len(failed):,} of {len(records):,} records failed: {shortened(answer, SHOWN_MOST)}"
+    said = f"{len(failed):,} of {counted(len(records), 'record')} failed: {shortened(answer, SHOWN_MOST)}"
     return Judged(False, [said, f"a mapping would deliver again: {named}; of a stream, all behind the first as well"])
 
 

@@ -1,8 +1,11 @@
 """Advice for each cause that stops a mapping: the only such table, for the log, status, `why` and `check`.
 
 A cause is finer than the reason's code: either the source or the function may be `throttled`, and each needs different
-advice. So the code that knows the cause attaches the advice, behind `TO_DO` at the end of the text.
+advice. So the code that knows the cause gives it to the reason, and whoever shows the reason chooses the words: log and
+status behind `TO_DO` at the end of the text, the page those of its buttons.
 """
+
+from collections.abc import Sequence
 
 TO_DO = "; to do: "
 
@@ -88,17 +91,18 @@ _FAILED = {
 }
 
 
+def advice_of(causes: Sequence[str], *, by_button: bool = False) -> str:
+    """What a person can do about these causes: by commands, or with the buttons of the page. Empty where nothing of
+    them is known.
+    """
+    words = ADVICE | BY_BUTTON if by_button else ADVICE
+    return "; ".join(words[cause] for cause in causes if cause in words)
+
+
 def with_advice(text: str, *causes: str) -> str:
     """Append the advice for these causes to the text; unknown causes add nothing."""
-    advice = "; ".join(ADVICE[cause] for cause in causes if cause in ADVICE)
+    advice = advice_of(causes)
     return f"{text}{TO_DO}{advice}" if advice else text
-
-
-def by_button(advice: str) -> str:
-    """The advice for a person who sees the page with its buttons."""
-    for cause, text in BY_BUTTON.items():
-        advice = advice.replace(ADVICE[cause], text)
-    return advice
 
 
 def cause_of_failure(failure: str) -> str:

@@ -1,5 +1,6 @@
-"""The reason codes and states of lanes, partitions and mappings. They are imported from `poller.ports.status`."""
+"""The reasons and states of lanes, partitions and mappings. They are imported from `poller.ports.status`."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -58,3 +59,25 @@ class MappingState(StrEnum):
     STOPPED = "stopped"
     PAUSED = "paused"
     DISABLED = "disabled"
+
+
+NO_PROBLEM = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})
+"""Reasons a partition may have although all is well with its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A typed reason; `text` may be empty, then the code's own sentence is shown. It has no advice: that follows from
+    the causes.
+    """
+
+    code: ReasonCode
+    text: str = ""
+    since: float | None = None
+    """When it began; for failures, the time of the first one, however many retries followed."""
+    until: float | None = None
+    """When it ends by itself; None if that is not known."""
+    next_try: float | None = None
+    """When the next try is; None if there is none, or it is not known."""
+    causes: tuple[str, ...] = ()
+    """What it comes from, as keys of the advice; empty where the code says all."""

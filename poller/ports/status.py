@@ -17,7 +17,7 @@ from poller.policy.trend import Trend
 from poller.policy.windows import Window
 from poller.ports.elsewhere import Elsewhere
 from poller.ports.held import Held
-from poller.ports.reasons import MappingState, ReasonCode
+from poller.ports.reasons import NO_PROBLEM, MappingState, Reason, ReasonCode
 from poller.ports.shadow import ShadowStatus
 from poller.values.account import Account
 
@@ -37,30 +37,14 @@ __all__ = [
 ]
 
 
-NO_PROBLEM = frozenset({ReasonCode.READ_AHEAD, ReasonCode.MEMORY})
-"""Reasons a partition may have although all is well with its source."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A typed reason; `text` may be empty, then the code's own sentence is shown."""
-
-    code: ReasonCode
-    text: str = ""
-    since: float | None = None
-    """When it began; for failures, the time of the first one, however many retries followed."""
-    until: float | None = None
-    """When it ends by itself; None if that is not known."""
-    next_try: float | None = None
-    """When the next try is; None if there is none, or it is not known."""
-
-
 @dataclass(slots=True, eq=False)
 class LaneStatus:
     """The current step of a lane. A lane calls `enter` before every await, so that a stuck one is detected."""
 
     code: ReasonCode = ReasonCode.STARTING
     text: str = ""
+    causes: tuple[str, ...] = ()
+    """As of `Reason`."""
     since: float = 0.0
     until: float | None = None
     next_try: float | None = None
@@ -79,16 +63,16 @@ class LaneStatus:
         if code is not self.code:
             self.code = code
             self.since = now
-        self.text = text
+        self.text, self.causes = text, ()
         self.until = until
         self.next_try = None
         self.deadline = deadline
 
-    def wait(self, code: ReasonCode, now: float, next_try: float, text: str) -> None:
+    def wait(self, code: ReasonCode, now: float, next_try: float, text: str, causes: tuple[str, ...] = ()) -> None:
         """Wait for another try of the present batch. `since` is the first failure of that kind, until `batch_over`."""
         if self.waiting_for is None or self.waiting_for[0] is not code:
             self.waiting_for = (code, now)
-        self.code, self.text, self.since = code, text, self.waiting_for[1]
+        self.code, self.text, self.causes, self.since = code, text, causes, self.waiting_for[1]
         self.until, self.next_try, self.deadline = None, next_try, None
 
     def batch_over(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from poller.policy.advice import cause_of_failure, with_advice
+from poller.policy.advice import cause_of_failure
 from poller.policy.backoff import Chance
 from poller.policy.pace import Pace
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
@@ -126,13 +126,14 @@ class Admission:
     def _reason(self, closed: ReasonCode, now: float) -> Reason:
         if closed is ReasonCode.CIRCUIT_OPEN:
             breaker = self.breaker
-            return Reason(closed, breaker.text, since=breaker.circuit.refused_since, next_try=breaker.until(now))
+            since, again = breaker.circuit.refused_since, breaker.until(now)
+            return Reason(closed, breaker.text, since=since, next_try=again, causes=breaker.causes)
         if closed is ReasonCode.FUNCTION_FAILING:
             last = self._status.last_failure
             failure = "" if last is None else last.text
             text = f"the function fails ({failure}); the pace is lowered" if failure else ""
-            advised = with_advice(text, cause_of_failure(failure)) if text else ""
-            return Reason(closed, advised, since=self._failing_since, next_try=now + self.pace.resumes_in(now))
+            causes, again = (cause_of_failure(failure),) if failure else (), now + self.pace.resumes_in(now)
+            return Reason(closed, text, since=self._failing_since, next_try=again, causes=causes)
         if closed is ReasonCode.NOT_MINE:
             return Reason(closed, "" if self._standby is None else self._standby.why(now))
         if closed is ReasonCode.WAITING_FOR_SLOT and self._has_no_share:

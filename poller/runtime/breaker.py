@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from poller.policy.advice import with_advice
 from poller.policy.backoff import Chance
 from poller.policy.circuit import THROUGH_AFTER, Circuit
 from poller.policy.response import NotInvoked, Outcome
@@ -35,8 +34,13 @@ class Breaker:
         """Why it is open."""
         why = self.circuit.why
         assert why is not None, "it has not opened yet"
-        text = f"the function cannot be invoked ({why.code}: {why.detail}); it is probed until it can"
-        return with_advice(text, f"function.{why.code}")
+        return f"the function cannot be invoked ({why.code}: {why.detail}); it is probed until it can"
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """What it is open of, as keys of the advice."""
+        why = self.circuit.why
+        return () if why is None else (f"function.{why.code}",)
 
     def until(self, now: float) -> float:
         """The loop's time of the next probe, if it is known."""

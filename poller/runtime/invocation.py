@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from poller.policy.advice import with_advice
 from poller.policy.failures import Failure
 from poller.policy.response import Failed, NotInvoked, Outcome, Succeeded, TooLarge
 from poller.ports.held import Instead
@@ -139,7 +140,8 @@ def _invocation_ended(outcome: Outcome | None, context: LaneContext, now: float,
     if not breaker.end(outcome, now, probe):
         return
     if breaker.is_open:
-        context.log.each("circuit_opened", function=context.status.function, text=breaker.text)
+        text = with_advice(breaker.text, *breaker.causes)
+        context.log.each("circuit_opened", function=context.status.function, text=text)
     else:
         context.log.each("circuit_closed", function=context.status.function)
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from poller.policy.advice import cause_of_failure, with_advice
+from poller.policy.advice import cause_of_failure
 from poller.policy.backoff import RETRY
 from poller.policy.batching import BatchBuffer
 from poller.policy.delivery_steps import Discard, Expire, Invoke, Return, Settle, Wait
@@ -17,7 +17,7 @@ from poller.policy.response import NotInvoked
 from poller.ports.held import Instead
 from poller.ports.source import Delivery, Lane
 from poller.ports.status import LaneStatus, ReasonCode
-from poller.runtime.breaker import CIRCUIT_OPEN
+from poller.runtime.breaker import CIRCUIT_OPEN, Breaker
 from poller.runtime.context import LaneContext
 from poller.runtime.holding import holding
 from poller.runtime.invocation import invoke, permitted, until_settled
@@ -112,8 +112,8 @@ async def _wait(step: Wait, lane: Lane, delivery: Delivery, context: LaneContext
     seconds, refusal = step.seconds, step.outcome
     if refusal is not None and refusal.code != CIRCUIT_OPEN and admission.breaker.is_open:
         return None
-    code, text = _why(refusal, delivery)
-    status.wait(code, now, now + seconds, text)
+    code, text, causes = _why(refusal, delivery, admission.breaker)
+    status.wait(code, now, now + seconds, text, causes)
     lane.keep()
     with holding(lane, delivery, context, status) as (held, wait):
         if refusal is None:
@@ -190,15 +190,14 @@ def _range(records: Sequence[Record], context: LaneContext) -> dict[str, Any]:
     return {"partition": context.partition, "first": first, "last": last, "records": len(records)}
 
 
-def _why(refusal: NotInvoked | None, delivery: Delivery) -> tuple[ReasonCode, str]:
-    """Code and text of the reason for which a batch waits."""
+def _why(refusal: NotInvoked | None, delivery: Delivery, breaker: Breaker) -> tuple[ReasonCode, str, tuple[str, ...]]:
+    """Code, text and causes of the reason for which a batch waits."""
     if refusal is None:
         failure = delivery.failure or "records were named as failed"
-        return ReasonCode.RETRY, with_advice(f"{delivery.tried}: {failure}", cause_of_failure(failure), "retry")
-    text = f"{delivery.tried}: {refusal.detail}"
-    if refusal.code != CIRCUIT_OPEN:
-        text = with_advice(text, f"function.{refusal.code}")
-    return _REFUSALS.get(refusal.code, ReasonCode.FUNCTION_UNAVAILABLE), text
+        return ReasonCode.RETRY, f"{delivery.tried}: {failure}", (cause_of_failure(failure), "retry")
+    causes = breaker.causes if refusal.code == CIRCUIT_OPEN else (f"function.{refusal.code}",)
+    code = _REFUSALS.get(refusal.code, ReasonCode.FUNCTION_UNAVAILABLE)
+    return code, f"{delivery.tried}: {refusal.detail}", causes
 
 
 _REFUSALS = {"throttled": ReasonCode.THROTTLED, CIRCUIT_OPEN: ReasonCode.CIRCUIT_OPEN}

@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from structlog.typing import FilteringBoundLogger
 
+from poller.policy.advice import with_advice
 from poller.policy.backoff import SOURCE
 from poller.ports.source import Partition, Source
 from poller.ports.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode, RunningParts
@@ -60,7 +61,7 @@ async def _partitions(source: Source, context: LaneContext, log: FilteringBoundL
         except Exception as error:
             failures += 1
             now, delay = asyncio.get_running_loop().time(), SOURCE.delay(failures, context.chance)
-            status.source_problem = Reason(*_reason_of(error), since=now, next_try=now + delay)
+            status.source_problem = replace(_reason_of(error), since=now, next_try=now + delay)
             status.show_problems()
             log.exception("source_failed", next_in=round(delay, 1))
             await stop.wait(delay)
@@ -107,9 +108,10 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         except CutByStop:
             break
         except Exception as error:
-            code, text = _reason_of(error)
+            reason = _reason_of(error)
             if isinstance(error, SourceUnavailable):
-                log.warning("source_unavailable", partition=partition.name, code=code.value, text=text)
+                text = with_advice(reason.text, *reason.causes)
+                log.warning("source_unavailable", partition=partition.name, code=reason.code.value, text=text)
             else:
                 log.exception("partition_failed", partition=partition.name)
         now = time()
@@ -119,8 +121,8 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
         delay = SOURCE.delay(failures, context.chance)
         status.reached = True
         before = shown.reason or problem
-        since = before.since if before is not None and before.code is code else now
-        shown.reason = problem = Reason(code, text, since=since, next_try=now + delay)
+        since = before.since if before is not None and before.code is reason.code else now
+        shown.reason = problem = replace(reason, since=since, next_try=now + delay)
         status.show_problems()
         await stop.wait(delay)
     stop.close()
@@ -133,14 +135,14 @@ async def _keep_partition(partition: Partition, context: LaneContext, log: Filte
 
 def _lane_failed(shown: PartitionStatus, status: MappingStatus, error: BaseException) -> None:
     """Show the error while the other lanes finish."""
-    shown.reason = Reason(*_reason_of(error), since=asyncio.get_running_loop().time())
+    shown.reason = replace(_reason_of(error), since=asyncio.get_running_loop().time())
     status.show_problems()
 
 
-def _reason_of(error: BaseException) -> tuple[ReasonCode, str]:
-    """Code and text of the reason for an error, also for one that task groups have wrapped."""
+def _reason_of(error: BaseException) -> Reason:
+    """The reason for an error, also for one that task groups have wrapped."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, SourceUnavailable):
-        return ReasonCode(error.code), error.text
-    return ReasonCode.ERROR, f"{type(error).__name__}: {error}"
+        return Reason(ReasonCode(error.code), error.text, causes=error.causes)
+    return Reason(ReasonCode.ERROR, f"{type(error).__name__}: {error}")

@@ -98,12 +98,15 @@ class ServiceError(CallError):
 
 
 class SourceUnavailable(PollerError):
-    """A source cannot be read now. `code` is the typed reason shown in status, `text` says why and what to do."""
+    """A source cannot be read now. `code` is the typed reason shown in status, `text` says why, and of the causes
+    follows what to do.
+    """
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, *causes: str) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.causes = causes
 
 
 class CutByStop(PollerError):

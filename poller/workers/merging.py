@@ -64,7 +64,7 @@ def without_worker(mapping: Json) -> Json:
         **mapping,
         **dict.fromkeys(("shadow", "last_result", "last_success_at", "last_failure")),
         "state": "starting",
-        "reason": {"code": "starting", "text": text, "since": None, "until": None, "next_try_at": None},
+        "reason": {"code": "starting", "text": text, "causes": [], "since": None, "until": None, "next_try_at": None},
         "notes": [],
         "counters": dict.fromkeys(mapping["counters"], 0),
         "invocations": dict.fromkeys(mapping["invocations"], 0),

@@ -63,10 +63,10 @@ def table(ministack):
 
 def test_positions_are_taken_over_once_and_a_dry_run_stores_nothing(poller, table):
     code, said = poller("import", "kcl", table, "--mapping", "clicks", "--dry-run")
-    assert (code, said) == (0, "clicks would go on in 1 shards: 1 at a position\n")
+    assert (code, said) == (0, "clicks would go on in 1 shard: 1 at a position\n")
     assert poller("state", "list") == (0, "no position is stored\n")
     taking = ("import", "kcl", table, "--mapping", "clicks")
-    assert poller(*taking) == (0, "clicks goes on in 1 shards: 1 at a position\n")
+    assert poller(*taking) == (0, "clicks goes on in 1 shard: 1 at a position\n")
     assert "clicks" in poller("state", "list")[1]
     # again the same is stored already, so nothing is wrong
     assert poller(*taking)[0] == 0

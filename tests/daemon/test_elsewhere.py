@@ -48,7 +48,7 @@ def test_a_shard_is_shown_with_the_batch_that_is_stuck_on_its_member() -> None:
     here, there = found["partitions"]
     times = {"since": "2026-01-01T00:00:10.000Z", "until": None, "next_try_at": "2026-01-01T00:00:50.000Z"}
     assert here["elsewhere"] == []
-    assert there["reason"] == {"code": "not_mine", "text": "read by b: attempt 2 of 5: boom", **times}
+    assert there["reason"] == {"code": "not_mine", "text": "read by b: attempt 2 of 5: boom", "causes": [], **times}
     assert there["elsewhere"] == [
         {
             "member": "b",
@@ -60,12 +60,12 @@ def test_a_shard_is_shown_with_the_batch_that_is_stuck_on_its_member() -> None:
             "discards": True,
             "awaits_destination": False,
             "keys": [["bad", 2], ["good", 1]],
-            "reason": {"code": "retry", "text": "attempt 2 of 5: boom", **times},
+            "reason": {"code": "retry", "text": "attempt 2 of 5: boom", "causes": [], **times},
         }
     ]
     assert (found["state"], found["reason"]) == (
         "degraded",
-        {"code": "retry", "text": "on b: attempt 2 of 5: boom", **times},
+        {"code": "retry", "text": "on b: attempt 2 of 5: boom", "causes": [], **times},
     )
     assert row(stream(on("b", WAITS)), [], Isolation(), NOW, STARTED_AT - 100)["state"] == "degraded"
 

@@ -1,6 +1,7 @@
 """The JSON of /status, to which users and tools bind."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -100,9 +101,10 @@ def test_the_whole_shape():
 
 
 WINDOW = {"start": "2026-01-01T00:00:00.000Z", "end": "2026-01-01T00:01:00.000Z", "records": 7}
-THROTTLED = {
+THROTTLED: dict[str, Any] = {
     "code": "throttled",
     "text": "asked to slow down; tried again soon",
+    "causes": [],
     "since": "2026-01-01T00:00:10.500Z",
     "until": None,
     "next_try_at": "2026-01-01T00:00:40.000Z",

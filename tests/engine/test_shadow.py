@@ -113,7 +113,7 @@ async def test_a_second_function_gets_a_copy_of_each_batch_of_a_queue_and_its_an
         assert (house.of("a").account.delivered, len(house.queue("a").messages)) == (8, 0)
         assert shadowed(house) == (7, 1, 0)
         said = house.of("a").shadow.last_failure
-        assert (("1 of 1 records failed" if partial else "the new code") in said, house.of("a").last_failure) == (
+        assert (("1 of 1 record failed" if partial else "the new code") in said, house.of("a").last_failure) == (
             True,
             None,
         )

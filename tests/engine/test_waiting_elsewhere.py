@@ -264,7 +264,7 @@ def failing(count: int, records: int = 2, **given: Any) -> Any:
     for number in range(count):
         part: Any = Part([Record(number, f"key {place}") for place in range(records)])
         lane = LaneStatus(held=AnyHeld(part))
-        lane.wait(ReasonCode.RETRY, -100.0 - number, 50.0, "attempt 2 of 5: boom; to do: look")
+        lane.wait(ReasonCode.RETRY, -100.0 - number, 50.0, "attempt 2 of 5: boom", ("retry",))
         shards.append(PartitionStatus(f"shard-{number}", lanes=[lane]))
     return a_mapping(**{"partitions": shards, "seeks": True, **given})
 

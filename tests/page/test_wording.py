@@ -18,10 +18,15 @@ from tests.daemon.samples import a_mapping
 
 @pytest.mark.parametrize("cause", BY_BUTTON)
 def test_who_has_buttons_is_sent_to_no_command(cause: str) -> None:
-    found = {"text": f"it waits{TO_DO}check it; {ADVICE[cause]}", "code": cause}
-    assert words.to_do(found, steers=False) == f"check it; {ADVICE[cause]}"
-    assert words.to_do(found, steers=True) == f"check it; {BY_BUTTON[cause]}"
-    assert "`poller" not in BY_BUTTON[cause]
+    found = {"text": f"it waits{TO_DO}words that the page does not take", "code": "retry", "causes": [cause]}
+    assert words.to_do(found, steers=False) == ADVICE[cause]
+    assert words.to_do(found, steers=True) == BY_BUTTON[cause]
+
+
+def test_a_reason_without_causes_is_advised_by_its_code_and_one_that_nobody_can_mend_is_not() -> None:
+    assert words.to_do({"code": "paused", "causes": []}, steers=True) == BY_BUTTON["paused"]
+    assert words.to_do({"code": "no_data", "causes": []}, steers=True) is None
+    assert words.to_do(None, steers=True) is None
 
 
 def test_a_traceback_keeps_its_lines_and_becomes_no_code() -> None:

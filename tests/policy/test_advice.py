@@ -8,7 +8,7 @@ from poller.aws.answers import service_error
 from poller.aws.error_reasons import cause_of, text_of
 from poller.aws.port import Operation, Reply
 from poller.functions.invoke_answers import outcome_of
-from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO, by_button, cause_of_failure, with_advice
+from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO, advice_of, cause_of_failure, with_advice
 from poller.policy.response import Failed, NotInvoked
 from poller.ports.status import ReasonCode
 from poller.runtime.breaker import Breaker
@@ -76,7 +76,8 @@ def test_an_open_circuit_is_told_with_what_helps_against_its_cause(cause, outcom
     now = 0.0
     while not breaker.circuit.refused(outcome, now, half, 0):
         now += 1.0
-    assert breaker.text.partition(TO_DO)[2] == ADVICE[cause]
+    assert breaker.causes == (cause,)
+    assert TO_DO not in breaker.text
 
 
 FAILURES = {
@@ -115,6 +116,15 @@ def test_what_nobody_knows_a_remedy_for_is_told_as_it_is():
 
 @pytest.mark.parametrize("cause", BY_BUTTON)
 def test_the_page_names_buttons_where_the_commands_stand_elsewhere(cause):
-    told = with_advice("no", cause)
-    assert by_button(told) == f"no{TO_DO}{BY_BUTTON[cause]}"
-    assert by_button("nothing to do") == "nothing to do"
+    assert cause in ADVICE
+    assert advice_of([cause]) == ADVICE[cause]
+    assert advice_of([cause], by_button=True) == BY_BUTTON[cause]
+    assert "`poller" not in BY_BUTTON[cause]
+
+
+def test_several_causes_each_have_their_advice_and_unknown_ones_none():
+    causes = ("failed.answer_lost", "unknown", "retry")
+    assert advice_of(causes) == f"{ADVICE['failed.answer_lost']}; {ADVICE['retry']}"
+    # a cause whose advice has that of another one in it keeps its own words
+    assert advice_of(causes, by_button=True) == f"{ADVICE['failed.answer_lost']}; {BY_BUTTON['retry']}"
+    assert advice_of(["unknown"], by_button=True) == ""

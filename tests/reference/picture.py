@@ -13,7 +13,6 @@ from rich.console import Console
 
 from poller.cli.screen import Rates
 from poller.cli.status import screen_of
-from poller.policy.advice import with_advice
 from poller.ports.status import (
     Lag,
     LaneStatus,
@@ -55,8 +54,8 @@ def _mappings(later: int) -> Iterator[MappingStatus]:
     yield _mapping("invoices", queue, 0, 0.0, state=MappingState.PAUSED, reason=Reason(ReasonCode.PAUSED, "paused"))
     yield _mapping("stock", stream, 9 * later, 0.011, last_success=now - 1, lag=Lag(seconds=0.4), in_flight=2)
     failed = LaneStatus()
-    text = with_advice("retry 3 (no limit), 25 records: function_error: KeyError: 'visitor'", "retry")
-    failed.wait(ReasonCode.RETRY, now - 48, now + 12, text)
+    text = "retry 3 (no limit), 25 records: function_error: KeyError: 'visitor'"
+    failed.wait(ReasonCode.RETRY, now - 48, now + 12, text, ("retry",))
     yield _mapping(
         "clicks",
         stream,

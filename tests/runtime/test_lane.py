@@ -5,7 +5,6 @@ from math import inf
 
 import pytest
 
-from poller.policy.advice import with_advice
 from poller.policy.batching import BatchLimits
 from poller.policy.queue_delivery import RetryPolicy
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
@@ -143,9 +142,10 @@ async def test_a_refused_batch_is_held_with_its_reason_and_tried_again():
     status = LaneStatus()
     task = asyncio.create_task(run_lane(lane, runtime.context, status))
     await asyncio.sleep(10)
-    assert (status.code, status.text, status.next_try, status.deadline) == (
+    assert (status.code, status.text, status.causes, status.next_try, status.deadline) == (
         "throttled",
-        with_advice("refused once, 2 records: Rate exceeded", "function.throttled"),
+        "refused once, 2 records: Rate exceeded",
+        ("function.throttled",),
         30.0,
         None,
     )

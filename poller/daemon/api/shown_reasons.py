@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from poller.policy.advice import with_advice
 from poller.ports.status import LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 
 TEXTS: dict[ReasonCode, str] = {
@@ -171,9 +172,9 @@ def lane_reason(lane: LaneStatus, now: float) -> Reason:
     text = lane.text
     if lane.code is ReasonCode.WINDOW and lane.until is not None and not text:
         text = f"a batch is open for {now - lane.since:.0f} of {lane.until - lane.since:.0f} s"
-    return Reason(lane.code, text, lane.since, lane.until, lane.next_try)
+    return Reason(lane.code, text, lane.since, lane.until, lane.next_try, lane.causes)
 
 
 def reason_text(reason: Reason) -> str:
-    """The reason as a sentence."""
-    return reason.text or TEXTS[reason.code]
+    """The reason as a sentence, with what to do."""
+    return with_advice(reason.text or TEXTS[reason.code], *reason.causes)

@@ -195,6 +195,7 @@ def reason_json(reason: Reason | None, now: float, to_wall: ToWall) -> Json | No
     return {
         "code": reason.code.value,
         "text": reason_text(reason),
+        "causes": [*reason.causes],
         "since": to_wall(reason.since),
         "until": to_wall(reason.until),
         "next_try_at": to_wall(next_try),

@@ -11,7 +11,6 @@ from heapq import nsmallest
 from typing import Any
 
 from poller.engine.fleet.life import Life
-from poller.policy.advice import TO_DO
 from poller.policy.impacts import Batch
 from poller.policy.waiting import MOST_BATCHES, MOST_KEYS, MOST_OF_MAPPING, Waiting, clean, in_turn, read, row
 from poller.ports.elsewhere import Elsewhere
@@ -84,7 +83,7 @@ class Showing:
             held.part.awaiting is not None,
             None,
         )
-        text = lane.text.partition(TO_DO)[0]
+        text = lane.text
         return Waiting(batch, lane.code.value, text, since, lane.next_try, _keys(held)).at(self._offset)
 
     def note(self, rows: Iterable[MemberRow], alive_until: Callable[[str], float]) -> None:

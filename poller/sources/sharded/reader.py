@@ -9,7 +9,8 @@ that starts there. The reader knows nothing of lanes, checkpoints and the delive
 import asyncio
 from typing import TYPE_CHECKING
 
-from poller.aws.error_reasons import code_of, text_of
+from poller.aws.error_reasons import cause_of, code_of, said_of
+from poller.policy.advice import with_advice
 from poller.policy.backoff import SOURCE
 from poller.policy.frontier import at_or_below
 from poller.policy.unanswered import UnansweredCalls
@@ -268,22 +269,24 @@ class ShardReader:
 
     def _show_failure(self, error: CallError) -> None:
         self._pause_after(self._failures + 1)
-        text = text_of(error, self._pages.call, f"{self._stream.arn} {self._shard.id}")
+        said = said_of(error, self._pages.call, f"{self._stream.arn} {self._shard.id}")
+        cause = cause_of(error)
+        text = with_advice(said, cause)
         code = ReasonCode(code_of(error))
         in_use = isinstance(error, ServiceError) and error.code == IN_USE
         now, delay = asyncio.get_running_loop().time(), self._delay()
         self._stream.log.repeating("call_failed", now, partition=self._shard.id, text=text, next_in=round(delay, 1))
         if not ((code is ReasonCode.THROTTLED or in_use) and self._failures < SHOWN_AFTER):
-            self._show(code, text, now, delay)
+            self._show(code, said, now, delay, cause)
 
     def _delay(self) -> float:
         """Seconds until the next try."""
         now = asyncio.get_running_loop().time()
         return max(self._not_before - now, self._pages.wait(now))
 
-    def _show(self, code: ReasonCode, text: str, now: float, delay: float) -> None:
+    def _show(self, code: ReasonCode, text: str, now: float, delay: float, *causes: str) -> None:
         since = self._shown.since if self._shown is not None and self._shown.code is code else now
-        self._shown = Reason(code, text, since=since, next_try=now + delay)
+        self._shown = Reason(code, text, since=since, next_try=now + delay, causes=causes)
         self._reads.show(self._shown)
 
     def _pause_after(self, failures: int) -> None:

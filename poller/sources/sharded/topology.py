@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Collection
 from hashlib import blake2b
 
-from poller.aws.error_reasons import code_of, text_of
+from poller.aws.error_reasons import cause_of, code_of, said_of
+from poller.policy.advice import with_advice
 from poller.policy.backoff import SOURCE, Backoff
 from poller.policy.shards import holes, may_start, waits_for
 from poller.policy.unanswered import UnansweredCalls
@@ -134,8 +135,8 @@ class Topology:
             except StreamGone as error:
                 raise SourceUnavailable("source_missing", f"{self._stream.arn}: {error}") from error
             except CallError as error:
-                what = text_of(error, "describing the stream", self._stream.arn)
-                raise SourceUnavailable(code_of(error), what) from error
+                what = said_of(error, "describing the stream", self._stream.arn)
+                raise SourceUnavailable(code_of(error), what, cause_of(error)) from error
             finally:
                 self.unanswered.answered(time())
 
@@ -202,25 +203,26 @@ class Topology:
         self._found = None
         stream.holdings.listed(None)
         if isinstance(error, StreamGone):
-            code, text = "source_missing", f"{stream.arn}: {error}; check the ARN, the region and the endpoint_url"
+            text = f"{stream.arn}: {error}; check the ARN, the region and the endpoint_url"
+            self.show_unavailable(ReasonCode.SOURCE_MISSING, text)
         else:
-            code, text = code_of(error), text_of(error, "listing the shards", stream.arn)
-        self.show_unavailable(ReasonCode(code), text)
+            text = said_of(error, "listing the shards", stream.arn)
+            self.show_unavailable(ReasonCode(code_of(error)), text, cause_of(error))
 
-    def show_unavailable(self, code: ReasonCode, text: str) -> None:
+    def show_unavailable(self, code: ReasonCode, text: str, *causes: str) -> None:
         """Show why the source is not read, and try again after a while."""
         self._failures += 1
         status, now = self._stream.status, asyncio.get_running_loop().time()
         delay = SOURCE.delay(self._failures, self._stream.chance)
         self._due = now + delay
-        since = (
-            status.source_problem.since
-            if status.source_problem is not None and status.source_problem.code is code
-            else now
+        before = status.source_problem
+        since = before.since if before is not None and before.code is code else now
+        status.source_problem, status.reached = (
+            Reason(code, text, since=since, next_try=self._due, causes=causes),
+            True,
         )
-        status.source_problem, status.reached = Reason(code, text, since=since, next_try=self._due), True
         status.show_problems()
-        self._stream.log.repeating("source_unavailable", now, code=code.value, text=text)
+        self._stream.log.repeating("source_unavailable", now, code=code.value, text=with_advice(text, *causes))
 
     def _log_holes(self, shards: list[Shard]) -> None:
         found = holes(shards)

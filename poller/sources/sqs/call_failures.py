@@ -2,7 +2,8 @@
 
 import asyncio
 
-from poller.aws.error_reasons import code_of, text_of
+from poller.aws.error_reasons import cause_of, code_of, said_of
+from poller.policy.advice import with_advice
 from poller.ports.source import Admission
 from poller.ports.status import MappingState, MappingStatus, Reason, ReasonCode
 from poller.support.rate_limited_log import RateLimitedLog
@@ -30,8 +31,9 @@ class CallFailures:
         else:
             now = asyncio.get_running_loop().time()
             since = reasons[action].since if action in reasons else now
-            text = text_of(error, action, resource or self._resource)
-            reasons[action] = Reason(ReasonCode(code_of(error)), text, since=since, next_try=now + delay)
+            said, causes = said_of(error, action, resource or self._resource), (cause_of(error),)
+            code, text = ReasonCode(code_of(error)), with_advice(said, *causes)
+            reasons[action] = Reason(code, said, since=since, next_try=now + delay, causes=causes)
             self._log.repeating("call_failed", now, action=action, text=text, next_in=round(delay, 1))
         if self._admission.stopping:
             return

@@ -8,8 +8,9 @@ from functools import partial
 from math import inf
 from typing import Self
 
-from poller.aws.error_reasons import code_of, text_of
+from poller.aws.error_reasons import cause_of, code_of, said_of
 from poller.aws.port import Transport
+from poller.policy.advice import with_advice
 from poller.policy.backoff import Chance
 from poller.policy.queue_delivery import RetryPolicy
 from poller.policy.visibility import Visibility
@@ -223,8 +224,8 @@ class SqsPartition:
         try:
             found = await self._queue.attributes()
         except CallError as error:
-            what = text_of(error, "sqs:GetQueueAttributes", self._queue.name.arn)
-            raise SourceUnavailable(code_of(error), what) from error
+            what = said_of(error, "sqs:GetQueueAttributes", self._queue.name.arn)
+            raise SourceUnavailable(code_of(error), what, cause_of(error)) from error
         options = self._options
         timeout, self._lag.retention, self._redrive = found.visibility_timeout, found.retention, found.redrive
         visibility = Visibility(timeout, options.maximum_hold_seconds, options.failure_visibility_timeout_seconds)
@@ -238,7 +239,7 @@ class SqsPartition:
         except SourceUnavailable as unavailable:
             # receives report the error too; the attributes read last are still the best guess
             now = self._read_at = asyncio.get_running_loop().time()
-            self._log.repeating("attributes_not_read", now, text=unavailable.text)
+            self._log.repeating("attributes_not_read", now, text=with_advice(unavailable.text, *unavailable.causes))
 
     def _admit(self, messages: list[Message], size: int) -> Sequence[Record]:
         if self._time() - self._read_at > ATTRIBUTES_LAST and (self._refresh is None or self._refresh.done()):

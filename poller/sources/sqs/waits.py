@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 
-from poller.policy.advice import with_advice
 from poller.ports.status import Reason, ReasonCode
 from poller.sources.sqs.invisible import InvisibleFailures
 from poller.sources.sqs.polls import Polls
@@ -39,9 +38,8 @@ def awaiting_visibility(
     when = f"at {to_clock(first)}" if first == last else f"from {to_clock(first)} to {to_clock(last)}"
     what = "1 message failed and is" if messages == 1 else f"{messages:,} messages failed and are"
     text = f"{what} back in the queue, visible again {when}; {_limit(redrive)}"
-    return Reason(
-        ReasonCode.RETRY, with_advice(text, "queue.repeated" if redrive is None else "queue.redriven"), next_try=first
-    )
+    cause = "queue.repeated" if redrive is None else "queue.redriven"
+    return Reason(ReasonCode.RETRY, text, next_try=first, causes=(cause,))
 
 
 def _limit(redrive: Redrive | None) -> str:

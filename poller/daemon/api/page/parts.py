@@ -9,7 +9,6 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.moments import iso
 from poller.daemon.api.shown_reasons import state_of
 from poller.daemon.api.status_json import ToWall, identity, lag_json, mapping_json, reason_json
-from poller.policy.advice import TO_DO
 from poller.policy.standstill import Shard, stuck
 from poller.ports.held import Held
 from poller.ports.status import NO_PROBLEM, MappingStatus, PartitionStatus, ReasonCode
@@ -106,7 +105,7 @@ def _batches(mapping: MappingStatus, to_wall: ToWall) -> list[Shown]:
     for partition in mapping.partitions:
         for number, lane in enumerate(partition.lanes):
             if lane.held is not None:
-                where = {"partition": partition.id, "lane": number, "text": lane.text.partition(TO_DO)[0]}
+                where = {"partition": partition.id, "lane": number, "text": lane.text}
                 about = _batch(lane.held) if len(found) < MOST_HELD else {}
                 found.append({**where, "next_try_at": to_wall(lane.next_try), **about})
     return found

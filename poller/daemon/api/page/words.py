@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
-from poller.policy.advice import ADVICE, TO_DO, by_button
+from poller.policy.advice import TO_DO, advice_of
 from poller.policy.standstill import stuck_words
 from poller.ports.status import MappingState
 from poller.values.texts import counted, shortened
@@ -74,8 +74,7 @@ def to_do(found: Json | None, *, steers: bool) -> str | None:
     """What a person can do about a reason: with the page's buttons, for those who may steer."""
     if found is None:
         return None
-    advice = found["text"].partition(TO_DO)[2] or ADVICE.get(found["code"])
-    return by_button(advice) if advice and steers else advice
+    return advice_of(found["causes"] or [found["code"]], by_button=steers) or None
 
 
 def cut(text: str) -> str:
