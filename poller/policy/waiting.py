@@ -145,6 +145,9 @@ def _read(one: object, now: float) -> Waiting | None:
     )
     code = code if isinstance(code, str) and len(code) <= LONGEST_CODE else ""
     since, next_try = (_time(one.get(name), now) for name in ("since", "next_try"))
+    if since is not None:
+        # clocks differ
+        since = min(since, now)
     return Waiting(batch, code, _text(one.get("text")), since, next_try, _keys(one.get("keys")))
 
 

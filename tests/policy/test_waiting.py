@@ -49,6 +49,8 @@ def test_times_are_told_by_whole_seconds_and_read_by_another_clock() -> None:
     [found], _ = passed_on(replace(ONE, since=NOW - 60.4, next_try=None))
     assert (found.since, found.next_try) == (NOW - 60, None)
     assert (found.at(5.0).since, found.at(5.0).next_try) == (NOW - 55, None)
+    [ahead], _ = passed_on(replace(ONE, since=NOW + 60))
+    assert ahead.since == NOW
 
 
 def test_each_mapping_has_its_turn_before_any_has_a_second_one() -> None:

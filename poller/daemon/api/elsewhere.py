@@ -19,6 +19,8 @@ MOST_NAMED = 3
 
 def members(mapping: MappingStatus, now: float) -> list[Elsewhere]:
     """What each of the others has, as far as that is known `now`."""
+    if not mapping.elsewhere:
+        return []
     # a shard that is read here was another member's a moment ago
     here = {one.id for one in mapping.partitions} if mapping.seeks else set()
 
