@@ -16,7 +16,7 @@ MOST_OF_MAPPING, MOST_BATCHES = 20, 100
 """Batches that a row says of one mapping, and of all of them."""
 MOST_CHARACTERS = 30_000
 """Of all batches in a row."""
-LONGEST_TEXT, LONGEST_NAME, LONGEST_CODE = 200, 256, 40
+LONGEST_TEXT, LONGEST_NAME, LONGEST_CODE, MOST_CAUSES = 200, 256, 40, 4
 """Characters. A name is a shard, a record's identifier, a key: it is said whole or not at all, as orders compare it."""
 MOST_KEYS = 5
 OVERHEAD = 150
@@ -43,6 +43,8 @@ class Waiting:
     next_try: float | None = None
     keys: tuple[tuple[str, int], ...] = ()
     """Keys that can be given up, with the number of their records."""
+    causes: tuple[str, ...] = ()
+    """Of the reason, as keys of the advice."""
 
     def at(self, offset: float) -> "Waiting":
         """The same by a clock that is `offset` seconds ahead."""
@@ -95,6 +97,7 @@ def _written(one: Waiting) -> Json:
         "discards": batch.discards,
         "awaiting": batch.awaiting,
         "code": one.code,
+        "causes": [*one.causes[:MOST_CAUSES]],
         "text": clean(one.text, LONGEST_TEXT),
         "since": None if one.since is None else round(one.since),
         "next_try": None if one.next_try is None else round(one.next_try),
@@ -128,7 +131,7 @@ def read(said: Any, now: float) -> tuple[list[Waiting], int]:
 def _read(one: object, now: float) -> Waiting | None:
     if not isinstance(one, dict):
         return None
-    first, last, code = one.get("first"), one.get("last"), one.get("code")
+    first, last = one.get("first"), one.get("last")
     named = _is_name(one.get("partition")) and (first is None or (_is_name(first) and _is_name(last)))
     if not (named and _is_count(one.get("lane")) and _is_count(one.get("records"))):
         return None
@@ -143,12 +146,12 @@ def _read(one: object, now: float) -> Waiting | None:
         one.get("awaiting") is True,
         None,
     )
-    code = code if isinstance(code, str) and len(code) <= LONGEST_CODE else ""
     since, next_try = (_time(one.get(name), now) for name in ("since", "next_try"))
     if since is not None:
         # clocks differ
         since = min(since, now)
-    return Waiting(batch, code, _text(one.get("text")), since, next_try, _keys(one.get("keys")))
+    keys, causes = _keys(one.get("keys")), _causes(one.get("causes"))
+    return Waiting(batch, _code(one.get("code")), _text(one.get("text")), since, next_try, keys, causes)
 
 
 def _text(value: object) -> str:
@@ -167,6 +170,14 @@ def _time(value: object, now: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if now - LONGEST_AGO <= value <= now + LONGEST_AGO else None
+
+
+def _code(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= LONGEST_CODE and value.isprintable() else ""
+
+
+def _causes(value: object) -> tuple[str, ...]:
+    return tuple(filter(None, map(_code, value[:MOST_CAUSES]))) if isinstance(value, list) else ()
 
 
 def _keys(value: object) -> tuple[tuple[str, int], ...]:

@@ -9,6 +9,7 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page import one
 from poller.daemon.api.page.parts import row, whole
 from poller.daemon.notify import summary
+from poller.policy.advice import with_advice
 from poller.policy.impacts import Batch
 from poller.policy.waiting import Waiting
 from poller.ports.elsewhere import Elsewhere
@@ -18,7 +19,8 @@ from tests.daemon.samples import STARTED_AT, a_daemon, a_lane, a_mapping, render
 
 NOW, AHEAD = 120.0, 1000.0
 BATCH = Batch("shard-1", 0, 3, "100", "102", "attempt 2 of 5", discards=True, awaiting=False, seconds=None)
-WAITS = Waiting(BATCH, "retry", "attempt 2 of 5: boom", 110.0, 150.0, (("bad", 2), ("good", 1)))
+WAITS = Waiting(BATCH, "retry", "attempt 2 of 5: boom", 110.0, 150.0, (("bad", 2), ("good", 1)), ("failed", "retry"))
+TOLD = with_advice("attempt 2 of 5: boom", "failed", "retry")
 NOT_MINE = Reason(ReasonCode.NOT_MINE, "read by b")
 
 
@@ -46,9 +48,14 @@ def screen(mapping: Any) -> str:
 def test_a_shard_is_shown_with_the_batch_that_is_stuck_on_its_member() -> None:
     found = shown(stream(on("b", WAITS)))
     here, there = found["partitions"]
-    times = {"since": "2026-01-01T00:00:10.000Z", "until": None, "next_try_at": "2026-01-01T00:00:50.000Z"}
+    times = {
+        "causes": ["failed", "retry"],
+        "since": "2026-01-01T00:00:10.000Z",
+        "until": None,
+        "next_try_at": "2026-01-01T00:00:50.000Z",
+    }
     assert here["elsewhere"] == []
-    assert there["reason"] == {"code": "not_mine", "text": "read by b: attempt 2 of 5: boom", "causes": [], **times}
+    assert there["reason"] == {"code": "not_mine", "text": f"read by b: {TOLD}", **times}
     assert there["elsewhere"] == [
         {
             "member": "b",
@@ -60,12 +67,12 @@ def test_a_shard_is_shown_with_the_batch_that_is_stuck_on_its_member() -> None:
             "discards": True,
             "awaits_destination": False,
             "keys": [["bad", 2], ["good", 1]],
-            "reason": {"code": "retry", "text": "attempt 2 of 5: boom", "causes": [], **times},
+            "reason": {"code": "retry", "text": TOLD, **times},
         }
     ]
     assert (found["state"], found["reason"]) == (
         "degraded",
-        {"code": "retry", "text": "on b: attempt 2 of 5: boom", "causes": [], **times},
+        {"code": "retry", "text": f"on b: {TOLD}", **times},
     )
     assert row(stream(on("b", WAITS)), [], Isolation(), NOW, STARTED_AT - 100)["state"] == "degraded"
 
@@ -103,9 +110,7 @@ def test_a_queue_has_lanes_here_and_there() -> None:
 
 def test_a_shard_that_is_not_known_here_yet_is_shown_too() -> None:
     partitions = shown(stream(on("b", WAITS), waiting=()))["partitions"]
-    assert [(one["id"], one["reason"]["text"]) for one in partitions[1:]] == [
-        ("shard-1", "read by b: attempt 2 of 5: boom")
-    ]
+    assert [(one["id"], one["reason"]["text"]) for one in partitions[1:]] == [("shard-1", f"read by b: {TOLD}")]
 
 
 @pytest.mark.parametrize("own", [ReasonCode.ACCESS_DENIED, ReasonCode.DESTINATION, ReasonCode.RETRY])
@@ -121,7 +126,7 @@ def test_a_mapping_that_rests_here_stays_what_it_is() -> None:
 
 def test_a_reason_of_a_later_version_is_that_of_a_batch_that_waits() -> None:
     for code in ("from the future", "", "error", "not_mine"):
-        [there] = shown(stream(on("b", replace(WAITS, code=code, text=""))))["partitions"][1]["elsewhere"]
+        [there] = shown(stream(on("b", replace(WAITS, code=code, text="", causes=()))))["partitions"][1]["elsewhere"]
         assert (there["reason"]["code"], there["reason"]["text"]) == (
             "retry",
             "the batch failed; it is tried again",

@@ -26,7 +26,7 @@ from poller.policy.waiting import (
 
 NOW = 1_800_000_000.0
 BATCH = Batch("shard-0", 1, 3, "100", "102", "attempt 2 of 5", discards=True, awaiting=False, seconds=None)
-ONE = Waiting(BATCH, "retry", "it failed", NOW - 60, NOW + 30, (("a", 2), ("b", 1)))
+ONE = Waiting(BATCH, "retry", "it failed", NOW - 60, NOW + 30, (("a", 2), ("b", 1)), ("failed", "retry"))
 
 
 def waiting(partition: str = "shard-0", lane: int = 1, *, first: str | None = "100", since: float = NOW) -> Waiting:
@@ -115,11 +115,19 @@ def test_a_batch_that_has_not_the_right_form_is_left_out(name: str, value: objec
 def test_what_is_not_needed_of_a_batch_may_be_missing_or_nonsense() -> None:
     bare = {"partition": "p", "lane": 0, "records": 0}
     nothing = Waiting(Batch("p", 0, 0, None, None, "", discards=False, awaiting=False, seconds=None), "", "")
-    nonsense = {"tried": 1, "discards": 1, "awaiting": "yes", "code": [], "text": {}, "keys": [[], ["a", -1], "ab", 3]}
+    nonsense = {
+        "tried": 1,
+        "discards": 1,
+        "awaiting": "yes",
+        "code": [],
+        "causes": [3, "\0", "x" * 99],
+        "text": {},
+        "keys": [[], ["a", -1], "ab", 3],
+    }
     for since in (True, "soon", NOW + 2 * LONGEST_AGO, 10**400, float("nan"), float("-inf")):
         found = read({"batches": [bare, {**bare, **nonsense, "since": since}, None], "more": -1}, NOW)
         assert found == ([nothing, nothing], 0)
-    assert read({"batches": [{**bare, "code": "x" * 1000, "keys": 7}], "more": LARGEST_COUNT}, NOW) == (
+    assert read({"batches": [{**bare, "code": "x" * 1000, "keys": 7, "causes": 7}], "more": LARGEST_COUNT}, NOW) == (
         [nothing],
         LARGEST_COUNT,
     )

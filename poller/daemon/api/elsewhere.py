@@ -39,7 +39,7 @@ def reason_of(waiting: Waiting) -> Reason:
     """Why a batch waits. A code that is not known here is that of a later version."""
     known = waiting.code in DEGRADED
     code = ReasonCode(waiting.code) if known else ReasonCode.RETRY
-    return Reason(code, waiting.text or TEXTS[code], waiting.since, None, waiting.next_try)
+    return Reason(code, waiting.text or TEXTS[code], waiting.since, None, waiting.next_try, waiting.causes)
 
 
 def fleet_reason(mapping: MappingStatus, now: float) -> Reason | None:

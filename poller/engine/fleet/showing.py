@@ -83,8 +83,8 @@ class Showing:
             held.part.awaiting is not None,
             None,
         )
-        text = lane.text
-        return Waiting(batch, lane.code.value, text, since, lane.next_try, _keys(held)).at(self._offset)
+        keys, causes = _keys(held), lane.causes
+        return Waiting(batch, lane.code.value, lane.text, since, lane.next_try, keys, causes).at(self._offset)
 
     def note(self, rows: Iterable[MemberRow], alive_until: Callable[[str], float]) -> None:
         """These are the members now; `alive_until` says by this member's clock until when one counts as alive."""
