@@ -2,7 +2,7 @@
 
 import pytest
 
-from poller.policy.beside import Amount, found_words
+from poller.policy.beside import Amount, From, found_words
 
 ABOUT = Amount(51, "invocation record", "about")
 
@@ -18,6 +18,20 @@ ABOUT = Amount(51, "invocation record", "about")
 )
 def test_an_amount_says_how_well_it_is_known(amount, words):
     assert amount.words == words
+
+
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    [
+        (From.behind(None), "the oldest record"),
+        (From.behind("4711"), "behind sequence number 4711"),
+        # of an aggregate that is delivered in part, all of it
+        (From.behind("4711:2"), "sequence number 4711"),
+        (From("AT_TIMESTAMP", timestamp=1_767_225_600.5), "2026-01-01T00:00:00.500Z"),
+    ],
+)
+def test_a_look_says_where_it_begins(begin, words):
+    assert begin.words == words
 
 
 @pytest.mark.parametrize(
