@@ -15,7 +15,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.dealing import REAL_TIME, deal
+from tests.dealing import REAL_TIME, deal, import_from, worker_count
 from tests.virtual_time import VirtualClock, VirtualTimeLoop, run
 
 pytest_plugins = ["tests.servers.fixtures", "tests.servers.postgresql"]
@@ -55,13 +55,15 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collecting makes hundreds of thousands of objects that stay: looking for garbage among them takes a third of it.
 
     Frozen, they are not looked through again and again while the tests run.
     """
     gc.disable()
     try:
+        if session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            import_from(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]), worker_count())
         return (yield)
     finally:
         gc.freeze()
@@ -73,9 +75,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "slow" in item.keywords and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if workers > 1:
-        items[:] = deal(items, workers)
+    if worker_count() > 1:
+        items[:] = deal(items, worker_count())
 
 
 @pytest.hookimpl(tryfirst=True)
