@@ -33,8 +33,9 @@ INHERITED = ("AWS_", "POLLER_", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY", "NOT
 
 # no test depends on how fast the machine is: a slow one must not turn a promise into a failure
 settings.register_profile(
-    "poller", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    "poller", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
+settings.register_profile("checked", settings.get_profile("poller"), max_examples=60)
 settings.register_profile("thorough", settings.get_profile("poller"), max_examples=1000)
 settings.load_profile("poller")
 

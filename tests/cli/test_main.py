@@ -46,32 +46,30 @@ def test_bad_usage_ends_with_2_and_plain_words(poller, arguments, said):
     assert err.isascii(), "no frames around it"
 
 
-def ended_by(error):
-    """The end of a process whose command raises this."""
-    script = f"""
+def test_a_bug_ends_with_70_its_traceback_logged_and_a_word_to_the_user():
+    script = """
 from poller.cli.main import app, main
-from poller.values.errors import EnvironmentProblem
 
 @app.command()
 def fail():
-    raise {error}
+    raise KeyError('lane')
 
 main(["fail"])
 """
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=CHECKOUT)
-
-
-def test_a_bug_ends_with_70_its_traceback_logged_and_a_word_to_the_user():
-    ended = ended_by("KeyError('lane')")
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=CHECKOUT)
     assert ended.returncode == 70
     assert "command_failed" in ended.stderr
     assert "Traceback (most recent call last)" in ended.stderr
     assert ended.stderr.endswith("a bug of ours ended the command (KeyError); please report the lines above\n")
 
 
-def test_what_the_machine_does_not_give_ends_with_69_and_one_line():
-    ended = ended_by("EnvironmentProblem('127.0.0.1:8642 is already in use')")
-    assert (ended.returncode, ended.stderr) == (69, "poller: 127.0.0.1:8642 is already in use\n")
+def test_what_the_machine_does_not_give_ends_with_69_and_one_line(poller, tmp_path):
+    file = tmp_path / "gone/poller.schema.json"
+    code, out, err = poller("schema", "--output", file)
+    assert (code, out) == (69, "")
+    assert err.startswith(f"poller: {file} cannot be written (")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", ["run", "check"])

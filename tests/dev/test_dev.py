@@ -127,6 +127,7 @@ def test_from_an_empty_folder_to_a_running_handler(tmp_path: Path, kind: str):
 
 
 @pytest.mark.live
+@pytest.mark.heavy
 @pytest.mark.timeout(120)
 def test_a_named_endpoint_on_this_machine_is_used_and_its_queue_created(tmp_path: Path, ministack):
     pytest.importorskip("awslambdaric", reason="pip install awslambdaric: it runs Python handlers")

@@ -149,6 +149,7 @@ def ran(tmp_path, environment, *arguments):
     return "".join(process.communicate(timeout=120))
 
 
+@pytest.mark.heavy
 def test_no_secret_is_in_anything_a_running_daemon_says(ministack, echo, environment, tmp_path):
     text = Text()
     path = written(ministack, echo, tmp_path)

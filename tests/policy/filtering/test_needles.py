@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poller.policy.filtering import Verdict, compile_filters
@@ -66,7 +66,6 @@ def spelt(text, chance):
     return "".join(shown)
 
 
-@settings(max_examples=60, deadline=None)
 @given(PATTERNS, EVENTS, st.booleans(), st.randoms(use_true_random=False), st.sampled_from(["sqs", "kinesis"]))
 def test_parsed_or_not_the_verdict_is_the_same(pattern, event, ascii_only, chance, kind):
     member = {"sqs": "body", "kinesis": "data"}[kind]
