@@ -98,4 +98,5 @@ def test_lanes_stay_within_their_bounds_and_the_pause_within_its_cap(start, most
             case _:
                 pace.succeeded()
         assert 1 <= pace.lanes <= most
-        assert 0 <= pace.resumes_in(now) <= FAILING.cap
+        # the sum of a time and a pause is rounded
+        assert 0 <= pace.resumes_in(now) <= FAILING.cap + 1e-9
