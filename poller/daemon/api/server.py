@@ -105,6 +105,7 @@ async def serve(
         driving.cancel()
         live.close()
         await runner.cleanup()
+        await asyncio.wait({driving})
 
 
 @web.middleware
