@@ -76,6 +76,11 @@ async def test_orders_about_batches_reach_the_worker_in_which_the_batch_waits(tm
         await daemon.watched.until(lambda: len(given_up.messages) > before, daemon)
         await person.batches(2)
         await person.says("retry", "s")
+        _, status = await daemon.ask("/status")
+        (mapping,) = status["mappings"]
+        # what waits in a worker is shown by that one alone
+        assert [one["elsewhere"] for one in mapping["partitions"]] == [[], []]
+        assert "waits_elsewhere" not in [note["code"] for note in mapping["notes"]]
         works = True
         await person.batches(0)
         _, kept = await daemon.ask("/failures")
