@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 STANDS_STILL = 0.98
-"""Growth of a lag in seconds per second above which nothing is done at all, so that no lane would help."""
+"""Growth of a lag in seconds per second above which its oldest record stays the same, so that no lane would help."""
 MOST_FACTOR = 100.0
 """Above it the measurement says only that nearly nothing is done."""
 
@@ -21,7 +21,9 @@ class Rescue:
     lost_in: float | None
     """Seconds until the oldest record expires at the source; None where no loss is in sight."""
     factor: float
-    """How many times as fast it has to be to keep up; 1 for one that keeps up, infinite for one that stands still."""
+    """How many times as fast it has to be to keep up; 1 for one that keeps up, infinite where its oldest record stays
+    the same.
+    """
     lanes: int
     """Lanes that would keep up, each as fast as now; the present number where lanes do not help."""
     seconds_per_record: float | None
@@ -36,6 +38,9 @@ def rescue(
     """`growth` of the lag per second, in seconds of the source where `in_seconds`, else in records; `done` records per
     second; `lanes` that work now.
     """
+    if growth is not None and in_seconds:
+        # standing still costs a second each second, and nothing costs more
+        growth = min(growth, 1.0)
     factor = 1.0
     if growth is not None and growth > 0:
         factor = _of_seconds(growth) if in_seconds else _of_records(growth, done)

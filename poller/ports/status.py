@@ -218,6 +218,8 @@ class MappingStatus:
     pace: Trend = field(default_factory=Trend)
     """The trend of the number of records that it is done with."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    _measured: tuple[object, ...] = ()
+    """What the trends are of: the measure of the lag, and the shards that are read."""
     _passed: int = 0
     _filtered_before: int = 0
 
@@ -241,13 +243,23 @@ class MappingStatus:
         if self.run is not None and self.state is MappingState.RUNNING:
             self.reason = self.run.standstill(now, self.reason)
         lag = self.lag()
-        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records))
+        in_seconds = lag.records is None
+        measured = (in_seconds, *sorted(partition.id for partition in self.partitions))
+        if measured != self._measured:
+            self._measured = measured
+            self._begin_trends()
+        self.trend.sample(now, lag.seconds if lag.records is None else float(lag.records), in_seconds=in_seconds)
         account = self.account
         done = account.filtered + account.delivered + account.destination + account.dropped
         self.pace.sample(now, float(done))
         passed = account.polled - account.filtered
         if passed != self._passed:
             self._passed, self._filtered_before = passed, account.filtered
+
+    def _begin_trends(self) -> None:
+        """What was measured so far says nothing of what comes."""
+        self.trend.begin_anew()
+        self.pace.begin_anew()
 
     def rescue(self) -> Rescue:
         """What it needs to keep up, as of the last sample."""
@@ -269,6 +281,8 @@ class MappingStatus:
         """The run has ended: keep only its positions."""
         self.state, self.reason, self.source_problem = state, reason, None
         self.run, self.waiting = None, ()
+        # the position may be moved before the next run
+        self._begin_trends()
         for partition in self.partitions:
             partition.reason, partition.behind, partition.unanswered_since = None, _unknown, _answered
             partition.lanes.clear()

@@ -3,7 +3,7 @@
 import pytest
 
 from poller.daemon.api.notes import notes, span
-from poller.ports.status import Account, Lag, PartitionStatus, ReasonCode
+from poller.ports.status import Account, Lag, MappingState, PartitionStatus, ReasonCode
 from tests.daemon.samples import a_lane, a_mapping
 
 
@@ -77,7 +77,49 @@ def test_what_falls_behind_is_told_when_it_loses_data_and_what_would_save_it():
 def test_what_stands_still_is_not_told_to_have_more_lanes():
     mapping = falling(60_000.0, 60_100.0, done=0, lanes=1)
     ((_, text),) = notes(mapping, mapping.lag())
-    assert "more lanes would not help" in text
+    assert text.endswith(
+        "; the oldest one is not done with, whatever else is, so more lanes would not help: see why it waits"
+    )
+
+
+def behind(*, shards=("0",), records=None, **lag):
+    """A mapping whose lag can be changed, for the fields of `Lag` in a dictionary."""
+    lag = {"seconds": 0.0, "records": records, "expires_in_seconds": 3600.0} | lag
+    lanes = [a_lane(ReasonCode.INVOKING)]
+    partitions = [PartitionStatus(shard, lanes=lanes) for shard in shards]
+    return a_mapping(partitions=partitions, lag=lambda: Lag(**lag)), lag
+
+
+@pytest.mark.parametrize("step", ["jump", "other shards", "rest", "measure"])
+def test_a_lag_that_is_another_one_begins_its_trend_anew(step):
+    mapping, lag = behind()
+    mapping.sample(0.0)
+    mapping.sample(20.0)
+    if step == "jump":
+        lag["seconds"] = 1800.0
+    elif step == "other shards":
+        lag["seconds"] = 30.0
+        mapping.partitions.append(PartitionStatus("1"))
+    elif step == "rest":
+        lag["seconds"] = 30.0
+        run = mapping.run
+        mapping.rest(MappingState.STARTING, None)
+        mapping.partitions.append(PartitionStatus("0"))
+        mapping.state, mapping.run = MappingState.RUNNING, run
+    else:
+        lag["records"] = 1_000_000
+    mapping.sample(40.0)
+    assert (mapping.trend.growth, mapping.rescue().lost_in) == (None, None)
+    assert notes(mapping, Lag()) == []
+    assert mapping.rescue().lanes == sum(len(partition.lanes) for partition in mapping.partitions)
+
+
+def test_a_lag_that_grows_in_the_same_shards_goes_on():
+    mapping, lag = behind(shards=("0", "1"))
+    mapping.sample(0.0)
+    lag["seconds"] = 10.0
+    mapping.sample(20.0)
+    assert mapping.rescue().lost_in == 7200.0
 
 
 def test_credentials_that_end_are_told_of():

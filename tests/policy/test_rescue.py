@@ -44,3 +44,8 @@ def test_the_growth_of_a_lag_is_that_of_the_last_minutes():
     assert of().growth is None
     assert of((0, 50)).growth is None
     assert of((0, 100), (20, 120), (40, 140)).growth == 1.0
+
+
+def test_nothing_is_lost_before_it_expires_however_fast_a_lag_seems_to_grow():
+    assert (needs(growth=1.5).lost_in, needs(growth=1.5).factor) == (1200.0, inf)
+    assert needs(in_seconds=False, growth=5.0).factor == 1.5

@@ -3,10 +3,10 @@
 from poller.policy.trend import APART, LOOKS_BACK, Trend
 
 
-def of(*samples: tuple[float, float | None]) -> Trend:
+def of(*samples: tuple[float, float | None], in_seconds: bool = False) -> Trend:
     trend = Trend()
     for now, lag in samples:
-        trend.sample(now, lag)
+        trend.sample(now, lag, in_seconds=in_seconds)
     return trend
 
 
@@ -40,3 +40,25 @@ def test_samples_close_together_replace_each_other():
 def test_the_pace_is_that_of_the_last_minutes():
     trend = of((0, 1000), (LOOKS_BACK, 100), (LOOKS_BACK + 100, 50))
     assert trend.drained_in == 50 * 100 / 50
+
+
+def test_a_lag_in_seconds_that_jumps_is_another_one_and_its_growth_begins_anew():
+    before, after = ((0, 0), (20, 5)), ((40, 3600 + 25), (60, 3600 + 45))
+    assert of(*before, *after, in_seconds=True).growth == 1.0
+    assert of(*before, after[0], in_seconds=True).growth is None
+    assert of(*before, *after).growth == 3645 / 60, "records may come at any rate"
+    assert of((0, 10), (20, 30 + APART), in_seconds=True).growth == (20 + APART) / 20, "measured with some noise"
+
+
+def test_what_was_measured_before_another_lag_began_says_nothing_of_it():
+    trend = of((0, 100), (20, 80))
+    trend.begin_anew()
+    assert (trend.growth, trend.drained_in) == (None, None)
+    trend.sample(30, 50)
+    trend.sample(50, 40)
+    assert (trend.growth, trend.drained_in) == (-0.5, 80)
+
+
+def test_a_moment_says_nothing_of_the_rate():
+    assert (of((0, 0), (APART - 1, 9)).growth, of((0, 9), (APART - 1, 1)).drained_in) == (None, None)
+    assert of((0, 0), (APART, 5)).growth == 0.5

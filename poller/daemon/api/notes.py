@@ -49,7 +49,9 @@ def _falls_behind(mapping: MappingStatus) -> str | None:
         return None
     text = f"falls behind: at the present pace records are lost in {span(needed.lost_in)}"
     if needed.factor == inf:
-        return f"{text}; nothing is done now, so more lanes would not help: look at the batch that waits"
+        return (
+            f"{text}; the oldest one is not done with, whatever else is, so more lanes would not help: see why it waits"
+        )
     lanes = sum(len(partition.lanes) for partition in mapping.partitions)
     if needed.lanes > lanes:
         text += f"; it needs {needed.lanes} lanes (it has {lanes})"
