@@ -166,8 +166,9 @@ def actions(
 
 def _lines(action: dict[str, Any]) -> list[str]:
     who = action["who"] or "somebody"
-    stage = {"done": "", "begun": ", begun; nobody knows whether it was done", "failed": ", failed"}[action["stage"]]
-    head = f"{clock(action['at'])} {action['name']}: {action['order']}{stage}, by {who} over the {action['via']}"
+    stage = "" if action["stage"] == "done" else f", {action.get('progress', action['stage'])}"
+    what = f"{action['name']}: {action['order'].replace('_', ' ')}{stage}"
+    head = f"{clock(action['at'])} {what}, by {who} over the {action['via']}"
     why = [f"  because: {action['why']}"] if action["why"] else []
     return [head, *why, f"  {action['effect']}"]
 

@@ -191,6 +191,6 @@ def _impact(mapping: EventSourceMapping, redriven: Redriven, partitions: Sequenc
 
 def _read(kept: Kept) -> Redriven:
     try:
-        return read(kept.about)
+        return replace(read(kept.about), stored=kept.at)
     except (ValueError, TypeError, KeyError) as error:
         raise StateError(f"the redrive {kept.id} is damaged in the store: {error}") from error

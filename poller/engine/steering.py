@@ -24,6 +24,7 @@ from poller.engine.rerunning import rerunning
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
 from poller.policy import seeking
+from poller.policy.action_words import noted
 from poller.policy.actions import Action, Asked, Order, Stage
 from poller.policy.failed_events import FailedEvent
 from poller.policy.passed_on import Passed
@@ -81,7 +82,7 @@ class Steering:
             self._wall(),
             runner.mapping.uuid,
             runner.mapping.name,
-            policy.what_of(order),
+            noted(order),
             policy.effect(" ".join(plan.impact)),
             asked.who,
             asked.via,

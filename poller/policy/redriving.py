@@ -68,6 +68,8 @@ class Redriven:
     """Identifiers of records that failed again."""
     passing_over: bool = False
     """Whether records that failed again are passed over from now on."""
+    stored: float | None = None
+    """When it was stored last, epoch seconds; None before."""
 
     @property
     def taken(self) -> int:

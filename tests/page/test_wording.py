@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from poller.daemon.api.isolation import Isolation
-from poller.daemon.api.page import causes, forms, one, parts, words
+from poller.daemon.api.page import causes, forms, log, one, parts, words
 from poller.policy.actions import Action
 from poller.policy.advice import ADVICE, BY_BUTTON, TO_DO
 from poller.policy.impacts import Batch
+from poller.policy.redriving import Redriven
 from poller.policy.waiting import Waiting
 from poller.ports.elsewhere import Elsewhere
 from poller.ports.status import LaneStatus, PartitionStatus, Reason, ReasonCode
@@ -92,6 +93,19 @@ def test_only_numbers_that_nobody_compares_digit_by_digit_are_short(text: str, s
     shown = words.shortly(text)
     assert re.sub(r"<button [^>]*>(.*?)</button>", r"[\1]", shown) == said
     assert [f'data-copy="{whole}"' in shown for whole in words.LONG.findall(text)] == [True] * said.count("[")
+
+
+def test_the_log_calls_an_order_as_its_button_does_and_says_that_a_redrive_runs() -> None:
+    now = 1_767_225_600.0
+    begun = Action("a1", now - 3600, "u", "clicks", "redrive_resume", "")
+    runs = Redriven("r", "u", "clicks", "source", now - 7200, 10.0, 10, stored=now - 5)
+    shown = log.table([begun], [runs], now)
+    assert [text in shown for text in ("Resume the redrive", "the redrive is running", "daemon ended")] == [
+        True,
+        True,
+        False,
+    ]
+    assert "Nothing was done by hand." in log.table([], [], now)
 
 
 def test_the_way_back_says_of_which_seek_it_is() -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from poller.daemon.api.moments import iso
 from poller.daemon.api.shown_reasons import mapping_reason, reason_text, state_of
 from poller.daemon.api.status_json import Json
+from poller.policy.action_words import progress
 from poller.policy.actions import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -239,9 +240,9 @@ def acted_json(acted: Acted, order: Order, now: float) -> Json:
     }
 
 
-def actions_json(actions: list[Action]) -> Json:
+def actions_json(actions: list[Action], redrives: list[Redriven], wall: float) -> Json:
     """The action log."""
-    return {"actions": [_action(action) for action in actions]}
+    return {"actions": [{**_action(one), "progress": progress(one, actions, redrives, wall)} for one in actions]}
 
 
 def redrives_json(redrives: list[Redriven]) -> Json:

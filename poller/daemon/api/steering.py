@@ -16,7 +16,7 @@ from aiohttp import web
 from poller.configuration.model.settings import ApiSettings
 from poller.daemon.api import orders
 from poller.daemon.api.access import BY_SESSION, Refused, check_steering, wants_html
-from poller.daemon.api.page import causes, frame
+from poller.daemon.api.page import frame, log
 from poller.ports.daemon_status import Reloaded
 from poller.ports.steering import Mappings
 from poller.values.errors import NotPossible, StateError, UnknownFunction, UnknownMapping
@@ -73,13 +73,13 @@ class Steering:
 
     async def actions(self, request: web.Request) -> web.Response:
         try:
-            found = await self._mappings.actions()
+            found, redrives = await self._mappings.actions(), await self._mappings.redrives()
         except StateError as error:
             return web.json_response({"error": str(error)}, status=HTTPStatus.SERVICE_UNAVAILABLE)
         if wants_html(request):
-            table = causes.actions_table(found)
+            table = log.table(found, redrives, self._wall())
             return frame.answer(frame.document("Actions", table, request, self._wall(), here="/actions"))
-        return web.json_response(orders.actions_json(found))
+        return web.json_response(orders.actions_json(found, redrives, self._wall()))
 
     async def redrives(self, _request: web.Request) -> web.Response:
         try:

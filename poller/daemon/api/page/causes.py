@@ -1,23 +1,18 @@
-"""The screen of failures by cause, and that of the action log."""
+"""The screen of failures by cause."""
 
 from collections.abc import Iterator, Sequence
 from zlib import crc32
 
-from poller.daemon.api.moments import iso
 from poller.daemon.api.page import words
 from poller.daemon.api.page.forms import button
 from poller.daemon.api.page.html import Markup, join, safe, tag
 from poller.daemon.api.page.overview import path
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
-from poller.policy.actions import Action, Stage
 from poller.values.texts import counted
 
 MOST_GROUPS = 100
-MOST_ACTIONS = 200
 MOST_KEPT = 100
-STAGES = {Stage.DONE: "done", Stage.FAILED: "not done", Stage.BEGUN: "begun; the daemon ended before it was known"}
-ACTION_COLUMNS = ("When", "Mapping", "Action", "Effect", "By", "Why")
 
 
 def failures(mappings: Sequence[Shown], *, steers: bool) -> Screen:
@@ -104,25 +99,3 @@ def failures_layout(found: Screen) -> Markup:
         tag("h2", "Failed events that are kept"),
         tag("ul", found.inside("kept"), id="kept", class_="cards", data_empty=none),
     )
-
-
-def actions_table(actions: Sequence[Action]) -> Markup:
-    """What people did by hand, the latest first."""
-    if not actions:
-        return tag("p", "Nothing was done by hand.")
-    head = tag("tr", *(tag("th", column, scope="col") for column in ACTION_COLUMNS))
-    rows = [
-        tag(
-            "tr",
-            tag("td", words.moment(iso(action.at)), class_="number"),
-            tag("th", action.mapping, scope="row"),
-            tag("td", tag("span", action.what, class_="number"), tag("span", STAGES[action.stage], class_="about")),
-            tag("td", words.shortly(action.effect)),
-            tag("td", f"{action.who or 'somebody'}, {action.via}", class_="word"),
-            tag("td", action.why or words.NONE),
-        )
-        for action in actions[:MOST_ACTIONS]
-    ]
-    caption = tag("caption", "The action log", class_="hidden")
-    table = tag("table", caption, tag("thead", head), tag("tbody", *rows))
-    return tag("div", table, class_="wide", tabindex="0", role="region", aria_label="The action log")
