@@ -6,6 +6,7 @@
 A daemon that dies on the way lets the others go on: from the old position, or from the new one once it is stored.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,10 @@ from poller.values.errors import NotKnown, NotPossible, StateError
 
 HEARD_SECONDS = 30.0
 """Until all daemons have heard of a request, and told its answer; those that do not are declared dead meanwhile."""
+AGAIN_SECONDS = 1.0
+"""Between two tries to replace the position."""
+KNOWN_SECONDS = 60.0
+"""For which they are made."""
 MOVES = "its position is moved: what runs is finished and settled, then it starts again"
 
 
@@ -48,14 +53,31 @@ class Moving:
             if stored is None:
                 raise NotPossible("nothing is stored of this mapping")
             wanted = await change(stored)
-            self._refuse_after_death(request)
+            await self._replace(uuid, wanted, stored, request)
+
+    async def _replace(
+        self, uuid: str, wanted: StreamProgress, stored: StreamProgress, request: Request | None
+    ) -> None:
+        """Where the answer is lost it is asked for again, while all still rest. What is late by then is refused by the
+        store, because another opening stands, or because this member is dead.
+        """
+        time = asyncio.get_running_loop().time
+        until, doubt = time() + KNOWN_SECONDS, ""
+        self._refuse_after_death(request)
+        by, stands = None if self._others is None else self._others.life.id, None
+        while stands is None:
             try:
-                stands = await self._store.open(uuid, wanted, instead_of=stored)
+                stands = await self._store.open(uuid, wanted, instead_of=stored, by=by)
             except StateError as error:
-                text = f"{error}; whether the position was moved is not known: an undo goes back in either case"
-                raise NotKnown(text) from error
-            if stands != wanted:
-                raise NotPossible("what is stored of the mapping was changed meanwhile; look again")
+                doubt = str(error)
+                if request is None or request.broken or time() > until:
+                    break
+                await asyncio.sleep(AGAIN_SECONDS)
+        if stands == wanted:
+            return
+        if doubt:
+            raise NotKnown(f"{doubt}; whether the position was moved is not known: an undo goes back in either case")
+        raise NotPossible("what is stored of the mapping was changed meanwhile; look again")
 
     @asynccontextmanager
     async def _held(self, uuid: str, name: str) -> AsyncIterator[None]:

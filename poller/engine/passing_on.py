@@ -23,7 +23,7 @@ from poller.policy.passed_on import (
     several,
 )
 from poller.ports.steering import Acted
-from poller.values.errors import NotPossible, PollerError
+from poller.values.errors import NotPossible, PollerError, UnknownMapping
 
 ANSWER_SECONDS = 20.0
 """For which other members are waited for: each reads what is asked within 3.5 s, and one that is dead is declared so
@@ -83,6 +83,9 @@ class PassingOn:
             acted = await self._act(order.uuid, order.order, order.asked, dry_run=order.dry_run)
         except NoBatch as none:
             return Refused(str(none), none.held)
+        except UnknownMapping as unknown_here:
+            # so none of its batches waits here
+            return Refused(str(unknown_here), ())
         except PollerError as error:
             return Refused(str(error))
         return Did(acted.impact, acted.batch, acted.action)

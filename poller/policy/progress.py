@@ -82,6 +82,8 @@ class StreamProgress:
     start: float | None = None
     """LATEST as an instant of the service's clock, epoch seconds; None for other starting positions."""
     shards: dict[str, ShardProgress] = field(default_factory=dict)
+    opening: str | None = field(default=None, compare=False)
+    """Of one that was read from a store of several daemons: which opening of the mapping it is of."""
 
     def copied(self) -> "StreamProgress":
         """A copy to keep or to hand out. What it holds of each shard is a value that nobody changes."""
@@ -89,10 +91,11 @@ class StreamProgress:
 
 
 def replaces(instead_of: StreamProgress | None, stands: StreamProgress) -> bool:
-    """Whether what stands in a store is the progress to give up: of that ARN and that stream."""
-    return instead_of is not None and (stands.event_source_arn, stands.epoch) == (
-        instead_of.event_source_arn,
-        instead_of.epoch,
+    """Whether what stands in a store is the progress to give up: of that ARN, that stream and that opening."""
+    return (
+        instead_of is not None
+        and (stands.event_source_arn, stands.epoch) == (instead_of.event_source_arn, instead_of.epoch)
+        and instead_of.opening in (None, stands.opening)
     )
 
 

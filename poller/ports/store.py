@@ -63,13 +63,14 @@ class Positions(MappingStore, KeptStore, Protocol):
         ...
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
         """Store `first` where nothing is stored of the mapping, and return what is stored afterwards. So the starting
         position is resolved once, however many daemons ask.
 
         `instead_of` gives up what is stored of another stream: everything stored of the mapping is replaced by `first`
-        while the stored `event_source_arn` and `epoch` are still those of `instead_of`.
+        while the stored `event_source_arn` and `epoch` are still those of `instead_of`, and its `opening` where it has
+        one. `by` is the member of a fleet that replaces it: of a dead one nothing is replaced.
         """
         ...
 

@@ -52,7 +52,12 @@ class Sole:
         return await self._store.load(uuid)
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self,
+        uuid: str,
+        first: StreamProgress,
+        *,
+        instead_of: StreamProgress | None = None,
+        by: str | None = None,  # noqa: ARG002 - nobody else is there to declare it dead
     ) -> StreamProgress:
         async with self._order:
             self._let_go(uuid)

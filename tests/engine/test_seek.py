@@ -222,8 +222,8 @@ class Mortal:
             raise StateError("the process is dead")
         return found
 
-    async def open(self, uuid: str, first: Any, *, instead_of: Any = None) -> Any:
-        return await self._write(lambda: self.file.open(uuid, first, instead_of=instead_of))
+    async def open(self, uuid: str, first: Any, **named: Any) -> Any:
+        return await self._write(lambda: self.file.open(uuid, first, **named))
 
     async def save(self, uuid: str, shard_id: str, progress: Any) -> None:
         await self._write(lambda: self.file.save(uuid, shard_id, progress))

@@ -119,6 +119,8 @@ class Life:
         try:
             alive = await (self._store.join(self.id, facts) if not self.joined else self._send_beat(facts))
         except StateError as error:
+            # it may be stored, so whatever the facts are by then, the next beat says them
+            self._told = None
             text = str(error)
             self._repeating.repeating("fleet_store_failed", asyncio.get_running_loop().time(), text=text)
             return False

@@ -117,6 +117,11 @@ class DynamoDBFleet(Notes):
                 return None
         if row is None:
             raise StateError(f"the store {self.table.where} does not say what a claim has returned")
+        if seen.fence == 0:
+            # a shard without a row has none that says that the mapping was replaced
+            now = await self._mapping(uuid, anew=True)
+            if now is None or now.generation != mapping.generation:
+                return None
         return Claimed(seen.fence + 1, await self._rows.claimed(uuid, shard_id, row, mapping))
 
     async def write(self, member: str, writes: Sequence[Write]) -> set[tuple[str, str]]:
@@ -165,28 +170,37 @@ class DynamoDBFleet(Notes):
         rows = await self._rows.all(uuid)
         stored = await self._rows.progress(uuid, rows, mapping)
         begun = mapping.progress
-        return StreamProgress(begun.name, begun.event_source_arn, begun.epoch, begun.start, {**begun.shards, **stored})
+        return StreamProgress(begun.name, begun.event_source_arn, begun.epoch, begun.start, {**begun.shards, **stored}, mapping.generation)
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
         generation = uuid4().hex
         condition = "attribute_not_exists(pk)"
         if instead_of is not None:
-            condition += " OR (#arn = :old_arn AND #epoch = :old_epoch)"
+            same = "" if instead_of.opening is None else " AND #g = :opening"
+            condition += f" OR (#arn = :old_arn AND #epoch = :old_epoch{same})"
         change = Change(self.pk, f"map#{uuid}", condition)
         if instead_of is not None:
             change.where(old_arn=instead_of.event_source_arn, old_epoch=instead_of.epoch)
+            if instead_of.opening is not None:
+                change.where(opening=instead_of.opening)
         change.set(name=first.name, arn=first.event_source_arn, epoch=first.epoch, g=generation)
         change.set(start=first.start, shards=self._small(shards_packed(first.shards)))
         try:
-            await self.table.update(change)
+            if by is None:
+                await self.table.update(change)
+            else:
+                # a change of its row and no mere check, which another permission would allow
+                lives = self._of_member(by, "#s <> :dead").where(dead=DEAD).set(moved=generation)
+                await self.table.together(change, also=lives)
         except Unmet:
             return await self.load(uuid) or first
         self._known[uuid] = shards.Mapping(generation, first)
         if instead_of is not None:
             await self._rows.raise_fences(uuid, generation)
-        return await self.load(uuid) or first
+        # not what is read now: others may have gone on from it
+        return first.copied()
 
     def _small(self, value: bytes) -> bytes:
         if len(value) > MOST_BYTES:

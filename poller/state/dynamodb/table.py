@@ -169,11 +169,17 @@ class Table:
         """The same with the item, from a service that does not say which it found."""
         return unmet if unmet.item is not None else Unmet(await self.get(pk, sk))
 
-    async def together(self, first: "Change", items: Sequence[Mapping[str, Any]]) -> None:
-        """Change one item by its condition, and store others, or nothing of it. Raises Unmet."""
+    async def together(
+        self, first: "Change", items: Sequence[Mapping[str, Any]] = (), *, also: "Change | None" = None
+    ) -> None:
+        """Change one item by its condition, and store others, or nothing of it. `also` changes one more by
+        its condition. Raises Unmet.
+        """
         update = first.request(self.name) | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         writes: list[dict[str, Any]] = [{"Update": update}]
         writes += [{"Put": {"TableName": self.name, "Item": each}} for each in items]
+        if also is not None:
+            writes.append({"Update": also.request(self.name)})
         try:
             await self.call(TRANSACT, {"TransactItems": writes})
         except Unmet as unmet:

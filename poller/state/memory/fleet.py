@@ -25,6 +25,7 @@ class Rows:
     made: dict[str, StoredMapping] = field(default_factory=dict)
     kept: dict[tuple[str, str], Kept] = field(default_factory=dict)
     wakes: list[Callable[[], None]] = field(default_factory=list)
+    openings: int = 0
     writes: int = 0
     """How many writes changed something."""
 
@@ -148,11 +149,12 @@ class MemoryFleet(KeptInMemory):
         return None if progress is None else progress.copied()
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
         rows, stands = self.rows, self.rows.mappings.get(uuid)
-        if stands is None or replaces(instead_of, stands):
-            stands = rows.mappings[uuid] = first.copied()
+        if stands is None or (replaces(instead_of, stands) and (by is None or self._lives(by))):
+            rows.openings += 1
+            stands = rows.mappings[uuid] = replace(first.copied(), opening=str(rows.openings))
             old = rows.leases.get(uuid, {})
             rows.leases[uuid] = {shard: Lease(fence=lease.fence + 1) for shard, lease in old.items()}
             for shard_id, shard in first.shards.items():
@@ -161,6 +163,10 @@ class MemoryFleet(KeptInMemory):
                     rows.leases[uuid][shard_id] = Lease(fence=fence, finished=True)
             rows.changed()
         return stands.copied()
+
+    def _lives(self, member: str) -> bool:
+        row = self.rows.members.get(member)
+        return row is not None and row.state is not MemberState.DEAD
 
     async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
         leases, mapping = self.rows.leases.get(uuid, {}), self.rows.mappings.get(uuid)

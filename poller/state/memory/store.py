@@ -24,7 +24,12 @@ class MemoryStore(KeptInMemory):
         return None if progress is None else progress.copied()
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self,
+        uuid: str,
+        first: StreamProgress,
+        *,
+        instead_of: StreamProgress | None = None,
+        by: str | None = None,  # noqa: ARG002 - nobody else is there to declare it dead
     ) -> StreamProgress:
         stands = self._mappings.get(uuid)
         if stands is None or replaces(instead_of, stands):

@@ -137,15 +137,15 @@ class PostgresqlFleet:
         rows = await self._rows(sql.LOAD, uuid=uuid)
         if not rows:
             return None
-        name, arn, epoch, start = rows[0]
+        name, arn, epoch, start, opening = rows[0]
         shards = {
             shard: self._understood(_progress, *columns)
             for shard, *columns in await self._rows(sql.LOAD_SHARDS, uuid=uuid)
         }
-        return StreamProgress(name, arn, epoch, start, shards)
+        return StreamProgress(name, arn, epoch, start, shards, opening)
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
         shards = first.shards.values()
         opened = await self._rows(
@@ -157,6 +157,8 @@ class PostgresqlFleet:
             start=first.start,
             old_arn=None if instead_of is None else instead_of.event_source_arn,
             old_epoch=None if instead_of is None else instead_of.epoch,
+            opening=None if instead_of is None else instead_of.opening,
+            member=by,
             shards=list(first.shards),
             initial=[shard.initial for shard in shards],
             finished=[shard.finished for shard in shards],

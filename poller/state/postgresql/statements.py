@@ -64,15 +64,20 @@ WHERE EXISTS (SELECT FROM poller_mappings m WHERE m.fleet = %(fleet)s AND m.uuid
 
 # mappings
 
-LOAD: LiteralString = f"SELECT name, arn, epoch, start FROM poller_mappings WHERE {_ROW}"
+# each write of the row gives it another xmin
+LOAD: LiteralString = f"SELECT name, arn, epoch, start, xmin::text FROM poller_mappings WHERE {_ROW}"
 LOAD_SHARDS: LiteralString = f"""SELECT shard, initial, finished, progress FROM poller_shards
 WHERE {_ROW} AND progress IS NOT NULL"""
-OPEN: LiteralString = f"""WITH opened AS (
+OPEN: LiteralString = f"""WITH living AS MATERIALIZED (
+    SELECT id FROM poller_members WHERE {_MEMBER} AND state <> 'dead' FOR SHARE),
+opened AS (
     INSERT INTO poller_mappings AS m (fleet, uuid, name, arn, epoch, start)
-    VALUES (%(fleet)s, %(uuid)s, %(name)s, %(arn)s, %(epoch)s, %(start)s)
+    SELECT %(fleet)s, %(uuid)s, %(name)s, %(arn)s, %(epoch)s, %(start)s
+    WHERE %(member)s::text IS NULL OR EXISTS (SELECT FROM living)
     ON CONFLICT (fleet, uuid) DO UPDATE
         SET name = excluded.name, arn = excluded.arn, epoch = excluded.epoch, start = excluded.start
         WHERE m.arn = %(old_arn)s AND m.epoch = %(old_epoch)s
+            AND m.xmin::text = coalesce(%(opening)s, m.xmin::text)
     RETURNING m.uuid),
 kept AS (
     UPDATE poller_shards s SET owner = NULL, fence = s.fence + 1, version = 0, next = NULL, initial = false,

@@ -59,7 +59,9 @@ class Database(KeptRows):
         except (sqlite3.Error, *NONSENSE) as error:
             raise self._state_error(error) from error
 
-    def open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
+    def open(
+        self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None, _by: str | None
+    ) -> StreamProgress:
         """Store the first progress of a mapping, or give up another stream's. Returns what is stored."""
         stands = self.load(uuid)
         if stands is not None and not replaces(instead_of, stands):

@@ -88,9 +88,9 @@ class StateFile(Generic[AnyDatabase]):
         return await self.run_read(self.database.load, uuid)
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
-        return await self.run_write(self.database.open, uuid, first, instead_of)
+        return await self.run_write(self.database.open, uuid, first, instead_of, by)
 
     async def drop(self, uuid: str, shard_ids: Collection[str]) -> None:
         await self.run_write(self.database.drop, uuid, shard_ids)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from poller.policy.progress import ShardProgress, StreamProgress, replaces
-from poller.ports.fleet import Claimed, Lease, Write
+from poller.ports.fleet import Claimed, Lease, MemberState, Write
 from poller.state.rows import NONSENSE, shards_of
 from poller.state.sqlite.database import deletes
 from poller.state.sqlite.fleet_members import SharedDatabase
@@ -24,6 +24,10 @@ AND NOT EXISTS (SELECT 1 FROM fleet_leases AS l WHERE l.uuid = s.uuid AND l.shar
 CLAIM = """
 INSERT INTO fleet_leases (uuid, shard, owner, fence, version, next) VALUES (?, ?, ?, ?, 0, NULL)
 ON CONFLICT (uuid, shard) DO UPDATE SET owner = excluded.owner, fence = excluded.fence, version = 0, next = NULL
+"""
+
+OPENED = """
+INSERT INTO fleet_openings (uuid, number) VALUES (?, 1) ON CONFLICT (uuid) DO UPDATE SET number = number + 1
 """
 
 
@@ -123,15 +127,27 @@ class FleetDatabase(SharedDatabase):
 
     # positions
 
-    def open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
+    def load(self, uuid: str) -> StreamProgress | None:
         """See `FleetStore`."""
-        return self._once(self._open, uuid, first, instead_of)
+        # first: what is replaced meanwhile has another one
+        rows = self._read("SELECT number FROM fleet_openings WHERE uuid = ?", (uuid,))
+        found = super().load(uuid)
+        return None if found is None else replace(found, opening=str(rows[0][0] if rows else 0))
 
-    def _open(self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None) -> StreamProgress:
+    def open(
+        self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None, by: str | None
+    ) -> StreamProgress:
+        """See `FleetStore`."""
+        return self._once(self._open, uuid, first, instead_of, by)
+
+    def _open(
+        self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None, by: str | None
+    ) -> StreamProgress:
         stands = self.load(uuid)
-        if stands is not None and not replaces(instead_of, stands):
+        if stands is not None and not (replaces(instead_of, stands) and (by is None or self._state_of(by) not in (None, MemberState.DEAD))):
             return stands
         execute = self._database.execute
+        execute(OPENED, (uuid,))
         execute(
             "UPDATE fleet_leases SET owner = NULL, fence = fence + 1, version = 0, next = NULL WHERE uuid = ?", (uuid,)
         )

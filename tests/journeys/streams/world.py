@@ -59,9 +59,9 @@ class WatchedStore(MemoryStore):
         self.fault = StateError("the disk is full")
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
-        stands = await super().open(uuid, first, instead_of=instead_of)
+        stands = await super().open(uuid, first, instead_of=instead_of, by=by)
         if self.opening_takes:
             await asyncio.sleep(self.opening_takes)
         return stands

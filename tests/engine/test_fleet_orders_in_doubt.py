@@ -1,0 +1,174 @@
+"""Calls of the store whose answer is lost, or that arrive when others have gone on, while orders are carried out."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from poller.policy.actions import Seek, Skip, Stage, Undo
+from poller.policy.seeking import Target
+from poller.state.memory.fleet import MemoryFleet
+from poller.values.errors import NotPossible, StateError
+from tests.engine.house import House
+from tests.engine.test_fleet_orders import Fleet, order, stuck
+
+BACK = Seek(Target("TRIM_HORIZON"))
+Call = Callable[[], Awaitable[Any]]
+Fault = Callable[[Call], Awaitable[Any]]
+
+
+async def answer_lost(call: Call) -> Any:
+    await call()
+    raise StateError("the answer was lost")
+
+
+async def request_lost(_call: Call) -> Any:
+    raise StateError("the request was lost")
+
+
+class Faulty(MemoryFleet):
+    """The store as one daemon reaches it; `faults` are those of the next calls that `when` is true of, by name."""
+
+    def __init__(self, rows: Any) -> None:
+        super().__init__(rows)
+        self.faults: dict[str, list[Fault]] = {}
+        self.when: Callable[..., bool] = lambda *_: True
+
+    def __getattribute__(self, name: str) -> Any:
+        call = super().__getattribute__(name)
+        if name not in ("beat", "open", "note", "actions"):
+            return call
+
+        async def made(*given: Any, **named: Any) -> Any:
+            faults = self.faults.get(name, [])
+            if faults and self.when(*given):
+                return await faults.pop(0)(lambda: call(*given, **named))
+            return await call(*given, **named)
+
+        return made
+
+
+class FaultyFleet(Fleet):
+    def __init__(self, shards: int, **parameters: Any) -> None:
+        super().__init__(shards, **parameters)
+        self.stores: Any = [Faulty(self.rows) for _ in self.houses]
+        self.houses = [House(fleet=store, aws=self.aws) for store in self.stores]
+
+    async def stages(self) -> list[Stage]:
+        return [one.stage for one in await self.houses[1].steering.actions()]
+
+    def asked(self) -> list[str]:
+        """What stands in the rows of the members."""
+        return [fact for row in self.rows.members.values() for fact in ("requests", "answers") if fact in row.facts]
+
+    def states(self) -> set[str]:
+        return {house.of("a").state.value for house in self.houses}
+
+
+@pytest.mark.parametrize("fault", [answer_lost, request_lost])
+@pytest.mark.parametrize(("who", "fact"), [(0, "requests"), (1, "answers")])
+async def test_a_beat_that_fails_while_something_is_asked_leaves_nothing_behind_that_holds_anybody(who, fact, fault):
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        store = fleet.stores[who]
+        store.when, store.faults["beat"] = lambda *given: fact in (given[4] or {}), [fault]
+        await order(fleet.houses[0], BACK)
+        assert store.faults["beat"] == []
+        await asyncio.sleep(60)
+        assert (fleet.asked(), fleet.states()) == ([], {"running"})
+        more = fleet.put(range(20))
+        await asyncio.sleep(60)
+        assert Counter(fleet.delivered()) == Counter(first * 2 + more)
+
+
+async def test_a_move_whose_answer_is_lost_is_done_once_and_told_as_done():
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        fleet.stores[0].faults["open"] = [answer_lost, request_lost]
+        await order(fleet.houses[0], BACK)
+        await asyncio.sleep(60)
+        assert fleet.stores[0].faults["open"] == []
+        assert await fleet.stages() == [Stage.DONE]
+        assert Counter(fleet.delivered()) == Counter(first * 2)
+
+
+@pytest.mark.parametrize("took_place", [False, True])
+async def test_a_move_that_is_never_answered_holds_nobody_for_ever_and_can_be_undone(took_place):
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        fleet.stores[0].faults["open"] = [answer_lost if took_place else request_lost] + [request_lost] * 1000
+        done = await order(fleet.houses[0], BACK)
+        assert done.action.stage is Stage.BEGUN
+        await asyncio.sleep(120)
+        assert (await fleet.stages(), fleet.states()) == ([Stage.BEGUN], {"running"})
+        assert Counter(fleet.delivered()) == Counter(first * (1 + took_place))
+        await order(fleet.houses[1], Undo())
+        more = fleet.put(range(20))
+        await asyncio.sleep(60)
+        assert Counter(fleet.delivered()) == Counter(first * (1 + took_place) + more)
+
+
+async def test_a_move_that_arrives_after_its_daemon_was_declared_dead_changes_nothing():
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        thawed = asyncio.Event()
+
+        async def frozen(call: Call) -> Any:
+            await thawed.wait()
+            return await call()
+
+        store = fleet.stores[0]
+        store.faults = {"open": [frozen], "beat": [frozen] * 1000}
+        asked = asyncio.create_task(order(fleet.houses[0], Seek(Target("LATEST"))))
+        await asyncio.sleep(60)
+        assert {house.of("a").state.value for house in fleet.houses[1:]} == {"running"}, "it is dead, so they go on"
+        more = fleet.put(range(20))
+        await asyncio.sleep(30)
+        # to the beginning, which what is late must not take back
+        fleet.function.delay = 3.0
+        await order(fleet.houses[1], BACK)
+        store.faults = {}
+        thawed.set()
+        await asyncio.gather(asked, return_exceptions=True)
+        fleet.function.delay = 0.0
+        await asyncio.sleep(120)
+        assert await fleet.stages() == [Stage.DONE, Stage.FAILED]
+        assert not Counter((first + more) * 2) - Counter(fleet.delivered())
+        assert fleet.states() == {"running"}
+
+
+async def test_what_took_place_is_not_told_as_failed_where_old_seeks_cannot_be_forgotten():
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        fleet.stores[0].faults["actions"] = [request_lost]
+        assert (await order(fleet.houses[0], BACK)).action.stage is Stage.DONE
+        assert fleet.stores[0].faults["actions"] == []
+        await asyncio.sleep(60)
+        assert Counter(fleet.delivered()) == Counter(first * 2)
+        await order(fleet.houses[1], Undo())
+
+
+async def test_a_member_without_the_mapping_stands_in_no_orders_way():
+    async with stuck() as fleet:
+        asking, without = fleet.others()
+        without.mappings.apply([])
+        await asyncio.sleep(60)
+        with pytest.raises(NotPossible, match="the batch that was shown has moved on; what waits now: 1 record, "):
+            await order(asking, Skip(first="none such"))
+        assert (await order(asking, Skip())).action.stage is Stage.DONE
+        numbers = fleet.put(range(6))
+        await order(asking, BACK)
+        await asyncio.sleep(60)
+        assert set(numbers) <= set(fleet.delivered())
