@@ -55,7 +55,12 @@ async def test_a_claim_and_a_save_that_arrive_after_a_move_change_nothing(world:
         stood, wanted = await moving(store)
         seen = await late.leases(UUID)
         await store.open(UUID, wanted, instead_of=stood, by=ONE)
-        for progress, release in ((at("901"), False), (at("901"), True), (None, True), (ShardProgress(finished=True), False)):
+        for progress, release in (
+            (at("901"), False),
+            (at("901"), True),
+            (None, True),
+            (ShardProgress(finished=True), False),
+        ):
             assert await late.write(ONE, [Write(UUID, "a", 1, 2, progress, release=release)]) == {(UUID, "a")}
         assert await late.claim(UUID, "a", ONE, seen["a"]) is None
         assert await late.claim(UUID, "b", TWO, seen["b"]) is None
@@ -103,6 +108,8 @@ async def test_of_two_moves_at_one_instant_one_takes_place(world: Stores) -> Non
         stood, _ = await moving(stores[0])
         wishes = [first(a=at(str(number))) for number in range(3)]
         moves = (store.open(UUID, wish, instead_of=stood, by=ONE) for store, wish in zip(stores, wishes, strict=True))
-        stands = [one for one in await asyncio.gather(*moves, return_exceptions=True) if isinstance(one, StreamProgress)]
+        stands = [
+            one for one in await asyncio.gather(*moves, return_exceptions=True) if isinstance(one, StreamProgress)
+        ]
         assert stands == [await stores[0].load(UUID)] * len(stands)
         assert stands[0] in wishes

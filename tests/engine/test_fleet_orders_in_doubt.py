@@ -116,7 +116,33 @@ async def test_a_move_that_is_never_answered_holds_nobody_for_ever_and_can_be_un
         assert Counter(fleet.delivered()) == Counter(first * (1 + took_place) + more)
 
 
-async def test_a_move_that_arrives_after_its_daemon_was_declared_dead_changes_nothing():
+async def test_a_move_that_was_sent_again_and_arrives_later_as_well_changes_nothing_then():
+    fleet = FaultyFleet(4)
+    on_its_way: list[asyncio.Task[Any]] = []
+
+    async def late(call: Call) -> Any:
+        async def arrives() -> Any:
+            await asyncio.sleep(90)
+            return await call()
+
+        on_its_way.append(asyncio.create_task(arrives()))
+        raise StateError("no answer in time")
+
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        fleet.stores[0].faults["open"] = [late]
+        await order(fleet.houses[0], BACK)
+        await asyncio.sleep(60)
+        more = fleet.put(range(20))
+        await asyncio.sleep(60)
+        await asyncio.gather(*on_its_way)
+        assert (len(on_its_way), await fleet.stages()) == (1, [Stage.DONE])
+        assert Counter(fleet.delivered()) == Counter(first * 2 + more)
+
+
+@pytest.mark.parametrize("sought_since", [False, True])
+async def test_a_move_that_arrives_after_its_daemon_was_declared_dead_changes_nothing(sought_since):
     fleet = FaultyFleet(4)
     async with fleet.live():
         first = fleet.put(range(20))
@@ -124,26 +150,27 @@ async def test_a_move_that_arrives_after_its_daemon_was_declared_dead_changes_no
         thawed = asyncio.Event()
 
         async def frozen(call: Call) -> Any:
+            store.faults["beat"] = [frozen] * 1000
             await thawed.wait()
             return await call()
 
         store = fleet.stores[0]
-        store.faults = {"open": [frozen], "beat": [frozen] * 1000}
+        store.faults = {"open": [frozen]}
         asked = asyncio.create_task(order(fleet.houses[0], Seek(Target("LATEST"))))
         await asyncio.sleep(60)
+        assert store.faults["open"] == []
         assert {house.of("a").state.value for house in fleet.houses[1:]} == {"running"}, "it is dead, so they go on"
         more = fleet.put(range(20))
         await asyncio.sleep(30)
-        # to the beginning, which what is late must not take back
-        fleet.function.delay = 3.0
-        await order(fleet.houses[1], BACK)
+        if sought_since:
+            await order(fleet.houses[1], BACK)
+            await asyncio.sleep(30)
         store.faults = {}
         thawed.set()
         await asyncio.gather(asked, return_exceptions=True)
-        fleet.function.delay = 0.0
         await asyncio.sleep(120)
-        assert await fleet.stages() == [Stage.DONE, Stage.FAILED]
-        assert not Counter((first + more) * 2) - Counter(fleet.delivered())
+        assert await fleet.stages() == [Stage.DONE] * sought_since + [Stage.FAILED]
+        assert Counter(fleet.delivered()) == Counter((first + more) * (1 + sought_since))
         assert fleet.states() == {"running"}
 
 

@@ -170,7 +170,9 @@ class DynamoDBFleet(Notes):
         rows = await self._rows.all(uuid)
         stored = await self._rows.progress(uuid, rows, mapping)
         begun = mapping.progress
-        return StreamProgress(begun.name, begun.event_source_arn, begun.epoch, begun.start, {**begun.shards, **stored}, mapping.generation)
+        return StreamProgress(
+            begun.name, begun.event_source_arn, begun.epoch, begun.start, {**begun.shards, **stored}, mapping.generation
+        )
 
     async def open(
         self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None

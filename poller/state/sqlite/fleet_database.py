@@ -144,7 +144,9 @@ class FleetDatabase(SharedDatabase):
         self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None, by: str | None
     ) -> StreamProgress:
         stands = self.load(uuid)
-        if stands is not None and not (replaces(instead_of, stands) and (by is None or self._state_of(by) not in (None, MemberState.DEAD))):
+        if stands is not None and not (
+            replaces(instead_of, stands) and (by is None or self._state_of(by) not in (None, MemberState.DEAD))
+        ):
             return stands
         execute = self._database.execute
         execute(OPENED, (uuid,))
