@@ -32,11 +32,11 @@ class SqliteState(StateFile[Database]):
         return await Blocking(f"opening the state file {path}", 2 * ANSWER_SECONDS).run(cls, path)
 
     async def open(
-        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None
+        self, uuid: str, first: StreamProgress, *, instead_of: StreamProgress | None = None, by: str | None = None
     ) -> StreamProgress:
         # pending writes are of the progress before
         self._waiting = {key: shard for key, shard in self._waiting.items() if key[0] != uuid}
-        return await super().open(uuid, first, instead_of=instead_of)
+        return await super().open(uuid, first, instead_of=instead_of, by=by)
 
     async def save(self, uuid: str, shard_id: str, progress: ShardProgress) -> None:
         self._waiting[uuid, shard_id] = progress
