@@ -25,7 +25,7 @@ bound):
 | mapping_paused, mapping_resumed | info | a person asked for it; it is remembered over restarts |
 | action_done | info | a person's order was carried out; who and why beside it, `id` is that of the action log |
 | action_not_noted | warning | an order was carried out, and the state cannot take that note of it |
-| old_seeks_not_forgotten | warning | a position was moved, and former positions that are kept too long stay until the next seek |
+| old_seeks_not_forgotten | warning | a position was moved; positions of old seeks stay stored until the next one |
 | failed_event_not_kept, failed_events_unknown, not_shown | warning | the store did not take or list these |
 | dry_run_batch | info | what a daemon without `--dry-run` would have invoked the function with |
 | mapping_still_paused | warning | a mapping that was paused before is configured and rests until it is resumed |
