@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from poller.policy.progress import StreamProgress
 from poller.ports.fleet import Claimed, Lease, MemberRow, MemberState, Write
 from poller.state.kind import ANSWER_PART
 from poller.state.sqlite.file import OPEN_SECONDS, StateFile, opened_by
@@ -49,6 +50,9 @@ class SqliteFleet(StateFile[FleetDatabase]):
 
     async def leases(self, uuid: str) -> dict[str, Lease]:
         return await self.run_read(self.database.leases, uuid)
+
+    async def load(self, uuid: str) -> StreamProgress | None:
+        return await self.run_read(self.database.opened, uuid)
 
     async def claim(self, uuid: str, shard_id: str, member: str, seen: Lease) -> Claimed | None:
         return await self.run_write(self.database.claim, uuid, shard_id, member, seen)

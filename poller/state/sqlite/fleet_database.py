@@ -127,11 +127,11 @@ class FleetDatabase(SharedDatabase):
 
     # positions
 
-    def load(self, uuid: str) -> StreamProgress | None:
-        """See `FleetStore`."""
+    def opened(self, uuid: str) -> StreamProgress | None:
+        """What `load` gives, with the opening that it is of."""
         # first: what is replaced meanwhile has another one
         rows = self._read("SELECT number FROM fleet_openings WHERE uuid = ?", (uuid,))
-        found = super().load(uuid)
+        found = self.load(uuid)
         return None if found is None else replace(found, opening=str(rows[0][0] if rows else 0))
 
     def open(
@@ -143,7 +143,7 @@ class FleetDatabase(SharedDatabase):
     def _open(
         self, uuid: str, first: StreamProgress, instead_of: StreamProgress | None, by: str | None
     ) -> StreamProgress:
-        stands = self.load(uuid)
+        stands = self.opened(uuid)
         if stands is not None and not (
             replaces(instead_of, stands) and (by is None or self._state_of(by) not in (None, MemberState.DEAD))
         ):
@@ -155,7 +155,7 @@ class FleetDatabase(SharedDatabase):
         )
         for statement, rows in self._replacing(uuid, first):
             self._database.executemany(statement, rows)
-        return self.load(uuid) or first
+        return self.opened(uuid) or first
 
     def write_mapping(self, mapping: StoredMapping) -> bool:
         """See `FleetStore`."""
