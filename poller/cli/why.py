@@ -9,6 +9,7 @@ from typing import Any
 
 from poller.cli.client import Client
 from poller.cli.output import clock, lag_in_words, of_daemon, of_mapping, times, unaccounted
+from poller.daemon.api.notes import span
 from poller.policy.advice import TO_DO, advice_of
 from poller.support.printable import say
 
@@ -62,7 +63,9 @@ def _elsewhere(mapping: Json) -> Iterator[str]:
     """Batches that wait on other daemons of the fleet, one by one."""
     found = [(partition["id"], one) for partition in mapping["partitions"] for one in partition["elsewhere"]]
     for name, one in found[:SHOWN]:
-        yield f"  {name}, lane {one['lane']} on {one['member']}: {sentence(one['reason'])}"
+        expires = one.get("expires_in_seconds")
+        lost = "" if expires is None else f"; its oldest record expires in {span(expires)}"
+        yield f"  {name}, lane {one['lane']} on {one['member']}: {sentence(one['reason'])}{lost}"
     if len(found) > SHOWN:
         yield f"  and {len(found) - SHOWN:,} more on other daemons"
 

@@ -19,7 +19,7 @@ MOST_CHARACTERS = 30_000
 LONGEST_TEXT, LONGEST_NAME, LONGEST_CODE, MOST_CAUSES = 200, 256, 40, 4
 """Characters. A name is a shard, a record's identifier, a key: it is said whole or not at all, as orders compare it."""
 MOST_KEYS = 5
-OVERHEAD = 150
+OVERHEAD = 200
 """Characters that a batch takes in JSON beside its names and texts."""
 LARGEST_COUNT = 1_000_000_000
 LONGEST_AGO = 10 * 366 * 86400.0
@@ -45,11 +45,22 @@ class Waiting:
     """Keys that can be given up, with the number of their records."""
     causes: tuple[str, ...] = ()
     """Of the reason, as keys of the advice."""
+    oldest: float | None = None
+    """When the oldest record came that its shard holds up, or its queue on that member."""
+    expires: float | None = None
+    """When the source no longer has that record."""
 
     def at(self, offset: float) -> "Waiting":
         """The same by a clock that is `offset` seconds ahead."""
-        since, next_try = (None if time is None else time + offset for time in (self.since, self.next_try))
-        return replace(self, since=since, next_try=next_try)
+        moments = (self.since, self.next_try, self.oldest, self.expires)
+        since, next_try, oldest, expires = (None if time is None else time + offset for time in moments)
+        return replace(self, since=since, next_try=next_try, oldest=oldest, expires=expires)
+
+    def as_steady_as(self, said: "Waiting | None", seconds: float) -> "Waiting":
+        """With the oldest record as it was said, unless it is another one: its age is measured anew each time."""
+        if said is None or said.oldest is None or self.oldest is None or abs(said.oldest - self.oldest) >= seconds:
+            return self
+        return replace(self, oldest=said.oldest, expires=None if self.expires is None else said.expires)
 
 
 def in_turn(found: Mapping[str, Sequence[One]]) -> Iterator[tuple[str, One]]:
@@ -99,10 +110,16 @@ def _written(one: Waiting) -> Json:
         "code": one.code,
         "causes": [*one.causes[:MOST_CAUSES]],
         "text": clean(one.text, LONGEST_TEXT),
-        "since": None if one.since is None else round(one.since),
-        "next_try": None if one.next_try is None else round(one.next_try),
+        "since": _rounded(one.since),
+        "next_try": _rounded(one.next_try),
+        "oldest": _rounded(one.oldest),
+        "expires": _rounded(one.expires),
         "keys": [[key, count] for key, count in one.keys if _is_name(key)][:MOST_KEYS],
     }
+
+
+def _rounded(time: float | None) -> int | None:
+    return None if time is None else round(time)
 
 
 def _size(one: Json) -> int:
@@ -146,12 +163,14 @@ def _read(one: object, now: float) -> Waiting | None:
         one.get("awaiting") is True,
         None,
     )
-    since, next_try = (_time(one.get(name), now) for name in ("since", "next_try"))
-    if since is not None:
-        # clocks differ
-        since = min(since, now)
+    moments = ("since", "next_try", "oldest", "expires")
+    since, next_try, oldest, expires = (_time(one.get(name), now) for name in moments)
+    # clocks differ
+    since, oldest = (None if time is None else min(time, now) for time in (since, oldest))
     keys, causes = _keys(one.get("keys")), _causes(one.get("causes"))
-    return Waiting(batch, _code(one.get("code")), _text(one.get("text")), since, next_try, keys, causes)
+    return Waiting(
+        batch, _code(one.get("code")), _text(one.get("text")), since, next_try, keys, causes, oldest, expires
+    )
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ from poller.policy.advice import with_advice
 from poller.policy.impacts import Batch
 from poller.policy.waiting import Waiting
 from poller.ports.elsewhere import Elsewhere
-from poller.ports.status import MappingState, PartitionStatus, Reason, ReasonCode
+from poller.ports.status import Lag, MappingState, PartitionStatus, Reason, ReasonCode
 from poller.workers import merging
 from tests.daemon.samples import STARTED_AT, a_daemon, a_lane, a_mapping, render
 
@@ -25,7 +25,7 @@ NOT_MINE = Reason(ReasonCode.NOT_MINE, "read by b")
 
 
 def on(name: str, *waiting: Waiting, more: int = 0, until: float = AHEAD) -> Elsewhere:
-    return Elsewhere(f"id of {name}", name, until, waiting, more)
+    return Elsewhere(f"id of {name}", name, until, [*waiting], more)
 
 
 def stream(*elsewhere: Elsewhere, **given: Any) -> Any:
@@ -67,6 +67,8 @@ def test_a_shard_is_shown_with_the_batch_that_is_stuck_on_its_member() -> None:
             "discards": True,
             "awaits_destination": False,
             "keys": [["bad", 2], ["good", 1]],
+            "behind_seconds": None,
+            "expires_in_seconds": None,
             "reason": {"code": "retry", "text": TOLD, **times},
         }
     ]
@@ -87,6 +89,73 @@ def test_the_notes_say_how_many_wait_on_each_member() -> None:
         "2,000 batches wait for another try on d: shard-1, …",
         "1 batch waits for another try on e",
     ]
+
+
+OLD = replace(WAITS, oldest=NOW - 82_800.0, expires=NOW + 3600.0)
+"""23 h old, in a stream that keeps its records for a day."""
+LOST = "falls behind: records of shard-1 on b are lost in 60 min, because a batch waits there; "
+
+
+def of_a_day(seconds: float | None, **given: Any) -> Lag:
+    left = None if seconds is None else 86_400.0 - seconds
+    return Lag(seconds=seconds, expires_in_seconds=left, retention=86_400.0, **given)
+
+
+@pytest.mark.parametrize("own", [None, 0.0, 60.0])
+def test_a_mapping_is_as_far_behind_as_its_worst_member(own: float | None) -> None:
+    mapping = stream(on("b", replace(OLD, oldest=NOW - 5.0), OLD), on("c", WAITS), lag=lambda: of_a_day(own))
+    mapping.sample(NOW - 40)
+    found = shown(mapping)
+    assert (found["lag"]["seconds"], found["lag"]["expires_in_seconds"]) == (82_800.0, 3600.0)
+    assert found["lag"]["drained_in_seconds"] is None, "what stands still is not drained"
+    assert found["notes"][0]["text"] == (
+        "the oldest record not yet delivered expires at the source in 60 min, before it is delivered at the present rate"
+    )
+    assert found["notes"][1]["text"] == f"{LOST}more lanes would not help: see why it waits"
+    here, there = found["partitions"]
+    assert (here["behind_seconds"], there["behind_seconds"]) == (None, 82_800.0)
+    assert [one["expires_in_seconds"] for one in there["elsewhere"]] == [3600.0, 3600.0, None]
+    assert row(mapping, [], Isolation(), NOW, STARTED_AT)["lag"] == found["lag"]
+    shards = dict(one.partitions(whole(mapping, [], Isolation(), NOW, STARTED_AT), steers=False))
+    assert "23 h, expires in 60 min" in shards["p-shard-1"]
+    assert "expires" not in shards["p-shard-0"]
+
+
+def test_what_is_farther_behind_here_is_what_is_told() -> None:
+    lag = of_a_day(85_000.0)
+    found = shown(stream(on("b", OLD), lag=lambda: lag))
+    assert (found["lag"]["seconds"], found["lag"]["expires_in_seconds"]) == (85_000.0, 1400.0)
+    assert not [note for note in found["notes"] if note["code"] == "falls_behind"]
+
+
+def test_what_is_lost_here_first_is_told_before_what_is_lost_there() -> None:
+    seconds = 40_000.0
+    mapping = stream(on("b", replace(OLD, expires=NOW + 46_350.0)), lag=lambda: of_a_day(seconds))
+    mapping.sample(NOW - 40)
+    seconds += 40
+    mapping.sample(NOW)
+    [note] = [note["text"] for note in shown(mapping)["notes"] if note["code"] == "falls_behind"]
+    assert note.startswith("falls behind: records of shard-1 on b are lost in 13 h")
+    mapping.elsewhere[0].waiting[0] = replace(OLD, expires=NOW + 46_370.0)
+    [note] = [note["text"] for note in shown(mapping)["notes"] if note["code"] == "falls_behind"]
+    assert note.startswith("falls behind: at the present pace records are lost in 13 h")
+
+
+def test_a_member_that_does_not_say_when_it_expires_is_shown_as_far_behind_as_it_is() -> None:
+    for lag, left in ((of_a_day(60.0), 3600.0), (Lag(seconds=60.0), None)):
+        found = shown(stream(on("b", replace(OLD, expires=None)), lag=lambda lag=lag: lag))
+        assert (found["lag"]["seconds"], found["lag"]["expires_in_seconds"]) == (82_800.0, left)
+
+
+def test_the_messages_of_a_queue_are_drained_by_all_members() -> None:
+    records = 100
+    queue = a_mapping(elsewhere=[on("b", OLD)], lag=lambda: Lag(records=records, seconds=1.0))
+    queue.sample(NOW - 40)
+    records = 50
+    queue.sample(NOW)
+    found = shown(queue)
+    assert (found["lag"]["seconds"], found["lag"]["drained_in_seconds"]) == (82_800.0, 40.0)
+    assert not [note for note in found["notes"] if note["code"] == "falls_behind"]
 
 
 def test_what_nobody_has_confirmed_for_a_lease_is_not_shown() -> None:

@@ -114,8 +114,11 @@ async def test_a_stuck_batch_is_seen_on_the_other_member_with_all_that_a_person_
         # it goes for the whole mapping too, as it would if the shard was read here
         found = shown(other)
         assert (found["state"], found["reason"]["text"]) == ("degraded", f"on {name}: {one['reason']['text']}")
+        shard = partition["id"]
+        lost = f"falls behind: records of {shard} on {name} are lost in 24 h, because a batch waits there"
         assert [note["text"] for note in found["notes"]] == [
-            f"1 batch waits for another try on {name}: {partition['id']}"
+            f"{lost}; more lanes would not help: see why it waits",
+            f"1 batch waits for another try on {name}: {shard}",
         ]
         assert seen(holder) == []
 
@@ -129,6 +132,22 @@ async def test_the_metrics_of_a_member_are_those_of_its_own_shards() -> None:
         degraded = 'poller_mapping_state{mapping="a",state="degraded"} '
         assert f"{degraded}1" in texts[holder]
         assert f"{degraded}0" in texts[other]
+
+
+async def test_its_age_and_when_it_expires_are_those_that_its_own_member_shows() -> None:
+    async with two(maximum_retry_attempts=1000) as (holder, other, _):
+        # and it does not change with the beats
+        await asyncio.sleep(3600)
+        here, there = shown(holder), shown(other)
+        [own], [seen_there] = here["partitions"], there["partitions"]
+        [one] = seen(other)
+        for told in (seen_there["behind_seconds"], one["behind_seconds"], there["lag"]["seconds"]):
+            assert told == pytest.approx(own["behind_seconds"], abs=2.0)
+        for told in (one["expires_in_seconds"], there["lag"]["expires_in_seconds"]):
+            assert told == pytest.approx(here["lag"]["expires_in_seconds"], abs=2.0)
+        assert there["lag"]["drained_in_seconds"] is None
+        # the metrics are those of each member
+        assert other.of("a").lag().seconds is None
 
 
 async def test_it_is_gone_once_it_is_settled() -> None:

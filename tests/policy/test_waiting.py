@@ -53,6 +53,24 @@ def test_times_are_told_by_whole_seconds_and_read_by_another_clock() -> None:
     assert ahead.since == NOW
 
 
+def test_the_oldest_record_is_told_as_instants() -> None:
+    old = replace(ONE, oldest=NOW - 3600.4, expires=NOW + 60.4)
+    [found], _ = passed_on(old)
+    assert (found.oldest, found.expires) == (NOW - 3600, NOW + 60)
+    assert (found.at(5.0).oldest, found.at(5.0).expires) == (NOW - 3595, NOW + 65)
+    [ahead], _ = passed_on(replace(ONE, oldest=NOW + 60))
+    assert (ahead.oldest, ahead.expires) == (NOW, None)
+
+
+def test_an_oldest_record_whose_age_is_measured_a_little_otherwise_is_the_same() -> None:
+    said, now = replace(ONE, oldest=NOW, expires=NOW + 60), replace(ONE, oldest=NOW + 0.9, expires=NOW + 60.9)
+    assert now.as_steady_as(said, 1.0) == said
+    assert replace(now, expires=None).as_steady_as(said, 1.0) == replace(said, expires=None)
+    for other in (replace(said, oldest=NOW - 1), ONE, None):
+        assert now.as_steady_as(other, 1.0) is now
+    assert ONE.as_steady_as(said, 1.0) is ONE
+
+
 def test_each_mapping_has_its_turn_before_any_has_a_second_one() -> None:
     found = {"u1": [1, 2, 3], "u2": [4], "u3": [*range(MOST_OF_MAPPING + 5)]}
     turns = [*in_turn(found)]
@@ -125,7 +143,8 @@ def test_what_is_not_needed_of_a_batch_may_be_missing_or_nonsense() -> None:
         "keys": [[], ["a", -1], "ab", 3],
     }
     for since in (True, "soon", NOW + 2 * LONGEST_AGO, 10**400, float("nan"), float("-inf")):
-        found = read({"batches": [bare, {**bare, **nonsense, "since": since}, None], "more": -1}, NOW)
+        times = dict.fromkeys(("since", "next_try", "oldest", "expires"), since)
+        found = read({"batches": [bare, {**bare, **nonsense, **times}, None], "more": -1}, NOW)
         assert found == ([nothing, nothing], 0)
     assert read({"batches": [{**bare, "code": "x" * 1000, "keys": 7, "causes": 7}], "more": LARGEST_COUNT}, NOW) == (
         [nothing],

@@ -9,7 +9,7 @@ from dataclasses import replace
 from poller.daemon.api.shown_reasons import DEGRADED, TEXTS, mapping_reason, more_telling, partition_reason
 from poller.policy.waiting import Waiting
 from poller.ports.elsewhere import Elsewhere
-from poller.ports.status import MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
+from poller.ports.status import Lag, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 
 Found = tuple[str, Waiting]
 """The name of a member, and a batch that waits there."""
@@ -33,6 +33,24 @@ def members(mapping: MappingStatus, now: float) -> list[Elsewhere]:
 def batches(mapping: MappingStatus, now: float) -> list[Found]:
     """Those that wait elsewhere."""
     return [(one.name, waiting) for one in members(mapping, now) for waiting in one.waiting]
+
+
+def worst(mapping: MappingStatus, now: float) -> tuple[Lag, Found | None]:
+    """How far the mapping is behind on the member that is farthest behind, as far as they say; and the batch that waits
+    there, where it is another one.
+    """
+    own = mapping.lag()
+    told = [(one.oldest, name, one) for name, one in batches(mapping, now) if one.oldest is not None]
+    if not told:
+        return own, None
+    oldest, name, one = min(told, key=lambda found: found[0])
+    behind = max(0.0, now - oldest)
+    if own.seconds is not None and own.seconds >= behind:
+        return own, None
+    expires = None if own.retention is None else own.retention - behind
+    expires = expires if one.expires is None else one.expires - now
+    left = None if expires is None else max(0.0, expires)
+    return replace(own, seconds=behind, expires_in_seconds=left), (name, one)
 
 
 def reason_of(waiting: Waiting) -> Reason:

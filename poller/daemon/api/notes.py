@@ -5,6 +5,7 @@ Decides from the status values alone; each note has a code for tools and a sente
 
 from math import inf
 
+from poller.policy.waiting import Waiting
 from poller.ports.status import Lag, MappingStatus
 
 FILTERED_IN_A_ROW = 1000
@@ -15,8 +16,8 @@ LOSS_AHEAD = 24 * 3600.0
 """Seconds that a loss may be ahead and worth a note: a measured pace says nothing of the day after tomorrow."""
 
 
-def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
-    """Code and sentence of each."""
+def notes(mapping: MappingStatus, lag: Lag, there: tuple[str, Waiting] | None = None) -> list[tuple[str, str]]:
+    """Code and sentence of each. `there` is the member with a batch that waits, where the lag is that one's."""
     found = []
     if mapping.filtered_in_a_row >= FILTERED_IN_A_ROW:
         found.append(
@@ -29,11 +30,11 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
     soon = EXPIRY_SOON if lag.retention is None else min(EXPIRY_SOON, lag.retention / 4)
     if expires is not None and expires < soon:
         text = f"the oldest record not yet delivered expires at the source in {span(expires)}"
-        drained = mapping.trend.drained_in
+        drained = None if there is not None else mapping.trend.drained_in
         if drained is None or drained > expires:
             text += ", before it is delivered at the present rate"
         found.append(("data_expires", text))
-    if (falling := _falls_behind(mapping)) is not None:
+    if (falling := _falls_behind(mapping, lag, there)) is not None:
         found.append(("falls_behind", falling))
     left = None if mapping.run is None else mapping.run.credentials_end_in()
     if left is not None:
@@ -42,9 +43,15 @@ def notes(mapping: MappingStatus, lag: Lag) -> list[tuple[str, str]]:
     return found
 
 
-def _falls_behind(mapping: MappingStatus) -> str | None:
+def _falls_behind(mapping: MappingStatus, lag: Lag, there: tuple[str, Waiting] | None) -> str | None:
     """When data is lost at the present pace, and what would save it."""
     needed = mapping.rescue()
+    if there is not None and mapping.seeks and lag.expires_in_seconds is not None:
+        # it stands still, so it is lost when it expires
+        lost_in, (name, waiting) = lag.expires_in_seconds, there
+        if lost_in <= min(LOSS_AHEAD, needed.lost_in or inf):
+            text = f"falls behind: records of {waiting.batch.partition} on {name} are lost in {span(lost_in)}"
+            return f"{text}, because a batch waits there; more lanes would not help: see why it waits"
     if needed.lost_in is None or needed.lost_in > LOSS_AHEAD:
         return None
     text = f"falls behind: at the present pace records are lost in {span(needed.lost_in)}"

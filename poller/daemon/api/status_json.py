@@ -93,8 +93,9 @@ def _configuration(configuration: ConfigurationStatus | None) -> Json | None:
 
 
 def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
-    in_flight, lag, reason = mapping.in_flight(), mapping.lag(), elsewhere.fleet_reason(mapping, now)
-    told = (*notes(mapping, lag), *elsewhere.notes(mapping, now))
+    in_flight, reason = mapping.in_flight(), elsewhere.fleet_reason(mapping, now)
+    lag, there = elsewhere.worst(mapping, now)
+    told = (*notes(mapping, lag, there), *elsewhere.notes(mapping, now))
     return {
         **identity(mapping),
         "state": state_of(mapping, reason).value,
@@ -103,7 +104,7 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
         "counters": mapping.account.counters(),
         "in_flight": in_flight,
         "unaccounted": mapping.account.unaccounted(in_flight),
-        "lag": lag_json(mapping, lag),
+        "lag": lag_json(mapping, lag, there),
         "invocations": _invocations(mapping.account),
         "shadow": _shadow(mapping),
         "last_result": mapping.last_result,
@@ -113,14 +114,15 @@ def _mapping(mapping: MappingStatus, now: float, to_wall: ToWall) -> Json:
     }
 
 
-def lag_json(mapping: MappingStatus, lag: Lag) -> Json:
-    """How far it is behind."""
+def lag_json(mapping: MappingStatus, lag: Lag, there: elsewhere.Found | None) -> Json:
+    """How far it is behind: here, or `there`. What stands still is not drained."""
+    drained = None if there is not None and lag.records is None else mapping.trend.drained_in
     return {
         "records": lag.records,
         "hidden": lag.hidden,
         "seconds": lag.seconds,
         "expires_in_seconds": lag.expires_in_seconds,
-        "drained_in_seconds": mapping.trend.drained_in,
+        "drained_in_seconds": drained,
     }
 
 
@@ -156,11 +158,18 @@ def _partition(
         "id": partition.id,
         "position": partition.position,
         "window": _window(partition.window),
-        "behind_seconds": partition.behind(),
+        "behind_seconds": _behind(partition, there, now),
         "reason": reason_json(reason, now, to_wall),
         "lanes": [reason_json(lane_reason(lane, now), now, to_wall) for lane in partition.lanes],
         "elsewhere": [_elsewhere(name, waiting, now, to_wall) for name, waiting in there],
     }
+
+
+def _behind(partition: PartitionStatus, there: list[elsewhere.Found], now: float) -> float | None:
+    """How far it is behind on the member on which it is farthest."""
+    told = [max(0.0, now - one.oldest) for _, one in there if one.oldest is not None]
+    own = partition.behind()
+    return max(told if own is None else (own, *told), default=None)
 
 
 def _elsewhere(name: str, waiting: Waiting, now: float, to_wall: ToWall) -> Json:
@@ -176,6 +185,8 @@ def _elsewhere(name: str, waiting: Waiting, now: float, to_wall: ToWall) -> Json
         "discards": batch.discards,
         "awaits_destination": batch.awaiting,
         "keys": waiting.keys,
+        "behind_seconds": None if waiting.oldest is None else max(0.0, now - waiting.oldest),
+        "expires_in_seconds": None if waiting.expires is None else max(0.0, waiting.expires - now),
         "reason": reason_json(elsewhere.reason_of(waiting), now, to_wall),
     }
 

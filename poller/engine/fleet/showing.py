@@ -16,7 +16,7 @@ from poller.policy.waiting import MOST_BATCHES, MOST_KEYS, MOST_OF_MAPPING, Wait
 from poller.ports.elsewhere import Elsewhere
 from poller.ports.fleet import MemberRow, MemberState
 from poller.ports.held import Held
-from poller.ports.status import LaneStatus, MappingStatus
+from poller.ports.status import MappingStatus, PartitionStatus
 
 WAITS, WORKER = "waits", "worker"
 """Facts of a member: its batches that wait, by uuid of the mapping; and which process of several it is."""
@@ -27,6 +27,8 @@ MOST_COUNTED = 200
 LONGEST_NAME = 100
 STEADY_SECONDS = 1.0
 """A step of the wall clock by less than this changes nothing that was said."""
+SAME_SECONDS = 2.0
+"""An oldest record whose age is measured otherwise by less than this is the same."""
 
 
 @dataclass(slots=True)
@@ -51,14 +53,16 @@ class Showing:
         now = asyncio.get_running_loop().time()
         if abs(self.wall() - now - self._offset) >= STEADY_SECONDS:
             self._offset = self.wall() - now
-        lanes = {status.uuid: [*_waiting(status, now - SAID_AFTER)] for status in self.statuses()}
+        statuses = {status.uuid: status for status in self.statuses()}
+        lanes = {uuid: [*_waiting(status, now - SAID_AFTER)] for uuid, status in statuses.items()}
         total = {uuid: len(waiting) for uuid, waiting in lanes.items() if waiting}
+        retention = {uuid: statuses[uuid].lag().retention for uuid in total}
         longest = {uuid: nsmallest(MOST_OF_MAPPING, lanes[uuid], key=lambda lane: lane[:3]) for uuid in total}
         picked: list[tuple[str, Waiting]] = []
-        for uuid, lane in in_turn(longest):
+        for uuid, (since, _, number, partition) in in_turn(longest):
             if len(picked) == MOST_BATCHES:
                 break
-            one = self._one(uuid, *lane)
+            one = self._one(uuid, since, number, partition, retention[uuid])
             if one is not None:
                 picked.append((uuid, one))
             else:
@@ -67,13 +71,16 @@ class Showing:
         found = row(picked, {uuid: count for uuid, count in total.items() if count})
         return {WAITS: found} if found else {}
 
-    def _one(self, uuid: str, since: float, partition: str, number: int, lane: LaneStatus) -> Waiting | None:
+    def _one(
+        self, uuid: str, since: float, number: int, partition: PartitionStatus, retention: float | None
+    ) -> Waiting | None:
         """None for a batch that was not said before and is tried just now."""
+        lane, said = partition.lanes[number], self._said.get((uuid, partition.id, number))
         held = lane.held
         if held is None:
-            return self._said.get((uuid, partition, number))
+            return said
         batch = Batch(
-            partition,
+            partition.id,
             number,
             len(held.part.records),
             held.first,
@@ -83,8 +90,12 @@ class Showing:
             held.part.awaiting is not None,
             None,
         )
+        behind = partition.behind()
+        oldest = None if behind is None else asyncio.get_running_loop().time() - behind
+        expires = None if oldest is None or retention is None else oldest + retention
         keys, causes = _keys(held), lane.causes
-        return Waiting(batch, lane.code.value, lane.text, since, lane.next_try, keys, causes).at(self._offset)
+        found = Waiting(batch, lane.code.value, lane.text, since, lane.next_try, keys, causes, oldest, expires)
+        return found.at(self._offset).as_steady_as(said, SAME_SECONDS)
 
     def note(self, rows: Iterable[MemberRow], alive_until: Callable[[str], float]) -> None:
         """These are the members now; `alive_until` says by this member's clock until when one counts as alive."""
@@ -110,12 +121,12 @@ class Showing:
         return self.process is None or not isinstance(worker, str) or _parent(worker) != _parent(self.process)
 
 
-def _waiting(status: MappingStatus, until: float) -> Iterable[tuple[float, str, int, LaneStatus]]:
+def _waiting(status: MappingStatus, until: float) -> Iterable[tuple[float, str, int, PartitionStatus]]:
     """The lanes whose batch waits since `until` or longer."""
     for partition in status.partitions:
         for number, lane in enumerate(partition.lanes):
             if lane.waiting_for is not None and lane.waiting_for[1] <= until:
-                yield lane.waiting_for[1], partition.id, number, lane
+                yield lane.waiting_for[1], partition.id, number, partition
 
 
 def _keys(held: Held) -> tuple[tuple[str, int], ...]:

@@ -211,7 +211,7 @@ def partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]:
                 "tr",
                 tag("th", name, scope="row"),
                 tag("td", words.shortly(partition["position"] or words.NONE)),
-                tag("td", words.NONE if behind is None else span(behind), class_="number"),
+                tag("td", words.NONE if behind is None else span(behind), _expiry(partition), class_="number"),
                 tag("td", ", ".join(f"{count} {code}" for code, count in lanes.most_common()) or words.NONE),
                 tag("td", words.reason(partition["reason"], _as_before(partition, said)), " ", look),
                 id=key,
@@ -220,6 +220,12 @@ def partitions(mapping: Shown, *, steers: bool) -> Iterator[tuple[str, Markup]]:
     if len(found) > MOST_PARTITIONS:
         cell = tag("td", f"and {len(found) - MOST_PARTITIONS:,} more", colspan=str(len(COLUMNS)))
         yield "p-more", tag("tr", cell, id="p-more")
+
+
+def _expiry(partition: Shown) -> str | None:
+    """When the oldest record of a shard expires that waits on another member."""
+    told = [one["expires_in_seconds"] for one in partition["elsewhere"] if one["expires_in_seconds"] is not None]
+    return f", expires in {span(min(told))}" if told else None
 
 
 def _is_quiet(partition: Shown) -> bool:

@@ -32,12 +32,12 @@ def row(mapping: MappingStatus, rates: Sequence[float], isolation: Isolation, no
         return None if moment is None else iso(offset + moment)
 
     def told() -> Shown:
-        reason, lag = elsewhere.fleet_reason(mapping, now), mapping.lag()
+        reason = elsewhere.fleet_reason(mapping, now)
         return {
             **identity(mapping),
             "state": state_of(mapping, reason).value,
             "reason": reason_json(reason, now, to_wall),
-            "lag": lag_json(mapping, lag),
+            "lag": lag_json(mapping, *elsewhere.worst(mapping, now)),
             "rates": rates,
             "stuck": _stuck(mapping, now, to_wall),
             "untold": None,
