@@ -113,14 +113,21 @@ class Moving:
             raise NotPossible("this daemon could not show the others that it lives; nothing has moved: try again")
 
     @asynccontextmanager
-    async def hold(self, uuid: str) -> AsyncIterator[Json]:
-        """Let a mapping rest for another daemon, which moves its position; gives the answer once it does."""
+    async def hold(self, uuid: str, withdrawn: asyncio.Event) -> AsyncIterator[Json]:
+        """Let a mapping rest for another daemon, which moves its position; gives the answer once it does, or once that
+        one has `withdrawn` what it asked.
+        """
         if self._mappings.held(uuid) is not None:
             yield {"refused": "its position is being moved already, by another order"}
             return
         self._mappings.hold(uuid, MOVES)
         try:
-            await self._mappings.rested(uuid)
+            ways = [asyncio.ensure_future(way) for way in (self._mappings.rested(uuid), withdrawn.wait())]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
             yield {"rests": True}
         finally:
             self._mappings.go_on(uuid)

@@ -1,5 +1,6 @@
 """The other processes that run the same mappings: members of the fleet, and workers of this daemon."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
@@ -65,9 +66,9 @@ class Neighbours:
     def _statuses(self) -> Sequence[MappingStatus]:
         return self._poller.status.mappings
 
-    def _carry_out(self, about: Json) -> AbstractAsyncContextManager[Json]:
+    def _carry_out(self, about: Json, withdrawn: asyncio.Event) -> AbstractAsyncContextManager[Json]:
         assert self._poller.steering.passing_on is not None
-        return self._poller.steering.passing_on.carry_out(about)
+        return self._poller.steering.passing_on.carry_out(about, withdrawn)
 
     def _tell_workers(self) -> None:
         if self._workers is not None:

@@ -1,5 +1,6 @@
 """Carries out orders about batches in a fleet: here, and on the members where the batches wait that are meant."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -109,16 +110,16 @@ class PassingOn:
         return told, self._requests.names(silent)
 
     @asynccontextmanager
-    async def carry_out(self, about: Json) -> AsyncIterator[Json]:
+    async def carry_out(self, about: Json, withdrawn: asyncio.Event) -> AsyncIterator[Json]:
         """What another member asks of this one."""
         match about:
             case {"hold": str(uuid)}:
-                async with self._moving.hold(uuid) as answer:
+                async with self._moving.hold(uuid, withdrawn) as answer:
                     yield answer
             case {"order": given}:
                 yield await self._ordered(given)
             case _:
-                async with unknown(about) as answer:
+                async with unknown(about, withdrawn) as answer:
                     yield answer
 
     async def _ordered(self, given: Any) -> Json:

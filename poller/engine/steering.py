@@ -6,7 +6,7 @@ that was cut off by a crash stays in the log as begun.
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from poller.engine import batches
@@ -28,7 +28,7 @@ from poller.policy.action_words import noted
 from poller.policy.actions import Action, Asked, Order, Stage
 from poller.policy.failed_events import FailedEvent
 from poller.policy.passed_on import Passed
-from poller.policy.progress import StreamProgress
+from poller.policy.progress import StreamProgress, replaces
 from poller.policy.redriving import Redriven
 from poller.policy.seeking import Before
 from poller.ports.steering import Acted
@@ -172,7 +172,13 @@ class Steering:
         shards = await self._hands.wiring.seek(runner.mapping, order.target, stored.epoch)
 
         async def perform(action: Action) -> Action:
-            return await self._move(runner, action, shards)
+            return await self._move(runner, action, stored, listed)
+
+        async def listed() -> Before:
+            if order.target.where not in seeking.INTO_THE_PAST:
+                return shards
+            # what was split off since the plan is read from there as well
+            return {**await self._hands.wiring.seek(runner.mapping, order.target, stored.epoch), **shards}
 
         return Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
 
@@ -180,10 +186,13 @@ class Steering:
         last = policy.last_seek(await self._store.actions(), runner.mapping.uuid)
         if last is None:
             raise NotPossible("no seek of this mapping can be undone")
-        await self._stored(runner)
+        stored = await self._stored(runner)
+
+        async def former() -> Before:
+            return last.before
 
         async def perform(action: Action) -> Action:
-            return await self._move(runner, replace(action, undoes=last.id), last.before)
+            return await self._move(runner, replace(action, undoes=last.id), stored, former)
 
         return Plan(tuple(seeking.undo_impact(last.before)), perform)
 
@@ -193,12 +202,19 @@ class Steering:
             raise NotPossible("nothing is stored of this mapping, so there is no position that could be moved")
         return stored
 
-    async def _move(self, runner: MappingRunner, action: Action, shards: Before) -> Action:
-        """Move to `shards`. What they replace is stored with the action first, so that it is never lost."""
+    async def _move(
+        self, runner: MappingRunner, action: Action, planned: StreamProgress, to: Callable[[], Awaitable[Before]]
+    ) -> Action:
+        """Move to what `to` gives while all rest, by a plan for what was stored as `planned`. What that replaces is
+        stored with the action first, so that it is never lost.
+        """
         moved = action
 
         async def change(stored: StreamProgress) -> StreamProgress:
             nonlocal moved
+            if not replaces(planned, stored):
+                raise NotPossible("another order or another stream has replaced the position meanwhile; look again")
+            shards = await to()
             moved = replace(action, before=seeking.before(stored, shards))
             await self._store.note(moved)
             return seeking.moved(stored, shards)

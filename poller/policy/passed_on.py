@@ -20,11 +20,14 @@ from poller.policy.actions import (
     what_of,
 )
 from poller.policy.impacts import Batch, no_batch, too_many
+from poller.values.texts import shortened
 
 Passed = Retry | Skip | Isolate | HandOver
 KINDS: Mapping[str, type[Passed]] = {"retry": Retry, "skip": Skip, "isolate": Isolate, "handover": HandOver}
 MOST_LINES = 20
 """Sentences of an impact that go between members: they stand in a row that every member reads."""
+LONGEST_LINE = 1000
+"""Characters of each."""
 
 Json = dict[str, Any]
 
@@ -69,7 +72,7 @@ class Did:
 
     def json(self) -> Json:
         """For `read_outcome`."""
-        lines = list(self.impact[:MOST_LINES])
+        lines = [shortened(line, LONGEST_LINE) for line in self.impact[:MOST_LINES]]
         if len(self.impact) > MOST_LINES:
             lines.append(f"And {len(self.impact) - MOST_LINES:,} more batches.")
         action = self.action and {**asdict(self.action), "stage": self.action.stage.value}
@@ -87,7 +90,7 @@ class Refused:
     def json(self) -> Json:
         """For `read_outcome`."""
         held = None if self.held is None else [asdict(one) for one in self.held[:MOST_LINES]]
-        return {"refused": self.why, "held": held}
+        return {"refused": shortened(self.why, LONGEST_LINE), "held": held}
 
 
 Outcome = Did | Refused

@@ -19,6 +19,8 @@ BEFORE_EVERYTHING = 0.0
 MOST_NAMED = 10
 """Shards that an impact names one by one."""
 Where = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER"]
+INTO_THE_PAST = ("TRIM_HORIZON", "AT_TIMESTAMP")
+"""Targets by which shards that came into being after the order are read from their beginning too."""
 
 
 @dataclass(frozen=True, slots=True)

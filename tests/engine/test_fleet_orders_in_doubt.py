@@ -199,3 +199,72 @@ async def test_a_member_without_the_mapping_stands_in_no_orders_way():
         await order(asking, BACK)
         await asyncio.sleep(60)
         assert set(numbers) <= set(fleet.delivered())
+
+
+async def held_up(fleet: FaultyFleet, wanted: Any) -> tuple[asyncio.Task[Any], asyncio.Event]:
+    """An order to the first daemon that is planned and does not go on until the event is set."""
+    goes_on = asyncio.Event()
+
+    async def waits(call: Call) -> Any:
+        await goes_on.wait()
+        return await call()
+
+    fleet.stores[0].faults["note"] = [waits]
+    asked = asyncio.create_task(order(fleet.houses[0], wanted))
+    await asyncio.sleep(10)
+    assert fleet.stores[0].faults["note"] == []
+    return asked, goes_on
+
+
+@pytest.mark.parametrize("wanted", [BACK, Undo()])
+async def test_an_order_that_was_planned_before_another_one_moved_the_position_is_refused(wanted):
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        await order(fleet.houses[1], BACK)
+        await asyncio.sleep(30)
+        asked, goes_on = await held_up(fleet, wanted)
+        await order(fleet.houses[2], BACK)
+        await asyncio.sleep(30)
+        goes_on.set()
+        with pytest.raises(NotPossible, match="another order or another stream has replaced the position meanwhile"):
+            await asked
+        await asyncio.sleep(30)
+        assert (Counter(fleet.delivered()), fleet.states()) == (Counter(first * 3), {"running"})
+
+
+async def test_a_seek_to_the_beginning_takes_shards_along_that_were_split_off_since_it_was_planned():
+    fleet = FaultyFleet(2)
+    async with fleet.live():
+        first = fleet.put(range(20))
+        await asyncio.sleep(30)
+        asked, goes_on = await held_up(fleet, BACK)
+        fleet.stream.split(fleet.stream.open_shards()[0])
+        await asyncio.sleep(120)
+        second = fleet.put(range(20))
+        await asyncio.sleep(30)
+        assert Counter(fleet.delivered()) == Counter(first + second)
+        goes_on.set()
+        await asked
+        await asyncio.sleep(120)
+        assert Counter(fleet.delivered()) == Counter((first + second) * 2)
+
+
+async def test_a_mapping_that_still_comes_to_rest_for_an_order_that_was_withdrawn_can_be_moved_by_the_next():
+    fleet = FaultyFleet(4)
+    async with fleet.live():
+        fleet.function.delay = 28.0
+        numbers = fleet.put(range(40))
+        await asyncio.sleep(1)
+        asked = asyncio.create_task(order(fleet.houses[0], BACK))
+        await asyncio.sleep(6)
+        await fleet.houses[0].steering.close()
+        await asyncio.gather(asked, return_exceptions=True)
+        await asyncio.sleep(5)
+        assert fleet.states() == {"stopping"}, "what runs is not over"
+        assert (await order(fleet.houses[1], BACK)).action is not None
+        fleet.function.delay = 0.0
+        await asyncio.sleep(120)
+        assert await fleet.stages() == [Stage.DONE, Stage.BEGUN]
+        assert (set(fleet.delivered()), fleet.states()) == (set(numbers), {"running"})

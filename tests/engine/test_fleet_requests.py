@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from poller.policy.actions import Seek
+from poller.policy.actions import Seek, Skip
 from poller.policy.seeking import Target
 from poller.ports.fleet import MemberRow, MemberState
+from poller.support import codec
 from poller.values.errors import NotPossible
-from tests.engine.test_fleet_orders import Fleet, order
+from tests.engine.test_fleet_orders import Fleet, order, stuck
 
 STRANGE: list[Any] = [
     7,
@@ -61,6 +62,40 @@ async def test_a_request_of_a_member_that_dies_holds_nothing():
         await asyncio.sleep(60)
         assert fleet.rows.members["stranger"].state is MemberState.DEAD
         assert sorted(fleet.delivered()) == sorted(numbers)
+
+
+def answered(fleet: Fleet) -> list[dict[str, Any]]:
+    """The answers in the row of each member."""
+    return [dict(row.facts.get("answers", {})) for row in fleet.rows.members.values() if row.id != "stranger"]
+
+
+async def test_what_is_answered_at_once_is_bounded_and_the_rest_is_answered_once_there_is_room():
+    fleet = Fleet(4, daemons=2)
+    text = "x" * 600
+    asked = {f"{number}": {"of": None, "order": {"order": text}} for number in range(200)}
+    async with fleet.live():
+        a_stranger(fleet, requests=asked | {"last": {"of": None, "hold": "uuid of a"}})
+        await beats(fleet, 10)
+        before = answered(fleet)
+        assert all(len(codec.dumps(answers)) < 110_000 for answers in before)
+        row = fleet.rows.members["stranger"]
+        left = {key: about for key, about in row.facts["requests"].items() if key not in before[0]}
+        assert left, "not all could be answered"
+        fleet.rows.members["stranger"] = replace(row, facts={"name": "stranger", "requests": left})
+        await beats(fleet, 10)
+        assert all(answers.keys() >= left.keys() for answers in answered(fleet))
+
+
+async def test_a_member_asks_no_more_at_once_than_its_row_has_room_for():
+    async with stuck() as fleet:
+        asking = fleet.others()[0]
+        outcomes = await asyncio.gather(
+            *(order(asking, Skip(), dry_run=True) for _ in range(30)), return_exceptions=True
+        )
+        refused = [one for one in outcomes if isinstance(one, NotPossible)]
+        assert len(refused) == 20
+        assert "10 orders of this daemon wait for other daemons: try again in a moment" in str(refused[0])
+        assert (await order(asking, Skip(), dry_run=True)).batch is not None
 
 
 @pytest.mark.parametrize("answer", [None, 7, [], {}, {"refused": "I will not", "held": None}])

@@ -5,6 +5,7 @@ import pytest
 from poller.policy.actions import Action, Asked, HandOver, Isolate, Retry, Skip, Stage
 from poller.policy.impacts import Batch
 from poller.policy.passed_on import (
+    LONGEST_LINE,
     MOST_LINES,
     Did,
     Order,
@@ -48,6 +49,13 @@ def test_an_order_arrives_as_it_was_sent(order, dry_run):
 )
 def test_an_outcome_arrives_as_it_was_sent(outcome):
     assert read_outcome(sent(outcome.json())) == outcome
+
+
+def test_what_goes_between_members_is_bounded():
+    long = "word " * 1000
+    assert len(sent(Did((long,) * 50).json())["impact"]) == MOST_LINES + 1
+    assert all(len(line) <= LONGEST_LINE for line in sent(Did((long,)).json())["impact"])
+    assert len(sent(Refused(long).json())["refused"]) <= LONGEST_LINE
 
 
 GOOD = Order("u", Retry(), ANN, True).json()

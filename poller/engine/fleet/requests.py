@@ -18,6 +18,7 @@ from typing import Any
 from poller.engine.fleet.life import Life
 from poller.ports.fleet import MemberRow, MemberState
 from poller.sources.sharded.wakeup import Wakeup
+from poller.support import codec
 from poller.values.errors import NotPossible
 
 REQUESTS, ANSWERS = "requests", "answers"
@@ -27,13 +28,20 @@ MOST_REMEMBERED = 1000
 STORED_SECONDS = 15.0
 """Until a request is stored and was read again. A store that is there takes a fraction of a second."""
 
+MOST_ASKED = 10
+"""Requests of one member at a time: each may have 10 KB, and a row of DynamoDB holds 400 KB."""
+MOST_ANSWERED_BYTES = 100_000
+"""Of all answers that a row holds; further ones wait until some are withdrawn."""
+
 Json = Mapping[str, Any]
-Answers = Callable[[Json], AbstractAsyncContextManager[Json]]
-"""Carries out what is asked, and gives the answer. Its context is left once the request is withdrawn."""
+Answers = Callable[[Json, asyncio.Event], AbstractAsyncContextManager[Json]]
+"""Carries out what is asked, and gives the answer. Its context is left once the request is withdrawn, which the event
+says.
+"""
 
 
 @asynccontextmanager
-async def unknown(_about: Json) -> AsyncIterator[Json]:
+async def unknown(_about: Json, _withdrawn: asyncio.Event) -> AsyncIterator[Json]:
     """The answer to what is not known here."""
     yield {"refused": "this daemon does not know what was asked; is it of another version?", "held": None}
 
@@ -87,6 +95,14 @@ class _Served:
 
     withdrawn: asyncio.Event
     answer: Json | None = None
+    size: int = 0
+    """Of the answer in the row, in bytes."""
+    told: bool = False
+    """Whether the answer is in the row."""
+
+    def give(self, answer: Json) -> None:
+        """The answer is known."""
+        self.answer, self.size = answer, len(codec.dumps(answer))
 
 
 def _given(row: MemberRow, fact: str) -> Mapping[str, Any]:
@@ -126,7 +142,9 @@ class Requests:
 
     @asynccontextmanager
     async def ask(self, about: Json, of: Collection[str] | None = None) -> AsyncIterator[Request]:
-        """Ask the others something, for as long as the block lasts."""
+        """Ask the others something, for as long as the block lasts. Raises NotPossible where too much is asked."""
+        if len(self._own) >= MOST_ASKED:
+            raise NotPossible(f"{MOST_ASKED} orders of this daemon wait for other daemons: try again in a moment")
         key, request = token_hex(8), Request(about, None if of is None else frozenset(of))
         self._own[key] = request
         self._hurry()
@@ -151,8 +169,18 @@ class Requests:
     def facts(self) -> Json:
         """What the others have to know."""
         asked = {key: one.row() for key, one in self._own.items() if not one.broken}
-        answers = {key: one.answer for key, one in self._served.items() if one.answer is not None}
+        answers = self._answers()
         return {**({REQUESTS: asked} if asked else {}), **({ANSWERS: answers} if answers else {})}
+
+    def _answers(self) -> Json:
+        """Those that were told before, and further ones in their order, as far as there is room."""
+        known = {key: one for key, one in self._served.items() if one.answer is not None}
+        room = MOST_ANSWERED_BYTES - sum(one.size for one in known.values() if one.told)
+        for one in known.values():
+            if not one.told and one.size <= room:
+                one.told = True
+                room -= one.size
+        return {key: one.answer for key, one in known.items() if one.told}
 
     def note(self, rows: Iterable[MemberRow], alive_until: Callable[[str], float]) -> None:
         """These are the members now. One that is dead, or is about to be declared so, neither asks nor answers."""
@@ -188,9 +216,9 @@ class Requests:
                 task.add_done_callback(partial(self._ended, key, served))
 
     async def _answer(self, key: str, about: Json, withdrawn: asyncio.Event) -> None:
-        async with self.carry_out(about) as answer:
+        async with self.carry_out(about, withdrawn) as answer:
             if (served := self._served.get(key)) is not None:
-                served.answer = answer
+                served.give(answer)
                 self._hurry()
             await withdrawn.wait()
 
@@ -200,7 +228,7 @@ class Requests:
         if task.cancelled() or (error := task.exception()) is None:
             return
         self.life.log.error("fleet_request_failed", id=key, exc_info=error)
-        served.answer = {"refused": f"it failed there: {error!r}", "held": None}
+        served.give({"refused": f"it failed there: {error!r:.300}", "held": None})
         self._hurry()
 
     def life_ended(self) -> None:
