@@ -85,7 +85,7 @@ def redrive(
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Its end, exclusive; default now.")] = None,
     shard: Annotated[str | None, typer.Option(metavar="ID", help="One shard alone; default all.")] = None,
     rate: Annotated[float, typer.Option(min=0.01, help="Most records per second.")] = 10.0,
-    batch: Annotated[int | None, typer.Option(min=1, help="Most records of one invocation.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Most of one invocation; default those of a second.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last one that stopped.")] = False,
     pass_over: Annotated[bool, typer.Option("--pass-over", help="With --resume: leave what failed again.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the one that runs.")] = False,

@@ -4,7 +4,7 @@ Each batch is stored with its counts and the position behind it in one write, so
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +15,8 @@ from poller.engine.plan import Plan
 from poller.engine.redrive_run import GoesOnElsewhere, Run, partitions_of, visibility
 from poller.engine.runner import MappingRunner
 from poller.policy.actions import Action, Redrive, effect
-from poller.policy.redriving import Leave, Redriven, State, read, read_leave
+from poller.policy.redrive_words import impact
+from poller.policy.redriving import Leave, Redriven, State, batch_of, read, read_leave
 from poller.ports.store import Positions
 from poller.values.errors import NotPossible, StateError
 from poller.values.kept import Kept
@@ -64,7 +65,8 @@ class Redrives:
             return await self._stopping(mapping)
         _refuse(mapping)
         await self._refuse_second(mapping)
-        redriven = await self._resumed(mapping, order) if order.resume else self._new(mapping, order)
+        before = await self._stopped(mapping) if order.resume else None
+        redriven = self._new(mapping, order) if before is None else _resumed(before, mapping, order)
         async with self._wiring.beside(mapping, redriven.which, visibility(mapping, redriven)) as beside:
             partitions = await partitions_of(beside, redriven)
             receives = beside.receives
@@ -82,10 +84,12 @@ class Redrives:
                 await run.all_of()
             finally:
                 del self.running[mapping.uuid]
-                plan.result.update(id=redriven.id, lines=[run.redriven.words])
+                now = run.redriven
+                plan.result.update(id=now.id, state=now.state.value, lines=[now.words])
             return replace(action, effect=effect(action.effect, f"It {run.redriven.words}."))
 
-        plan = Plan(tuple(_impact(mapping, redriven, partitions, receives=receives)), perform)
+        told = impact(mapping.function.key, redriven, partitions, receives=receives, before=before)
+        plan = Plan(tuple(told), perform)
         return plan
 
     async def _stopping(self, mapping: EventSourceMapping) -> Plan:
@@ -131,17 +135,18 @@ class Redrives:
             order.which,
             now,
             order.rate,
-            min(order.batch or mapping.batch_size, mapping.batch_size),
+            batch_of(order.batch, mapping.batch_size, order.rate),
             shard=order.partition,
             begin=order.begin,
             end=now if order.end is None else min(order.end, now),
+            asked_batch=order.batch,
         )
 
-    async def _resumed(self, mapping: EventSourceMapping, order: Redrive) -> Redriven:
+    async def _stopped(self, mapping: EventSourceMapping) -> Redriven:
         own = [one for one in await self.all() if one.uuid == mapping.uuid and one.state is not State.FINISHED]
         if not own:
             raise NotPossible("no redrive of this mapping has stopped before its end")
-        return replace(own[0].resumed(passing_over=order.pass_over), rate=order.rate)
+        return own[0]
 
     async def _refuse_second(self, mapping: EventSourceMapping) -> None:
         if mapping.uuid in self.running:
@@ -165,28 +170,16 @@ class Redrives:
         return None
 
 
+def _resumed(before: Redriven, mapping: EventSourceMapping, order: Redrive) -> Redriven:
+    batch = batch_of(before.asked_batch, mapping.batch_size, order.rate)
+    return replace(before.resumed(passing_over=order.pass_over), rate=order.rate, batch=batch)
+
+
 def _refuse(mapping: EventSourceMapping) -> None:
     if mapping.unwrap is not None or mapping.asynchronous is not None:
         raise NotPossible("a mapping that takes events out of messages cannot be redriven by hand")
     if mapping.tumbling_window_in_seconds:
         raise NotPossible("a tumbling window sums up its records once, so they cannot pass a second time")
-
-
-def _impact(mapping: EventSourceMapping, redriven: Redriven, partitions: Sequence[str], *, receives: bool) -> list[str]:
-    key = mapping.function.key
-    where = partitions[0] if len(partitions) == 1 else f"{len(partitions)} shards"
-    rate = "1 record per second" if redriven.rate == 1 else f"{redriven.rate:g} records per second"
-    first = f"{key} is invoked with one record of {where} alone, then with up to {redriven.batch}: {rate} at most."
-    if receives:
-        kept = "A message that the function succeeds on is deleted; every other one stays, with one receive more."
-    else:
-        kept = "No position of the mapping moves. Records that were delivered before are delivered again."
-    return [
-        first,
-        kept,
-        "It stops at the first record that fails again, and can be resumed.",
-        "The mapping goes on meanwhile: pause it where the order between old and new records matters.",
-    ]
 
 
 def _read(kept: Kept) -> Redriven:

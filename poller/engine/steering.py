@@ -172,7 +172,8 @@ class Steering:
         shards = await self._hands.wiring.seek(runner.mapping, order.target, stored.epoch)
 
         async def perform(action: Action) -> Action:
-            return await self._move(runner, action, stored, listed)
+            moved = await self._move(runner, action, stored, listed)
+            return replace(moved, effect=policy.effect(seeking.done(order.target, moved.before)))
 
         async def listed() -> Before:
             if order.target.where not in seeking.INTO_THE_PAST:
@@ -192,7 +193,8 @@ class Steering:
             return last.before
 
         async def perform(action: Action) -> Action:
-            return await self._move(runner, replace(action, undoes=last.id), stored, former)
+            moved = await self._move(runner, replace(action, undoes=last.id), stored, former)
+            return replace(moved, effect=policy.effect(seeking.undone(last.before)))
 
         return Plan(tuple(seeking.undo_impact(last.before)), perform)
 

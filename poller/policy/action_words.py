@@ -1,6 +1,7 @@
 """The words in which the action log says what was ordered, and how far that came. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from poller.policy.actions import Action, Order, Redrive, Stage, what_of
 from poller.policy.redriving import Redriven, State
@@ -50,6 +51,15 @@ def progress(action: Action, actions: Sequence[Action], redrives: Sequence[Redri
     if now - action.at < LONGEST_SECONDS:
         return "begun: it is being carried out, or the daemon ended meanwhile"
     return ENDED
+
+
+def ending(order: Order, stage: Stage, result: Mapping[str, Any]) -> str:
+    """What came of an order that was given, in few words, for the person who gave it. `result` is what it found."""
+    if isinstance(order, Redrive) and not order.stop:
+        return str(result.get("state", "still running"))
+    if stage is Stage.BEGUN:
+        return "begun, and goes on"
+    return "asked to stop" if isinstance(order, Redrive) else "done"
 
 
 def _of_redrive(redriven: Redriven, now: float) -> str:

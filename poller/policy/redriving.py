@@ -68,6 +68,8 @@ class Redriven:
     """Identifiers of records that failed again."""
     passing_over: bool = False
     """Whether records that failed again are passed over from now on."""
+    asked_batch: int | None = None
+    """The most records of one invocation that a person asked for; None where nobody did."""
     stored: float | None = None
     """When it was stored last, epoch seconds; None before."""
 
@@ -80,10 +82,16 @@ class Redriven:
     def words(self) -> str:
         """How far it came, in a sentence."""
         why = f": {self.why}" if self.why else ""
-        return (
-            f"{self.state.value}{why}; {counted(self.taken, 'record')} taken: {self.done:,} done, "
-            f"{self.failed:,} failed again, {self.left:,} left, {self.gone:,} gone"
-        )
+        counts = [f"{self.done:,} done"]
+        if self.failed:
+            stays = "stays where it was" if self.failed == 1 else "stay where they were"
+            counts.append(f"{self.failed:,} failed again and {stays}")
+        if self.left:
+            counts.append(f"{self.left:,} not tried, which a resume takes again")
+        if self.gone:
+            counts.append(f"{self.gone:,} gone from the stream")
+        behind = "; what lies behind is not taken yet" if self.state is State.STOPPED else ""
+        return f"{self.state.value}{why}; {counted(self.taken, 'record')} taken: {', '.join(counts)}{behind}"
 
     def begin_of(self, partition: str) -> From:
         """Where it goes on."""
@@ -110,6 +118,13 @@ class Redriven:
         """Going on: what was left is taken again, and so is what failed, unless it is passed over."""
         again = self if passing_over else replace(self, failed=0, failures=())
         return replace(again, state=State.RUNNING, why="", left=0, canary=False, passing_over=passing_over)
+
+
+def batch_of(asked: int | None, most: int, rate: float) -> int:
+    """The most records of one invocation: what a person asked for, else what the rate allows in one second. `most` is
+    the mapping's batch size.
+    """
+    return min(most, max(1, int(rate)) if asked is None else asked)
 
 
 def read(text: str) -> Redriven:

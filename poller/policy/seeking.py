@@ -110,7 +110,7 @@ BETWEEN = (
 
 def impact(stored: StreamProgress, target: Target, shards: Mapping[str, ShardProgress]) -> list[str]:
     """What a seek does, in sentences."""
-    which = f"{len(shards)} shards are" if len(shards) > 1 else f"{next(iter(shards))} is"
+    which = _which(shards)
     now = {name: shard.position for name in shards if (shard := stored.shards.get(name)) is not None}
     in_work = sum(lane.in_work for name in shards if (shard := stored.shards.get(name)) for lane in shard.lanes)
     return [
@@ -129,13 +129,27 @@ def _direction(target: Target, now: Mapping[str, str | None]) -> list[str]:
     return [f"That is {'back' if one else 'forward'}." for one in back]
 
 
+def done(target: Target, shards: Mapping[str, object]) -> str:
+    """What a seek has done."""
+    return f"The position was moved: {_which(shards)} now read from {target.words}. It can be undone."
+
+
+def _which(shards: Mapping[str, object]) -> str:
+    return f"{len(shards)} shards are" if len(shards) > 1 else f"{next(iter(shards))} is"
+
+
 FORMER = "from where the last seek left off, with the attempts and windows of that time"
 AGAIN = "What was delivered since that seek and lies behind that position is delivered again."
 
 
+def undone(shards: Before) -> str:
+    """What the undoing of a seek has done."""
+    return f"The position was moved back: {_which(shards)} read {FORMER}. {AGAIN}"
+
+
 def undo_impact(shards: Before) -> list[str]:
     """What the undoing of a seek does, in sentences."""
-    which = f"{len(shards)} shards are" if len(shards) > 1 else f"{next(iter(shards))} is"
+    which = _which(shards)
     places = {name: shard.position for name, shard in shards.items() if shard is not None}
     return [
         f"Running invocations end and are settled. Then {which} read {FORMER}.",

@@ -42,11 +42,14 @@ async def test_pause_and_resume_answer_with_the_state_that_follows():
             "batch": None,
             "action": "a0",
             "stage": "done",
+            "ending": "done",
+            "effect": "It did pause.",
             "result": {},
         }
         assert await post(ask) == (200, answer)
         assert mapping.state is MappingState.PAUSED
         answer |= {"state": "running", "reason": None, "order": "resume", "impact": ["It did resume."], "action": "a1"}
+        answer["effect"] = "It did resume."
         assert await post(ask, f"/mappings/{mapping.uuid}/resume") == (200, answer)
 
 

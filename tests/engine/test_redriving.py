@@ -139,6 +139,26 @@ async def test_an_interval_of_a_stream_is_delivered_once_more_in_order(kind):
         assert house.of("a").account.delivered == 10
 
 
+@pytest.mark.parametrize(("rate", "batch", "largest"), [(2.0, None, 2), (0.5, None, 1), (2.0, 8, 8), (100.0, None, 10)])
+async def test_no_invocation_has_more_than_the_rate_allows_in_a_second_unless_a_person_says_so(rate, batch, largest):
+    house = House()
+    mapping, _ = with_dead_letters(house, 40, batch_size=10)
+    async with living(mapping, house=house):
+        await redrive(house, which="dead_letters", rate=rate, batch=batch)
+        assert max(len(one.identifiers) for one in house.invoked().all) == largest
+
+
+async def test_a_redrive_that_is_resumed_at_another_rate_has_batches_of_that_rate():
+    house: Any = House()
+    mapping, _ = with_dead_letters(house, 40, batch_size=10)
+    async with living(mapping, house=house):
+        house.aws.functions["fn"].handler = lambda _: function_error()
+        await redrive(house, which="dead_letters", rate=2.0)
+        house.aws.functions["fn"].handler = lambda _: None
+        await redrive(house, resume=True, rate=5.0)
+        assert max(len(one.identifiers) for one in house.invoked().all) == 5
+
+
 def stuck_stream(house: Any, count: int = 5, **parameters: Any) -> Any:
     """A stream whose function fails everything, so that all of it goes to the destination."""
     house.stream, house.failed = house.aws.stream("s"), house.queue("failed")

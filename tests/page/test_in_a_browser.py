@@ -106,7 +106,7 @@ async def test_a_position_is_moved_after_a_preview_and_the_way_back_is_one_butto
             await page.get_by_role("button", name=button, exact=True).click()
             await page.get_by_text(said).first.wait_for()
             await page.get_by_role("dialog").get_by_role("button", name=button, exact=True).click()
-            await page.get_by_text(f"{button}: done").wait_for(state="attached")
+            await page.locator("#done").get_by_text(f"{button}: done. The position was moved").wait_for()
             await page.locator(".state.running").wait_for()
         await page.locator("#undo:empty").wait_for(state="attached")
         undone, sought = await house.steering.actions()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.page.browser import browsing, in_a_browser, shop, waits_long, watched
+from tests.page.browser import browsing, in_a_browser, poisoned, shop, waits_long, watched
 
 pytestmark = [*in_a_browser, pytest.mark.heavy]
 
@@ -114,6 +114,25 @@ async def test_what_the_destination_holds_is_looked_at_and_redriven_and_the_list
         assert (len(house.queue("failed").messages), problems) == (0, [])
 
 
+async def test_a_redrive_that_stops_says_so_and_its_two_ways_on_are_told_apart() -> None:
+    async with shop() as (house, address), browsing() as context:
+        page, problems = await watched(context)
+        await skipped(house, page, address)
+        house.aws.functions["count-clicks"].handler = poisoned
+        await page.get_by_role("button", name="Redrive its destination").click()
+        await confirmed(page, "10 records per second at most")
+        await page.get_by_role("heading", name="Redrive its destination: stopped").wait_for()
+        await page.locator("#impact").get_by_text("1 failed again and stays where it was").wait_for()
+        await page.keyboard.press("Escape")
+        card = page.locator("#redrives > li")
+        await card.get_by_role("button", name="Resume without what failed").click()
+        await page.locator("#impact").get_by_text("It passes over the record that failed again").wait_for()
+        await page.keyboard.press("Escape")
+        await card.get_by_role("button", name="Resume: ").click()
+        await page.locator("#impact").get_by_text("It tries the record that failed again once more").wait_for()
+        assert problems == []
+
+
 async def test_an_interval_is_redriven_stopped_and_resumed_by_its_buttons() -> None:
     async with shop(token="steer-me", read_token="look-only") as (house, address), browsing() as context:
         page, problems = await watched(context)
@@ -129,8 +148,10 @@ async def test_an_interval_is_redriven_stopped_and_resumed_by_its_buttons() -> N
         await form.get_by_role("button", name="Redrive").click()
         await confirmed(page, "0.5 records per second at most")
         card = page.locator("#redrives > li")
+        await card.get_by_text("the interval from 2020-01-01T00:00:00.000Z until 20").wait_for()
         await card.get_by_role("button", name="Stop the redrive").click()
         await confirmed(page, "stops behind the batch")
+        await page.locator("#done").get_by_text("Stop the redrive: asked to stop").wait_for()
         await card.get_by_text("stopped: by hand").wait_for()
         async with browsing() as other:
             looking, wrong = await watched(other)

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from poller.policy.action_words import ENDED, LONGEST_SECONDS, SILENT_SECONDS, noted, progress, title
-from poller.policy.actions import Action, Order, Peek, Redrive, Retry, Stage
+from poller.policy.action_words import ENDED, LONGEST_SECONDS, SILENT_SECONDS, ending, noted, progress, title
+from poller.policy.actions import Action, Order, Peek, Redrive, Retry, Seek, Stage
 from poller.policy.redriving import Redriven, State
+from poller.policy.seeking import Target
 
 NOW = 10_000.0
 CARRIED_OUT = "begun: it is being carried out, or the daemon ended meanwhile"
@@ -67,3 +68,20 @@ def test_a_redrive_that_another_one_came_after_is_not_taken_for_the_one_that_run
     older, later = action("redrive", ago=LONGEST_SECONDS), action("redrive_resume", 1)
     assert progress(older, [later, older], [redriven()], NOW) == ENDED
     assert progress(later, [later, older], [redriven()], NOW) == "begun; the redrive is running"
+
+
+@pytest.mark.parametrize(
+    ("order", "stage", "result", "said"),
+    [
+        (Redrive(), Stage.DONE, {"state": "stopped"}, "stopped"),
+        (Redrive(resume=True), Stage.BEGUN, {}, "still running"),
+        (Redrive(stop=True), Stage.DONE, {}, "asked to stop"),
+        (Redrive(stop=True), Stage.BEGUN, {}, "begun, and goes on"),
+        (Seek(Target("LATEST")), Stage.DONE, {}, "done"),
+        (Seek(Target("LATEST")), Stage.BEGUN, {}, "begun, and goes on"),
+    ],
+)
+def test_a_person_who_gave_an_order_reads_what_came_of_it(
+    order: Order, stage: Stage, result: dict[str, Any], said: str
+) -> None:
+    assert ending(order, stage, result) == said

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from poller.policy.beside import From
-from poller.policy.redriving import Leave, Redriven, State, Verdict, read, read_leave, verdict
+from poller.policy.redriving import Leave, Redriven, State, Verdict, batch_of, read, read_leave, verdict
 from poller.policy.response import Failed, NotInvoked, Succeeded, TooLarge
 
 REDRIVEN = Redriven("r", "u", "orders", "dead_letters", 100.0, 10.0, 3)
@@ -14,7 +14,7 @@ NAMES = json.dumps({"batchItemFailures": [{"itemIdentifier": "b"}, {"itemIdentif
 def test_what_is_written_is_read_again_also_by_an_older_program():
     full = Redriven(
         "r", "u", "o", "source", 1.0, 2.0, 3, "s", 4.0, 5.0, State.STOPPED, "why", True, 1, 2, 3, 4, {"s": "7"},
-        ("t",), ("7",), ("8",), True,
+        ("t",), ("7",), ("8",), True, 9, 10.0,
     )  # fmt: skip
     assert read(full.written()) == full
     assert read(json.dumps({**json.loads(full.written()), "later": 1})) == full
@@ -25,9 +25,23 @@ def test_what_is_written_is_read_again_also_by_an_older_program():
 def test_every_record_that_was_taken_is_in_one_bucket():
     one = Redriven("r", "u", "orders", "source", 1.0, 1.0, 1, done=1, failed=2, left=3, gone=4, why="no")
     assert one.taken == 10
-    assert one.words == "running: no; 10 records taken: 1 done, 2 failed again, 3 left, 4 gone"
+    assert one.words == (
+        "running: no; 10 records taken: 1 done, 2 failed again and stay where they were, "
+        "3 not tried, which a resume takes again, 4 gone from the stream"
+    )
     assert REDRIVEN.words.startswith("running; 0 records")
     assert "; 1 record taken: 1 done" in replace(REDRIVEN, done=1).words
+    assert replace(REDRIVEN, state=State.STOPPED, failed=1).words == (
+        "stopped; 1 record taken: 0 done, 1 failed again and stays where it was; what lies behind is not taken yet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "most", "rate", "batch"),
+    [(None, 20, 2.0, 2), (None, 20, 0.5, 1), (None, 20, 100.0, 20), (50, 100, 2.0, 50), (50, 20, 2.0, 20)],
+)
+def test_a_batch_has_what_a_person_asked_for_or_no_more_than_the_rate_allows_in_a_second(asked, most, rate, batch):
+    assert batch_of(asked, most, rate) == batch
 
 
 def test_it_goes_on_behind_the_last_record_that_is_dealt_with():

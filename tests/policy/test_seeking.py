@@ -5,7 +5,7 @@ import pytest
 from poller.policy.actions import Action, Seek, Stage, Undo, last_seek, what_of
 from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
-from poller.policy.seeking import Listed, Target, Unreachable, before, impact, moved, sought, undo_impact
+from poller.policy.seeking import Listed, Target, Unreachable, before, done, impact, moved, sought, undo_impact, undone
 
 NOW = 1000.5
 LISTED = [Listed("a", closed=True), Listed("b", closed=False)]
@@ -78,6 +78,14 @@ def test_a_person_reads_where_an_undo_leads():
     assert undo_impact({"a": at("5")})[0].startswith(
         "Running invocations end and are settled. Then a is read from where"
     )
+
+
+def test_what_was_done_is_said_as_done():
+    shards = {"a": ShardProgress(), "b": ShardProgress()}
+    assert done(Target("TRIM_HORIZON"), shards) == (
+        "The position was moved: 2 shards are now read from the oldest record. It can be undone."
+    )
+    assert undone({"a": at("5")}).startswith("The position was moved back: a is read from where the last seek left off")
 
 
 def action(number, what="seek", **values):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from poller.daemon.api.moments import iso
 from poller.daemon.api.shown_reasons import mapping_reason, reason_text, state_of
 from poller.daemon.api.status_json import Json
-from poller.policy.action_words import progress
+from poller.policy.action_words import ending, progress
 from poller.policy.actions import (
     LONGEST_NAME,
     LONGEST_TEXT,
@@ -236,6 +236,8 @@ def acted_json(acted: Acted, order: Order, now: float) -> Json:
         "batch": batch,
         "action": acted.action and acted.action.id,
         "stage": acted.action and acted.action.stage.value,
+        "ending": acted.action and ending(order, acted.action.stage, acted.result),
+        "effect": acted.action and acted.action.effect,
         "result": dict(acted.result),
     }
 

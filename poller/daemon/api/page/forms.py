@@ -96,7 +96,7 @@ def redrive(mapping: Shown) -> Markup:
         _text("Until (UTC), or now", "end", EXAMPLE) if mapping["seeks"] else None,
         _shard("Shard, or all") if mapping["seeks"] else None,
         _number("Most records per second", "rate", value="10", min="0.01", max="10000", step="any"),
-        _number("Most in one invocation", "batch", min="1", max="10000", step="1"),
+        _number("Most in one invocation", "batch", min="1", max="10000", step="1", placeholder="those of a second"),
         tag("label", void("input", type="checkbox", name="pass_over"), " Leave what failed again (of the last one)"),
         tag("button", "Redrive"),
     )

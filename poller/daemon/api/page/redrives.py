@@ -7,17 +7,13 @@ from poller.daemon.api.page import words
 from poller.daemon.api.page.forms import button
 from poller.daemon.api.page.html import Markup, join, tag
 from poller.daemon.api.page.parts import Shown
+from poller.policy.redrive_words import taken_from
 from poller.policy.redriving import Redriven, State
 
 MOST = 10
 """Shown of a mapping."""
 MOST_FAILED = 5
 """Identifiers that are named."""
-WHAT = {
-    "source": "an interval of the stream",
-    "dead_letters": "dead letters",
-    "destination": "the on-failure destination",
-}
 
 
 def cards(mapping: Shown, redrives: Sequence[Redriven], *, steers: bool) -> Iterator[tuple[str, Markup]]:
@@ -25,7 +21,7 @@ def cards(mapping: Shown, redrives: Sequence[Redriven], *, steers: bool) -> Iter
     stopped = next((one.id for one in redrives if one.state is not State.FINISHED), None)
     for one in redrives[:MOST]:
         key = f"r-{one.id}"
-        head = tag("p", tag("strong", one.state.value), f", {WHAT[one.which]}, begun ", words.moment(iso(one.began)))
+        head = tag("p", tag("strong", one.state.value), f", {taken_from(one)}, begun ", words.moment(iso(one.began)))
         more = f" and {len(one.failures) - MOST_FAILED:,} more" if len(one.failures) > MOST_FAILED else None
         failed = tag("p", "Failed again: ", words.shortly(", ".join(one.failures[-MOST_FAILED:])), more)
         buttons = _buttons(mapping, one, last=one.id == stopped) if steers else None

@@ -123,9 +123,11 @@ async function preview(wanted) {
 }
 
 function tellDone(done) {
-  const text = `${order.text}: ${done.stage}`;
+  const text = `${order.text}: ${done.ending}`;
   if (done.result?.lines) return say(text); // the result is seen by itself
-  document.getElementById("done").replaceChildren(...shortly(`${text}. ${order.impact[0] ?? ""}`));
+  // what is still to come is as the preview said it
+  const said = done.stage === "begun" ? order.impact[0] : done.effect;
+  document.getElementById("done").replaceChildren(...shortly(`${text}. ${said ?? ""}`));
 }
 
 async function carryOut() {
@@ -138,7 +140,7 @@ async function carryOut() {
     tellDone(done);
     document.getElementById("cancel").textContent = "Close";
     if (!done.result?.lines) return dialog.close();
-    document.getElementById("order-title").textContent = order.text;
+    document.getElementById("order-title").textContent = `${order.text}: ${done.ending}`;
     show(done.result.lines);
     confirm.hidden = document.getElementById("by").hidden = true;
     document.getElementById("cancel").focus();
