@@ -55,6 +55,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 2) * 2
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fleet_seed" in metafunc.fixturenames:
+        # several daemons in each
+        metafunc.parametrize("fleet_seed", range((metafunc.config.getoption("--seeds") + 2) // 3))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collecting makes hundreds of thousands of objects that stay: looking for garbage among them takes a third of it.

@@ -1,4 +1,4 @@
-"""`--seeds N`: how many random journeys of each kind: half of them with windows, consumers and aggregates, a fifth of fleets.
+"""`--seeds N`: how many random journeys of each kind: half of them with windows, consumers and aggregates, a third of fleets.
 
 The everyday number is 10; `.ci/run` takes 30, on the compiled wheel.
 """
@@ -12,6 +12,3 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "special_seed" in metafunc.fixturenames:
         # plain journeys meet most of what these do
         metafunc.parametrize("special_seed", range((metafunc.config.getoption("--seeds") + 1) // 2))
-    if "fleet_seed" in metafunc.fixturenames:
-        # several daemons in each
-        metafunc.parametrize("fleet_seed", range((metafunc.config.getoption("--seeds") + 4) // 5))

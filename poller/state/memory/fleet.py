@@ -85,7 +85,8 @@ class MemoryFleet(KeptInMemory):
         self.rows.changed()
 
     async def members(self) -> list[MemberRow]:
-        return [replace(row, facts=deepcopy(row.facts)) for row in self.rows.members.values()]
+        # nobody changes what was read; a copy for each reader took a third of a simulated fleet's time
+        return [*self.rows.members.values()]
 
     async def sweep(self, members: Collection[str]) -> None:
         for member in members:
