@@ -65,7 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Collecting makes hundreds of thousands of objects that stay: looking for garbage among them takes a third of it.
 
-    Frozen, they are not looked through again and again while the tests run.
+    Frozen, they are not looked through again and again while the tests run. What tests leave is looked for less often
+    than by default, because most of it is whole event loops at once.
     """
     gc.disable()
     try:
@@ -74,6 +75,7 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(10_000, 20, 10)
         gc.enable()
 
 
