@@ -23,7 +23,7 @@ from poller.engine.redriving import Redrives
 from poller.engine.rerunning import rerunning
 from poller.engine.runner import MappingRunner
 from poller.policy import actions as policy
-from poller.policy import seeking
+from poller.policy import seek_words, seeking
 from poller.policy.action_words import noted
 from poller.policy.actions import Action, Asked, Order, Stage
 from poller.policy.failed_events import FailedEvent
@@ -173,7 +173,7 @@ class Steering:
 
         async def perform(action: Action) -> Action:
             moved = await self._move(runner, action, stored, listed)
-            return replace(moved, effect=policy.effect(seeking.done(order.target, moved.before)))
+            return replace(moved, effect=policy.effect(seek_words.done(order.target, moved.before)))
 
         async def listed() -> Before:
             if order.target.where not in seeking.INTO_THE_PAST:
@@ -181,10 +181,14 @@ class Steering:
             # what was split off since the plan is read from there as well
             return {**await self._hands.wiring.seek(runner.mapping, order.target, stored.epoch), **shards}
 
-        return Plan(tuple(seeking.impact(stored, order.target, shards)), perform)
+        behind = {one.id: one.behind() for one in runner.status.partitions}
+        given_up = seek_words.given_up(await self._store.actions(), runner.mapping.uuid)
+        known = seek_words.Known(self._wall(), behind, given_up)
+        return Plan(tuple(seek_words.impact(stored, order.target, shards, known)), perform)
 
     async def _undoing(self, runner: MappingRunner) -> Plan:
-        last = policy.last_seek(await self._store.actions(), runner.mapping.uuid)
+        actions, uuid = await self._store.actions(), runner.mapping.uuid
+        last = policy.last_seek(actions, uuid)
         if last is None:
             raise NotPossible("no seek of this mapping can be undone")
         stored = await self._stored(runner)
@@ -194,9 +198,9 @@ class Steering:
 
         async def perform(action: Action) -> Action:
             moved = await self._move(runner, replace(action, undoes=last.id), stored, former)
-            return replace(moved, effect=policy.effect(seeking.undone(last.before)))
+            return replace(moved, effect=policy.effect(seek_words.undone(last.before)))
 
-        return Plan(tuple(seeking.undo_impact(last.before)), perform)
+        return Plan(tuple(seek_words.undo_impact(last, seek_words.given_up(actions, uuid))), perform)
 
     async def _stored(self, runner: MappingRunner) -> StreamProgress:
         stored = await self._moving.stored(runner)

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from poller.policy.invocation_record import iso_milliseconds
-from poller.policy.positions import inside, place
+from poller.policy.positions import inside
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
-from poller.values.texts import counted
 
 BEFORE_EVERYTHING = 0.0
 """The start of a shard that is read from its horizon."""
@@ -100,59 +99,3 @@ def moved(stored: StreamProgress, shards: Before) -> StreamProgress:
 def before(stored: StreamProgress, shards: Mapping[str, object]) -> Before:
     """The stored progress of shards that are about to be moved."""
     return {name: stored.shards.get(name) for name in shards}
-
-
-BETWEEN = (
-    "Forward, what lies between the old position and the new one is not delivered. Back, what lies between them is "
-    "delivered again."
-)
-
-
-def impact(stored: StreamProgress, target: Target, shards: Mapping[str, ShardProgress]) -> list[str]:
-    """What a seek does, in sentences."""
-    which = _which(shards)
-    now = {name: shard.position for name in shards if (shard := stored.shards.get(name)) is not None}
-    in_work = sum(lane.in_work for name in shards if (shard := stored.shards.get(name)) for lane in shard.lanes)
-    return [
-        f"Running invocations end and are settled. Then {which} read from {target.words}.",
-        *(_direction(target, now) if target.where == "AT_SEQUENCE_NUMBER" else ()),
-        BETWEEN,
-        *(f"{name} is behind {at} now." for name, at in [*now.items()][:MOST_NAMED] if at is not None),
-        *([f"The attempts and the open windows of {counted(in_work, 'lane')} are given up."] if in_work else ()),
-        "Undoing the seek goes back to the present position.",
-    ]
-
-
-def _direction(target: Target, now: Mapping[str, str | None]) -> list[str]:
-    number = target.sequence_number or "0"
-    back = [place(number) <= place(position) for position in now.values() if position is not None]
-    return [f"That is {'back' if one else 'forward'}." for one in back]
-
-
-def done(target: Target, shards: Mapping[str, object]) -> str:
-    """What a seek has done."""
-    return f"The position was moved: {_which(shards)} now read from {target.words}. It can be undone."
-
-
-def _which(shards: Mapping[str, object]) -> str:
-    return f"{len(shards)} shards are" if len(shards) > 1 else f"{next(iter(shards))} is"
-
-
-FORMER = "from where the last seek left off, with the attempts and windows of that time"
-AGAIN = "What was delivered since that seek and lies behind that position is delivered again."
-
-
-def undone(shards: Before) -> str:
-    """What the undoing of a seek has done."""
-    return f"The position was moved back: {_which(shards)} read {FORMER}. {AGAIN}"
-
-
-def undo_impact(shards: Before) -> list[str]:
-    """What the undoing of a seek does, in sentences."""
-    which = _which(shards)
-    places = {name: shard.position for name, shard in shards.items() if shard is not None}
-    return [
-        f"Running invocations end and are settled. Then {which} read {FORMER}.",
-        AGAIN,
-        *(f"{name} was behind {at}." for name, at in [*places.items()][:MOST_NAMED] if at is not None),
-    ]

@@ -101,7 +101,7 @@ async def test_a_position_is_moved_after_a_preview_and_the_way_back_is_one_butto
         await page.locator("#seek").get_by_label("Read on from").select_option("the oldest record")
         for button, said in (
             ("Seek", "2 shards are read from the oldest record"),
-            ("Undo the last seek", "was behind"),
+            ("Undo the last seek", "was read up to"),
         ):
             await page.get_by_role("button", name=button, exact=True).click()
             await page.get_by_text(said).first.wait_for()

@@ -3,9 +3,8 @@
 import pytest
 
 from poller.policy.actions import Action, Seek, Stage, Undo, last_seek, what_of
-from poller.policy.parts import PartState
 from poller.policy.progress import LaneProgress, ShardProgress, StreamProgress
-from poller.policy.seeking import Listed, Target, Unreachable, before, done, impact, moved, sought, undo_impact, undone
+from poller.policy.seeking import Listed, Target, Unreachable, before, moved, sought
 
 NOW = 1000.5
 LISTED = [Listed("a", closed=True), Listed("b", closed=False)]
@@ -55,37 +54,6 @@ def test_what_is_not_meant_keeps_its_progress_and_the_way_back_is_exact():
     after = moved(old, new)
     assert after.shards == {"c": at("9"), **new}
     assert moved(after, kept) == old
-
-
-def test_a_person_reads_what_happens_between_the_positions():
-    waiting = at("5", (PartState(1, "6", "6", 2),))
-    told = impact(stored(a=waiting), Target("AT_SEQUENCE_NUMBER", sequence_number="4", shard="a"), {"a": at("4:-1")})
-    assert told[0] == "Running invocations end and are settled. Then a is read from sequence number 4."
-    assert "That is back." in told
-    assert "a is behind 5 now." in told
-    assert "The attempts and the open windows of 1 lane are given up." in told
-    told = impact(stored(a=at("5")), Target("AT_SEQUENCE_NUMBER", sequence_number="6", shard="a"), {"a": at("6:-1")})
-    assert "That is forward." in told
-    both = {"a": ShardProgress(), "b": ShardProgress()}
-    assert "2 shards are read from the oldest record." in impact(stored(), Target("TRIM_HORIZON"), both)[0]
-    assert "from what comes from now on" in impact(stored(), Target("LATEST"), both)[0]
-    assert "from 1970-01-01T00:00:01.000Z" in impact(stored(), Target("AT_TIMESTAMP", 1.0), both)[0]
-    assert impact(stored(a=at(None)), Target("AT_SEQUENCE_NUMBER", sequence_number="6", shard="a"), {"a": at("6:-1")})
-
-
-def test_a_person_reads_where_an_undo_leads():
-    assert undo_impact({"a": at("5"), "b": None})[2:] == ["a was behind 5."]
-    assert undo_impact({"a": at("5")})[0].startswith(
-        "Running invocations end and are settled. Then a is read from where"
-    )
-
-
-def test_what_was_done_is_said_as_done():
-    shards = {"a": ShardProgress(), "b": ShardProgress()}
-    assert done(Target("TRIM_HORIZON"), shards) == (
-        "The position was moved: 2 shards are now read from the oldest record. It can be undone."
-    )
-    assert undone({"a": at("5")}).startswith("The position was moved back: a is read from where the last seek left off")
 
 
 def action(number, what="seek", **values):
