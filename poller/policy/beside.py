@@ -63,4 +63,4 @@ def found_words(shown: int, noun: str, where: str, amount: Amount | None, *, of:
     held_against = "" if of is None else f", of {of:,} that were looked at"
     if amount is not None:
         return f"{counted(shown, noun)} shown{held_against}; {where} holds {amount.words}"
-    return f"{counted(shown, noun)} shown{held_against}{'; there may be more' if full else ''}"
+    return f"{counted(shown, noun)} shown{held_against}{', as many as were asked for' if full else ''}"

@@ -73,6 +73,11 @@ def test_a_key_is_isolated_also_where_nobody_hears_of_it(destination: str | None
     }
     ((_, shown),) = one.batches(mapping, steers=True, hands_over=False)
     assert "Isolate bad (1 of 3)" in shown
+    described = re.findall(r'aria-describedby="([^"]+)"', shown)
+    assert len(described) == shown.count("<button type"), "every button says what it does"
+    assert re.findall(r'<small id="([^"]+)"', shown) == [*dict.fromkeys(described)]
+    drops = [one for one in re.findall(r"<button [^>]*>", shown) if '"danger"' in one]
+    assert [("&quot;drop&quot;: true" in one) for one in drops] == [True] * (1 + dropped)
     isolating = shown.partition('data-order="isolate"')[2].partition("</button>")[0]
     assert ("drop" in isolating) == dropped
 

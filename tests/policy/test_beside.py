@@ -39,7 +39,7 @@ def test_a_look_says_where_it_begins(begin, words):
     [
         (10, ABOUT, None, True, "10 records shown; failed holds about 51 invocation records"),
         (1, ABOUT, 12, False, "1 record shown, of 12 that were looked at; failed holds about 51 invocation records"),
-        (10, None, None, True, "10 records shown; there may be more"),
+        (10, None, None, True, "10 records shown, as many as were asked for"),
         (2, None, None, False, "2 records shown"),
         (0, None, 300, False, "0 records shown, of 300 that were looked at"),
     ],

@@ -23,7 +23,7 @@ from poller.daemon.api import sessions
 from poller.support import telemetry
 from poller.values.errors import ConfigurationError
 
-MODULES = ("changes", "orders", "poller", "records", "text", "times")
+MODULES = ("changes", "orders", "poller", "records", "result", "text", "times")
 """Of the page's script."""
 PAGE_FILES = ("/page/poller.css", "/page/icon.svg", *(f"/page/{name}.js" for name in MODULES))
 OPEN_TO_ALL = frozenset({"/healthz", "/readyz", "/login", "/logout", *PAGE_FILES})

@@ -6,6 +6,8 @@ member `to`, and `timestamp` is the member of that name with what the field `val
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+from zlib import crc32
 
 from poller.daemon.api.moments import iso
 from poller.daemon.api.page import words
@@ -20,20 +22,35 @@ EXAMPLE = "10 min ago"
 """Or a time in ISO 8601."""
 
 
-def button(text: str, mapping: Shown, order: str, about: str = "", **given: Given) -> Markup:
+class Told(NamedTuple):
+    """What is said below a button, also to screen readers."""
+
+    text: str
+    danger: bool = False
+    """Whether something is lost by it."""
+
+
+def button(
+    text: str, mapping: Shown, order: str, about: str = "", told: Told | None = None, /, **given: Given
+) -> Markup:
     """A button that previews an order; `given` are members of its body, `about` tells equal buttons apart."""
     body = {key: value for key, value in given.items() if value is not None}
-    return tag(
+    key = "-".join([order, *map(str, body.values())])
+    described = None if told is None else f"told-{crc32(key.encode(errors='replace')):x}"
+    found = tag(
         "button",
         text,
         type="button",
+        class_="danger" if told is not None and told.danger else None,
         aria_label=f"{text}: {about}" if about else None,
+        aria_describedby=described,
         data_mapping=mapping["uuid"],
         data_order=order,
-        data_key="-".join([order, *map(str, body.values())]),
+        data_key=key,
         # in ASCII, because other texts are shown with escapes where they have control characters
         data_given=json.dumps(body),
     )
+    return found if told is None else tag("span", found, tag("small", told.text, id=described), class_="told")
 
 
 def seek(mapping: Shown, undo: Markup) -> Markup:
@@ -47,7 +64,9 @@ def seek(mapping: Shown, undo: Markup) -> Markup:
     place = _text("Instant or number", "value", EXAMPLE)
     fields = join(_choice("Read on from", "place", places), place, _shard("Shard, or all"), tag("button", "Seek"))
     live = tag("div", undo, id="undo")
-    return tag("details", tag("summary", "Move the position"), _form("seek", mapping, fields), live)
+    form = _form("seek", mapping, fields)
+    # open while there is a way back, so that nobody has to look for it
+    return tag("details", tag("summary", "Move the position"), form, live, open=bool(undo))
 
 
 def undo(mapping: Shown, seek: Action) -> Markup:
@@ -66,8 +85,7 @@ def peek(mapping: Shown) -> Markup:
         _number("At most", "most", value="10", min="1", max="100", step="1"),
         tag("button", "Look"),
     )
-    form = _form("peek", mapping, fields, event=True)
-    return tag("details", tag("summary", "Look at records"), form, received(mapping))
+    return tag("details", tag("summary", "Look at records"), _form("peek", mapping, fields, event=True))
 
 
 def received(mapping: Shown) -> Markup | None:

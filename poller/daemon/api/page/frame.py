@@ -60,7 +60,7 @@ def document(
     )  # fmt: skip
     main = tag("main", tag("h1", title), body, id="main", tabindex="-1", data_live=live, data_now=f"{now:.3f}")
     said = tag("p", "", id="said", role="status", aria_live="polite", class_="hidden")
-    done = tag("p", "", id="done", role="status")
+    done = tag("p", "", id="done")
     return _html(title, join(head, main, said, join(done, _dialog(functions)) if live and steers else None))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from poller.daemon.api.notes import span
 from poller.daemon.api.page import forms, history, redrives, words
-from poller.daemon.api.page.forms import Given, button
+from poller.daemon.api.page.forms import Given, Told, button
 from poller.daemon.api.page.html import Markup, join, tag
 from poller.daemon.api.page.overview import QUIET, curve
 from poller.daemon.api.page.parts import Shown
@@ -25,6 +25,15 @@ MOST_AT_ONCE = 3
 """Keys of a batch whose buttons are not folded away."""
 LISTS = ("batches", "orders", "undo", "redrives", "more", "partitions")
 """Those of the screen, beside what is said of the mapping itself."""
+LOOK = Told("Shows them. Nothing is consumed.")
+ASK = Told("Asks its destination at once to accept it.")
+RETRY = Told("Invokes the function with it at once instead of later.")
+HAND_OVER = Told("Tries it with another function this time only.")
+RESET = Told("Tries it at once, and counts its attempts anew.")
+SKIP = Told("Gives it up. Its destination hears of it, and it can be redriven.")
+ISOLATE = Told("Gives up the records of this key. The destination hears of them.")
+ISOLATE_DROPS = Told("Gives up the records of this key, and nobody hears of them.", danger=True)
+DROP = Told("Gives it up, and nobody hears of it.", danger=True)
 SHORT = 60
 """Characters of a reason that each shard repeats."""
 COLUMNS = ("Shard or queue", "Position", "Behind", "Lanes", "Why")
@@ -166,26 +175,28 @@ def _of_batch(mapping: Shown, one: Shown, *, hands_over: bool) -> Markup:
     if one["first"] is not None and one["first"].isdecimal() and mapping["looks"] and mapping["seeks"]:
         first, most = one["first"], min(one["records"], MOST_LOOKED_AT)
         place: dict[str, Given] = {"partition": one["partition"], "sequence_number": first, "most": most}
-        buttons.append(button("Look at its records", mapping, "peek", about, **place, event=True))
-    buttons.append(button("Retry now", mapping, "retry", about, **which))
+        buttons.append(button("Look at its records", mapping, "peek", about, LOOK, **place, event=True))
+    buttons.append(button("Retry now", mapping, "retry", about, RETRY if rests else ASK, **which))
     if hands_over and rests:
-        buttons.append(button("Hand over once", mapping, "handover", about, **which))
+        buttons.append(button("Hand over once", mapping, "handover", about, HAND_OVER, **which))
     if one["discards"]:
-        buttons.append(button("Retry with attempts reset", mapping, "retry", about, **which, reset_attempts=True))
+        again: dict[str, Given] = {**which, "reset_attempts": True}
+        buttons.append(button("Retry with attempts reset", mapping, "retry", about, RESET, **again))
         if destination is not None and rests:
-            buttons.append(button("Skip to its destination", mapping, "skip", about, **which))
+            buttons.append(button("Skip to its destination", mapping, "skip", about, SKIP, **which))
         dropped = None if destination is not None else True
         isolating = [
             button(
                 f"Isolate {words.cut(key)} ({count:,} of {one['records']:,})",
-                mapping, "isolate", about, **which, key=key, drop=dropped,
+                mapping, "isolate", about, ISOLATE if dropped is None else ISOLATE_DROPS,
+                **which, key=key, drop=dropped,
             )
             for key, count in one["keys"]
         ]  # fmt: skip
         buttons += isolating[:MOST_AT_ONCE]
         others = isolating[MOST_AT_ONCE:]
         text = "Skip without a destination" if destination is None else "Drop without its destination"
-        buttons.append(button(text, mapping, "skip", about, **which, drop=True))
+        buttons.append(button(text, mapping, "skip", about, DROP, **which, drop=True))
         if others:
             folded = tag("div", *others, class_="buttons")
             return join(

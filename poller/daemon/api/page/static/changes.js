@@ -11,6 +11,8 @@ function put(list, id, html) {
   const old = document.getElementById(id);
   if (old === null) {
     list.append(next);
+    // such as the way back after a seek
+    list.closest("details")?.setAttribute("open", "");
     return;
   }
   if (old.dataset.state !== next.dataset.state && next.dataset.name) {

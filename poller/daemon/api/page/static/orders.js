@@ -1,6 +1,7 @@
 // Gives orders: a look at once, every other one after its preview.
 
 import { showRecords } from "./records.js";
+import { hideResult, placeOf, showResult } from "./result.js";
 import { made, say, shortly } from "./text.js";
 import { instant } from "./times.js";
 
@@ -31,7 +32,8 @@ function refuse(error) {
 
 function pressed(button) {
   const { mapping, order: name, given } = button.dataset;
-  begin({ mapping, name, given: JSON.parse(given), text: button.textContent });
+  const danger = button.classList.contains("danger");
+  begin({ mapping, name, given: JSON.parse(given), text: button.textContent, place: placeOf(button), danger });
 }
 
 // `place` is a choice that names another member of the order, with its value or with that of the field `value`.
@@ -49,7 +51,7 @@ function filled(form) {
     }
   }
   const { mapping, order: name } = form.dataset;
-  begin({ mapping, name, given, text: form.querySelector("button").textContent });
+  begin({ mapping, name, given, text: form.querySelector("button").textContent, place: placeOf(form) });
 }
 
 function show(lines) {
@@ -59,7 +61,7 @@ function show(lines) {
 function begin(wanted) {
   order = wanted;
   document.getElementById("impact").replaceChildren();
-  document.getElementById("refusal").textContent = document.getElementById("done").textContent = "";
+  document.getElementById("refusal").textContent = "";
   const looks = wanted.name === "peek";
   document.getElementById("order-title").textContent = looks ? wanted.text : `${wanted.text}?`;
   document.getElementById("cancel").textContent = looks ? "Close" : "Cancel";
@@ -107,6 +109,7 @@ function chosen(choice) {
 async function preview(wanted) {
   const confirm = document.getElementById("confirm");
   confirm.textContent = wanted.text;
+  confirm.classList.toggle("danger", wanted.danger === true);
   confirm.disabled = true;
   if (wanted.name === "handover" && !wanted.given.function) return document.getElementById("function").focus();
   try {
@@ -124,10 +127,20 @@ async function preview(wanted) {
 
 function tellDone(done) {
   const text = `${order.text}: ${done.ending}`;
-  if (done.result?.lines) return say(text); // the result is seen by itself
+  if (done.result?.lines) {
+    // the result is seen by itself
+    hideResult();
+    return say(text);
+  }
   // what is still to come is as the preview said it
   const said = done.stage === "begun" ? order.impact[0] : done.effect;
-  document.getElementById("done").replaceChildren(...shortly(`${text}. ${said ?? ""}`));
+  showResult(`${text}. ${said ?? ""}`, order.place, ...(order.name === "seek" ? [wayBack()] : []));
+}
+
+function wayBack() {
+  const undo = made("button", { type: "button", textContent: "Undo this seek" });
+  Object.assign(undo.dataset, { mapping: order.mapping, order: "undo", given: "{}" });
+  return undo;
 }
 
 async function carryOut() {
@@ -137,9 +150,10 @@ async function carryOut() {
   localStorage.setItem("who", document.getElementById("who").value);
   try {
     const done = await send(order, false);
-    tellDone(done);
     document.getElementById("cancel").textContent = "Close";
-    if (!done.result?.lines) return dialog.close();
+    if (!done.result?.lines) dialog.close();
+    tellDone(done);
+    if (!done.result?.lines) return;
     document.getElementById("order-title").textContent = `${order.text}: ${done.ending}`;
     show(done.result.lines);
     confirm.hidden = document.getElementById("by").hidden = true;
@@ -149,7 +163,21 @@ async function carryOut() {
   }
 }
 
+// What has to be said before an order is sent.
+function need({ id, elements }) {
+  const { of, place, partition, value } = Object.fromEntries([...elements].map((field) => [field.name, field]));
+  if (!partition || !place) return;
+  const several = document.getElementById("shards").options.length > 1;
+  const looks = id === "peek" && of.value === "source" && several;
+  const numbered = place.value === "sequence_number" && (id === "seek" || looks);
+  const text = numbered ? "A sequence number is a place in one shard: say in which." : looks ? "Say in which shard." : "";
+  partition.setCustomValidity(partition.value.trim() ? "" : text);
+  value?.setCustomValidity(value.value.trim() || !["timestamp", "sequence_number"].includes(place.value) ? "" : "Say which.");
+}
+
 export function takeOrders() {
+  for (const form of document.querySelectorAll("form[data-order]")) need(form);
+  document.addEventListener("input", (event) => event.target.form?.dataset.order && need(event.target.form));
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-order]");
     if (button) pressed(button);
