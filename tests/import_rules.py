@@ -93,6 +93,7 @@ IMPORTS: dict[str, set[str]] = {
     "poller.workers": {
         "poller.daemon.api.listening",
         "poller.policy.backoff",
+        "poller.policy.failures_merged",
         "poller.support.printable",
         "poller.support.service_manager",
         "poller.values.errors",

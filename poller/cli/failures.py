@@ -5,6 +5,7 @@ from typing import Any
 
 from poller.cli.client import Client, NoAnswer
 from poller.cli.output import clock
+from poller.daemon.api.failures import missing
 from poller.support.printable import say
 from poller.values.texts import counted
 
@@ -13,7 +14,8 @@ Json = dict[str, Any]
 
 def show(client: Client, mapping: str | None) -> None:
     """Print the failures. Raises NoAnswer, also for a mapping that the daemon does not have."""
-    mappings = client.failures()["mappings"]
+    told = client.failures()
+    mappings = told["mappings"]
     if mapping is not None:
         names = ", ".join(entry["name"] for entry in mappings) or "none"
         mappings = [entry for entry in mappings if mapping in (entry["name"], entry["uuid"])]
@@ -27,6 +29,8 @@ def show(client: Client, mapping: str | None) -> None:
             say("")
         for line in _lines(entry):
             say(line)
+    for line in missing(told):
+        say(line)
 
 
 def _lines(mapping: Json) -> Iterator[str]:
@@ -35,7 +39,8 @@ def _lines(mapping: Json) -> Iterator[str]:
         first, last, smallest = group["first"], group["last"], group["smallest"]
         times = "once" if group["count"] == 1 else f"{group['count']:,} times"
         span = clock(first["at"]) if group["count"] == 1 else f"{clock(first['at'])} to {clock(last['at'])}"
-        yield f"  {group['error']}, {times}, {counted(group['records'], 'record')}, {span}"
+        where = f", on {', '.join(group['members'])}" if group.get("members") else ""
+        yield f"  {group['error']}, {times}, {counted(group['records'], 'record')}, {span}{where}"
         if group["began"]:
             yield f"    {group['began']}"
         if last["text"]:

@@ -142,8 +142,9 @@ class Poller:
         )
         self.invoker = FunctionInvoker(self.wiring, self._configuration, self.transports, self._wall)
         self.wiring.functions.once = self.invoker.once
-        hands = Hands(self.invoker, self.failed_events, self.wiring, self._wall)
-        self.steering = Steering(self.mappings, self.store, hands, self.neighbours.requests)
+        others, failures = self.neighbours.requests, self.neighbours.failures(self._wall)
+        hands = Hands(self.invoker, self.failed_events, self.wiring, self._wall, others, failures)
+        self.steering = Steering(self.mappings, self.store, hands)
         self._stack.push_async_callback(self.steering.close)
         self.catalog = Catalog(self.mappings, self.store, self._wall, tell=tell, runs_elsewhere=fleet.runs_elsewhere)
         self.looking = Looking(self.wiring, self.transports)

@@ -1,10 +1,11 @@
 """The other processes that run the same mappings: members of the fleet, and workers of this daemon."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+from poller.engine.failures_elsewhere import AskedFailures
 from poller.engine.fleet.member import Host, Member
 from poller.engine.fleet.requests import Json, Requests
 from poller.ports.status import MappingStatus
@@ -32,6 +33,13 @@ class Neighbours:
     def requests(self) -> Requests | None:
         """What can be asked of the others; None where there are none."""
         return None if self.member is None else self.member.requests
+
+    def failures(self, wall: Callable[[], float]) -> AskedFailures | None:
+        """What functions fail of on the others; None where there are none."""
+        if self.member is None:
+            return None
+        process = None if self._workers is None else self._workers.process
+        return AskedFailures(self.member.requests, self.member.status.member, process, self._statuses, wall)
 
     def tell(self) -> None:
         """A mapping was paused, resumed or stored, and others should know."""

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from poller.engine.batches import NoBatch
+from poller.engine.failures_elsewhere import AskedFailures
 from poller.engine.fleet.requests import Json, Requests, unknown
 from poller.engine.moving import Moving
 from poller.engine.runner import MappingRunner
@@ -39,11 +40,12 @@ Act = Callable[..., Awaitable[Acted]]
 class PassingOn:
     """What members do for each other."""
 
-    def __init__(self, requests: Requests, act: Act, moving: Moving) -> None:
+    def __init__(self, requests: Requests, act: Act, moving: Moving, failures: AskedFailures) -> None:
         """`act` carries out an order on this member alone, as `poller.ports.steering.Mappings.act` does."""
         self._requests = requests
         self._act = act
         self._moving = moving
+        self._failures = failures
 
     async def act(self, runner: MappingRunner, order: Passed, asked: Asked, *, dry_run: bool) -> Acted:
         """See `poller.ports.steering.Mappings.act`."""
@@ -116,6 +118,8 @@ class PassingOn:
             case {"hold": str(uuid)}:
                 async with self._moving.hold(uuid, withdrawn) as answer:
                     yield answer
+            case {"failures": _}:
+                yield self._failures.answer()
             case {"order": given}:
                 yield await self._ordered(given)
             case _:

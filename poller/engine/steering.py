@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from poller.engine import batches
 from poller.engine.failed_events import FailedEvents
+from poller.engine.failures_elsewhere import AskedFailures
 from poller.engine.fleet.requests import Requests
 from poller.engine.invoker import FunctionInvoker
 from poller.engine.mappings import Mappings
@@ -31,6 +32,7 @@ from poller.policy.passed_on import Passed
 from poller.policy.progress import StreamProgress, replaces
 from poller.policy.redriving import Redriven
 from poller.policy.seeking import Before
+from poller.ports.failures_elsewhere import NOBODY, FailuresElsewhere
 from poller.ports.steering import Acted
 from poller.ports.store import Positions
 from poller.support import telemetry
@@ -49,18 +51,24 @@ class Hands:
     wiring: Wiring
     wall: Callable[[], float]
     """Seconds since the epoch."""
+    others: Requests | None
+    """The other daemons of the fleet; None for a daemon by itself."""
+    failures: AskedFailures | None
+    """What functions failed of there."""
 
 
 class Steering:
     """The `poller.ports.steering.Mappings` of a running engine."""
 
-    def __init__(self, mappings: Mappings, store: Positions, hands: Hands, others: Requests | None) -> None:
-        """`others` are the other daemons of the fleet; None for a daemon by itself."""
+    def __init__(self, mappings: Mappings, store: Positions, hands: Hands) -> None:
         self._mappings = mappings
         self._store = store
         self._hands = hands
+        others, failures = hands.others, hands.failures
         self._moving = Moving(mappings, store, others)
-        self.passing_on = None if others is None else PassingOn(others, self.act_here, self._moving)
+        self.passing_on: PassingOn | None = None
+        if others is not None and failures is not None:
+            self.passing_on = PassingOn(others, self.act_here, self._moving, failures)
         self._wall = hands.wall
         self._redrives = Redrives(hands.wiring, hands.invoker, store, hands.wall)
         self._doing: set[asyncio.Task[Action]] = set()
@@ -126,6 +134,8 @@ class Steering:
 
     async def close(self) -> None:
         """End what is still carried out; what it was stays in the log as begun."""
+        if self._hands.failures is not None:
+            await self._hands.failures.close()
         doing = [*self._doing]
         for task in doing:
             task.cancel()
@@ -137,6 +147,12 @@ class Steering:
 
     async def failed_events(self) -> list[FailedEvent]:
         return await self._hands.events.shown()
+
+    async def failures_elsewhere(self, *, waits: bool) -> FailuresElsewhere:
+        failures = self._hands.failures
+        if failures is None:
+            return NOBODY
+        return await failures.now() if waits else failures.lately()
 
     def functions(self) -> list[str]:
         return sorted(hosted.key for hosted in self._hands.invoker.hosted())

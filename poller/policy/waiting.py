@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from poller.policy.impacts import Batch
-from poller.values.texts import shortened
+from poller.values.texts import clean
 
 MOST_OF_MAPPING, MOST_BATCHES = 20, 100
 """Batches that a row says of one mapping, and of all of them."""
@@ -88,10 +88,10 @@ def row(found: Sequence[tuple[str, Waiting]], total: Mapping[str, int]) -> dict[
 
 def _has_names(one: Waiting) -> bool:
     """Whether an order can name it."""
-    return _is_name(one.batch.partition) and (one.batch.first is None or _is_name(one.batch.first))
+    return is_name(one.batch.partition) and (one.batch.first is None or is_name(one.batch.first))
 
 
-def _is_name(text: Any) -> bool:
+def is_name(text: Any) -> bool:
     """Databases take neither NUL nor half a character in JSON."""
     return isinstance(text, str) and 0 < len(text) <= LONGEST_NAME and text.isprintable()
 
@@ -103,7 +103,7 @@ def _written(one: Waiting) -> Json:
         "lane": batch.lane,
         "records": batch.records,
         "first": batch.first,
-        "last": batch.last if _is_name(batch.last) else batch.first,
+        "last": batch.last if is_name(batch.last) else batch.first,
         "tried": clean(batch.tried, LONGEST_TEXT),
         "discards": batch.discards,
         "awaiting": batch.awaiting,
@@ -114,7 +114,7 @@ def _written(one: Waiting) -> Json:
         "next_try": _rounded(one.next_try),
         "oldest": _rounded(one.oldest),
         "expires": _rounded(one.expires),
-        "keys": [[key, count] for key, count in one.keys if _is_name(key)][:MOST_KEYS],
+        "keys": [[key, count] for key, count in one.keys if is_name(key)][:MOST_KEYS],
     }
 
 
@@ -125,12 +125,6 @@ def _rounded(time: float | None) -> int | None:
 def _size(one: Json) -> int:
     texts = [value for value in (*one.values(), *(key for key, _ in one["keys"])) if isinstance(value, str)]
     return OVERHEAD + sum(map(len, texts))
-
-
-def clean(text: str, most: int) -> str:
-    """The text on one line, cut at a word, and without what a database or a terminal could mind."""
-    line = " ".join(text[: 4 * most].split())
-    return shortened("".join(one if one.isprintable() else "?" for one in line), most)
 
 
 def read(said: Any, now: float) -> tuple[list[Waiting], int]:
@@ -149,8 +143,8 @@ def _read(one: object, now: float) -> Waiting | None:
     if not isinstance(one, dict):
         return None
     first, last = one.get("first"), one.get("last")
-    named = _is_name(one.get("partition")) and (first is None or (_is_name(first) and _is_name(last)))
-    if not (named and _is_count(one.get("lane")) and _is_count(one.get("records"))):
+    named = is_name(one.get("partition")) and (first is None or (is_name(first) and is_name(last)))
+    if not (named and is_count(one.get("lane")) and is_count(one.get("records"))):
         return None
     batch = Batch(
         one["partition"],
@@ -164,7 +158,7 @@ def _read(one: object, now: float) -> Waiting | None:
         None,
     )
     moments = ("since", "next_try", "oldest", "expires")
-    since, next_try, oldest, expires = (_time(one.get(name), now) for name in moments)
+    since, next_try, oldest, expires = (moment(one.get(name), now) for name in moments)
     # clocks differ
     since, oldest = (None if time is None else min(time, now) for time in (since, oldest))
     keys, causes = _keys(one.get("keys")), _causes(one.get("causes"))
@@ -178,14 +172,14 @@ def _text(value: object) -> str:
 
 
 def _count(value: Any) -> int:
-    return int(value) if _is_count(value) else 0
+    return int(value) if is_count(value) else 0
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_COUNT
 
 
-def _time(value: object, now: float) -> float | None:
+def moment(value: object, now: float) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if now - LONGEST_AGO <= value <= now + LONGEST_AGO else None
@@ -202,4 +196,4 @@ def _causes(value: object) -> tuple[str, ...]:
 def _keys(value: object) -> tuple[tuple[str, int], ...]:
     listed = value[:MOST_KEYS] if isinstance(value, list) else []
     pairs = [one for one in listed if isinstance(one, list) and len(one) == 2]
-    return tuple((key, count) for key, count in pairs if _is_name(key) and _is_count(count))
+    return tuple((key, count) for key, count in pairs if is_name(key) and is_count(count))

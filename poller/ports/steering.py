@@ -8,6 +8,7 @@ from poller.policy.actions import Action, Asked, Order
 from poller.policy.failed_events import FailedEvent
 from poller.policy.impacts import Batch
 from poller.policy.redriving import Redriven
+from poller.ports.failures_elsewhere import FailuresElsewhere
 from poller.ports.status import MappingStatus
 
 
@@ -46,6 +47,12 @@ class Mappings(Protocol):
 
     async def failed_events(self) -> list[FailedEvent]:
         """The failed events that are kept, the latest first, as of a few seconds ago."""
+        ...
+
+    async def failures_elsewhere(self, *, waits: bool) -> FailuresElsewhere:
+        """What functions failed of on the other members of the fleet. With `waits` they are asked for it, which takes
+        some seconds; else it is what they answered lately.
+        """
         ...
 
     def functions(self) -> list[str]:

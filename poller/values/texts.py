@@ -18,3 +18,9 @@ def shortened(text: str, most: int) -> str:
 def counted(count: int, noun: str) -> str:
     """A number of things: `1 record`, `2,000 records`."""
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def clean(text: str, most: int) -> str:
+    """The text on one line, cut at a word, and without what a database or a terminal could mind."""
+    line = " ".join(text[: 4 * most].split())
+    return shortened("".join(one if one.isprintable() else "?" for one in line), most)

@@ -190,37 +190,6 @@ def _elsewhere(batches: Iterable[Json]) -> list[Json]:
     return [*{(one["member"], one["lane"], one["first"]): one for one in batches}.values()]
 
 
-def failures(documents: Sequence[Json]) -> Json:
-    """Of `GET /failures`."""
-    return {"mappings": [_failures(same) for same in _by_uuid(documents)]}
-
-
-def _failures(same: Sequence[Json]) -> Json:
-    groups: dict[tuple[str, str], Json] = {}
-    for group in (group for one in same for group in one["groups"]):
-        key = str(group["error"]), str(group["template"])
-        groups[key] = _group(groups[key], group) if key in groups else group
-    ordered = sorted(groups.values(), key=lambda group: _at(group["last"]), reverse=True)
-    kept = {event["id"]: event for one in same for event in one["kept"]}
-    return {
-        **same[0],
-        "forgotten": sum(one["forgotten"] for one in same),
-        "groups": ordered,
-        "kept": sorted(kept.values(), key=_at, reverse=True),
-    }
-
-
-def _group(one: Json, other: Json) -> Json:
-    return {
-        **one,
-        "count": one["count"] + other["count"],
-        "records": one["records"] + other["records"],
-        "first": min(one["first"], other["first"], key=_at),
-        "last": max(one["last"], other["last"], key=_at),
-        "smallest": min(one["smallest"], other["smallest"], key=lambda failure: failure["records"]),
-    }
-
-
 def reloads(documents: Sequence[Json]) -> Json:
     """Of `POST /reload`, where no worker refused. A mapping that runs on some of them is told by those."""
     names = ("added", "changed", "removed", "warnings")

@@ -8,6 +8,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from poller.policy.failures_merged import merged as failures_merged
 from poller.workers import merging
 from poller.workers.answers import Answer, Request, as_json, refusal
 from poller.workers.child import Child
@@ -38,7 +39,7 @@ class Routes:
             Merged.METRICS: partial(self._together, self._metrics),
             Merged.STATUS: partial(self._together, self._status),
             Merged.MAPPING: partial(self._together, self._mapping),
-            Merged.FAILURES: partial(self._together, self._failures),
+            Merged.FAILURES: self._failures,
             Merged.PARTS: partial(self._together, self._parts),
             Merged.RELOAD: self._reload,
             Merged.BY_ONE: self._ordered,
@@ -80,9 +81,17 @@ class Routes:
         status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
         return as_json({"status": "ready" if ready else "starting"}, status)
 
-    def _failures(self, answers: Answers) -> Answer:
+    def _failures(self, request: Request) -> Answer:
+        """Of all workers; one of them also asks the other members of a fleet."""
+        request = replace(request, headers=_plain(request.headers))
+        alone = replace(request, target=f"{request.path}?alone")
+        found = [
+            (child, self._ask_one(child, alone if number else request)) for number, child in enumerate(self._children())
+        ]
+        answers = [(child, answer) for child, answer in found if answer is not None]
         good = [answer.document() for _, answer in answers if answer.status == HTTPStatus.OK]
-        return as_json(merging.failures(good)) if good else _refused(answers)
+        with self._merging:
+            return as_json(failures_merged(good)) if good else _refused(answers)
 
     def _status(self, answers: Answers) -> Answer:
         good = {child: answer.document() for child, answer in answers if answer.status == HTTPStatus.OK}

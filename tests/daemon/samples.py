@@ -9,6 +9,7 @@ from poller.policy.actions import Action, Asked, Order, Stage, what_of
 from poller.policy.failed_events import FailedEvent
 from poller.policy.redriving import Redriven
 from poller.ports.daemon_status import DaemonStatus, Reloaded
+from poller.ports.failures_elsewhere import NOBODY, FailuresElsewhere
 from poller.ports.status import Lag, LaneStatus, MappingState, MappingStatus, PartitionStatus, Reason, ReasonCode
 from poller.ports.steering import Acted
 from poller.values.errors import NotPossible, StateError, UnknownFunction, UnknownMapping
@@ -105,6 +106,8 @@ class Steered:
         self._status = status
         self.log: list[Action] = []
         self.events: list[FailedEvent] = []
+        self.elsewhere = NOBODY
+        self.waited: list[bool] = []
         self.redriven: list[Redriven] = []
 
     async def act(self, name: str, order: Order, asked: Asked, *, dry_run: bool) -> Acted:
@@ -142,6 +145,10 @@ class Steered:
 
     async def failed_events(self) -> list[FailedEvent]:
         return self.events
+
+    async def failures_elsewhere(self, *, waits: bool) -> FailuresElsewhere:
+        self.waited.append(waits)
+        return self.elsewhere
 
     def functions(self) -> list[str]:
         return ["thumbnails"]

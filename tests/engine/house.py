@@ -61,10 +61,15 @@ class LocalTransports(Transports):
 class House(Poller):
     """A Poller on the fake AWS, and the makers of what it runs on."""
 
-    def __init__(self, store=None, aws=None, fleet=None, workers=None, *, watch=None):
+    def __init__(self, store=None, aws=None, fleet=None, workers=None, *, watch=None, member=None):
+        """`member` is its name in the fleet; else that of the machine."""
         self.aws = aws or FakeAws()
         self.aws.latency = 0.01
-        state = {"state": "memory:"} if fleet is None else {"state": "sqlite:////shared", "fleet": {}}
+        state = (
+            {"state": "memory:"}
+            if fleet is None
+            else {"state": "sqlite:////shared", "fleet": {"member": member} if member else {}}
+        )
         self.local = LocalTransports(self.aws)
         super().__init__(
             Configuration(Settings(**state, max_bytes_in_flight=1 << 30), {}, [], [], []),

@@ -48,7 +48,9 @@ class Fleet:
         self.stream: Any = self.aws.stream("s", shards=shards)
         self.parameters = {"starting_position": "TRIM_HORIZON", "batch_size": 3} | parameters
         self.stores = [Away(self.rows) for _ in range(daemons)]
-        self.houses = [House(fleet=store, aws=self.aws) for store in self.stores]
+        self.houses = [
+            House(fleet=store, aws=self.aws, member=f"m{number}") for number, store in enumerate(self.stores)
+        ]
         self.failed = self.houses[0].queue("failed").arn
 
     def mapping(self, house: House) -> Any:

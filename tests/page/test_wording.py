@@ -38,12 +38,14 @@ def test_a_traceback_keeps_its_lines_and_becomes_no_code() -> None:
         "count": 1,
         "records": 1,
         "began": None,
+        "members": ["a", "b"],
         "first": failure,
         "last": failure,
         "smallest": {"first_record": None},
     }
     mapping = {"uuid": "u", "name": "orders", "function": "ship", "groups": [group], "kept": []}
-    shown = causes.failures([mapping], steers=True).inside("causes")
+    shown = causes.failures({"mappings": [mapping]}, steers=True).inside("causes")
+    assert "(ship) on a, b<" in shown
     assert "Traceback\n  &lt;b&gt;\\x1b</pre>" in shown
 
 

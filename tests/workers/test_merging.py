@@ -72,24 +72,6 @@ def test_a_mapping_of_one_worker_is_shown_as_it_is_and_the_order_stays():
     assert [one["name"] for one in whole["mappings"]] == ["a", "b"]
 
 
-def failure(at, records):
-    return {"at": at, "records": records, "text": "t"}
-
-
-def test_failures_of_one_cause_are_one_group():
-    def of(count, at):
-        group = {"error": "E", "template": "x", "count": count, "records": count, "number": 1}
-        group |= {"first": failure(at, 2), "last": failure(at, 2), "smallest": failure(at, count)}
-        kept = [{"id": "same", "at": "2026-01-01"}, {"id": at, "at": at}]
-        return {"mappings": [{"name": "a", "uuid": "1", "forgotten": 1, "groups": [group], "kept": kept}]}
-
-    (found,) = merging.failures([of(2, "2026-01-02"), of(3, "2026-01-01")])["mappings"]
-    (group,) = found["groups"]
-    assert (group["count"], group["first"]["at"], group["last"]["at"]) == (5, "2026-01-01", "2026-01-02")
-    assert (group["smallest"]["records"], found["forgotten"]) == (2, 2)
-    assert [event["id"] for event in found["kept"]] == ["2026-01-02", "same", "2026-01-01"]
-
-
 def test_a_reload_tells_each_name_once():
     answers = [
         {"state": "reloaded", "added": ["a"], "changed": [], "removed": [], "warnings": ["w"], "unchanged": number}

@@ -83,6 +83,15 @@ def test_a_reload_that_one_worker_refuses_is_refused():
     assert Parent({"/reload": good}, {"/reload": bad}).post("/reload")[0] == 422
 
 
+@pytest.mark.parametrize("path", ["/failures", "/page/parts/failures"])
+def test_one_worker_tells_the_failures_of_the_fleet_and_the_others_their_own(path):
+    found = {"mappings": [], "more": [], "silent": ["b"], "asking": False}
+    parent = Parent({path: found}, {f"{path}?alone": {**found, "silent": []}})
+    assert parent.get(path) == (200, found)
+    assert parent.asked == [(1, path), (2, f"{path}?alone")]
+    assert Parent({path: REFUSED}, {}).get(path)[0] == 403
+
+
 def test_a_token_is_judged_by_the_workers():
     assert Parent({"/status": REFUSED}, {"/status": REFUSED}).get("/status")[0] == 403
 

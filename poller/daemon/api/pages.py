@@ -11,9 +11,10 @@ from poller.daemon.api.access import wants_html
 from poller.daemon.api.failures import failures_json
 from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page.door import Page
-from poller.daemon.api.page.served import find
+from poller.daemon.api.page.served import ALONE, find
 from poller.daemon.api.streaming import answer
 from poller.ports.daemon_status import DaemonStatus
+from poller.ports.failures_elsewhere import NOBODY
 from poller.ports.steering import Mappings
 from poller.support import codec
 
@@ -28,7 +29,7 @@ PAGES = (
     ("GET", "/readyz", "200 once every source was reached or it is known why not, else 503; needs no token"),
     ("GET", "/status", "what each mapping does, why, and its counters"),
     ("GET", "/mappings/NAME", "one mapping as in `/status`; its screen, for browsers"),
-    ("GET", "/failures", "what functions failed of, grouped by cause, and the failed events that are kept"),
+    ("GET", "/failures", "what functions of the fleet failed of, by cause (`?alone`: here), and events that are kept"),
     ("GET", "/metrics", "the same for Prometheus"),
     ("GET", "/actions", "what people did to mappings by hand: who, when, why, and its effect"),
     ("GET", "/redrives", "how far redrives came: each record done, failed again, left or gone"),
@@ -108,9 +109,10 @@ class Pages:
     async def failures(self, request: web.Request) -> web.Response:
         if wants_html(request):
             return await self._page.failures(request)
-        now = asyncio.get_running_loop().time()
+        others = NOBODY if ALONE in request.query else await self._mappings.failures_elsewhere(waits=True)
         kept = await self._mappings.failed_events()
-        found = failures_json(self._status.mappings, self._status.configuration, kept, now, self._wall())
+        now = asyncio.get_running_loop().time()
+        found = failures_json(self._status.mappings, self._status.configuration, kept, now, self._wall(), others=others)
         return web.Response(body=codec.dumps(found), content_type="application/json", charset="utf-8")
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:

@@ -23,6 +23,8 @@ from poller.values.errors import NotPossible
 
 REQUESTS, ANSWERS = "requests", "answers"
 """The facts of a member: by the id of each request what it asks, and by the id of another one's what it answers."""
+WORKER = "worker"
+"""The fact of a member that names it among the workers of its parent."""
 MOST_REMEMBERED = 1000
 """Requests that were answered and withdrawn, and are not to be carried out again."""
 STORED_SECONDS = 15.0
@@ -105,6 +107,11 @@ class _Served:
         self.answer, self.size = answer, len(codec.dumps(answer))
 
 
+def parent_of(process: str) -> str:
+    """The parent of a worker, by what names the worker."""
+    return process.partition(" ")[0]
+
+
 def _given(row: MemberRow, fact: str) -> Mapping[str, Any]:
     found = row.facts.get(fact)
     return found if isinstance(found, dict) else {}
@@ -134,6 +141,8 @@ class Requests:
     _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
     _over: "deque[str]" = field(default_factory=lambda: deque(maxlen=MOST_REMEMBERED))
     _names: dict[str, str] = field(default_factory=dict)
+    _parents: dict[str, str | None] = field(default_factory=dict)
+    """Of members that are workers, by their ids."""
 
     @property
     def stand(self) -> bool:
@@ -157,6 +166,11 @@ class Requests:
     def others(self) -> Collection[str]:
         """The ids of the other members, as last read."""
         return self._names.keys() - {self.life.id}
+
+    def strangers(self, process: str | None) -> Collection[str]:
+        """The others without those that are workers of the same parent as `process`."""
+        own = None if process is None else parent_of(process)
+        return [member for member in self.others() if own is None or self._parents.get(member) != own]
 
     def names(self, members: Iterable[str]) -> Sequence[str]:
         """The names of members for people."""
@@ -186,6 +200,8 @@ class Requests:
         """These are the members now. One that is dead, or is about to be declared so, neither asks nor answers."""
         living = [row for row in rows if row.state is not MemberState.DEAD and alive_until(row.id) > -inf]
         self._names = {row.id: str(row.facts.get("name", "another daemon")) for row in living}
+        workers = {row.id: row.facts.get(WORKER) for row in living}
+        self._parents = {key: parent_of(one) if isinstance(one, str) else None for key, one in workers.items()}
         mine = next((_given(row, REQUESTS) for row in living if row.id == self.life.id), {})
         for key, request in self._own.items():
             # what the own row says was stored before those of the others were read

@@ -11,15 +11,17 @@ from heapq import nsmallest
 from typing import Any
 
 from poller.engine.fleet.life import Life
+from poller.engine.fleet.requests import WORKER, parent_of
 from poller.policy.impacts import Batch
-from poller.policy.waiting import MOST_BATCHES, MOST_KEYS, MOST_OF_MAPPING, Waiting, clean, in_turn, read, row
+from poller.policy.waiting import MOST_BATCHES, MOST_KEYS, MOST_OF_MAPPING, Waiting, in_turn, read, row
 from poller.ports.elsewhere import Elsewhere
 from poller.ports.fleet import MemberRow, MemberState
 from poller.ports.held import Held
 from poller.ports.status import MappingStatus, PartitionStatus
+from poller.values.texts import clean
 
-WAITS, WORKER = "waits", "worker"
-"""Facts of a member: its batches that wait, by uuid of the mapping; and which process of several it is."""
+WAITS = "waits"
+"""The fact of a member that has its batches that wait, by uuid of the mapping."""
 SAID_AFTER = 2.0
 """Seconds for which a batch has waited before others hear of it: most failures are over by then."""
 MOST_COUNTED = 200
@@ -118,7 +120,7 @@ class Showing:
         if one.id == self.life.id or one.state is MemberState.DEAD or not isinstance(one.facts.get(WAITS), dict):
             return False
         worker = one.facts.get(WORKER)
-        return self.process is None or not isinstance(worker, str) or _parent(worker) != _parent(self.process)
+        return self.process is None or not isinstance(worker, str) or parent_of(worker) != parent_of(self.process)
 
 
 def _waiting(status: MappingStatus, until: float) -> Iterable[tuple[float, str, int, PartitionStatus]]:
@@ -146,7 +148,3 @@ def _of(one: MemberRow, status: MappingStatus, now: float) -> tuple[Sequence[Wai
 def _name(one: MemberRow) -> str:
     name = one.facts.get("name")
     return (clean(name, LONGEST_NAME) if isinstance(name, str) else "") or "another daemon"
-
-
-def _parent(process: str) -> str:
-    return process.partition(" ")[0]

@@ -1,8 +1,9 @@
 """The screen of failures by cause."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from zlib import crc32
 
+from poller.daemon.api.failures import missing
 from poller.daemon.api.page import words
 from poller.daemon.api.page.forms import button
 from poller.daemon.api.page.html import Markup, join, safe, tag
@@ -15,10 +16,11 @@ MOST_GROUPS = 100
 MOST_KEPT = 100
 
 
-def failures(mappings: Sequence[Shown], *, steers: bool) -> Screen:
+def failures(told: Shown, *, steers: bool) -> Screen:
     """Causes of all mappings as in `/failures`, the one that failed last first, and the events that are kept; buttons
     for those who may steer.
     """
+    mappings = told["mappings"]
     found = [(mapping, group) for mapping in mappings for group in mapping["groups"]]
     found.sort(key=lambda one: str(one[1]["last"]["at"]), reverse=True)
     cards = {}
@@ -29,7 +31,8 @@ def failures(mappings: Sequence[Shown], *, steers: bool) -> Screen:
     kept = [(mapping, event) for mapping in mappings for event in mapping["kept"]]
     kept.sort(key=lambda one: str(one[1]["at"]), reverse=True)
     events = {f"e-{event['id']}": _kept(event, mapping, steers=steers) for mapping, event in kept[:MOST_KEPT]}
-    return Screen({"causes": cards, "kept": events})
+    lines = [tag("p", line, class_="note") for line in missing(told)]
+    return Screen({"members": {"missing": tag("div", *lines, id="missing")}, "causes": cards, "kept": events})
 
 
 def _kept(event: Shown, mapping: Shown, *, steers: bool) -> Markup:
@@ -63,6 +66,7 @@ def _cause(key: str, mapping: Shown, group: Shown) -> Markup:
             " in ",
             _link(mapping),
             f" ({mapping['function']})",
+            f" on {', '.join(group['members'])}" if group["members"] else None,
         ),
         *_more(group),
     ]
@@ -95,6 +99,7 @@ def failures_layout(found: Screen) -> Markup:
     empty = "No function has failed since the daemon's start."
     none = "None is kept; failed_events.keep in the configuration says how many are."
     return join(
+        tag("div", found.inside("members"), id="members"),
         tag("ul", found.inside("causes"), id="causes", class_="cards", data_empty=empty),
         tag("h2", "Failed events that are kept"),
         tag("ul", found.inside("kept"), id="kept", class_="cards", data_empty=none),

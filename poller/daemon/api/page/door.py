@@ -94,7 +94,7 @@ class Page:
         return await overview.screen((await self._ask(PARTS))["mappings"], self._rows)
 
     async def _failures(self, *, steers: bool) -> Screen:
-        return causes.failures((await self._ask(f"{PARTS}/failures"))["mappings"], steers=steers)
+        return causes.failures(await self._ask(f"{PARTS}/failures"), steers=steers)
 
     async def _one(self, uuid: str, *, steers: bool) -> Screen:
         return await self._screen_of(await self._found(uuid), steers=steers)

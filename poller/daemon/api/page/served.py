@@ -13,11 +13,14 @@ from poller.daemon.api.isolation import Isolation
 from poller.daemon.api.page.history import History
 from poller.daemon.api.page.parts import row, whole
 from poller.ports.daemon_status import DaemonStatus
+from poller.ports.failures_elsewhere import NOBODY, FailuresElsewhere
 from poller.ports.status import MappingStatus
 from poller.ports.steering import Mappings
 from poller.support import codec
 
 PARTS = "/page/parts"
+ALONE = "alone"
+"""Asks for the failures of this process only, without those of other members of the fleet."""
 Json = dict[str, Any]
 Ask = Callable[[str], Awaitable[Json]]
 """The document at a path below `PARTS`. Raises NotShown."""
@@ -48,14 +51,15 @@ class Parts:
             application.router.add_get(path, self._answer)
 
     async def _answer(self, request: web.Request) -> web.Response:
-        found = await self.ask(request.raw_path.partition("?")[0])
+        path = request.raw_path.partition("?")[0]
+        found = await (self._failures(NOBODY) if ALONE in request.query else self.ask(path))
         return web.Response(body=codec.dumps(found), content_type="application/json", charset="utf-8")
 
     async def ask(self, path: str) -> Json:
         """See `Ask`."""
         match path.removeprefix(PARTS).strip("/").split("/"):
             case ["failures"]:
-                return await self._failures()
+                return await self._failures(await self._mappings.failures_elsewhere(waits=False))
             case ["mappings", name]:
                 found = find(self._status, unquote(name))
                 return {"mappings": [] if found is None else [self._whole(found)]}
@@ -70,9 +74,9 @@ class Parts:
         self._isolation.sample((found,), now)
         return whole(found, self.history.rates(found.uuid), self._isolation, now, self._wall())
 
-    async def _failures(self) -> Json:
+    async def _failures(self, others: FailuresElsewhere) -> Json:
         kept, now = await self._mappings.failed_events(), asyncio.get_running_loop().time()
-        return failures_json(self._status.mappings, self._status.configuration, kept, now, self._wall())
+        return failures_json(self._status.mappings, self._status.configuration, kept, now, self._wall(), others=others)
 
 
 def find(status: DaemonStatus, name: str) -> MappingStatus | None:
