@@ -8,7 +8,7 @@ from typing import Any
 
 from poller.configuration import EventSourceMapping
 from poller.policy.beside import Amount, From
-from poller.policy.held_records import Named, named_by, records_in
+from poller.policy.held_records import Named, named_by, records_in, why_given_up
 from poller.ports.destination import Held, HoldsRecords
 from poller.sources.kind import Beside, Seen
 from poller.sources.kinds import KINDS
@@ -44,6 +44,7 @@ class SeenHeld:
         self.records = records
         self.encode = encode
         self.gone = gone
+        self.why = why_given_up(held.record)
 
     def arrived(self, record: Record) -> float | None:  # noqa: ARG002 - all of them were given up together
         return self._held.at

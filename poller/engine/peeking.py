@@ -76,7 +76,7 @@ class _Look:
             if self.criteria is not None and not self.criteria.match(view, payload):
                 continue
             shown = _shown(kind, view, payload)
-            shown |= {"partition": seen.partition, "id": record.identifier}
+            shown |= {"partition": seen.partition, "id": record.identifier, "why": seen.why or None}
             shown["at"] = None if (at := seen.arrived(record)) is None else iso_milliseconds(at)
             if self.order.event:
                 shown["event"] = event
@@ -225,6 +225,8 @@ def _lines(look: _Look, partition: str) -> Iterator[str]:
         packed = f", {', '.join(one['packed'])}" if one["packed"] else ""
         size = counted(one["size"], "byte")
         yield f"{one['partition']} {one['id']}, {one['at'] or 'time unknown'}{key}, {size}{packed}"
+        if one["why"]:
+            yield f"  given up: {one['why']}"
         yield from (f"  {line}" for line in one["payload"].splitlines())
         if len(one["payload"]) == MOST_CHARACTERS:
             yield "  and more, which is not shown"

@@ -43,6 +43,32 @@ def named_by(record: Mapping[str, Any], arns: Collection[str]) -> Named | None:
     return None
 
 
+def why_given_up(record: Mapping[str, Any]) -> str:
+    """Of which function and shard an invocation record is, and why its records were given up, as far as it says."""
+    context, response = (_object(record.get(name)) for name in ("requestContext", "responseContext"))
+    info = next((one for one in record.values() if isinstance(one, dict) and "shardId" in one), {})
+    error = response.get("functionError")
+    tries = context.get("approximateInvokeCount")
+    parts = (
+        context.get("condition"),
+        error and f"function error {error}",
+        tries and f"attempt {tries}",
+        context.get("functionArn") and f"of {_last(context['functionArn'])}",
+        info.get("streamArn") and f"from {_last(info['streamArn'])}",
+        info.get("shardId") and f"shard {info['shardId']}",
+    )
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _last(arn: Any) -> str:
+    """The function's or the stream's part of an ARN."""
+    return str(arn).partition(":function:")[2] or str(arn).split(":", 5)[-1]
+
+
 def records_in(record: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """The records of the event that lies beside the metadata; None where there is none."""
     payload = record.get("payload")

@@ -132,6 +132,8 @@ class Seen(Protocol):
     """Whether a record may only be delivered behind those before it."""
     gone: int
     """Records that should be here, and which the source no longer has."""
+    why: str
+    """Of records that were given up: why, and by whom; empty for others."""
 
     def passes(self, record: "Record") -> bool:
         """Whether the mapping's filter lets it pass."""

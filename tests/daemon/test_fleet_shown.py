@@ -7,6 +7,7 @@ import pytest
 
 from poller.cli import fleet as command
 from poller.cli.client import NoAnswer
+from poller.daemon.api.fleet import fleet_words
 from poller.ports.fleet_status import MOST_MOVES, Cause, FleetStatus, MemberStatus, Move
 from tests.daemon.samples import STARTED_AT, a_daemon, a_mapping, render
 from tests.daemon.test_metrics import scrape
@@ -101,3 +102,13 @@ def test_the_command_lists_members_moves_and_how_the_store_answers(capsys: pytes
     alone: Any = Asked(shown(None))
     with pytest.raises(NoAnswer, match="is by itself"):
         command.show(alone, as_json=False)
+
+
+def test_the_head_of_a_screen_names_the_daemon_its_fleet_and_a_few_of_the_others():
+    fleet = a_fleet()
+    assert fleet_words(fleet) == "a of fleet orders, with b"
+    fleet.members = [MemberStatus(str(number), f"m{number}", "1", "active", 0) for number in range(1, 8)]
+    assert fleet_words(fleet) == "a of fleet orders, with m2, m3, m4, m5, m6 and 1 more"
+    fleet.members = fleet.members[:1]
+    assert fleet_words(fleet) == "a of fleet orders, by itself"
+    assert fleet_words(None) is None

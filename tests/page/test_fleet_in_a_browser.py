@@ -55,6 +55,10 @@ async def test_a_batch_elsewhere_is_shown_and_skipped_by_the_button() -> None:
             page, problems = await watched(context)
             await page.goto(address)
             await page.get_by_text("stuck").wait_for()
+            own = other.status.fleet
+            assert own is not None
+            [there] = [one.name for one in own.members if one.id != own.id]
+            assert await page.locator("#daemon").inner_text() == f"{own.member} of fleet {own.name}, with {there}"
             await page.get_by_role("link", name="clicks").click()
             await page.locator("#batches").get_by_text("lane 0 on ").wait_for()
             await page.locator("#batches").get_by_role("button", name="Skip to its destination").click()

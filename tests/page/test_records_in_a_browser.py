@@ -95,6 +95,8 @@ async def test_what_the_destination_holds_is_looked_at_and_redriven_and_the_list
         await page.get_by_role("button", name="Look at its destination").click()
         await page.get_by_text("1 record shown; failed holds about 1 invocation record").wait_for()
         await page.get_by_text("key poison").wait_for()
+        await page.get_by_text("Given up: SkippedByHand, function error Unhandled, attempt").wait_for()
+        await page.get_by_text("of count-clicks, from stream/clicks, shard shardId-").wait_for()
         await page.get_by_role("button", name="Close").click()
         await page.get_by_text("Deliver once more", exact=True).click()
         form = page.locator("#redrive")

@@ -24,6 +24,12 @@ def test_who_has_buttons_is_sent_to_no_command(cause: str) -> None:
     assert words.to_do(found, steers=True) == BY_BUTTON[cause]
 
 
+@pytest.mark.parametrize(("code", "quiet"), [("no_data", True), ("throttled", False)])
+def test_a_reason_of_ordinary_work_does_not_look_like_a_problem(code: str, quiet: bool) -> None:
+    found = {"code": code, "text": "it waits", "since": None, "until": None, "next_try_at": None}
+    assert ('<span class="quiet">it waits</span>' in words.reason(found)) == quiet
+
+
 def test_a_reason_without_causes_is_advised_by_its_code_and_one_that_nobody_can_mend_is_not() -> None:
     assert words.to_do({"code": "paused", "causes": []}, steers=True) == BY_BUTTON["paused"]
     assert words.to_do({"code": "no_data", "causes": []}, steers=True) is None

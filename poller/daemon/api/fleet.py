@@ -7,6 +7,8 @@ from poller.daemon.api.moments import iso
 from poller.ports.fleet_status import FleetStatus
 from poller.values.histogram import Histogram
 
+MOST_NAMED = 5
+"""Members that the head of a screen names."""
 Samples = Iterator[tuple[str, float]]
 
 
@@ -41,6 +43,17 @@ def fleet_json(fleet: FleetStatus, now: float, wall: float) -> dict[str, object]
             "mean_seconds": round(fleet.seconds.total / count, 6) if count else None,
         },
     }
+
+
+def fleet_words(fleet: FleetStatus | None) -> str | None:
+    """Which daemon of which fleet this is, and with whom; None for a daemon by itself."""
+    if fleet is None:
+        return None
+    others = sorted(one.name for one in fleet.members if one.id != fleet.id)
+    more = f" and {len(others) - MOST_NAMED:,} more" if len(others) > MOST_NAMED else ""
+    return f"{fleet.member} of fleet {fleet.name}, " + (
+        f"with {', '.join(others[:MOST_NAMED])}{more}" if others else "by itself"
+    )
 
 
 def fleet_families(fleet: FleetStatus | None) -> Iterator[tuple[Family, Samples]]:

@@ -23,6 +23,7 @@ from poller.daemon.api.lambda_api.front import Front
 from poller.daemon.api.lambda_api.operation import Operation
 from poller.daemon.api.listening import bind_unix, cannot_listen
 from poller.daemon.api.page.door import Page
+from poller.daemon.api.page.frame import STATUS
 from poller.daemon.api.page.live import Live
 from poller.daemon.api.page.served import Ask, NotShown, Parts
 from poller.daemon.api.pages import Pages
@@ -78,6 +79,7 @@ async def serve(
     if invoker is not None:
         first.append(Faces(invoker, api, connections.admit, wall).middleware)
     application = web.Application(middlewares=[_plain_errors, *first, checked(api, wall), connections.admit])
+    application[STATUS] = status
     parts = Parts(status, mappings, wall, isolation)
     parts.add_to(application)
     live = Live(status, parts.history, isolation, wall)

@@ -32,6 +32,7 @@ class SeenInShard:
 
     ordered = True
     gone = 0
+    why = ""
 
     def __init__(self, api: PolledApi, shard_id: str, records: Sequence[Record], criteria: Filter | None) -> None:
         self._api = api

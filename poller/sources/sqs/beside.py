@@ -16,6 +16,7 @@ class SeenInQueue:
 
     key = None
     gone = 0
+    why = ""
 
     def __init__(self, queue: Queue, shown_as: QueueName, records: Sequence[Record], criteria: Filter | None) -> None:
         self._queue = queue

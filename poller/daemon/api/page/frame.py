@@ -6,7 +6,9 @@ from http import HTTPStatus
 from aiohttp import web
 
 from poller.daemon.api.access import BY_SESSION, ROLE, Role
+from poller.daemon.api.fleet import fleet_words
 from poller.daemon.api.page.html import Markup, join, tag, void
+from poller.ports.daemon_status import DaemonStatus
 
 STYLE, SCRIPT, ICON = "/page/poller.css", "/page/poller.js", "/page/icon.svg"
 POLICY = (
@@ -24,6 +26,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept, Cookie",
 }
+STATUS = web.AppKey("status", DaemonStatus)
+"""Of the daemon whose screens these are."""
 PLACES = (("/", "Mappings"), ("/failures", "Failures"), ("/actions", "Actions"))
 
 
@@ -56,6 +60,7 @@ def document(
     status = tag("span", "", id="live", role="status", class_="quiet") if live else None
     head = tag(
         "header", tag("a", "Skip to content", href="#main", class_="skip"), tag("strong", "poller"),
+        tag("span", own, id="daemon") if (own := fleet_words(request.app[STATUS].fleet)) else None,
         tag("nav", tag("ul", *links), aria_label="Screens"), status, role, out,
     )  # fmt: skip
     main = tag("main", tag("h1", title), body, id="main", tabindex="-1", data_live=live, data_now=f"{now:.3f}")

@@ -8,7 +8,7 @@ from poller.daemon.api.notes import span
 from poller.daemon.api.page import forms, history, redrives, words
 from poller.daemon.api.page.forms import Given, Told, button
 from poller.daemon.api.page.html import Markup, join, tag
-from poller.daemon.api.page.overview import QUIET, curve
+from poller.daemon.api.page.overview import curve
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
 from poller.policy.actions import Action
@@ -242,7 +242,7 @@ def _expiry(partition: Shown) -> str | None:
 def _is_quiet(partition: Shown) -> bool:
     """Whether nothing of it waits, here or elsewhere."""
     reason = partition["reason"]
-    return not partition["elsewhere"] and (reason is None or reason["code"] in (*QUIET, ReasonCode.NOT_MINE))
+    return not partition["elsewhere"] and (reason is None or reason["code"] in (*words.QUIET, ReasonCode.NOT_MINE))
 
 
 def _as_before(partition: Shown, said: dict[str, str]) -> str | None:

@@ -12,12 +12,8 @@ from poller.daemon.api.page.html import Markup, join, tag
 from poller.daemon.api.page.parts import Shown
 from poller.daemon.api.page.screen import Screen
 from poller.daemon.api.streaming import SLICE
-from poller.ports.status import MappingState, ReasonCode
+from poller.ports.status import MappingState
 
-QUIET = frozenset(
-    {ReasonCode.NO_DATA, ReasonCode.INVOKING, ReasonCode.SETTLING, ReasonCode.WINDOW, ReasonCode.STARTING}
-)
-"""Of ordinary work."""
 WORST_FIRST = (MappingState.PROBLEM, MappingState.DEGRADED)
 _RANK: dict[str, int] = {state: rank for rank, state in enumerate(WORST_FIRST)}
 COLUMNS = ("Mapping", "State", "Why", "Records/s", "Behind", "Oldest expires")
@@ -70,7 +66,7 @@ def path(uuid: str) -> str:
 
 def _row(mapping: Shown, rows: Rows) -> Markup:
     reason, lag = mapping["reason"], mapping["lag"]
-    if reason is not None and reason["code"] in QUIET:
+    if reason is not None and reason["code"] in words.QUIET:
         # how long a step of ordinary work takes is for the mapping's own screen
         reason = {**reason, "since": None, "until": None, "next_try_at": None}
     behind, expiry = words.behind(lag), words.expiry(lag)

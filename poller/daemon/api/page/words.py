@@ -8,7 +8,7 @@ from poller.daemon.api.notes import span
 from poller.daemon.api.page.html import Markup, join, tag
 from poller.policy.advice import TO_DO, advice_of
 from poller.policy.standstill import stuck_words
-from poller.ports.status import MappingState
+from poller.ports.status import MappingState, ReasonCode
 from poller.values.texts import counted, shortened
 
 MARKS = {
@@ -22,6 +22,10 @@ MARKS = {
     MappingState.DISABLED: "○",
 }
 """Beside the word, so that a state is not told by its colour alone."""
+QUIET = frozenset(
+    {ReasonCode.NO_DATA, ReasonCode.INVOKING, ReasonCode.SETTLING, ReasonCode.WINDOW, ReasonCode.STARTING}
+)
+"""Of ordinary work."""
 NONE = "-"
 """For what is not known, or not there."""
 MOST_TEXT = 600
@@ -51,14 +55,16 @@ def text(found: Json | None) -> str | None:
 
 
 def reason(found: Json | None, instead: str | None = None) -> Markup:
-    """A reason with its times; its text, or what is said `instead`."""
+    """A reason with its times; its text, or what is said `instead`. That of ordinary work is quiet."""
     if found is None:
         return Markup("")
     since = None if found["since"] is None else join(" ", moment(found["since"], "since"))
     until = None if found["until"] is None else join(", until ", moment(found["until"], "ahead"))
     next_try = found["next_try_at"]
     again = None if next_try is None else join(", next try ", moment(next_try, "ahead"))
-    return join(shortly(cut(instead or text(found) or "")), tag("span", since, until, again, class_="quiet"))
+    times = tag("span", since, until, again, class_="quiet")
+    told = shortly(cut(instead or text(found) or ""))
+    return join(tag("span", told, class_="quiet") if found["code"] in QUIET else told, times)
 
 
 def stuck(found: Json | None) -> Markup | None:

@@ -15,7 +15,8 @@ function shown(record) {
   const size = record.size === 1 ? "1 byte" : `${record.size} bytes`;
   const about = [record.id, record.at ?? "time unknown", record.key ? `key ${record.key}` : "", size];
   const head = made("p", {}, ...shortly([...about, ...record.packed].filter(Boolean).join(", ")));
-  const item = made("li", {}, head, made("pre", { textContent: record.payload }));
+  const why = record.why ? [made("p", { className: "error" }, ...shortly(`Given up: ${record.why}`))] : [];
+  const item = made("li", {}, head, ...why, made("pre", { textContent: record.payload }));
   if (record.event) {
     const copying = made("button", { type: "button", textContent: "Copy as event" });
     copying.addEventListener("click", () => copy(copying, JSON.stringify(record.event, null, 2)));
