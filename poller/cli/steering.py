@@ -201,7 +201,9 @@ def act(daemon: Client, name: str, order: str, **given: Any) -> dict[str, Any]:
     answer = daemon.order(name, order, {**wanted, "who": _me()})
     if not isinstance(impact := answer.get("impact"), list):
         raise NoAnswer(f"{daemon.address} does not say what {order} does; is it a poller of this version?")
-    for sentence in impact:
+    # what a move of the position was about to do is over by then
+    moved = order in ("seek", "undo") and answer.get("stage") == "done" and answer.get("effect")
+    for sentence in [moved] if moved else impact:
         say(f"{'would: ' if answer['dry_run'] else ''}{sentence}")
     if not answer["dry_run"]:
         why = f" ({answer['reason']['text']})" if answer["reason"] else ""

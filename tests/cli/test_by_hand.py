@@ -121,3 +121,16 @@ async def test_one_key_is_isolated_and_a_batch_handed_over(capsys, tmp_path, mon
         assert (code, lines[0].startswith("Given up: 1 record with the key poison")) == (0, True)
         while house.of("clicks").account.destination == 0:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.1)
+
+
+async def test_a_position_is_moved_and_what_was_done_is_said_as_done(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    async with shop() as (house, address), asyncio.timeout(60):
+        house.aws.functions["count-clicks"].handler = lambda _: None
+        poller = Terminal(address, capsys)
+        while house.of("clicks").account.delivered < 5:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)
+        code, lines = await poller("seek", "clicks", "--trim-horizon", "--dry-run")
+        assert (code, "Then 2 shards are read from the oldest record." in lines[0]) == (0, True)
+        code, lines = await poller("seek", "clicks", "--trim-horizon")
+        assert (code, lines[0].startswith("The position was moved: 2 shards are now read from")) == (0, True)
