@@ -48,6 +48,17 @@ async def two() -> AsyncIterator[tuple[House, House]]:
             await house.close()
 
 
+async def test_what_failed_elsewhere_comes_to_the_screen_of_failures() -> None:
+    async with two() as (_, other), browsing() as context:
+        api = ApiSettings(listen="127.0.0.1:0")
+        async with serve(other.status, api, other.steering, Reloading(), wall=other.wall) as address:
+            page, problems = await watched(context)
+            await page.goto(f"{address}/failures")
+            await page.locator("#causes").get_by_text("(fn) on ").wait_for()
+            await page.locator("#members p").wait_for(state="detached")
+            assert ([*other.of("clicks").failures.newest_first()], problems) == ([], [])
+
+
 async def test_a_batch_elsewhere_is_shown_and_skipped_by_the_button() -> None:
     async with two() as (holder, other), browsing() as context:
         api = ApiSettings(listen="127.0.0.1:0")
