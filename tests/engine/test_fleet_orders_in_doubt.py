@@ -85,6 +85,30 @@ async def test_a_beat_that_fails_while_something_is_asked_leaves_nothing_behind_
         assert Counter(fleet.delivered()) == Counter(first * 2 + more)
 
 
+@pytest.mark.parametrize("daemons", [1, 3])
+async def test_a_position_is_moved_only_once_nothing_runs_on_any_member(daemons):
+    fleet = FaultyFleet(6, daemons=daemons)
+    seen = []
+
+    async def looks(call: Call) -> Any:
+        seen.append((fleet.function.invocations.running, fleet.states()))
+        return await call()
+
+    async with fleet.live():
+        fleet.function.delay = 25.0
+        fleet.put(range(1))
+        await asyncio.sleep(3)
+        busy = [house.of("a").in_flight() for house in fleet.houses]
+        assert sum(busy) == 1
+        # one that has nothing to wait for itself, where there are several
+        asking = busy.index(min(busy))
+        fleet.stores[asking].faults["open"] = [looks]
+        await order(fleet.houses[asking], BACK)
+        fleet.function.delay = 0.0
+        await asyncio.sleep(60)
+        assert seen == [(0, {"stopping"})]
+
+
 async def test_a_move_whose_answer_is_lost_is_done_once_and_told_as_done():
     fleet = FaultyFleet(4)
     async with fleet.live():
