@@ -203,11 +203,12 @@ class Steering:
         return Plan(tuple(seek_words.impact(stored, order.target, shards, known)), perform)
 
     async def _undoing(self, runner: MappingRunner) -> Plan:
-        actions, uuid = await self._store.actions(), runner.mapping.uuid
+        # before the log: a seek in between has another opening, and is not passed over
+        stored, uuid = await self._stored(runner), runner.mapping.uuid
+        actions = await self._store.actions()
         last = policy.last_seek(actions, uuid)
         if last is None:
             raise NotPossible("no seek of this mapping can be undone")
-        stored = await self._stored(runner)
 
         async def former() -> Before:
             return last.before
