@@ -3,7 +3,10 @@ one step, once, and what is late by then changes nothing.
 """
 
 import asyncio
+import random
+from dataclasses import replace
 
+from poller.policy.actions import Action
 from poller.policy.progress import ShardProgress, StreamProgress
 from poller.ports.fleet import Claimed, FleetStore, Lease, Write
 from tests.contracts.fleet_stores import world
@@ -113,3 +116,14 @@ async def test_of_two_moves_at_one_instant_one_takes_place(world: Stores) -> Non
         ]
         assert stands == [await stores[0].load(UUID)] * len(stands)
         assert stands[0] in wishes
+
+
+async def test_the_former_positions_of_thousands_of_shards_are_kept_with_the_seek(world: Stores) -> None:
+    numbers = random.Random(1)
+    before = {f"shardId-{number:012}": at(str(numbers.randrange(10**55, 10**56))) for number in range(4000)}
+    seek = Action("id", 12.5, UUID, "orders", "seek", "moved", before=before)
+    async with world as connect:
+        store, other = await connect(), await connect()
+        await store.note(seek)
+        await store.note(replace(seek, id="small", at=13.5, before={}))
+        assert await other.actions() == [replace(seek, id="small", at=13.5, before={}), seek]

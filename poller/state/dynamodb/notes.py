@@ -8,13 +8,15 @@ from uuid import uuid4
 
 from poller.policy.actions import MOST_ACTIONS, Action
 from poller.policy.progress import Paused
-from poller.state.dynamodb.items import Item, item
+from poller.state.dynamodb.items import Item, item, packed, unpacked
 from poller.state.dynamodb.table import Change, Table, Unmet
 from poller.state.rows import NONSENSE, action_of, action_text, mapping_of, mapping_text
 from poller.values.kept import Kept
 from poller.values.stored_mapping import StoredMapping
 
 Result = TypeVar("Result")
+LONG_TEXT = 100_000
+"""Characters from which the text of an action is compressed."""
 MADE_VERSION = "made_version"
 """The key of an item that each change of a made mapping replaces: daemons read it instead of all mappings."""
 
@@ -44,13 +46,15 @@ class Notes:
     async def note(self, action: Action) -> None:
         # in the order of their time
         key = f"action#{action.at:020.6f}#{action.id}"
-        await self.table.put(item(pk=self.pk, sk=key, action=action_text(action)))
+        text = action_text(action)
+        # that of a seek has the former position of each shard, and an item has 400 KB
+        await self.table.put(item(pk=self.pk, sk=key, action=text if len(text) < LONG_TEXT else packed(text)))
         keys = [str(row["sk"]) async for row in self.table.query(self.pk, "action#", ("sk",))]
         await self.table.delete_all([(self.pk, surplus) for surplus in keys[:-MOST_ACTIONS]])
 
     async def actions(self) -> list[Action]:
         rows = [row async for row in self.table.query(self.pk, "action#")]
-        return [self.read(lambda row: action_of(row["action"]), row) for row in reversed(rows)]
+        return [self.read(_action, row) for row in reversed(rows)]
 
     async def keep(self, kept: Kept) -> None:
         key = f"kept#{kept.room}#{kept.id}"
@@ -102,6 +106,11 @@ class Notes:
             return read(*arguments)
         except NONSENSE as error:
             raise self.table.nonsense(error) from error
+
+
+def _action(row: Item) -> Action:
+    written = row["action"]
+    return action_of(unpacked(written) if isinstance(written, bytes) else written)
 
 
 def _kept(room: str, key: str, row: Item) -> Kept:
