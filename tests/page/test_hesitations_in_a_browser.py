@@ -86,3 +86,31 @@ async def test_the_overview_says_that_a_shard_is_stuck_and_since_when() -> None:
         await row.get_by_text(re.compile(r"stuck: 1 of 2 shards, for \d+ s")).wait_for()
         assert await page.locator("tr[data-name=orders]").get_by_text("stuck").count() == 0
         assert problems == []
+
+
+async def test_an_instant_that_is_typed_is_meant_whatever_the_choice_beside_it_says() -> None:
+    async with shop() as (_house, address), browsing() as context:
+        page, problems = await watched(context)
+        await page.goto(f"{address}/mappings/clicks")
+        await page.get_by_text("Move the position", exact=True).click()
+        seek = page.locator("#seek")
+        await seek.get_by_label("Instant or number").fill("10 min ago")
+        assert await seek.get_by_label("Read on from").input_value() == "timestamp"
+        await seek.get_by_role("button", name="Seek").click()
+        await page.locator("#impact").get_by_text(re.compile(r"read from \d{4}-")).wait_for()
+        assert problems == []
+
+
+async def test_the_focus_goes_back_to_what_was_pressed_although_it_was_drawn_anew_meanwhile() -> None:
+    async with shop() as (house, address), browsing() as context:
+        page, problems = await watched(context)
+        await page.goto(f"{address}/mappings/clicks")
+        await waits_long(house)
+        await page.get_by_role("button", name="Skip to its destination").press("Enter")
+        await page.locator("#impact li").wait_for()
+        await page.evaluate(
+            "for (const one of document.querySelectorAll('#batches > *')) one.replaceWith(one.cloneNode(true))"
+        )
+        await page.keyboard.press("Escape")
+        await page.wait_for_function("document.activeElement.textContent === 'Skip to its destination'")
+        assert problems == []

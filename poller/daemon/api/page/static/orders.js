@@ -7,6 +7,7 @@ import { instant } from "./times.js";
 
 const dialog = document.getElementById("dialog");
 let order = null;
+let back = {}; // what was pressed: live changes may put another element in its place
 
 async function send(wanted, dryRun) {
   const body = { ...wanted.given, dry_run: dryRun };
@@ -33,6 +34,7 @@ function refuse(error) {
 function pressed(button) {
   const { mapping, order: name, given } = button.dataset;
   const danger = button.classList.contains("danger");
+  back = { around: button.closest("[id]")?.id, key: button.dataset.key };
   begin({ mapping, name, given: JSON.parse(given), text: button.textContent, place: placeOf(button), danger });
 }
 
@@ -51,6 +53,7 @@ function filled(form) {
     }
   }
   const { mapping, order: name } = form.dataset;
+  back = {};
   begin({ mapping, name, given, text: form.querySelector("button").textContent, place: placeOf(form) });
 }
 
@@ -119,7 +122,8 @@ async function preview(wanted) {
     order.impact = found.impact;
     show(found.impact);
     confirm.disabled = false;
-    if (document.getElementById("ask").hidden) confirm.focus();
+    // what drops records is never the next key away
+    if (document.getElementById("ask").hidden) (wanted.danger ? document.getElementById("cancel") : confirm).focus();
   } catch (error) {
     if (order === wanted) refuse(error);
   }
@@ -175,9 +179,28 @@ function need({ id, elements }) {
   value?.setCustomValidity(value.value.trim() || !["timestamp", "sequence_number"].includes(place.value) ? "" : "Say which.");
 }
 
+// What is typed is meant, whatever the choice beside it says.
+function choose({ name, value, form }) {
+  const place = form?.elements.namedItem("place");
+  if (name !== "value" || !value.trim() || !place || ["timestamp", "sequence_number"].includes(place.value)) return;
+  place.value = /^\d{20,}$/.test(value.trim()) ? "sequence_number" : "timestamp";
+}
+
+function goBack() {
+  const active = document.activeElement;
+  if (active !== document.body && !dialog.contains(active)) return;
+  const around = back.around && document.getElementById(back.around);
+  const found = around && back.key && around.querySelector(`[data-key="${CSS.escape(back.key)}"]`);
+  (found || document.getElementById("main")).focus({ preventScroll: true });
+}
+
 export function takeOrders() {
   for (const form of document.querySelectorAll("form[data-order]")) need(form);
-  document.addEventListener("input", (event) => event.target.form?.dataset.order && need(event.target.form));
+  document.addEventListener("input", (event) => {
+    if (!event.target.form?.dataset.order) return;
+    choose(event.target);
+    need(event.target.form);
+  });
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-order]");
     if (button) pressed(button);
@@ -189,6 +212,7 @@ export function takeOrders() {
   });
   document.getElementById("function").addEventListener("change", (event) => chosen(event.target));
   document.getElementById("confirm").addEventListener("click", carryOut);
+  dialog.addEventListener("close", goBack);
   dialog.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.tagName === "INPUT") {
       event.preventDefault();
