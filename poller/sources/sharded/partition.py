@@ -123,6 +123,10 @@ class ShardPartition:
         if complete and await stream.finish(self.name, self._hold):
             self.finished = True
             self._topology.finished(self.name)
+        elif complete:
+            # also where the hold was over before: entered again, it would wait for ever for a right to begin
+            self.abandon()
+            self._topology.look_again()
 
     def _left(self) -> None:
         self._hold.left()
