@@ -12,7 +12,7 @@ from poller.policy import impacts
 from poller.policy.actions import Action
 from poller.policy.impacts import Batch
 from poller.ports.held import Held, Instead
-from poller.ports.status import MappingStatus, ReasonCode
+from poller.ports.status import MappingStatus
 from poller.values.errors import NotPossible
 from poller.values.texts import counted
 
@@ -153,17 +153,7 @@ def _held(status: MappingStatus, order: policy.OfBatch) -> list[tuple[Batch, Hel
             if (held := lane.held) is None or held.decided:
                 continue
             seconds = None if lane.next_try is None else max(0.0, lane.next_try - now)
-            batch = Batch(
-                partition.id,
-                number,
-                len(held.part.records),
-                held.first,
-                held.last,
-                held.tried,
-                held.discards,
-                lane.code is ReasonCode.DESTINATION,
-                seconds,
-            )
+            batch = held.batch(partition.id, number, seconds)
             if batch.fits(order):
                 found.append((batch, held))
     return found

@@ -4,9 +4,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from poller.policy.impacts import Batch
 from poller.policy.parts import Part
 from poller.policy.response import Outcome
 from poller.values.record import Record
+
+MOST_COUNTED = 200
+"""Records of a batch whose keys are counted to be offered: that is done every second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,16 @@ class Held:
         """Identifier of the last record; None as `first`."""
         return self.part.records[-1].identifier if self.part.records else None
 
+    @property
+    def awaits_destination(self) -> bool:
+        """Whether it is given up already, and its destination does not accept it."""
+        return self.part.awaiting is not None
+
+    def batch(self, partition: str, lane: int, seconds: float | None = None) -> Batch:
+        """What others are told of it; `seconds` are those until the next try, where they are known."""
+        count, awaits = len(self.part.records), self.awaits_destination
+        return Batch(partition, lane, count, self.first, self.last, self.tried, self.discards, awaits, seconds)
+
     def retry(self, *, begin_anew: bool) -> None:
         """Try it now, with `begin_anew` as if it had never failed."""
         if begin_anew:
@@ -63,6 +77,13 @@ class Held:
     def keys(self) -> list[tuple[str, int]]:
         """The keys of the records with how many there are of each, most first."""
         return Counter(map(self.key, self.part.records)).most_common()
+
+    def keys_to_offer(self, most: int) -> list[tuple[str, int]]:
+        """The few keys that can be given up by a button: those that a small batch has most records of."""
+        if not self.discards or self.awaits_destination or len(self.part.records) > MOST_COUNTED:
+            return []
+        keys = self.keys()
+        return keys[:most] if len(keys) > 1 else []
 
     def isolate(self, key: str) -> None:
         """Give up the records of one key; the others are tried now, as if they had never failed."""

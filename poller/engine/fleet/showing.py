@@ -12,11 +12,9 @@ from typing import Any
 
 from poller.engine.fleet.life import Life
 from poller.engine.fleet.requests import WORKER, parent_of
-from poller.policy.impacts import Batch
 from poller.policy.waiting import MOST_BATCHES, MOST_KEYS, MOST_OF_MAPPING, Waiting, in_turn, read, row
 from poller.ports.elsewhere import Elsewhere
 from poller.ports.fleet import MemberRow, MemberState
-from poller.ports.held import Held
 from poller.ports.status import MappingStatus, PartitionStatus
 from poller.values.texts import clean
 
@@ -24,8 +22,6 @@ WAITS = "waits"
 """The fact of a member that has its batches that wait, by uuid of the mapping."""
 SAID_AFTER = 2.0
 """Seconds for which a batch has waited before others hear of it: most failures are over by then."""
-MOST_COUNTED = 200
-"""Records of a batch whose keys are counted before each beat."""
 LONGEST_NAME = 100
 STEADY_SECONDS = 1.0
 """A step of the wall clock by less than this changes nothing that was said."""
@@ -81,21 +77,11 @@ class Showing:
         held = lane.held
         if held is None:
             return said
-        batch = Batch(
-            partition.id,
-            number,
-            len(held.part.records),
-            held.first,
-            held.last,
-            held.tried,
-            held.discards,
-            held.part.awaiting is not None,
-            None,
-        )
+        batch = held.batch(partition.id, number)
         behind = partition.behind()
         oldest = None if behind is None else asyncio.get_running_loop().time() - behind
         expires = None if oldest is None or retention is None else oldest + retention
-        keys, causes = _keys(held), lane.causes
+        keys, causes = tuple(held.keys_to_offer(MOST_KEYS)), lane.causes
         found = Waiting(batch, lane.code.value, lane.text, since, lane.next_try, keys, causes, oldest, expires)
         return found.at(self._offset).as_steady_as(said, SAME_SECONDS)
 
@@ -129,13 +115,6 @@ def _waiting(status: MappingStatus, until: float) -> Iterable[tuple[float, str, 
         for number, lane in enumerate(partition.lanes):
             if lane.waiting_for is not None and lane.waiting_for[1] <= until:
                 yield lane.waiting_for[1], partition.id, number, partition
-
-
-def _keys(held: Held) -> tuple[tuple[str, int], ...]:
-    if not held.discards or held.part.awaiting is not None or len(held.part.records) > MOST_COUNTED:
-        return ()
-    keys = held.keys()
-    return tuple(keys[:MOST_KEYS]) if len(keys) > 1 else ()
 
 
 def _of(one: MemberRow, status: MappingStatus, now: float) -> tuple[Sequence[Waiting], int]:

@@ -16,8 +16,6 @@ from poller.ports.status import NO_PROBLEM, MappingStatus, PartitionStatus, Reas
 Shown = dict[str, Any]
 """One mapping, as in `/status` and with more that only screens show."""
 MOST_HELD = 50
-MOST_COUNTED = 200
-"""Records of a batch whose keys are counted, once a second for each viewer."""
 MOST_KEYS = 20
 GOES_ON = NO_PROBLEM | {ReasonCode.STARTING, ReasonCode.STOPPING, ReasonCode.STREAM_DISABLED, ReasonCode.NOT_MINE}
 """Reasons of a shard that do not keep it from being read here, or that leave it to another process."""
@@ -117,14 +115,6 @@ def _batch(held: Held) -> Shown:
         "last": held.last,
         "records": len(held.part.records),
         "discards": held.discards,
-        "awaits_destination": held.part.awaiting is not None,
-        "keys": _keys(held),
+        "awaits_destination": held.awaits_destination,
+        "keys": held.keys_to_offer(MOST_KEYS),
     }
-
-
-def _keys(held: Held) -> list[tuple[str, int]]:
-    """The keys that can be given up by a button: the few that a small batch has most records of."""
-    if held.part.awaiting is not None or len(held.part.records) > MOST_COUNTED:
-        return []
-    keys = held.keys()
-    return keys[:MOST_KEYS] if len(keys) > 1 else []
