@@ -1,13 +1,13 @@
 """The other processes that run the same mappings: members of the fleet, and workers of this daemon."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from poller.engine.failures_elsewhere import AskedFailures
 from poller.engine.fleet.member import Host, Member
-from poller.engine.fleet.requests import Json, Requests
+from poller.engine.fleet.requests import Json, Requests, unknown
 from poller.ports.status import MappingStatus
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Neighbours:
         self._workers = workers
         self.member: Member | None = None
         """In the fleet; None for a daemon by itself."""
+        self._failures: AskedFailures | None = None
 
     @property
     def host(self) -> Host:
@@ -39,7 +40,9 @@ class Neighbours:
         if self.member is None:
             return None
         process = None if self._workers is None else self._workers.process
-        return AskedFailures(self.member.requests, self.member.status.member, process, self._statuses, wall)
+        member, requests = self.member.status.member, self.member.requests
+        self._failures = AskedFailures(requests, member, process, self._statuses, wall)
+        return self._failures
 
     def tell(self) -> None:
         """A mapping was paused, resumed or stored, and others should know."""
@@ -74,9 +77,21 @@ class Neighbours:
     def _statuses(self) -> Sequence[MappingStatus]:
         return self._poller.status.mappings
 
-    def _carry_out(self, about: Json, withdrawn: asyncio.Event) -> AbstractAsyncContextManager[Json]:
-        assert self._poller.steering.passing_on is not None
-        return self._poller.steering.passing_on.carry_out(about, withdrawn)
+    @asynccontextmanager
+    async def _carry_out(self, about: Json, withdrawn: asyncio.Event) -> AsyncIterator[Json]:
+        """What another member asks of this one."""
+        steering = self._poller.steering
+        match about:
+            case {"hold": str(uuid)}:
+                async with steering.moving.hold(uuid, withdrawn) as answer:
+                    yield answer
+            case {"order": given} if steering.passing_on is not None:
+                yield await steering.passing_on.ordered(given)
+            case {"failures": _} if self._failures is not None:
+                yield self._failures.answer()
+            case _:
+                async with unknown(about, withdrawn) as answer:
+                    yield answer
 
     def _tell_workers(self) -> None:
         if self._workers is not None:

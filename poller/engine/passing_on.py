@@ -1,14 +1,10 @@
 """Carries out orders about batches in a fleet: here, and on the members where the batches wait that are meant."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from poller.engine.batches import NoBatch
-from poller.engine.failures_elsewhere import AskedFailures
-from poller.engine.fleet.requests import Json, Requests, unknown
-from poller.engine.moving import Moving
+from poller.engine.fleet.requests import Json, Requests
 from poller.engine.runner import MappingRunner
 from poller.policy.actions import Asked, Retry
 from poller.policy.passed_on import (
@@ -38,14 +34,12 @@ Act = Callable[..., Awaitable[Acted]]
 
 
 class PassingOn:
-    """What members do for each other."""
+    """Finds the member that an order is for."""
 
-    def __init__(self, requests: Requests, act: Act, moving: Moving, failures: AskedFailures) -> None:
+    def __init__(self, requests: Requests, act: Act) -> None:
         """`act` carries out an order on this member alone, as `poller.ports.steering.Mappings.act` does."""
         self._requests = requests
         self._act = act
-        self._moving = moving
-        self._failures = failures
 
     async def act(self, runner: MappingRunner, order: Passed, asked: Asked, *, dry_run: bool) -> Acted:
         """See `poller.ports.steering.Mappings.act`."""
@@ -111,22 +105,8 @@ class PassingOn:
             told = {member: _read(answer) for member, answer in request.answers.items()}
         return told, self._requests.names(silent)
 
-    @asynccontextmanager
-    async def carry_out(self, about: Json, withdrawn: asyncio.Event) -> AsyncIterator[Json]:
-        """What another member asks of this one."""
-        match about:
-            case {"hold": str(uuid)}:
-                async with self._moving.hold(uuid, withdrawn) as answer:
-                    yield answer
-            case {"failures": _}:
-                yield self._failures.answer()
-            case {"order": given}:
-                yield await self._ordered(given)
-            case _:
-                async with unknown(about, withdrawn) as answer:
-                    yield answer
-
-    async def _ordered(self, given: Any) -> Json:
+    async def ordered(self, given: Any) -> Json:
+        """What becomes of an order that another member passes on to this one."""
         try:
             order = read_order(given)
         except ValueError as error:

@@ -64,11 +64,8 @@ class Steering:
         self._mappings = mappings
         self._store = store
         self._hands = hands
-        others, failures = hands.others, hands.failures
-        self._moving = Moving(mappings, store, others)
-        self.passing_on: PassingOn | None = None
-        if others is not None and failures is not None:
-            self.passing_on = PassingOn(others, self.act_here, self._moving, failures)
+        self.moving = Moving(mappings, store, hands.others)
+        self.passing_on = None if hands.others is None else PassingOn(hands.others, self.act_here)
         self._wall = hands.wall
         self._redrives = Redrives(hands.wiring, hands.invoker, store, hands.wall)
         self._doing: set[asyncio.Task[Action]] = set()
@@ -171,7 +168,7 @@ class Steering:
             case policy.Retry() | policy.Skip() | policy.Isolate() | policy.HandOver():
                 return batches.planned(runner, order, self._hands.invoker)
             case policy.Peek():
-                return await peeking(runner, order, self._hands.wiring, await self._moving.stored(runner))
+                return await peeking(runner, order, self._hands.wiring, await self.moving.stored(runner))
             case policy.Redrive():
                 return await self._redrives.plan(runner, order)
             case policy.Rerun():
@@ -220,7 +217,7 @@ class Steering:
         return Plan(tuple(seek_words.undo_impact(last, seek_words.given_up(actions, uuid))), perform)
 
     async def _stored(self, runner: MappingRunner) -> StreamProgress:
-        stored = await self._moving.stored(runner)
+        stored = await self.moving.stored(runner)
         if stored is None:
             raise NotPossible("nothing is stored of this mapping, so there is no position that could be moved")
         return stored
@@ -242,7 +239,7 @@ class Steering:
             await self._store.note(moved)
             return seeking.moved(stored, shards)
 
-        await self._moving.move(runner, change)
+        await self.moving.move(runner, change)
         try:
             await self._forget_old(action.uuid)
         except StateError as error:
