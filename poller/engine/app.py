@@ -155,6 +155,7 @@ class Poller:
 
     def start(self) -> None:
         """Let the mappings run."""
+        self.neighbours.started = True
         self.mappings.start()
         if self.neighbours.member is not None:
             self.keep("fleet", self.neighbours.member.run())

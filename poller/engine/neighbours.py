@@ -23,6 +23,8 @@ class Neighbours:
         self._workers = workers
         self.member: Member | None = None
         """In the fleet; None for a daemon by itself."""
+        self.started = False
+        """Whether the mappings run. Before that nothing is known here that could be old."""
         self._failures: AskedFailures | None = None
 
     @property
@@ -62,6 +64,8 @@ class Neighbours:
 
     async def look_at_others(self) -> None:
         """Another worker has stored something, or tells something new. Raises StateError."""
+        if not self.started:
+            return
         if self.member is not None:
             self.member.look()
         await self.look_at_news()

@@ -154,3 +154,19 @@ async def test_the_shards_of_a_worker_that_has_ended_go_on_at_once_where_its_pro
         await second.neighbours.process_ended("process 1")
         await asyncio.sleep(0.9)
         assert len(second.of("a").partitions) == 4
+
+
+async def test_what_other_workers_tell_of_before_this_one_is_open_is_read_when_it_is():
+    pair = Pair()
+    first, second = pair.houses
+    async with living(first.mapping("a"), house=first):
+        await second.neighbours.look_at_others()
+        await second.neighbours.process_ended("process 7")
+        await second.open()
+        await first.mappings.pause("a")
+        await second.neighbours.look_at_others()
+        second.mappings.apply([second.mapping("a")])
+        second.start()
+        await asyncio.sleep(5)
+        assert second.of("a").state.value == "paused"
+        await second.end()
