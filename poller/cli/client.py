@@ -14,10 +14,14 @@ from urllib.parse import quote, urlsplit
 from poller.configuration.model.settings import ApiSettings
 from poller.values.errors import ConfigurationError, PollerError
 
-RELOAD_TIMEOUT = 60.0
-"""Seconds for a reload: the daemon gives the files 20 s, and finishes earlier reloads first."""
+ORDER_TIMEOUT = 65.0
+"""Seconds for the answer to what changes something: a member of a fleet waits for the others, a reload for the disk.
+The daemon itself gives up after 60 s.
+"""
 TIMEOUT = 10.0
-"""Seconds for connecting and for each read. A daemon whose loop lags half of that is already unhealthy."""
+"""Seconds for connecting, and for each read of an answer to a look. A daemon whose loop lags half of that is already
+unhealthy.
+"""
 
 _STANDARD_PHRASES = frozenset(status.phrase for status in HTTPStatus)
 """Stands for an answer that is not in the daemon's own words."""
@@ -61,12 +65,21 @@ class Client:
         """Ask once, and return status and body. Raises NoAnswer."""
         return self._ask("GET", path)
 
-    def _ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes]:
+    def _ask(
+        self, method: str, path: str, body: str | None = None, *, seconds: float = TIMEOUT, **headers: str
+    ) -> tuple[int, bytes]:
+        connected = False
         try:
+            self._connection.connect()
+            self._connection.sock.settimeout(seconds)
+            connected = True
             self._connection.request(method, path, body=body, headers=self._headers | headers)
             answer = self._connection.getresponse()
             return answer.status, answer.read()
         except (OSError, http.client.HTTPException) as error:
+            if connected and isinstance(error, TimeoutError):
+                done = "" if method == "GET" else "; what was asked may be done still: `poller actions` tells"
+                raise NoAnswer(f"{self.address} did not answer within {seconds:g} s{done}") from error
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise NoAnswer(
                 f"no poller answers at {self.address}: {reason}; is it running, and is this its api.listen? (see --api)"
@@ -110,11 +123,11 @@ class Client:
         """Reload the configuration, and return the names of the mappings that were added, changed and removed. Raises
         as `order` does, and ReloadRefused.
         """
-        self._connection.timeout = RELOAD_TIMEOUT
         return self._post("/reload")
 
     def _post(self, path: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
-        code, body = self._ask("POST", path, json.dumps(given or {}), **{"Content-Type": "application/json"})
+        given_as, headers = json.dumps(given or {}), {"Content-Type": "application/json"}
+        code, body = self._ask("POST", path, given_as, seconds=ORDER_TIMEOUT, **headers)
         answer = _json(body)
         if isinstance(answer, dict) and isinstance(problems := answer.get("problems"), list):
             raise ReloadRefused([str(line) for line in problems])

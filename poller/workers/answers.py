@@ -13,8 +13,8 @@ from poller.workers.child import Child
 
 LOOK_SECONDS = 5.0
 """For each read of an answer to a look: a worker whose loop lags longer is unhealthy."""
-ORDER_SECONDS = 60.0
-"""The same for what changes something. A reload takes longest."""
+ORDER_SECONDS = 65.0
+"""The same for what changes something. A worker itself gives up after 60 s."""
 PASSED = frozenset({"Content-Type", "WWW-Authenticate", "Allow"})
 """Headers of a worker's answer that the client gets."""
 JSON = {"Content-Type": "application/json; charset=utf-8"}

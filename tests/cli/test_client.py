@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import socket
 import threading
 from typing import Any
 
 import pytest
 
+from poller.cli import client
 from poller.ports.daemon_status import Changes, Reloaded
 from tests.cli.running import a_running_daemon
 from tests.daemon.samples import a_mapping
@@ -162,3 +164,37 @@ def test_a_refused_reload_ends_with_1_and_the_report(poller, tmp_path):
         "poller: poller.yaml:3: batch_size: must be at most 10",
         "poller: poller.yaml:4: name: is missing",
     ]
+
+
+def test_an_order_is_waited_for_longer_than_a_look_and_its_want_of_an_answer_is_no_missing_daemon(
+    tmp_path, monkeypatch
+):
+    path, asked, answers = tmp_path / "api.sock", [], threading.Event()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+
+        def serve():
+            for _ in range(3):
+                connection, _ = listening.accept()
+                asked.append(connection.recv(1000).split()[0])
+                if answers.is_set():
+                    connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{"state":"running"}')
+                connections.append(connection)
+
+        connections: list[socket.socket] = []
+        serving = threading.Thread(target=serve)
+        serving.start()
+        daemon = client.Client(f"unix:{path}", None)
+        monkeypatch.setattr(client, "ORDER_TIMEOUT", 0.01)
+        with pytest.raises(client.NoAnswer, match=r"did not answer within 0\.01 s; what was asked may be done still"):
+            daemon.order("orders", "skip", {})
+        answers.set()
+        monkeypatch.setattr(client, "ORDER_TIMEOUT", 30.0)
+        assert daemon.order("orders", "skip", {}) == {"state": "running"}
+        with pytest.raises(client.NoAnswer, match="not the status of a poller"):
+            daemon.status()
+        serving.join()
+        for connection in connections:
+            connection.close()
+    assert asked == [b"POST", b"POST", b"GET"]

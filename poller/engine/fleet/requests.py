@@ -27,9 +27,10 @@ WORKER = "worker"
 """The fact of a member that names it among the workers of its parent."""
 MOST_REMEMBERED = 1000
 """Requests that were answered and withdrawn, and are not to be carried out again."""
-STORED_SECONDS = 15.0
-"""Until a request is stored and was read again. A store that is there takes a fraction of a second."""
-
+STORED_SECONDS = 8.0
+"""Until a request is stored and was read again. A store that is there takes a fraction of a second, or 4 s where it
+wakes nobody; an order asks twice, and is answered within a minute.
+"""
 MOST_ASKED = 10
 """Requests of one member at a time: each may have 10 KB, and a row of DynamoDB holds 400 KB."""
 MOST_ANSWERED_BYTES = 100_000
